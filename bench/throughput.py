@@ -1,0 +1,150 @@
+"""How fast is `collector collect`, next to a plain aiohttp loop and the official SDK?
+
+Each contender is a process of its own, from its start to its end, on one core; nginx answers from memory on another.
+Contenders take turns, so that a machine that slows down slows all of them; what counts is the ratio of each pair and
+the median of the ratios. Nothing here passes or fails.
+
+python bench/throughput.py [--ids 50000] [--pairs 5] [--concurrency 32] [--sdk-ids 1000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+SERVER_CORE, CLIENT_CORE = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
+
+
+class Figures(NamedTuple):
+    """One run of one contender."""
+
+    records_s: float
+    cpu_s_per_10k: float
+
+
+def main() -> None:
+    options = _options()
+    with tempfile.TemporaryDirectory() as scratch, _nginx(Path(scratch)) as base_url:
+        folder = Path(scratch)
+        many, few = _ids(folder / "many.txt", options.ids), _ids(folder / "few.txt", options.sdk_ids)
+        out = str(folder / "out.jsonl")
+        common = [base_url, str(many), out, str(options.concurrency)]
+        contenders = {
+            "plain aiohttp loop": ([sys.executable, str(HERE / "plain_loop.py"), *common], options.ids),
+            "collector collect": (_collect(base_url, many, out, options.concurrency), options.ids),
+            "official SDK": (
+                [sys.executable, str(HERE / "official_sdk.py"), base_url, str(few), out, str(options.concurrency)],
+                options.sdk_ids,
+            ),
+        }
+        runs: dict[str, list[Figures]] = {name: [] for name in contenders}
+        for pair in range(options.pairs + 1):
+            for name, (command, records) in contenders.items():
+                figures = _timed(command, records, Path(out))
+                if pair:  # the first round warms caches up
+                    runs[name].append(figures)
+        _print(runs, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ids", type=int, default=50_000)
+    parser.add_argument("--sdk-ids", type=int, default=1_000)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--concurrency", type=int, default=32)
+    return parser.parse_args()
+
+
+@contextmanager
+def _nginx(folder: Path) -> Iterator[str]:
+    binary = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if binary is None:
+        sys.exit("nginx is not installed; on Debian: apt-get install nginx-light")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    (folder / "nginx.conf").write_text((HERE / "nginx.conf").read_text().replace("@ADDRESS@", address))
+    server = subprocess.Popen([*_on(SERVER_CORE), binary, "-p", str(folder), "-c", "nginx.conf"])
+    try:
+        _wait_for(address)
+        yield f"http://{address}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _on(core: int) -> list[str]:
+    return ["taskset", "--cpu-list", str(core)]
+
+
+def _wait_for(address: str) -> None:
+    host, port = address.split(":")
+    for _ in range(100):
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    sys.exit("nginx does not answer")
+
+
+def _ids(path: Path, count: int) -> Path:
+    path.write_text("".join(f"{uuid.uuid4()}\n" for _ in range(count)))
+    return path
+
+
+def _collect(base_url: str, ids: Path, out: str, concurrency: int) -> list[str]:
+    limits = ["--rate", "0", "--concurrency", str(concurrency)]
+    command = [sys.executable, "-m", "collector", "collect", "--base-url", base_url, "--ids", str(ids), "-q"]
+    return [*command, "-o", out, *limits]
+
+
+def _timed(command: list[str], records: int, out: Path) -> Figures:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    environ = {**os.environ, "POLYTOMIC_API_KEY": "sandbox-key"}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody runs an installed program without its bytecode
+    subprocess.run([*_on(CLIENT_CORE), *command], check=True, env=environ)
+    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    with out.open("rb") as stream:
+        written = sum(1 for _ in stream)
+    if written != records:
+        sys.exit(f"{command}: wrote {written} of {records} records")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Figures(records / seconds, cpu / records * 10_000)
+
+
+def _print(runs: dict[str, list[Figures]], options: argparse.Namespace) -> None:
+    plain = [figures.records_s for figures in runs["plain aiohttp loop"]]
+    print(
+        f"{options.ids} ids ({options.sdk_ids} for the SDK), concurrency {options.concurrency}, {options.pairs} rounds"
+    )
+    print(f"Python {sys.version.split()[0]}, server on core {SERVER_CORE}, client on core {CLIENT_CORE}; medians\n")
+    print(f"| {'':18} | records/s | CPU s per 10,000 | × plain loop (min … max) |")
+    print(f"|{'-' * 20}|{'-' * 11}|{'-' * 18}|{'-' * 26}|")
+    for name, figures in runs.items():
+        ratios = [one.records_s / other for one, other in zip(figures, plain, strict=True)]
+        rate, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
+        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
+        print(f"| {name:18} | {rate:9,.0f} | {cpu:16.2f} | {spread:24} |")
+    pairs = zip(runs["collector collect"], runs["official SDK"], strict=True)
+    times = statistics.median(ours.records_s / sdk.records_s for ours, sdk in pairs)
+    print(f"\ncollector collect is {times:.0f} × the official SDK")
+
+
+if __name__ == "__main__":
+    main()

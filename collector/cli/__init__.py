@@ -1,0 +1,53 @@
+"""The command line: argv → settings → exit code. One module a command; here they are joined."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from collector.cli import collect, demo, sandbox
+from collector.cli.console import complain
+from collector.errors import CollectorError, ExitCode
+from collector.version import VERSION
+
+app = App(
+    name="collector",
+    help="Collects Polytomic connections: ids in, JSON Lines out, every id accounted for.",
+    version=VERSION,
+    help_format="plaintext",
+    result_action="return_value",
+)
+app.command(collect.app)
+app.command(demo.app)
+app.command(sandbox.app)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Never raises for anything a user can cause."""
+    try:
+        code = app(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        complain(f"{_one_line(error)}; see collector --help")
+        return ExitCode.USAGE
+    except CollectorError as error:
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
+        traceback.print_exc()
+        complain("this is a bug in collector; please report the lines above")
+        return ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def main() -> None:
+    """The `collector` console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _one_line(error: CycloptsError) -> str:
+    return " ".join(str(error).split()).rstrip(".")

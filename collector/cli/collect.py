@@ -1,0 +1,66 @@
+"""`collector collect`: the main job."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated
+
+import anyio
+from cyclopts import App, Parameter
+
+from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
+from collector.config import Settings, from_environment, from_file
+from collector.errors import CollectorError, ExitCode, Interrupted
+from collector.manifest import exit_code_of
+from collector.run import Run
+from collector.source import Intake, read_ids
+
+app = App(
+    name="collect",
+    help="Collect connections: ids in, JSON Lines out.\n\n"
+    "Every flag can also be set as COLLECTOR_<FLAG> in the environment, or in the TOML file of --config; a flag wins "
+    "over the environment, the environment over the file. The API key comes from POLYTOMIC_API_KEY, a key file or a "
+    "key command, never from a flag.\n\n"
+    "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key refused; "
+    "5 stopped before the end; 6 cannot write; 7 output in use; 70 a bug; 130, 143, 141 interrupted.",
+    config=[from_environment(os.environ), from_file(os.environ)],
+)
+
+
+@app.default
+def collect(
+    *ids: Annotated[str, Parameter(help="Connection ids.", allow_leading_hyphen=False)],
+    config: Annotated[str | None, Parameter(help="Settings in TOML; see config.example.toml.")] = None,
+    settings: Settings = Settings(),  # noqa: B008  # frozen
+) -> int:
+    """Collect and say what was done."""
+    reporter = reporter_for(quiet=settings.log.quiet, verbose=settings.log.verbose)
+    intake = read_ids(ids, settings.ids.files, column=settings.ids.column)
+    intake.tell(reporter.warn)
+    return anyio.run(partial(collect_and_tell, settings, intake, reporter, os.environ))
+
+
+async def collect_and_tell(
+    settings: Settings, intake: Intake, reporter: ConsoleReporter, environ: Mapping[str, str]
+) -> int:
+    """Run once and say on standard error what came of it; returns the exit code."""
+    run = Run(settings, intake, reporter, environ=environ, signals=(signal.SIGINT, signal.SIGTERM))
+    try:
+        failure = await run.execute()
+    finally:
+        reporter.close()
+    if isinstance(failure, Interrupted) and failure.signum == signal.SIGPIPE:
+        return ExitCode.BROKEN_PIPE  # whoever closed the pipe has what it wanted
+    if not settings.log.quiet:
+        where = "standard output" if run.output == "-" else run.output
+        for line in summary(run.account, seconds=run.duration_s, paused_s=run.paused_s, where=where):
+            complain(line)
+    return _told(failure) if failure is not None else exit_code_of(run.account)
+
+
+def _told(failure: CollectorError) -> int:
+    complain(f"stopped: {failure}")
+    return failure.exit_code

@@ -1,0 +1,174 @@
+"""Standard error, for people: messages, progress and the summary. Nothing here goes to standard output."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from collector.account import Account
+from collector.model import OutcomeKind
+from collector.run import Reporter
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_EVERY = 5.0  # seconds between two lines of progress where there is no terminal
+
+# Controls, and marks that turn the direction of text: a name in the API must not move anybody's cursor.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def complain(text: str) -> None:
+    """One message on standard error. A closed standard error is no reason to fail."""
+    if sys.stderr is None:  # closed before we began
+        return
+    try:
+        sys.stderr.write(f"collector: {printable(text)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+def printable(text: str) -> str:
+    """`text` with everything that could move a terminal's cursor shown as an escape."""
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class ConsoleReporter(Reporter, Protocol):
+    """A reporter that holds the terminal until it is closed."""
+
+    def close(self) -> None:
+        """The run is over; what follows is plain text."""
+
+
+def reporter_for(*, quiet: bool, verbose: bool) -> ConsoleReporter:
+    """A bar on a terminal, lines elsewhere or with NO_COLOR, warnings only when quiet."""
+    if quiet:
+        return QuietReporter(verbose=verbose)
+    if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        return BarReporter(verbose=verbose)
+    return LineReporter(verbose=verbose)
+
+
+class QuietReporter:
+    """Warnings, and notes when verbose."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._account: Account | None = None
+
+    def begin(self, account: Account) -> None:
+        self._account = account
+
+    def tick(self) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        complain(text)
+
+    def note(self, text: str) -> None:
+        if self._verbose:
+            self.warn(text)
+
+    def close(self) -> None:
+        pass
+
+
+class LineReporter(QuietReporter):
+    """A line of progress every few seconds."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._began = self._told = time.monotonic()
+
+    def begin(self, account: Account) -> None:
+        super().begin(account)
+        self._began = self._told = time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if self._account is None or now - self._told < _EVERY:
+            return
+        self._told = now
+        complain(progress_line(self._account, now - self._began))
+
+
+def progress_line(account: Account, seconds: float) -> str:
+    """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`."""
+    done, total = account.done, account.input.unique
+    rate = done / seconds if seconds else 0.0
+    left = f"{(total - done) / rate:.0f} s left" if rate else "no estimate yet"
+    return (
+        f"{done} of {total} ({100 * done // total if total else 0} %), {rate:.1f}/s, "
+        f"{account.requests.retried} retries, {account.failed} failed, {left}"
+    )
+
+
+class BarReporter(QuietReporter):
+    """A progress bar at the bottom of a terminal."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._progress: Progress | None = None
+
+    def begin(self, account: Account) -> None:
+        from rich.console import Console  # noqa: PLC0415  # only where there is a terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        super().begin(account)
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.0f}/s"),
+            TextColumn("{task.fields[retries]} retries"),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=account.input.unique, rate=0.0, retries=0, failed=0)
+        self._progress.start()
+
+    def tick(self) -> None:
+        if self._progress is None or self._account is None:
+            return
+        account, task = self._account, self._progress.tasks[0]
+        self._progress.update(
+            self._task,
+            completed=account.done,
+            rate=account.done / task.elapsed if task.elapsed else 0.0,
+            retries=account.requests.retried,
+            failed=account.failed,
+            refresh=True,
+        )
+
+    def warn(self, text: str) -> None:
+        if self._progress is None:
+            complain(text)
+        else:
+            self._progress.console.print(f"collector: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def summary(account: Account, *, seconds: float, paused_s: float, where: str) -> list[str]:
+    """What a run did, for a reader at the end of it."""
+    counted, requests, outcomes = account.input, account.requests, account.outcomes
+    failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
+    asked = account.done - outcomes[OutcomeKind.NOT_ATTEMPTED]
+    rate = f" ({asked / seconds:.0f}/s)" if asked and seconds else ""
+    return [
+        f"{outcomes[OutcomeKind.OK]} of {counted.unique} connections in {seconds:.1f} s{rate} in {where}",
+        f"not ok: {', '.join(failed) or 'none'}",
+        f"input: {counted.lines} lines, {counted.duplicates} duplicate, {counted.invalid} invalid, "
+        f"{counted.blank} blank",
+        f"requests: {requests.sent} sent, {requests.retried} retried, {requests.throttled} throttled, "
+        f"{paused_s:.1f} s paused",
+    ]

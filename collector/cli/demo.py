@@ -1,0 +1,61 @@
+"""`collector demo`: the main job against the sandbox, in one process, without key or network."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from cyclopts import App, Parameter
+
+from collector.cli.collect import collect_and_tell
+from collector.cli.console import complain, printable, reporter_for
+from collector.config import Api, Limits, Output, Settings
+from collector.errors import ExitCode
+from collector.sandbox import Faults, Inventory, serve
+from collector.source import Intake
+
+app = App(
+    name="demo",
+    help="""Collect 1,000 made-up connections from the sandbox API, which fails now and then.
+
+    Needs no key and no network; writes to a folder and says what to try next.
+    """,
+)
+
+_CONNECTIONS = 1000
+_FAULTS = "500=0.04,429=0.002:retry-after=1,reset=0.005,truncate=0.005,latency=lognormal:20ms:0.5"
+_SHOWN = 3
+
+
+@app.default
+def demo(*, folder: Annotated[Path, Parameter(help="Where the files go.")] = Path("demo")) -> int:
+    """Run the demo."""
+    return anyio.run(_demo, folder)
+
+
+async def _demo(folder: Path) -> int:
+    inventory = Inventory(_CONNECTIONS, seed=7)
+    intake = Intake()
+    for number, one in enumerate(inventory.ids(), start=1):
+        intake.take(one, "sandbox", number)
+    output = folder / "connections.jsonl"
+    complain(f"a sandbox API with {_CONNECTIONS} connections; on purpose, some requests fail: {_FAULTS}")
+    async with serve(inventory, faults=Faults.parse(_FAULTS), seed=7) as sandbox:
+        settings = Settings(api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)))
+        reporter = reporter_for(quiet=False, verbose=False)
+        code = await collect_and_tell(settings, intake, reporter, {"POLYTOMIC_API_KEY": sandbox.key})
+        complain(f"requests, as the sandbox counted them: {sandbox.log.summary().total}")
+    if code == ExitCode.OK:
+        _show(output)
+    return code
+
+
+def _show(output: Path) -> None:
+    with output.open(encoding="utf-8") as lines:
+        for line in islice(lines, _SHOWN):
+            print(printable(line.rstrip("\n")))  # noqa: T201  # three records are what the demo is for
+    complain(f"above: {_SHOWN} of the records; all are in {output}, the account in {output.stem}.manifest.json")
+    complain("next: collector sandbox, and in another terminal collector collect against it; then your own:")
+    complain("  POLYTOMIC_API_KEY=… collector collect --all -o connections.jsonl")

@@ -1,0 +1,79 @@
+"""`collector sandbox`: serve the local API until interrupted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import anyio
+from cyclopts import App, Parameter
+
+from collector.cli.console import complain
+from collector.errors import ExitCode, UsageError
+from collector.sandbox import FAULTS_HEADER, FORMS, FaultError, Faults, Inventory, serve
+
+app = App(
+    name="sandbox",
+    help="Serve a local Polytomic API with made-up connections, to rehearse on.\n\n"
+    "What it holds is the same for the same seed. GET /_sandbox/requests tells what it was really asked for. A single "
+    f"request can bring its own faults in the header {FAULTS_HEADER}.\n\n"
+    f"{FORMS}",
+)
+
+
+@app.default
+def sandbox(
+    *,
+    connections: Annotated[int, Parameter(help="How many connections it holds.")] = 1000,
+    seed: Annotated[int, Parameter(help="Which ones.")] = 7,
+    faults: Annotated[str, Parameter(help="What goes wrong, such as 500=0.05,429=0.01:retry-after=2.")] = "",
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8710,
+    list_ids: Annotated[bool, Parameter(help="Print the connections' ids instead, one a line.", negative="")] = False,
+) -> int:
+    """Serve, or list what would be served."""
+    inventory = _inventory(connections, seed)
+    if list_ids:
+        return _print(inventory)
+    try:
+        return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
+    except OSError as error:
+        raise UsageError(f"--host {host} --port {port}: {error.strerror or error}") from None
+
+
+async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
+            complain(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
+            complain("to collect them, in another terminal:")
+            complain(f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl")
+            async for _ in signals:
+                break
+            complain(f"served {served.log.summary().total} requests")
+    return ExitCode.OK
+
+
+def _inventory(connections: int, seed: int) -> Inventory:
+    try:
+        return Inventory(connections, seed)
+    except ValueError as error:
+        raise UsageError(f"--connections {connections}: {error}") from None
+
+
+def _faults(text: str) -> Faults:
+    try:
+        return Faults.parse(text)
+    except FaultError as error:
+        raise UsageError(f"--faults: {error}") from None
+
+
+def _print(inventory: Inventory) -> int:
+    try:
+        for one in inventory.ids():
+            sys.stdout.write(f"{one}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None  # or the interpreter flushes it once more, and complains
+        return ExitCode.BROKEN_PIPE
+    return ExitCode.OK

@@ -1,0 +1,283 @@
+"""Every setting: one frozen tree of dataclasses that flags, the environment and TOML fill in alike.
+
+A field is a setting: its section and name are its place in the TOML file, its flag is in its `Parameter`, and its
+environment variable is `COLLECTOR_` and the flag in capitals. Precedence: flag, environment, file, default. The key
+itself is no setting (see `key`): it may not stand in a file that is shared, nor on a command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from cyclopts import App, Parameter, Token
+from cyclopts.argument import Argument, ArgumentCollection
+
+from collector.errors import ConfigError
+
+ENV_PREFIX: Final = "COLLECTOR_"
+_NOT_SETTINGS = {"COLLECTOR_CONFIG"}
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where the API is and how it is reached."""
+
+    base_url: Annotated[str, Parameter(name="--base-url")] = "https://app.polytomic.com"
+    "The API's address; also POLYTOMIC_DEPLOYMENT_URL."
+    version: Annotated[str, Parameter(name="--api-version")] = "2025-09-18"
+    "The API version asked for (X-Polytomic-Version)."
+    organization_id: Annotated[str | None, Parameter(name="--organization-id")] = None
+    "With a partner or deployment key: the organization whose connections are read."
+    key_file: Annotated[str | None, Parameter(name="--key-file")] = None
+    "File that holds the API key; only its owner may read it."
+    key_command: Annotated[str | None, Parameter(name="--key-command")] = None
+    "Command that prints the API key; no shell is involved."
+    ca_file: Annotated[str | None, Parameter(name="--ca-file")] = None
+    "Certificates (PEM) to trust instead of the system's."
+    proxy: Annotated[str | None, Parameter(name="--proxy")] = None
+    "HTTP proxy to go through; the environment's proxies are not used."
+    allow_http: Annotated[bool, Parameter(name="--allow-http", negative="")] = False
+    "Send the key unencrypted to a host other than this one."
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", _address(self.base_url, allow_http=self.allow_http))
+        _require(
+            self.version.isascii() and self.version.isprintable() and self.version != "", "api", "version", "a date"
+        )
+        _require(not (self.key_file and self.key_command), "api", "key_file", "used without key_command")
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Which connections are collected."""
+
+    files: Annotated[tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True)] = ()
+    "Read ids from FILE: text, .csv, .tsv, .jsonl, each also .gz or .zst; - is standard input. Repeatable."
+    column: Annotated[str, Parameter(name="--ids-column")] = "id"
+    "The column of a CSV or TSV file that holds the ids."
+    all: Annotated[bool, Parameter(name="--all", negative="")] = False
+    "Collect every connection the list endpoint names."
+
+    def __post_init__(self) -> None:
+        for path in self.files:
+            _require(_is_name(path), "ids", "files", f"names of files, which {path!r} is not")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may cost the API, and how long it may take; seconds."""
+
+    rate: Annotated[float, Parameter(name="--rate")] = 50.0
+    "Ceiling in requests a second, every attempt counted; 0 lifts it."
+    concurrency: Annotated[int, Parameter(name="--concurrency")] = 32
+    "Ceiling of requests in flight."
+    max_duration: Annotated[float | None, Parameter(name="--max-duration")] = None
+    "Stop after this many seconds (exit 5)."
+    max_pause: Annotated[float, Parameter(name="--max-pause")] = 900.0
+    "Stop (exit 5) when the server asks for a longer pause than this."
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
+        _require(1 <= self.concurrency <= 1000, "limits", "concurrency", "between 1 and 1000")
+        _require(self.max_duration is None or self.max_duration > 0, "limits", "max_duration", "above 0")
+        _require(self.max_pause >= 0, "limits", "max_pause", "0 or above")
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often one id is asked for, and how long one attempt may take; seconds."""
+
+    max_attempts: Annotated[int, Parameter(name="--max-attempts")] = 5
+    "Requests for one id, the first included."
+    connect_timeout: Annotated[float, Parameter(name="--connect-timeout")] = 10.0
+    "Until a connection stands."
+    read_timeout: Annotated[float, Parameter(name="--read-timeout")] = 30.0
+    "Until an answer begins."
+    total_timeout: Annotated[float, Parameter(name="--total-timeout")] = 60.0
+    "Until an answer is whole."
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.max_attempts <= 100, "retry", "max_attempts", "between 1 and 100")
+        for name in ("connect_timeout", "read_timeout", "total_timeout"):
+            _require(getattr(self, name) > 0, "retry", name, "above 0")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where records, errors and the manifest go."""
+
+    path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True)] = "-"
+    "The snapshot; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
+    errors: Annotated[str | None, Parameter(name="--errors")] = None
+    "The errors file, when the output is standard output."
+    manifest: Annotated[str | None, Parameter(name="--manifest")] = None
+    "The manifest, when the output is standard output."
+
+    def __post_init__(self) -> None:
+        _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")
+
+
+@dataclass(frozen=True)
+class Log:
+    """What is said on standard error."""
+
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False
+    "Say nothing but errors."
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False
+    "Say why each request is repeated and why the run pauses."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run. Raises `ConfigError` for a value out of its range."""
+
+    api: Annotated[Api, Parameter(name="*", group="The API")] = field(default_factory=Api)
+    ids: Annotated[Ids, Parameter(name="*", group="Ids")] = field(default_factory=Ids)
+    limits: Annotated[Limits, Parameter(name="*", group="Limits")] = field(default_factory=Limits)
+    retry: Annotated[Retry, Parameter(name="*", group="Retries")] = field(default_factory=Retry)
+    output: Annotated[Output, Parameter(name="*", group="Output")] = field(default_factory=Output)
+    log: Annotated[Log, Parameter(name="*", group="Messages")] = field(default_factory=Log)
+
+
+Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
+"""What cyclopts asks, one after the other, for the values that no flag gave."""
+
+
+def from_environment(environ: Mapping[str, str]) -> Source:
+    """Settings from `COLLECTOR_…`; a variable of that prefix that is no setting is a `ConfigError`."""
+
+    def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        known = {_variable(argument): argument for argument in arguments if _is_setting(argument)}
+        for name in sorted(environ.keys() - _NOT_SETTINGS):
+            if name.startswith(ENV_PREFIX) and name not in known:
+                raise ConfigError(f"environment: {name} is no setting{_suggestion(name, known)}")
+        for name, argument in known.items():
+            value = environ.get(name) or _polytomic_own(argument, environ)
+            if value:
+                _fill(argument, value.split(os.pathsep) if _is_list(argument) else [value], name, "environment")
+
+    return fill
+
+
+def from_file(environ: Mapping[str, str]) -> Source:
+    """Settings from the TOML file that `--config`, or else the environment, names, or else the user's own.
+
+    Never from a file found in the current folder, which could send the key elsewhere. Raises `ConfigError` for a
+    file that cannot be read and for a name in it that is no setting.
+    """
+
+    def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        by_place = {argument.keys: argument for argument in arguments if _is_setting(argument)}
+        named = [token.value for argument in arguments if "--config" in argument.names for token in argument.tokens]
+        path = Path(named[-1]) if named else _default_file(environ)
+        for section, key, value in _entries(_load(path), str(path)) if path else ():
+            values = value if isinstance(value, list) else [value]
+            _fill(by_place[section, key], [_plain(item) for item in values], f"[{section}] {key}", str(path))
+
+    return fill
+
+
+def _default_file(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get("COLLECTOR_CONFIG"):
+        return Path(named)
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/nonexistent"), ".config")
+    path = Path(home, "collector", "config.toml")
+    return path if path.is_absolute() and path.exists() else None
+
+
+def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, str, Any]]:
+    known = {section.name: section.default_factory for section in fields(Settings)}
+    for name, section in sections.items():
+        make = known.get(name)
+        if make is None or not isinstance(section, dict):
+            what = "is no section" if isinstance(section, dict) else "stands outside of a section"
+            raise ConfigError(f"{source}: [{name}] {what}{_suggestion(name, known)}")
+        keys = [setting.name for setting in fields(make)]  # type: ignore[arg-type]  # a dataclass, by construction
+        for key, value in section.items():
+            if key not in keys:
+                raise ConfigError(f"{source}: [{name}] {key} is no setting{_suggestion(key, keys)}")
+            yield name, key, value
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _is_setting(argument: Argument) -> bool:
+    return len(argument.keys) == 2
+
+
+def _is_list(argument: Argument) -> bool:
+    return argument.keys == ("ids", "files")
+
+
+def _variable(argument: Argument) -> str:
+    return ENV_PREFIX + argument.names[0].lstrip("-").replace("-", "_").upper()
+
+
+def _polytomic_own(argument: Argument, environ: Mapping[str, str]) -> str | None:
+    return environ.get("POLYTOMIC_DEPLOYMENT_URL") if argument.keys == ("api", "base_url") else None
+
+
+def _fill(argument: Argument, values: list[str], keyword: str, source: str) -> None:
+    if argument.tokens:  # somebody with precedence has spoken
+        return
+    for index, value in enumerate(values):
+        argument.append(Token(keyword=keyword, value=value, source=source, index=index))
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
+def _require(holds: bool, section: str, key: str, what: str) -> None:
+    if not holds:
+        raise ConfigError(f"[{section}] {key} must be {what}")
+
+
+def _is_name(path: str) -> bool:
+    """Is this a path, and not a flag that stands where a path was forgotten?"""
+    return path == "-" or (path != "" and not path.startswith("-"))
+
+
+def _address(text: str, *, allow_http: bool) -> str:
+    """The base URL with a scheme and without a trailing slash, as Polytomic's own tools read it."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ConfigError(f"[api] base_url: {text!r} is no http(s) address")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigError("[api] base_url may hold a scheme, a host, a port and a path only: no user, no query")
+    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        raise ConfigError(
+            f"[api] base_url: the key would travel to {host} unencrypted; use https, or say --allow-http if you must"
+        )
+    return parts.geturl().rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

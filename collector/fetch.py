@@ -1,0 +1,70 @@
+"""One id → one outcome: ask the API for the connection and make a record of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from collector.asking import Asker
+from collector.errors import AttemptFailed, BadPayload
+from collector.model import Outcome, OutcomeKind, Reply, Request, Send
+from collector.normalize import normalize
+from collector.payload import parse
+from collector.redact import Scrubber
+from collector.retrying import judge, outcome_of
+from collector.timestamps import stamp
+
+_LONGEST_MESSAGE = 300
+
+
+class Fetcher:
+    """Turns ids into outcomes. `wall` is the time in seconds since the epoch."""
+
+    def __init__(self, send: Send, asker: Asker, scrubber: Scrubber, *, run_id: str, wall: Callable[[], float]) -> None:
+        self._send = send
+        self._asker = asker
+        self._scrubber = scrubber
+        self._run_id = run_id
+        self._wall = wall
+
+    async def fetch(self, asked: str) -> Outcome:
+        """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`."""
+        request = Request(f"/api/connections/{asked}")
+
+        async def attempt(number: int) -> Outcome:
+            return self._outcome(asked, await self._send(request), number)
+
+        try:
+            return await self._asker.ask(attempt, request)
+        except AttemptFailed as failure:
+            kind, at = outcome_of(failure), stamp(self._wall())
+            return Outcome(asked, kind, failure.attempts, at, http_status=failure.status, error=failure.reason)
+
+    def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
+        now = self._wall()
+        at = stamp(now)
+        kind = judge(reply, now)
+        if kind is not OutcomeKind.OK:
+            return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
+        require_json(reply)
+        record, redactions, unparsed = normalize(reply.body, asked, collected_at=at, run_id=self._run_id)
+        return Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
+
+    def _message(self, reply: Reply) -> str:
+        """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
+        try:
+            body = parse(reply.body)
+        except BadPayload:
+            body = None
+        error = body.get("error", body) if isinstance(body, dict) else None
+        said = error.get("message") if isinstance(error, dict) else None
+        text = f"HTTP {reply.status}: {said}" if isinstance(said, str) and said else f"HTTP {reply.status}"
+        return self._scrubber.scrub(text)[:_LONGEST_MESSAGE]
+
+
+def require_json(reply: Reply) -> None:
+    """Raise `BadPayload` unless the reply says that it is JSON."""
+    if reply.headers.get("Content-Type") == "application/json":
+        return
+    media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise BadPayload(f"the body is {media_type or 'of no type'!r}, not JSON", reply.status)

@@ -1,0 +1,55 @@
+"""Connection ids: what is one, and an ordered set of them. Knows nothing of where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def canonical_id(text: str) -> str | None:
+    """`text` as a lower-case 8-4-4-4-12 id, or None when it is not one.
+
+    Stricter than `uuid.UUID`, which takes braces, `urn:uuid:` and digits of other scripts: what passes here can
+    stand in a URL path as it is.
+    """
+    lowered = text.lower() if text.isascii() else text
+    return lowered if _CANONICAL.fullmatch(lowered) else None
+
+
+class IdSet:
+    """Canonical ids in the order they were first added, each once; 16 bytes of payload an id, not 36."""
+
+    def __init__(self) -> None:
+        self._packed: dict[bytes, None] = {}
+
+    def add(self, canonical: str) -> bool:
+        """Add an id that `canonical_id` returned; False when it was there already."""
+        packed = bytes.fromhex(canonical.replace("-", ""))
+        if packed in self._packed:
+            return False
+        self._packed[packed] = None
+        return True
+
+    def digest(self) -> str:
+        """The SHA-256 (hex) over the sorted ids, each followed by a line feed."""
+        whole = hashlib.sha256()
+        for packed in sorted(self._packed):
+            whole.update(_unpack(packed).encode() + b"\n")
+        return whole.hexdigest()
+
+    def __iter__(self) -> Iterator[str]:
+        return map(_unpack, self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __repr__(self) -> str:
+        return f"<IdSet of {len(self)}>"
+
+
+def _unpack(packed: bytes) -> str:
+    digits = packed.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,98 @@
+"""The values that travel between the stages, and the record's schema. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias
+
+SCHEMA = 1
+"""Major version of the record; within it keys are only added."""
+
+FIELDS = (
+    "id",
+    "name",
+    "organization_id",
+    "parent_connection_id",
+    "type_id",
+    "type_name",
+    "type_operations",
+    "status",
+    "status_error",
+    "saved",
+    "policies",
+    "api_calls_last_24_hours",
+    "rate_limit",
+    "created_at",
+    "created_by_id",
+    "created_by_name",
+    "created_by_type",
+    "updated_at",
+    "updated_by_id",
+    "updated_by_name",
+    "updated_by_type",
+    "configuration",
+    "extra",
+    "_collected_at",
+    "_run_id",
+    "_schema",
+)
+"""Every key of a record, in order; all are always present."""
+
+Json: TypeAlias = Any
+"""What a JSON parser returns: None, bool, int, float, str, list or dict of these."""
+
+Record: TypeAlias = dict[str, Json]
+"""One connection as it is written: the keys of `FIELDS`."""
+
+
+class OutcomeKind(StrEnum):
+    """How one id ended. A closed list; every id has exactly one."""
+
+    OK = "ok"
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    REJECTED = "rejected"
+    BAD_PAYLOAD = "bad_payload"
+    TOO_LARGE = "too_large"
+    EXHAUSTED = "exhausted"
+    INTERNAL_ERROR = "internal_error"
+    NOT_ATTEMPTED = "not_attempted"
+
+    __hash__ = str.__hash__  # an enumeration's own is ten times slower, and every id is counted by it
+
+
+class Request(NamedTuple):
+    """One GET: `target` is the path below the base URL, as it goes on the wire."""
+
+    target: str
+
+
+class Reply(NamedTuple):
+    """One HTTP answer, whole: header names compare case-insensitively, the body is decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
+"""The one verb of every layer that answers a request. Raises `AttemptFailed` or a `CollectorError`."""
+
+
+class Outcome(NamedTuple):
+    """What became of one id.
+
+    `record` is set exactly when `kind` is ok; `attempts` counts requests given to the wire for this id; `at` is
+    RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record.
+    """
+
+    id: str
+    kind: OutcomeKind
+    attempts: int
+    at: str
+    record: Record | None = None
+    http_status: int | None = None
+    error: str | None = None
+    redactions: int = 0
+    unparsed_timestamps: int = 0

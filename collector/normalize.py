@@ -1,0 +1,149 @@
+"""One API body → one record of schema 1. Pure: the time and the run's name are arguments.
+
+The record never surprises a loader: every key of `FIELDS` is always there and holds the type it always holds, or
+null. Whatever else the API sends (a field this schema does not know, or a known one of another type) is kept in
+`extra`, redacted, under the name and nesting it came with.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from collector.errors import BadPayload
+from collector.ids import canonical_id
+from collector.model import SCHEMA, Json, Record
+from collector.payload import read_data
+from collector.redact import REDACTED, redact, redact_unknown
+from collector.timestamps import to_utc
+
+Expected: TypeAlias = tuple[tuple[str, type], ...]
+"""Names of fields and the JSON type each has."""
+
+_CONNECTION: Final = (
+    ("id", str),
+    ("name", str),
+    ("organization_id", str),
+    ("parent_connection_id", str),
+    ("type", dict),
+    ("status", str),
+    ("status_error", str),
+    ("saved", bool),
+    ("policies", list),
+    ("api_calls_last_24_hours", int),
+    ("rate_limit", dict),
+    ("created_at", str),
+    ("created_by", dict),
+    ("updated_at", str),
+    ("updated_by", dict),
+    ("configuration", dict),
+)
+# Older servers capitalize `operations` (polytomic-go, fixtures of 2022).
+_TYPE: Final = (("id", str), ("name", str), ("operations", list), ("Operations", list))
+_ACTOR: Final = (("id", str), ("name", str), ("type", str))
+
+
+def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tuple[Record, int, int]:
+    """The record of the connection `asked` for (a canonical id) out of a 200's body.
+
+    With it comes how many of its values were masked, and how many of its timestamps are none and stayed as they came.
+    Raises `BadPayload` when the body is not that connection, never anything else.
+    """
+    rest = read_data(body)
+    (
+        found, name, organization_id, parent_id, kind, status, status_error, saved, policies, calls, rate_limit,
+        created_at, created_by, updated_at, updated_by, configuration,
+    ) = _take(rest, _CONNECTION)  # fmt: skip
+    if found != asked and _lower_id(found) != asked:
+        raise BadPayload("the body is of another connection", 200)
+    type_id, type_name, operations, capitalized = _take_nested(rest, "type", kind, _TYPE)
+    operations = _texts(rest, "type_operations", operations or capitalized)
+    policies = [_lower_id(policy) for policy in _texts(rest, "policies", policies)]
+    creator_id, creator_name, creator_type = _take_nested(rest, "created_by", created_by, _ACTOR)
+    updater_id, updater_name, updater_type = _take_nested(rest, "updated_by", updated_by, _ACTOR)
+    if "configuration" in rest:
+        rest["configuration"] = REDACTED  # no object, so it has no parts that a mark could be matched to
+    masked = redact_unknown(rest) + (redact(configuration, type_id) if configuration else 0)
+    created, unparsed = _time(created_at)
+    updated, also_unparsed = _time(updated_at)
+    record: Record = {
+        "id": asked,
+        "name": name,
+        "organization_id": _lower_id(organization_id),
+        "parent_connection_id": _lower_id(parent_id),
+        "type_id": type_id,
+        "type_name": type_name,
+        "type_operations": operations,
+        "status": status,
+        "status_error": status_error,
+        "saved": saved,
+        "policies": policies,
+        "api_calls_last_24_hours": calls,
+        "rate_limit": _rate_limit(rate_limit),
+        "created_at": created,
+        "created_by_id": _lower_id(creator_id),
+        "created_by_name": creator_name,
+        "created_by_type": creator_type,
+        "updated_at": updated,
+        "updated_by_id": _lower_id(updater_id),
+        "updated_by_name": updater_name,
+        "updated_by_type": updater_type,
+        "configuration": configuration,
+        "extra": rest,
+        "_collected_at": collected_at,
+        "_run_id": run_id,
+        "_schema": SCHEMA,
+    }
+    return record, masked, unparsed + also_unparsed
+
+
+def _take(source: dict[str, Json], expected: Expected) -> list[Json]:
+    """Take the expected fields out of `source`: null for a missing one, and for one of another type, which stays."""
+    values: list[Json] = []
+    for key, kind in expected:
+        value = source.pop(key, None)
+        if type(value) is not kind and value is not None:  # not isinstance: true is no integer here
+            source[key] = value
+            value = None
+        values.append(value)
+    return values
+
+
+def _take_nested(rest: dict[str, Json], key: str, nested: dict[str, Json] | None, expected: Expected) -> list[Json]:
+    """The expected fields of a nested object; what else is in it goes back to `rest` under its `key`."""
+    if nested is None:
+        return [None] * len(expected)
+    values = _take(nested, expected)
+    if nested:
+        rest[key] = nested
+    return values
+
+
+def _texts(rest: dict[str, Json], key: str, values: list[Json] | None) -> list[str]:
+    """A list of strings; one that holds anything else goes back to `rest`."""
+    if values and not all(type(value) is str for value in values):
+        rest[key] = values
+        return []
+    return values or []
+
+
+def _time(text: str | None) -> tuple[str | None, int]:
+    """A timestamp and 0, or what came and 1 when it is none."""
+    if text is None:
+        return None, 0
+    moment = to_utc(text)
+    return (text, 1) if moment is None else (moment, 0)
+
+
+def _rate_limit(observed: dict[str, Json] | None) -> dict[str, Json] | None:
+    if observed is not None:
+        redact_unknown(observed)
+        for key in ("limited_since", "expires_at"):
+            if type(observed.get(key)) is str:
+                observed[key], _ = _time(observed[key])
+    return observed
+
+
+def _lower_id(text: str | None) -> str | None:
+    if text is None or text == (lowered := text.lower()):
+        return text
+    return lowered if canonical_id(text) else text  # only an id is lowered

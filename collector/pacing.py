@@ -1,0 +1,81 @@
+"""Every attempt waits for the limiter: the async shell around its decisions, and the gate that stops dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from collector.limiter import Limiter
+from collector.model import Reply, Request, Send
+
+
+class Pacer:
+    """Lets requests start one at a time, when the limiter says so, first come, first served.
+
+    `in_flight` counts the requests that started and have not ended.
+    """
+
+    def __init__(self, limiter: Limiter, now: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._limiter = limiter
+        self._now = now
+        self._sleep = sleep
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._gate = anyio.Event()
+        self._gate.set()
+        self.in_flight = 0
+
+    def hold(self) -> None:
+        """Nothing starts until `release`."""
+        if self._gate.is_set():
+            self._gate = anyio.Event()
+
+    def release(self) -> None:
+        self._gate.set()
+
+    def try_start(self) -> bool:
+        """Take the next start if nobody waits and nothing forbids it."""
+        now = self._now()
+        if self._turn.locked() or not self._gate.is_set() or self._limiter.delay(now) > 0:
+            return False
+        self._limiter.start(now)
+        return True
+
+    async def wait(self) -> None:
+        """Return when the next request may start; the start is then taken."""
+        async with self._turn:
+            # Only the first in line sleeps: a late awakening moves everybody behind it, and never bunches them up.
+            while True:
+                await self._gate.wait()
+                now = self._now()
+                delay = self._limiter.delay(now)
+                if delay <= 0:
+                    break
+                await self._sleep(delay)
+            self._limiter.start(now)
+
+    @asynccontextmanager
+    async def alone(self, after: float) -> AsyncIterator[None]:
+        """Hold everybody else back, wait `after` seconds, and pay for one request, to be sent inside."""
+        self.hold()
+        try:
+            await self._sleep(max(after, self._limiter.delay(self._now())))
+            self._limiter.start(self._now())
+            yield
+        finally:
+            self.release()
+
+    def paced(self, send: Send) -> Send:
+        """`send`, each attempt after its turn; the wait is outside of the attempt's time-outs."""
+
+        async def wait_and_send(request: Request) -> Reply:
+            if not self.try_start():
+                await self.wait()
+            self.in_flight += 1
+            try:
+                return await send(request)
+            finally:
+                self.in_flight -= 1
+
+        return wait_and_send

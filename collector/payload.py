@@ -1,0 +1,73 @@
+"""One response body, read strictly: the JSON object under `data`.
+
+Knows JSON and the API's envelope; knows nothing of connections, and nothing of how the bytes came.
+"""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+
+from collector.errors import BadPayload
+from collector.model import Json
+
+MAX_DEPTH = 100
+"""Deepest nesting of a body that is read."""
+
+_BOM = b"\xef\xbb\xbf"
+_OUTLINE = bytes.maketrans(b"123456789{", b"000000000[")  # what is asked of a body twice, in one pass
+_LONG_NUMBER = b"0" * 19  # the first length at which an integer may not fit 64 bits
+
+
+def read_data(body: bytes) -> dict[str, Json]:
+    """The object under `data` in `body`.
+
+    Stricter than a JSON parser where silence would lose something: NaN, infinities, numbers that overflow, lone
+    surrogates and nesting below `MAX_DEPTH` are refused. Integers of any length survive exactly. A byte order
+    mark is tolerated, the last of duplicate keys wins. Raises `BadPayload`, never anything else.
+    """
+    document = parse(body)
+    if not isinstance(document, dict):
+        raise BadPayload(f"the body is a JSON {type(document).__name__}, not an object", 200)
+    data = document.get("data")
+    if not isinstance(data, dict):
+        raise BadPayload("the body has no object under 'data'", 200)
+    return data
+
+
+def parse(body: bytes) -> Json:
+    """Any JSON value, by the rules of `read_data`. Raises `BadPayload`."""
+    if not body:
+        raise BadPayload("the body is empty", 200)
+    body = body.removeprefix(_BOM)
+    try:
+        document = orjson.loads(body)
+        # orjson turns integers beyond 64 bits into floats; where a number is that long, the slower parser, which
+        # keeps them, reads again what orjson found to be well formed.
+        outline = body.translate(_OUTLINE)
+        if _LONG_NUMBER in outline:
+            document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"the body is not JSON: {_first_line(error)}", 200) from None
+    # The count of openings bounds the depth, so the walk is for odd bodies only.
+    if outline.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+        raise BadPayload(f"the body is nested deeper than {MAX_DEPTH}", 200)
+    return document
+
+
+def _is_deeper(document: Json, depth: int) -> bool:
+    level = [document]
+    for _ in range(depth):
+        level = [child for value in level for child in _children(value)]
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _children(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,78 @@
+"""The library's way in: outcomes as an async iterator, without files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+
+import anyio
+
+from collector.account import Account
+from collector.config import Settings
+from collector.errors import CollectorError, InputError, first_of
+from collector.ids import IdSet, canonical_id
+from collector.model import Outcome
+from collector.pipeline import pump
+from collector.run import engine, new_run_id
+
+
+async def collect(
+    ids: Iterable[str], settings: Settings | None = None, *, environ: Mapping[str, str] | None = None
+) -> AsyncGenerator[Outcome, None]:
+    """Fetch each connection and yield its outcome, in the order they come; every id, each once.
+
+    A connection that cannot be had is an outcome too; what ends the whole is raised: `InputError` for a string that
+    is no id (before anything is sent), `ConfigError` without a key, `KeyRefused`, `RunStopped`. Of the settings,
+    those of `api`, `limits` and `retry` count, except `max_duration`; the key comes from `environ` (the process's
+    own) or the settings. At most `concurrency` outcomes wait for the consumer. Who stops early closes the generator
+    (`contextlib.aclosing`), which cancels what is in flight.
+    """
+    settings = settings or Settings()
+    wanted = _id_set(ids)
+    send, receive = anyio.create_memory_object_stream[Outcome]()
+
+    async def produce() -> None:
+        async with (
+            send,
+            engine(settings, Account(), new_run_id(time.time()), note=_ignore, environ=environ or os.environ) as parts,
+        ):
+            await pump(wanted, parts.fetcher.fetch, send.send, crew=min(settings.limits.concurrency, len(wanted)))
+
+    # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).
+    producer = asyncio.create_task(produce())
+    try:
+        async with receive:
+            async for outcome in receive:
+                yield outcome
+        await _finished(producer)
+    finally:
+        producer.cancel()
+        await asyncio.wait([producer])
+        if not producer.cancelled():
+            producer.exception()  # raised above, or nobody waits for it any more; asyncio would log it
+
+
+async def _finished(producer: asyncio.Task[None]) -> None:
+    failure: CollectorError | None = None
+    try:
+        await producer
+    except* CollectorError as group:
+        failure = first_of(group)
+    if failure is not None:
+        raise failure
+
+
+def _id_set(ids: Iterable[str]) -> IdSet:
+    wanted = IdSet()
+    for text in ids:
+        canonical = canonical_id(text)
+        if canonical is None:
+            raise InputError(f"{text!r} is not a connection id")
+        wanted.add(canonical)
+    return wanted
+
+
+def _ignore(_text: str) -> None:
+    pass

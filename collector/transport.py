@@ -1,0 +1,252 @@
+"""One attempt on the wire, by aiohttp, with what aiohttp does behind one's back switched off or counted.
+
+Above this module nobody has heard of aiohttp: its exceptions are translated here, once, `from None`, so that no
+traceback carries its request objects (and the key in them) on. What it guards against, all seen with aiohttp 3.14:
+
+- it re-sends an idempotent request once by itself when a connection drops. There is no public switch, but it does
+  so only for its own exceptions, so a client middleware, which sees every pass, translates them before it can;
+- its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
+- `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
+- cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+import zlib
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Self
+
+import aiohttp
+import anyio
+from yarl import URL
+
+from collector.account import RequestCount
+from collector.deadline import Deadlines
+from collector.errors import AttemptFailed, BadPayload, ConfigError, TooLarge, Transient
+from collector.model import Reply, Request
+
+MAX_WIRE_BYTES: Final = 2 * 1024 * 1024
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+"""Largest body of one reply, as it travels and unpacked."""
+
+_TICK = 0.25  # seconds, the precision of time-outs
+_KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds one attempt may take: to connect, until its answer begins, and in all."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    total: float = 60.0
+
+
+class Transport:
+    """Sends requests to one API while it is `opened`; safe to use from many tasks.
+
+    Every attempt given to a connection is counted in `count`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        connections: int,
+        timeouts: Timeouts,
+        count: RequestCount,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
+        self._connections = connections
+        self._timeouts = timeouts
+        self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
+        self._count = count
+        self._ssl = _tls(ca_file) if base_url.startswith("https:") else True
+        self._proxy = proxy
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Self]:
+        """Keep the connections for as long as the context lasts."""
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE),
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._one_pass,),
+            auto_decompress=False,
+            trust_env=False,
+            raise_for_status=False,
+            proxy=self._proxy,
+        )
+        async with session as self._session, anyio.create_task_group() as watch:
+            watch.start_soon(self._deadlines.watch)
+            yield self
+            watch.cancel_scope.cancel()
+
+    async def send(self, request: Request) -> Reply:
+        """One attempt, whole: the reply of any status with its body unpacked.
+
+        Raises `Transient` when there is no whole reply in time, `BadPayload` when its packing is broken, `TooLarge`
+        over `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`, and `ConfigError` for a certificate that does not verify.
+        """
+        total, until_answer = self._timeouts.total, min(self._timeouts.read, self._timeouts.total)
+        task = self._deadlines.start(until_answer)
+        try:
+            response = await self._session.get(self._url(request), allow_redirects=False)
+            try:
+                self._deadlines.extend(task, total - until_answer)
+                self._count.by_status[response.status] += 1
+                return Reply(response.status, response.headers, await _body(response))
+            finally:
+                response.close()  # does nothing to a connection whose reply was read to its end
+        except _FOREIGN as error:
+            raise Transient(_told(error)) from None
+        except CancelledError:
+            if self._deadlines.is_due(task):
+                raise Transient("no whole answer in time") from None
+            raise
+        finally:
+            self._deadlines.stop(task)
+
+    @asynccontextmanager
+    async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """One attempt whose body, unpacked up to `cap` bytes, is read as it comes; the reply's own is empty.
+
+        It may take any time, as long as it goes on. Raises what `send` does, also while the body is read.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect, sock_read=self._timeouts.read)
+        try:
+            async with self._session.get(self._url(request), allow_redirects=False, timeout=timeout) as response:
+                self._count.by_status[response.status] += 1
+                yield Reply(response.status, response.headers, b""), _chunks(response, cap, cap)
+        except _FOREIGN as error:
+            raise Transient(_told(error)) from None
+
+    def _url(self, request: Request) -> URL:
+        return URL(self._base_url + request.target, encoded=True)
+
+    async def _one_pass(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """aiohttp's every pass over the wire comes through here, so here it is counted and may not be repeated."""
+        self._count.sent += 1
+        self._count.unanswered += 1  # until an answer shows otherwise; a cancelled attempt never gets there
+        try:
+            response = await handler(request)
+        except _NOT_CONNECTED as error:
+            self._count.sent -= 1
+            self._count.unanswered -= 1
+            raise _connect_failure(error) from None
+        except aiohttp.ClientResponseError as error:
+            self._count.unanswered -= 1
+            raise Transient(_told(error)) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Transient(_told(error)) from None
+        self._count.unanswered -= 1
+        return response
+
+
+_FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which is what `total` ends with
+
+_NOT_CONNECTED = (
+    aiohttp.ClientConnectorError,  # name resolution, TLS and the proxy's connection among them
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+
+_TOLD = (
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (aiohttp.ClientConnectorDNSError, "the server's name does not resolve"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ClientPayloadError, "the body was cut short or is garbled"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+)
+
+
+def _told(error: Exception) -> str:
+    for kind, text in _TOLD:
+        if isinstance(error, kind):
+            return text
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
+
+
+def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = error.certificate_error
+        return ConfigError(
+            f"the certificate of {error.host} does not verify ({getattr(why, 'verify_message', why)}); "
+            "set [api] ca_file to your own authority's certificate, or correct --base-url"
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
+        return ConfigError("the proxy wants credentials (HTTP 407); check [api] proxy")
+    return Transient(_told(error))
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length <= MAX_WIRE_BYTES and "Content-Encoding" not in response.headers:
+        return await response.read()  # bounded by its length, and three times faster than by chunks
+    return b"".join([chunk async for chunk in _chunks(response, MAX_WIRE_BYTES, MAX_BODY_BYTES)])
+
+
+async def _chunks(response: aiohttp.ClientResponse, wire_cap: int, body_cap: int) -> AsyncIterator[bytes]:
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise BadPayload(f"unknown Content-Encoding {encoding!r}", response.status)
+    unpack = _Gunzip(body_cap, response.status) if encoding == "gzip" else None
+    travelled = 0
+    async for chunk in response.content.iter_any():
+        travelled += len(chunk)
+        if travelled > wire_cap:
+            raise TooLarge(f"the body is over {wire_cap} bytes", response.status)
+        yield unpack.feed(chunk) if unpack else chunk
+    if unpack:
+        unpack.close()
+
+
+class _Gunzip:
+    """Unpacks one gzip stream, never more than `cap` bytes of it, and demands its end."""
+
+    def __init__(self, cap: int, status: int) -> None:
+        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._left = cap
+        self._status = status
+
+    def feed(self, chunk: bytes) -> bytes:
+        try:
+            body = self._inflate.decompress(chunk, self._left + 1)
+        except zlib.error:
+            raise BadPayload("the body is not the gzip it says it is", self._status) from None
+        self._left -= len(body)
+        if self._left < 0:
+            raise TooLarge("the body unpacks to more than the cap", self._status)
+        return body
+
+    def close(self) -> None:
+        if not self._inflate.eof:
+            raise BadPayload("the gzip body ends too early", self._status)
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    # Not `create_default_context`: that one writes session keys to whatever file $SSLKEYLOGFILE names.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"[api] ca_file {ca_file}: {error.strerror or error}") from None
+    return context

@@ -1,0 +1,51 @@
+"""The connection types and their fields as trees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+
+from collector.sandbox.catalogue import Field, catalogue
+
+
+def test_all_247_types_are_there_in_order() -> None:
+    ids = [connection_type.id for connection_type in catalogue()]
+    assert len(ids) == len(set(ids)) == 247
+    assert ids == sorted(ids)
+
+
+def test_no_field_is_lost_on_the_way_into_the_trees() -> None:
+    rows = json.loads((files("collector") / "data" / "connection_types.json").read_bytes())
+    for connection_type in catalogue():
+        paths = [field.path for field in _all(connection_type.fields)]
+        assert sorted(paths) == sorted(row["name"] for row in rows[connection_type.id]["fields"])
+
+
+def test_the_fields_marked_as_masked_are_those_of_the_list_of_sensitive_fields() -> None:
+    sensitive = json.loads((files("collector") / "data" / "sensitive_fields.json").read_bytes())
+    for connection_type in catalogue():
+        masked = {field.path for field in _all(connection_type.fields) if field.masked}
+        assert masked == set(sensitive[connection_type.id])
+
+
+def test_nested_fields_hang_below_their_parent() -> None:
+    (api,) = [connection_type for connection_type in catalogue() if connection_type.id == "api"]
+    (auth,) = [field for field in api.fields if field.name == "auth"]
+    (query,) = [field for field in auth.children if field.name == "query"]
+    assert [(field.name, field.unmasked_secret) for field in query.children] == [
+        ("name", False),
+        ("value", True),
+    ]
+
+
+def test_many_types_can_be_read_and_some_cannot_do_anything() -> None:
+    operations = {connection_type.operations for connection_type in catalogue()}
+    assert () in operations
+    assert len(operations) > 3
+
+
+def _all(fields: Iterable[Field]) -> Iterator[Field]:
+    for field in fields:
+        yield field
+        yield from _all(field.children)

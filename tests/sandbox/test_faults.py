@@ -1,0 +1,187 @@
+"""The language of faults, and the draw."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.sandbox import FORMS, Decision, FaultError, Faults, Kind
+from collector.sandbox.faults import Fault, Latency
+
+
+class Fixed(Random):
+    """Chance that always comes out the same."""
+
+    def __init__(self, point: float) -> None:
+        super().__init__()
+        self._point = point
+
+    def random(self) -> float:
+        return self._point
+
+
+_header = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","))
+_seconds = st.floats(0, 86_400)
+_latencies = st.one_of(
+    st.builds(Latency, st.just("fixed"), _seconds),
+    st.builds(Latency, st.just("lognormal"), _seconds, st.floats(0, 10)),
+    st.tuples(_seconds, _seconds).map(lambda pair: Latency("uniform", min(pair), max(pair))),
+)
+_NAMED = sorted(set(Kind) - {Kind.NONE, Kind.STATUS})
+
+
+@st.composite
+def _faults(draw: st.DrawFn) -> Faults:
+    items = []
+    for probability in draw(st.lists(st.floats(0, 0.1), max_size=9)):
+        kind = draw(st.sampled_from([*_NAMED, Kind.STATUS]))
+        if kind is Kind.STATUS:
+            retry_after = draw(st.none() | _header.filter(lambda text: text != "none"))
+            items.append(Fault(kind, probability, draw(st.integers(300, 599)), retry_after))
+        else:
+            items.append(Fault(kind, probability))
+    return Faults(tuple(items), draw(st.none() | _latencies), draw(st.none() | st.integers(1, 999)))
+
+
+@given(_faults())
+def test_what_is_written_is_read_back(faults: Faults) -> None:
+    assert Faults.parse(str(faults)) == faults
+
+
+@given(st.text() | st.text("0123456789.=,:-+ hangresetlatencymsclose"))
+def test_any_text_is_faults_or_a_fault_error(text: str) -> None:
+    with suppress(FaultError):
+        assert isinstance(Faults.parse(text), Faults)
+
+
+@given(_faults(), st.integers())
+def test_the_same_chance_decides_the_same(faults: Faults, seed: int) -> None:
+    one, other = Random(seed), Random(seed)
+    assert [faults.draw(one) for _ in range(5)] == [faults.draw(other) for _ in range(5)]
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_blank_text_is_no_faults(text: str) -> None:
+    assert Faults.parse(text) == Faults()
+    assert Faults.parse(text).draw(Fixed(0.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        ("frob=0.1", "frob=0.1"),
+        ("500", "500"),
+        ("500=0.1,,hang=0.1", ""),
+        ("hang=1.5", "hang=1.5"),
+        ("hang=-0.1", "hang=-0.1"),
+        ("hang=nan", "hang=nan"),
+        ("hang=often", "hang=often"),
+        ("200=0.1", "200=0.1"),
+        ("600=0.1", "600=0.1"),
+        ("50=0.1", "50=0.1"),
+        ("none=0.1", "none=0.1"),
+        ("status=0.1", "status=0.1"),
+        ("hang=0.1:retry-after=1", "hang=0.1:retry-after=1"),
+        ("429=0.1:after=1", "429=0.1:after=1"),
+        ("429=0.1:retry-after", "429=0.1:retry-after"),
+        ("429=0.1:retry-after=1\r\nX: y", "429=0.1:retry-after=1\r\nX: y"),
+        ("latency=20", "latency=20"),
+        ("latency=-1ms", "latency=-1ms"),
+        ("latency=inf s", "latency=inf s"),
+        ("latency=2h", "latency=2h"),
+        ("latency=normal:1ms:2ms", "latency=normal:1ms:2ms"),
+        ("latency=lognormal:1ms", "latency=lognormal:1ms"),
+        ("latency=lognormal:1ms:11", "latency=lognormal:1ms:11"),
+        ("latency=uniform:2ms:1ms", "latency=uniform:2ms:1ms"),
+        ("latency=1ms,latency=2ms", "latency=2ms"),
+        ("close-after=0", "close-after=0"),
+        ("close-after=1.5", "close-after=1.5"),
+        ("close-after=1,close-after=1", "close-after=1"),
+        ("500=0.6,hang=0.5", "500=0.6,hang=0.5"),
+    ],
+)
+def test_an_error_names_the_item_and_shows_the_forms(text: str, item: str) -> None:
+    with pytest.raises(FaultError) as caught:
+        Faults.parse(text)
+    assert caught.value.item == item
+    assert str(caught.value).startswith(f"{item!r}: ")
+    assert FORMS in str(caught.value)
+
+
+def test_every_example_in_the_forms_can_be_read() -> None:
+    examples = [line.split()[0] for line in FORMS.splitlines() if line.startswith("  ") and "=" in line.split()[0]]
+    assert len(examples) == 13
+    for example in examples:
+        assert Faults.parse(example) != Faults()
+
+
+def test_spaces_around_items_do_not_matter() -> None:
+    assert Faults.parse(" 500 = 0.05 , hang=0.1 ") == Faults.parse("500=0.05,hang=0.1")
+
+
+def test_probabilities_may_sum_to_one_in_floating_point() -> None:
+    assert len(Faults.parse(",".join(["hang=0.1"] * 10)).items) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "retry_after"),
+    [
+        ("429=1", "1"),
+        ("503=1", None),
+        ("429=1:retry-after=none", None),
+        ("429=1:retry-after=1.5", "1.5"),
+        ("503=1:retry-after=date+2", "date+2"),
+        ("503=1:retry-after=soon: be patient", "soon: be patient"),
+        ("503=1:retry-after=", ""),
+    ],
+)
+def test_only_a_429_asks_for_a_second_unless_told(text: str, retry_after: str | None) -> None:
+    decision = Faults.parse(text).draw(Fixed(0.0))
+    assert decision is not None
+    assert decision.retry_after == retry_after
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        (0.0, Decision(Kind.STATUS, status=500)),
+        (0.24, Decision(Kind.STATUS, status=500)),
+        (0.25, Decision(Kind.HANG)),
+        (0.49, Decision(Kind.HANG)),
+        (0.5, None),
+        (0.99, None),
+    ],
+)
+def test_each_fault_has_its_share_of_the_unit_interval(point: float, expected: Decision | None) -> None:
+    assert Faults.parse("500=0.25,hang=0.25").draw(Fixed(point)) == expected
+
+
+@given(st.integers())
+def test_a_probability_of_one_always_happens_and_of_zero_never(seed: int) -> None:
+    certain = Faults.parse("hang=0,reset=1,close=0").draw(Random(seed))
+    assert certain == Decision(Kind.RESET)
+
+
+@given(st.integers())
+def test_latency_delays_every_request_as_its_shape_says(seed: int) -> None:
+    fixed = Faults.parse("latency=20ms").draw(Random(seed))
+    uniform = Faults.parse("latency=uniform:10ms:0.08s").draw(Random(seed))
+    lognormal = Faults.parse("latency=lognormal:50ms:0").draw(Random(seed))
+    assert fixed == Decision(delay=0.02)
+    assert uniform is not None
+    assert 0.01 <= uniform.delay <= 0.08
+    assert lognormal == Decision(delay=0.05)
+
+
+def test_half_of_lognormal_latencies_are_below_the_median() -> None:
+    faults, chance = Faults.parse("latency=lognormal:50ms:0.6"), Random(4)
+    delays = [decision.delay for decision in (faults.draw(chance) for _ in range(2_000)) if decision]
+    assert 900 < sum(delay < 0.05 for delay in delays) < 1_100
+
+
+def test_a_fault_comes_after_the_latency() -> None:
+    assert Faults.parse("latency=1s,500=1").draw(Fixed(0.5)) == Decision(Kind.STATUS, 1.0, 500)

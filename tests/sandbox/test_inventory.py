@@ -1,0 +1,160 @@
+"""An organization of any size, computed when it is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from itertools import islice
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.sandbox import CANARY, Inventory
+from collector.sandbox.catalogue import catalogue
+from collector.sandbox.identity import MAX_SIZE
+from collector.sandbox.inventory import Connection
+
+TYPES = len(catalogue())
+sizes = st.integers(1, MAX_SIZE)
+
+
+@given(st.data(), sizes, st.integers())
+def test_ids_and_indexes_agree(data: st.DataObject, size: int, seed: int) -> None:
+    inventory = Inventory(size, seed)
+    index = data.draw(st.integers(0, size - 1))
+    assert inventory.index_of(inventory.id_at(index)) == index
+    assert inventory.connection(index)["id"] == inventory.id_at(index)
+
+
+@given(st.data(), st.integers(0, MAX_SIZE - 1))
+def test_an_id_beyond_the_size_is_foreign(data: st.DataObject, size: int) -> None:
+    beyond = Inventory(MAX_SIZE).id_at(data.draw(st.integers(size, MAX_SIZE - 1)))
+    assert Inventory(size).index_of(beyond) is None
+
+
+@given(sizes, sizes, st.integers())
+def test_a_connection_does_not_depend_on_the_size(size: int, other: int, seed: int) -> None:
+    index = min(size, other) - 1
+    assert Inventory(size, seed).connection(index) == Inventory(other, seed).connection(index)
+
+
+def test_ids_come_lazily_in_the_order_of_their_indexes() -> None:
+    inventory = Inventory(MAX_SIZE)
+    assert list(islice(inventory.ids(), 3)) == [inventory.id_at(index) for index in range(3)]
+
+
+def test_all_ids_of_an_inventory_are_distinct() -> None:
+    assert len(set(Inventory(20_000, seed=3).ids())) == len(Inventory(20_000, seed=3)) == 20_000
+
+
+@pytest.mark.parametrize("size", [-1, MAX_SIZE + 1])
+def test_a_size_that_indexes_cannot_reach_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"not {size}"):
+        Inventory(size)
+
+
+@pytest.mark.parametrize("index", [-1, 5])
+def test_an_index_outside_the_inventory_is_refused(index: int) -> None:
+    with pytest.raises(IndexError, match="there are 5"):
+        Inventory(5).id_at(index)
+    with pytest.raises(IndexError, match="there are 5"):
+        Inventory(5).connection(index)
+
+
+def test_a_connection_is_a_fresh_object_each_time() -> None:
+    inventory = Inventory(TYPES)
+    for index in range(TYPES):
+        before = orjson.dumps(inventory.connection(index))
+        _spoil(inventory.connection(index))
+        assert orjson.dumps(inventory.connection(index)) == before
+
+
+def test_as_many_in_a_row_as_there_are_types_are_of_all_types() -> None:
+    inventory = Inventory(3 * TYPES, seed=5)
+    for start in (0, 100, TYPES + 1):
+        types = {inventory.connection(index)["type"]["id"] for index in range(start, start + TYPES)}
+        assert types == {connection_type.id for connection_type in catalogue()}
+
+
+def test_names_are_unique_within_the_organization() -> None:
+    inventory = Inventory(5_000)
+    assert len({inventory.connection(index)["name"] for index in range(5_000)}) == 5_000
+
+
+def test_a_stranger_is_another_connection_even_in_an_inventory_of_one() -> None:
+    inventory = Inventory(1)
+    assert inventory.stranger(0)["id"] != inventory.id_at(0)
+    assert inventory.stranger(MAX_SIZE - 1)["id"] == inventory.id_at(0)
+
+
+def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None:
+    statuses = Counter(connection["status"] for connection in _sample())
+    assert statuses.total() * 0.8 < statuses["healthy"] < statuses.total()
+    assert len(statuses) > 5
+    assert all("status_error" in c for c in _sample() if c["status"] != "healthy")
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        pytest.param(lambda c: c["configuration"] is None, id="no configuration"),
+        pytest.param(lambda c: c["type"]["operations"] is None, id="no operations"),
+        pytest.param(lambda c: c["api_calls_last_24_hours"] is None, id="no call count"),
+        pytest.param(lambda c: "parent_connection_id" in c, id="a shared copy"),
+        pytest.param(lambda c: c.get("rate_limit"), id="a rate limit"),
+        pytest.param(lambda c: "rate_limit" in c and c["rate_limit"] is None, id="a null rate limit"),
+        pytest.param(lambda c: "created_by" not in c, id="no creator"),
+        pytest.param(lambda c: "healthcheck_interval" in c, id="a key nobody documented"),
+        pytest.param(lambda c: not c["saved"], id="not saved"),
+        pytest.param(lambda c: len(c["policies"]) > 1, id="several policies"),
+        pytest.param(lambda c: CANARY in c.get("status_error", ""), id="a password in the status"),
+        pytest.param(lambda c: "." in c["created_at"], id="a fraction of a second"),
+        pytest.param(lambda c: c["updated_at"].endswith("+02:00"), id="another time zone"),
+    ],
+)
+def test_some_connections_but_few_are_odd(oddity: Callable[[Connection], object]) -> None:
+    odd = sum(1 for connection in _sample() if oddity(connection))
+    assert 0 < odd < len(_sample()) / 2
+
+
+def test_a_shared_copy_points_to_another_connection_of_the_same_type() -> None:
+    inventory = Inventory(5_000)
+    copies = [c for c in map(inventory.connection, range(5_000)) if "parent_connection_id" in c]
+    for copy in copies:
+        parent = inventory.index_of(copy["parent_connection_id"])
+        assert parent is not None
+        assert inventory.connection(parent)["type"]["id"] == copy["type"]["id"]
+        assert inventory.id_at(parent) != copy["id"]
+
+
+def test_nothing_is_updated_before_it_is_created() -> None:
+    for connection in _sample():
+        created, updated = (connection[key][:19] for key in ("created_at", "updated_at"))
+        assert datetime.fromisoformat("2019-01-01") <= datetime.fromisoformat(created)
+        assert created <= updated < "2027"
+
+
+def test_a_few_dozen_people_own_everything() -> None:
+    people = {connection["updated_by"]["id"] for connection in _sample()}
+    assert 20 < len(people) < 50
+
+
+@cache
+def _sample() -> list[Connection]:
+    inventory = Inventory(2_000, seed=1)
+    return [inventory.connection(index) for index in range(2_000)]
+
+
+def _spoil(value: object) -> None:
+    if isinstance(value, dict):
+        for inner in value.values():
+            _spoil(inner)
+        value["spoilt"] = True
+    elif isinstance(value, list):
+        for inner in value:
+            _spoil(inner)
+        value.append("spoilt")

@@ -1,0 +1,86 @@
+"""What the sandbox answers is what the OpenAPI document promises."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from jsonschema import Draft202012Validator
+
+from collector.model import Json
+from collector.sandbox import FAULTS_HEADER, Inventory
+from collector.sandbox.catalogue import catalogue
+
+_DOCUMENT = Path(__file__).parents[1] / "data" / "polytomic-openapi.json"
+_FOREIGN = "248df4b7-aa70-47b8-a036-33ac447e668d"
+
+
+@cache
+def _document() -> dict[str, Json]:
+    document: dict[str, Json] = json.loads(_DOCUMENT.read_bytes())
+    return document
+
+
+@cache
+def _validator(path: str, status: int) -> Draft202012Validator:
+    """For the body of this answer; where the document has no such status, an error is an `ApiError`."""
+    responses = _document()["paths"][path]["get"]["responses"]
+    documented = responses[str(status) if status == 200 else "500"]
+    schema = {**documented["content"]["application/json"]["schema"], "components": _document()["components"]}
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+async def _validate(session: ClientSession, path: str, template: str, status: int, faults: str = "") -> None:
+    async with session.get(path, headers={FAULTS_HEADER: faults}) as response:
+        assert response.status == status
+        assert response.content_type == "application/json"
+        _validator(template, status).validate(await response.json())
+
+
+async def test_connections_of_all_types_are_as_documented(session: ClientSession, inventory: Inventory) -> None:
+    seen = set()
+    for index in range(2 * len(catalogue())):
+        path = f"/api/connections/{inventory.id_at(index)}"
+        await _validate(session, path, "/api/connections/{id}", 200)
+        seen.add(inventory.connection(index)["type"]["id"])
+    assert len(seen) == 247
+
+
+async def test_the_schemas_of_all_types_are_as_documented(session: ClientSession) -> None:
+    for connection_type in catalogue():
+        path = f"/api/connection_types/{connection_type.id}"
+        await _validate(session, path, "/api/connection_types/{id}", 200)
+
+
+@pytest.mark.parametrize("path", ["/api/connections", "/api/me", "/api/connection_types"])
+async def test_the_other_answers_are_as_documented(session: ClientSession, path: str) -> None:
+    await _validate(session, path, path, 200)
+
+
+@pytest.mark.parametrize(("id", "status"), [(_FOREIGN, 404), ("x", 400)])
+async def test_refused_ids_are_as_documented(session: ClientSession, id: str, status: int) -> None:
+    await _validate(session, f"/api/connections/{id}", "/api/connections/{id}", status)
+
+
+async def test_an_unknown_type_is_as_documented(session: ClientSession) -> None:
+    await _validate(session, "/api/connection_types/x", "/api/connection_types/{id}", 404)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503, 529])
+async def test_error_faults_are_as_documented(session: ClientSession, status: int) -> None:
+    path = f"/api/connections/{_FOREIGN}"
+    await _validate(session, path, "/api/connections/{id}", status, faults=f"{status}=1")
+
+
+def test_only_documented_fields_are_null_but_for_the_rate_limit() -> None:
+    inventory = Inventory(3_000, seed=11)
+    null = {
+        key
+        for connection in map(inventory.connection, range(len(inventory)))
+        for key, value in connection.items()
+        if value is None
+    }
+    assert null == {"configuration", "api_calls_last_24_hours", "rate_limit"}
