@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from signal import Signals
 from typing import NamedTuple, NoReturn, Protocol
 
@@ -275,12 +275,16 @@ class Run:
             return error
         return failure
 
+    @cached_property
+    def _ids_digest(self) -> str:
+        return self._intake.ids.digest()
+
     def _head(self) -> bytes:
         return orjson.dumps(
             {
                 "run_id": self.run_id,
                 "started_at": stamp(self._started),
-                "ids_digest": self._intake.ids.digest(),
+                "ids_digest": self._ids_digest,
                 "base_url": self._settings.api.base_url,
                 "api_version": self._settings.api.version,
                 "schema": SCHEMA,
@@ -295,7 +299,7 @@ class Run:
                 version=VERSION,
                 base_url=self._settings.api.base_url,
                 api_version=self._settings.api.version,
-                ids_digest=self._intake.ids.digest(),
+                ids_digest=self._ids_digest,
                 started_at=stamp(self._started),
             ),
             self.account,

@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import stat
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from anyio import to_thread
 
 from collector import journal
 from collector.codec import Codec, codec_of, require
-from collector.errors import Interrupted, UsageError
+from collector.errors import Interrupted, OutputError, UsageError
 from collector.journal import Journal
 from collector.manifest import FileFacts
 from collector.model import Json, Outcome, Record
@@ -158,12 +159,7 @@ class StreamSink:
         self._listed = 0
 
     async def open(self) -> None:
-        if self._output == "-":
-            target = Journal(os.dup(1), "standard output")
-        else:
-            with journal.translated(self._output):
-                target = Journal(os.open(self._output, os.O_WRONLY | os.O_CLOEXEC), self._output)
-        self._batch = _Batch(target, codec_of(self._output))
+        self._batch = _Batch(_stream(self._output), codec_of(self._output))
         self._errors = None
         for path in filter(None, (self._errors_path, self._manifest_path)):
             _make_folder(path)
@@ -325,6 +321,15 @@ class SnapshotSink:
     @property
     def records(self) -> int:
         return self._batch.records
+
+
+def _stream(output: str) -> Journal:
+    if output != "-":
+        with journal.translated(output):
+            return Journal(os.open(output, os.O_WRONLY | os.O_CLOEXEC), output)
+    if sys.stdout is None:  # closed before we began; its number may be any other file's by now
+        raise OutputError("standard output: is closed; name a file with -o")
+    return Journal(os.dup(1), "standard output")
 
 
 def _make_folder(path: Path) -> None:

@@ -30,13 +30,14 @@ async def collect(
     (`contextlib.aclosing`), which cancels what is in flight.
     """
     settings = settings or Settings()
+    environ = os.environ if environ is None else environ
     wanted = _id_set(ids)
     send, receive = anyio.create_memory_object_stream[Outcome]()
 
     async def produce() -> None:
         async with (
             send,
-            engine(settings, Account(), new_run_id(time.time()), note=_ignore, environ=environ or os.environ) as parts,
+            engine(settings, Account(), new_run_id(time.time()), note=_ignore, environ=environ) as parts,
         ):
             await pump(wanted, parts.fetcher.fetch, send.send, crew=min(settings.limits.concurrency, len(wanted)))
 
