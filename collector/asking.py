@@ -137,8 +137,13 @@ class Asker:
             if confirmations != self._confirmations:  # somebody else has asked meanwhile, and the key held
                 return
             self._count.retried += 1
-            async with self._pacer.alone(_BEFORE_ASKING_AGAIN):
-                reply = await self._send_unpaced(request)
+            try:
+                async with self._pacer.alone(_BEFORE_ASKING_AGAIN):
+                    reply = await self._send_unpaced(request)
+            except CollectorError:
+                raise
+            except Exception:  # no answer is no verdict: the id is asked for again, and its next 401 is confirmed anew
+                return
             if reply.status == 401:
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
             self._confirmations += 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -24,6 +25,14 @@ from collector.errors import ConfigError
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
+
+
+def _whole(_type: object, tokens: Sequence[Token]) -> int:
+    """A whole number: cyclopts alone would round 1.5 to one."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is no whole number") from None
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Api:
         _require(
             self.version.isascii() and self.version.isprintable() and self.version != "", "api", "version", "a date"
         )
+        _require(self.proxy is None or _is_address(self.proxy), "api", "proxy", "an http(s) address")
         _require(not (self.key_file and self.key_command), "api", "key_file", "used without key_command")
 
 
@@ -77,7 +87,7 @@ class Limits:
 
     rate: Annotated[float, Parameter(name="--rate")] = 50.0
     "Ceiling in requests a second, every attempt counted; 0 lifts it."
-    concurrency: Annotated[int, Parameter(name="--concurrency")] = 32
+    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_whole)] = 32
     "Ceiling of requests in flight."
     max_duration: Annotated[float | None, Parameter(name="--max-duration")] = None
     "Stop after this many seconds (exit 5)."
@@ -87,15 +97,15 @@ class Limits:
     def __post_init__(self) -> None:
         _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
         _require(1 <= self.concurrency <= 1000, "limits", "concurrency", "between 1 and 1000")
-        _require(self.max_duration is None or self.max_duration > 0, "limits", "max_duration", "above 0")
-        _require(self.max_pause >= 0, "limits", "max_pause", "0 or above")
+        _require(self.max_duration is None or 0 < self.max_duration < math.inf, "limits", "max_duration", "above 0")
+        _require(0 <= self.max_pause < math.inf, "limits", "max_pause", "0 or above")
 
 
 @dataclass(frozen=True)
 class Retry:
     """How often one id is asked for, and how long one attempt may take; seconds."""
 
-    max_attempts: Annotated[int, Parameter(name="--max-attempts")] = 5
+    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole)] = 5
     "Requests for one id, the first included."
     connect_timeout: Annotated[float, Parameter(name="--connect-timeout")] = 10.0
     "Until a connection stands."
@@ -107,7 +117,7 @@ class Retry:
     def __post_init__(self) -> None:
         _require(1 <= self.max_attempts <= 100, "retry", "max_attempts", "between 1 and 100")
         for name in ("connect_timeout", "read_timeout", "total_timeout"):
-            _require(getattr(self, name) > 0, "retry", name, "above 0")
+            _require(0 < getattr(self, name) < math.inf, "retry", name, "above 0")
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,8 @@ def from_file(environ: Mapping[str, str]) -> Source:
         path = Path(named[-1]) if named else _default_file(environ)
         for section, key, value in _entries(_load(path), str(path)) if path else ():
             values = value if isinstance(value, list) else [value]
+            if isinstance(value, list) and not _is_list(by_place[section, key]):
+                raise ConfigError(f"{path}: [{section}] {key} is a list; it takes one value")
             _fill(by_place[section, key], [_plain(item) for item in values], f"[{section}] {key}", str(path))
 
     return fill
@@ -260,20 +272,28 @@ def _is_name(path: str) -> bool:
 
 def _address(text: str, *, allow_http: bool) -> str:
     """The base URL with a scheme and without a trailing slash, as Polytomic's own tools read it."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if "@" in text or "?" in text or "#" in text:
+        raise ConfigError("[api] base_url may hold a scheme, a host, a port and a path only: no user, no query")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https"):
+    if not host or parts.scheme not in ("http", "https") or " " in text or not text.isprintable():
         raise ConfigError(f"[api] base_url: {text!r} is no http(s) address")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ConfigError("[api] base_url may hold a scheme, a host, a port and a path only: no user, no query")
     if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
         raise ConfigError(
             f"[api] base_url: the key would travel to {host} unencrypted; use https, or say --allow-http if you must"
         )
     return parts.geturl().rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -37,7 +37,14 @@ class Fetcher:
             return await self._asker.ask(attempt, request)
         except AttemptFailed as failure:
             kind, at = outcome_of(failure), stamp(self._wall())
-            return Outcome(asked, kind, failure.attempts, at, http_status=failure.status, error=failure.reason)
+            return Outcome(
+                asked,
+                kind,
+                failure.attempts,
+                at,
+                http_status=failure.status,
+                error=self._scrubber.scrub(failure.reason),
+            )
 
     def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
         now = self._wall()
@@ -46,7 +53,9 @@ class Fetcher:
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
-        record, redactions, unparsed = normalize(reply.body, asked, collected_at=at, run_id=self._run_id)
+        record, redactions, unparsed = normalize(
+            self._scrubber.scrub_body(reply.body), asked, collected_at=at, run_id=self._run_id
+        )
         return Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
 
     def _message(self, reply: Reply) -> str:

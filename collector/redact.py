@@ -23,23 +23,38 @@ from collector.model import Json
 
 REDACTED: Final = "[REDACTED]"
 
-_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@")
+_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s]+@")
 _MASK_CHARACTERS = "*•●"
 _MASK_STARTS = frozenset("*•●[")
 _NESTING = frozenset((dict, list))
 _MOST_REMEMBERED = 4096
+_SHORTEST_SECRET = 8
 
 
 class Scrubber:
     """Masks known secrets, and passwords in URLs, wherever they stand in free text."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+        # What is shorter would be found, and masked, in innocent text.
+        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._encoded = [secret.encode() for secret in self._secrets]
 
     def scrub(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        return _USERINFO.sub(rf"\1{REDACTED}@", text)
+        return scrub_urls(text)
+
+    def scrub_body(self, body: bytes) -> bytes:
+        """A reply's body without the known secrets."""
+        for secret in self._encoded:
+            if secret in body:
+                body = body.replace(secret, REDACTED.encode())
+        return body
+
+
+def scrub_urls(text: str) -> str:
+    """`text` with the user and password of every URL in it masked."""
+    return _USERINFO.sub(rf"\1{REDACTED}@", text)
 
 
 def redact(configuration: dict[str, Json], type_id: str | None) -> int:
@@ -79,15 +94,18 @@ class _Marks(dict[str, Verdict]):
             self[key] = verdict
         return verdict
 
+    is_array = False
+
     def mark(self, path: str) -> None:
         """Mark a field by its path, such as `auth.query[].value`."""
-        *parents, leaf = path.replace("[]", "").split(".")
+        *parents, leaf = path.split(".")
         node = self
         for key in parents:
-            inside = node.setdefault(key, _Marks())
+            inside = node.setdefault(key.removesuffix("[]"), _Marks())
             if not isinstance(inside, _Marks):  # all of it is marked already
                 return
             node = inside
+            node.is_array = key.endswith("[]")
         node[leaf] = _WHOLE
 
 
@@ -113,12 +131,20 @@ def _redact_value(value: Json, verdict: Verdict) -> tuple[Json, int]:
     if verdict is _WHOLE or kind is str:
         # Text where the schema has marks deeper down may be those fields in another form.
         return (REDACTED, 1) if verdict is not None or _is_mask(value) else (value, 0)
+    if kind is dict and isinstance(verdict, _Marks) and verdict.is_array:
+        return REDACTED, 1  # so may an object where it has an array
     if kind is dict:
         return value, _redact_object(value, verdict if isinstance(verdict, _Marks) else _BY_NAME)
     if kind is list:
-        pairs = [_redact_value(item, verdict) for item in value]
+        pairs = [_redact_item(item, verdict) for item in value]
         return [item for item, _ in pairs], sum(masked for _, masked in pairs)
     return value, 0
+
+
+def _redact_item(item: Json, verdict: Verdict) -> tuple[Json, int]:
+    if type(item) is dict and isinstance(verdict, _Marks):
+        return item, _redact_object(item, verdict)
+    return _redact_value(item, verdict)
 
 
 def _is_mask(text: str) -> bool:

@@ -90,6 +90,7 @@ async def engine(
     """Build and join the parts. Raises `ConfigError` for a missing key or an unusable certificate file."""
     api, limits, retry = settings.api, settings.limits, settings.retry
     header = authorization(api, environ)
+    scrubber = Scrubber(secrets_of(header))
     limiter = Limiter(limits.rate)
     pacer = Pacer(limiter, time.monotonic, anyio.sleep)
     transport = Transport(
@@ -110,10 +111,10 @@ async def engine(
             max_pause=limits.max_pause,
             count=account.requests,
             chance=Chance(time.monotonic, anyio.sleep, random.Random()),
-            note=note,
+            note=lambda text: note(scrubber.scrub(text)),
         )
         send = pacer.paced(transport.send)
-        fetcher = Fetcher(send, asker, Scrubber(secrets_of(header)), run_id=run_id, wall=time.time)
+        fetcher = Fetcher(send, asker, scrubber, run_id=run_id, wall=time.time)
         yield Engine(transport, asker, pacer, limiter, fetcher)
 
 

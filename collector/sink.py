@@ -17,6 +17,7 @@ import stat
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -34,7 +35,7 @@ from collector.model import Json, Outcome, Record
 MAX_LISTED: Final = 20
 """So many errors are listed on standard error when no errors file is written."""
 
-_BATCH_BYTES = 128 * 1024
+_BATCH_BYTES = 512 * 1024  # a hand-over to the thread costs as much as a dozen records
 
 # What ends a line for some reader (NEL, LS, PS), or moves a terminal's cursor: escaped, as JSON allows for any.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
@@ -76,10 +77,13 @@ def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Cal
     """The sink an output path asks for. Raises `UsageError` for what no run could write to."""
     path = Path(output)
     if output == "-" or _is_stream(path):
+        for flag, named in (("--errors", errors), ("--manifest", manifest)):
+            if named and _is_no_file(Path(named)):
+                raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
         return StreamSink(output, errors, manifest, warn)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
-    if output.endswith("/") or path.is_dir():
+    if output.endswith("/") or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     require(codec_of(path.name))
     return SnapshotSink(path, warn)
@@ -142,6 +146,8 @@ class _Batch:
 
     async def settle(self) -> None:
         await self.flush()
+        if not self.journal.bytes:  # no bytes at all are an empty file only where it is not packed
+            await to_thread.run_sync(self.journal.append, self._codec.pack(b""))
         await to_thread.run_sync(self.journal.sync)
 
     def facts(self, name: str) -> FileFacts:
@@ -163,6 +169,8 @@ class StreamSink:
         self._errors = None
         for path in filter(None, (self._errors_path, self._manifest_path)):
             _make_folder(path)
+        if self._manifest_path:
+            journal.rehearse(self._manifest_path)
         if self._errors_path:
             self._errors = _Batch(journal.create(self._errors_path), codec_of(self._errors_path.name))
 
@@ -259,7 +267,7 @@ class SnapshotSink:
 
     def _set_aside(self) -> None:
         names = self._names
-        run_id = _run_id_of(names.partial_run)
+        run_id = _unused(names.partial, _run_id_of(names.partial_run))
         for path in (names.partial, *names.beside_partial):
             if path.exists():
                 journal.rename(path, path.with_name(f"{path.name}.{run_id}"))
@@ -334,7 +342,8 @@ def _stream(output: str) -> Journal:
 
 def _make_folder(path: Path) -> None:
     with journal.translated(str(path.parent)):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (*reversed(path.parent.parents), path.parent):  # `parents=True` gives the mode to the last only
+            folder.mkdir(exist_ok=True, mode=0o700)
 
 
 def _is_stream(path: Path) -> bool:
@@ -343,6 +352,16 @@ def _is_stream(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _is_no_file(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _unused(path: Path, suffix: str) -> str:
+    """`suffix`, or with a number, so that nothing set aside before is overwritten."""
+    numbered = (f"{suffix}.{number}" for number in count(2))
+    return next(each for each in chain([suffix], numbered) if not path.with_name(f"{path.name}.{each}").exists())
 
 
 def _run_id_of(path: Path) -> str:

@@ -168,7 +168,8 @@ def _cell(row: list[str], at: int) -> str | None:
 
 
 def _text(stream: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""), 1):
-        if "\0" in line:
-            raise _NotText(f"line {number} holds a NUL byte: this is a binary file, not a list of ids")
-        yield line
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="") as lines:
+        for number, line in enumerate(lines, start=1):
+            if "\0" in line:
+                raise _NotText(f"line {number} holds a NUL byte: this is a binary file, not a list of ids")
+            yield line

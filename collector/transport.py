@@ -64,8 +64,12 @@ class Transport:
         ca_file: str | None = None,
         proxy: str | None = None,
     ) -> None:
-        self._base_url = base_url
-        self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
+        self._base_url = URL(base_url, encoded=True)
+        self._base_path = self._base_url.raw_path.rstrip("/")
+        all_headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
+        # A session's headers are sent to its proxy too (CONNECT), the key among them; a request's own are not.
+        self._session_headers = all_headers if proxy is None else None
+        self._own_headers = None if proxy is None else all_headers
         self._connections = connections
         self._timeouts = timeouts
         self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
@@ -78,7 +82,7 @@ class Transport:
         """Keep the connections for as long as the context lasts."""
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE),
-            headers=self._headers,
+            headers=self._session_headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(self._one_pass,),
@@ -101,13 +105,14 @@ class Transport:
         total, until_answer = self._timeouts.total, min(self._timeouts.read, self._timeouts.total)
         task = self._deadlines.start(until_answer)
         try:
-            response = await self._session.get(self._url(request), allow_redirects=False)
+            response = await self._session.get(self._url(request), headers=self._own_headers, allow_redirects=False)
             try:
                 self._deadlines.extend(task, total - until_answer)
                 self._count.by_status[response.status] += 1
                 return Reply(response.status, response.headers, await _body(response))
-            finally:
-                response.close()  # does nothing to a connection whose reply was read to its end
+            except BaseException:
+                response.close()  # a reply that was read to its end has given its connection back
+                raise
         except _FOREIGN as error:
             raise Transient(_told(error)) from None
         except CancelledError:
@@ -125,14 +130,18 @@ class Transport:
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect, sock_read=self._timeouts.read)
         try:
-            async with self._session.get(self._url(request), allow_redirects=False, timeout=timeout) as response:
+            async with self._session.get(
+                self._url(request), headers=self._own_headers, allow_redirects=False, timeout=timeout
+            ) as response:
                 self._count.by_status[response.status] += 1
                 yield Reply(response.status, response.headers, b""), _chunks(response, cap, cap)
         except _FOREIGN as error:
             raise Transient(_told(error)) from None
 
     def _url(self, request: Request) -> URL:
-        return URL(self._base_url + request.target, encoded=True)
+        path, _, query = request.target.partition("?")
+        url = self._base_url.with_path(self._base_path + path, encoded=True)  # the host is not parsed again
+        return URL(f"{url}?{query}", encoded=True) if query else url
 
     async def _one_pass(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -194,9 +203,8 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    length = response.content_length
-    if length is not None and length <= MAX_WIRE_BYTES and "Content-Encoding" not in response.headers:
-        return await response.read()  # bounded by its length, and three times faster than by chunks
+    if response.content.is_eof() and "Content-Encoding" not in response.headers:
+        return response.content.read_nowait()  # it came with its head, so it is small, and there is nothing to wait for
     return b"".join([chunk async for chunk in _chunks(response, MAX_WIRE_BYTES, MAX_BODY_BYTES)])
 
 

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError
 
 from collector.cli import collect, demo, sandbox
 from collector.cli.console import complain
@@ -29,6 +29,10 @@ def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raises for anything a user can cause."""
     try:
         code = app(argv, exit_on_error=False, print_error=False)
+    except UnknownOptionError as error:
+        given = error.token.keyword or error.token.value
+        complain(f"{_one_line(error).replace(given, given.partition('=')[0])}; see collector --help")
+        return ExitCode.USAGE
     except CycloptsError as error:
         complain(f"{_one_line(error)}; see collector --help")
         return ExitCode.USAGE

@@ -38,8 +38,9 @@ def sandbox(
         return _print(inventory)
     try:
         return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
-    except OSError as error:
-        raise UsageError(f"--host {host} --port {port}: {error.strerror or error}") from None
+    except (OSError, OverflowError) as error:  # the latter for what is no port
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"--host {host} --port {port}: {why}") from None
 
 
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:

@@ -1,0 +1,267 @@
+"""Does a run's set of files keep what the design promises of it? Written from the contract alone.
+
+It imports nothing of the collector, so that it cannot share a mistake with it. What the run was given and what the
+server saw come from the test.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RECORD_KEYS = {
+    *("id", "name", "organization_id", "parent_connection_id", "type_id", "type_name", "type_operations"),
+    *("status", "status_error", "saved", "policies", "api_calls_last_24_hours", "rate_limit"),
+    *("created_at", "created_by_id", "created_by_name", "created_by_type"),
+    *("updated_at", "updated_by_id", "updated_by_name", "updated_by_type"),
+    *("configuration", "extra", "_collected_at", "_run_id", "_schema"),
+}
+ERROR_KEYS = {"id", "outcome", "http_status", "error", "attempts", "at"}
+FAILURES = {"not_found", "forbidden", "rejected", "bad_payload", "too_large", "exhausted", "internal_error"}
+OUTCOMES = {"ok", "not_attempted", *FAILURES}
+MANIFEST_KEYS = {
+    *("format", "run_id", "tool", "started_at", "finished_at", "duration_s", "status", "exit_code", "source"),
+    *("account", "requests", "files", "redactions", "resumed"),
+}
+HEAD_KEYS = {"run_id", "started_at", "ids_digest", "base_url", "api_version", "schema"}
+STATUS = {0: {"complete"}, 3: {"complete", "partial"}}
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_HIDDEN_LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the server saw: requests in all, and how many it answered with which status (0: not at all)."""
+
+    total: int
+    by_status: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the run was given: the ids it should know, in any case, and the lines that were no new id."""
+
+    ids: Collection[str]
+    duplicates: int = 0
+    invalid: int = 0
+    blank: int = 0
+
+    @property
+    def unique(self) -> set[str]:
+        """The ids as the run should have understood them."""
+        return {one.lower() for one in self.ids}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a run, read and found to be as promised."""
+
+    manifest: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+    errors: dict[str, dict[str, Any]]
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """The outcomes that occurred."""
+        return {name: count for name, count in self.manifest["account"]["outcomes"].items() if count}
+
+
+def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None, lists: int = 0) -> Found:
+    """A run that finished left a snapshot, its manifest, perhaps an errors file, and nothing else."""
+    stem = _stem(output)
+    errors, manifest = output.with_name(f"{stem}.errors.jsonl"), output.with_name(f"{stem}.manifest.json")
+    left = [path.name for path in output.parent.iterdir() if "partial" in path.name or path.name.endswith(".draft")]
+    assert not left, f"a finished run leaves none of these: {left}"
+    found = _check(output, errors, manifest, given, exit_code)
+    assert found.manifest["status"] in STATUS[exit_code]
+    assert (found.manifest["status"] == "complete") == (set(found.records) == given.unique)
+    assert found.manifest["account"]["outcomes"]["not_attempted"] == 0
+    assert set(found.records) | set(found.errors) == given.unique
+    assert (exit_code == 0) == (set(found.records) == given.unique and given.invalid == 0)
+    if seen is not None:
+        _check_requests(found.manifest["requests"], seen)
+        assert found.manifest["requests"]["sent"] <= len(given.unique) + lists + found.manifest["requests"]["retried"]
+    return found
+
+
+def check_stopped(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None) -> Found:
+    """A run that stopped left whole lines and an honest account, all under unfinished names."""
+    stem = _stem(output)
+    partial, head = output.with_name(f"{output.name}.partial"), output.with_name(f"{stem}.partial.run.json")
+    errors, manifest = (output.with_name(f"{stem}.partial.{name}") for name in ("errors.jsonl", "manifest.json"))
+    found = _check(partial, errors, manifest, given, exit_code)
+    assert found.manifest["status"] == "stopped"
+    began = json.loads(head.read_bytes())
+    assert began.keys() >= HEAD_KEYS
+    assert began["run_id"] == found.manifest["run_id"]
+    assert began["started_at"] == found.manifest["started_at"]
+    assert began["ids_digest"] == _digest(given.unique)
+    assert _mode(head) == 0o600
+    if seen is not None:
+        _check_requests(found.manifest["requests"], seen)
+    return found
+
+
+def check_stream(
+    out: bytes, given: Given, exit_code: int, *, errors: Path, manifest: Path, seen: Seen | None = None
+) -> Found:
+    """A run that wrote to standard output, with its errors file and manifest elsewhere."""
+    document = json.loads(manifest.read_bytes())
+    records = _records_of(out, document)
+    failed = _errors_of(errors, document)
+    [facts] = document["files"]
+    _check_facts(facts, out, len(records))
+    _check_manifest(document, given, exit_code, records, failed)
+    if seen is not None:
+        _check_requests(document["requests"], seen)
+    return Found(document, records, failed)
+
+
+def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: int) -> Found:
+    document = json.loads(manifest.read_bytes())
+    raw = output.read_bytes()
+    records = _records_of(gzip.decompress(raw) if ".gz" in output.suffixes else raw, document)
+    failed = _errors_of(errors, document)
+    facts = {one["path"]: one for one in document["files"]}
+    assert output.name in facts, f"the manifest names {sorted(facts)}"
+    _check_facts(facts[output.name], raw, len(records))
+    _check_manifest(document, given, exit_code, records, failed)
+    assert {_mode(path) for path in (output, manifest, errors) if path.exists()} == {0o600}
+    return Found(document, records, failed)
+
+
+def _check_facts(facts: Mapping[str, Any], raw: bytes, records: int) -> None:
+    assert facts["records"] == records
+    assert facts["bytes"] == len(raw)
+    assert facts["sha256"] == hashlib.sha256(raw).hexdigest()
+
+
+def _check_manifest(
+    document: Mapping[str, Any],
+    given: Given,
+    exit_code: int,
+    records: Mapping[str, dict[str, Any]],
+    failed: Mapping[str, dict[str, Any]],
+) -> None:
+    unique = given.unique
+    assert document.keys() >= MANIFEST_KEYS
+    assert document["format"] == "collector.manifest/1"
+    assert document["tool"]["name"] == "collector"
+    assert document["exit_code"] == exit_code
+    assert _TIME.fullmatch(document["started_at"])
+    assert _TIME.fullmatch(document["finished_at"])
+    assert document["started_at"] <= document["finished_at"]
+    assert document["source"]["ids_digest"] == _digest(unique)
+    assert document["account"]["input"] == {
+        "lines": len(unique) + given.duplicates + given.invalid + given.blank,
+        "unique": len(unique),
+        "duplicates": given.duplicates,
+        "invalid": given.invalid,
+        "blank": given.blank,
+    }
+    outcomes = document["account"]["outcomes"]
+    assert outcomes.keys() == OUTCOMES
+    assert sum(outcomes.values()) == len(unique)
+    assert outcomes["ok"] == len(records)
+    assert outcomes["not_attempted"] == len(unique) - len(records) - len(failed)
+    assert {kind: outcomes[kind] for kind in FAILURES if outcomes[kind]} == Counter(
+        line["outcome"] for line in failed.values()
+    )
+    assert not records.keys() & failed.keys()
+    assert records.keys() | failed.keys() <= unique
+    organizations = [record["organization_id"] for record in records.values()]
+    assert document["source"]["organization_id"] == (organizations[0] if organizations else None)
+    assert document["redactions"] == sum(map(_masked, records.values()))
+
+
+def _check_requests(requests: Mapping[str, Any], seen: Seen) -> None:
+    sent, unanswered = requests["sent"], requests["unanswered"]
+    assert sent - unanswered <= seen.total <= sent
+    answered = {str(status): count for status, count in seen.by_status.items() if status and count}
+    if seen.by_status:
+        assert seen.total == sent
+        assert requests["by_status"] == answered
+        assert requests["throttled"] == seen.by_status.get(429, 0)
+    assert requests["paused_s"] >= 0
+    assert requests["throttled"] or not requests["paused_s"]
+
+
+def _records_of(raw: bytes, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    records: dict[str, dict[str, Any]] = {}
+    for record in _lines(raw):
+        assert record.keys() == RECORD_KEYS
+        assert _ID.fullmatch(record["id"])
+        assert record["id"] not in records, f"{record['id']} is there twice"
+        assert record["_schema"] == 1
+        assert record["_run_id"] == document["run_id"]
+        assert _TIME.fullmatch(record["_collected_at"])
+        assert document["started_at"] <= record["_collected_at"] <= document["finished_at"]
+        assert isinstance(record["type_operations"], list)
+        assert isinstance(record["policies"], list)
+        assert isinstance(record["extra"], dict)
+        assert isinstance(record["configuration"], dict | None)
+        assert isinstance(record["rate_limit"], dict | None)
+        for name in ("created_at", "updated_at"):
+            assert record[name] is None or _TIME.fullmatch(record[name])
+        records[record["id"]] = record
+    return records
+
+
+def _errors_of(path: Path, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    errors: dict[str, dict[str, Any]] = {}
+    if not path.exists():
+        return errors
+    for line in _lines(path.read_bytes()):
+        assert line.keys() == ERROR_KEYS
+        assert line["id"] not in errors, f"{line['id']} failed twice"
+        assert line["outcome"] in FAILURES
+        assert line["http_status"] is None or 100 <= line["http_status"] <= 999
+        assert isinstance(line["error"], str)
+        assert line["error"]
+        assert line["attempts"] >= 1
+        assert _TIME.fullmatch(line["at"])
+        assert document["started_at"] <= line["at"] <= document["finished_at"]
+        errors[line["id"]] = line
+    assert errors, "an errors file without an error"
+    return errors
+
+
+def _lines(raw: bytes) -> Iterator[dict[str, Any]]:
+    assert raw == b"" or raw.endswith(b"\n")
+    text = raw.decode("utf-8")
+    assert not _HIDDEN_LINE_ENDS.search(text)
+    for line in text.split("\n")[:-1]:
+        assert line.strip()
+        value = json.loads(line)
+        assert isinstance(value, dict)
+        yield value
+
+
+def _masked(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_masked, value.values()))
+    if isinstance(value, list):
+        return sum(map(_masked, value))
+    return int(value == "[REDACTED]")
+
+
+def _digest(unique: Iterable[str]) -> str:
+    return hashlib.sha256("".join(f"{one}\n" for one in sorted(unique)).encode()).hexdigest()
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _stem(output: Path) -> str:
+    return output.name.removesuffix(".gz").removesuffix(".zst").removesuffix(".jsonl")

@@ -1,0 +1,189 @@
+"""The command line as a user runs it, in a process of its own or in this one, without this machine's settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pytest
+
+import collector
+from collector.cli import run
+
+from .serving import PATIENCE
+
+KEY = "canary-key-0451"
+"""The key that tests use where a server takes any; it may stand in nothing the program writes."""
+
+_SOURCE = Path(collector.__file__).parent.parent
+
+
+class Finished(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+@dataclass
+class Running:
+    """A command under way."""
+
+    process: asyncio.subprocess.Process
+    said: bytearray = field(default_factory=bytearray)
+    reading: list[asyncio.Task[bytes]] = field(default_factory=list)
+
+    def send(self, signum: signal.Signals) -> None:
+        self.process.send_signal(signum)
+
+    async def says(self, text: str) -> None:
+        """Wait until the text stands on its standard error."""
+        async with asyncio.timeout(PATIENCE):
+            while text.encode() not in self.said:
+                assert self.process.returncode is None, self.said.decode()
+                await asyncio.sleep(0.005)
+
+    async def finished(self) -> Finished:
+        """Wait for its end."""
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                out, err = await asyncio.gather(*self.reading)
+                code = await self.process.wait()
+        finally:
+            await self.kill()
+        return Finished(code, out, err.decode())
+
+    async def kill(self) -> None:
+        """End it if it has not ended."""
+        if self.process.returncode is None:
+            self.process.kill()
+        for task in self.reading:
+            task.cancel()
+        await self.process.wait()
+
+
+class Starting(Protocol):
+    """Starts `collector` with these arguments; `env` is added to an environment without settings.
+
+    `closing` are redirections of a shell, `through` is what stands behind its pipe: then the shell's exit code is
+    that of the first command that failed.
+    """
+
+    async def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        closing: str = "",
+        through: str = "",
+    ) -> Running: ...
+
+
+class Calling(Protocol):
+    """Runs `collector` with these arguments to its end."""
+
+    async def __call__(
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+    ) -> Finished: ...
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Starting]:
+    """Start the command in an empty folder, in a process of its own."""
+    started: list[Running] = []
+
+    async def starting(
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        closing: str = "",
+        through: str = "",
+    ) -> Running:
+        command = [sys.executable, "-m", "collector", *arguments]
+        if closing or through:
+            pipe = f" | {through}" if through else ""
+            command = ["bash", "-c", f"set -o pipefail; {shlex.join(command)} {closing}{pipe}"]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=tmp_path,
+            env={**clean_environment(tmp_path), "POLYTOMIC_API_KEY": KEY, **(env or {})},
+            stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
+            stderr=asyncio.subprocess.PIPE if stderr is None else stderr,
+        )
+        running = Running(process)
+        started.append(running)
+        if process.stdin is not None and stdin is not None:
+            process.stdin.write(stdin)
+            process.stdin.close()
+        running.reading += [
+            asyncio.create_task(_read(process.stdout, bytearray())),
+            asyncio.create_task(_read(process.stderr, running.said)),
+        ]
+        return running
+
+    yield starting
+    for running in started:
+        await running.kill()
+
+
+@pytest.fixture
+def call(start: Starting) -> Calling:
+    """Run the command to its end, in a process of its own."""
+
+    async def calling(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Finished:
+        return await (await start(*arguments, env=env, stdin=stdin)).finished()
+
+    return calling
+
+
+@pytest.fixture
+def call_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., Finished]:
+    """Run the command in this process: for what ends before there is anything to ask."""
+    for name in os.environ.keys() - clean_environment(tmp_path).keys():
+        monkeypatch.delenv(name)
+    for name, value in clean_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("POLYTOMIC_API_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
+
+    def calling(*arguments: str) -> Finished:
+        capfdbinary.readouterr()
+        code = run(arguments)
+        said = capfdbinary.readouterr()
+        return Finished(code, said.out, said.err.decode())
+
+    return calling
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """What a cron job has, and where the package is."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home / "home"),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(_SOURCE),
+        "PYTHONWARNINGS": "error",
+    }
+
+
+async def _read(stream: asyncio.StreamReader | None, into: bytearray) -> bytes:
+    if stream is None:
+        return b""
+    while chunk := await stream.read(65536):
+        into += chunk
+    return bytes(into)

@@ -1,0 +1,295 @@
+"""An HTTP server for tests that writes bytes, so that it can write what no HTTP library would.
+
+    async with serving(in_turn(close, answer(b"{}"))) as server:
+        ...  # server.url, server.requests, server.opened
+
+A scenario is a small function that is called once a request and writes whatever it likes to the connection. What
+the server counts is what reached it: every connection it accepted, and every request whose head came in whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+import ssl
+import struct
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+PATIENCE = 30
+"""Seconds until a wait that should have ended is a failure; nothing is measured with it."""
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class Exchange:
+    """One request, and the connection it came on. `number` counts all requests of the server, from 1."""
+
+    def __init__(self, head: bytes, number: int, server: Server, writer: asyncio.StreamWriter) -> None:
+        self.head = head
+        self.number = number
+        self.server = server
+        self._writer = writer
+
+    @property
+    def target(self) -> str:
+        """What stands between `GET` and `HTTP/1.1`."""
+        return self.head.split(b" ", 2)[1].decode()
+
+    def header(self, name: str) -> str | None:
+        """A header's value, or None."""
+        for line in self.head.decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.lower() == name.lower():
+                return value.strip()
+        return None
+
+    async def write(self, raw: bytes) -> None:
+        """Write at the client's pace; raises ConnectionError once it is gone."""
+        self._writer.write(raw)
+        await self._writer.drain()
+        if self._writer.is_closing():
+            raise ConnectionResetError
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self._writer.close()
+
+    def reset(self) -> None:
+        """The client sees a TCP RST."""
+        peer: socket.socket = self._writer.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._writer.transport.abort()
+
+
+Scenario: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+
+@dataclass
+class Server:
+    """A running server and what it has seen."""
+
+    url: str
+    heads: list[bytes] = field(default_factory=list)
+    opened: int = 0
+    open_now: int = 0
+    most_open: int = 0
+
+    @property
+    def requests(self) -> int:
+        """Requests whose head came in whole."""
+        return len(self.heads)
+
+    @property
+    def targets(self) -> list[str]:
+        """Their targets, in order of arrival."""
+        return [head.split(b" ", 2)[1].decode() for head in self.heads]
+
+    async def saw(self, requests: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(PATIENCE):
+            while self.requests < requests:  # noqa: ASYNC110  # what is waited for has no event
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def serving(
+    scenario: Scenario, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Server]:
+    """Serve until the block ends; with `tls` each connection is counted before its handshake."""
+    server = Server("")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        server.opened += 1
+        server.open_now += 1
+        server.most_open = max(server.most_open, server.open_now)
+        try:
+            # A client that leaves in the middle is what half of the scenarios are about, and a server that stops
+            # must not have asyncio log the cancelled callback as an error.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
+                if tls is not None:
+                    await writer.start_tls(tls)
+                await _talk(reader, writer, server, scenario)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            tasks.discard(task)
+            server.open_now -= 1
+            writer.close()
+
+    listener = await asyncio.start_server(connected, host, 0)
+    port = listener.sockets[0].getsockname()[1]
+    server.url = f"http{'s' if tls else ''}://{host}:{port}"
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in list(tasks):
+            task.cancel()
+        while tasks:  # noqa: ASYNC110  # cancelled tasks need a few turns
+            await asyncio.sleep(0)
+
+
+async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server, scenario: Scenario) -> None:
+    while not writer.is_closing():
+        head = await reader.readuntil(b"\r\n\r\n")
+        server.heads.append(head)
+        await scenario(Exchange(head, server.requests, server, writer))
+        if not writer.is_closing():
+            await writer.drain()
+
+
+def free_port() -> int:
+    """A port of the loopback where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# What a server may do with a request.
+
+
+def response(
+    body: bytes = b"",
+    status: str = "200 OK",
+    *,
+    media_type: str = "application/json",
+    length: int | None = None,
+    **headers: str,
+) -> bytes:
+    """The bytes of a response; underscores in header names stand for hyphens."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}"]
+    if media_type:
+        lines.append(f"Content-Type: {media_type}")
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answer(body: bytes = b"", status: str = "200 OK", *, media_type: str = "application/json", **more: str) -> Scenario:
+    """Answer properly, and keep the connection."""
+    return raw(response(body, status, media_type=media_type, length=None, **more))
+
+
+def raw(*pieces: bytes, then: Callable[[Exchange], None] | None = None) -> Scenario:
+    """Write these bytes, piece by piece, and then perhaps `Exchange.close` or `Exchange.reset`."""
+
+    async def scenario(exchange: Exchange) -> None:
+        for piece in pieces:
+            await exchange.write(piece)
+            if len(pieces) > 1:
+                await asyncio.sleep(0.01)  # so that it goes out as a segment of its own
+        if then is not None:
+            then(exchange)
+
+    return scenario
+
+
+async def close(exchange: Exchange) -> None:
+    """Close without a byte of answer."""
+    exchange.close()
+
+
+async def reset(exchange: Exchange) -> None:
+    """Reset without a byte of answer."""
+    exchange.reset()
+
+
+async def hang(exchange: Exchange) -> None:
+    """Say nothing, ever."""
+    await asyncio.Event().wait()
+
+
+def forever(head: bytes, piece: bytes, every: float = 0.0) -> Scenario:
+    """Write the head, then a piece again and again until the client has enough."""
+
+    async def scenario(exchange: Exchange) -> None:
+        await exchange.write(head)
+        while True:
+            await exchange.write(piece)
+            await asyncio.sleep(every)
+
+    return scenario
+
+
+def in_turn(*scenarios: Scenario) -> Scenario:
+    """The first for the server's first request, the second for the second; the last for all further ones."""
+
+    async def scenario(exchange: Exchange) -> None:
+        await scenarios[min(exchange.number, len(scenarios)) - 1](exchange)
+
+    return scenario
+
+
+def by_id(special: Mapping[str, Scenario], otherwise: Scenario) -> Scenario:
+    """What happens to the requests for some ids, and to all others."""
+
+    async def scenario(exchange: Exchange) -> None:
+        await special.get(exchange.target.rpartition("/")[2], otherwise)(exchange)
+
+    return scenario
+
+
+# What an API says.
+
+
+def connection(one: str, **fields: Any) -> bytes:
+    """The body of a plain connection."""
+    data = {
+        "id": one,
+        "name": "Warehouse",
+        "organization_id": "11111111-1111-4111-8111-111111111111",
+        "type": {"id": "postgresql", "name": "PostgreSQL", "operations": ["query"]},
+        "configuration": {"hostname": "db.example", "password": "********"},
+        "status": "healthy",
+        "saved": True,
+        "policies": None,
+        "created_at": "2024-01-15T09:30:00Z",
+        "updated_at": "2024-01-15T09:30:00.5+02:00",
+        **fields,
+    }
+    return json.dumps({"data": data}).encode()
+
+
+async def found(exchange: Exchange) -> None:
+    """Answer with the connection that was asked for."""
+    await exchange.write(response(connection(exchange.target.rpartition("/")[2])))
+
+
+def error(status: int, message: str = "no", **headers: str) -> Scenario:
+    """Refuse as the API documents it."""
+    body = json.dumps({"key": "error", "message": message, "metadata": {}, "status": status}).encode()
+    return answer(body, f"{status} Error", **headers)
+
+
+def ids(count: int, first: int = 1) -> list[str]:
+    """So many different ids."""
+    return [f"{number:08x}-0000-4000-8000-00000000c0de" for number in range(first, first + count)]
+
+
+def chunked(*pieces: bytes, end: bool = True) -> bytes:
+    """A body in chunks, with or without the last one."""
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    return body + (b"0\r\n\r\n" if end else b"")
+
+
+def gzip_of_zeros(size: int) -> bytes:
+    """A gzip stream of so many zeros, never unpacked in memory."""
+    pack = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    block = bytes(1 << 20)
+    pieces: Iterable[bytes] = [pack.compress(block) for _ in range(size >> 20)]
+    return b"".join(pieces) + pack.compress(bytes(size & ((1 << 20) - 1))) + pack.flush()
+
+
+def gzipped(body: bytes) -> bytes:
+    """A whole gzip stream."""
+    return gzip.compress(body, mtime=0)

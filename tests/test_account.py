@@ -1,0 +1,109 @@
+"""Outcomes and requests folded into totals, and the invariant."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.account import Account, InputCount
+from collector.errors import AccountMismatch
+from collector.model import Outcome, OutcomeKind
+
+tried = st.lists(st.sampled_from([kind for kind in OutcomeKind if kind is not OutcomeKind.NOT_ATTEMPTED]), max_size=40)
+
+
+def account_of(kinds: list[OutcomeKind], unique: int) -> Account:
+    account = Account(input=InputCount(unique=unique))
+    for kind in kinds:
+        account.add(Outcome("id", kind, 1, "now"))
+    return account
+
+
+@given(tried)
+def test_a_run_in_which_every_id_has_an_outcome_settles(kinds: list[OutcomeKind]) -> None:
+    account = account_of(kinds, len(kinds))
+    account.settle(finished=True, records=kinds.count(OutcomeKind.OK))
+    assert account.outcomes.total() == account.input.unique
+    assert +account.outcomes == Counter(kinds)
+
+
+@given(tried, st.integers(-5, 5).filter(bool))
+def test_a_finished_run_with_one_outcome_too_few_or_too_many_never_settles(kinds: list[OutcomeKind], off: int) -> None:
+    account = account_of(kinds, len(kinds) + off)
+    with pytest.raises(AccountMismatch):
+        account.settle(finished=True, records=kinds.count(OutcomeKind.OK))
+
+
+@given(tried, st.integers(1, 5))
+def test_a_stopped_run_with_an_outcome_too_many_never_settles(kinds: list[OutcomeKind], more: int) -> None:
+    account = account_of(kinds + [OutcomeKind.OK] * more, len(kinds))
+    with pytest.raises(AccountMismatch):
+        account.settle(finished=False, records=account.outcomes[OutcomeKind.OK])
+
+
+@given(tried, st.integers(-5, 5).filter(bool), st.booleans())
+def test_a_record_lost_or_written_twice_is_never_settled(kinds: list[OutcomeKind], off: int, finished: bool) -> None:
+    account = account_of(kinds, len(kinds))
+    with pytest.raises(AccountMismatch):
+        account.settle(finished=finished, records=kinds.count(OutcomeKind.OK) + off)
+
+
+@given(tried, st.integers(0, 50))
+def test_ids_a_stopped_run_did_not_reach_are_not_attempted(kinds: list[OutcomeKind], more: int) -> None:
+    account = account_of(kinds, len(kinds) + more)
+    account.settle(finished=False, records=kinds.count(OutcomeKind.OK))
+    assert account.outcomes[OutcomeKind.NOT_ATTEMPTED] == more
+    assert account.outcomes.total() == account.input.unique
+
+
+@given(tried, st.integers(0, 50))
+def test_records_the_output_refused_have_no_outcome_again(kinds: list[OutcomeKind], written: int) -> None:
+    account = account_of(kinds, len(kinds))
+    ok = kinds.count(OutcomeKind.OK)
+    account.retract(min(written, ok))
+    account.settle(finished=False, records=min(written, ok))
+    assert account.outcomes[OutcomeKind.NOT_ATTEMPTED] == ok - min(written, ok)
+    assert account.outcomes.total() == account.input.unique
+
+
+def test_more_records_than_were_counted_are_a_mismatch_also_after_a_refusal() -> None:
+    account = account_of([OutcomeKind.OK], 5)
+    account.retract(3)
+    with pytest.raises(AccountMismatch):
+        account.settle(finished=False, records=3)
+
+
+def test_totals_follow_the_outcomes() -> None:
+    account = Account(input=InputCount(unique=4))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=3, unparsed_timestamps=1))
+    account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=2))
+    account.add(Outcome("c", OutcomeKind.FORBIDDEN, 1, "now"))
+    assert (account.done, account.failed) == (3, 1)
+    assert (account.redactions, account.unparsed_timestamps) == (5, 1)
+    account.settle(finished=False, records=2)
+    assert (account.done, account.failed) == (4, 1)
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+def test_lines_are_the_sum_of_their_kinds(unique: int, duplicates: int, invalid: int, blank: int) -> None:
+    assert InputCount(unique, duplicates, invalid, blank).lines == unique + duplicates + invalid + blank
+
+
+@pytest.mark.parametrize(
+    ("kinds", "invalid", "complete", "clean"),
+    [
+        ([OutcomeKind.OK], 0, True, True),
+        ([OutcomeKind.OK], 1, True, False),
+        ([OutcomeKind.OK, OutcomeKind.NOT_FOUND], 0, False, False),
+        ([OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED], 0, False, False),
+    ],
+)
+def test_complete_is_every_id_ok_and_clean_is_every_line_an_id_too(
+    kinds: list[OutcomeKind], invalid: int, complete: bool, clean: bool
+) -> None:
+    account = account_of(kinds, len(kinds))
+    account.input.invalid = invalid
+    assert (account.is_complete, account.is_clean) == (complete, clean)

@@ -1,0 +1,224 @@
+"""The key stands in nothing that `collector collect` writes, whatever the server does with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from .conftest import KEY, Calling, Finished
+from .serving import (
+    Exchange,
+    Scenario,
+    answer,
+    by_id,
+    close,
+    connection,
+    found,
+    hang,
+    ids,
+    raw,
+    reset,
+    response,
+    serving,
+)
+
+ORGANIZATION = "11111111-1111-4111-8111-111111111111"
+
+FORMS = [
+    KEY,
+    quote(KEY, safe=""),
+    *(
+        base64.b64encode(text.encode()).decode().rstrip("=")
+        for text in (KEY, f"{KEY}:", f":{KEY}", f"{ORGANIZATION}:{KEY}")
+    ),
+]
+"""The key, and what it looks like in a header."""
+
+CREDENTIALS = {
+    "bearer": {"POLYTOMIC_API_KEY": KEY},
+    "partner": {
+        "POLYTOMIC_API_KEY": "",
+        "POLYTOMIC_PARTNER_KEY": KEY,
+        "COLLECTOR_ORGANIZATION_ID": ORGANIZATION,
+    },
+    "deployment": {"POLYTOMIC_API_KEY": "", "POLYTOMIC_DEPLOYMENT_KEY": KEY},
+}
+
+
+def assert_keyless(done: Finished, folder: Path) -> None:
+    """Neither an output nor a file, nor the name of one, holds the key in any form."""
+    texts = {"standard output": done.out.decode(), "standard error": done.err}
+    for path in folder.rglob("*"):
+        texts[f"the name {path}"] = path.name
+        if path.is_file():
+            texts[str(path)] = path.read_bytes().decode(errors="replace")
+    assert [(where, form) for where, text in texts.items() for form in FORMS if form in text] == []
+
+
+def echo_as(status: str, media_type: str = "application/json") -> Scenario:
+    """Refuse, with the credentials in the reason, in a header and in the body."""
+
+    async def scenario(exchange: Exchange) -> None:
+        sent = exchange.header("Authorization") or ""
+        body = json.dumps({"message": f"who is {sent}?", "error": {"message": sent}, "key": sent}).encode()
+        await exchange.write(
+            response(body, f"{status} {sent}", media_type=media_type, X_Echo=sent, Location=f"/{sent}")
+        )
+
+    return scenario
+
+
+async def echo_in_a_record(exchange: Exchange) -> None:
+    """Answer with a connection that has the credentials wherever there is text."""
+    sent = (exchange.header("Authorization") or "").partition(" ")[2]
+    fields = {
+        "name": f"made with {sent}",
+        "status_error": f"Authorization: {sent}",
+        "surprise": {"header": sent, "list": [sent]},
+        "configuration": {"note": sent, "nested": {"url": f"https://x.example/?k={sent}"}},
+    }
+    await exchange.write(response(connection(exchange.target.rpartition("/")[2], **fields)))
+
+
+async def echo_as_garbage(exchange: Exchange) -> None:
+    """Write the head back where a status line belongs."""
+    await exchange.write(exchange.head)
+    exchange.close()
+
+
+TROUBLE: dict[str, Scenario] = {
+    "404": echo_as("404"),
+    "400": echo_as("400"),
+    "403": echo_as("403"),
+    "500": echo_as("500"),
+    "html": echo_as("200", "text/html"),
+    "media type": answer(b"{}", media_type=f"text/{KEY}"),
+    "garbage": echo_as_garbage,
+    "encoding": answer(b"x", Content_Encoding=KEY),
+    "wrong id": answer(connection(KEY)),
+    "close": close,
+    "reset": reset,
+    "two lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+    "hang": hang,
+}
+
+
+async def test_no_trouble_with_a_connection_shows_the_key(call: Calling, tmp_path: Path) -> None:
+    struck = dict(zip(TROUBLE, ids(len(TROUBLE)), strict=True))
+    async with serving(by_id({struck[name]: TROUBLE[name] for name in TROUBLE}, found)) as server:
+        done = await call(
+            *("collect", *ids(6, 500), *struck.values(), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0"),
+            *("--max-attempts", "2", "--read-timeout", "0.3", "-v"),
+            env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"},
+        )
+    assert done.code == 3, done.err
+    assert "Traceback" not in done.err
+    failed = [json.loads(line) for line in (tmp_path / "out/c.errors.jsonl").read_text().splitlines()]
+    shown = {line["id"] for line in failed for form in FORMS if form in line["error"]}
+    assert [name for name, one in struck.items() if one in shown] == []
+    assert {line["id"] for line in failed} == set(struck.values())
+    assert_keyless(done, tmp_path)
+
+
+@pytest.mark.parametrize("status", ["401", "403", "302", "407"])
+async def test_no_trouble_that_ends_the_run_shows_the_key(call: Calling, tmp_path: Path, status: str) -> None:
+    async with serving(echo_as(status)) as server:
+        done = await call(
+            *("collect", *ids(9), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "-v"),
+            env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"},
+        )
+    assert done.code in (2, 4), done.err
+    assert "Traceback" not in done.err
+    assert_keyless(done, tmp_path)
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS.values(), ids=CREDENTIALS.keys())
+@pytest.mark.parametrize("scenario", [found, echo_as("404")], ids=["well", "404"])
+async def test_no_kind_of_key_is_shown(
+    call: Calling, tmp_path: Path, scenario: Scenario, credentials: dict[str, str]
+) -> None:
+    async with serving(scenario) as server:
+        done = await call(
+            *("collect", *ids(2), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "-v"), env=credentials
+        )
+    assert server.requests
+    assert_keyless(done, tmp_path)
+
+
+async def test_a_record_in_which_the_server_shows_the_key_does_not_hold_it(call: Calling, tmp_path: Path) -> None:
+    async with serving(echo_in_a_record) as server:
+        done = await call("collect", *ids(2), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0")
+    assert done.code == 0, done.err
+    assert_keyless(done, tmp_path)
+
+
+async def test_the_partner_key_goes_with_the_organization_and_a_deployment_key_alone(call: Calling) -> None:
+    for name, user in (("partner", f"{ORGANIZATION}:{KEY}"), ("deployment", f"{KEY}:")):
+        async with serving(found) as server:
+            done = await call("collect", *ids(1), "--base-url", server.url, env=CREDENTIALS[name])
+        assert done.code == 0, done.err
+        expected = f"Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
+        assert expected.encode() in server.heads[0]
+
+
+async def test_a_key_file_is_read_and_never_shown(call: Calling, tmp_path: Path) -> None:
+    secret = tmp_path / "home" / "key"
+    secret.parent.mkdir()
+    secret.write_text(f"{KEY}\n")
+    secret.chmod(0o600)
+    async with serving(found) as server:
+        done = await call("collect", *ids(1), "--base-url", server.url, "--key-file", str(secret), "-v")
+    assert done.code == 0, done.err
+    assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
+    secret.unlink()
+    assert_keyless(done, tmp_path)
+
+
+async def test_a_key_file_others_can_read_is_2_and_nothing_is_sent(call: Calling, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").chmod(0o644)
+    async with serving(found) as server:
+        done = await call("collect", *ids(1), "--base-url", server.url, "--key-file", "key")
+    assert (done.code, server.opened) == (2, 0)
+    assert "chmod" in done.err
+
+
+async def test_a_key_command_is_run_without_a_shell_and_without_our_keys(call: Calling, tmp_path: Path) -> None:
+    script = tmp_path / "give"
+    script.write_text(f'#!/bin/sh\nprintf "%s|%s" "$1" "$POLYTOMIC_API_KEY" >seen\nprintf "%s\\n" {KEY}\n')
+    script.chmod(0o700)
+    async with serving(found) as server:
+        done = await call(
+            *("collect", *ids(1), "--base-url", server.url, "--key-command", "./give '$(id)'", "-v"),
+            env={"POLYTOMIC_API_KEY": "another-key"},
+        )
+    assert done.code == 0, done.err
+    assert (tmp_path / "seen").read_text() == "$(id)|"
+    assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
+    script.unlink()
+    assert_keyless(done, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "clé", "tab\there", "line\nbreak"])
+def test_what_cannot_be_a_key_is_2_and_is_not_shown(
+    call_here: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("POLYTOMIC_API_KEY", key)
+    done = call_here("collect", *ids(1), "--base-url", "http://127.0.0.1:9")
+    assert done.code == 2
+    assert not key.strip() or key not in done.err
+
+
+async def test_the_key_is_in_no_argument_of_the_process(call: Calling, tmp_path: Path) -> None:
+    script = tmp_path / "give"
+    script.write_text(f'#!/bin/sh\ncat /proc/$PPID/cmdline >seen\nprintf "%s\\n" {KEY}\n')
+    script.chmod(0o700)
+    async with serving(found) as server:
+        done = await call("collect", *ids(1), "--base-url", server.url, "--key-command", "./give")
+    assert done.code == 0, done.err
+    assert KEY.encode() not in (tmp_path / "seen").read_bytes()

@@ -1,0 +1,84 @@
+"""What the documents say is what the program does."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import collector
+from collector.errors import ExitCode
+from collector.model import FIELDS, OutcomeKind
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The first fenced block of a language that contains some text."""
+    found: list[str] = [
+        text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in text
+    ]
+    assert found, f"no {language} block with {containing!r}"
+    return found[0]
+
+
+def help_of(command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "collector", command, "--help"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_readme_lists_the_keys_of_a_record_in_order() -> None:
+    assert tuple(block("text", "_schema").split()) == FIELDS
+
+
+def test_the_readme_names_every_outcome() -> None:
+    assert all(f"`{kind}`" in README for kind in OutcomeKind)
+
+
+def test_the_readme_names_every_exit_code() -> None:
+    named = {int(code) for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for code in row.split(",")}
+    assert named == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize("command", ["collect", "sandbox"])
+def test_every_flag_of_the_readme_exists(command: str) -> None:
+    """A flag that stands in a command line of the README stands in that command's --help."""
+    lines = [line for text in re.findall(r"```(?:sh|cron)\n(.*?)```", README, re.DOTALL) for line in text.splitlines()]
+    flags = {flag for line in lines if f"collector {command}" in line for flag in re.findall(r"\s(--?[a-z-]+)", line)}
+    assert flags
+    help_text = help_of(command)
+    assert not [flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", help_text)]
+
+
+def test_every_flag_named_in_prose_exists() -> None:
+    flags = set(re.findall(r"`(--[a-z-]+)", README)) - {"--help"}
+    help_text = help_of("collect")
+    assert not [flag for flag in flags if flag not in help_text]
+
+
+def test_the_readme_example_compiles_and_uses_public_names() -> None:
+    source = block("python", "collector.collect")
+    compile(source, "README.md", "exec")
+    assert set(re.findall(r"collector\.([A-Za-z_]+)", source)) <= set(collector.__all__)
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "collect_from_python.py"), run_name="__main__")
+    assert "'healthy'" in capsys.readouterr().out
+
+
+def test_public_names_exist_and_are_named_once() -> None:
+    assert len(set(collector.__all__)) == len(collector.__all__)
+    assert all(hasattr(collector, name) for name in collector.__all__)
+
+
+def test_the_changelog_speaks_of_this_version_or_of_what_is_to_come() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "## Unreleased" in changelog or f"## {collector.__version__}" in changelog

@@ -1,0 +1,233 @@
+"""One id → one outcome, from the wire up, where all goes well.
+
+aioresponses answers instead of aiohttp's session, so no middleware is passed and nothing is counted as sent; what
+depends on time, resets and bytes, and on the count, is tried with a real server in `test_transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.abc import AbstractStreamWriter
+from aioresponses import aioresponses
+from yarl import URL
+
+from collector.account import RequestCount
+from collector.asking import Asker, Chance
+from collector.errors import ConfigError, KeyRefused
+from collector.fetch import Fetcher, require_json
+from collector.limiter import Limiter
+from collector.model import FIELDS, Outcome, OutcomeKind, Reply
+from collector.pacing import Pacer
+from collector.redact import REDACTED, Scrubber
+from collector.retrying import RetryPolicy
+from collector.transport import Timeouts, Transport
+
+from .clock import Clock
+
+BASE = "https://polytomic.example"
+ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
+KEY = "key-4f1d9a"
+AT = "2023-11-14T22:13:20.000000Z"
+WALL = 1_700_000_000.0
+
+
+class _NothingWritten(AbstractStreamWriter):
+    """The request body that was not sent."""
+
+    async def write(self, chunk: object) -> None:
+        raise AssertionError
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        raise AssertionError
+
+    async def drain(self) -> None:
+        raise AssertionError
+
+    def enable_compression(self, encoding: str = "deflate", strategy: int | None = None) -> None:
+        raise AssertionError
+
+    def enable_chunking(self) -> None:
+        raise AssertionError
+
+    async def write_headers(self, status_line: str, headers: object) -> None:
+        raise AssertionError
+
+
+class Answer(ClientResponse):
+    """A response as aiohttp 3.14 makes it: aioresponses 0.7.9 does not know of `stream_writer` yet."""
+
+    def __init__(self, method: str, url: URL, **given: Any) -> None:
+        super().__init__(method, url, stream_writer=_NothingWritten(), **given)
+
+
+class Api:
+    """The API as aioresponses plays it, and a fetcher that asks it."""
+
+    def __init__(self, mock: aioresponses) -> None:
+        self.clock = Clock()
+        self.count = RequestCount()
+        self.mock = mock
+
+    def answers(self, status: int = 200, payload: object = None, **how: Any) -> None:
+        """The next answer."""
+        self.mock.get(f"{BASE}/api/connections/{ID}", status=status, payload=payload, response_class=Answer, **how)
+
+    @property
+    def headers_seen(self) -> list[dict[str, str]]:
+        return [dict(call.kwargs["headers"]) for calls in self.mock.requests.values() for call in calls]
+
+    @asynccontextmanager
+    async def fetcher(self) -> AsyncIterator[Fetcher]:
+        limiter = Limiter(0)
+        pacer = Pacer(limiter, self.clock.now, self.clock.sleep)
+        headers = {"Authorization": f"Bearer {KEY}", "X-Polytomic-Version": "2025-09-18"}
+        transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count)
+        async with transport.opened():
+            asker = Asker(
+                transport.send,
+                pacer,
+                limiter,
+                policy=RetryPolicy(),
+                max_pause=900,
+                count=self.count,
+                chance=Chance(self.clock.now, self.clock.sleep, random.Random(0)),
+                note=lambda _text: None,
+            )
+            send = pacer.paced(transport.send)
+            yield Fetcher(send, asker, Scrubber([KEY]), run_id="run-1", wall=lambda: WALL)
+
+    async def fetch(self) -> Outcome:
+        async with self.fetcher() as fetcher:
+            return await fetcher.fetch(ID)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with aioresponses() as mock:
+        yield Api(mock)
+
+
+def connection(**fields: object) -> dict[str, object]:
+    return {"data": {"id": ID, "name": "Warehouse", **fields}}
+
+
+async def test_a_connection_is_fetched_normalized_and_redacted(api: Api) -> None:
+    api.answers(payload=connection(type={"id": "postgresql"}, configuration={"hostname": "db", "password": "p"}))
+    outcome = await api.fetch()
+    assert outcome[:4] == (ID, OutcomeKind.OK, 1, AT)
+    assert (outcome.http_status, outcome.error, outcome.redactions) == (200, None, 1)
+    assert outcome.record is not None
+    assert tuple(outcome.record) == FIELDS
+    assert outcome.record["configuration"] == {"hostname": "db", "password": REDACTED}
+    assert (outcome.record["_collected_at"], outcome.record["_run_id"]) == (AT, "run-1")
+
+
+async def test_the_key_and_the_version_travel_with_the_request(api: Api) -> None:
+    api.answers(payload=connection())
+    await api.fetch()
+    (headers,) = api.headers_seen
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    assert headers["X-Polytomic-Version"] == "2025-09-18"
+    assert headers["Accept"] == "application/json"
+
+
+async def test_a_failure_is_asked_for_again_until_there_is_an_answer(api: Api) -> None:
+    for status in (500, 502, 429):
+        api.answers(status)
+    api.answers(payload=connection())
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 4)
+    assert api.count.by_status == {500: 1, 502: 1, 429: 1, 200: 1}
+    assert (api.count.retried, api.count.throttled) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, "not_found"), (410, "not_found"), (403, "forbidden"), (400, "rejected"), (422, "rejected")],
+)
+@pytest.mark.parametrize("payload", [{"message": "told"}, {"error": {"message": "told"}}])
+async def test_a_final_answer_is_an_outcome_with_what_the_api_says(
+    status: int, kind: str, payload: object, api: Api
+) -> None:
+    api.answers(status, payload)
+    outcome = await api.fetch()
+    assert outcome == Outcome(ID, OutcomeKind(kind), 1, AT, None, status, f"HTTP {status}: told")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b'{"message":5}', b'{"error":"text"}', b"\xff"])
+async def test_a_final_answer_may_say_nothing_we_understand(body: bytes, api: Api) -> None:
+    api.answers(404, body=body)
+    assert (await api.fetch()).error == "HTTP 404"
+
+
+async def test_what_the_api_says_is_scrubbed_of_the_key_and_bounded(api: Api) -> None:
+    api.answers(400, {"message": f"bad key {KEY} " + "x" * 1000})
+    error = (await api.fetch()).error
+    assert error is not None
+    assert error.startswith(f"HTTP 400: bad key {REDACTED} xxx")
+    assert len(error) <= 300
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "attempts"),
+    [
+        ({"status": 500}, "exhausted", 5),
+        ({"status": 429}, "exhausted", 10),
+        ({"body": b"<html>", "content_type": "text/html"}, "bad_payload", 3),
+        ({"body": b"{"}, "bad_payload", 3),
+        ({"body": b""}, "bad_payload", 3),
+        ({"status": 204}, "bad_payload", 3),
+        ({"payload": {"data": {"id": ID[:-1] + "0"}}}, "bad_payload", 3),
+    ],
+)
+async def test_an_id_whose_attempts_are_spent_is_an_outcome(
+    answer: dict[str, Any], kind: str, attempts: int, api: Api
+) -> None:
+    api.answers(**answer, repeat=True)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts, outcome.record) == (kind, attempts, None)
+    assert outcome.http_status == answer.get("status", 200)
+    assert outcome.error
+
+
+async def test_a_redirect_ends_the_run(api: Api) -> None:
+    api.answers(302, headers={"Location": "https://elsewhere.example"})
+    with pytest.RaisesGroup(ConfigError, allow_unwrapped=True, flatten_subgroups=True):
+        await api.fetch()
+    assert len(api.headers_seen) == 1
+
+
+async def test_a_key_that_is_refused_twice_ends_the_run(api: Api) -> None:
+    api.answers(401, repeat=True)
+    with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True, flatten_subgroups=True):
+        await api.fetch()
+    assert len(api.headers_seen) == 2
+
+
+async def test_ids_are_fetched_side_by_side(api: Api) -> None:
+    for _ in range(5):
+        api.answers(payload=connection())
+    async with api.fetcher() as fetcher:
+        outcomes = await asyncio.gather(*(fetcher.fetch(ID) for _ in range(5)))
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.OK] * 5
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/problem+json",
+        "text/x+json",
+    ],
+)
+def test_json_by_any_of_its_names_is_json(media_type: str) -> None:
+    require_json(Reply(200, {"Content-Type": media_type}, b""))

@@ -1,0 +1,128 @@
+"""The account as a document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from collector.account import Account, InputCount
+from collector.errors import ExitCode
+from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest, status_of
+from collector.model import Outcome, OutcomeKind
+
+RUN = RunFacts(
+    run_id="20260101T000000Z-0badcafe",
+    version="1.2.3",
+    base_url="https://app.polytomic.com",
+    api_version="2025-09-18",
+    ids_digest="d" * 64,
+    started_at="2026-01-01T00:00:00.000000Z",
+)
+
+
+def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
+    account = Account(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
+    for kind in kinds:
+        account.add(Outcome("id", kind, 1, "now", redactions=4))
+    return account
+
+
+def document(account: Account, **changes: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "finished": True,
+        "exit_code": 0,
+        "finished_at": "2026-01-01T00:00:09.000000Z",
+        "duration_s": 9.00049,
+        "paused_s": 1.23456,
+        "organization_id": "org",
+        "files": [FileFacts("c.jsonl", 1, 20, "f" * 64)],
+        **changes,
+    }
+    text = manifest(RUN, account, **facts)
+    assert text.endswith(b"}\n")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def test_a_manifest_has_every_key_of_its_format() -> None:
+    account = account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    account.requests.sent, account.requests.retried = 5, 3
+    account.requests.unanswered, account.requests.throttled = 1, 2
+    account.requests.by_status.update({500: 2, 200: 1, 404: 1})
+    found = document(account, exit_code=ExitCode.INCOMPLETE)
+    assert found.pop("unparsed_timestamps") == 0
+    assert found == {
+        "format": "collector.manifest/1",
+        "run_id": RUN.run_id,
+        "tool": {"name": "collector", "version": "1.2.3"},
+        "started_at": RUN.started_at,
+        "finished_at": "2026-01-01T00:00:09.000000Z",
+        "duration_s": 9.0,
+        "status": "partial",
+        "exit_code": 3,
+        "source": {
+            "base_url": "https://app.polytomic.com",
+            "api_version": "2025-09-18",
+            "organization_id": "org",
+            "ids_digest": "d" * 64,
+        },
+        "account": {
+            "input": {"lines": 8, "unique": 2, "duplicates": 2, "invalid": 1, "blank": 3},
+            "outcomes": {
+                "ok": 1,
+                "not_found": 1,
+                "forbidden": 0,
+                "rejected": 0,
+                "bad_payload": 0,
+                "too_large": 0,
+                "exhausted": 0,
+                "internal_error": 0,
+                "not_attempted": 0,
+            },
+        },
+        "requests": {
+            "sent": 5,
+            "unanswered": 1,
+            "retried": 3,
+            "throttled": 2,
+            "paused_s": 1.235,
+            "by_status": {"200": 1, "404": 1, "500": 2},
+        },
+        "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
+        "redactions": 8,
+        "resumed": 0,
+    }
+
+
+def test_a_run_that_saw_no_record_knows_no_organization() -> None:
+    assert document(account_of(OutcomeKind.NOT_FOUND), organization_id=None)["source"]["organization_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "finished", "status"),
+    [
+        ([OutcomeKind.OK], True, "complete"),
+        ([OutcomeKind.OK, OutcomeKind.FORBIDDEN], True, "partial"),
+        ([OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED], False, "stopped"),
+        ([OutcomeKind.OK], False, "stopped"),
+    ],
+)
+def test_the_status_says_whether_the_run_finished_and_every_id_is_ok(
+    kinds: list[OutcomeKind], finished: bool, status: str
+) -> None:
+    account = account_of(*kinds)
+    assert status_of(account, finished=finished) == document(account, finished=finished)["status"] == status
+
+
+def test_lines_that_are_no_ids_make_a_complete_run_incomplete_by_its_exit_code_only() -> None:
+    account = account_of(OutcomeKind.OK, invalid=1)
+    assert document(account)["status"] == "complete"
+    assert exit_code_of(account) == ExitCode.INCOMPLETE
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if kind is not OutcomeKind.OK])
+def test_an_exit_code_of_zero_means_every_id_is_ok(kind: OutcomeKind) -> None:
+    assert exit_code_of(account_of(OutcomeKind.OK)) == 0
+    assert exit_code_of(account_of(OutcomeKind.OK, kind)) == 3
