@@ -137,7 +137,6 @@ class Run:
         self._signals = tuple(signals)
         self._started = time.time()
         self.run_id = new_run_id(self._started)
-        self.output = _filled_in(settings.output.path, self.run_id, self._started)
         self.account = Account(input=intake.count)
         self.paused_s = 0.0
         self.duration_s = 0.0
@@ -146,7 +145,12 @@ class Run:
         if not settings.ids.all and not intake.ids:
             _no_ids(intake)
         output = settings.output
-        self._sink = sink_for(self.output, errors=output.errors, manifest=output.manifest, warn=reporter.warn)
+        path = _filled_in(output.path, self.run_id, self._started)
+        self._sink = sink_for(path, errors=output.errors, manifest=output.manifest, warn=reporter.warn)
+
+    def place(self, *, finished: bool) -> str:
+        """Where the records of a run are, for a message."""
+        return self._sink.place(finished=finished)
 
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.

@@ -72,6 +72,9 @@ class Sink(Protocol):
     def records(self) -> int:
         """Lines of records that are written."""
 
+    def place(self, *, finished: bool) -> str:
+        """Where the records are, for a message."""
+
 
 def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Callable[[str], None]) -> Sink:
     """The sink an output path asks for. Raises `UsageError` for what no run could write to."""
@@ -215,6 +218,9 @@ class StreamSink:
     def records(self) -> int:
         return self._batch.records
 
+    def place(self, *, finished: bool) -> str:
+        return self._batch.journal.name
+
     def _list(self, outcome: Outcome) -> None:
         self._listed += 1
         if self._listed <= MAX_LISTED:
@@ -329,6 +335,9 @@ class SnapshotSink:
     @property
     def records(self) -> int:
         return self._batch.records
+
+    def place(self, *, finished: bool) -> str:
+        return str(self._names.snapshot if finished else self._names.partial)
 
 
 def _stream(output: str) -> Journal:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, UnknownOptionError
 
-from collector.cli import collect, demo, sandbox
 from collector.cli.console import complain
 from collector.errors import CollectorError, ExitCode
 from collector.version import VERSION
@@ -20,9 +19,10 @@ app = App(
     help_format="plaintext",
     result_action="return_value",
 )
-app.command(collect.app)
-app.command(demo.app)
-app.command(sandbox.app)
+# Named, not imported: a cron job that collects does not pay for the sandbox's web server.
+app.command("collector.cli.collect:app", name="collect", help="Collect connections: ids in, JSON Lines out.")
+app.command("collector.cli.demo:app", name="demo", help="Collect 1,000 made-up connections from the sandbox API.")
+app.command("collector.cli.sandbox:app", name="sandbox", help="Serve a local Polytomic API, to rehearse on.")
 
 
 def run(argv: Sequence[str]) -> int:

@@ -20,12 +20,13 @@ from collector.source import Intake, read_ids
 
 app = App(
     name="collect",
-    help="Collect connections: ids in, JSON Lines out.\n\n"
-    "Every flag can also be set as COLLECTOR_<FLAG> in the environment, or in the TOML file of --config; a flag wins "
-    "over the environment, the environment over the file. The API key comes from POLYTOMIC_API_KEY, a key file or a "
-    "key command, never from a flag.\n\n"
-    "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key refused; "
-    "5 stopped before the end; 6 cannot write; 7 output in use; 70 a bug; 130, 143, 141 interrupted.",
+    help_epilogue=(
+        "Every flag can also be set as COLLECTOR_<FLAG> in the environment, or in the TOML file of --config; a flag "
+        "wins over the environment, the environment over the file. The API key comes from POLYTOMIC_API_KEY, a key "
+        "file or a key command, never from a flag.\n\n"
+        "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key "
+        "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 70 a bug; 130, 143, 141 interrupted."
+    ),
     config=[from_environment(os.environ), from_file(os.environ)],
 )
 
@@ -55,7 +56,7 @@ async def collect_and_tell(
     if isinstance(failure, Interrupted) and failure.signum == signal.SIGPIPE:
         return ExitCode.BROKEN_PIPE  # whoever closed the pipe has what it wanted
     if not settings.log.quiet:
-        where = "standard output" if run.output == "-" else run.output
+        where = run.place(finished=failure is None)
         for line in summary(run.account, seconds=run.duration_s, paused_s=run.paused_s, where=where):
             complain(line)
     return _told(failure) if failure is not None else exit_code_of(run.account)

@@ -18,10 +18,7 @@ from collector.source import Intake
 
 app = App(
     name="demo",
-    help="""Collect 1,000 made-up connections from the sandbox API, which fails now and then.
-
-    Needs no key and no network; writes to a folder and says what to try next.
-    """,
+    help_epilogue="Needs no key and no network; the API fails now and then, on purpose.",
 )
 
 _CONNECTIONS = 1000

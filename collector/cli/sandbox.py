@@ -15,10 +15,11 @@ from collector.sandbox import FAULTS_HEADER, FORMS, FaultError, Faults, Inventor
 
 app = App(
     name="sandbox",
-    help="Serve a local Polytomic API with made-up connections, to rehearse on.\n\n"
-    "What it holds is the same for the same seed. GET /_sandbox/requests tells what it was really asked for. A single "
-    f"request can bring its own faults in the header {FAULTS_HEADER}.\n\n"
-    f"{FORMS}",
+    help_epilogue=(
+        "What it holds is the same for the same seed. GET /_sandbox/requests tells what it was really asked for. A "
+        f"single request can bring its own faults in the header {FAULTS_HEADER}.\n\n"
+        f"{FORMS}"
+    ),
 )
 
 
