@@ -123,6 +123,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make the folders `path` will be in, readable by their owner only."""
+    with translated(str(path.parent)):
+        for folder in (*reversed(path.parent.parents), path.parent):  # `parents=True` gives the mode to the last only
+            folder.mkdir(exist_ok=True, mode=0o700)
+
+
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Turn what the system refuses about `name` into `OutputError`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -21,6 +22,10 @@ class FileFacts(NamedTuple):
     records: int
     bytes: int
     sha256: str
+
+
+WriteManifest: TypeAlias = Callable[[list[FileFacts]], bytes]
+"""Makes the manifest once the facts of its files are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,27 @@
-"""One run: the parts built from the settings and joined; the only place that does.
+"""One run, from ids to published files.
 
-ids ─▸ pump(crew) ─▸ Fetcher ─▸ Asker (retries) ─▸ Pacer (limiter) ─▸ Transport
-           │            └─ Reply ─▸ judge ─▸ normalize, redact ─▸ Outcome
+ids ─▸ pump(crew) ─▸ engine: id → Outcome
            └─▸ sink, account
 """
 
 from __future__ import annotations
 
 import os
-import random
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from signal import Signals
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import anyio
 import orjson
 
 from collector.account import Account
-from collector.asking import Asker, Chance
 from collector.config import Settings
+from collector.engine import Engine, engine
 from collector.errors import (
     AccountMismatch,
     CollectorError,
@@ -36,20 +33,14 @@ from collector.errors import (
     UsageError,
     first_of,
 )
-from collector.fetch import Fetcher
-from collector.key import authorization, secrets_of
-from collector.limiter import Limiter
 from collector.listing import list_ids
 from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest
 from collector.model import SCHEMA, Outcome, OutcomeKind
 from collector.pacing import Pacer
 from collector.pipeline import pump
-from collector.redact import Scrubber
-from collector.retrying import RetryPolicy
 from collector.sink import sink_for
 from collector.source import Intake
 from collector.timestamps import stamp
-from collector.transport import Timeouts, Transport
 from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
@@ -71,51 +62,6 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None:
         """Something for who wants to know all."""
-
-
-class Engine(NamedTuple):
-    """The parts that ask the API, ready to be used."""
-
-    transport: Transport
-    asker: Asker
-    pacer: Pacer
-    limiter: Limiter
-    fetcher: Fetcher
-
-
-@asynccontextmanager
-async def engine(
-    settings: Settings, account: Account, run_id: str, *, note: Callable[[str], None], environ: Mapping[str, str]
-) -> AsyncIterator[Engine]:
-    """Build and join the parts. Raises `ConfigError` for a missing key or an unusable certificate file."""
-    api, limits, retry = settings.api, settings.limits, settings.retry
-    header = authorization(api, environ)
-    scrubber = Scrubber(secrets_of(header))
-    limiter = Limiter(limits.rate)
-    pacer = Pacer(limiter, time.monotonic, anyio.sleep)
-    transport = Transport(
-        api.base_url,
-        {"Authorization": header, "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
-        connections=limits.concurrency,
-        timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, retry.total_timeout),
-        count=account.requests,
-        ca_file=api.ca_file,
-        proxy=api.proxy,
-    )
-    async with transport.opened():
-        asker = Asker(
-            transport.send,
-            pacer,
-            limiter,
-            policy=RetryPolicy(max_attempts=retry.max_attempts),
-            max_pause=limits.max_pause,
-            count=account.requests,
-            chance=Chance(time.monotonic, anyio.sleep, random.Random()),
-            note=lambda text: note(scrubber.scrub(text)),
-        )
-        send = pacer.paced(transport.send)
-        fetcher = Fetcher(send, asker, scrubber, run_id=run_id, wall=time.time)
-        yield Engine(transport, asker, pacer, limiter, fetcher)
 
 
 class Run:

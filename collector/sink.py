@@ -9,38 +9,27 @@ crew back instead of the event loop. What it counts as a record is a whole line.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import stat
 import sys
 from collections.abc import Callable
-from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import Final, Protocol
 
-import anyio
-import orjson
 from anyio import to_thread
 
 from collector import journal
-from collector.codec import Codec, codec_of, require
+from collector.codec import codec_of, require
 from collector.errors import Interrupted, OutputError, UsageError
 from collector.journal import Journal
-from collector.manifest import FileFacts
-from collector.model import Json, Outcome, Record
+from collector.lines import Batch, encode, error_line
+from collector.manifest import WriteManifest
+from collector.model import Outcome
+from collector.snapshot import SnapshotSink
 
 MAX_LISTED: Final = 20
 """So many errors are listed on standard error when no errors file is written."""
-
-_BATCH_BYTES = 512 * 1024  # a hand-over to the thread costs as much as a dozen records
-
-# What ends a line for some reader (NEL, LS, PS), or moves a terminal's cursor: escaped, as JSON allows for any.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
-
-WriteManifest = Callable[[list[FileFacts]], bytes]
 
 
 class Sink(Protocol):
@@ -92,71 +81,6 @@ def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Cal
     return SnapshotSink(path, warn)
 
 
-def encode(record: Record | dict[str, Json]) -> bytes:
-    """One JSON line, safe for readers that split at any Unicode line end. Integers of any length survive."""
-    try:
-        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # an integer beyond 64 bits
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    if line.isascii() and b"\x7f" not in line:
-        return line
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
-
-
-def error_line(outcome: Outcome) -> bytes:
-    """The line of the errors file for an outcome that is not ok."""
-    return encode(
-        {
-            "id": outcome.id,
-            "outcome": str(outcome.kind),
-            "http_status": outcome.http_status,
-            "error": outcome.error,
-            "attempts": outcome.attempts,
-            "at": outcome.at,
-        }
-    )
-
-
-class _Batch:
-    """Lines on their way to a journal, written a batch at a time, one batch at once."""
-
-    def __init__(self, target: Journal, codec: Codec) -> None:
-        self.journal = target
-        self.records = 0
-        self._codec = codec
-        self._lines: list[bytes] = []
-        self._size = 0
-        self._writing = anyio.Lock()
-
-    def put(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._size += len(line)
-
-    @property
-    def is_full(self) -> bool:
-        return self._size >= _BATCH_BYTES
-
-    async def flush(self) -> None:
-        async with self._writing:
-            lines, self._lines, self._size = self._lines, [], 0
-            if lines:
-                with anyio.CancelScope(shield=True):  # lines that left the buffer are written, or the run fails
-                    await to_thread.run_sync(self._write, lines)
-
-    def _write(self, lines: list[bytes]) -> None:
-        self.journal.append(self._codec.pack(b"".join(lines)))
-        self.records += len(lines)
-
-    async def settle(self) -> None:
-        await self.flush()
-        if not self.journal.bytes:  # no bytes at all are an empty file only where it is not packed
-            await to_thread.run_sync(self.journal.append, self._codec.pack(b""))
-        await to_thread.run_sync(self.journal.sync)
-
-    def facts(self, name: str) -> FileFacts:
-        return FileFacts(name, self.records, self.journal.bytes, self.journal.sha256)
-
-
 class StreamSink:
     """Records to standard output or a device: each line whole and at most once, nothing to resume."""
 
@@ -168,14 +92,14 @@ class StreamSink:
         self._listed = 0
 
     async def open(self) -> None:
-        self._batch = _Batch(_stream(self._output), codec_of(self._output))
+        self._batch = Batch(_stream(self._output), codec_of(self._output))
         self._errors = None
         for path in filter(None, (self._errors_path, self._manifest_path)):
-            _make_folder(path)
+            journal.make_folder(path)
         if self._manifest_path:
             journal.rehearse(self._manifest_path)
         if self._errors_path:
-            self._errors = _Batch(journal.create(self._errors_path), codec_of(self._errors_path.name))
+            self._errors = Batch(journal.create(self._errors_path), codec_of(self._errors_path.name))
 
     async def begin(self, head: bytes) -> None:
         pass
@@ -229,117 +153,6 @@ class StreamSink:
             self._warn("more ids failed; name an --errors file to have them all")
 
 
-class SnapshotNames:
-    """The names beside an output path; `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
-
-    def __init__(self, path: Path) -> None:
-        stem = codec_of(path.name).strip(path.name).removesuffix(".jsonl")
-        self.snapshot = path
-        self.errors = path.with_name(f"{stem}.errors.jsonl")
-        self.manifest = path.with_name(f"{stem}.manifest.json")
-        self.partial = path.with_name(f"{path.name}.partial")
-        self.partial_run = path.with_name(f"{stem}.partial.run.json")
-        self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
-        self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
-
-    @property
-    def beside_partial(self) -> tuple[Path, Path, Path]:
-        return self.partial_run, self.partial_errors, self.partial_manifest
-
-
-class SnapshotSink:
-    """Records to a file that appears under its name whole or not at all."""
-
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
-        self._names = SnapshotNames(path)
-        self._warn = warn
-        self._errors: _Batch | None = None
-
-    async def open(self) -> None:
-        await to_thread.run_sync(self._open)
-
-    def _open(self) -> None:
-        names = self._names
-        _make_folder(names.snapshot)
-        descriptor = journal.claim(names.partial)
-        if os.fstat(descriptor).st_size:
-            self._set_aside()
-            fresh = journal.claim(names.partial)
-            os.close(descriptor)
-            descriptor = fresh
-        for path in names.beside_partial:
-            journal.remove(path)
-        self._batch = _Batch(Journal(descriptor, str(names.partial)), codec_of(names.snapshot.name))
-
-    def _set_aside(self) -> None:
-        names = self._names
-        run_id = _unused(names.partial, _run_id_of(names.partial_run))
-        for path in (names.partial, *names.beside_partial):
-            if path.exists():
-                journal.rename(path, path.with_name(f"{path.name}.{run_id}"))
-        self._warn(f"an unfinished run was found and set aside: {names.partial}.{run_id}")
-
-    async def begin(self, head: bytes) -> None:
-        await to_thread.run_sync(journal.put, self._names.partial_run, head)
-
-    def put(self, outcome: Outcome) -> None:
-        if outcome.record is not None:
-            self._batch.put(encode(outcome.record))
-            return
-        if self._errors is None:
-            self._errors = _Batch(journal.create(self._names.partial_errors), Codec.PLAIN)
-        self._errors.put(error_line(outcome))
-
-    async def flush(self) -> None:
-        await self._batch.flush()
-        if self._errors is not None:
-            await self._errors.flush()
-
-    async def publish(self, write_manifest: WriteManifest) -> None:
-        await self._settle()
-        names = self._names
-        content = write_manifest([self._batch.facts(names.snapshot.name)])
-        await to_thread.run_sync(partial(self._publish, content))
-
-    def _publish(self, manifest: bytes) -> None:
-        # A reader meets the old set, or new data that no manifest vouches for yet; never new data under an old one.
-        names = self._names
-        journal.remove(names.manifest)
-        journal.rename(names.partial, names.snapshot)
-        if self._errors is None:
-            journal.remove(names.errors)
-        else:
-            journal.rename(names.partial_errors, names.errors)
-        journal.put(names.manifest, manifest)
-        for path in names.beside_partial:
-            journal.remove(path)
-        self._batch.journal.close()  # only now another run may claim the name
-
-    async def leave(self, write_manifest: WriteManifest) -> None:
-        await self._settle()
-        names = self._names
-        content = write_manifest([self._batch.facts(names.partial.name)])
-        await to_thread.run_sync(journal.put, names.partial_manifest, content)
-        self._batch.journal.close()
-
-    async def _settle(self) -> None:
-        await self._batch.settle()
-        if self._errors is not None:
-            await self._errors.settle()
-            self._errors.journal.close()
-
-    @property
-    def is_full(self) -> bool:
-        return self._batch.is_full
-
-    @property
-    def records(self) -> int:
-        return self._batch.records
-
-    def place(self, *, finished: bool) -> str:
-        return str(self._names.snapshot if finished else self._names.partial)
-
-
 def _stream(output: str) -> Journal:
     if output != "-":
         with journal.translated(output):
@@ -347,12 +160,6 @@ def _stream(output: str) -> Journal:
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")
     return Journal(os.dup(1), "standard output")
-
-
-def _make_folder(path: Path) -> None:
-    with journal.translated(str(path.parent)):
-        for folder in (*reversed(path.parent.parents), path.parent):  # `parents=True` gives the mode to the last only
-            folder.mkdir(exist_ok=True, mode=0o700)
 
 
 def _is_stream(path: Path) -> bool:
@@ -365,17 +172,3 @@ def _is_stream(path: Path) -> bool:
 
 def _is_no_file(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
-
-
-def _unused(path: Path, suffix: str) -> str:
-    """`suffix`, or with a number, so that nothing set aside before is overwritten."""
-    numbered = (f"{suffix}.{number}" for number in count(2))
-    return next(each for each in chain([suffix], numbered) if not path.with_name(f"{path.name}.{each}").exists())
-
-
-def _run_id_of(path: Path) -> str:
-    try:
-        found = orjson.loads(path.read_bytes()).get("run_id")
-    except (OSError, ValueError, AttributeError):
-        found = None
-    return found if isinstance(found, str) and re.fullmatch(r"[0-9A-Za-z-]+", found) else "unknown-run"

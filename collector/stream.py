@@ -11,11 +11,12 @@ import anyio
 
 from collector.account import Account
 from collector.config import Settings
+from collector.engine import engine
 from collector.errors import CollectorError, InputError, first_of
 from collector.ids import IdSet, canonical_id
 from collector.model import Outcome
 from collector.pipeline import pump
-from collector.run import engine, new_run_id
+from collector.run import new_run_id
 
 
 async def collect(

@@ -30,9 +30,9 @@ RINGS: tuple[set[str], ...] = (
         "version",
     },
     # 1: I/O
-    {"codec", "config", "deadline", "journal", "key", "sink", "source", "transport"},
+    {"codec", "config", "deadline", "journal", "key", "lines", "sink", "snapshot", "source", "transport"},
     # 2: flow
-    {"asking", "fetch", "listing", "pacing", "pipeline", "run", "stream", ""},
+    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stream", ""},
     # 3: optional
     {"sandbox"},
     # 4: the command line

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import BadPayload
+from collector.lines import encode
 from collector.model import FIELDS, SCHEMA, Record
 from collector.normalize import normalize
 from collector.redact import REDACTED
-from collector.sink import encode
 from collector.timestamps import to_utc
 
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"

@@ -21,9 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import Interrupted, OutputError, OutputLocked, UsageError
+from collector.lines import encode, error_line
 from collector.manifest import FileFacts
 from collector.model import Outcome, OutcomeKind
-from collector.sink import MAX_LISTED, Sink, encode, error_line, sink_for
+from collector.sink import MAX_LISTED, Sink, sink_for
 
 from .packing import zstd
 
