@@ -50,7 +50,7 @@ class Account:
     unparsed_timestamps: int = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome, once its record or error is written."""
+        """Count an outcome, once it is taken for writing; `retract` takes back what could not be written."""
         self.outcomes[outcome.kind] += 1
         self.redactions += outcome.redactions
         self.unparsed_timestamps += outcome.unparsed_timestamps

@@ -9,8 +9,10 @@ run ends, having sent at most one request more than were in flight.
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -50,6 +52,7 @@ class Asker:
         max_pause: float,
         count: RequestCount,
         chance: Chance,
+        scrub: Callable[[str], str],
         note: Callable[[str], None],
     ) -> None:
         self._send_unpaced = send_unpaced
@@ -59,6 +62,7 @@ class Asker:
         self._max_pause = max_pause
         self._count = count
         self._chance = chance
+        self._scrub = scrub
         self._note = note
         self._doubt = anyio.Lock()
         self._confirmations = 0
@@ -108,6 +112,7 @@ class Asker:
 
     async def _react(self, failure: AttemptFailed, request: Request, made: int, confirmations: int) -> None:
         failure.attempts = made
+        failure.reason = self._scrub(failure.reason)  # a server chose some of these words
         self._note(f"{request.target}: {failure.reason} (attempt {made})")
         if isinstance(failure, Throttled):
             self._pause(failure)
@@ -118,17 +123,17 @@ class Asker:
         self._count.throttled += 1
         now = self._chance.now()
         if throttled.wait:
+            if throttled.wait > self._max_pause:
+                raise RunStopped(
+                    f"the server asks for a pause of {throttled.wait:.0f} s, more than --max-pause "
+                    f"{self._max_pause:g}; run again after it"
+                )
             seconds = throttled.wait + self._chance.dice.uniform(0, min(5.0, throttled.wait / 10))
         elif self._limiter.is_paused(now):
             return  # asked for before the pause began: the same episode
         else:
             seconds = self._chance.dice.uniform(0.5, 1) * min(_LONGEST_OWN_PAUSE, 2.0**self._episodes)
             self._episodes += 1
-        if seconds > self._max_pause:
-            raise RunStopped(
-                f"the server asks for a pause of {seconds:.0f} s, more than --max-pause {self._max_pause:g}; "
-                "run again after it"
-            )
         self._limiter.pause(now, seconds)
         self._note(f"all requests pause for {seconds:.1f} s: {throttled.reason}")
 
@@ -142,13 +147,18 @@ class Asker:
                     reply = await self._send_unpaced(request)
             except CollectorError:
                 raise
-            except Exception:  # no answer is no verdict: the id is asked for again, and its next 401 is confirmed anew
+            except Exception as error:  # no answer is no verdict: the id's next 401 is confirmed anew
+                self._note(f"{request.target}: {_foreseen(error).reason} (to the question about the key)")
                 return
             if reply.status == 401:
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
-            self._confirmations += 1
+            if reply.status < 500 and reply.status != 429:  # which would be no verdict either
+                self._confirmations += 1
 
 
 def _foreseen(error: Exception) -> AttemptFailed:
     """The failure as it is, or, when nobody foresaw it, as one that costs its id a record but not the run its end."""
-    return error if isinstance(error, AttemptFailed) else Unforeseen(f"internal error: {type(error).__name__}")
+    if isinstance(error, AttemptFailed):
+        return error
+    at = traceback.extract_tb(error.__traceback__)[-1]  # its own text could hold anything
+    return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")

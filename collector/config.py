@@ -106,7 +106,7 @@ class Retry:
     """How often one id is asked for, and how long one attempt may take; seconds."""
 
     max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole)] = 5
-    "Requests for one id, the first included."
+    "Requests for one id, the first included; those answered by a request to slow down count apart, up to 10."
     connect_timeout: Annotated[float, Parameter(name="--connect-timeout")] = 10.0
     "Until a connection stands."
     read_timeout: Annotated[float, Parameter(name="--read-timeout")] = 30.0
@@ -140,7 +140,7 @@ class Log:
     """What is said on standard error."""
 
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False
-    "Say nothing but errors."
+    "Say nothing but warnings and errors."
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False
     "Say why each request is repeated and why the run pauses."
 
@@ -267,7 +267,7 @@ def _require(holds: bool, section: str, key: str, what: str) -> None:
 
 def _is_name(path: str) -> bool:
     """Is this a path, and not a flag that stands where a path was forgotten?"""
-    return path == "-" or (path != "" and not path.startswith("-"))
+    return path == "-" or (path != "" and "\0" not in path and not path.startswith("-"))
 
 
 def _address(text: str, *, allow_http: bool) -> str:

@@ -41,14 +41,14 @@ class Deadlines:
     def stop(self, task: Task[Any]) -> None:
         """The task is back from its wait."""
         self._due.pop(task, None)
+        self._overdue.discard(task)
 
     def is_due(self, task: Task[Any]) -> bool:
         """Was the cancellation the task has just seen ours? Then it is taken back."""
         if task not in self._overdue:
             return False
         self._overdue.discard(task)
-        task.uncancel()
-        return True
+        return task.uncancel() == 0  # else somebody else cancelled it as well, and that stands
 
     async def watch(self) -> None:
         """Cancel what is due, until cancelled."""

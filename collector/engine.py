@@ -65,7 +65,8 @@ async def engine(
             max_pause=limits.max_pause,
             count=account.requests,
             chance=Chance(time.monotonic, anyio.sleep, random.Random()),
-            note=lambda text: note(scrubber.scrub(text)),
+            scrub=scrubber.scrub,
+            note=note,
         )
         send = pacer.paced(transport.send)
         fetcher = Fetcher(send, asker, scrubber, run_id=run_id, wall=time.time)

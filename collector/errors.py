@@ -113,8 +113,8 @@ def first_of(group: BaseExceptionGroup[CollectorError]) -> CollectorError:
 class AttemptFailed(Exception):
     """One request got no usable answer.
 
-    `status` is the HTTP status when there was an answer, else None; `attempts` is how many requests were made until
-    then, set when there will be no more.
+    `status` is the HTTP status when there was an answer, else None; `attempts` is how many attempts
+    were made for the id until then.
     """
 
     attempts = 1

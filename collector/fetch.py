@@ -43,7 +43,7 @@ class Fetcher:
                 failure.attempts,
                 at,
                 http_status=failure.status,
-                error=self._scrubber.scrub(failure.reason),
+                error=failure.reason[:_LONGEST_MESSAGE],
             )
 
     def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
@@ -67,7 +67,7 @@ class Fetcher:
         error = body.get("error", body) if isinstance(body, dict) else None
         said = error.get("message") if isinstance(error, dict) else None
         text = f"HTTP {reply.status}: {said}" if isinstance(said, str) and said else f"HTTP {reply.status}"
-        return self._scrubber.scrub(text)[:_LONGEST_MESSAGE]
+        return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]
 
 
 def require_json(reply: Reply) -> None:

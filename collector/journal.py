@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,14 @@ _MODE = 0o600
 
 
 class Journal:
-    """Appends blocks to a descriptor and knows how many bytes, and with what digest, are there."""
+    """Appends blocks to a descriptor and knows how many bytes, and with what digest, it wrote.
 
-    def __init__(self, descriptor: int, name: str) -> None:
+    `is_ours` says that the file holds nothing but what is written here, so that half a block may be taken back.
+    """
+
+    def __init__(self, descriptor: int, name: str, *, is_ours: bool = True) -> None:
         self._descriptor = descriptor
+        self._is_ours = is_ours
         self.name = name
         self.bytes = 0
         self._digest = hashlib.sha256()
@@ -33,22 +38,30 @@ class Journal:
         return self._digest.hexdigest()
 
     def append(self, block: bytes) -> None:
-        """Write `block` whole. On failure what was written of it is taken back, where the file allows that.
+        """Write `block` whole. On failure what was written of it is taken back, if the file is ours.
 
         Raises `OutputError`, and BrokenPipeError when nobody reads the pipe any more.
         """
         left = memoryview(block)
         try:
             while left:
-                left = left[os.write(self._descriptor, left) :]
+                left = left[self._write(left) :]
         except BrokenPipeError:
             raise
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self.bytes)
+            if self._is_ours:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self.bytes)
             raise _refused(self.name, error) from None
         self.bytes += len(block)
         self._digest.update(block)
+
+    def _write(self, left: memoryview) -> int:
+        try:
+            return os.write(self._descriptor, left)
+        except BlockingIOError:  # whoever shares our standard output does not want it to block; we do
+            select.select([], [self._descriptor], [])
+            return 0
 
     def sync(self) -> None:
         """Have the system put everything on the disk."""
@@ -90,20 +103,25 @@ def create(path: Path) -> Journal:
 
 def put(path: Path, content: bytes) -> None:
     """Make `path` hold `content`: the old one or the new one is there, never a part."""
-    draft = _draft_of(path)
-    journal = create(draft)
+    rename(draft(path, content), path)
+
+
+def draft(path: Path, content: bytes) -> Path:
+    """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where."""
+    beside = draft_of(path)
+    journal = create(beside)
     try:
         journal.append(content)
         journal.sync()
     finally:
         journal.close()
-    rename(draft, path)
+    return beside
 
 
 def rehearse(path: Path) -> None:
     """Raise `OutputError` now if `put` could not write `path` later."""
-    create(_draft_of(path)).close()
-    remove(_draft_of(path))
+    create(draft_of(path)).close()
+    remove(draft_of(path))
 
 
 def rename(old: Path, new: Path) -> None:
@@ -139,7 +157,8 @@ def translated(name: str) -> Iterator[None]:
         raise _refused(name, error) from None
 
 
-def _draft_of(path: Path) -> Path:
+def draft_of(path: Path) -> Path:
+    """Where a file is made before it gets its name `path`."""
     return path.with_name(f"{path.name}.draft")
 
 

@@ -105,5 +105,5 @@ def _from_file(path: Path) -> str:
             return stream.read(65536)
     except OSError as error:
         raise ConfigError(f"[api] key_file {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
+    except ValueError:  # what it holds is not UTF-8, or its name has a NUL in it
         raise ConfigError(f"[api] key_file {path} is not text") from None

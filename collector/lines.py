@@ -21,7 +21,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:
-    """One JSON line, safe for readers that split at any Unicode line end. Integers of any length survive."""
+    """One JSON line, safe for readers that split at any Unicode line end. Integers survive exactly."""
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # an integer beyond 64 bits
@@ -75,10 +75,14 @@ class Batch:
         self.journal.append(self._codec.pack(b"".join(lines)))
         self.records += len(lines)
 
+    async def fill(self) -> None:
+        """Write what makes a file without lines a valid one: no bytes are, only where it is not packed."""
+        await self.flush()
+        if not self.journal.bytes:
+            await to_thread.run_sync(self.journal.append, self._codec.pack(b""))
+
     async def settle(self) -> None:
         await self.flush()
-        if not self.journal.bytes:  # no bytes at all are an empty file only where it is not packed
-            await to_thread.run_sync(self.journal.append, self._codec.pack(b""))
         await to_thread.run_sync(self.journal.sync)
 
     def facts(self, name: str) -> FileFacts:

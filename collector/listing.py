@@ -22,8 +22,11 @@ from collector.retrying import judge
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Largest list that is read; it is never in memory as a whole."""
 
+_LONGEST_ITEM = 16 * 1024 * 1024
 _LIST = Request("/api/connections")
-_HEAD = re.compile(r'\s*\{\s*"data"\s*:\s*(\[|null)')
+_OPENING = re.compile(r"\s*\{\s*")
+_MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
+_COMMA = re.compile(r"\s*,\s*")
 _AFTER_ITEM = re.compile(r"\s*(?:,\s*|(?=\]))")
 
 Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
@@ -73,9 +76,11 @@ class _ArrayScanner:
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._parse = json.JSONDecoder().raw_decode
+        self._parse = json.JSONDecoder(parse_constant=_refuse).raw_decode
         self._text = ""
+        self._is_open = False
         self._is_inside = False
+        self._is_item_due = False
         self._is_done = False
         self._enough = 0  # characters before another try is worth its while
 
@@ -87,6 +92,8 @@ class _ArrayScanner:
             raise BadPayload("the list is not UTF-8", 200) from None
         if len(self._text) < self._enough:
             return []
+        if len(self._text) > _LONGEST_ITEM:
+            raise BadPayload(f"an item of the list is over {_LONGEST_ITEM} characters, or is no JSON", 200)
         if not self._is_inside and not self._is_done:
             self._enter()
         return self._take() if self._is_inside else []
@@ -95,25 +102,40 @@ class _ArrayScanner:
         """The items that were left. Raises `BadPayload` unless array (or null) and the object around it are whole."""
         self._enough = 0
         items = self.feed(b"")
-        if not self._is_done or not self._text.rstrip().endswith("}"):
+        if not self._is_done or not _is_end_of_object(self._text):
             raise BadPayload("the list is not whole, or not a list of connections", 200)
         return items
 
     def _enter(self) -> None:
-        head = _HEAD.match(self._text)
-        if head is None:
-            if len(self._text) > 4096:
-                raise BadPayload("the list has no array under 'data'", 200)
-            return
-        self._is_inside, self._is_done = head[1] == "[", head[1] == "null"
-        self._text = self._text[head.end() :]
+        """Go past the envelope's members before `data`, as far as they have come."""
+        while member := (_MEMBER if self._is_open else _OPENING).match(self._text):
+            value = self._text[member.end() :]
+            if not self._is_open:
+                self._is_open, self._text = True, value
+            elif member[1] != "data":
+                if (after := self._skipped(member.end())) is None:
+                    return
+                self._text = self._text[after:]
+            else:
+                self._is_inside, self._is_done = value.startswith("["), value.startswith("null")
+                if self._is_inside or self._is_done:
+                    self._text = value.removeprefix("[" if self._is_inside else "null")
+                return
+
+    def _skipped(self, at: int) -> int | None:
+        try:
+            _, end = self._parse(self._text, at)
+        except (ValueError, RecursionError):
+            return None
+        after = _COMMA.match(self._text, end)
+        return after.end() if after else None
 
     def _take(self) -> list[object]:
         items: list[object] = []
         at = len(self._text) - len(self._text.lstrip())
         while at < len(self._text):
-            if self._text[at] == "]":
-                self._is_inside, self._is_done = False, True
+            if self._text[at] == "]" and not self._is_item_due:
+                self._is_inside, self._is_done, at = False, True, at + 1
                 break
             try:
                 item, end = self._parse(self._text, at)
@@ -123,8 +145,22 @@ class _ArrayScanner:
             if after is None:
                 break  # a number may go on in the next chunk
             items.append(item)
+            self._is_item_due = "," in after[0]
             at = after.end()
         self._text = self._text[at:]
         # An item larger than a chunk would be parsed anew with every chunk; wait for twice as much instead.
         self._enough = 0 if items else 2 * len(self._text)
         return items
+
+
+def _is_end_of_object(text: str) -> bool:
+    """Is this what may follow the first member of a JSON object?"""
+    try:
+        json.loads(f'{{"data":0{text}', parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")

@@ -83,8 +83,8 @@ Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
 class Outcome(NamedTuple):
     """What became of one id.
 
-    `record` is set exactly when `kind` is ok; `attempts` counts requests given to the wire for this id; `at` is
-    RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record.
+    `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
+    connection; `at` is RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import sleep
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -51,11 +51,11 @@ class Pacer:
         """Return when the next request may start; the start is then taken."""
         async with self._turn:
             # Only the first in line sleeps: a late awakening moves everybody behind it, and never bunches them up.
-            await self._gate.wait()
-            now = await self._sleep_until_free()
-            while not self._gate.is_set():
+            while True:
                 await self._gate.wait()
                 now = await self._sleep_until_free()
+                if self._gate.is_set():
+                    break
             self._limiter.start(now)
 
     async def _sleep_until_free(self) -> float:
@@ -81,7 +81,7 @@ class Pacer:
         async def wait_and_send(request: Request) -> Reply:
             # Lets every task that has a reply finish its record before the first of them sends again. Records in a
             # row, then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
-            await sleep(0)
+            await asyncio.sleep(0)
             if not self.try_start():
                 await self.wait()
             self.in_flight += 1

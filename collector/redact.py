@@ -23,7 +23,7 @@ from collector.model import Json
 
 REDACTED: Final = "[REDACTED]"
 
-_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s]+@")
+_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^/\s]+@")
 _MASK_CHARACTERS = "*•●"
 _MASK_STARTS = frozenset("*•●[")
 _NESTING = frozenset((dict, list))
@@ -36,20 +36,32 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         # What is shorter would be found, and masked, in innocent text.
-        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-        self._encoded = [secret.encode() for secret in self._secrets]
+        known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._plain = [secret.encode() for secret in known]
+        self._in_text = _any_of(map(re.escape, known), re.IGNORECASE)  # header values come lowered
+        self._in_json = _any_of((_escaped(secret) for secret in known), re.NOFLAG)
 
     def scrub(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return scrub_urls(text)
+        """`text` on one line, without secrets."""
+        return scrub_urls(self._in_text.sub(REDACTED, text)).replace("\r", " ").replace("\n", " ")
 
     def scrub_body(self, body: bytes) -> bytes:
-        """A reply's body without the known secrets."""
-        for secret in self._encoded:
+        """A JSON body without the known secrets, however its strings escape them."""
+        for secret in self._plain:
             if secret in body:
                 body = body.replace(secret, REDACTED.encode())
+        if b"\\" in body:
+            return self._in_json.sub(REDACTED, body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
         return body
+
+
+def _any_of(patterns: Iterable[str], flags: re.RegexFlag) -> re.Pattern[str]:
+    return re.compile("|".join(patterns) or r"(?!)", flags)
+
+
+def _escaped(secret: str) -> str:
+    """Matches `secret` with each character plain, behind a backslash, or by its number."""
+    return "".join(rf"(?:\\?{re.escape(each)}|\\u(?i:{ord(each):04x}))" for each in secret)
 
 
 def scrub_urls(text: str) -> str:
@@ -138,7 +150,7 @@ def _redact_value(value: Json, verdict: Verdict) -> tuple[Json, int]:
     if kind is list:
         pairs = [_redact_item(item, verdict) for item in value]
         return [item for item, _ in pairs], sum(masked for _, masked in pairs)
-    return value, 0
+    return (value, 0) if verdict is None else (REDACTED, 1)
 
 
 def _redact_item(item: Json, verdict: Verdict) -> tuple[Json, int]:

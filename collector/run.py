@@ -45,6 +45,7 @@ from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
 _GRACE = 5.0  # seconds that requests in flight have when a run is stopped
+_LAST_RESORT = 3.0  # seconds that a write has after that
 _TELLING_ANSWERS = 5  # so many first answers, all 403, tell of the key and not of the connections
 
 
@@ -102,11 +103,12 @@ class Run:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
 
         Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`. Nothing has been asked
-        for then, and no file is changed.
+        for then, and no snapshot is changed.
         """
         began = time.monotonic()
         is_open = False
         failure: CollectorError | None = None
+        bug: ExceptionGroup[Exception] | None = None
         try:
             async with engine(
                 self._settings, self.account, self.run_id, note=self._reporter.note, environ=self._environ
@@ -119,10 +121,15 @@ class Run:
                     self.paused_s = parts.limiter.paused_s
         except* CollectorError as group:
             failure = first_of(group)
+        except* Exception as group:  # a bug: what was collected is kept all the same
+            bug, failure = group, CollectorError("a bug in collector ended the run")
         self.duration_s = time.monotonic() - began
         if failure is not None and not is_open:
-            raise failure
-        return await self._close(failure)
+            raise bug or failure
+        failure = await self._close(failure)
+        if bug is not None:
+            raise bug
+        return failure
 
     async def _collect(self, parts: Engine) -> None:
         async with anyio.create_task_group() as watchers:
@@ -136,7 +143,8 @@ class Run:
                 workers = min(self._settings.limits.concurrency, len(self._intake.ids))
                 await pump(self._intake.ids, parts.fetcher.fetch, self._emit, crew=workers)
             watchers.cancel_scope.cancel()
-        if self._stop is not None:
+        is_finished = 0 < self.account.input.unique == self.account.done
+        if self._stop is not None and not is_finished:
             raise self._stop
 
     async def _discover(self, parts: Engine) -> None:
@@ -198,6 +206,9 @@ class Run:
             while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
                 await anyio.sleep(0.01)
         crew.cancel()
+        await anyio.sleep(_LAST_RESORT)  # which ends with the crew, unless a write is stuck in the system
+        self._reporter.warn("the output takes nothing any more; what is not written yet is lost")
+        os._exit(reason.exit_code)
 
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
         """Write what is left, settle the account and publish; returns what ended the run, if anything did."""

@@ -28,6 +28,8 @@ from collector.manifest import WriteManifest
 from collector.model import Outcome
 from collector.snapshot import SnapshotSink
 
+_STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
 MAX_LISTED: Final = 20
 """So many errors are listed on standard error when no errors file is written."""
 
@@ -67,18 +69,27 @@ class Sink(Protocol):
 
 def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Callable[[str], None]) -> Sink:
     """The sink an output path asks for. Raises `UsageError` for what no run could write to."""
+    if not _is_utf8(output):
+        raise UsageError(f"--output {output!r}: is not a name in UTF-8")
+    if output in _STANDARD_OUTPUT:
+        output = "-"
     path = Path(output)
     if output == "-" or _is_stream(path):
         for flag, named in (("--errors", errors), ("--manifest", manifest)):
             if named and _is_no_file(Path(named)):
                 raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
+        if errors and errors == manifest:
+            raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
+        require(codec_of(output))
+        require(codec_of(errors or ""))
         return StreamSink(output, errors, manifest, warn)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
     if output.endswith("/") or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     require(codec_of(path.name))
-    return SnapshotSink(path, warn)
+    # A link stays a link: what it points to is what is written.
+    return SnapshotSink(path.resolve() if os.path.islink(path) else path, warn)
 
 
 class StreamSink:
@@ -92,14 +103,17 @@ class StreamSink:
         self._listed = 0
 
     async def open(self) -> None:
-        self._batch = Batch(_stream(self._output), codec_of(self._output))
+        # A pipe without a reader is waited for; giving up on it must stay possible.
+        target = await to_thread.run_sync(_stream, self._output, abandon_on_cancel=True)
+        self._batch = Batch(target, codec_of(self._output))
         self._errors = None
         for path in filter(None, (self._errors_path, self._manifest_path)):
             journal.make_folder(path)
         if self._manifest_path:
             journal.rehearse(self._manifest_path)
         if self._errors_path:
-            self._errors = Batch(journal.create(self._errors_path), codec_of(self._errors_path.name))
+            drafted = journal.create(journal.draft_of(self._errors_path))
+            self._errors = Batch(drafted, codec_of(self._errors_path.name))
 
     async def begin(self, head: bytes) -> None:
         pass
@@ -121,18 +135,21 @@ class StreamSink:
             await self._errors.flush()
 
     async def publish(self, write_manifest: WriteManifest) -> None:
+        await self._end(write_manifest, finished=True)
+
+    async def leave(self, write_manifest: WriteManifest) -> None:
+        await self._end(write_manifest, finished=False)
+
+    async def _end(self, write_manifest: WriteManifest, *, finished: bool) -> None:
         await self.flush()
         self._batch.journal.close()
-        if self._errors is not None:
+        if self._errors is not None and self._errors_path is not None:
             await self._errors.settle()
             self._errors.journal.close()
-            if self._errors_path and not self._errors.records:
-                journal.remove(self._errors_path)
+            await to_thread.run_sync(_put_errors, self._errors_path, self._errors.records, finished)
         if self._manifest_path:
             content = write_manifest([self._batch.facts(self._output)])
             await to_thread.run_sync(journal.put, self._manifest_path, content)
-
-    leave = publish
 
     @property
     def is_full(self) -> bool:
@@ -156,10 +173,10 @@ class StreamSink:
 def _stream(output: str) -> Journal:
     if output != "-":
         with journal.translated(output):
-            return Journal(os.open(output, os.O_WRONLY | os.O_CLOEXEC), output)
+            return Journal(os.open(output, os.O_WRONLY | os.O_CLOEXEC), output, is_ours=False)
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")
-    return Journal(os.dup(1), "standard output")
+    return Journal(os.dup(1), "standard output", is_ours=False)
 
 
 def _is_stream(path: Path) -> bool:
@@ -172,3 +189,20 @@ def _is_stream(path: Path) -> bool:
 
 def _is_no_file(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _put_errors(path: Path, errors: int, finished: bool) -> None:
+    if errors:
+        journal.rename(journal.draft_of(path), path)
+        return
+    journal.remove(journal.draft_of(path))
+    if finished:
+        journal.remove(path)  # an older run's errors are none of this one's

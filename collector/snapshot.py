@@ -53,7 +53,7 @@ class SnapshotSink:
         names = self._names
         journal.make_folder(names.snapshot)
         descriptor = journal.claim(names.partial)
-        if os.fstat(descriptor).st_size:
+        if os.fstat(descriptor).st_size or names.partial_errors.exists():
             self._set_aside()
             fresh = journal.claim(names.partial)
             os.close(descriptor)
@@ -87,6 +87,7 @@ class SnapshotSink:
             await self._errors.flush()
 
     async def publish(self, write_manifest: WriteManifest) -> None:
+        await self._batch.fill()
         await self._settle()
         names = self._names
         content = write_manifest([self._batch.facts(names.snapshot.name)])
@@ -95,13 +96,14 @@ class SnapshotSink:
     def _publish(self, manifest: bytes) -> None:
         # A reader meets the old set, or new data that no manifest vouches for yet; never new data under an old one.
         names = self._names
+        drafted = journal.draft(names.manifest, manifest)  # what may fail for lack of space comes first
         journal.remove(names.manifest)
         journal.rename(names.partial, names.snapshot)
         if self._errors is None:
             journal.remove(names.errors)
         else:
             journal.rename(names.partial_errors, names.errors)
-        journal.put(names.manifest, manifest)
+        journal.rename(drafted, names.manifest)
         for path in names.beside_partial:
             journal.remove(path)
         self._batch.journal.close()  # only now another run may claim the name

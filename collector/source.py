@@ -52,10 +52,12 @@ class Intake:
 
     def tell(self, warn: Callable[[str], None]) -> None:
         """Name the invalid lines that were not named yet, and count those beyond the first `MAX_COMPLAINTS`."""
-        for complaint in self.complaints[self._told :]:
+        named = self.complaints[self._told :]  # there is one for every line that is invalid, up to the limit
+        for complaint in named:
             warn(complaint)
-        if self.count.invalid > max(self._told, len(self.complaints)):
-            warn(f"{self.count.invalid - len(self.complaints)} more lines are not connection ids")
+        more = self.count.invalid - self._told - len(named)
+        if more:
+            warn(f"{more} more lines are not connection ids")
         self._told = self.count.invalid
 
     def _complain(self, text: str | None, place: str, number: int) -> None:
@@ -79,7 +81,7 @@ def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, std
     for path in paths:
         place = "standard input" if path == "-" else path
         try:
-            for number, text in _read(path, column, stdin or sys.stdin.buffer):
+            for number, text in _read(path, column, stdin):
                 intake.take(text, place, number)
         except (OSError, EOFError) as error:
             raise InputError(f"{place}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -92,9 +94,11 @@ class _NotText(Exception):
     pass
 
 
-def _read(path: str, column: str, stdin: IO[bytes]) -> Lines:
+def _read(path: str, column: str, stdin: IO[bytes] | None) -> Lines:
     if path == "-":
-        yield from _sniffed(stdin)
+        if stdin is None and sys.stdin is None:
+            raise _NotText("is closed; name a file instead")
+        yield from _sniffed(stdin or sys.stdin.buffer)
         return
     name = codec_of(path).strip(path)
     with open_decoded(Path(path)) as stream:
@@ -149,11 +153,11 @@ def _json_line(line: bytes) -> str | None:
 
 
 def _table(stream: IO[bytes], column: str, delimiter: str) -> Lines:
-    rows = csv.reader(_text(stream), delimiter=delimiter)
+    rows = csv.reader(_text(stream), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         if column not in header:
-            raise _NotText(f"no column {column!r}; it has {', '.join(header) or 'none'}; choose with --ids-column")
+            raise _NotText(f"none of its {len(header)} columns is named {column!r}; choose with --ids-column")
         at = header.index(column)
         for row in rows:
             yield rows.line_num, _cell(row, at)

@@ -68,10 +68,10 @@ async def _finished(producer: asyncio.Task[None]) -> None:
 
 def _id_set(ids: Iterable[str]) -> IdSet:
     wanted = IdSet()
-    for text in ids:
+    for number, text in enumerate(ids, start=1):
         canonical = canonical_id(text)
         if canonical is None:
-            raise InputError(f"{text!r} is not a connection id")
+            raise InputError(f"string {number} of the ids is not a connection id ({len(text)} characters)")
         wanted.add(canonical)
     return wanted
 

@@ -35,6 +35,7 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """Largest body of one reply, as it travels and unpacked."""
 
 _TICK = 0.25  # seconds, the precision of time-outs
+_LONGEST_STREAM = 20
 _KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
 
 
@@ -126,9 +127,14 @@ class Transport:
     async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         """One attempt whose body, unpacked up to `cap` bytes, is read as it comes; the reply's own is empty.
 
-        It may take any time, as long as it goes on. Raises what `send` does, also while the body is read.
+        It may take as long as it goes on, up to `_LONGEST_STREAM` times the time-out of one attempt. Raises what `send`
+        does, also while the body is read.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect, sock_read=self._timeouts.read)
+        timeout = aiohttp.ClientTimeout(
+            total=_LONGEST_STREAM * self._timeouts.total,
+            sock_connect=self._timeouts.connect,
+            sock_read=self._timeouts.read,
+        )
         try:
             async with self._session.get(
                 self._url(request), headers=self._own_headers, allow_redirects=False, timeout=timeout
@@ -164,7 +170,7 @@ class Transport:
         return response
 
 
-_FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which is what `total` ends with
+_FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
 
 _NOT_CONNECTED = (
     aiohttp.ClientConnectorError,  # name resolution, TLS and the proxy's connection among them
@@ -255,6 +261,6 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
         return context
     try:
         context.load_verify_locations(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"[api] ca_file {ca_file}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigError(f"[api] ca_file {ca_file}: {getattr(error, 'strerror', None) or error}") from None
     return context

@@ -98,6 +98,7 @@ class Api:
                 max_pause=900,
                 count=self.count,
                 chance=Chance(self.clock.now, self.clock.sleep, random.Random(0)),
+                scrub=str,
                 note=lambda _text: None,
             )
             send = pacer.paced(transport.send)

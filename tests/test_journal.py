@@ -6,6 +6,7 @@ import hashlib
 import os
 import resource
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,3 +175,32 @@ def test_rename_replaces_and_remove_does_not_mind_what_is_not_there(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="new: cannot be written"):
         journal.rename(old, new)
+
+
+def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "shared"
+    path.write_bytes(b"older")
+    reader = os.open(path, os.O_RDONLY)
+    with pytest.raises(OutputError):
+        Journal(reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
+    os.close(reader)
+    assert path.read_bytes() == b"older"
+
+
+def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    block = b"x" * 300_000
+    received: list[bytes] = []
+
+    def read() -> None:
+        while chunk := os.read(reader, 65536):
+            received.append(chunk)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    Journal(writer, "a pipe", is_ours=False).append(block)
+    os.close(writer)
+    thread.join()
+    os.close(reader)
+    assert b"".join(received) == block

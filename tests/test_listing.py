@@ -71,6 +71,7 @@ class Api:
             max_pause=900,
             count=RequestCount(),
             chance=Chance(clock.now, clock.sleep, random.Random(0)),
+            scrub=str,
             note=lambda _text: None,
         )
         return await list_ids(self.stream, asker, pacer, wall=clock.now)
@@ -195,3 +196,23 @@ def test_a_server_that_fails_ends_the_run() -> None:
 def test_a_refused_key_ends_the_run() -> None:
     with pytest.raises(KeyRefused):
         asyncio.run(Api([b""], status=401).ids())
+
+
+def test_other_members_may_stand_before_and_after_the_list() -> None:
+    body = b'{"meta": {"data": [1]}, "more": null, "data": [{"id": "a"}, {"id": "b"}], "n": 1}'
+    assert ids_of(body) == ids_of(*chopped(body, [1] * len(body))) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data":[{"id":"a"},]}',
+        b'{"data":[{"id":"a"}]garbage}',
+        b'{"data":[{"id":"a"}]}}}',
+        b'{"data":null,"x":[}',
+        b'{"data":[NaN]}',
+    ],
+)
+def test_what_is_damaged_behind_its_last_item_is_no_list(body: bytes) -> None:
+    with pytest.raises(RunStopped):
+        ids_of(body)

@@ -376,8 +376,9 @@ async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path
     (tmp_path / "c.manifest.json.draft").mkdir()  # so that the new manifest cannot be written
     with pytest.raises(OutputError):
         await sink.publish(Manifest())
-    assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-1"}\n'
-    assert "c.manifest.json" not in names_in(tmp_path)
+    assert (tmp_path / "c.jsonl").read_bytes() == b"old"
+    assert (tmp_path / "c.manifest.json").read_bytes() == b"old"
+    assert (tmp_path / "c.jsonl.partial").read_bytes() == b'{"id":"id-1"}\n'
 
 
 async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_path: Path) -> None:
@@ -519,3 +520,22 @@ def test_an_error_line_has_the_keys_of_the_contract() -> None:
         "attempts": 2,
         "at": AT,
     }
+
+
+async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "c.jsonl"
+    link.symlink_to(tmp_path / "real" / "c.jsonl")
+    sink = await begun(sink_to(link))
+    sink.put(ok(1))
+    await sink.publish(Manifest())
+    assert link.is_symlink()
+    assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}
+
+
+async def test_an_unfinished_run_that_left_only_errors_is_set_aside_too(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl.partial").touch()
+    (tmp_path / "c.partial.errors.jsonl").write_bytes(b"{}\n")
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    await sink.publish(Manifest())
+    assert "c.partial.errors.jsonl.unknown-run" in names_in(tmp_path)

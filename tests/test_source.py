@@ -92,11 +92,11 @@ def test_the_column_can_be_chosen(tmp_path: Path) -> None:
     assert list(read("ids.csv", content, tmp_path).ids) == [A]
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"a,b\n1,2\n", "it has a, b"), (b"", "it has none")])
-def test_a_table_without_the_column_is_an_error_that_names_those_there_are(
+@pytest.mark.parametrize(("content", "told"), [(b"a,b\n1,2\n", "2 columns"), (b"", "0 columns")])
+def test_a_table_without_the_column_is_an_error_that_shows_nothing_of_it(
     content: bytes, told: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=f"no column 'id'; {told}; choose with --ids-column"):
+    with pytest.raises(InputError, match=f"none of its {told} is named 'id'; choose with --ids-column"):
         read("ids.csv", content, tmp_path)
 
 
@@ -205,3 +205,15 @@ def test_what_was_told_once_is_not_told_again() -> None:
     intake.take("junk", "--all", 7)
     intake.tell(told.append)
     assert [line.partition(": ")[0] for line in told] == ["argument:1", "--all:7"]
+
+
+@pytest.mark.parametrize(("name", "separator"), [("ids.csv", ","), ("ids.tsv", "\t")])
+def test_a_quote_that_is_never_closed_is_an_error_and_swallows_no_id(name: str, separator: str, tmp_path: Path) -> None:
+    rows = [
+        ("id", "name"),
+        ("248df4b7-aa70-47b8-a036-33ac447e668d", '"foo'),
+        ("348df4b7-aa70-47b8-a036-33ac447e668d", "b"),
+    ]
+    (tmp_path / name).write_text("".join(separator.join(row) + "\n" for row in rows))
+    with pytest.raises(InputError, match="unexpected end of data"):
+        read_ids([], [str(tmp_path / name)], column="id")
