@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -91,7 +90,7 @@ class SnapshotSink:
         await self._settle()
         names = self._names
         content = write_manifest([self._batch.facts(names.snapshot.name)])
-        await to_thread.run_sync(partial(self._publish, content))
+        await to_thread.run_sync(self._publish, content)
 
     def _publish(self, manifest: bytes) -> None:
         # A reader meets the old set, or new data that no manifest vouches for yet; never new data under an old one.
@@ -106,7 +105,8 @@ class SnapshotSink:
         journal.rename(drafted, names.manifest)
         for path in names.beside_partial:
             journal.remove(path)
-        self._batch.journal.close()  # only now another run may claim the name
+        # The lock went with the rename: a run that starts between that and here can claim the freed name.
+        self._batch.journal.close()
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         await self._settle()
