@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from collector.errors import AccountMismatch
 from collector.model import Outcome, OutcomeKind
@@ -39,49 +40,82 @@ class RequestCount:
     by_status: Counter[int] = field(default_factory=Counter)
 
 
+Counted: TypeAlias = tuple[OutcomeKind, int, int]
+"""What of an outcome is counted: its kind, values masked, timestamps that are none."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes, and what their records hold: values that were masked, timestamps that are none."""
+
+    outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
+    redactions: int = 0
+    unparsed_timestamps: int = 0
+
+    def add(self, kind: OutcomeKind, redactions: int, unparsed_timestamps: int) -> None:
+        """Count one."""
+        self.outcomes[kind] += 1
+        self.redactions += redactions
+        self.unparsed_timestamps += unparsed_timestamps
+
+    @property
+    def total(self) -> int:
+        """Outcomes in all."""
+        return self.outcomes.total()
+
+    def __iadd__(self, other: Tally) -> Tally:
+        self.outcomes.update(other.outcomes)
+        self.redactions += other.redactions
+        self.unparsed_timestamps += other.unparsed_timestamps
+        return self
+
+
 @dataclass(slots=True)
 class Account:
     """What a run did. Filled while it runs, settled once at its end."""
 
     input: InputCount = field(default_factory=InputCount)
     requests: RequestCount = field(default_factory=RequestCount)
-    outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
-    redactions: int = 0
-    unparsed_timestamps: int = 0
+    tally: Tally = field(default_factory=Tally)
+    resumed: int = 0
+
+    @property
+    def outcomes(self) -> Counter[OutcomeKind]:
+        """How many ids have which outcome so far."""
+        return self.tally.outcomes
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome, once it is taken for writing; `retract` takes back what could not be written."""
-        self.outcomes[outcome.kind] += 1
-        self.redactions += outcome.redactions
-        self.unparsed_timestamps += outcome.unparsed_timestamps
+        """Count an outcome, once it is taken for writing; `settle` takes back what could not be written."""
+        self.tally.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
+
+    def take_over(self, tally: Tally) -> None:
+        """Begin with what an unfinished run left."""
+        self.tally += tally
+        self.resumed = tally.outcomes[OutcomeKind.OK]
 
     @property
     def done(self) -> int:
         """Ids with an outcome so far."""
-        return self.outcomes.total()
+        return self.tally.total
 
     @property
     def failed(self) -> int:
         """Ids that were asked for and are not ok."""
         return self.done - self.outcomes[OutcomeKind.OK] - self.outcomes[OutcomeKind.NOT_ATTEMPTED]
 
-    def retract(self, records: int) -> None:
-        """Only `records` of the ids counted as ok are really written; the others have no outcome again."""
-        self.outcomes[OutcomeKind.OK] = min(records, self.outcomes[OutcomeKind.OK])
+    def settle(self, *, finished: bool, written: Tally) -> None:
+        """Close the account with what was `written` for good; ids without an outcome are `not_attempted`.
 
-    def settle(self, *, finished: bool, records: int) -> None:
-        """Close the account: `records` were written, and ids without an outcome are `not_attempted`.
-
-        Raises `AccountMismatch` when the outcomes and the written records differ, and when a run that `finished`
-        left an id without one: an id is never lost in silence.
+        Raises `AccountMismatch` when more was written than counted, and when a run that `finished` left an id without
+        an outcome, or an outcome out of its files: an id is never lost in silence. What a run that stopped could not
+        write has no outcome again.
         """
-        missing = self.input.unique - self.done
-        if missing < 0 or (finished and missing):
-            raise AccountMismatch(f"{self.input.unique} ids but {self.done} outcomes; please report this bug")
-        if records != self.outcomes[OutcomeKind.OK]:
-            raise AccountMismatch(
-                f"{self.outcomes[OutcomeKind.OK]} ids are ok but {records} records were written; please report this bug"
-            )
+        counted, self.tally = self.tally, written
+        missing = self.input.unique - written.total
+        if missing < 0 or counted.total > self.input.unique or (finished and missing):
+            raise AccountMismatch(f"{self.input.unique} ids but {counted.total} outcomes; please report this bug")
+        if (finished and +counted.outcomes != +written.outcomes) or not written.outcomes <= counted.outcomes:
+            raise AccountMismatch(f"{counted.total} outcomes but {written.total} written; please report this bug")
         self.outcomes[OutcomeKind.NOT_ATTEMPTED] += missing
 
     @property

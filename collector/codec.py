@@ -9,9 +9,19 @@ from contextlib import contextmanager
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from collector.errors import UsageError
+
+
+class Unpacker(Protocol):
+    """One member or frame on its way: `eof` when it was whole, and `unused_data` behind it."""
+
+    eof: bool
+    unused_data: bytes
+
+    def decompress(self, packed: bytes, /) -> bytes:
+        """The next part of it."""
 
 
 class Codec(Enum):
@@ -30,8 +40,18 @@ class Codec(Enum):
         if self is Codec.GZIP:
             return gzip.compress(block, compresslevel=6, mtime=0)
         if self is Codec.ZSTD:
-            return cast(bytes, _zstd().compress(block))
+            zstd = _zstd()
+            return cast(bytes, zstd.compress(block, options={zstd.CompressionParameter.checksum_flag: 1}))
         return block
+
+    @property
+    def broken(self) -> tuple[type[Exception], ...]:
+        """What is raised for bytes that are not so packed."""
+        return (zlib.error, EOFError, *([_zstd().ZstdError] if self is Codec.ZSTD else []))
+
+    def unpacker(self) -> Unpacker:
+        """What unpacks one member or frame."""
+        return cast(Unpacker, zlib.decompressobj(wbits=31) if self is Codec.GZIP else _zstd().ZstdDecompressor())
 
 
 def codec_of(name: str) -> Codec:
@@ -49,9 +69,7 @@ def require(codec: Codec) -> None:
 def open_decoded(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked. Raises OSError for what cannot be read, broken packing included."""
     codec = codec_of(path.name)
-    broken: tuple[type[Exception], ...] = (zlib.error, EOFError)
-    if codec is Codec.ZSTD:
-        broken = (*broken, _zstd().ZstdError)
+    broken = codec.broken
     try:
         with _open(codec, path) as stream:
             yield stream

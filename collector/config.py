@@ -22,6 +22,7 @@ from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
 from collector.errors import ConfigError
+from collector.run_head import Resume
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
@@ -130,6 +131,8 @@ class Output:
     "The errors file, when the output is standard output."
     manifest: Annotated[str | None, Parameter(name="--manifest")] = None
     "The manifest, when the output is standard output."
+    resume: Annotated[Resume, Parameter(name="--resume")] = Resume.AUTO
+    "What to do with an unfinished run's file: auto, always or never continue it."
 
     def __post_init__(self) -> None:
         _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import anyio
@@ -34,12 +35,13 @@ class Engine(NamedTuple):
     asker: Asker
     pacer: Pacer
     limiter: Limiter
-    fetcher: Fetcher
+    fetcher_of: Callable[[str], Fetcher]
+    "A run's name → what makes the records of that run."
 
 
 @asynccontextmanager
 async def engine(
-    settings: Settings, account: Account, run_id: str, *, note: Callable[[str], None], environ: Mapping[str, str]
+    settings: Settings, account: Account, *, note: Callable[[str], None], environ: Mapping[str, str]
 ) -> AsyncIterator[Engine]:
     """Build and join the parts. Raises `ConfigError` for a missing key or an unusable certificate file."""
     api, limits, retry = settings.api, settings.limits, settings.retry
@@ -69,5 +71,5 @@ async def engine(
             note=note,
         )
         send = pacer.paced(transport.send)
-        fetcher = Fetcher(send, asker, scrubber, run_id=run_id, wall=time.time)
-        yield Engine(transport, asker, pacer, limiter, fetcher)
+        fetcher_of = partial(Fetcher, send, asker, scrubber, wall=time.time)
+        yield Engine(transport, asker, pacer, limiter, fetcher_of)

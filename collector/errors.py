@@ -8,6 +8,7 @@
     ├── RunStopped            5   stopped before the end; what was collected is kept
     ├── OutputError           6   the system refuses to write
     ├── OutputLocked          7   another run holds this output
+    ├── Damaged               8   a file of records is not what it should be
     ├── AccountMismatch      70   a bug: the account does not add up
     └── Interrupted     128 + n   a signal, or nobody reads standard output any more
 
@@ -39,7 +40,9 @@ class ExitCode(IntEnum):
     STOPPED = 5
     OUTPUT = 6
     LOCKED = 7
+    DAMAGED = 8
     BUG = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -87,6 +90,12 @@ class OutputLocked(CollectorError):
     """Another run holds this output."""
 
     exit_code = ExitCode.LOCKED
+
+
+class Damaged(CollectorError):
+    """A file of records is damaged, or an unfinished one does not belong to this run."""
+
+    exit_code = ExitCode.DAMAGED
 
 
 class AccountMismatch(CollectorError):

@@ -19,7 +19,7 @@ _LONGEST_MESSAGE = 300
 class Fetcher:
     """Turns ids into outcomes. `wall` is the time in seconds since the epoch."""
 
-    def __init__(self, send: Send, asker: Asker, scrubber: Scrubber, *, run_id: str, wall: Callable[[], float]) -> None:
+    def __init__(self, send: Send, asker: Asker, scrubber: Scrubber, run_id: str, *, wall: Callable[[], float]) -> None:
         self._send = send
         self._asker = asker
         self._scrubber = scrubber

@@ -20,18 +20,34 @@ def canonical_id(text: str) -> str | None:
 
 
 class IdSet:
-    """Canonical ids in the order they were first added, each once; 16 bytes of payload an id, not 36."""
+    """Canonical ids in the order they were first added, each once; 16 bytes of payload an id, not 36.
+
+    Each can be ticked off; iterating yields those that are not.
+    """
 
     def __init__(self) -> None:
-        self._packed: dict[bytes, None] = {}
+        self._packed: dict[bytes, bool] = {}  # is it ticked off?
 
     def add(self, canonical: str) -> bool:
         """Add an id that `canonical_id` returned; False when it was there already."""
-        packed = bytes.fromhex(canonical.replace("-", ""))
+        packed = _pack(canonical)
         if packed in self._packed:
             return False
-        self._packed[packed] = None
+        self._packed[packed] = False
         return True
+
+    def tick(self, canonical: str) -> bool:
+        """Tick an id off; False when it is not in the set, or was ticked off before."""
+        packed = _pack(canonical)
+        if self._packed.get(packed, True):
+            return False
+        self._packed[packed] = True
+        return True
+
+    def untick(self) -> None:
+        """Nothing is ticked off any more."""
+        for packed in self._packed:
+            self._packed[packed] = False
 
     def digest(self) -> str:
         """The SHA-256 (hex) over the sorted ids, each followed by a line feed."""
@@ -41,13 +57,17 @@ class IdSet:
         return whole.hexdigest()
 
     def __iter__(self) -> Iterator[str]:
-        return map(_unpack, self._packed)
+        return (_unpack(packed) for packed, ticked in self._packed.items() if not ticked)
 
     def __len__(self) -> int:
         return len(self._packed)
 
     def __repr__(self) -> str:
         return f"<IdSet of {len(self)}>"
+
+
+def _pack(canonical: str) -> bytes:
+    return bytes.fromhex(canonical.replace("-", ""))
 
 
 def _unpack(packed: bytes) -> str:

@@ -1,47 +1,66 @@
-"""An append-only file of whole blocks: the only place that writes records, errors and manifests to a disk.
+"""An append-only file of whole blocks: the only place that writes records and errors.
 
-Knows bytes, descriptors and renames; knows nothing of what the bytes say. Every method blocks and belongs in a
-thread. Foreign errors are translated here: what the system refuses is an `OutputError` that names the path.
+Knows bytes and descriptors; knows nothing of what the bytes say, but that a block may be lines. Every method blocks
+and belongs in a thread.
+
+    append … append … sync … append ─▸ refused: what is not whole is taken back; only `sync` and `close` are left
+                           └ sync ─▸ refused: the file is cut back to the last good sync, and nothing is left
+
+A sync that failed is never tried again: the system has marked what it lost as written, and would call the second one
+a success (ATC 2020, "Can Applications Recover from fsync Failures?").
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import select
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-from collector.errors import OutputError, OutputLocked
-
-_MODE = 0o600
+from collector.errors import OutputError
+from collector.files import refused
+from collector.filesystem import FileSystem
 
 
 class Journal:
     """Appends blocks to a descriptor and knows how many bytes, and with what digest, it wrote.
 
     `is_ours` says that the file holds nothing but what is written here, so that half a block may be taken back.
+    `bytes` and `sha256` begin with what an unfinished file already holds.
     """
 
-    def __init__(self, descriptor: int, name: str, *, is_ours: bool = True) -> None:
+    def __init__(
+        self,
+        system: FileSystem,
+        descriptor: int,
+        name: str,
+        *,
+        is_ours: bool = True,
+        size: int = 0,
+        digest: hashlib._Hash | None = None,
+    ) -> None:
+        self._system = system
         self._descriptor = descriptor
         self._is_ours = is_ours
+        self._refused: OutputError | None = None  # a block
+        self._lost: OutputError | None = None  # a sync
+        self._digest = digest or hashlib.sha256()
+        self._synced_digest = self._digest.copy()
         self.name = name
-        self.bytes = 0
-        self._digest = hashlib.sha256()
+        self.bytes = size
+        self.synced = size
 
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
-    def append(self, block: bytes) -> None:
-        """Write `block` whole. On failure what was written of it is taken back, if the file is ours.
+    def append(self, block: bytes, *, is_lines: bool = False) -> None:
+        """Write `block` whole. On failure what was written of it is taken back, if the file is ours, but for the whole
+        lines of a block that `is_lines`; nothing can be appended any more.
 
         Raises `OutputError`, and BrokenPipeError when nobody reads the pipe any more.
         """
+        if failure := self._lost or self._refused:
+            raise failure
         left = memoryview(block)
         try:
             while left:
@@ -49,127 +68,47 @@ class Journal:
         except BrokenPipeError:
             raise
         except OSError as error:
-            if self._is_ours:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._descriptor, self.bytes)
-            raise _refused(self.name, error) from None
-        self.bytes += len(block)
-        self._digest.update(block)
+            self._refused = refused(self.name, error)
+            self._keep(block[: block.rfind(b"\n", 0, len(block) - len(left)) + 1] if is_lines else b"")
+            raise self._refused from None
+        self._count(block)
 
     def _write(self, left: memoryview) -> int:
         try:
-            return os.write(self._descriptor, left)
+            return self._system.write(self._descriptor, left)
         except BlockingIOError:  # whoever shares our standard output does not want it to block; we do
             select.select([], [self._descriptor], [])
             return 0
 
+    def _keep(self, whole: bytes) -> None:
+        if self._is_ours:
+            with contextlib.suppress(OSError):
+                self._system.truncate(self._descriptor, self.bytes + len(whole))
+        self._count(whole)
+
+    def _count(self, written: bytes) -> None:
+        self.bytes += len(written)
+        self._digest.update(written)
+
     def sync(self) -> None:
-        """Have the system put everything on the disk."""
-        with translated(self.name):
-            os.fdatasync(self._descriptor)
+        """Have the system put everything on the disk. Raises `OutputError`, and then ever after."""
+        if self._lost:
+            raise self._lost
+        try:
+            self._system.fdatasync(self._descriptor)
+        except OSError as error:
+            self._lost = refused(self.name, error)
+            self.bytes, self._digest = self.synced, self._synced_digest
+            with contextlib.suppress(OSError):
+                self._system.truncate(self._descriptor, self.synced)
+            raise self._lost from None
+        self.synced, self._synced_digest = self.bytes, self._digest.copy()
 
     def close(self) -> None:
-        with translated(self.name):
-            os.close(self._descriptor)
+        try:
+            self._system.close(self._descriptor)
+        except OSError as error:
+            raise refused(self.name, error) from None
 
     def __repr__(self) -> str:
-        return f"<Journal {self.name} {self.bytes} bytes>"
-
-
-def claim(path: Path) -> int:
-    """Open `path` for appending, made if it is missing, and hold its lock.
-
-    Raises `OutputLocked` when another process holds it, and `OutputError`.
-    """
-    with translated(str(path)):
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                raise OutputLocked(f"{path}: another run is writing this output; wait for it to end") from None
-            if _is_still(path, descriptor):
-                return descriptor
-            os.close(descriptor)  # renamed by its holder between our open and our lock
-
-
-def create(path: Path) -> Journal:
-    """A new, empty file, instead of what is there under that name."""
-    with translated(str(path)):
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        return Journal(os.open(path, flags, _MODE), str(path))
-
-
-def put(path: Path, content: bytes) -> None:
-    """Make `path` hold `content`: the old one or the new one is there, never a part."""
-    rename(draft(path, content), path)
-
-
-def draft(path: Path, content: bytes) -> Path:
-    """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where."""
-    beside = draft_of(path)
-    journal = create(beside)
-    try:
-        journal.append(content)
-        journal.sync()
-    finally:
-        journal.close()
-    return beside
-
-
-def rehearse(path: Path) -> None:
-    """Raise `OutputError` now if `put` could not write `path` later."""
-    create(draft_of(path)).close()
-    remove(draft_of(path))
-
-
-def rename(old: Path, new: Path) -> None:
-    """Rename, and make that durable."""
-    with translated(str(new)):
-        os.replace(old, new)
-        directory = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def remove(path: Path) -> None:
-    """Delete `path` if it is there."""
-    with translated(str(path)):
-        path.unlink(missing_ok=True)
-
-
-def make_folder(path: Path) -> None:
-    """Make the folders `path` will be in, readable by their owner only."""
-    with translated(str(path.parent)):
-        for folder in (*reversed(path.parent.parents), path.parent):  # `parents=True` gives the mode to the last only
-            folder.mkdir(exist_ok=True, mode=0o700)
-
-
-@contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turn what the system refuses about `name` into `OutputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise _refused(name, error) from None
-
-
-def draft_of(path: Path) -> Path:
-    """Where a file is made before it gets its name `path`."""
-    return path.with_name(f"{path.name}.draft")
-
-
-def _refused(name: str, error: OSError) -> OutputError:
-    return OutputError(f"{name}: cannot be written: {error.strerror or error}")
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    try:
-        there = os.stat(path, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    here = os.fstat(descriptor)
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        return f"<Journal {self.name} {self.bytes} bytes, {self.synced} synced>"

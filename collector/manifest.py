@@ -95,9 +95,9 @@ def manifest(
             "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
         },
         "files": [facts._asdict() for facts in files],
-        "redactions": account.redactions,
-        "unparsed_timestamps": account.unparsed_timestamps,
-        "resumed": 0,
+        "redactions": account.tally.redactions,
+        "unparsed_timestamps": account.tally.unparsed_timestamps,
+        "resumed": account.resumed,
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 

@@ -6,18 +6,19 @@ ids ─▸ pump(crew) ─▸ engine: id → Outcome
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from signal import Signals
 from typing import NoReturn, Protocol
 
 import anyio
-import orjson
 
 from collector.account import Account
 from collector.config import Settings
@@ -25,6 +26,7 @@ from collector.engine import Engine, engine
 from collector.errors import (
     AccountMismatch,
     CollectorError,
+    Damaged,
     InputError,
     Interrupted,
     KeyRefused,
@@ -38,14 +40,17 @@ from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest
 from collector.model import SCHEMA, Outcome, OutcomeKind
 from collector.pacing import Pacer
 from collector.pipeline import pump
+from collector.run_head import RunHead
 from collector.sink import sink_for
+from collector.snapshot import TakenOver
 from collector.source import Intake
 from collector.timestamps import stamp
 from collector.version import VERSION
+from collector.watchdog import Watchdog
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
 _GRACE = 5.0  # seconds that requests in flight have when a run is stopped
-_LAST_RESORT = 3.0  # seconds that a write has after that
+_GONE_WITHIN = 9.0  # seconds after which a run that is stopped is over, even if the system is stuck
 _TELLING_ANSWERS = 5  # so many first answers, all 403, tell of the key and not of the connections
 
 
@@ -76,6 +81,7 @@ class Run:
         *,
         environ: Mapping[str, str] = os.environ,
         signals: Iterable[Signals] = (),
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._settings = settings
         self._intake = intake
@@ -83,17 +89,22 @@ class Run:
         self._environ = environ
         self._signals = tuple(signals)
         self._started = time.time()
+        self._started_at = stamp(self._started)
         self.run_id = new_run_id(self._started)
         self.account = Account(input=intake.count)
         self.paused_s = 0.0
         self.duration_s = 0.0
         self._organization_id: str | None = None
+        self._taken_over: TakenOver | None = None
         self._stop: CollectorError | None = None
+        self._watchdog = watchdog
         if not settings.ids.all and not intake.ids:
             _no_ids(intake)
         output = settings.output
         path = _filled_in(output.path, self.run_id, self._started)
-        self._sink = sink_for(path, errors=output.errors, manifest=output.manifest, warn=reporter.warn)
+        self._sink = sink_for(
+            path, errors=output.errors, manifest=output.manifest, warn=reporter.warn, resume=output.resume
+        )
 
     def place(self, *, finished: bool) -> str:
         """Where the records of a run are, for a message."""
@@ -105,25 +116,34 @@ class Run:
         Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`. Nothing has been asked
         for then, and no snapshot is changed.
         """
+        self._stopping = anyio.Event()
+        self._is_collecting = False
+        with self._signals_heard():
+            return await self._execute()
+
+    async def _execute(self) -> CollectorError | None:
         began = time.monotonic()
         is_open = False
         failure: CollectorError | None = None
         bug: ExceptionGroup[Exception] | None = None
         try:
-            async with engine(
-                self._settings, self.account, self.run_id, note=self._reporter.note, environ=self._environ
-            ) as parts:
-                await self._sink.open()
-                is_open = True
-                try:
-                    await self._collect(parts)
-                finally:
-                    self.paused_s = parts.limiter.paused_s
+            with anyio.CancelScope() as self._whole:
+                async with engine(
+                    self._settings, self.account, note=self._reporter.note, environ=self._environ
+                ) as parts:
+                    await self._sink.open()
+                    is_open = True
+                    try:
+                        await self._collect(parts)
+                    finally:
+                        self.paused_s = parts.limiter.paused_s
         except* CollectorError as group:
             failure = first_of(group)
         except* Exception as group:  # a bug: what was collected is kept all the same
             bug, failure = group, CollectorError("a bug in collector ended the run")
         self.duration_s = time.monotonic() - began
+        if not self._is_finished:
+            failure = failure or self._stop
         if failure is not None and not is_open:
             raise bug or failure
         failure = await self._close(failure)
@@ -131,21 +151,32 @@ class Run:
             raise bug
         return failure
 
+    @property
+    def _is_finished(self) -> bool:
+        return 0 < self.account.input.unique == self.account.done
+
     async def _collect(self, parts: Engine) -> None:
         async with anyio.create_task_group() as watchers:
             with anyio.CancelScope() as crew:
-                watchers.start_soon(self._beat)
-                watchers.start_soon(self._watch_signals, parts.pacer, crew)
-                watchers.start_soon(self._watch_clock, parts.pacer, crew)
+                watchers.start_soon(self._watch_clock)
+                watchers.start_soon(self._wind_down, parts.pacer, crew)
+                self._is_collecting = True
                 await self._discover(parts)
-                await self._sink.begin(self._head())
+                self._take_over(await self._sink.begin(self._head(), self._intake.ids))
+                watchers.start_soon(self._beat)
                 self._reporter.begin(self.account)
-                workers = min(self._settings.limits.concurrency, len(self._intake.ids))
-                await pump(self._intake.ids, parts.fetcher.fetch, self._emit, crew=workers)
+                if not self._is_finished:
+                    workers = min(self._settings.limits.concurrency, len(self._intake.ids))
+                    await pump(self._intake.ids, parts.fetcher_of(self.run_id).fetch, self._emit, crew=workers)
             watchers.cancel_scope.cancel()
-        is_finished = 0 < self.account.input.unique == self.account.done
-        if self._stop is not None and not is_finished:
-            raise self._stop
+
+    def _take_over(self, taken: TakenOver | None) -> None:
+        self._taken_over = taken
+        if taken is None:
+            return
+        self.run_id, self._started_at = taken.run_id, taken.started_at
+        self._organization_id = next(iter(taken.organizations), None)
+        self.account.take_over(taken.tally)
 
     async def _discover(self, parts: Engine) -> None:
         if not self._settings.ids.all:
@@ -158,14 +189,25 @@ class Run:
             _no_ids(self._intake)
 
     async def _emit(self, outcome: Outcome) -> None:
+        if outcome.record is not None:
+            self._know_organization(outcome.record["organization_id"])
         self._sink.put(outcome)
         self.account.add(outcome)
-        if outcome.record is not None:
-            self._organization_id = self._organization_id or outcome.record["organization_id"]
-        elif outcome.kind is OutcomeKind.FORBIDDEN:
+        if outcome.kind is OutcomeKind.FORBIDDEN:
             self._doubt_key()
         if self._sink.is_full:
             await self._sink.flush()
+
+    def _know_organization(self, found: str | None) -> None:
+        if found is None:
+            return
+        known = self._taken_over.organizations if self._taken_over else ()
+        if len(known) == 1 and found != known[0]:
+            raise Damaged(
+                f"{self._sink.place(finished=False)}: holds the records of organization {known[0]}, but this key reads "
+                f"{found}; use the other key, or set the file aside with --resume never"
+            )
+        self._organization_id = self._organization_id or found
 
     def _doubt_key(self) -> None:
         account = self.account
@@ -180,44 +222,60 @@ class Run:
             await self._sink.flush()
             self._reporter.tick()
 
-    async def _watch_signals(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
-        if not self._signals:
-            return
-        with anyio.open_signal_receiver(*self._signals) as arrivals:
-            async with anyio.create_task_group() as stopping:
-                async for signum in arrivals:
-                    if self._stop is not None:
-                        crew.cancel()
-                        continue
-                    self._reporter.warn(f"{Signals(signum).name}: stopping; once more to stop at once")
-                    stopping.start_soon(self._wind_down, Interrupted(signum), pacer, crew)
+    @contextmanager
+    def _signals_heard(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for signum in self._signals:
+            loop.add_signal_handler(signum, self._hear, signum)
+        try:
+            yield
+        finally:
+            for signum in self._signals:
+                loop.remove_signal_handler(signum)
 
-    async def _watch_clock(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
+    def _hear(self, signum: Signals) -> None:
+        if self._stop is None:
+            self._reporter.warn(f"{signum.name}: stopping; once more to stop at once")
+            self._stop_for(Interrupted(signum), within=_GONE_WITHIN)
+            if self._is_collecting:
+                return
+        elif self._watchdog:
+            self._watchdog.set(_GONE_WITHIN - _GRACE, self._stop.exit_code)
+        self._whole.cancel()
+
+    async def _watch_clock(self) -> None:
         seconds = self._settings.limits.max_duration
         if seconds is not None:
             await anyio.sleep(seconds)
-            await self._wind_down(RunStopped(f"--max-duration {seconds:g} s is over"), pacer, crew)
+            if self._stop is None:
+                self._stop_for(RunStopped(f"--max-duration {seconds:g} s is over"), within=_GONE_WITHIN)
 
-    async def _wind_down(self, reason: CollectorError, pacer: Pacer, crew: anyio.CancelScope) -> None:
-        """Start nothing more, give what is in flight a grace, then end the crew."""
-        self._stop = self._stop or reason
+    def _stop_for(self, reason: CollectorError, *, within: float) -> None:
+        self._stop = reason
+        if self._watchdog:
+            self._watchdog.set(within, reason.exit_code)
+        self._stopping.set()
+
+    async def _wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
+        """Once the run is to stop: start nothing more, give what is in flight a grace, then end the crew."""
+        await self._stopping.wait()
         pacer.hold()
         with anyio.move_on_after(_GRACE):
             while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
                 await anyio.sleep(0.01)
         crew.cancel()
-        await anyio.sleep(_LAST_RESORT)  # which ends with the crew, unless a write is stuck in the system
-        self._reporter.warn("the output takes nothing any more; what is not written yet is lost")
-        os._exit(reason.exit_code)
 
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
         """Write what is left, settle the account and publish; returns what ended the run, if anything did."""
         with anyio.CancelScope(shield=True):
             try:
-                await self._sink.flush()
+                await self._sink.settle(is_whole=failure is None)
             except (OutputError, Interrupted) as error:
                 failure = failure or error
-            failure = self._settle(failure)
+            try:
+                self.account.settle(finished=failure is None, written=self._sink.settled)
+            except AccountMismatch as error:
+                failure = error
             try:
                 if failure is None:
                     await self._sink.publish(self._manifest)
@@ -227,32 +285,13 @@ class Run:
                 failure = failure or error
         return failure
 
-    def _settle(self, failure: CollectorError | None) -> CollectorError | None:
-        records = self._sink.records
-        try:
-            if failure is not None:
-                self.account.retract(records)  # what the output refused was counted when it was taken
-            self.account.settle(finished=failure is None, records=records)
-        except AccountMismatch as error:
-            return error
-        return failure
-
     @cached_property
     def _ids_digest(self) -> str:
         return self._intake.ids.digest()
 
-    def _head(self) -> bytes:
-        return orjson.dumps(
-            {
-                "run_id": self.run_id,
-                "started_at": stamp(self._started),
-                "ids_digest": self._ids_digest,
-                "base_url": self._settings.api.base_url,
-                "api_version": self._settings.api.version,
-                "schema": SCHEMA,
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
+    def _head(self) -> RunHead:
+        api = self._settings.api
+        return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA)
 
     def _manifest(self, files: list[FileFacts], failure: CollectorError | None = None) -> bytes:
         return manifest(
@@ -262,7 +301,7 @@ class Run:
                 base_url=self._settings.api.base_url,
                 api_version=self._settings.api.version,
                 ids_digest=self._ids_digest,
-                started_at=stamp(self._started),
+                started_at=self._started_at,
             ),
             self.account,
             finished=failure is None,

@@ -3,8 +3,8 @@
 A sink takes outcomes from many tasks and writes them in batches, in a thread, so that a slow disk or reader holds the
 crew back instead of the event loop. What it counts as a record is a whole line.
 
-    open ─ begin ─ (put, flush)… ─ publish      a run that finished: the snapshot appears under its name
-                                 └ leave        a run that stopped: what there is keeps its unfinished names
+    open ─ begin ─ (put, flush)… ─ settle ─ publish   a run that finished: the snapshot appears under its name
+                                          └ leave     a run that stopped: what there is keeps its unfinished names
 """
 
 from __future__ import annotations
@@ -13,20 +13,25 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
 from anyio import to_thread
 
-from collector import journal
+from collector.account import Tally
 from collector.codec import codec_of, require
 from collector.errors import Interrupted, OutputError, UsageError
+from collector.files import Files, draft_of, make_folder, translated
+from collector.filesystem import Disk
+from collector.ids import IdSet
 from collector.journal import Journal
 from collector.lines import Batch, encode, error_line
 from collector.manifest import WriteManifest
 from collector.model import Outcome
-from collector.snapshot import SnapshotSink
+from collector.run_head import Resume, RunHead
+from collector.snapshot import SnapshotSink, TakenOver
 
 _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
@@ -40,8 +45,11 @@ class Sink(Protocol):
     async def open(self) -> None:
         """Claim the output, before the first request."""
 
-    async def begin(self, head: bytes) -> None:
-        """Note what an unfinished run is about, before the first record."""
+    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
+
+        Raises `Damaged` where that is asked for and cannot be.
+        """
 
     def put(self, outcome: Outcome) -> None:
         """Take an outcome; never blocks."""
@@ -53,21 +61,31 @@ class Sink(Protocol):
     async def flush(self) -> None:
         """Write what was taken so far."""
 
-    async def publish(self, write_manifest: WriteManifest) -> None:
-        """Finish: everything is on the disk, under its final name, the manifest last."""
-
-    async def leave(self, write_manifest: WriteManifest) -> None:
-        """Stop: everything whole is on the disk, under its unfinished name."""
+    async def settle(self, *, is_whole: bool) -> None:
+        """Have all that was taken on the disk; `is_whole` says that nothing is missing. What could be is `settled`."""
 
     @property
-    def records(self) -> int:
-        """Lines of records that are written."""
+    def settled(self) -> Tally:
+        """The outcomes whose lines will not be lost any more."""
+
+    async def publish(self, write_manifest: WriteManifest) -> None:
+        """Finish, after `settle`: everything under its final name, the manifest last."""
+
+    async def leave(self, write_manifest: WriteManifest) -> None:
+        """Stop, after `settle`: everything whole under its unfinished name."""
 
     def place(self, *, finished: bool) -> str:
         """Where the records are, for a message."""
 
 
-def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Callable[[str], None]) -> Sink:
+def sink_for(
+    output: str,
+    *,
+    errors: str | None,
+    manifest: str | None,
+    warn: Callable[[str], None],
+    resume: Resume = Resume.AUTO,
+) -> Sink:
     """The sink an output path asks for. Raises `UsageError` for what no run could write to."""
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: is not a name in UTF-8")
@@ -89,7 +107,7 @@ def sink_for(output: str, *, errors: str | None, manifest: str | None, warn: Cal
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     require(codec_of(path.name))
     # A link stays a link: what it points to is what is written.
-    return SnapshotSink(path.resolve() if os.path.islink(path) else path, warn)
+    return SnapshotSink(path.resolve() if os.path.islink(path) else path, warn, resume=resume)
 
 
 class StreamSink:
@@ -100,83 +118,101 @@ class StreamSink:
         self._errors_path = Path(errors) if errors else None
         self._manifest_path = Path(manifest) if manifest else None
         self._warn = warn
-        self._listed = 0
+        self._listed = Tally()
+        self._files = Files(Disk())
+        self._errors: Batch | None = None
 
     async def open(self) -> None:
         # A pipe without a reader is waited for; giving up on it must stay possible.
         target = await to_thread.run_sync(_stream, self._output, abandon_on_cancel=True)
-        self._batch = Batch(target, codec_of(self._output))
-        self._errors = None
+        self._batch = Batch(target, codec_of(self._output), is_durable=False)
+        await to_thread.run_sync(self._open_beside)
+
+    def _open_beside(self) -> None:
         for path in filter(None, (self._errors_path, self._manifest_path)):
-            journal.make_folder(path)
+            make_folder(path)
         if self._manifest_path:
-            journal.rehearse(self._manifest_path)
+            self._files.rehearse(self._manifest_path)
         if self._errors_path:
-            drafted = journal.create(journal.draft_of(self._errors_path))
+            drafted = Journal(
+                self._files.system, self._files.create(draft_of(self._errors_path)), str(self._errors_path)
+            )
             self._errors = Batch(drafted, codec_of(self._errors_path.name))
 
-    async def begin(self, head: bytes) -> None:
+    async def begin(self, head: RunHead, ids: IdSet) -> None:
         pass
 
     def put(self, outcome: Outcome) -> None:
         if outcome.record is not None:
-            self._batch.put(encode(outcome.record))
+            self._batch.put(encode(outcome.record), outcome)
         elif self._errors is not None:
-            self._errors.put(error_line(outcome))
+            self._errors.put(error_line(outcome), outcome)
         else:
             self._list(outcome)
 
     async def flush(self) -> None:
-        try:
+        with _broken_pipe_is_the_end():
             await self._batch.flush()
-        except BrokenPipeError:
-            raise Interrupted(signal.SIGPIPE) from None
         if self._errors is not None:
             await self._errors.flush()
 
+    async def settle(self, *, is_whole: bool) -> None:
+        with _broken_pipe_is_the_end():
+            await self._batch.settle(is_whole=is_whole)
+        if self._errors is not None:
+            await self._errors.settle(is_whole=is_whole)
+
+    @property
+    def settled(self) -> Tally:
+        whole = Tally()
+        for each in (self._batch.settled, self._listed if self._errors is None else self._errors.settled):
+            whole += each
+        return whole
+
     async def publish(self, write_manifest: WriteManifest) -> None:
-        await self._end(write_manifest, finished=True)
+        await to_thread.run_sync(self._end, write_manifest, True)
 
     async def leave(self, write_manifest: WriteManifest) -> None:
-        await self._end(write_manifest, finished=False)
+        await to_thread.run_sync(self._end, write_manifest, False)
 
-    async def _end(self, write_manifest: WriteManifest, *, finished: bool) -> None:
-        await self.flush()
+    def _end(self, write_manifest: WriteManifest, finished: bool) -> None:
         self._batch.journal.close()
         if self._errors is not None and self._errors_path is not None:
-            await self._errors.settle()
             self._errors.journal.close()
-            await to_thread.run_sync(_put_errors, self._errors_path, self._errors.records, finished)
+            self._put_errors(self._errors_path, self._errors.settled.total, finished)
         if self._manifest_path:
-            content = write_manifest([self._batch.facts(self._output)])
-            await to_thread.run_sync(journal.put, self._manifest_path, content)
+            self._files.put(self._manifest_path, write_manifest([self._batch.facts(self._output)]))
+
+    def _put_errors(self, path: Path, errors: int, finished: bool) -> None:
+        if errors:
+            self._files.rename(draft_of(path), path)
+            return
+        self._files.remove(draft_of(path))
+        if finished:
+            self._files.remove(path)  # an older run's errors are none of this one's
 
     @property
     def is_full(self) -> bool:
         return self._batch.is_full
 
-    @property
-    def records(self) -> int:
-        return self._batch.records
-
     def place(self, *, finished: bool) -> str:
         return self._batch.journal.name
 
     def _list(self, outcome: Outcome) -> None:
-        self._listed += 1
-        if self._listed <= MAX_LISTED:
+        self._listed.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
+        if self._listed.total <= MAX_LISTED:
             self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
-        elif self._listed == MAX_LISTED + 1:
+        elif self._listed.total == MAX_LISTED + 1:
             self._warn("more ids failed; name an --errors file to have them all")
 
 
 def _stream(output: str) -> Journal:
     if output != "-":
-        with journal.translated(output):
-            return Journal(os.open(output, os.O_WRONLY | os.O_CLOEXEC), output, is_ours=False)
+        with translated(output):
+            return Journal(Disk(), os.open(output, os.O_WRONLY | os.O_CLOEXEC), output, is_ours=False)
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")
-    return Journal(os.dup(1), "standard output", is_ours=False)
+    return Journal(Disk(), os.dup(1), "standard output", is_ours=False)
 
 
 def _is_stream(path: Path) -> bool:
@@ -199,10 +235,9 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def _put_errors(path: Path, errors: int, finished: bool) -> None:
-    if errors:
-        journal.rename(journal.draft_of(path), path)
-        return
-    journal.remove(journal.draft_of(path))
-    if finished:
-        journal.remove(path)  # an older run's errors are none of this one's
+@contextmanager
+def _broken_pipe_is_the_end() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise Interrupted(signal.SIGPIPE) from None

@@ -1,147 +1,273 @@
-"""A snapshot: records in a file that appears under its name whole or not at all, with its errors and its manifest."""
+"""A snapshot: records in a file that appears under its name whole or not at all, with its errors and its manifest.
+
+open     the lock is held, from before the first request to the very end
+begin    what a crash left half published is completed; an unfinished file is continued or set aside
+put, flush …
+settle   all that can be kept is on the disk, and counted
+publish  the files take their names          └ or leave   they keep their unfinished ones
+"""
 
 from __future__ import annotations
 
-import os
-import re
+import contextlib
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 
-import orjson
 from anyio import to_thread
 
-from collector import journal
+from collector import checkpoint, run_head
+from collector.account import Tally
+from collector.checkpoint import Checkpoint
 from collector.codec import Codec, codec_of
+from collector.errors import CollectorError, Damaged, OutputError
+from collector.files import Files, make_folder, translated
+from collector.filesystem import Disk, FileSystem
+from collector.ids import IdSet
 from collector.journal import Journal
 from collector.lines import Batch, encode, error_line
 from collector.manifest import WriteManifest
 from collector.model import Outcome
+from collector.names import SnapshotNames
+from collector.publication import complete, publish
+from collector.recovery import Recovered, recover
+from collector.run_head import Resume, RunHead
 
 
-class SnapshotNames:
-    """The names beside an output path; `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
+class TakenOver(NamedTuple):
+    """What an earlier process left: its name and start, and what it had counted.
 
-    def __init__(self, path: Path) -> None:
-        stem = codec_of(path.name).strip(path.name).removesuffix(".jsonl")
-        self.snapshot = path
-        self.errors = path.with_name(f"{stem}.errors.jsonl")
-        self.manifest = path.with_name(f"{stem}.manifest.json")
-        self.partial = path.with_name(f"{path.name}.partial")
-        self.partial_run = path.with_name(f"{stem}.partial.run.json")
-        self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
-        self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
+    `organizations` are those of its records; `is_published` says that nothing is left to do.
+    """
 
-    @property
-    def beside_partial(self) -> tuple[Path, Path, Path]:
-        return self.partial_run, self.partial_errors, self.partial_manifest
+    run_id: str
+    started_at: str
+    tally: Tally
+    organizations: tuple[str, ...]
+    is_published: bool = False
 
 
 class SnapshotSink:
     """Records to a file that appears under its name whole or not at all."""
 
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, warn: Callable[[str], None], *, resume: Resume = Resume.AUTO, system: FileSystem | None = None
+    ) -> None:
         self._names = SnapshotNames(path)
+        self._codec = codec_of(path.name)
         self._warn = warn
+        self._resume = resume
+        self._files = Files(system or Disk())
+        self._batch: Batch | None = None
         self._errors: Batch | None = None
+        self._published: Tally | None = None
+        self._locks: list[int] = []
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
 
     def _open(self) -> None:
         names = self._names
-        journal.make_folder(names.snapshot)
-        descriptor = journal.claim(names.partial)
-        if os.fstat(descriptor).st_size or names.partial_errors.exists():
-            self._set_aside()
-            fresh = journal.claim(names.partial)
-            os.close(descriptor)
-            descriptor = fresh
-        for path in names.beside_partial:
-            journal.remove(path)
-        self._batch = Batch(Journal(descriptor, str(names.partial)), codec_of(names.snapshot.name))
+        make_folder(names.snapshot)
+        self._locks.append(self._files.claim(names.lock))
+        try:
+            if self._files.exists(names.partial):  # held as well, for who knows nothing of the other
+                self._locks.append(self._files.claim(names.partial))
+        except CollectorError:
+            self._release()
+            raise
 
-    def _set_aside(self) -> None:
-        names = self._names
-        run_id = _unused(names.partial, _run_id_of(names.partial_run))
-        for path in (names.partial, *names.beside_partial):
-            if path.exists():
-                journal.rename(path, path.with_name(f"{path.name}.{run_id}"))
-        self._warn(f"an unfinished run was found and set aside: {names.partial}.{run_id}")
+    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        return await to_thread.run_sync(self._begin, head, ids)
 
-    async def begin(self, head: bytes) -> None:
-        await to_thread.run_sync(journal.put, self._names.partial_run, head)
+    def _begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        names, files = self._names, self._files
+        begun = run_head.decode(files.read(names.head) or b"")
+        published = complete(files, names)
+        if published and begun and self._may_end_with(head, begun):
+            self._published = published.tally
+            organizations = (published.organization_id,) if published.organization_id else ()
+            return TakenOver(begun.run_id, begun.started_at, published.tally, organizations, is_published=True)
+        if self._has_unfinished():
+            try:
+                return self._continue(head, begun, ids)
+            except Damaged as reason:
+                if self._resume is Resume.ALWAYS:
+                    raise Damaged(f"{names.partial}: {reason}; --resume auto sets it aside and begins anew") from None
+                self._set_aside(begun, str(reason))
+        self._start(head)
+        return None
+
+    def _may_end_with(self, head: RunHead, begun: RunHead) -> bool:
+        try:
+            head.require_kin(begun, fresh=self._resume is Resume.AUTO)
+        except Damaged:
+            return False
+        return self._resume is not Resume.NEVER
+
+    def _has_unfinished(self) -> bool:
+        files, names = self._files, self._names
+        if not files.exists(names.partial):
+            return False
+        return bool(files.system.size(self._locks[-1])) or files.exists(names.partial_errors)
+
+    def _continue(self, head: RunHead, begun: RunHead | None, ids: IdSet) -> TakenOver:
+        if self._resume is Resume.NEVER:
+            raise Damaged("--resume never")
+        begun = head.require_kin(begun, fresh=self._resume is Resume.AUTO)
+        names, descriptor = self._names, self._locks[-1]
+        noted = self._files.read(names.checkpoint)
+        found = recover(
+            partial(self._files.system.pread, descriptor),
+            self._codec,
+            synced=checkpoint.decode(noted or b""),
+            is_checkpointed=noted is not None,
+            run_id=begun.run_id,
+            ids=ids,
+        )
+        if found.torn:
+            with translated(names.partial):
+                self._files.system.truncate(descriptor, found.end)
+            self._warn(f"{names.partial}: its last {found.torn} bytes were torn and are cut off")
+        self._files.remove(names.partial_errors, names.partial_manifest)  # what had failed is asked for again
+        self._write_to(descriptor, found)
+        return TakenOver(begun.run_id, begun.started_at, found.tally, tuple(found.organizations))
+
+    def _set_aside(self, begun: RunHead | None, reason: str) -> None:
+        names, files = self._names, self._files
+        run_id = self._unused(begun.run_id if begun else "unknown-run")
+        for path in names.unfinished:
+            if files.exists(path):
+                files.rename(path, path.with_name(f"{path.name}.{run_id}"))
+        self._warn(f"an unfinished run was found and set aside: {names.partial}.{run_id} ({reason})")
+
+    def _unused(self, suffix: str) -> str:
+        """`suffix`, or with a number, so that nothing set aside before is overwritten."""
+        partial_name = self._names.partial
+        numbered = (f"{suffix}.{number}" for number in count(2))
+        return next(
+            each
+            for each in chain([suffix], numbered)
+            if not self._files.exists(partial_name.with_name(f"{partial_name.name}.{each}"))
+        )
+
+    def _start(self, head: RunHead) -> None:
+        names, files = self._names, self._files
+        files.remove(*names.unfinished)
+        files.put(names.checkpoint, b"")
+        files.put(names.head, head.encode())
+        self._locks.append(files.claim(names.partial))
+        with translated(names.partial):
+            files.system.fsync_dir(names.partial.parent)
+        self._write_to(self._locks[-1], Recovered())
+
+    def _write_to(self, descriptor: int, found: Recovered) -> None:
+        names, files = self._names, self._files
+        journal = Journal(files.system, descriptor, str(names.partial), size=found.end, digest=found.sha256)
+        self._noted = files.create(names.checkpoint)
+        self._batch = Batch(journal, self._codec, settled=found.tally, on_sync=self._note)
+        if found.end:
+            journal.sync()
+            self._note()
+
+    def _note(self) -> None:
+        """Write the checkpoint; one that cannot be written is as good as none."""
+        system, journal = self._files.system, self._journal
+        with contextlib.suppress(OSError):
+            system.truncate(self._noted, 0)
+            system.write(self._noted, Checkpoint(journal.synced, journal.sha256).encode())
+
+    @property
+    def _journal(self) -> Journal:
+        return self._records.journal
+
+    @property
+    def _records(self) -> Batch:
+        if self._batch is None:
+            raise RuntimeError("begin comes first")
+        return self._batch
 
     def put(self, outcome: Outcome) -> None:
         if outcome.record is not None:
-            self._batch.put(encode(outcome.record))
+            self._records.put(encode(outcome.record), outcome)
             return
         if self._errors is None:
-            self._errors = Batch(journal.create(self._names.partial_errors), Codec.PLAIN)
-        self._errors.put(error_line(outcome))
-
-    async def flush(self) -> None:
-        await self._batch.flush()
-        if self._errors is not None:
-            await self._errors.flush()
-
-    async def publish(self, write_manifest: WriteManifest) -> None:
-        await self._batch.fill()
-        await self._settle()
-        names = self._names
-        content = write_manifest([self._batch.facts(names.snapshot.name)])
-        await to_thread.run_sync(self._publish, content)
-
-    def _publish(self, manifest: bytes) -> None:
-        # A reader meets the old set, or new data that no manifest vouches for yet; never new data under an old one.
-        names = self._names
-        drafted = journal.draft(names.manifest, manifest)  # what may fail for lack of space comes first
-        journal.remove(names.manifest)
-        journal.rename(names.partial, names.snapshot)
-        if self._errors is None:
-            journal.remove(names.errors)
-        else:
-            journal.rename(names.partial_errors, names.errors)
-        journal.rename(drafted, names.manifest)
-        for path in names.beside_partial:
-            journal.remove(path)
-        # The lock went with the rename: a run that starts between that and here can claim the freed name.
-        self._batch.journal.close()
-
-    async def leave(self, write_manifest: WriteManifest) -> None:
-        await self._settle()
-        names = self._names
-        content = write_manifest([self._batch.facts(names.partial.name)])
-        await to_thread.run_sync(journal.put, names.partial_manifest, content)
-        self._batch.journal.close()
-
-    async def _settle(self) -> None:
-        await self._batch.settle()
-        if self._errors is not None:
-            await self._errors.settle()
-            self._errors.journal.close()
+            path, system = self._names.partial_errors, self._files.system
+            self._errors = Batch(Journal(system, self._files.create(path), str(path)), Codec.PLAIN)
+        self._errors.put(error_line(outcome), outcome)
 
     @property
     def is_full(self) -> bool:
-        return self._batch.is_full
+        return self._records.is_full
+
+    async def flush(self) -> None:
+        for batch in self._batches():
+            await batch.flush()
+
+    async def settle(self, *, is_whole: bool) -> None:
+        if self._published is not None:
+            return
+        failure: CollectorError | None = None
+        for batch in self._batches():
+            try:
+                await batch.settle(is_whole=is_whole)
+            except CollectorError as error:  # the other one is still to be kept
+                failure = failure or error
+        if failure:
+            raise failure
 
     @property
-    def records(self) -> int:
-        return self._batch.records
+    def settled(self) -> Tally:
+        whole = Tally()
+        whole += self._published or Tally()
+        for batch in self._batches():
+            whole += batch.settled
+        return whole
+
+    async def publish(self, write_manifest: WriteManifest) -> None:
+        await to_thread.run_sync(self._publish, write_manifest)
+
+    def _publish(self, write_manifest: WriteManifest) -> None:
+        try:
+            if self._published is None:
+                self._require_in_place()
+                content = write_manifest([self._records.facts(self._names.snapshot.name)])
+                publish(self._files, self._names, content)
+        finally:
+            self._release()
+
+    def _require_in_place(self) -> None:
+        path = self._names.partial
+        with translated(path):
+            if not self._files.system.is_at(path, self._locks[-1]):
+                raise OutputError(f"{path}: was removed or replaced while it was written; collect again")
+
+    async def leave(self, write_manifest: WriteManifest) -> None:
+        await to_thread.run_sync(self._leave, write_manifest)
+
+    def _leave(self, write_manifest: WriteManifest) -> None:
+        try:
+            if self._batch is not None:
+                content = write_manifest([self._batch.facts(self._names.partial.name)])
+                self._files.put(self._names.partial_manifest, content)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Close everything, the lock last."""
+        for batch in self._batches():
+            if batch is self._errors:
+                batch.journal.close()
+        if self._batch is not None:
+            self._files.system.close(self._noted)
+        self._files.remove(self._names.lock)
+        while self._locks:
+            self._files.system.close(self._locks.pop())
+
+    def _batches(self) -> list[Batch]:
+        return [batch for batch in (self._batch, self._errors) if batch is not None]
 
     def place(self, *, finished: bool) -> str:
         return str(self._names.snapshot if finished else self._names.partial)
-
-
-def _run_id_of(path: Path) -> str:
-    try:
-        found = orjson.loads(path.read_bytes()).get("run_id")
-    except (OSError, ValueError, AttributeError):
-        found = None
-    return found if isinstance(found, str) and re.fullmatch(r"[0-9A-Za-z-]+", found) else "unknown-run"
-
-
-def _unused(path: Path, suffix: str) -> str:
-    """`suffix`, or with a number, so that nothing set aside before is overwritten."""
-    numbered = (f"{suffix}.{number}" for number in count(2))
-    return next(each for each in chain([suffix], numbered) if not path.with_name(f"{path.name}.{each}").exists())

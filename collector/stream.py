@@ -38,9 +38,10 @@ async def collect(
     async def produce() -> None:
         async with (
             send,
-            engine(settings, Account(), new_run_id(time.time()), note=_ignore, environ=environ) as parts,
+            engine(settings, Account(), note=_ignore, environ=environ) as parts,
         ):
-            await pump(wanted, parts.fetcher.fetch, send.send, crew=min(settings.limits.concurrency, len(wanted)))
+            fetcher = parts.fetcher_of(new_run_id(time.time()))
+            await pump(wanted, fetcher.fetch, send.send, crew=min(settings.limits.concurrency, len(wanted)))
 
     # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).
     producer = asyncio.create_task(produce())

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backports import zstd
+
 RECORD_KEYS = {
     *("id", "name", "organization_id", "parent_connection_id", "type_id", "type_name", "type_operations"),
     *("status", "status_error", "saved", "policies", "api_calls_last_24_hours", "rate_limit"),
@@ -130,7 +132,7 @@ def check_stream(
 def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: int) -> Found:
     document = json.loads(manifest.read_bytes())
     raw = output.read_bytes()
-    records = _records_of(gzip.decompress(raw) if ".gz" in output.suffixes else raw, document)
+    records = _records_of(_unpacked(output, raw), document)
     failed = _errors_of(errors, document)
     facts = {one["path"]: one for one in document["files"]}
     assert output.name in facts, f"the manifest names {sorted(facts)}"
@@ -138,6 +140,12 @@ def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: 
     _check_manifest(document, given, exit_code, records, failed)
     assert {_mode(path) for path in (output, manifest, errors) if path.exists()} == {0o600}
     return Found(document, records, failed)
+
+
+def _unpacked(output: Path, raw: bytes) -> bytes:
+    if output.name.removesuffix(".partial").endswith(".zst"):
+        return zstd.decompress(raw)
+    return gzip.decompress(raw) if output.name.removesuffix(".partial").endswith(".gz") else raw
 
 
 def _check_facts(facts: Mapping[str, Any], raw: bytes, records: int) -> None:

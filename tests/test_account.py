@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.account import Account, InputCount
+from collector.account import Account, InputCount, Tally
 from collector.errors import AccountMismatch
 from collector.model import Outcome, OutcomeKind
 
@@ -22,10 +22,18 @@ def account_of(kinds: list[OutcomeKind], unique: int) -> Account:
     return account
 
 
+def written(kinds: list[OutcomeKind], ok: int | None = None) -> Tally:
+    """What the files hold: all that was counted, or another number of records."""
+    tally = Tally(Counter(kinds))
+    if ok is not None:
+        tally.outcomes[OutcomeKind.OK] = ok
+    return tally
+
+
 @given(tried)
 def test_a_run_in_which_every_id_has_an_outcome_settles(kinds: list[OutcomeKind]) -> None:
     account = account_of(kinds, len(kinds))
-    account.settle(finished=True, records=kinds.count(OutcomeKind.OK))
+    account.settle(finished=True, written=written(kinds))
     assert account.outcomes.total() == account.input.unique
     assert +account.outcomes == Counter(kinds)
 
@@ -34,46 +42,47 @@ def test_a_run_in_which_every_id_has_an_outcome_settles(kinds: list[OutcomeKind]
 def test_a_finished_run_with_one_outcome_too_few_or_too_many_never_settles(kinds: list[OutcomeKind], off: int) -> None:
     account = account_of(kinds, len(kinds) + off)
     with pytest.raises(AccountMismatch):
-        account.settle(finished=True, records=kinds.count(OutcomeKind.OK))
+        account.settle(finished=True, written=written(kinds))
 
 
 @given(tried, st.integers(1, 5))
 def test_a_stopped_run_with_an_outcome_too_many_never_settles(kinds: list[OutcomeKind], more: int) -> None:
     account = account_of(kinds + [OutcomeKind.OK] * more, len(kinds))
     with pytest.raises(AccountMismatch):
-        account.settle(finished=False, records=account.outcomes[OutcomeKind.OK])
+        account.settle(finished=False, written=written(kinds))
 
 
 @given(tried, st.integers(-5, 5).filter(bool), st.booleans())
 def test_a_record_lost_or_written_twice_is_never_settled(kinds: list[OutcomeKind], off: int, finished: bool) -> None:
+    """A stopped run may have lost what it could not write; it never wrote more than it counted."""
     account = account_of(kinds, len(kinds))
+    off = off if finished else abs(off)
     with pytest.raises(AccountMismatch):
-        account.settle(finished=finished, records=kinds.count(OutcomeKind.OK) + off)
+        account.settle(finished=finished, written=written(kinds, kinds.count(OutcomeKind.OK) + off))
 
 
 @given(tried, st.integers(0, 50))
 def test_ids_a_stopped_run_did_not_reach_are_not_attempted(kinds: list[OutcomeKind], more: int) -> None:
     account = account_of(kinds, len(kinds) + more)
-    account.settle(finished=False, records=kinds.count(OutcomeKind.OK))
+    account.settle(finished=False, written=written(kinds))
     assert account.outcomes[OutcomeKind.NOT_ATTEMPTED] == more
     assert account.outcomes.total() == account.input.unique
 
 
 @given(tried, st.integers(0, 50))
-def test_records_the_output_refused_have_no_outcome_again(kinds: list[OutcomeKind], written: int) -> None:
+def test_what_the_output_refused_has_no_outcome_again(kinds: list[OutcomeKind], kept: int) -> None:
     account = account_of(kinds, len(kinds))
-    ok = kinds.count(OutcomeKind.OK)
-    account.retract(min(written, ok))
-    account.settle(finished=False, records=min(written, ok))
-    assert account.outcomes[OutcomeKind.NOT_ATTEMPTED] == ok - min(written, ok)
+    account.settle(finished=False, written=written(kinds[:kept]))
+    assert account.outcomes[OutcomeKind.NOT_ATTEMPTED] == len(kinds) - len(kinds[:kept])
     assert account.outcomes.total() == account.input.unique
 
 
-def test_more_records_than_were_counted_are_a_mismatch_also_after_a_refusal() -> None:
-    account = account_of([OutcomeKind.OK], 5)
-    account.retract(3)
-    with pytest.raises(AccountMismatch):
-        account.settle(finished=False, records=3)
+def test_what_an_unfinished_run_left_is_taken_over() -> None:
+    account = Account(input=InputCount(unique=5))
+    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=7, unparsed_timestamps=1))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=2))
+    assert (account.done, account.resumed) == (4, 3)
+    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (9, 1)
 
 
 def test_totals_follow_the_outcomes() -> None:
@@ -82,8 +91,8 @@ def test_totals_follow_the_outcomes() -> None:
     account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=2))
     account.add(Outcome("c", OutcomeKind.FORBIDDEN, 1, "now"))
     assert (account.done, account.failed) == (3, 1)
-    assert (account.redactions, account.unparsed_timestamps) == (5, 1)
-    account.settle(finished=False, records=2)
+    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (5, 1)
+    account.settle(finished=False, written=written([OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.FORBIDDEN]))
     assert (account.done, account.failed) == (4, 1)
 
 

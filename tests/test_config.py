@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from collector.config import Api, Ids, Limits, Output, Retry, Settings, from_environment, from_file
 from collector.errors import ConfigError, ExitCode
+from collector.run_head import Resume
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 
@@ -42,6 +43,7 @@ SETTINGS: list[Change] = [
     ("output", "path", "--output", "c.jsonl", "c.jsonl"),
     ("output", "errors", "--errors", "e.jsonl", "e.jsonl"),
     ("output", "manifest", "--manifest", "m.json", "m.json"),
+    ("output", "resume", "--resume", "never", Resume.NEVER),
 ]
 SWITCHES = [
     ("api", "allow_http", "--allow-http"),

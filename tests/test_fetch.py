@@ -102,7 +102,7 @@ class Api:
                 note=lambda _text: None,
             )
             send = pacer.paced(transport.send)
-            yield Fetcher(send, asker, Scrubber([KEY]), run_id="run-1", wall=lambda: WALL)
+            yield Fetcher(send, asker, Scrubber([KEY]), "run-1", wall=lambda: WALL)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:

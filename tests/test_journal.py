@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import resource
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from collector import journal
-from collector.errors import ExitCode, OutputError, OutputLocked
+from collector.errors import ExitCode, OutputError
+from collector.files import Files
+from collector.filesystem import Disk, FileSystem
 from collector.journal import Journal
+
+
+def create(path: Path, system: FileSystem | None = None) -> Journal:
+    system = system or Disk()
+    return Journal(system, Files(system).create(path), str(path))
 
 
 @contextmanager
@@ -31,7 +37,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 def test_blocks_are_appended_whole_and_counted_with_their_digest(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    written = journal.create(path)
+    written = create(path)
     blocks = [b"one\n", b"", b"two\n" * 100_000]
     for block in blocks:
         written.append(block)
@@ -44,21 +50,74 @@ def test_blocks_are_appended_whole_and_counted_with_their_digest(tmp_path: Path)
 
 def test_a_block_that_does_not_fit_is_taken_back_whole(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    written = journal.create(path)
+    written = create(path)
     written.append(b"one\n")
     with largest_file(10), pytest.raises(OutputError, match=f"{path}: cannot be written: ") as caught:
         written.append(b"two\n" * 10)
     assert caught.value.exit_code == ExitCode.OUTPUT
     assert path.read_bytes() == b"one\n"
-    written.append(b"three\n")
+    with pytest.raises(OutputError, match="cannot be written"):
+        written.append(b"three\n")  # which would fit
+    written.sync()
     written.close()
-    assert path.read_bytes() == b"one\nthree\n"
-    assert written.bytes == 10
-    assert written.sha256 == hashlib.sha256(b"one\nthree\n").hexdigest()
+    assert path.read_bytes() == b"one\n"
+    assert (written.bytes, written.synced) == (4, 4)
+    assert written.sha256 == hashlib.sha256(b"one\n").hexdigest()
+
+
+def test_of_a_block_of_lines_that_does_not_fit_the_whole_ones_stay(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    written = create(path)
+    with largest_file(10), pytest.raises(OutputError):
+        written.append(b"one\ntwo\nthree\n", is_lines=True)
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert written.bytes == 8
+    assert written.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
+    written.close()
+
+
+class FailingOnce(Disk):
+    """The first sync fails, every later one would succeed."""
+
+    has_failed = False
+
+    def fdatasync(self, descriptor: int) -> None:
+        if not self.has_failed:
+            self.has_failed = True
+            raise OSError(errno.EIO, "Input/output error")
+        super().fdatasync(descriptor)
+
+
+def test_a_sync_that_failed_is_never_tried_again_and_cuts_the_file_back(tmp_path: Path) -> None:
+    path, system = tmp_path / "c.jsonl", FailingOnce()
+    system.has_failed = True
+    written = create(path, system)
+    written.append(b"one\n")
+    written.sync()
+    system.has_failed = False
+    written.append(b"two\n")
+    for attempt in (written.sync, written.sync, lambda: written.append(b"three\n")):
+        with pytest.raises(OutputError, match="Input/output error"):
+            attempt()
+    assert path.read_bytes() == b"one\n"
+    assert (written.bytes, written.synced) == (4, 4)
+    assert written.sha256 == hashlib.sha256(b"one\n").hexdigest()
+    written.close()
+
+
+def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(b"one\n")
+    system = Disk()
+    written = Journal(system, Files(system).claim(path), str(path), size=4, digest=hashlib.sha256(b"one\n"))
+    written.append(b"two\n")
+    written.close()
+    assert (written.bytes, path.read_bytes()) == (8, b"one\ntwo\n")
+    assert written.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
 
 
 def test_a_full_device_is_an_output_error() -> None:
-    full = Journal(os.open("/dev/full", os.O_WRONLY), "/dev/full")
+    full = Journal(Disk(), os.open("/dev/full", os.O_WRONLY), "/dev/full")
     with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left on device"):
         full.append(b"x")
     full.close()
@@ -68,113 +127,17 @@ def test_a_full_device_is_an_output_error() -> None:
 def test_a_pipe_nobody_reads_is_a_broken_pipe() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    pipe = Journal(writer, "standard output")
+    pipe = Journal(Disk(), writer, "standard output")
     with pytest.raises(BrokenPipeError):
         pipe.append(b"x")
     pipe.close()
 
 
 def test_the_repr_tells_the_name_and_the_size(tmp_path: Path) -> None:
-    written = journal.create(tmp_path / "x")
+    written = create(tmp_path / "x")
     written.append(b"abc")
     written.close()
-    assert repr(written) == f"<Journal {tmp_path / 'x'} 3 bytes>"
-
-
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_files_are_for_their_owner_only(umask: int, tmp_path: Path) -> None:
-    before = os.umask(umask)
-    try:
-        os.close(journal.claim(tmp_path / "claimed"))
-        journal.create(tmp_path / "created").close()
-        journal.put(tmp_path / "put", b"x")
-    finally:
-        os.umask(before)
-    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600] * 3
-
-
-def test_what_is_claimed_is_locked_until_it_is_closed(tmp_path: Path) -> None:
-    path = tmp_path / "c.jsonl.partial"
-    descriptor = journal.claim(path)
-    with pytest.raises(OutputLocked, match=f"{path}: another run") as caught:
-        journal.claim(path)
-    assert caught.value.exit_code == ExitCode.LOCKED
-    os.close(descriptor)
-    os.close(journal.claim(path))
-
-
-def test_a_claim_keeps_what_is_there(tmp_path: Path) -> None:
-    path = tmp_path / "c.jsonl.partial"
-    path.write_bytes(b"old\n")
-    descriptor = journal.claim(path)
-    os.write(descriptor, b"new\n")
-    os.close(descriptor)
-    assert path.read_bytes() == b"old\nnew\n"
-
-
-def test_a_name_whose_file_was_renamed_can_be_claimed_again(tmp_path: Path) -> None:
-    path = tmp_path / "c.jsonl.partial"
-    first = journal.claim(path)
-    journal.rename(path, tmp_path / "c.jsonl")
-    second = journal.claim(path)
-    assert os.fstat(first).st_ino != os.fstat(second).st_ino
-    os.close(first)
-    os.close(second)
-
-
-@pytest.mark.parametrize("make", [journal.claim, journal.create])
-def test_a_link_is_never_followed(make: object, tmp_path: Path) -> None:
-    assert callable(make)
-    target = tmp_path / "target"
-    target.write_bytes(b"precious")
-    (tmp_path / "link").symlink_to(target)
-    with pytest.raises(OutputError):
-        make(tmp_path / "link")
-    assert target.read_bytes() == b"precious"
-
-
-@pytest.mark.parametrize("make", [journal.claim, journal.create])
-def test_what_cannot_be_opened_is_an_output_error_that_names_it(make: object, tmp_path: Path) -> None:
-    assert callable(make)
-    for path in (tmp_path, tmp_path / "missing" / "file"):
-        with pytest.raises(OutputError, match=f"{path}: cannot be written"):
-            make(path)
-
-
-def test_put_replaces_a_file_whole_and_leaves_no_draft(tmp_path: Path) -> None:
-    path = tmp_path / "m.json"
-    journal.put(path, b"old")
-    journal.put(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_put_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "m.json"
-    journal.put(path, b"old")
-    with largest_file(10), pytest.raises(OutputError):
-        journal.put(path, b"new" * 10)
-    assert path.read_bytes() == b"old"
-
-
-def test_a_put_that_failed_holds_nothing_open(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    with largest_file(10), pytest.raises(OutputError):
-        journal.put(tmp_path / "m.json", b"new" * 10)
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_rename_replaces_and_remove_does_not_mind_what_is_not_there(tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.write_bytes(b"1")
-    new.write_bytes(b"2")
-    journal.rename(old, new)
-    assert new.read_bytes() == b"1"
-    journal.remove(new)
-    journal.remove(new)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(OutputError, match="new: cannot be written"):
-        journal.rename(old, new)
+    assert repr(written) == f"<Journal {tmp_path / 'x'} 3 bytes, 0 synced>"
 
 
 def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Path) -> None:
@@ -182,7 +145,7 @@ def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Pat
     path.write_bytes(b"older")
     reader = os.open(path, os.O_RDONLY)
     with pytest.raises(OutputError):
-        Journal(reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
+        Journal(Disk(), reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
     os.close(reader)
     assert path.read_bytes() == b"older"
 
@@ -199,7 +162,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
 
     thread = threading.Thread(target=read)
     thread.start()
-    Journal(writer, "a pipe", is_ours=False).append(block)
+    Journal(Disk(), writer, "a pipe", is_ours=False).append(block)
     os.close(writer)
     thread.join()
     os.close(reader)

@@ -16,6 +16,7 @@ RINGS: tuple[set[str], ...] = (
     # 0: pure
     {
         "account",
+        "checkpoint",
         "errors",
         "ids",
         "limiter",
@@ -23,16 +24,21 @@ RINGS: tuple[set[str], ...] = (
         "model",
         "normalize",
         "payload",
+        "record_line",
         "redact",
         "retry_after",
         "retrying",
+        "run_head",
         "timestamps",
         "version",
     },
     # 1: I/O
-    {"codec", "config", "deadline", "journal", "key", "lines", "sink", "snapshot", "source", "transport"},
+    {
+        *("codec", "config", "deadline", "filesystem", "files", "journal", "key", "lines", "names", "publication"),
+        *("recovery", "sink", "snapshot", "source", "stretches", "transport", "watchdog"),
+    },
     # 2: flow
-    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stream", ""},
+    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stream", "verification", ""},
     # 3: optional
     {"sandbox"},
     # 4: the command line

@@ -10,7 +10,7 @@ import os
 import resource
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGPIPE
@@ -21,15 +21,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import Interrupted, OutputError, OutputLocked, UsageError
+from collector.ids import IdSet
 from collector.lines import encode, error_line
-from collector.manifest import FileFacts
+from collector.manifest import FileFacts, WriteManifest
 from collector.model import Outcome, OutcomeKind
+from collector.run_head import RunHead
 from collector.sink import MAX_LISTED, Sink, sink_for
 
 from .packing import zstd
 
 AT = "2026-01-02T03:04:05.000000Z"
-HEAD = b'{"run_id":"run-7"}\n'
+HEAD = RunHead("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
 
 
 def ok(number: int, **fields: Any) -> Outcome:
@@ -129,8 +131,23 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 
 async def begun(sink: Sink) -> Sink:
     await sink.open()
-    await sink.begin(HEAD)
+    await sink.begin(HEAD, IdSet())
     return sink
+
+
+async def publish(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+    await sink.settle(is_whole=True)
+    await sink.publish(write_manifest or Manifest())
+
+
+async def leave(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+    with suppress(OutputError, Interrupted):
+        await sink.settle(is_whole=False)
+    await sink.leave(write_manifest or Manifest())
+
+
+def records(sink: Sink) -> int:
+    return sink.settled.outcomes[OutcomeKind.OK]
 
 
 # The contract of every sink.
@@ -142,9 +159,9 @@ async def test_what_was_put_is_published_whole_in_order_and_counted(bench: Bench
     for outcome in outcomes:
         sink.put(outcome)
     manifest = Manifest()
-    await sink.publish(manifest)
+    await publish(sink, manifest)
     assert bench.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
-    assert sink.records == 50
+    assert records(sink) == 50
     assert bench.errors() == b""
 
 
@@ -152,24 +169,22 @@ async def test_an_outcome_that_is_not_ok_is_an_error_line_and_no_record(bench: B
     sink = await begun(bench.sink)
     for number in range(10):
         sink.put(failed(number) if number % 2 else ok(number))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert [json.loads(line)["id"] for line in bench.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
     assert bench.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
-    assert sink.records == 5
+    assert records(sink) == 5
 
 
-async def test_records_are_counted_when_they_are_written_and_not_before(bench: Bench) -> None:
+async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_are_put(bench: Bench) -> None:
     sink = await begun(bench.sink)
     sink.put(ok(1))
-    assert sink.records == 0
-    await sink.flush()
-    assert sink.records == 1
     sink.put(failed(2))
-    await sink.flush()
-    await sink.flush()
-    assert sink.records == 1
-    await sink.publish(Manifest())
-    assert sink.records == 1
+    assert sink.settled.total == 0
+    await sink.settle(is_whole=False)
+    assert sink.settled.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
+    await sink.settle(is_whole=False)
+    assert sink.settled.total == 2
+    await publish(sink)
 
 
 async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
@@ -183,8 +198,8 @@ async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
             assert count < 1000
         await sink.flush()
         assert not sink.is_full
-        await sink.publish(Manifest())
-        assert sink.records == count
+        await publish(sink)
+        assert records(sink) == count
 
 
 async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
@@ -196,26 +211,26 @@ async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
             await sink.flush()
 
     await asyncio.gather(*(work(number) for number in range(8)))
-    await sink.publish(Manifest())
+    await publish(sink)
     found = sorted(json.loads(line)["id"] for line in bench.published().splitlines())
     assert found == sorted(f"id-{number}" for number in range(40))
-    assert sink.records == 40
+    assert records(sink) == 40
 
 
 async def test_a_run_that_stops_leaves_what_is_whole(bench: Bench) -> None:
     sink = await begun(bench.sink)
     sink.put(ok(1))
     sink.put(failed(2))
-    await sink.leave(Manifest())
+    await leave(sink)
     assert bench.left() == b'{"id":"id-1"}\n'
-    assert sink.records == 1
+    assert records(sink) == 1
 
 
 async def test_a_run_without_a_record_is_published_too(bench: Bench) -> None:
     sink = await begun(bench.sink)
-    await sink.publish(Manifest())
+    await publish(sink)
     assert bench.published() == b""
-    assert sink.records == 0
+    assert records(sink) == 0
 
 
 async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
@@ -224,7 +239,7 @@ async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
     await sink.flush()
     sink.put(ok(2))
     manifest = Manifest()
-    await sink.publish(manifest)
+    await publish(sink, manifest)
     content = bench.raw() if bench.raw else bench.published()
     (facts,) = manifest.facts
     assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
@@ -238,7 +253,7 @@ async def test_without_an_errors_file_the_first_errors_are_listed_and_then_a_hin
         sink = await begun(bench.sink)
         for number in range(MAX_LISTED + 5):
             sink.put(failed(number))
-        await sink.publish(Manifest())
+        await publish(sink)
         assert bench.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
         assert len(bench.warnings) == MAX_LISTED + 1
         assert "--errors" in bench.warnings[-1]
@@ -249,7 +264,7 @@ async def test_a_stream_without_errors_leaves_no_errors_file(tmp_path: Path) -> 
     with stream(tmp_path) as bench:
         sink = await begun(bench.sink)
         sink.put(ok(1))
-        await sink.publish(Manifest())
+        await publish(sink)
         assert names_in(tmp_path) == {"manifest.json", "pipe"}
 
 
@@ -263,8 +278,8 @@ async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> Non
     with pytest.raises(Interrupted) as caught:
         await sink.flush()
     assert caught.value.signum == SIGPIPE
-    await sink.leave(Manifest())
-    assert sink.records == 0
+    await leave(sink)
+    assert records(sink) == 0
 
 
 async def test_a_full_device_is_an_output_error() -> None:
@@ -272,8 +287,8 @@ async def test_a_full_device_is_an_output_error() -> None:
     sink.put(ok(1))
     with pytest.raises(OutputError, match="/dev/full"):
         await sink.flush()
-    assert sink.records == 0
-    await sink.leave(Manifest())
+    assert records(sink) == 0
+    await leave(sink)
 
 
 async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folders_that_are_made(
@@ -282,7 +297,7 @@ async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folde
     errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
     sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), warn=print))
     sink.put(failed(1))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
 
 
@@ -315,9 +330,10 @@ async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_pat
     sink.put(ok(1))
     sink.put(failed(2))
     await sink.flush()
-    assert names_in(tmp_path) == {f"{name}.partial", f"{stem}.partial.run.json", f"{stem}.partial.errors.jsonl"}
-    assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEAD
-    await sink.publish(Manifest())
+    beside = {"run.json", "errors.jsonl", "checkpoint", "lock"}
+    assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in beside)}
+    assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEAD.encode()
+    await publish(sink)
     assert names_in(tmp_path) == {name, f"{stem}.errors.jsonl", f"{stem}.manifest.json"}
     assert {mode_of(tmp_path / each) for each in names_in(tmp_path)} == {0o600}
 
@@ -325,7 +341,7 @@ async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_pat
 @pytest.mark.parametrize("name", SNAPSHOTS)
 async def test_an_empty_snapshot_is_a_valid_file_of_its_kind(name: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
-    await sink.publish(Manifest())
+    await publish(sink)
     packed = (tmp_path / name).read_bytes()
     assert bool(packed) == name.endswith((".gz", ".zst"))
     assert unpacked(packed, name) == b""
@@ -339,13 +355,14 @@ async def test_a_run_that_stops_keeps_its_unfinished_names_and_the_older_snapsho
     sink.put(ok(1))
     sink.put(failed(2))
     manifest = Manifest()
-    await sink.leave(manifest)
+    await leave(sink, manifest)
     assert {name: (tmp_path / name).read_bytes() for name in old} == old
     assert names_in(tmp_path) - old.keys() == {
         "c.jsonl.partial",
         "c.partial.run.json",
         "c.partial.errors.jsonl",
         "c.partial.manifest.json",
+        "c.partial.checkpoint",
     }
     assert manifest.facts[0].path == "c.jsonl.partial"
 
@@ -363,7 +380,7 @@ async def test_nothing_of_an_older_snapshot_changes_before_the_new_one_is_publis
             assert (tmp_path / name).read_bytes() == b"old"
         return b"new"
 
-    await sink.publish(write_manifest)
+    await publish(sink, write_manifest)
     assert names_in(tmp_path) == {"c.jsonl", "c.manifest.json"}
     assert (tmp_path / "c.manifest.json").read_bytes() == b"new"
 
@@ -375,7 +392,7 @@ async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path
     sink.put(ok(1))
     (tmp_path / "c.manifest.json.draft").mkdir()  # so that the new manifest cannot be written
     with pytest.raises(OutputError):
-        await sink.publish(Manifest())
+        await publish(sink)
     assert (tmp_path / "c.jsonl").read_bytes() == b"old"
     assert (tmp_path / "c.manifest.json").read_bytes() == b"old"
     assert (tmp_path / "c.jsonl.partial").read_bytes() == b'{"id":"id-1"}\n'
@@ -387,23 +404,23 @@ async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_pat
     first.put(ok(1))
     with pytest.raises(OutputLocked):
         await second.open()
-    await first.publish(Manifest())
+    await publish(first)
     assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-1"}\n'
     await begun(second)
-    await second.leave(Manifest())
+    await leave(second)
     third = await begun(sink_to(tmp_path / "c.jsonl"))
-    await third.publish(Manifest())
+    await publish(third)
 
 
 async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
     unfinished = await begun(sink_to(tmp_path / "c.jsonl"))
     unfinished.put(ok(1))
     unfinished.put(failed(2))
-    await unfinished.leave(Manifest())
+    await leave(unfinished)
     warnings: list[str] = []
     sink = await begun(sink_to(tmp_path / "c.jsonl", warnings))
     sink.put(ok(3))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-3"}\n'
     assert (tmp_path / "c.jsonl.partial.run-7").read_bytes() == b'{"id":"id-1"}\n'
     assert (tmp_path / "c.partial.errors.jsonl.run-7").read_bytes() == error_line(failed(2))
@@ -418,7 +435,7 @@ async def test_an_unfinished_run_whose_id_is_not_to_be_had_is_set_aside_too(head
     if head is not None:
         (tmp_path / "c.partial.run.json").write_bytes(head)
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert set_aside(tmp_path) == [b"precious"]
 
 
@@ -426,7 +443,7 @@ async def test_two_unfinished_runs_of_unknown_id_do_not_overwrite_each_other(tmp
     for content in (b"first", b"second"):
         (tmp_path / "c.jsonl.partial").write_bytes(content)
         sink = await begun(sink_to(tmp_path / "c.jsonl"))
-        await sink.publish(Manifest())
+        await publish(sink)
     assert set_aside(tmp_path) == [b"first", b"second"]
 
 
@@ -436,24 +453,24 @@ async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_st
 ) -> None:
     sink = await begun(sink_to(tmp_path / name))
     sink.put(ok(1))
-    await sink.flush()
+    await sink.settle(is_whole=False)
     size = (tmp_path / f"{name}.partial").stat().st_size
     sink.put(ok(2, text=os.urandom(4000).hex()))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, hard))
     try:
         with pytest.raises(OutputError, match=f"{name}.partial"):
-            await sink.flush()
+            await sink.settle(is_whole=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sink.records == 1
-    await sink.leave(Manifest())
+    assert records(sink) == 1
+    await leave(sink)
     assert content_of(tmp_path / f"{name}.partial") == b'{"id":"id-1"}\n'
 
 
 async def test_missing_folders_are_made_for_their_owner_only(tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / "a" / "b" / "c.jsonl"))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
 
 
@@ -528,7 +545,7 @@ async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Pa
     link.symlink_to(tmp_path / "real" / "c.jsonl")
     sink = await begun(sink_to(link))
     sink.put(ok(1))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert link.is_symlink()
     assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}
 
@@ -537,5 +554,5 @@ async def test_an_unfinished_run_that_left_only_errors_is_set_aside_too(tmp_path
     (tmp_path / "c.jsonl.partial").touch()
     (tmp_path / "c.partial.errors.jsonl").write_bytes(b"{}\n")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    await sink.publish(Manifest())
+    await publish(sink)
     assert "c.partial.errors.jsonl.unknown-run" in names_in(tmp_path)

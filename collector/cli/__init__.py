@@ -21,6 +21,7 @@ app = App(
 )
 # Named, not imported: a cron job that collects does not pay for the sandbox's web server.
 app.command("collector.cli.collect:app", name="collect", help="Collect connections: ids in, JSON Lines out.")
+app.command("collector.cli.verify:app", name="verify", help="Compare a snapshot with its manifest, byte for byte.")
 app.command("collector.cli.demo:app", name="demo", help="Collect 1,000 made-up connections from the sandbox API.")
 app.command("collector.cli.sandbox:app", name="sandbox", help="Serve a local Polytomic API, to rehearse on.")
 

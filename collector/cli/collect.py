@@ -17,6 +17,7 @@ from collector.errors import CollectorError, ExitCode, Interrupted
 from collector.manifest import exit_code_of
 from collector.run import Run
 from collector.source import Intake, read_ids
+from collector.watchdog import Watchdog
 
 app = App(
     name="collect",
@@ -25,7 +26,8 @@ app = App(
         "wins over the environment, the environment over the file. The API key comes from POLYTOMIC_API_KEY, a key "
         "file or a key command, never from a flag.\n\n"
         "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key "
-        "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 70 a bug; 130, 143, 141 interrupted."
+        "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 8 unfinished file damaged or of "
+        "another run; 70 a bug; 129, 130, 143, 141 interrupted."
     ),
     config=[from_environment(os.environ), from_file(os.environ)],
 )
@@ -41,14 +43,22 @@ def collect(
     reporter = reporter_for(quiet=settings.log.quiet, verbose=settings.log.verbose)
     intake = read_ids(ids, settings.ids.files, column=settings.ids.column)
     intake.tell(reporter.warn)
-    return anyio.run(partial(collect_and_tell, settings, intake, reporter, os.environ))
+    with Watchdog(complain) as watchdog:  # around the loop, which waits for its threads when it ends
+        return anyio.run(partial(collect_and_tell, settings, intake, reporter, os.environ, watchdog))
 
 
 async def collect_and_tell(
-    settings: Settings, intake: Intake, reporter: ConsoleReporter, environ: Mapping[str, str]
+    settings: Settings,
+    intake: Intake,
+    reporter: ConsoleReporter,
+    environ: Mapping[str, str],
+    watchdog: Watchdog | None = None,
 ) -> int:
     """Run once and say on standard error what came of it; returns the exit code."""
-    run = Run(settings, intake, reporter, environ=environ, signals=(signal.SIGINT, signal.SIGTERM))
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
+        signals.append(signal.SIGHUP)
+    run = Run(settings, intake, reporter, environ=environ, signals=signals, watchdog=watchdog)
     try:
         failure = await run.execute()
     finally:

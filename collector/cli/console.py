@@ -99,7 +99,7 @@ class LineReporter(QuietReporter):
 def progress_line(account: Account, seconds: float) -> str:
     """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`."""
     done, total = account.done, account.input.unique
-    rate = done / seconds if seconds else 0.0
+    rate = (done - account.resumed) / seconds if seconds else 0.0
     left = f"{(total - done) / rate:.0f} s left" if rate else "no estimate yet"
     return (
         f"{done} of {total} ({100 * done // total if total else 0} %), {rate:.1f}/s, "
@@ -140,7 +140,7 @@ class BarReporter(QuietReporter):
         self._progress.update(
             self._task,
             completed=account.done,
-            rate=account.done / task.elapsed if task.elapsed else 0.0,
+            rate=(account.done - account.resumed) / task.elapsed if task.elapsed else 0.0,
             retries=account.requests.retried,
             failed=account.failed,
             refresh=True,
@@ -162,10 +162,11 @@ def summary(account: Account, *, seconds: float, paused_s: float, where: str) ->
     """What a run did, for a reader at the end of it."""
     counted, requests, outcomes = account.input, account.requests, account.outcomes
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
-    asked = account.done - outcomes[OutcomeKind.NOT_ATTEMPTED]
+    asked = account.done - outcomes[OutcomeKind.NOT_ATTEMPTED] - account.resumed
     rate = f" ({asked / seconds:.0f}/s)" if asked and seconds else ""
     return [
         f"{outcomes[OutcomeKind.OK]} of {counted.unique} connections in {seconds:.1f} s{rate} in {where}",
+        *([f"taken over from an unfinished run: {account.resumed}"] if account.resumed else []),
         f"not ok: {', '.join(failed) or 'none'}",
         f"input: {counted.lines} lines, {counted.duplicates} duplicate, {counted.invalid} invalid, "
         f"{counted.blank} blank",

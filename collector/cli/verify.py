@@ -1,0 +1,31 @@
+"""`collector verify`: does a snapshot still match its manifest?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from collector.cli.console import complain
+from collector.errors import ExitCode
+from collector.verification import verify
+
+app = App(
+    name="verify",
+    help_epilogue=(
+        "Reads every byte, packed or not, and sends nothing. Exit codes: 0 it matches; 8 it does not, and standard "
+        "error says where first; 2 it cannot be read."
+    ),
+)
+
+
+@app.default
+def verify_snapshot(snapshot: Annotated[Path, Parameter(help="The file that collect wrote with -o.")], /) -> int:
+    """Compare a snapshot with the manifest and the errors file beside it."""
+    found = verify(snapshot)
+    complain(
+        f"{snapshot}: matches its manifest: {found.records} records, {found.errors} errors, {found.bytes} bytes, "
+        f"sha256 {found.sha256}, {found.status}"
+    )
+    return ExitCode.OK

@@ -1,0 +1,125 @@
+"""The few calls that the journal and the snapshot make of a file system, so that a test can put a model in its place.
+
+Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but `Disk`
+touches a disk for records, errors, manifests and locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Protocol
+
+_MODE = 0o600
+
+
+class FileSystem(Protocol):
+    """Paths, and descriptors that are open until they are closed.
+
+    What was written survives a crash of the machine from the next `fdatasync` on; a new, renamed or removed name
+    from the next `fsync_dir` of its folder on (POSIX, fsync and rename). A killed process loses neither.
+    """
+
+    def open(self, path: Path, flags: int) -> int:
+        """A descriptor, never one that a new process inherits, never through a link, of nothing but a regular file.
+
+        A new file is its owner's only.
+        `flags` are O_RDONLY, or O_RDWR with any of O_APPEND, O_CREAT and O_TRUNC.
+        """
+
+    def write(self, descriptor: int, block: bytes | memoryview) -> int:
+        """Append some of `block`; returns how many of its bytes."""
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset`; none at the end."""
+
+    def size(self, descriptor: int) -> int:
+        """The length of the open file."""
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        """Cut the open file to `length`."""
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Have all that was written, and the length, on the disk."""
+
+    def lock(self, descriptor: int) -> None:
+        """Hold the file against every other process until it is closed. Raises BlockingIOError when one holds it."""
+
+    def close(self, descriptor: int) -> None:
+        """Close, and with it unlock."""
+
+    def is_at(self, path: Path, descriptor: int) -> bool:
+        """Is the open file the one under `path`?"""
+
+    def exists(self, path: Path) -> bool:
+        """Is there anything under `path`, a dangling link included?"""
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file another name, in place of what has it, in one step."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a name. Raises FileNotFoundError when it is not there."""
+
+    def fsync_dir(self, folder: Path) -> None:
+        """Have the names in `folder` on the disk."""
+
+
+class Disk:
+    """The system's own."""
+
+    def open(self, path: Path, flags: int) -> int:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, _MODE)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file")
+
+    def write(self, descriptor: int, block: bytes | memoryview) -> int:
+        return os.write(descriptor, block)
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        return os.pread(descriptor, size, offset)
+
+    def size(self, descriptor: int) -> int:
+        return os.fstat(descriptor).st_size
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        os.ftruncate(descriptor, length)
+
+    def fdatasync(self, descriptor: int) -> None:
+        os.fdatasync(descriptor)
+
+    def lock(self, descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def is_at(self, path: Path, descriptor: int) -> bool:
+        try:
+            there = os.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        here = os.fstat(descriptor)
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+    def exists(self, path: Path) -> bool:
+        return os.path.lexists(path)
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
+
+    def fsync_dir(self, folder: Path) -> None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)

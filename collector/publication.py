@@ -1,0 +1,120 @@
+"""Several files take their names as one: at every step a reader finds the old set, or new data without a manifest.
+
+    draft of the manifest, on the disk     from here on the next start completes what a crash cuts short
+    old manifest removed                   old data, nothing vouches for it
+    .partial ─▸ snapshot                   new data, nothing vouches for it
+    errors renamed, or an old one removed
+    draft ─▸ manifest                      the new set
+    unfinished names removed, the head last
+
+Each step is durable before the next, and each is skipped when it was done before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from collector import run_head
+from collector.account import Tally
+from collector.files import Files, draft_of, translated
+from collector.model import Json, OutcomeKind
+from collector.names import SnapshotNames
+
+_CHUNK = 1024 * 1024
+
+
+class Published(NamedTuple):
+    """A run that is published: its name, what its manifest accounts for, and whose records they are."""
+
+    run_id: str
+    tally: Tally
+    organization_id: str | None
+
+
+def publish(files: Files, names: SnapshotNames, manifest: bytes) -> None:
+    """Give the finished files their names, and `manifest` beside them."""
+    files.draft(names.manifest, manifest)  # what may fail for lack of space comes first
+    _take_names(files, names, has_errors=files.exists(names.partial_errors))
+
+
+def complete(files: Files, names: SnapshotNames) -> Published | None:
+    """Complete what a crash left half published; None when there was no such thing.
+
+    A draft that does not vouch for the data it stands beside was never published from, and goes.
+    """
+    drafted = _Vouching.read(files, draft_of(names.manifest))
+    data = names.partial if files.exists(names.partial) else names.snapshot
+    if drafted and drafted.is_true_of(files, data):
+        _take_names(files, names, has_errors=drafted.has_errors)
+        return drafted.published
+    files.remove(draft_of(names.manifest))
+    vouched = _Vouching.read(files, names.manifest)
+    if vouched and not files.exists(names.partial) and vouched.published.run_id == _run_id(files, names):
+        files.remove(*names.unfinished)
+        return vouched.published
+    return None
+
+
+def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None:
+    files.remove(names.manifest)
+    if files.exists(names.partial):
+        files.rename(names.partial, names.snapshot)
+    if not has_errors:
+        files.remove(names.errors)
+    elif files.exists(names.partial_errors):
+        files.rename(names.partial_errors, names.errors)
+    files.rename(draft_of(names.manifest), names.manifest)
+    files.remove(*names.unfinished)
+
+
+class _Vouching(NamedTuple):
+    """What a manifest says, as far as it is needed to trust it."""
+
+    published: Published
+    size: int
+    sha256: str
+
+    @property
+    def has_errors(self) -> bool:
+        return self.published.tally.total > self.published.tally.outcomes[OutcomeKind.OK]
+
+    @classmethod
+    def read(cls, files: Files, path: Path) -> _Vouching | None:
+        """What the manifest under `path` says; None when there is none that is whole."""
+        content = files.read(path)
+        try:
+            found: Json = orjson.loads(content or b"")
+            counted, facts = found["account"]["outcomes"], found["files"][0]
+            tally = Tally(redactions=found["redactions"], unparsed_timestamps=found.get("unparsed_timestamps", 0))
+            tally.outcomes.update({kind: counted[kind] for kind in OutcomeKind if counted[kind]})
+            published = Published(found["run_id"], tally, found["source"]["organization_id"])
+            return cls(published, facts["bytes"], facts["sha256"])
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            return None
+
+    def is_true_of(self, files: Files, path: Path) -> bool:
+        """Is the file there what the manifest says it is?"""
+        with translated(path):
+            if not files.exists(path):
+                return False
+            descriptor = files.system.open(path, os.O_RDONLY)
+            try:
+                if files.system.size(descriptor) != self.size:
+                    return False
+                digest, offset = hashlib.sha256(), 0
+                while chunk := files.system.pread(descriptor, _CHUNK, offset):
+                    digest.update(chunk)
+                    offset += len(chunk)
+            finally:
+                files.system.close(descriptor)
+        return digest.hexdigest() == self.sha256
+
+
+def _run_id(files: Files, names: SnapshotNames) -> str | None:
+    head = run_head.decode(files.read(names.head) or b"")
+    return head.run_id if head else None

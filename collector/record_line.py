@@ -1,0 +1,61 @@
+"""Is this line a record of schema 1? Pure; the way back from `lines.encode`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from collector.ids import canonical_id
+from collector.model import FIELDS, SCHEMA, Json, Record
+
+_TEXT: Final = (str,)
+_MAYBE_TEXT: Final = (str, type(None))
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(FIELDS, _MAYBE_TEXT),
+    "id": _TEXT,
+    "type_operations": (list,),
+    "saved": (bool, type(None)),
+    "policies": (list,),
+    "api_calls_last_24_hours": (int, float, type(None)),  # a float is what orjson makes of more than 64 bits
+    "rate_limit": (dict, type(None)),
+    "configuration": (dict, type(None)),
+    "extra": (dict,),
+    "_collected_at": _TEXT,
+    "_run_id": _TEXT,
+    "_schema": (int,),
+}
+_ABSENT: Final = object()
+_MOST_SEEN: Final = 1024
+_seen: set[tuple[str | type, ...]] = set()
+
+
+class BadLine(Exception):
+    """The line is no record; the text says why, and quotes nothing of it."""
+
+
+def read_record(line: bytes) -> Record:
+    """The record of a line without its line feed. Raises `BadLine`, never anything else."""
+    if not (line.startswith(b"{") and line.endswith(b"}")):
+        raise BadLine("no JSON object from end to end" if line else "an empty line")
+    try:
+        record: Json = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"no JSON ({error.msg})") from None
+    shape = (*record, *map(type, record.values()))
+    if shape not in _seen:  # a million records have a handful of shapes
+        _require_kinds(record)
+        if len(_seen) < _MOST_SEEN:
+            _seen.add(shape)
+    if canonical_id(record["id"]) != record["id"]:
+        raise BadLine("its id is none")
+    if record["_schema"] != SCHEMA:
+        raise BadLine(f"its schema is {record['_schema']}, not {SCHEMA}")
+    return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as was just seen
+
+
+def _require_kinds(record: Record) -> None:
+    for key, kinds in _KINDS.items():
+        found = record.get(key, _ABSENT)
+        if type(found) not in kinds:
+            raise BadLine(f"no key {key}" if found is _ABSENT else f"{key} is of type {type(found).__name__}")

@@ -1,0 +1,150 @@
+"""What an unfinished file holds: every byte is read, and every line is a record of the run or a flaw.
+
+A flaw behind what was synced is a tail that a crash tore: it ends the file. A flaw before that, which no crash
+explains, is damage. (etcd's write-ahead log draws the same
+line: a torn last record is cut off, a bad one before it is refused.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from collector.account import Tally
+from collector.checkpoint import Checkpoint
+from collector.codec import Codec
+from collector.errors import Damaged
+from collector.ids import IdSet
+from collector.model import Json, OutcomeKind, Record
+from collector.record_line import BadLine, read_record
+from collector.redact import REDACTED
+from collector.stretches import Pread, lines_of, stretches
+from collector.timestamps import to_utc
+
+_CHUNK: Final = 1024 * 1024
+_MASKED: Final = f'"{REDACTED}"'.encode()
+_MASKED_KEY: Final = _MASKED + b":"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The whole part of an unfinished file: its first `end` bytes, of which `sha256` is the digest."""
+
+    tally: Tally = field(default_factory=Tally)
+    organizations: dict[str, None] = field(default_factory=dict)
+    end: int = 0
+    torn: int = 0
+    sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def take(self, line: bytes, record: Record) -> None:
+        self.tally.outcomes[OutcomeKind.OK] += 1
+        self.tally.redactions += line.count(_MASKED) - line.count(_MASKED_KEY)
+        self.tally.unparsed_timestamps += _unparsed(record)
+        if record["organization_id"] is not None:
+            self.organizations[record["organization_id"]] = None
+
+
+class _Flaw(NamedTuple):
+    at: int
+    reason: str
+
+
+def recover(
+    pread: Pread, codec: Codec, *, synced: Checkpoint | None, run_id: str, ids: IdSet, is_checkpointed: bool = True
+) -> Recovered:
+    """Read the file and tick off, in `ids`, those that it has a whole line of.
+
+    `synced` is its checkpoint, None when that says nothing; when there is none at all (`is_checkpointed` is False)
+    only the last line may be torn. Raises `Damaged`, with nothing ticked off, for a flaw before that.
+    """
+    found = Recovered()
+    flaw = _read(pread, codec, run_id, ids, found)
+    size = _size(pread, found.end)
+    if is_checkpointed:
+        firm = synced.size if synced else 0
+    else:
+        firm = _last_line(pread, size) if codec is Codec.PLAIN else found.end
+    if found.end >= firm:
+        flaw = _digest(pread, found, synced)
+    if flaw:
+        ids.untick()
+        raise Damaged(f"damaged at byte {flaw.at}: {flaw.reason}")
+    if found.end < firm:
+        ids.untick()
+        raise Damaged(f"damaged at byte {found.end}: {firm - found.end} bytes that were synced are missing")
+    found.torn = size - found.end
+    return found
+
+
+def _read(pread: Pread, codec: Codec, run_id: str, ids: IdSet, found: Recovered) -> _Flaw | None:
+    """Read up to the first flaw, which is returned."""
+    for stretch in stretches(pread, codec):
+        if stretch.flaw:
+            return _Flaw(stretch.start, stretch.flaw)
+        for at, line in lines_of(stretch):
+            try:
+                record = read_record(line)
+                _require_ours(record, run_id, ids)
+            except BadLine as reason:
+                if codec is Codec.PLAIN:
+                    found.end = at
+                    return _Flaw(at, str(reason))
+                ids.untick()  # no crash puts a bad line into a member whose check sum is right
+                raise Damaged(f"damaged in the member at byte {stretch.start}: {reason}") from None
+            found.take(line, record)
+        found.end = stretch.end
+    return None
+
+
+def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
+    if record["_run_id"] != run_id:
+        raise BadLine("a record of another run")
+    if not ids.tick(record["id"]):
+        raise BadLine("a record that is there twice, or was not asked for")
+
+
+def _unparsed(record: Record) -> int:
+    """Timestamps that stayed as they came, since they are none."""
+    count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
+    if limit := record["rate_limit"]:
+        count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
+    return count
+
+
+def _is_unparsed(moment: Json) -> bool:
+    return type(moment) is str and to_utc(moment) != moment
+
+
+def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw | None:
+    """Digest the whole part; what differs from the checkpoint's digest is a flaw no line shows."""
+    firm = synced.size if synced else 0
+    _update(found, pread, 0, firm)
+    if synced and found.sha256.hexdigest() != synced.sha256:
+        return _Flaw(0, f"the first {firm} bytes are not those that were synced")
+    _update(found, pread, firm, found.end)
+    return None
+
+
+def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
+    while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
+        found.sha256.update(chunk)
+        start += len(chunk)
+
+
+def _size(pread: Pread, offset: int) -> int:
+    while chunk := pread(_CHUNK, offset):
+        offset += len(chunk)
+    return offset
+
+
+def _last_line(pread: Pread, size: int) -> int:
+    """Where the last line begins, be it whole or not."""
+    end = size - 1
+    while end > 0:
+        start = max(0, end - _CHUNK)
+        feed = pread(end - start, start).rfind(b"\n")
+        if feed >= 0:
+            return start + feed + 1
+        end = start
+    return 0

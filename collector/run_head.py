@@ -1,0 +1,71 @@
+"""What an unfinished run is about, and whether another may go on with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import orjson
+
+from collector.errors import Damaged
+from collector.model import Json
+
+_STALE_AFTER: Final = 24 * 3600.0
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes a part of file names
+_SHARED: Final = {
+    "ids_digest": "other ids",
+    "base_url": "another base URL",
+    "api_version": "another API version",
+    "schema": "another schema",
+}
+
+
+class Resume(StrEnum):
+    """What to do with an unfinished run's file."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class RunHead(NamedTuple):
+    """Who a run is, and what one that continues it must share; `started_at` is RFC 3339 UTC."""
+
+    run_id: str
+    started_at: str
+    ids_digest: str
+    base_url: str
+    api_version: str
+    schema: int
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return orjson.dumps(self._asdict(), option=orjson.OPT_APPEND_NEWLINE)
+
+    def require_kin(self, begun: RunHead | None, *, fresh: bool) -> RunHead:
+        """`begun`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
+
+        Raises `Damaged`, which says why not.
+        """
+        if begun is None:
+            raise Damaged("nothing beside it says which run it is of")
+        differing = [what for key, what in _SHARED.items() if getattr(self, key) != getattr(begun, key)]
+        if differing:
+            raise Damaged(f"it is of {' and '.join(differing)}")
+        age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(begun.started_at)
+        if fresh and not 0 <= age.total_seconds() < _STALE_AFTER:
+            raise Damaged(f"it was begun at {begun.started_at}, not within the last 24 hours")
+        return begun
+
+
+def decode(content: bytes) -> RunHead | None:
+    """The head that `content` is, or None when it is none."""
+    try:
+        found: Json = orjson.loads(content)
+        head = RunHead(**{key: found[key] for key in RunHead._fields})
+        aware = datetime.fromisoformat(head.started_at).tzinfo is not None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return head if aware and isinstance(head.run_id, str) and _RUN_ID.fullmatch(head.run_id) else None

@@ -1,0 +1,94 @@
+"""A file of lines, read as the stretches it was written in: runs of whole lines, or packed members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from collector.codec import Codec
+
+_CHUNK: Final = 1024 * 1024
+_LONGEST: Final = 256 * 1024 * 1024  # a member is a few MB; whatever unpacks to more is none of ours
+
+Pread = Callable[[int, int], bytes]
+"""(size, offset) → at most so many bytes of the file from there, none at its end."""
+
+
+class Stretch(NamedTuple):
+    """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none."""
+
+    start: int
+    end: int
+    lines: bytes
+    flaw: str | None = None
+
+
+def stretches(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+    """The file from its first byte to its last. At most the last stretch has a flaw."""
+    return _runs(pread) if codec is Codec.PLAIN else _members(pread, codec)
+
+
+def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
+    """Each line without its line feed, and where it is: in the file, or, when packed, as if it were not."""
+    at = stretch.start
+    for line in stretch.lines.split(b"\n")[:-1]:
+        yield at, line
+        at += len(line) + 1
+
+
+def _chunks(pread: Pread) -> Iterator[bytes]:
+    offset = 0
+    while chunk := pread(_CHUNK, offset):
+        offset += len(chunk)
+        yield chunk
+
+
+def _runs(pread: Pread) -> Iterator[Stretch]:
+    start, rest = 0, b""
+    for chunk in _chunks(pread):
+        whole, feed, begun = chunk.rpartition(b"\n")
+        if not feed:
+            rest += chunk
+            continue
+        lines = rest + whole + feed
+        yield Stretch(start, start + len(lines), lines)
+        start, rest = start + len(lines), begun
+    if rest:
+        yield Stretch(start, start + len(rest), b"", "a line without its end")
+
+
+def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+    start = end = 0
+    unpacker, parts = codec.unpacker(), list[bytes]()
+    unpacked = 0
+    for chunk in _chunks(pread):
+        left = chunk
+        end += len(chunk)
+        while left:
+            try:
+                parts.append(unpacker.decompress(left))
+            except codec.broken:
+                yield Stretch(start, _end(pread, end), b"", f"broken {codec.value} packing")
+                return
+            unpacked += len(parts[-1])
+            if unpacked > _LONGEST:
+                yield Stretch(start, _end(pread, end), b"", "a packed member that is none of the collector's")
+                return
+            left = unpacker.unused_data
+            if unpacker.eof:
+                yield from _member(start, end - len(left), b"".join(parts))
+                start, unpacked = end - len(left), 0
+                unpacker, parts = codec.unpacker(), []
+    if end > start:
+        yield Stretch(start, end, b"", f"a {codec.value} member without its end")
+
+
+def _member(start: int, end: int, lines: bytes) -> Iterator[Stretch]:
+    is_whole = not lines or lines.endswith(b"\n")
+    yield Stretch(start, end, lines if is_whole else b"", None if is_whole else "a line without its end")
+
+
+def _end(pread: Pread, offset: int) -> int:
+    while chunk := pread(_CHUNK, offset):
+        offset += len(chunk)
+    return offset
