@@ -1,0 +1,361 @@
+"""A file system in memory that knows what a crash of the machine can lose. Knows nothing of what the files hold.
+
+A file has what the system would read (`content`) and, block by block, what the disk may still have in place of it
+since the last sync; a folder has the names on the disk and the changes of names that are under way. Syncing takes the
+doubt away; `crash_states` goes through everything the doubt allows.
+
+Modelled is a disk without order (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: ALICE):
+
+- Blocks, lengths and names reach the disk in any order. A block that did not is as it was at any moment since the last
+  sync, zeros beyond the end it had then, or half of its last change. A length is that of any such moment, any number
+  of blocks between, or one within the last block.
+- A change of a name is on the disk as a whole or not at all, and never without the one it follows from.
+- A sync that fails marks what it did not write as written (Rebello et al., "Can Applications Recover from fsync
+  Failures?", ATC 2020): it can be read, and no later sync saves it, unless it is written anew.
+
+Not modelled: folders (each is there, and a file system of its own), links, modes, blocks that hold what nobody wrote.
+One call at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
+import itertools
+import math
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+_T = TypeVar("_T")
+_Choice = tuple[int, ...]
+"""For each doubt which of its options came true: 0 is what the disk had at the last sync, the last is the newest."""
+
+Fault = Callable[[str, int], OSError | None]
+"""What the call of this name and number fails with; the number is 0 for a call that changes nothing."""
+
+
+class Crashed(BaseException):
+    """The machine is off. No `except Exception` goes on after that."""
+
+
+class MemoryFileSystem:
+    """A `FileSystem` that begins with `files` on its disk.
+
+    `operations` counts the calls that change something, the first is 1. The one with the number `crash_before` raises
+    `Crashed` instead of having an effect, and so does every call after it. A call that `fault` has an error for raises
+    it and has no other effect (but that of a failed sync; and a failed close has closed). A write takes at most
+    `short` bytes.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[Path, bytes] | None = None,
+        *,
+        block_size: int = 512,
+        crash_before: int | None = None,
+        fault: Fault | None = None,
+        short: int | None = None,
+    ) -> None:
+        self.crash_before = crash_before
+        self.fault = fault
+        self.short = short
+        self.operations = 0
+        self._block_size = block_size
+        self._names = {path: _Inode(content, block_size) for path, content in (files or {}).items()}
+        self._durable = dict(self._names)
+        self._pending: list[_NameChange] = []
+        self._opened: dict[int, _OpenFile] = {}
+        self._numbers = itertools.count(3)
+
+    @property
+    def files(self) -> dict[Path, bytes]:
+        """What can be read under every name, synced or not."""
+        return {path: bytes(inode.content) for path, inode in self._names.items()}
+
+    def open(self, path: Path, flags: int) -> int:
+        is_new = path not in self._names and bool(flags & os.O_CREAT)
+        self._enter("open", mutates=is_new or (path in self._names and bool(flags & os.O_TRUNC)))
+        if is_new:
+            self._change(_NameChange(_Inode(b"", self._block_size), None, path))
+        inode = self._named(path)
+        if flags & os.O_TRUNC:
+            inode.truncate(0)
+        descriptor = next(self._numbers)
+        self._opened[descriptor] = _OpenFile(inode, flags)
+        return descriptor
+
+    def write(self, descriptor: int, block: bytes | memoryview) -> int:
+        self._enter("write", mutates=True)
+        file = self._file(descriptor, read_only=errno.EBADF)
+        taken = bytes(block[: self.short])
+        start = len(file.inode.content) if file.flags & os.O_APPEND else file.position
+        file.inode.write(start, taken)
+        file.position = start + len(taken)
+        return len(taken)
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        self._enter("pread")
+        return bytes(self._file(descriptor).inode.content[offset : offset + size])
+
+    def size(self, descriptor: int) -> int:
+        self._enter("size")
+        return len(self._file(descriptor).inode.content)
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        self._enter("truncate", mutates=True)
+        self._file(descriptor, read_only=errno.EINVAL).inode.truncate(length)
+
+    def fdatasync(self, descriptor: int) -> None:
+        try:
+            self._enter("fdatasync", mutates=True)
+        except OSError:
+            self._file(descriptor).inode.fail_to_sync()
+            raise
+        self._file(descriptor).inode.sync()
+
+    def lock(self, descriptor: int) -> None:
+        self._enter("lock")
+        file = self._file(descriptor)
+        if any(other.is_locked and other.inode is file.inode for other in self._opened.values() if other is not file):
+            raise _refused(errno.EAGAIN)
+        file.is_locked = True
+
+    def close(self, descriptor: int) -> None:
+        self._file(descriptor)
+        del self._opened[descriptor]  # also when it fails (Linux, close(2))
+        self._enter("close")
+
+    def is_at(self, path: Path, descriptor: int) -> bool:
+        self._enter("is_at")
+        return self._names.get(path) is self._file(descriptor).inode
+
+    def exists(self, path: Path) -> bool:
+        self._enter("exists")
+        return path in self._names
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._enter("rename", mutates=old in self._names)
+        inode = self._named(old)
+        if old.parent != new.parent:
+            raise _refused(errno.EXDEV, old)
+        self._change(_NameChange(inode, old, new))
+
+    def remove(self, path: Path) -> None:
+        self._enter("remove", mutates=path in self._names)
+        self._change(_NameChange(self._named(path), path, None))
+
+    def fsync_dir(self, folder: Path) -> None:
+        self._enter("fsync_dir", mutates=True)
+        for change in [change for change in self._pending if change.is_in(folder)]:
+            change.apply(self._durable)
+            self._pending.remove(change)
+
+    def killed(self) -> MemoryFileSystem:
+        """As the next process finds it when this one was killed: nothing is lost yet, nothing open, nothing locked."""
+        after = MemoryFileSystem(block_size=self._block_size)
+        after._names, after._durable, after._pending = copy.deepcopy((self._names, self._durable, self._pending))
+        return after
+
+    def crash_states(self, cap: int = 2000, seed: int = 0) -> Iterator[MemoryFileSystem]:
+        """As the next process may find it when the machine crashes now: each state once, at most `cap` of them.
+
+        All states when there are no more combinations than `cap`. Else first all kept, all lost, what was done first
+        kept and the rest lost, each single thing lost, zeroed, torn or kept; then some at random, always the same.
+        """
+        inodes = dict.fromkeys([*self._durable.values(), *(change.inode for change in self._pending)])
+        doubts = {inode: inode.doubt() for inode in inodes if inode.is_in_doubt}
+        sizes = [size for doubt in doubts.values() for size in doubt.sizes]
+        seen: set[int] = set()
+        for choice in _choices(sizes, [2] * len(self._pending), cap, seed):
+            if len(seen) == cap:
+                return
+            files = self._found(doubts, choice)
+            if (state := hash(frozenset(files.items()))) not in seen:
+                seen.add(state)
+                yield MemoryFileSystem(files, block_size=self._block_size)
+
+    def _found(self, doubts: Mapping[_Inode, _Doubt], choice: _Choice) -> dict[Path, bytes]:
+        left = iter(choice)
+        content = {inode: doubt.found(left) for inode, doubt in doubts.items()}
+        names = dict(self._durable)
+        for change, is_done in zip(self._pending, left, strict=True):
+            if is_done:
+                change.apply(names)
+        return {path: content.get(inode, bytes(inode.content)) for path, inode in names.items()}
+
+    def _enter(self, name: str, *, mutates: bool = False) -> None:
+        self.operations += mutates
+        if self.crash_before is not None and self.operations >= self.crash_before:
+            raise Crashed
+        if self.fault and (error := self.fault(name, self.operations if mutates else 0)):
+            raise error
+
+    def _change(self, change: _NameChange) -> None:
+        change.apply(self._names)
+        self._pending.append(change)
+
+    def _named(self, path: Path) -> _Inode:
+        if path not in self._names:
+            raise _refused(errno.ENOENT, path)
+        return self._names[path]
+
+    def _file(self, descriptor: int, *, read_only: int | None = None) -> _OpenFile:
+        """The open file; `read_only` is what is said when it is not open for writing."""
+        if descriptor not in self._opened:
+            raise _refused(errno.EBADF)
+        if read_only and not self._opened[descriptor].flags & os.O_RDWR:
+            raise _refused(read_only)
+        return self._opened[descriptor]
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{path.name}: {len(content)}" for path, content in sorted(self.files.items()))
+        return f"<MemoryFileSystem {{{sizes}}} after {self.operations} operations>"
+
+
+class _Inode:
+    """What a file holds, and what the disk may still have in place of it."""
+
+    def __init__(self, content: bytes, block_size: int) -> None:
+        self.content = bytearray(content)
+        self._block_size = block_size
+        self._lengths: list[int] = []  # since the last sync, the oldest first
+        self._earlier: dict[int, list[bytes]] = {}  # by number of the block, likewise
+        self._unsaved: set[int] = set()  # blocks that no later sync writes
+
+    @property
+    def is_in_doubt(self) -> bool:
+        return bool(self._lengths or self._earlier)
+
+    def write(self, start: int, block: bytes) -> None:
+        self._remember(min(start, len(self.content)), start + len(block))
+        self.content.extend(bytes(max(0, start - len(self.content))))
+        self.content[start : start + len(block)] = block
+
+    def truncate(self, length: int) -> None:
+        self._remember(*sorted((length, len(self.content))))
+        self.content = self.content[:length].ljust(length, b"\0")
+
+    def sync(self) -> None:
+        self._lengths.clear()
+        self._earlier = {number: self._earlier[number] for number in self._unsaved}
+
+    def fail_to_sync(self) -> None:
+        self._unsaved = set(self._earlier)
+
+    def doubt(self) -> _Doubt:
+        blocks = {number: self._options(number, earlier) for number, earlier in self._earlier.items()}
+        return _Doubt(bytes(self.content), self._block_size, self._possible_lengths(), blocks)
+
+    def _remember(self, start: int, end: int) -> None:
+        """Keep what is about to change between these offsets."""
+        self._lengths.append(len(self.content))
+        for number in range(start // self._block_size, math.ceil(end / self._block_size)):
+            self._earlier.setdefault(number, []).append(self._block(number))
+            self._unsaved.discard(number)
+
+    def _block(self, number: int) -> bytes:
+        return bytes(self.content[number * self._block_size : (number + 1) * self._block_size])
+
+    def _options(self, number: int, earlier: Sequence[bytes]) -> list[bytes]:
+        newest, size = self._block(number), self._block_size
+        half = (len(earlier[-1]) + len(newest)) // 2
+        torn = newest.ljust(size, b"\0")[:half] + earlier[-1].ljust(size, b"\0")[half:]
+        return _ending_with(newest.ljust(size, b"\0"), [*(old.ljust(size, b"\0") for old in earlier), torn])
+
+    def _possible_lengths(self) -> list[int]:
+        newest = len(self.content)
+        known = {*self._lengths, newest}
+        known.update(range(math.ceil(min(known) / self._block_size) * self._block_size, max(known), self._block_size))
+        torn = (max((length for length in known if length < newest), default=newest) + newest) // 2
+        return _ending_with(newest, [*self._lengths[:1], *sorted(known), torn])
+
+
+@dataclass
+class _OpenFile:
+    """What a descriptor stands for."""
+
+    inode: _Inode
+    flags: int
+    position: int = 0
+    is_locked: bool = False
+
+
+class _NameChange(NamedTuple):
+    """A file is created (no old name), renamed or removed (no new one)."""
+
+    inode: _Inode
+    old: Path | None
+    new: Path | None
+
+    def is_in(self, folder: Path) -> bool:
+        return folder in {path.parent for path in (self.old, self.new) if path}
+
+    def apply(self, names: dict[Path, _Inode]) -> None:
+        """Change `names`, unless a change that this one follows from was lost."""
+        is_possible = names.get(self.old) is self.inode if self.old else self.new not in names
+        if not is_possible:
+            return
+        if self.old:
+            del names[self.old]
+        if self.new:
+            names[self.new] = self.inode
+
+
+class _Doubt(NamedTuple):
+    """What a file may hold after a crash: each length with each option of each block."""
+
+    content: bytes
+    block_size: int
+    lengths: list[int]
+    blocks: dict[int, list[bytes]]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(self.lengths), *map(len, self.blocks.values())]
+
+    def found(self, choice: Iterator[int]) -> bytes:
+        """What the file holds by that many of the next choices."""
+        length = self.lengths[next(choice)]
+        found = bytearray(self.content.ljust(max(self.lengths) + self.block_size, b"\0"))
+        for number, options in self.blocks.items():
+            found[number * self.block_size : (number + 1) * self.block_size] = options[next(choice)]
+        return bytes(found[:length])
+
+
+def _choices(content: Sequence[int], names: Sequence[int], cap: int, seed: int) -> Iterator[_Choice]:
+    """The telling combinations; then all when there are no more than `cap`, else so many at random."""
+    sizes = [*content, *names]
+    kept, lost = tuple(size - 1 for size in sizes), (0,) * len(sizes)
+    yield from (kept, lost)
+    yield from _prefixes(kept, lost, len(content))
+    for at, size in enumerate(sizes):
+        for rest, option in itertools.product((kept, lost), range(size)):
+            yield (*rest[:at], option, *rest[at + 1 :])
+    if math.prod(sizes) <= cap:
+        yield from itertools.product(*map(range, sizes))
+        return
+    chance = random.Random(seed)
+    for _ in range(cap):
+        yield tuple(map(chance.randrange, sizes))
+
+
+def _prefixes(kept: _Choice, lost: _Choice, names: int) -> Iterator[_Choice]:
+    """What was done first is kept: of the names (from that index on), of the content, with all or none of the other."""
+    for other in (kept, lost):
+        for at in range(names, len(kept)):
+            yield (*other[:names], *kept[names:at], *lost[at:])
+        for at in range(names):
+            yield (*kept[:at], *lost[at:names], *other[names:])
+
+
+def _ending_with(newest: _T, others: Iterable[_T]) -> list[_T]:
+    return [*dict.fromkeys(each for each in others if each != newest), newest]
+
+
+def _refused(number: int, path: Path | None = None) -> OSError:
+    """What the kernel says; OSError picks the class by the number."""
+    return OSError(number, os.strerror(number), *([str(path)] if path else []))
