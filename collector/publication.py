@@ -1,5 +1,6 @@
 """Several files take their names as one: at every step a reader finds the old set, or new data without a manifest.
 
+    unfinished names durable
     draft of the manifest, on the disk     from here on the next start completes what a crash cuts short
     old manifest removed                   old data, nothing vouches for it
     .partial ─▸ snapshot                   new data, nothing vouches for it
@@ -38,7 +39,9 @@ class Published(NamedTuple):
 
 def publish(files: Files, names: SnapshotNames, manifest: bytes) -> None:
     """Give the finished files their names, and `manifest` beside them."""
-    files.draft(names.manifest, manifest)  # what may fail for lack of space comes first
+    with translated(names.snapshot):  # the draft must not outlive a crash that the names it vouches for do not
+        files.system.fsync_dir(names.snapshot.parent)
+    files.draft(names.manifest, manifest)  # what may fail for lack of space comes before anything is touched
     _take_names(files, names, has_errors=files.exists(names.partial_errors))
 
 
