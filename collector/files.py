@@ -6,6 +6,7 @@ refuses is an `OutputError` that names the path.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Final
 
 from collector.errors import OutputError, OutputLocked
 from collector.filesystem import FileSystem
+from collector.names import draft_of
 
 _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _LARGEST: Final = 16 * 1024 * 1024  # of what is read whole: heads, checkpoints, manifests
@@ -67,7 +69,10 @@ class Files:
         self.rename(self.draft(path, content), path)
 
     def draft(self, path: Path, content: bytes) -> Path:
-        """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where."""
+        """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where.
+
+        What is refused leaves no draft.
+        """
         beside = draft_of(path)
         descriptor = self.create(beside)
         with translated(path):
@@ -76,6 +81,10 @@ class Files:
                 while left:
                     left = left[self.system.write(descriptor, left) :]
                 self.system.fdatasync(descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self.system.remove(beside)
+                raise
             finally:
                 self.system.close(descriptor)
             self.system.fsync_dir(path.parent)
@@ -128,8 +137,3 @@ def translated(name: Path | str) -> Iterator[None]:
 def refused(name: Path | str, error: OSError) -> OutputError:
     """What the system said of `name`, as ours."""
     return OutputError(f"{name}: cannot be written: {error.strerror or error}")
-
-
-def draft_of(path: Path) -> Path:
-    """Where a file is made before it gets its name `path`."""
-    return path.with_name(f"{path.name}.draft")

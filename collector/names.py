@@ -21,8 +21,14 @@ class SnapshotNames:
         self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
         self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
         self.lock = path.with_name(f"{stem}.partial.lock")
+        self.drafts = tuple(map(draft_of, (self.partial_manifest, self.checkpoint, self.head)))
 
     @property
     def unfinished(self) -> tuple[Path, ...]:
         """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
         return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.head
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is made before it gets its name `path`."""
+    return path.with_name(f"{path.name}.draft")

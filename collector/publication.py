@@ -22,9 +22,9 @@ import orjson
 
 from collector import run_head
 from collector.account import Tally
-from collector.files import Files, draft_of, translated
+from collector.files import Files, translated
 from collector.model import Json, OutcomeKind
-from collector.names import SnapshotNames
+from collector.names import SnapshotNames, draft_of
 
 _CHUNK = 1024 * 1024
 
@@ -58,7 +58,7 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
     files.remove(draft_of(names.manifest))
     vouched = _Vouching.read(files, names.manifest)
     if vouched and not files.exists(names.partial) and vouched.published.run_id == _run_id(files, names):
-        files.remove(*names.unfinished)
+        files.remove(*names.drafts, *names.unfinished)
         return vouched.published
     return None
 
@@ -72,7 +72,7 @@ def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None
     elif files.exists(names.partial_errors):
         files.rename(names.partial_errors, names.errors)
     files.rename(draft_of(names.manifest), names.manifest)
-    files.remove(*names.unfinished)
+    files.remove(*names.drafts, *names.unfinished)
 
 
 class _Vouching(NamedTuple):

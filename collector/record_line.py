@@ -59,3 +59,5 @@ def _require_kinds(record: Record) -> None:
         found = record.get(key, _ABSENT)
         if type(found) not in kinds:
             raise BadLine(f"no key {key}" if found is _ABSENT else f"{key} is of type {type(found).__name__}")
+    if len(record) > len(_KINDS):
+        raise BadLine("a key that no record has")

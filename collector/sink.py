@@ -23,13 +23,14 @@ from anyio import to_thread
 from collector.account import Tally
 from collector.codec import codec_of, require
 from collector.errors import Interrupted, OutputError, UsageError
-from collector.files import Files, draft_of, make_folder, translated
+from collector.files import Files, make_folder, translated
 from collector.filesystem import Disk
 from collector.ids import IdSet
 from collector.journal import Journal
 from collector.lines import Batch, encode, error_line
 from collector.manifest import WriteManifest
 from collector.model import Outcome
+from collector.names import draft_of
 from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink, TakenOver
 

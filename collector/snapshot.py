@@ -155,7 +155,7 @@ class SnapshotSink:
 
     def _start(self, head: RunHead) -> None:
         names, files = self._names, self._files
-        files.remove(*names.unfinished)
+        files.remove(*names.drafts, *names.unfinished)
         files.put(names.checkpoint, b"")
         files.put(names.head, head.encode())
         self._locks.append(files.claim(names.partial))

@@ -7,6 +7,7 @@ errors file with the outcomes; and the ids of both together with the digest of t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from collector.record_line import BadLine, read_record
 from collector.stretches import Pread, Stretch, lines_of, stretches
 
 _CHUNK: Final = 1024 * 1024
+_TIMES: Final = ("created_at", "updated_at", "_collected_at")
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 _INPUT: Final = ("unique", "duplicates", "invalid", "blank")
 
 
@@ -43,6 +46,8 @@ def verify(path: Path) -> Verified:
 
     Raises `Damaged` with the first offence and where it is, and `InputError` for files that cannot be read.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
     names = SnapshotNames(path)
     claim = _claim(names)
     ids = IdSet()
@@ -112,6 +117,9 @@ def _check_records(path: Path, file: BinaryIO, run_id: str, ids: IdSet) -> None:
                 _refuse(path, f"{where}: {flaw}")
             if record["_run_id"] != run_id:
                 _refuse(path, f"{where}: a record of another run")
+            for key in _TIMES:
+                if record[key] is not None and not _TIME.fullmatch(record[key]):
+                    _refuse(path, f"{where}: {key} is no time in UTC")
             if not ids.add(record["id"]):
                 _refuse(path, f"{where}: {record['id']} is there twice")
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -74,7 +74,7 @@ class Starting(Protocol):
     """Starts `collector` with these arguments; `env` is added to an environment without settings.
 
     `closing` are redirections of a shell, `through` is what stands behind its pipe: then the shell's exit code is
-    that of the first command that failed.
+    that of the first command that failed. `under` is a command that runs it, such as a tracer.
     """
 
     async def __call__(
@@ -86,6 +86,7 @@ class Starting(Protocol):
         stderr: int | None = None,
         closing: str = "",
         through: str = "",
+        under: Sequence[str] = (),
     ) -> Running: ...
 
 
@@ -93,7 +94,11 @@ class Calling(Protocol):
     """Runs `collector` with these arguments to its end."""
 
     async def __call__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        under: Sequence[str] = (),
     ) -> Finished: ...
 
 
@@ -110,8 +115,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Starting]:
         stderr: int | None = None,
         closing: str = "",
         through: str = "",
+        under: Sequence[str] = (),
     ) -> Running:
-        command = [sys.executable, "-m", "collector", *arguments]
+        command = [*under, sys.executable, "-m", "collector", *arguments]
         if closing or through:
             pipe = f" | {through}" if through else ""
             command = ["bash", "-c", f"set -o pipefail; {shlex.join(command)} {closing}{pipe}"]
@@ -143,8 +149,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Starting]:
 def call(start: Starting) -> Calling:
     """Run the command to its end, in a process of its own."""
 
-    async def calling(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Finished:
-        return await (await start(*arguments, env=env, stdin=stdin)).finished()
+    async def calling(
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        under: Sequence[str] = (),
+    ) -> Finished:
+        return await (await start(*arguments, env=env, stdin=stdin, under=under)).finished()
 
     return calling
 

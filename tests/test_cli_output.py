@@ -8,8 +8,7 @@ import json
 import os
 import re
 import stat
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -253,48 +252,6 @@ def test_an_errors_file_or_manifest_that_is_no_file_is_2_and_stays_what_it_is(
 def test_errors_and_manifest_beside_a_file_are_2(call_here: Here) -> None:
     for flag in ("--errors", "--manifest"):
         assert call_here("collect", *ids(1), "--base-url", NOWHERE, "-o", "c.jsonl", flag, "x").code == 2
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no disk may be mounted here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-async def test_a_full_disk_is_6_with_whole_lines_and_an_honest_count(
-    call: Calling, small_disk: Path, tmp_path: Path
-) -> None:
-    wanted = ids(400)
-    async with serving(found) as server:
-        done = await call("collect", *wanted, "--base-url", server.url, "-o", "disk/c.jsonl", "--rate", "0")
-    assert done.code == 6, done.err
-    assert "No space left" in done.err
-    assert "Traceback" not in done.err
-    assert not (small_disk / "c.jsonl").exists()
-    raw = (small_disk / "c.jsonl.partial").read_bytes()
-    assert raw == b"" or raw.endswith(b"\n")
-    written = [json.loads(line)["id"] for line in raw.decode().splitlines()]
-    assert len(set(written)) == len(written) < 400
-    assert f"{len(written)} of 400 connections" in done.err
-
-
-async def test_a_read_only_disk_is_6(call: Calling, small_disk: Path) -> None:
-    remount = await asyncio.create_subprocess_exec("mount", "-o", "remount,ro", str(small_disk))
-    assert await remount.wait() == 0
-    async with serving(found) as server:
-        done = await call("collect", *ids(3), "--base-url", server.url, "-o", "disk/c.jsonl")
-    assert (done.code, server.requests) == (6, 0)
-    assert "Read-only" in done.err
 
 
 async def test_a_device_that_is_full_is_6_and_no_record_counts_as_written(call: Calling, tmp_path: Path) -> None:
