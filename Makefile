@@ -11,7 +11,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make check   lint, formatting, types"
 	@echo "make soak    run the long tests"
-	@echo "make bench   compare the throughput with a plain aiohttp loop and the official SDK (needs nginx)"
+	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery of 1,000,000 lines"
 	@echo "make wheel   build the wheel into dist/"
 	@echo "make lock    compile the requirement files from pyproject.toml"
 	@echo "make clean   remove what make made"
@@ -32,6 +32,7 @@ soak: $(VENV)/test
 
 bench: $(VENV)/bench
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/recovery.py
 
 wheel: $(VENV)/run
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
