@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +26,7 @@ from collector.account import Tally
 from collector.files import Files, translated
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames, draft_of
-
-_CHUNK = 1024 * 1024
+from collector.stretches import chunks
 
 
 class Published(NamedTuple):
@@ -109,10 +109,9 @@ class _Vouching(NamedTuple):
             try:
                 if files.system.size(descriptor) != self.size:
                     return False
-                digest, offset = hashlib.sha256(), 0
-                while chunk := files.system.pread(descriptor, _CHUNK, offset):
+                digest = hashlib.sha256()
+                for chunk in chunks(partial(files.system.pread, descriptor)):
                     digest.update(chunk)
-                    offset += len(chunk)
             finally:
                 files.system.close(descriptor)
         return digest.hexdigest() == self.sha256

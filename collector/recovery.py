@@ -1,8 +1,8 @@
 """What an unfinished file holds: every byte is read, and every line is a record of the run or a flaw.
 
 A flaw behind what was synced is a tail that a crash tore: it ends the file. A flaw before that, which no crash
-explains, is damage. (etcd's write-ahead log draws the same
-line: a torn last record is cut off, a bad one before it is refused.)
+explains, is damage. (etcd's write-ahead log draws the same line: a torn last record is cut off, a bad one before it
+is refused.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collector.ids import IdSet
 from collector.model import Json, OutcomeKind, Record
 from collector.record_line import BadLine, read_record
 from collector.redact import REDACTED
-from collector.stretches import Pread, lines_of, stretches
+from collector.stretches import Pread, end_of, lines_of, stretches
 from collector.timestamps import to_utc
 
 _CHUNK: Final = 1024 * 1024
@@ -60,7 +60,7 @@ def recover(
     """
     found = Recovered()
     flaw = _read(pread, codec, run_id, ids, found)
-    size = _size(pread, found.end)
+    size = end_of(pread, found.end)
     if is_checkpointed:
         firm = synced.size if synced else 0
     else:
@@ -130,12 +130,6 @@ def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
     while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
         found.sha256.update(chunk)
         start += len(chunk)
-
-
-def _size(pread: Pread, offset: int) -> int:
-    while chunk := pread(_CHUNK, offset):
-        offset += len(chunk)
-    return offset
 
 
 def _last_line(pread: Pread, size: int) -> int:

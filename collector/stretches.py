@@ -36,16 +36,21 @@ def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
         at += len(line) + 1
 
 
-def _chunks(pread: Pread) -> Iterator[bytes]:
-    offset = 0
+def chunks(pread: Pread, offset: int = 0) -> Iterator[bytes]:
+    """The bytes of a file from `offset` to its end, a part at a time."""
     while chunk := pread(_CHUNK, offset):
         offset += len(chunk)
         yield chunk
 
 
+def end_of(pread: Pread, offset: int) -> int:
+    """Where the file ends, for who has read it up to `offset`."""
+    return offset + sum(map(len, chunks(pread, offset)))
+
+
 def _runs(pread: Pread) -> Iterator[Stretch]:
     start, rest = 0, b""
-    for chunk in _chunks(pread):
+    for chunk in chunks(pread):
         whole, feed, begun = chunk.rpartition(b"\n")
         if not feed:
             rest += chunk
@@ -61,18 +66,18 @@ def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
     start = end = 0
     unpacker, parts = codec.unpacker(), list[bytes]()
     unpacked = 0
-    for chunk in _chunks(pread):
+    for chunk in chunks(pread):
         left = chunk
         end += len(chunk)
         while left:
             try:
                 parts.append(unpacker.decompress(left))
             except codec.broken:
-                yield Stretch(start, _end(pread, end), b"", f"broken {codec.value} packing")
+                yield Stretch(start, end_of(pread, end), b"", f"broken {codec.value} packing")
                 return
             unpacked += len(parts[-1])
             if unpacked > _LONGEST:
-                yield Stretch(start, _end(pread, end), b"", "a packed member that is none of the collector's")
+                yield Stretch(start, end_of(pread, end), b"", "a packed member that is none of the collector's")
                 return
             left = unpacker.unused_data
             if unpacker.eof:
@@ -86,9 +91,3 @@ def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
 def _member(start: int, end: int, lines: bytes) -> Iterator[Stretch]:
     is_whole = not lines or lines.endswith(b"\n")
     yield Stretch(start, end, lines if is_whole else b"", None if is_whole else "a line without its end")
-
-
-def _end(pread: Pread, offset: int) -> int:
-    while chunk := pread(_CHUNK, offset):
-        offset += len(chunk)
-    return offset

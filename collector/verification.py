@@ -23,9 +23,8 @@ from collector.manifest import FORMAT, FileFacts
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames
 from collector.record_line import BadLine, read_record
-from collector.stretches import Pread, Stretch, lines_of, stretches
+from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
-_CHUNK: Final = 1024 * 1024
 _TIMES: Final = ("created_at", "updated_at", "_collected_at")
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 _INPUT: Final = ("unique", "duplicates", "invalid", "blank")
@@ -132,8 +131,7 @@ def _where(codec: Codec, stretch: Stretch, at: int) -> str:
 
 def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, *, records: int) -> None:
     digest, size = hashlib.sha256(), 0
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
+    for chunk in chunks(_pread(file)):
         digest.update(chunk)
         size += len(chunk)
     if size != facts.bytes:

@@ -41,6 +41,13 @@ async def check_next_run(call: Calling, server: Server, output: Path) -> None:
     assert not kept & {target.rpartition("/")[2] for target in server.targets}
 
 
+def existing_partial(output: Path) -> Path:
+    """The unfinished file, there from the beginning, as strace wants it."""
+    partial = output.with_name(f"{output.name}.partial")
+    partial.touch(0o600)
+    return partial
+
+
 CALLS = ["write", "fdatasync", "fsync", "/^rename", "/^unlink", "flock", "ftruncate"]
 SOME = [
     ("write", "ENOSPC", "1+"),
@@ -58,8 +65,7 @@ async def collect_with_a_fault(call: Calling, folder: Path, fault: tuple[str, st
     """A run with the fault, and the one after it; returns whether the fault fired."""
     name, errno, when = fault
     output, log = folder / f"c.jsonl{suffix}", folder / "strace"
-    partial = output.with_name(f"{output.name}.partial")
-    partial.touch(0o600)
+    partial = existing_partial(output)
     injected = Fault(name, f"error={errno}", when, partial if name == "write" else None)
     async with serving(found) as server:
         done = await call(*command(server, output), under=injected.command(log))
@@ -104,8 +110,7 @@ async def test_every_call_fails_once_and_for_good(
 async def test_a_sync_that_failed_is_not_made_good_by_one_that_succeeds(call: Calling, tmp_path: Path) -> None:
     """Nothing that was written since the last good sync counts, though the system would sync it now."""
     output, log = tmp_path / "c.jsonl", tmp_path / "strace"
-    partial = tmp_path / "c.jsonl.partial"
-    partial.touch(0o600)
+    partial = existing_partial(output)
     fault = Fault("fdatasync", "error=EIO", 1, partial)
     async with serving(found) as server:
         done = await call(*command(server, output), under=fault.command(log))
@@ -210,8 +215,7 @@ def status(running: Running) -> dict[str, str]:
 @needs_strace
 async def test_a_sync_that_hangs_does_not_hold_up_a_signal(start: Starting, call: Calling, tmp_path: Path) -> None:
     output, log = tmp_path / "c.jsonl", tmp_path / "strace"
-    partial = tmp_path / "c.jsonl.partial"
-    partial.touch(0o600)
+    partial = existing_partial(output)
     fault = Fault("fdatasync", "delay_enter=90s", 1, partial)
     async with serving(found) as server:
         running = await start(*command(server, output), under=fault.command(log))
