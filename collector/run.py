@@ -6,13 +6,11 @@ ids ─▸ pump(crew) ─▸ engine: id → Outcome
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from signal import Signals
@@ -31,26 +29,23 @@ from collector.errors import (
     Interrupted,
     KeyRefused,
     OutputError,
-    RunStopped,
     UsageError,
     first_of,
 )
 from collector.listing import list_ids
 from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest
 from collector.model import SCHEMA, Outcome, OutcomeKind
-from collector.pacing import Pacer
 from collector.pipeline import pump
 from collector.run_head import RunHead
 from collector.sink import sink_for
 from collector.snapshot import TakenOver
 from collector.source import Intake
+from collector.stopping import Stopping
 from collector.timestamps import stamp
 from collector.version import VERSION
 from collector.watchdog import Watchdog
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
-_GRACE = 5.0  # seconds that requests in flight have when a run is stopped
-_GONE_WITHIN = 9.0  # seconds after which a run that is stopped is over, even if the system is stuck
 _TELLING_ANSWERS = 5  # so many first answers, all 403, tell of the key and not of the connections
 
 
@@ -87,7 +82,6 @@ class Run:
         self._intake = intake
         self._reporter = reporter
         self._environ = environ
-        self._signals = tuple(signals)
         self._started = time.time()
         self._started_at = stamp(self._started)
         self.run_id = new_run_id(self._started)
@@ -96,8 +90,7 @@ class Run:
         self.duration_s = 0.0
         self._organization_id: str | None = None
         self._taken_over: TakenOver | None = None
-        self._stop: CollectorError | None = None
-        self._watchdog = watchdog
+        self._stopping = Stopping(reporter.warn, signals, watchdog)
         if not settings.ids.all and not intake.ids:
             _no_ids(intake)
         output = settings.output
@@ -116,9 +109,7 @@ class Run:
         Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`. Nothing has been asked
         for then, and no snapshot is changed.
         """
-        self._stopping = anyio.Event()
-        self._is_collecting = False
-        with self._signals_heard():
+        with self._stopping.signals_heard():
             return await self._execute()
 
     async def _execute(self) -> CollectorError | None:
@@ -127,7 +118,7 @@ class Run:
         failure: CollectorError | None = None
         bug: ExceptionGroup[Exception] | None = None
         try:
-            with anyio.CancelScope() as self._whole:
+            with self._stopping.whole:
                 async with engine(
                     self._settings, self.account, note=self._reporter.note, environ=self._environ
                 ) as parts:
@@ -143,7 +134,7 @@ class Run:
             bug, failure = group, CollectorError("a bug in collector ended the run")
         self.duration_s = time.monotonic() - began
         if not self._is_finished:
-            failure = failure or self._stop
+            failure = failure or self._stopping.reason
         if failure is not None and not is_open:
             raise bug or failure
         failure = await self._close(failure)
@@ -158,9 +149,9 @@ class Run:
     async def _collect(self, parts: Engine) -> None:
         async with anyio.create_task_group() as watchers:
             with anyio.CancelScope() as crew:
-                watchers.start_soon(self._watch_clock)
-                watchers.start_soon(self._wind_down, parts.pacer, crew)
-                self._is_collecting = True
+                watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
+                watchers.start_soon(self._stopping.wind_down, parts.pacer, crew)
+                self._stopping.has_crew = True
                 await self._discover(parts)
                 self._take_over(await self._sink.begin(self._head(), self._intake.ids))
                 watchers.start_soon(self._beat)
@@ -221,49 +212,6 @@ class Run:
             await anyio.sleep(_HEARTBEAT)
             await self._sink.flush()
             self._reporter.tick()
-
-    @contextmanager
-    def _signals_heard(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for signum in self._signals:
-            loop.add_signal_handler(signum, self._hear, signum)
-        try:
-            yield
-        finally:
-            for signum in self._signals:
-                loop.remove_signal_handler(signum)
-
-    def _hear(self, signum: Signals) -> None:
-        if self._stop is None:
-            self._reporter.warn(f"{signum.name}: stopping; once more to stop at once")
-            self._stop_for(Interrupted(signum), within=_GONE_WITHIN)
-            if self._is_collecting:
-                return
-        elif self._watchdog:
-            self._watchdog.set(_GONE_WITHIN - _GRACE, self._stop.exit_code)
-        self._whole.cancel()
-
-    async def _watch_clock(self) -> None:
-        seconds = self._settings.limits.max_duration
-        if seconds is not None:
-            await anyio.sleep(seconds)
-            if self._stop is None:
-                self._stop_for(RunStopped(f"--max-duration {seconds:g} s is over"), within=_GONE_WITHIN)
-
-    def _stop_for(self, reason: CollectorError, *, within: float) -> None:
-        self._stop = reason
-        if self._watchdog:
-            self._watchdog.set(within, reason.exit_code)
-        self._stopping.set()
-
-    async def _wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
-        """Once the run is to stop: start nothing more, give what is in flight a grace, then end the crew."""
-        await self._stopping.wait()
-        pacer.hold()
-        with anyio.move_on_after(_GRACE):
-            while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
-                await anyio.sleep(0.01)
-        crew.cancel()
 
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
         """Write what is left, settle the account and publish; returns what ended the run, if anything did."""

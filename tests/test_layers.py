@@ -38,7 +38,7 @@ RINGS: tuple[set[str], ...] = (
         *("recovery", "sink", "snapshot", "source", "stretches", "transport", "watchdog"),
     },
     # 2: flow
-    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stream", "verification", ""},
+    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stopping", "stream", "verification", ""},
     # 3: optional
     {"sandbox"},
     # 4: the command line
