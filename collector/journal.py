@@ -15,23 +15,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import select
+from collections.abc import Callable
+from pathlib import Path
 
 from collector.errors import OutputError
-from collector.files import refused
+from collector.files import refused, translated
 from collector.filesystem import FileSystem
 
 
 class Journal:
-    """Appends blocks to a descriptor and knows how many bytes, and with what digest, it wrote.
+    """Appends blocks to a file and knows how many bytes, and with what digest, it wrote.
 
-    `is_ours` says that the file holds nothing but what is written here, so that half a block may be taken back.
-    `bytes` and `sha256` begin with what an unfinished file already holds.
+    The file is open (a descriptor), or is opened by `target` for the first block. `is_ours` says that it holds nothing
+    but what is written here, so that half a block may be taken back. `bytes` and `sha256` begin with what an unfinished
+    file already holds.
     """
 
     def __init__(
         self,
         system: FileSystem,
-        descriptor: int,
+        target: int | Callable[[], int],
         name: str,
         *,
         is_ours: bool = True,
@@ -39,7 +42,7 @@ class Journal:
         digest: hashlib._Hash | None = None,
     ) -> None:
         self._system = system
-        self._descriptor = descriptor
+        self._target = target
         self._is_ours = is_ours
         self._refused: OutputError | None = None  # a block
         self._lost: OutputError | None = None  # a sync
@@ -61,29 +64,37 @@ class Journal:
         """
         if failure := self._lost or self._refused:
             raise failure
+        descriptor = self._opened()
         left = memoryview(block)
         try:
             while left:
-                left = left[self._write(left) :]
+                left = left[self._write(descriptor, left) :]
         except BrokenPipeError:
             raise
         except OSError as error:
             self._refused = refused(self.name, error)
-            self._keep(block[: block.rfind(b"\n", 0, len(block) - len(left)) + 1] if is_lines else b"")
+            self._keep(descriptor, block[: block.rfind(b"\n", 0, len(block) - len(left)) + 1] if is_lines else b"")
             raise self._refused from None
         self._count(block)
 
-    def _write(self, left: memoryview) -> int:
+    def _opened(self) -> int:
+        if not isinstance(self._target, int):
+            self._target = self._target()
+        return self._target
+
+    def _write(self, descriptor: int, left: memoryview) -> int:
         try:
-            return self._system.write(self._descriptor, left)
+            return self._system.write(descriptor, left)
         except BlockingIOError:  # whoever shares our standard output does not want it to block; we do
-            select.select([], [self._descriptor], [])
+            writable = select.poll()
+            writable.register(descriptor, select.POLLOUT)
+            writable.poll()
             return 0
 
-    def _keep(self, whole: bytes) -> None:
+    def _keep(self, descriptor: int, whole: bytes) -> None:
         if self._is_ours:
             with contextlib.suppress(OSError):
-                self._system.truncate(self._descriptor, self.bytes + len(whole))
+                self._system.truncate(descriptor, self.bytes + len(whole))
         self._count(whole)
 
     def _count(self, written: bytes) -> None:
@@ -94,19 +105,27 @@ class Journal:
         """Have the system put everything on the disk. Raises `OutputError`, and then ever after."""
         if self._lost:
             raise self._lost
+        descriptor = self._opened()
         try:
-            self._system.fdatasync(self._descriptor)
+            self._system.fdatasync(descriptor)
         except OSError as error:
             self._lost = refused(self.name, error)
             self.bytes, self._digest = self.synced, self._synced_digest
             with contextlib.suppress(OSError):
-                self._system.truncate(self._descriptor, self.synced)
+                self._system.truncate(descriptor, self.synced)
             raise self._lost from None
         self.synced, self._synced_digest = self.bytes, self._digest.copy()
 
+    def is_at(self, path: Path) -> bool:
+        """Is the file under `path` still the one that is written, if there is one yet? Raises `OutputError`."""
+        with translated(self.name):
+            return not isinstance(self._target, int) or self._system.is_at(path, self._target)
+
     def close(self) -> None:
+        if not isinstance(self._target, int):
+            return
         try:
-            self._system.close(self._descriptor)
+            self._system.close(self._target)
         except OSError as error:
             raise refused(self.name, error) from None
 

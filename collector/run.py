@@ -96,7 +96,12 @@ class Run:
         output = settings.output
         path = _filled_in(output.path, self.run_id, self._started)
         self._sink = sink_for(
-            path, errors=output.errors, manifest=output.manifest, warn=reporter.warn, resume=output.resume
+            path,
+            errors=output.errors,
+            manifest=output.manifest,
+            warn=reporter.warn,
+            backlog=settings.limits.concurrency,
+            resume=output.resume,
         )
 
     def place(self, *, finished: bool) -> str:
@@ -187,7 +192,7 @@ class Run:
         if outcome.kind is OutcomeKind.FORBIDDEN:
             self._doubt_key()
         if self._sink.is_full:
-            await self._sink.flush()
+            await self._sink.make_room()
 
     def _know_organization(self, found: str | None) -> None:
         if found is None:

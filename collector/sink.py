@@ -9,6 +9,7 @@ crew back instead of the event loop. What it counts as a record is a whole line.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -18,16 +19,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
+import anyio
 from anyio import to_thread
 
 from collector.account import Tally
+from collector.batch import Batch, Lines, RecordsAndErrors
 from collector.codec import codec_of, require
 from collector.errors import Interrupted, OutputError, UsageError
-from collector.files import Files, make_folder, translated
+from collector.files import Files, make_folder, refused
 from collector.filesystem import Disk
 from collector.ids import IdSet
 from collector.journal import Journal
-from collector.lines import Batch, encode, error_line
 from collector.manifest import WriteManifest
 from collector.model import Outcome
 from collector.names import draft_of
@@ -35,6 +37,8 @@ from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink, TakenOver
 
 _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
+_UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
 
 MAX_LISTED: Final = 20
 """So many errors are listed on standard error when no errors file is written."""
@@ -57,7 +61,10 @@ class Sink(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `flush` before more is put?"""
+        """Is it time to `make_room` before more is put?"""
+
+    async def make_room(self) -> None:
+        """Wait until more may be put, writing what there is if need be."""
 
     async def flush(self) -> None:
         """Write what was taken so far."""
@@ -85,9 +92,13 @@ def sink_for(
     errors: str | None,
     manifest: str | None,
     warn: Callable[[str], None],
+    backlog: int,
     resume: Resume = Resume.AUTO,
 ) -> Sink:
-    """The sink an output path asks for. Raises `UsageError` for what no run could write to."""
+    """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
+
+    Raises `UsageError` for what no run could write to.
+    """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: is not a name in UTF-8")
     if output in _STANDARD_OUTPUT:
@@ -101,7 +112,7 @@ def sink_for(
             raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
         require(codec_of(output))
         require(codec_of(errors or ""))
-        return StreamSink(output, errors, manifest, warn)
+        return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
     if output.endswith("/") or os.path.isdir(path):
@@ -114,61 +125,57 @@ def sink_for(
 class StreamSink:
     """Records to standard output or a device: each line whole and at most once, nothing to resume."""
 
-    def __init__(self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int
+    ) -> None:
         self._output = output
         self._errors_path = Path(errors) if errors else None
         self._manifest_path = Path(manifest) if manifest else None
         self._warn = warn
-        self._listed = Tally()
+        self._backlog = backlog
         self._files = Files(Disk())
-        self._errors: Batch | None = None
+        self._errors: Journal | None = None
 
     async def open(self) -> None:
-        # A pipe without a reader is waited for; giving up on it must stay possible.
-        target = await to_thread.run_sync(_stream, self._output, abandon_on_cancel=True)
-        self._batch = Batch(target, codec_of(self._output), is_durable=False)
-        await to_thread.run_sync(self._open_beside)
+        records = Batch(await _stream(self._output), codec_of(self._output), backlog=self._backlog)
+        self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
 
-    def _open_beside(self) -> None:
+    def _open_beside(self) -> Lines:
         for path in filter(None, (self._errors_path, self._manifest_path)):
             make_folder(path)
         if self._manifest_path:
             self._files.rehearse(self._manifest_path)
-        if self._errors_path:
-            drafted = Journal(
-                self._files.system, self._files.create(draft_of(self._errors_path)), str(self._errors_path)
-            )
-            self._errors = Batch(drafted, codec_of(self._errors_path.name))
+        if self._errors_path is None:
+            return _Listing(self._warn)
+        descriptor = self._files.create(draft_of(self._errors_path))
+        self._errors = Journal(self._files.system, descriptor, str(self._errors_path))
+        return Batch(self._errors, codec_of(self._errors_path.name))
 
     async def begin(self, head: RunHead, ids: IdSet) -> None:
         pass
 
     def put(self, outcome: Outcome) -> None:
-        if outcome.record is not None:
-            self._batch.put(encode(outcome.record), outcome)
-        elif self._errors is not None:
-            self._errors.put(error_line(outcome), outcome)
-        else:
-            self._list(outcome)
+        self._lines.put(outcome)
+
+    @property
+    def is_full(self) -> bool:
+        return self._lines.is_full
+
+    async def make_room(self) -> None:
+        with _broken_pipe_is_the_end():
+            await self._lines.make_room()
 
     async def flush(self) -> None:
         with _broken_pipe_is_the_end():
-            await self._batch.flush()
-        if self._errors is not None:
-            await self._errors.flush()
+            await self._lines.flush()
 
     async def settle(self, *, is_whole: bool) -> None:
         with _broken_pipe_is_the_end():
-            await self._batch.settle(is_whole=is_whole)
-        if self._errors is not None:
-            await self._errors.settle(is_whole=is_whole)
+            await self._lines.settle(is_whole=is_whole)
 
     @property
     def settled(self) -> Tally:
-        whole = Tally()
-        for each in (self._batch.settled, self._listed if self._errors is None else self._errors.settled):
-            whole += each
-        return whole
+        return self._lines.settled
 
     async def publish(self, write_manifest: WriteManifest) -> None:
         await to_thread.run_sync(self._end, write_manifest, True)
@@ -177,43 +184,71 @@ class StreamSink:
         await to_thread.run_sync(self._end, write_manifest, False)
 
     def _end(self, write_manifest: WriteManifest, finished: bool) -> None:
-        self._batch.journal.close()
+        self._lines.records.journal.close()
         if self._errors is not None and self._errors_path is not None:
-            self._errors.journal.close()
-            self._put_errors(self._errors_path, self._errors.settled.total, finished)
+            self._errors.close()
+            self._put_errors(self._errors_path, self._errors.bytes, finished)
         if self._manifest_path:
-            self._files.put(self._manifest_path, write_manifest([self._batch.facts(self._output)]))
+            self._files.put(self._manifest_path, write_manifest([self._lines.records.facts(self._output)]))
 
-    def _put_errors(self, path: Path, errors: int, finished: bool) -> None:
-        if errors:
+    def _put_errors(self, path: Path, size: int, finished: bool) -> None:
+        if size:
             self._files.rename(draft_of(path), path)
             return
         self._files.remove(draft_of(path))
         if finished:
             self._files.remove(path)  # an older run's errors are none of this one's
 
-    @property
-    def is_full(self) -> bool:
-        return self._batch.is_full
-
     def place(self, *, finished: bool) -> str:
-        return self._batch.journal.name
+        return self._lines.records.journal.name
 
-    def _list(self, outcome: Outcome) -> None:
-        self._listed.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
-        if self._listed.total <= MAX_LISTED:
+
+class _Listing:
+    """Instead of an errors file: the first errors are told, and of the rest that there are more."""
+
+    is_full = False
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self.settled = Tally()
+
+    def put(self, line: bytes, outcome: Outcome) -> None:
+        self.settled.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
+        if self.settled.total <= MAX_LISTED:
             self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
-        elif self._listed.total == MAX_LISTED + 1:
+        elif self.settled.total == MAX_LISTED + 1:
             self._warn("more ids failed; name an --errors file to have them all")
 
+    async def make_room(self) -> None:
+        pass
 
-def _stream(output: str) -> Journal:
+    async def flush(self) -> None:
+        pass
+
+    async def settle(self, *, is_whole: bool) -> None:
+        pass
+
+
+async def _stream(output: str) -> Journal:
     if output != "-":
-        with translated(output):
-            return Journal(Disk(), os.open(output, os.O_WRONLY | os.O_CLOEXEC), output, is_ours=False)
+        while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
+            await anyio.sleep(_UNTIL_NEXT_TRY)
+        return Journal(Disk(), descriptor, output, is_ours=False)
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")
     return Journal(Disk(), os.dup(1), "standard output", is_ours=False)
+
+
+def _try_open(output: str) -> int | None:
+    """A descriptor, or None while nobody reads the pipe: a thread that waited for a reader could not give up."""
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(output).st_mode):
+            return None
+        raise refused(output, error) from None
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _is_stream(path: Path) -> bool:

@@ -20,6 +20,7 @@ from anyio import to_thread
 
 from collector import checkpoint, run_head
 from collector.account import Tally
+from collector.batch import Batch, RecordsAndErrors
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec, codec_of
 from collector.errors import CollectorError, Damaged, OutputError
@@ -27,7 +28,6 @@ from collector.files import Files, make_folder, translated
 from collector.filesystem import Disk, FileSystem
 from collector.ids import IdSet
 from collector.journal import Journal
-from collector.lines import Batch, encode, error_line
 from collector.manifest import WriteManifest
 from collector.model import Outcome
 from collector.names import SnapshotNames
@@ -60,8 +60,7 @@ class SnapshotSink:
         self._warn = warn
         self._resume = resume
         self._files = Files(system or Disk())
-        self._batch: Batch | None = None
-        self._errors: Batch | None = None
+        self._lines: RecordsAndErrors | None = None
         self._published: Tally | None = None
         self._locks: list[int] = []
 
@@ -166,65 +165,50 @@ class SnapshotSink:
     def _write_to(self, descriptor: int, found: Recovered) -> None:
         names, files = self._names, self._files
         journal = Journal(files.system, descriptor, str(names.partial), size=found.end, digest=found.sha256)
+        errors_path = names.partial_errors
+        self._errors = Journal(files.system, partial(files.create, errors_path), str(errors_path))
         self._noted = files.create(names.checkpoint)
-        self._batch = Batch(journal, self._codec, settled=found.tally, on_sync=self._note)
+        self._lines = RecordsAndErrors(
+            Batch(journal, self._codec, settled=found.tally, on_sync=self._note), Batch(self._errors, Codec.PLAIN)
+        )
         if found.end:
             journal.sync()
             self._note()
 
     def _note(self) -> None:
         """Write the checkpoint; one that cannot be written is as good as none."""
-        system, journal = self._files.system, self._journal
+        system, journal = self._files.system, self._begun.records.journal
         with contextlib.suppress(OSError):
             system.truncate(self._noted, 0)
             system.write(self._noted, Checkpoint(journal.synced, journal.sha256).encode())
 
     @property
-    def _journal(self) -> Journal:
-        return self._records.journal
-
-    @property
-    def _records(self) -> Batch:
-        if self._batch is None:
+    def _begun(self) -> RecordsAndErrors:
+        if self._lines is None:
             raise RuntimeError("begin comes first")
-        return self._batch
+        return self._lines
 
     def put(self, outcome: Outcome) -> None:
-        if outcome.record is not None:
-            self._records.put(encode(outcome.record), outcome)
-            return
-        if self._errors is None:
-            path, system = self._names.partial_errors, self._files.system
-            self._errors = Batch(Journal(system, self._files.create(path), str(path)), Codec.PLAIN)
-        self._errors.put(error_line(outcome), outcome)
+        self._begun.put(outcome)
 
     @property
     def is_full(self) -> bool:
-        return self._records.is_full
+        return self._begun.is_full
+
+    async def make_room(self) -> None:
+        await self._begun.make_room()
 
     async def flush(self) -> None:
-        for batch in self._batches():
-            await batch.flush()
+        if self._lines is not None:
+            await self._lines.flush()
 
     async def settle(self, *, is_whole: bool) -> None:
-        if self._published is not None:
-            return
-        failure: CollectorError | None = None
-        for batch in self._batches():
-            try:
-                await batch.settle(is_whole=is_whole)
-            except CollectorError as error:  # the other one is still to be kept
-                failure = failure or error
-        if failure:
-            raise failure
+        if self._lines is not None:
+            await self._lines.settle(is_whole=is_whole)
 
     @property
     def settled(self) -> Tally:
-        whole = Tally()
-        whole += self._published or Tally()
-        for batch in self._batches():
-            whole += batch.settled
-        return whole
+        return self._lines.settled if self._lines else self._published or Tally()
 
     async def publish(self, write_manifest: WriteManifest) -> None:
         await to_thread.run_sync(self._publish, write_manifest)
@@ -233,15 +217,15 @@ class SnapshotSink:
         try:
             if self._published is None:
                 self._require_in_place()
-                content = write_manifest([self._records.facts(self._names.snapshot.name)])
+                content = write_manifest([self._begun.records.facts(self._names.snapshot.name)])
                 publish(self._files, self._names, content)
         finally:
             self._release()
 
     def _require_in_place(self) -> None:
-        path = self._names.partial
-        with translated(path):
-            if not self._files.system.is_at(path, self._locks[-1]):
+        names = self._names
+        for path, journal in ((names.partial, self._begun.records.journal), (names.partial_errors, self._errors)):
+            if not journal.is_at(path):
                 raise OutputError(f"{path}: was removed or replaced while it was written; collect again")
 
     async def leave(self, write_manifest: WriteManifest) -> None:
@@ -249,25 +233,20 @@ class SnapshotSink:
 
     def _leave(self, write_manifest: WriteManifest) -> None:
         try:
-            if self._batch is not None:
-                content = write_manifest([self._batch.facts(self._names.partial.name)])
+            if self._lines:
+                content = write_manifest([self._lines.records.facts(self._names.partial.name)])
                 self._files.put(self._names.partial_manifest, content)
         finally:
             self._release()
 
     def _release(self) -> None:
         """Close everything, the lock last."""
-        for batch in self._batches():
-            if batch is self._errors:
-                batch.journal.close()
-        if self._batch is not None:
+        if self._lines:
+            self._errors.close()
             self._files.system.close(self._noted)
         self._files.remove(self._names.lock)
         while self._locks:
             self._files.system.close(self._locks.pop())
-
-    def _batches(self) -> list[Batch]:
-        return [batch for batch in (self._batch, self._errors) if batch is not None]
 
     def place(self, *, finished: bool) -> str:
         return str(self._names.snapshot if finished else self._names.partial)

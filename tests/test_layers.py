@@ -20,6 +20,7 @@ RINGS: tuple[set[str], ...] = (
         "errors",
         "ids",
         "limiter",
+        "lines",
         "manifest",
         "model",
         "normalize",
@@ -34,7 +35,7 @@ RINGS: tuple[set[str], ...] = (
     },
     # 1: I/O
     {
-        *("codec", "config", "deadline", "filesystem", "files", "journal", "key", "lines", "names", "publication"),
+        *("batch", "codec", "config", "deadline", "filesystem", "files", "journal", "key", "names", "publication"),
         *("recovery", "sink", "snapshot", "source", "stretches", "transport", "watchdog"),
     },
     # 2: flow

@@ -82,7 +82,7 @@ def snapshot(folder: Path, name: str) -> Bench:
     stem = name.partition(".")[0]
     errors = path.with_name(f"{stem}.errors.jsonl")
     return Bench(
-        sink_for(str(path), errors=None, manifest=None, warn=warnings.append),
+        sink_for(str(path), errors=None, manifest=None, backlog=32, warn=warnings.append),
         published=lambda: content_of(path),
         left=lambda: content_of(partial),
         errors=lambda: content_of(errors),
@@ -109,6 +109,7 @@ def stream(folder: Path, *, errors: bool = True, manifest: bool = True) -> Itera
         str(pipe),
         errors=str(folder / "errors.jsonl") if errors else None,
         manifest=str(folder / "manifest.json") if manifest else None,
+        backlog=32,
         warn=warnings.append,
     )
     try:
@@ -272,7 +273,7 @@ async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> Non
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    sink = await begun(sink_for(str(pipe), errors=None, manifest=None, warn=print))
+    sink = await begun(sink_for(str(pipe), errors=None, manifest=None, backlog=32, warn=print))
     os.close(reader)
     sink.put(ok(1))
     with pytest.raises(Interrupted) as caught:
@@ -283,7 +284,7 @@ async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> Non
 
 
 async def test_a_full_device_is_an_output_error() -> None:
-    sink = await begun(sink_for("/dev/full", errors=None, manifest=None, warn=print))
+    sink = await begun(sink_for("/dev/full", errors=None, manifest=None, backlog=32, warn=print))
     sink.put(ok(1))
     with pytest.raises(OutputError, match="/dev/full"):
         await sink.flush()
@@ -295,7 +296,7 @@ async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folde
     tmp_path: Path,
 ) -> None:
     errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
-    sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), warn=print))
+    sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), backlog=32, warn=print))
     sink.put(failed(1))
     await publish(sink)
     assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
@@ -319,7 +320,7 @@ def set_aside(folder: Path) -> list[bytes]:
 
 def sink_to(path: Path, warnings: list[str] | None = None) -> Sink:
     told = [] if warnings is None else warnings
-    return sink_for(str(path), errors=None, manifest=None, warn=told.append)
+    return sink_for(str(path), errors=None, manifest=None, backlog=32, warn=told.append)
 
 
 @pytest.mark.parametrize(
@@ -483,13 +484,13 @@ async def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -
 def test_a_folder_as_output_is_a_usage_error(tmp_path: Path) -> None:
     for output in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/"):
         with pytest.raises(UsageError, match="is a folder; name a file in it"):
-            sink_for(output, errors=None, manifest=None, warn=print)
+            sink_for(output, errors=None, manifest=None, backlog=32, warn=print)
 
 
 @pytest.mark.parametrize("given", [{"errors": "e.jsonl", "manifest": None}, {"errors": None, "manifest": "m.json"}])
 def test_names_of_their_own_are_for_a_stream_only(given: dict[str, str | None], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--errors and --manifest"):
-        sink_for(str(tmp_path / "c.jsonl"), errors=given["errors"], manifest=given["manifest"], warn=print)
+        sink_for(str(tmp_path / "c.jsonl"), errors=given["errors"], manifest=given["manifest"], backlog=32, warn=print)
 
 
 # A line.
