@@ -8,6 +8,7 @@ import orjson
 
 from collector.ids import canonical_id
 from collector.model import FIELDS, SCHEMA, Json, Record
+from collector.timestamps import is_utc
 
 _TEXT: Final = (str,)
 _MAYBE_TEXT: Final = (str, type(None))
@@ -51,7 +52,21 @@ def read_record(line: bytes) -> Record:
         raise BadLine("its id is none")
     if record["_schema"] != SCHEMA:
         raise BadLine(f"its schema is {record['_schema']}, not {SCHEMA}")
+    if not is_utc(record["_collected_at"]):
+        raise BadLine("_collected_at is no time in UTC")
     return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as was just seen
+
+
+def unparsed_timestamps(record: Record) -> int:
+    """How many of its timestamps stayed as the API sent them, since they are none."""
+    count = _is_odd(record["created_at"]) + _is_odd(record["updated_at"])
+    if limit := record["rate_limit"]:
+        count += _is_odd(limit.get("limited_since")) + _is_odd(limit.get("expires_at"))
+    return count
+
+
+def _is_odd(moment: Json) -> bool:
+    return type(moment) is str and not is_utc(moment)
 
 
 def _require_kinds(record: Record) -> None:

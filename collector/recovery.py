@@ -16,11 +16,10 @@ from collector.checkpoint import Checkpoint
 from collector.codec import Codec
 from collector.errors import Damaged
 from collector.ids import IdSet
-from collector.model import Json, OutcomeKind, Record
-from collector.record_line import BadLine, read_record
+from collector.model import OutcomeKind, Record
+from collector.record_line import BadLine, read_record, unparsed_timestamps
 from collector.redact import REDACTED
 from collector.stretches import Pread, end_of, lines_of, stretches
-from collector.timestamps import to_utc
 
 _CHUNK: Final = 1024 * 1024
 _MASKED: Final = f'"{REDACTED}"'.encode()
@@ -38,9 +37,8 @@ class Recovered:
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def take(self, line: bytes, record: Record) -> None:
-        self.tally.outcomes[OutcomeKind.OK] += 1
-        self.tally.redactions += line.count(_MASKED) - line.count(_MASKED_KEY)
-        self.tally.unparsed_timestamps += _unparsed(record)
+        masked = line.count(_MASKED)
+        self.tally.add(OutcomeKind.OK, masked and masked - line.count(_MASKED_KEY), unparsed_timestamps(record))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 
@@ -102,18 +100,6 @@ def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
         raise BadLine("a record of another run")
     if not ids.tick(record["id"]):
         raise BadLine("a record that is there twice, or was not asked for")
-
-
-def _unparsed(record: Record) -> int:
-    """Timestamps that stayed as they came, since they are none."""
-    count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
-    if limit := record["rate_limit"]:
-        count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
-    return count
-
-
-def _is_unparsed(moment: Json) -> bool:
-    return type(moment) is str and to_utc(moment) != moment
 
 
 def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw | None:

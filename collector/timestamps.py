@@ -12,6 +12,10 @@ _RFC3339 = re.compile(
 
 _WHOLE_SECONDS = len("2024-01-15T09:30:00Z")
 
+_OURS = re.compile(  # all but the last days of a month, of which the calendar decides
+    r"[1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
+
 
 def to_utc(text: str) -> str | None:
     """An RFC 3339 timestamp (section 5.6) in the form of this module, or None when `text` is none.
@@ -28,6 +32,11 @@ def to_utc(text: str) -> str | None:
         return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     except (ValueError, OverflowError):
         return None
+
+
+def is_utc(text: str) -> bool:
+    """Is it a timestamp in the form of this module?"""
+    return bool(_OURS.fullmatch(text)) or to_utc(text) == text
 
 
 def stamp(seconds: float) -> str:

@@ -7,7 +7,6 @@ errors file with the outcomes; and the ids of both together with the digest of t
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +21,9 @@ from collector.ids import IdSet, canonical_id
 from collector.manifest import FORMAT, FileFacts
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, read_record
+from collector.record_line import BadLine, read_record, unparsed_timestamps
 from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
-_TIMES: Final = ("created_at", "updated_at", "_collected_at")
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 _INPUT: Final = ("unique", "duplicates", "invalid", "blank")
 
 
@@ -51,7 +48,7 @@ def verify(path: Path) -> Verified:
     claim = _claim(names)
     ids = IdSet()
     with _opened(path) as file:
-        _check_records(path, file, claim.run_id, ids)
+        _check_records(path, file, claim, ids)
         _check_facts(path, file, claim.facts, records=len(ids))
     records = len(ids)
     failed = _check_errors(names.errors, ids)
@@ -74,6 +71,7 @@ class _Claim(NamedTuple):
     ids_digest: str
     facts: FileFacts
     outcomes: dict[OutcomeKind, int]
+    unparsed_timestamps: int
 
 
 def _claim(names: SnapshotNames) -> _Claim:
@@ -92,7 +90,12 @@ def _claim(names: SnapshotNames) -> _Claim:
         outcomes = {kind: int(found["account"]["outcomes"][kind]) for kind in OutcomeKind}
         counted = {key: int(found["account"]["input"][key]) for key in ("lines", *_INPUT)}
         claim = _Claim(
-            found["run_id"], found["status"], found["source"]["ids_digest"], facts[names.snapshot.name], outcomes
+            found["run_id"],
+            found["status"],
+            found["source"]["ids_digest"],
+            facts[names.snapshot.name],
+            outcomes,
+            int(found.get("unparsed_timestamps", 0)),
         )
     except orjson.JSONDecodeError as error:
         _refuse(path, f"byte {error.pos}: no JSON ({error.msg})")
@@ -103,8 +106,8 @@ def _claim(names: SnapshotNames) -> _Claim:
     return claim
 
 
-def _check_records(path: Path, file: BinaryIO, run_id: str, ids: IdSet) -> None:
-    codec = codec_of(path.name)
+def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> None:
+    codec, odd_times = codec_of(path.name), 0
     for stretch in stretches(_pread(file), codec):
         if stretch.flaw:
             _refuse(path, f"byte {stretch.start}: {stretch.flaw}")
@@ -114,13 +117,15 @@ def _check_records(path: Path, file: BinaryIO, run_id: str, ids: IdSet) -> None:
                 record = read_record(line)
             except BadLine as flaw:
                 _refuse(path, f"{where}: {flaw}")
-            if record["_run_id"] != run_id:
+            if record["_run_id"] != claim.run_id:
                 _refuse(path, f"{where}: a record of another run")
-            for key in _TIMES:
-                if record[key] is not None and not _TIME.fullmatch(record[key]):
-                    _refuse(path, f"{where}: {key} is no time in UTC")
+            odd_times += unparsed_timestamps(record)
+            if odd_times > claim.unparsed_timestamps:  # what the API sent so is kept so, and counted
+                _refuse(path, f"{where}: a timestamp that is none; its manifest has {claim.unparsed_timestamps} such")
             if not ids.add(record["id"]):
                 _refuse(path, f"{where}: {record['id']} is there twice")
+    if odd_times != claim.unparsed_timestamps:
+        _refuse(path, f"{odd_times} timestamps that are none, but its manifest has {claim.unparsed_timestamps}")
 
 
 def _where(codec: Codec, stretch: Stretch, at: int) -> str:

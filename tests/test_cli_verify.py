@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import Calling, Finished
 from .packing import zstd
-from .serving import by_id, error, found, ids, serving
+from .serving import by_id, connection, error, found, ids, raw, response, serving
 
 Here = Callable[..., Finished]
 WANTED = ids(8)
@@ -85,6 +85,24 @@ async def test_a_snapshot_as_it_was_written_is_0_and_says_what_it_is(
     assert "7 records, 1 errors" in done.err
     assert hashlib.sha256(path.read_bytes()).hexdigest() in done.err
     assert {each: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()} == before
+
+
+async def test_a_timestamp_that_the_api_sent_as_none_is_as_it_should_be_and_one_more_is_8(
+    call: Calling, tmp_path: Path, suffix: str
+) -> None:
+    odd = raw(response(connection(WANTED[0], created_at="yesterday", rate_limit={"expires_at": "31st February"})))
+    async with serving(by_id({WANTED[0]: odd}, found)) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 0, done.err
+    path = tmp_path / f"c.jsonl{suffix}"
+    done = await call("verify", path.name)
+    assert done.code == 0, done.err
+    lines = [replaced(line, updated_at="today") for line in unpacked(path).splitlines()]
+    rewrite(path, lines)
+    done = await call("verify", path.name)
+    assert done.code == 8, done.err
+    assert "byte " in done.err
+    assert "timestamp" in done.err
 
 
 def replaced(line: bytes, **fields: Any) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.timestamps import stamp, to_utc
+from collector.timestamps import is_utc, stamp, to_utc
 
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
@@ -91,6 +91,14 @@ def test_what_is_no_timestamp_is_none(text: str) -> None:
 def test_no_text_raises_and_every_answer_has_the_form(text: str) -> None:
     found = to_utc(text)
     assert found is None or FORM.fullmatch(found)
+
+
+@given(st.text() | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-]\d\d:\d\d)\Z"))
+@example("2024-02-29T23:59:59.999999Z")
+@example("2023-02-29T23:59:59.999999Z")
+@example("2024-01-15T09:30:00.000000Z\n")
+def test_a_text_is_in_the_form_when_bringing_it_there_changes_nothing(text: str) -> None:
+    assert is_utc(text) == (to_utc(text) == text)
 
 
 @given(st.floats(0, 32_503_680_000))
