@@ -141,7 +141,7 @@ class Run:
         if not self._is_finished:
             failure = failure or self._stopping.reason
         if failure is not None and not is_open:
-            raise bug or failure
+            raise bug or self._stopping.reason or failure
         failure = await self._close(failure)
         if bug is not None:
             raise bug

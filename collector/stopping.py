@@ -54,19 +54,16 @@ class Stopping:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._watchdog:
             self._watchdog.set(_GONE_WITHIN, 128 + number)
-        self._loop.call_soon_threadsafe(self._hear, Signals(number))
-
-    def _hear(self, signum: Signals) -> None:
         is_first = self.reason is None
+        self.reason = self.reason or Interrupted(number)
+        self._loop.call_soon_threadsafe(self._hear, Signals(number), is_first)
+
+    def _hear(self, signum: Signals, is_first: bool) -> None:
+        self._asked.set()
         if is_first:
-            self._ask(Interrupted(signum))
             self._warn(f"{signum.name}: stopping; once more to stop at once")
         if not (is_first and self.has_crew):
             self.whole.cancel()
-
-    def _ask(self, reason: CollectorError) -> None:
-        self.reason = reason
-        self._asked.set()
 
     async def watch_clock(self, seconds: float | None) -> None:
         """Stop the run in so many seconds."""
@@ -74,7 +71,8 @@ class Stopping:
             return
         await anyio.sleep(seconds)
         if self.reason is None:
-            self._ask(RunStopped(f"--max-duration {seconds:g} s is over"))
+            self.reason = RunStopped(f"--max-duration {seconds:g} s is over")
+            self._asked.set()
             if self._watchdog:
                 self._watchdog.set(_GONE_WITHIN, RunStopped.exit_code)
 
