@@ -20,7 +20,7 @@ demo: $(VENV)/run
 	$(BIN)/collector demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ class Batch:
         put ─▸ waiting ─ flush, make_room ─▸ written ─ sync ─▸ settled
 
     `settled` counts the outcomes whose lines will not be lost any more: those that were synced, or, where the target
-    is no file of ours (`backlog` is given), written. A packed batch is one member, and is synced with it.
+    is not durable, written. A packed batch is one member, and is synced with it.
 
     A disk is waited for only when there is much to write. A reader may stall for hours: `is_full` once more than
     `backlog` lines wait or are being written, so that with as many tasks at most twice so many are on their way.
@@ -41,6 +41,7 @@ class Batch:
         target: Journal,
         codec: Codec,
         *,
+        is_durable: bool = True,
         backlog: int | None = None,
         settled: Tally | None = None,
         on_sync: Callable[[], None] = lambda: None,
@@ -49,7 +50,7 @@ class Batch:
         self.journal = target
         self.settled = settled or Tally()
         self._codec = codec
-        self._is_durable = backlog is None
+        self._is_durable = is_durable
         self._backlog = math.inf if backlog is None else backlog
         self._batch_lines = _SYNC_LINES if backlog is None else max(1, backlog // 2)
         self._on_sync = on_sync

@@ -137,7 +137,13 @@ class StreamSink:
         self._errors: Journal | None = None
 
     async def open(self) -> None:
-        records = Batch(await _stream(self._output), codec_of(self._output), backlog=self._backlog)
+        descriptor, name = await _stream(self._output)
+        records = Batch(
+            Journal(self._files.system, descriptor, name, is_ours=False),
+            codec_of(self._output),
+            is_durable=False,
+            backlog=self._backlog if _may_stall(descriptor) else None,
+        )
         self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
 
     def _open_beside(self) -> Lines:
@@ -229,14 +235,14 @@ class _Listing:
         pass
 
 
-async def _stream(output: str) -> Journal:
+async def _stream(output: str) -> tuple[int, str]:
     if output != "-":
         while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
             await anyio.sleep(_UNTIL_NEXT_TRY)
-        return Journal(Disk(), descriptor, output, is_ours=False)
+        return descriptor, output
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")
-    return Journal(Disk(), os.dup(1), "standard output", is_ours=False)
+    return os.dup(1), "standard output"
 
 
 def _try_open(output: str) -> int | None:
@@ -249,6 +255,12 @@ def _try_open(output: str) -> int | None:
         raise refused(output, error) from None
     os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _may_stall(descriptor: int) -> bool:
+    """Is there a reader at the other end?"""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 def _is_stream(path: Path) -> bool:
