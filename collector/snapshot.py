@@ -240,13 +240,20 @@ class SnapshotSink:
             self._release()
 
     def _release(self) -> None:
-        """Close everything, the lock last."""
+        """Close everything, the lock last. What is to be kept was synced, so that no close can lose it any more."""
         if self._lines:
-            self._errors.close()
-            self._files.system.close(self._noted)
-        self._files.remove(self._names.lock)
-        while self._locks:
-            self._files.system.close(self._locks.pop())
+            self._close(self._noted)
+            with contextlib.suppress(OutputError):
+                self._errors.close()
+        try:
+            self._files.remove(self._names.lock)
+        finally:
+            while self._locks:
+                self._close(self._locks.pop())
+
+    def _close(self, descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            self._files.system.close(descriptor)
 
     def place(self, *, finished: bool) -> str:
         return str(self._names.snapshot if finished else self._names.partial)

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,16 @@ def test_no_crash_loses_what_is_committed_or_writes_anything_twice(tmp_path: Pat
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst"])
 def test_no_crash_of_very_many_does_either(tmp_path: Path, name: str) -> None:
     assert check_every_state(tmp_path / name, 300) > 1000
+
+
+def test_no_close_that_fails_loses_anything(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    system = MemoryFileSystem(
+        older_set(path), fault=lambda name, _: OSError(5, "Input/output error") if name == "close" else None
+    )
+    with suppress(OutputError):
+        asyncio.run(Process(system, path).run())
+    check_next_run("no file could be closed", path, system.killed(), set())
 
 
 @pytest.mark.parametrize("is_lasting", [False, True], ids=["once", "from then on"])

@@ -48,7 +48,8 @@ def existing_partial(output: Path) -> Path:
     return partial
 
 
-CALLS = ["write", "fdatasync", "fsync", "/^rename", "/^unlink", "flock", "ftruncate"]
+CALLS = ["write", "fdatasync", "fsync", "/^rename", "/^unlink", "flock", "ftruncate", "openat", "close"]
+OF_OTHERS_TOO = {"write", "openat", "close"}  # calls that Python makes for itself, so only those for our files fail
 SOME = [
     ("write", "ENOSPC", "1+"),
     ("write", "EDQUOT", "1"),
@@ -58,6 +59,8 @@ SOME = [
     ("fsync", "EIO", "2+"),
     ("/^rename", "EROFS", "3+"),
     ("flock", "EIO", "1"),
+    ("openat", "EIO", "2+"),
+    ("close", "EIO", "1+"),
 ]
 
 
@@ -66,7 +69,7 @@ async def collect_with_a_fault(call: Calling, folder: Path, fault: tuple[str, st
     name, errno, when = fault
     output, log = folder / f"c.jsonl{suffix}", folder / "strace"
     partial = existing_partial(output)
-    injected = Fault(name, f"error={errno}", when, partial if name == "write" else None)
+    injected = Fault(name, f"error={errno}", when, partial if name in OF_OTHERS_TOO else None)
     async with serving(found) as server:
         done = await call(*command(server, output), under=injected.command(log))
         log_says = injected.times(log)
