@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -387,3 +388,38 @@ async def test_a_terminal_that_wants_no_escape_codes_gets_none(start: Starting, 
     assert code == 0
     assert "\x1b" not in said
     assert "30 of 30 connections" in said
+
+
+async def test_a_reader_never_finds_new_data_under_an_old_manifest(call: Calling, tmp_path: Path) -> None:
+    """It looks all the time, while one snapshot after the other is published."""
+    path, manifest = tmp_path / "c.jsonl", tmp_path / "c.manifest.json"
+    seen: set[bytes] = set()
+
+    def look() -> None:
+        before, content, after = read(manifest), read(path), read(manifest)
+        if before and before == after:  # else it was published in between
+            [facts] = json.loads(before)["files"]
+            assert hashlib.sha256(content).hexdigest() == facts["sha256"]
+            seen.add(before)
+
+    async def watch() -> None:
+        while True:
+            look()
+            await asyncio.sleep(0.0005)
+
+    async with serving(found) as server:
+        watching = asyncio.create_task(watch())
+        for number in range(1, 6):
+            done = await call("collect", *ids(50 * number), "--base-url", server.url, "-o", path.name, "--rate", "0")
+            assert done.code == 0, done.err
+            assert not watching.done()
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert len(seen) >= 4
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
