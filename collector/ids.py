@@ -16,7 +16,12 @@ def canonical_id(text: str) -> str | None:
     stand in a URL path as it is.
     """
     lowered = text.lower() if text.isascii() else text
-    return lowered if _CANONICAL.fullmatch(lowered) else None
+    return lowered if is_canonical(lowered) else None
+
+
+def is_canonical(text: str) -> bool:
+    """Is `text` an id as `canonical_id` returns it?"""
+    return _CANONICAL.fullmatch(text) is not None
 
 
 class IdSet:

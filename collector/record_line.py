@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from collector.ids import canonical_id
+from collector.ids import is_canonical
 from collector.model import FIELDS, SCHEMA, Json, Record
 from collector.timestamps import is_utc
 
@@ -48,7 +48,7 @@ def read_record(line: bytes) -> Record:
         _require_kinds(record)
         if len(_seen) < _MOST_SEEN:
             _seen.add(shape)
-    if canonical_id(record["id"]) != record["id"]:
+    if not is_canonical(record["id"]):
         raise BadLine("its id is none")
     if record["_schema"] != SCHEMA:
         raise BadLine(f"its schema is {record['_schema']}, not {SCHEMA}")

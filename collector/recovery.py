@@ -37,8 +37,11 @@ class Recovered:
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def take(self, line: bytes, record: Record) -> None:
-        masked = line.count(_MASKED)
-        self.tally.add(OutcomeKind.OK, masked and masked - line.count(_MASKED_KEY), unparsed_timestamps(record))
+        tally = self.tally
+        tally.outcomes[OutcomeKind.OK] += 1
+        if masked := line.count(_MASKED):
+            tally.redactions += masked - line.count(_MASKED_KEY)
+        tally.unparsed_timestamps += unparsed_timestamps(record)
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 

@@ -17,7 +17,7 @@ import orjson
 
 from collector.codec import Codec, codec_of
 from collector.errors import Damaged, InputError
-from collector.ids import IdSet, canonical_id
+from collector.ids import IdSet, is_canonical
 from collector.manifest import FORMAT, FileFacts
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames
@@ -161,7 +161,7 @@ def _check_errors(path: Path, ids: IdSet) -> Counter[OutcomeKind]:
                     one, kind = found["id"], OutcomeKind(found["outcome"])
                 except (ValueError, KeyError, TypeError) as error:
                     _refuse(path, f"byte {at}: no line of an errors file ({type(error).__name__})")
-                if not isinstance(one, str) or canonical_id(one) != one:
+                if not isinstance(one, str) or not is_canonical(one):
                     _refuse(path, f"byte {at}: its id is none")
                 if not ids.add(one):
                     _refuse(path, f"byte {at}: {one} is there twice, or has a record as well")
