@@ -81,13 +81,12 @@ def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
                 return
             left = unpacker.unused_data
             if unpacker.eof:
-                yield from _member(start, end - len(left), b"".join(parts))
+                lines = b"".join(parts)
+                if lines and not lines.endswith(b"\n"):
+                    yield Stretch(start, end_of(pread, end), b"", "a line without its end")
+                    return
+                yield Stretch(start, end - len(left), lines)
                 start, unpacked = end - len(left), 0
                 unpacker, parts = codec.unpacker(), []
     if end > start:
         yield Stretch(start, end, b"", f"a {codec.value} member without its end")
-
-
-def _member(start: int, end: int, lines: bytes) -> Iterator[Stretch]:
-    is_whole = not lines or lines.endswith(b"\n")
-    yield Stretch(start, end, lines if is_whole else b"", None if is_whole else "a line without its end")
