@@ -8,6 +8,7 @@ is refused.)
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -23,7 +24,6 @@ from collector.stretches import Pread, end_of, lines_of, stretches
 
 _CHUNK: Final = 1024 * 1024
 _MASKED: Final = f'"{REDACTED}"'.encode()
-_MASKED_KEY: Final = _MASKED + b":"
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class Recovered:
     def take(self, line: bytes, record: Record) -> None:
         tally = self.tally
         tally.outcomes[OutcomeKind.OK] += 1
-        if masked := line.count(_MASKED):
-            tally.redactions += masked - line.count(_MASKED_KEY)
+        if _MASKED in line:
+            tally.redactions += _masked(record)
         tally.unparsed_timestamps += unparsed_timestamps(record)
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
@@ -105,6 +105,20 @@ def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
         raise BadLine("a record that is there twice, or was not asked for")
 
 
+def _masked(record: Record) -> int:
+    """Values that were masked; the same text in a name, or in another field that is never masked, is none."""
+    count, left = 0, [record["rate_limit"], record["configuration"], record["extra"]]
+    while left:
+        value = left.pop()
+        if type(value) is dict:
+            left.extend(value.values())
+        elif type(value) is list:
+            left.extend(value)
+        else:
+            count += value == REDACTED
+    return count
+
+
 def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw | None:
     """Digest the whole part; what differs from the checkpoint's digest is a flaw no line shows."""
     firm = synced.size if synced else 0
@@ -116,8 +130,13 @@ def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw 
 
 
 def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
-    while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
+    for chunk in _between(pread, start, end):
         found.sha256.update(chunk)
+
+
+def _between(pread: Pread, start: int, end: int) -> Iterator[bytes]:
+    while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
+        yield chunk
         start += len(chunk)
 
 
@@ -126,7 +145,7 @@ def _last_line(pread: Pread, size: int) -> int:
     end = size - 1
     while end > 0:
         start = max(0, end - _CHUNK)
-        feed = pread(end - start, start).rfind(b"\n")
+        feed = b"".join(_between(pread, start, end)).rfind(b"\n")
         if feed >= 0:
             return start + feed + 1
         end = start
