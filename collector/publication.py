@@ -93,10 +93,14 @@ class _Vouching(NamedTuple):
         try:
             found: Json = orjson.loads(content or b"")
             counted, facts = found["account"]["outcomes"], found["files"][0]
-            tally = Tally(redactions=found["redactions"], unparsed_timestamps=found.get("unparsed_timestamps", 0))
-            tally.outcomes.update({kind: counted[kind] for kind in OutcomeKind if counted[kind]})
-            published = Published(found["run_id"], tally, found["source"]["organization_id"])
-            return cls(published, facts["bytes"], facts["sha256"])
+            tally = Tally(
+                redactions=_typed(found["redactions"], int),
+                unparsed_timestamps=_typed(found.get("unparsed_timestamps", 0), int),
+            )
+            tally.outcomes.update({kind: count for kind in OutcomeKind if (count := _typed(counted[kind], int))})
+            organization_id = _typed(found["source"]["organization_id"], str, type(None))
+            published = Published(_typed(found["run_id"], str), tally, organization_id)
+            return cls(published, _typed(facts["bytes"], int), _typed(facts["sha256"], str))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None
 
@@ -115,6 +119,13 @@ class _Vouching(NamedTuple):
             finally:
                 files.system.close(descriptor)
         return digest.hexdigest() == self.sha256
+
+
+def _typed(value: Json, *kinds: type) -> Json:
+    """`value`, if it is of one of these types. Raises TypeError."""
+    if type(value) not in kinds:
+        raise TypeError
+    return value
 
 
 def _run_id(files: Files, names: SnapshotNames) -> str | None:
