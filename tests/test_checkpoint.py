@@ -1,0 +1,89 @@
+"""How much of an unfinished file is known to be on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.checkpoint import Checkpoint, decode
+
+DIGEST = hashlib.sha256(b"one\n").hexdigest()
+LINE = Checkpoint(1234, DIGEST).encode()
+
+checkpoints = st.builds(
+    Checkpoint, st.integers(min_value=0), st.binary().map(lambda content: hashlib.sha256(content).hexdigest())
+)
+
+
+def with_check_sum(text: str) -> bytes:
+    return f"{text} {zlib.crc32(text.encode()):08x}\n".encode()
+
+
+@given(checkpoints)
+def test_a_checkpoint_is_read_back_from_its_line(noted: Checkpoint) -> None:
+    assert decode(noted.encode()) == noted
+
+
+@given(checkpoints)
+def test_a_checkpoint_is_one_line(noted: Checkpoint) -> None:
+    assert noted.encode().endswith(b"\n")
+    assert len(noted.encode().splitlines()) == 1
+
+
+def test_the_line_says_size_digest_and_check_sum() -> None:
+    assert with_check_sum(f"1234 {DIGEST}") == LINE
+
+
+@given(checkpoints)
+def test_half_a_line_says_nothing(noted: Checkpoint) -> None:
+    line = noted.encode()
+    assert [decode(line[:length]) for length in range(len(line))] == [None] * len(line)
+
+
+def test_a_line_with_any_one_byte_changed_says_nothing() -> None:
+    for at, byte in enumerate(LINE):
+        for other in set(range(256)) - {byte}:
+            assert decode(LINE[:at] + bytes([other]) + LINE[at + 1 :]) is None
+
+
+def test_a_line_with_any_two_neighbours_changed_over_says_nothing() -> None:
+    for at in range(len(LINE) - 1):
+        first, second = LINE[at : at + 1], LINE[at + 1 : at + 2]
+        if first != second:
+            assert decode(LINE[:at] + second + first + LINE[at + 2 :]) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\n",
+        b"  \n",
+        b"\0" * len(LINE),
+        LINE[:40] + b"\0" * (len(LINE) - 40),
+        LINE + b"\0",
+        LINE + LINE,
+        LINE + b"\n",
+        b" " + LINE,
+        LINE.replace(b"\n", b"\r\n"),
+        b"\xff" * 80,
+        "\u0661\u0662 \u0663 \u0664\n".encode(),
+        b"9" * 5000 + b" " + DIGEST.encode() + b" 00000000\n",
+    ],
+)
+def test_what_is_no_whole_line_says_nothing(line: bytes) -> None:
+    assert decode(line) is None
+
+
+@pytest.mark.parametrize("size", ["01234", "+1234", "1_234", "1234.0", "", "0x1"])
+def test_a_size_in_another_form_says_nothing_even_with_the_right_check_sum(size: str) -> None:
+    assert decode(with_check_sum(f"{size} {DIGEST}")) is None
+
+
+@given(st.binary() | st.text().map(str.encode) | st.lists(st.integers() | st.text(max_size=3)).map(str).map(str.encode))
+def test_garbage_says_nothing_and_never_raises(line: bytes) -> None:
+    assert decode(line) is None
