@@ -252,6 +252,13 @@ def test_the_unfinished_names_of_another_run_than_the_published_one_stay() -> No
     assert system.files == {**new_set(with_errors=True), **other}
 
 
+def test_records_beside_the_manifest_of_the_same_run_are_not_what_it_vouches_for() -> None:
+    files = {**new_set(with_errors=True), **unfinished(with_errors=True)}
+    system = MemoryFileSystem(files)
+    assert completing(system) is None
+    assert system.files == files
+
+
 # A draft that does not vouch for the data it stands beside.
 
 

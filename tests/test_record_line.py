@@ -186,6 +186,8 @@ def test_what_is_no_json_object_of_these_keys_is_refused(line: bytes) -> None:
         LINE.replace(b'"Warehouse"', b"424242424242" * 100),
         LINE.replace(b'"Warehouse"', b"42424.2hunter2"),
         MARK.encode(),
+        line_of({MARK: MARK, **RECORD})[:-1],
+        line_of({MARK: MARK, **RECORD})[:-1] + b",}",
         LINE + MARK.encode(),
         LINE.replace(b'"name"', MARK.encode()),
     ],

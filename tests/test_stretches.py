@@ -224,6 +224,13 @@ def test_chunks_are_the_bytes_from_an_offset_to_the_end(content: bytes, offset: 
 
 
 @pytest.mark.soak
+def test_a_large_member_behind_another_is_none_too_large() -> None:
+    member = Codec.ZSTD.pack(b"\n" * (100 * CHUNK))
+    found = stretches(File(member * 3).pread, Codec.ZSTD)
+    assert [(stretch.flaw, len(stretch.lines)) for stretch in found] == [(None, 100 * CHUNK)] * 3
+
+
+@pytest.mark.soak
 def test_a_member_that_is_none_of_the_collectors_is_not_unpacked_to_its_end() -> None:
     before = Codec.GZIP.pack(b"one\n")
     content = before + gzip_of_zeros(300 * CHUNK) + before
