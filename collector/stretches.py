@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from collector.codec import Codec
 
 _CHUNK: Final = 1024 * 1024
-_LONGEST: Final = 256 * 1024 * 1024  # a member is a few MB; whatever unpacks to more is none of ours
+_PIECE: Final = 4096  # of what is packed: it may unpack to 30,000 times as much
+_LONGEST: Final = 256 * 1024 * 1024  # a line or a member is a few MB; whatever is longer is none of ours
 
 Pread = Callable[[int, int], bytes]
 """(size, offset) → at most so many bytes of the file from there, none at its end."""
@@ -36,9 +37,9 @@ def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
         at += len(line) + 1
 
 
-def chunks(pread: Pread, offset: int = 0) -> Iterator[bytes]:
-    """The bytes of a file from `offset` to its end, a part at a time."""
-    while chunk := pread(_CHUNK, offset):
+def chunks(pread: Pread, offset: int = 0, *, size: int = _CHUNK) -> Iterator[bytes]:
+    """The bytes of a file from `offset` to its end, at most `size` at a time."""
+    while chunk := pread(size, offset):
         offset += len(chunk)
         yield chunk
 
@@ -49,26 +50,30 @@ def end_of(pread: Pread, offset: int) -> int:
 
 
 def _runs(pread: Pread) -> Iterator[Stretch]:
-    start, rest = 0, b""
+    start = length = 0
+    rest: list[bytes] = []  # of a line whose end is yet to come
     for chunk in chunks(pread):
         whole, feed, begun = chunk.rpartition(b"\n")
-        if not feed:
-            rest += chunk
+        length += len(chunk)
+        if feed:
+            lines = b"".join((*rest, whole, feed))
+            yield Stretch(start, start + len(lines), lines)
+            start, length, rest = start + len(lines), len(begun), [begun] if begun else []
             continue
-        lines = rest + whole + feed
-        yield Stretch(start, start + len(lines), lines)
-        start, rest = start + len(lines), begun
-    if rest:
-        yield Stretch(start, start + len(rest), b"", "a line without its end")
+        rest.append(chunk)
+        if length > _LONGEST:
+            break
+    if length:
+        yield Stretch(start, end_of(pread, start + length), b"", "a line without its end")
 
 
 def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
     start = end = 0
     unpacker, parts = codec.unpacker(), list[bytes]()
     unpacked = 0
-    for chunk in chunks(pread):
-        left = chunk
-        end += len(chunk)
+    for piece in chunks(pread, size=_PIECE):
+        left = piece
+        end += len(piece)
         while left:
             try:
                 parts.append(unpacker.decompress(left))

@@ -88,7 +88,7 @@ def test_a_value_of_another_type_is_refused_with_its_key(key: str) -> None:
             assert reason_of(line_of({**RECORD, key: value})) == f"{key} is of type {type(value).__name__}"
 
 
-@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"id", "_schema"}))
+@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"id", "_collected_at", "_schema"}))
 def test_a_value_of_a_type_that_a_record_may_have_is_taken(key: str) -> None:
     for value in OF_EVERY_KIND:
         if is_allowed(key, value):
@@ -219,3 +219,8 @@ def test_a_damaged_line_is_a_bad_line_or_a_record_and_nothing_else(at: int, gone
     assert set(record) == set(FIELDS)
     assert canonical_id(record["id"]) == record["id"]
     assert all(is_allowed(key, value) for key, value in record.items())
+
+
+@pytest.mark.parametrize("moment", ["", "today", "2024-01-15T09:30:00Z", "2024-01-15T09:30:00.000000+00:00"])
+def test_a_record_was_collected_at_a_time_in_utc(moment: str) -> None:
+    assert reason_of(line_of({**RECORD, "_collected_at": moment})) == "_collected_at is no time in UTC"
