@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from collector.account import Counted, Tally
 from collector.codec import Codec
-from collector.errors import CollectorError
+from collector.errors import CollectorError, OutputError
 from collector.journal import Journal
 from collector.lines import encode, error_line
 from collector.manifest import FileFacts
@@ -126,8 +126,13 @@ class Batch:
                 self._written.add(*outcome)
 
     def _sync(self) -> None:
-        if self.journal.synced < self.journal.bytes:
+        before = self.journal.synced
+        try:
             self.journal.sync()
+        except OutputError:
+            self._written = Tally()  # cut off, or out of reach
+            raise
+        if self.journal.synced > before:
             self._on_sync()
         self._synced_at = self._clock()
         self._settle()

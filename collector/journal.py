@@ -5,6 +5,7 @@ and belongs in a thread.
 
     append … append … sync … append ─▸ refused: what is not whole is taken back; only `sync` and `close` are left
                            └ sync ─▸ refused: the file is cut back to the last good sync, and nothing is left
+                                  └▸ it is not the file any more that was written: nothing is left either
 
 A sync that failed is never tried again: the system has marked what it lost as written, and would call the second one
 a success (ATC 2020, "Can Applications Recover from fsync Failures?").
@@ -27,8 +28,8 @@ class Journal:
     """Appends blocks to a file and knows how many bytes, and with what digest, it wrote.
 
     The file is open (a descriptor), or is opened by `target` for the first block. `is_ours` says that it holds nothing
-    but what is written here, so that half a block may be taken back. `bytes` and `sha256` begin with what an unfinished
-    file already holds.
+    but what is written here, so that half a block may be taken back; with a `path` it is to stay under that, unchanged
+    by others. `bytes` and `sha256` begin with what an unfinished file already holds.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Journal:
         target: int | Callable[[], int],
         name: str,
         *,
+        path: Path | None = None,
         is_ours: bool = True,
         size: int = 0,
         digest: hashlib._Hash | None = None,
     ) -> None:
         self._system = system
         self._target = target
+        self._path = path
         self._is_ours = is_ours
         self._refused: OutputError | None = None  # a block
         self._lost: OutputError | None = None  # a sync
@@ -105,21 +108,36 @@ class Journal:
         """Have the system put everything on the disk. Raises `OutputError`, and then ever after."""
         if self._lost:
             raise self._lost
+        if self.synced == self.bytes:
+            return
         descriptor = self._opened()
         try:
             self._system.fdatasync(descriptor)
         except OSError as error:
-            self._lost = refused(self.name, error)
-            self.bytes, self._digest = self.synced, self._synced_digest
+            self._lose(refused(self.name, error))
             with contextlib.suppress(OSError):
                 self._system.truncate(descriptor, self.synced)
-            raise self._lost from None
+            raise refused(self.name, error) from None
+        try:
+            self.require_in_place()
+        except OutputError as error:
+            self._lose(error)
+            raise
         self.synced, self._synced_digest = self.bytes, self._digest.copy()
 
-    def is_at(self, path: Path) -> bool:
-        """Is the file under `path` still the one that is written, if there is one yet? Raises `OutputError`."""
-        with translated(self.name):
-            return not isinstance(self._target, int) or self._system.is_at(path, self._target)
+    def _lose(self, failure: OutputError) -> None:
+        self._lost = failure
+        self.bytes, self._digest = self.synced, self._synced_digest
+
+    def require_in_place(self) -> None:
+        """Raise `OutputError` unless what was written, and nothing else, is still under the path."""
+        if self._path is None or not isinstance(self._target, int):
+            return
+        with translated(self._path):
+            is_ours_still = self._system.is_at(self._path, self._target)
+            is_unchanged = self._system.size(self._target) == self.bytes
+        if not (is_ours_still and is_unchanged):
+            raise OutputError(f"{self._path}: was removed, replaced or changed while it was written; collect again")
 
     def close(self) -> None:
         if not isinstance(self._target, int):

@@ -110,7 +110,9 @@ class SnapshotSink:
         files, names = self._files, self._names
         if not files.exists(names.partial):
             return False
-        return bool(files.system.size(self._locks[-1])) or files.exists(names.partial_errors)
+        with translated(names.partial):
+            is_begun = files.system.size(self._locks[-1]) > 0
+        return is_begun or files.exists(names.partial_errors)
 
     def _continue(self, head: RunHead, begun: RunHead | None, ids: IdSet) -> TakenOver:
         if self._resume is Resume.NEVER:
@@ -118,17 +120,18 @@ class SnapshotSink:
         begun = head.require_kin(begun, fresh=self._resume is Resume.AUTO)
         names, descriptor = self._names, self._locks[-1]
         noted = self._files.read(names.checkpoint)
-        found = recover(
-            partial(self._files.system.pread, descriptor),
-            self._codec,
-            synced=checkpoint.decode(noted or b""),
-            is_checkpointed=noted is not None,
-            run_id=begun.run_id,
-            ids=ids,
-        )
-        if found.torn:
-            with translated(names.partial):
+        with translated(names.partial):
+            found = recover(
+                partial(self._files.system.pread, descriptor),
+                self._codec,
+                synced=checkpoint.decode(noted or b""),
+                is_checkpointed=noted is not None,
+                run_id=begun.run_id,
+                ids=ids,
+            )
+            if found.torn:
                 self._files.system.truncate(descriptor, found.end)
+        if found.torn:
             self._warn(f"{names.partial}: its last {found.torn} bytes were torn and are cut off")
         self._files.remove(names.partial_errors, names.partial_manifest)  # what had failed is asked for again
         self._write_to(descriptor, found)
@@ -163,16 +166,24 @@ class SnapshotSink:
         self._write_to(self._locks[-1], Recovered())
 
     def _write_to(self, descriptor: int, found: Recovered) -> None:
-        names, files = self._names, self._files
-        journal = Journal(files.system, descriptor, str(names.partial), size=found.end, digest=found.sha256)
-        errors_path = names.partial_errors
-        self._errors = Journal(files.system, partial(files.create, errors_path), str(errors_path))
-        self._noted = files.create(names.checkpoint)
+        names, system = self._names, self._files.system
+        records = Journal(
+            system, descriptor, str(names.partial), path=names.partial, size=found.end, digest=found.sha256
+        )
+        self._errors = Journal(
+            system,
+            partial(self._files.create, names.partial_errors),
+            str(names.partial_errors),
+            path=names.partial_errors,
+        )
+        if found.end:  # what was not synced when its process was killed is from now on
+            with translated(names.partial):
+                system.fdatasync(descriptor)
+        self._noted = self._files.create(names.checkpoint)
         self._lines = RecordsAndErrors(
-            Batch(journal, self._codec, settled=found.tally, on_sync=self._note), Batch(self._errors, Codec.PLAIN)
+            Batch(records, self._codec, settled=found.tally, on_sync=self._note), Batch(self._errors, Codec.PLAIN)
         )
         if found.end:
-            journal.sync()
             self._note()
 
     def _note(self) -> None:
@@ -216,17 +227,12 @@ class SnapshotSink:
     def _publish(self, write_manifest: WriteManifest) -> None:
         try:
             if self._published is None:
-                self._require_in_place()
+                for journal in (self._begun.records.journal, self._errors):
+                    journal.require_in_place()
                 content = write_manifest([self._begun.records.facts(self._names.snapshot.name)])
                 publish(self._files, self._names, content)
         finally:
             self._release()
-
-    def _require_in_place(self) -> None:
-        names = self._names
-        for path, journal in ((names.partial, self._begun.records.journal), (names.partial_errors, self._errors)):
-            if not journal.is_at(path):
-                raise OutputError(f"{path}: was removed or replaced while it was written; collect again")
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         await to_thread.run_sync(self._leave, write_manifest)
