@@ -278,16 +278,25 @@ def _stem(output: Path) -> str:
 
 
 def whole_ids(path: Path) -> set[str]:
-    """The ids whose lines stand whole in an unfinished file, in whole members where it is packed."""
+    """The ids whose lines stand whole in an unfinished file, in whole members where it is packed, before any flaw."""
     raw = path.read_bytes() if path.exists() else b""
     plain = b"".join(_whole_members(raw, path.name)) if ".jsonl." in path.name.removesuffix(".partial") else raw
-    return {json.loads(line)["id"] for line in plain[: plain.rfind(b"\n") + 1].splitlines()}
+    found: set[str] = set()
+    for line in plain[: plain.rfind(b"\n") + 1].splitlines():
+        try:
+            found.add(json.loads(line)["id"])
+        except ValueError:  # a power loss may leave holes in what was not synced
+            break
+    return found
 
 
 def _whole_members(raw: bytes, name: str) -> Iterator[bytes]:
     while raw:
         member: Any = zlib.decompressobj(wbits=31) if ".gz" in name else zstd.ZstdDecompressor()
-        content = member.decompress(raw)
+        try:
+            content = member.decompress(raw)
+        except (zlib.error, zstd.ZstdError):
+            return
         if not member.eof:
             return
         yield content
