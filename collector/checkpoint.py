@@ -30,4 +30,4 @@ def decode(line: bytes) -> Checkpoint | None:
         found = Checkpoint(int(size), sha256)
     except ValueError:
         return None
-    return found if found.encode() == line else None
+    return found if found.size >= 0 and found.encode() == line else None

@@ -64,6 +64,15 @@ class Files:
             finally:
                 self.system.close(descriptor)
 
+    def size(self, path: Path) -> int:
+        """The length of a file that is there."""
+        with translated(path):
+            descriptor = self.system.open(path, os.O_RDONLY)
+            try:
+                return self.system.size(descriptor)
+            finally:
+                self.system.close(descriptor)
+
     def put(self, path: Path, content: bytes) -> None:
         """Make `path` hold `content`: the old one or the new one is there, never a part."""
         self.rename(self.draft(path, content), path)

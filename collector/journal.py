@@ -134,10 +134,13 @@ class Journal:
         if self._path is None or not isinstance(self._target, int):
             return
         with translated(self._path):
-            is_ours_still = self._system.is_at(self._path, self._target)
-            is_unchanged = self._system.size(self._target) == self.bytes
-        if not (is_ours_still and is_unchanged):
-            raise OutputError(f"{self._path}: was removed, replaced or changed while it was written; collect again")
+            if not self._system.is_at(self._path, self._target):
+                what = "removed or replaced"
+            elif self._system.size(self._target) != self.bytes:
+                what = "changed by somebody else"
+            else:
+                return
+        raise OutputError(f"{self._path}: was {what} while it was written; collect again")
 
     def close(self) -> None:
         if not isinstance(self._target, int):

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
-from collector.codec import codec_of
+from collector.codec import Codec, codec_of
+
+_RESERVED: Final = (
+    *(".partial", ".errors", ".manifest.json", ".draft"),
+    *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
+)
+_LONGEST: Final = 255  # bytes of a name, on every file system in common use
+_SET_ASIDE: Final = ".20260102T030405Z-01234567.99"  # what is added to a name, at most
 
 
 class SnapshotNames:
@@ -12,6 +21,7 @@ class SnapshotNames:
 
     def __init__(self, path: Path) -> None:
         stem = codec_of(path.name).strip(path.name).removesuffix(".jsonl")
+        self.stem = stem
         self.snapshot = path
         self.errors = path.with_name(f"{stem}.errors.jsonl")
         self.manifest = path.with_name(f"{stem}.manifest.json")
@@ -27,6 +37,23 @@ class SnapshotNames:
     def unfinished(self) -> tuple[Path, ...]:
         """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
         return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.head
+
+    @property
+    def siblings(self) -> tuple[SnapshotNames, ...]:
+        """The outputs that share all names with this one but those of the data: packed otherwise, or not at all."""
+        names = {f"{self.stem}{end}{codec.value}" for end in (".jsonl", "") for codec in Codec}
+        return tuple(SnapshotNames(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
+
+    @property
+    def is_reserved(self) -> bool:
+        """Is this the name of a file that stands beside another output?"""
+        return self.stem.endswith(_RESERVED)
+
+    @property
+    def excess(self) -> int:
+        """By how many bytes the longest of the names is too long."""
+        longest = max((path.name for path in self.unfinished), key=len)
+        return max(0, len(os.fsencode(longest + _SET_ASIDE)) - _LONGEST)
 
 
 def draft_of(path: Path) -> Path:

@@ -17,7 +17,7 @@ import hashlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -27,6 +27,8 @@ from collector.files import Files, translated
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames, draft_of
 from collector.stretches import chunks
+
+_FACTS: Final = (("path", str), ("bytes", int), ("sha256", str))
 
 
 class Published(NamedTuple):
@@ -46,20 +48,22 @@ def publish(files: Files, names: SnapshotNames, manifest: bytes) -> None:
 
 
 def complete(files: Files, names: SnapshotNames) -> Published | None:
-    """Complete what a crash left half published; None when there was no such thing.
+    """Complete what a crash left half published, be it of `names` or of a sibling; what was published of `names`.
 
     A draft that does not vouch for the data it stands beside was never published from, and goes.
     """
     drafted = _Vouching.read(files, draft_of(names.manifest))
-    data = names.partial if files.exists(names.partial) else names.snapshot
-    if drafted and drafted.is_true_of(files, data):
-        _take_names(files, names, has_errors=drafted.has_errors)
-        return drafted.published
+    if drafted and (owner := drafted.owner(names)):
+        data = owner.partial if files.exists(owner.partial) else owner.snapshot
+        if drafted.is_true_of(files, data):
+            _take_names(files, owner, has_errors=drafted.has_errors)
+            return drafted.published if owner is names else None
     files.remove(draft_of(names.manifest))
     vouched = _Vouching.read(files, names.manifest)
-    if vouched and not files.exists(names.partial) and vouched.published.run_id == _run_id(files, names):
-        files.remove(*names.drafts, *names.unfinished)
-        return vouched.published
+    owner = vouched.owner(names) if vouched else None
+    if vouched and owner and not files.exists(owner.partial) and vouched.published.run_id == _run_id(files, names):
+        files.remove(*names.drafts, *owner.unfinished)
+        return vouched.published if owner is names else None
     return None
 
 
@@ -79,8 +83,13 @@ class _Vouching(NamedTuple):
     """What a manifest says, as far as it is needed to trust it."""
 
     published: Published
+    name: str
     size: int
     sha256: str
+
+    def owner(self, names: SnapshotNames) -> SnapshotNames | None:
+        """Whose manifest it is: of `names`, or of the sibling that it names."""
+        return next((each for each in (names, *names.siblings) if each.snapshot.name == self.name), None)
 
     @property
     def has_errors(self) -> bool:
@@ -100,7 +109,7 @@ class _Vouching(NamedTuple):
             tally.outcomes.update({kind: count for kind in OutcomeKind if (count := _typed(counted[kind], int))})
             organization_id = _typed(found["source"]["organization_id"], str, type(None))
             published = Published(_typed(found["run_id"], str), tally, organization_id)
-            return cls(published, _typed(facts["bytes"], int), _typed(facts["sha256"], str))
+            return cls(published, *(_typed(facts[key], kind) for key, kind in _FACTS))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None
 

@@ -1,4 +1,4 @@
-"""Is this line a record of schema 1? Pure; the way back from `lines.encode`."""
+"""Is this line a record of schema 1, or one of an errors file? Pure; the way back from `lines`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import orjson
 
 from collector.errors import BadPayload
 from collector.ids import is_canonical
-from collector.model import FIELDS, SCHEMA, Json, Record
+from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record
 from collector.payload import parse
+from collector.redact import REDACTED
 from collector.timestamps import is_utc
 
 _TEXT: Final = (str,)
@@ -28,6 +29,12 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "_run_id": _TEXT,
     "_schema": (int,),
 }
+_ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    **{"id": _TEXT, "outcome": _TEXT, "http_status": (int, type(None)), "error": _TEXT, "attempts": (int,), "at": _TEXT}
+}
+_FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
+_ONLY_TEXT: Final = frozenset(_TEXT)
+_MASKED: Final = f'"{REDACTED}"'.encode()
 _ABSENT: Final = object()
 _MOST_SEEN: Final = 1024
 _seen: set[tuple[str | type, ...]] = set()
@@ -52,6 +59,9 @@ def read_record(line: bytes) -> Record:
             _seen.add(shape)
     if not is_canonical(record["id"]):
         raise BadLine("its id is none")
+    for key in ("type_operations", "policies"):
+        if not _ONLY_TEXT.issuperset(map(type, record[key])):
+            raise BadLine(f"{key} holds something else than text")
     if record["_schema"] != SCHEMA:
         raise BadLine(f"its schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
@@ -67,6 +77,22 @@ def _exact(line: bytes, refusal: str) -> Record:
         raise BadLine(f"no JSON ({refusal})") from None
 
 
+def masked_values(line: bytes, record: Record) -> int:
+    """How many of its values were masked; the same text where nothing is ever masked, such as a name, is none."""
+    if _MASKED not in line:
+        return 0
+    count, left = 0, [record["rate_limit"], record["configuration"], record["extra"]]
+    while left:
+        value = left.pop()
+        if type(value) is dict:
+            left.extend(value.values())
+        elif type(value) is list:
+            left.extend(value)
+        else:
+            count += value == REDACTED
+    return count
+
+
 def unparsed_timestamps(record: Record) -> int:
     """How many of its timestamps stayed as the API sent them, since they are none."""
     count = _is_odd(record["created_at"]) + _is_odd(record["updated_at"])
@@ -77,6 +103,24 @@ def unparsed_timestamps(record: Record) -> int:
 
 def _is_odd(moment: Json) -> bool:
     return type(moment) is str and not is_utc(moment)
+
+
+def read_error(line: bytes) -> tuple[str, OutcomeKind]:
+    """The id and the outcome of a line of an errors file, without its line feed. Raises `BadLine`, nothing else."""
+    try:
+        found: Json = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"no JSON ({error.msg})") from None
+    if type(found) is not dict or found.keys() != _ERROR_KINDS.keys():
+        raise BadLine("not the keys of an error")
+    for key, kinds in _ERROR_KINDS.items():
+        if type(found[key]) not in kinds:
+            raise BadLine(f"{key} is of type {type(found[key]).__name__}")
+    if not is_canonical(found["id"]):
+        raise BadLine("its id is none")
+    if found["outcome"] not in _FAILURES or not is_utc(found["at"]) or found["attempts"] < 1:
+        raise BadLine("no outcome, time or number of attempts of an error")
+    return found["id"], OutcomeKind(found["outcome"])
 
 
 def _require_kinds(record: Record) -> None:

@@ -18,12 +18,10 @@ from collector.codec import Codec
 from collector.errors import Damaged
 from collector.ids import IdSet
 from collector.model import OutcomeKind, Record
-from collector.record_line import BadLine, read_record, unparsed_timestamps
-from collector.redact import REDACTED
+from collector.record_line import BadLine, masked_values, read_record, unparsed_timestamps
 from collector.stretches import Pread, end_of, lines_of, stretches
 
 _CHUNK: Final = 1024 * 1024
-_MASKED: Final = f'"{REDACTED}"'.encode()
 
 
 @dataclass(slots=True)
@@ -39,8 +37,7 @@ class Recovered:
     def take(self, line: bytes, record: Record) -> None:
         tally = self.tally
         tally.outcomes[OutcomeKind.OK] += 1
-        if _MASKED in line:
-            tally.redactions += _masked(record)
+        tally.redactions += masked_values(line, record)
         tally.unparsed_timestamps += unparsed_timestamps(record)
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
@@ -103,20 +100,6 @@ def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
         raise BadLine("a record of another run")
     if not ids.tick(record["id"]):
         raise BadLine("a record that is there twice, or was not asked for")
-
-
-def _masked(record: Record) -> int:
-    """Values that were masked; the same text in a name, or in another field that is never masked, is none."""
-    count, left = 0, [record["rate_limit"], record["configuration"], record["extra"]]
-    while left:
-        value = left.pop()
-        if type(value) is dict:
-            left.extend(value.values())
-        elif type(value) is list:
-            left.extend(value)
-        else:
-            count += value == REDACTED
-    return count
 
 
 def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw | None:

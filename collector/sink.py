@@ -32,7 +32,7 @@ from collector.ids import IdSet
 from collector.journal import Journal
 from collector.manifest import WriteManifest
 from collector.model import Outcome
-from collector.names import draft_of
+from collector.names import SnapshotNames, draft_of
 from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink, TakenOver
 
@@ -97,7 +97,7 @@ def sink_for(
 ) -> Sink:
     """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
 
-    Raises `UsageError` for what no run could write to.
+    Raises `UsageError` and `OutputError` for what no run could write to.
     """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: is not a name in UTF-8")
@@ -108,18 +108,32 @@ def sink_for(
         for flag, named in (("--errors", errors), ("--manifest", manifest)):
             if named and _is_no_file(Path(named)):
                 raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
-        if errors and errors == manifest:
+        if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
             raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
         require(codec_of(output))
         require(codec_of(errors or ""))
         return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
-    if output.endswith("/") or os.path.isdir(path):
+    if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
-    require(codec_of(path.name))
     # A link stays a link: what it points to is what is written.
-    return SnapshotSink(path.resolve() if os.path.islink(path) else path, warn, resume=resume)
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    _require_good_names(output, SnapshotNames(target))
+    require(codec_of(target.name))
+    return SnapshotSink(target, warn, resume=resume)
+
+
+def _require_good_names(output: str, names: SnapshotNames) -> None:
+    if names.is_reserved:
+        raise UsageError(f"--output {output}: files of this name stand beside other outputs; name it otherwise")
+    if names.excess:
+        raise OutputError(
+            f"{output}: cannot be written: its name is {names.excess} bytes too long for the files beside it"
+        )
+    for path in (names.errors, names.manifest):
+        if os.path.isdir(path):
+            raise UsageError(f"--output {output}: {path}, which belongs to it, is a folder")
 
 
 class StreamSink:

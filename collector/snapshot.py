@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from anyio import to_thread
 
 from collector import checkpoint, run_head
 from collector.account import Tally
+from collector.aside import set_aside
 from collector.batch import Batch, RecordsAndErrors
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec, codec_of
@@ -89,13 +89,17 @@ class SnapshotSink:
             self._published = published.tally
             organizations = (published.organization_id,) if published.organization_id else ()
             return TakenOver(begun.run_id, begun.started_at, published.tally, organizations, is_published=True)
-        if self._has_unfinished():
+        for unfinished in filter(self._is_unfinished, (*names.siblings, names)):
             try:
-                return self._continue(head, begun, ids)
+                if unfinished is names:
+                    return self._continue(head, begun, ids)
+                raise Damaged(f"it is of the output {unfinished.snapshot.name}")
             except Damaged as reason:
                 if self._resume is Resume.ALWAYS:
-                    raise Damaged(f"{names.partial}: {reason}; --resume auto sets it aside and begins anew") from None
-                self._set_aside(begun, str(reason))
+                    at = unfinished.partial
+                    raise Damaged(f"{at}: {reason}; --resume auto sets it aside and begins anew") from None
+                self._set_aside(unfinished, begun, str(reason))
+                begun = None  # it was that one's
         self._start(head)
         return None
 
@@ -106,13 +110,10 @@ class SnapshotSink:
             return False
         return self._resume is not Resume.NEVER
 
-    def _has_unfinished(self) -> bool:
-        files, names = self._files, self._names
-        if not files.exists(names.partial):
+    def _is_unfinished(self, names: SnapshotNames) -> bool:
+        if not self._files.exists(names.partial):
             return False
-        with translated(names.partial):
-            is_begun = files.system.size(self._locks[-1]) > 0
-        return is_begun or files.exists(names.partial_errors)
+        return self._files.size(names.partial) > 0 or self._files.exists(names.partial_errors)
 
     def _continue(self, head: RunHead, begun: RunHead | None, ids: IdSet) -> TakenOver:
         if self._resume is Resume.NEVER:
@@ -137,23 +138,9 @@ class SnapshotSink:
         self._write_to(descriptor, found)
         return TakenOver(begun.run_id, begun.started_at, found.tally, tuple(found.organizations))
 
-    def _set_aside(self, begun: RunHead | None, reason: str) -> None:
-        names, files = self._names, self._files
-        run_id = self._unused(begun.run_id if begun else "unknown-run")
-        for path in names.unfinished:
-            if files.exists(path):
-                files.rename(path, path.with_name(f"{path.name}.{run_id}"))
-        self._warn(f"an unfinished run was found and set aside: {names.partial}.{run_id} ({reason})")
-
-    def _unused(self, suffix: str) -> str:
-        """`suffix`, or with a number, so that nothing set aside before is overwritten."""
-        partial_name = self._names.partial
-        numbered = (f"{suffix}.{number}" for number in count(2))
-        return next(
-            each
-            for each in chain([suffix], numbered)
-            if not self._files.exists(partial_name.with_name(f"{partial_name.name}.{each}"))
-        )
+    def _set_aside(self, names: SnapshotNames, begun: RunHead | None, reason: str) -> None:
+        place = set_aside(self._files, names, begun.run_id if begun else "unknown-run")
+        self._warn(f"an unfinished run was found and set aside: {place} ({reason})")
 
     def _start(self, head: RunHead) -> None:
         names, files = self._names, self._files

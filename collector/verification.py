@@ -1,12 +1,15 @@
 """Is a snapshot still what its manifest says it is? Reads all of it, writes nothing, asks nobody.
 
-What is compared: every line with the schema and the run, each id once; how many records, bytes and which digest; the
-errors file with the outcomes; and the ids of both together with the digest of the ids that were asked for.
+What is compared: every line with the schema and the run, each id once; how many records, bytes and which digest; what
+was masked, whose records they are; the errors file with the outcomes; the ids of both together with the digest of the
+ids that were asked for; and what the manifest concludes from its own account.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +19,12 @@ from typing import BinaryIO, Final, NamedTuple, NoReturn
 import orjson
 
 from collector.codec import Codec, codec_of
-from collector.errors import Damaged, InputError
-from collector.ids import IdSet, is_canonical
+from collector.errors import Damaged, ExitCode, InputError
+from collector.ids import IdSet
 from collector.manifest import FORMAT, FileFacts
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, read_record, unparsed_timestamps
+from collector.record_line import BadLine, masked_values, read_error, read_record, unparsed_timestamps
 from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
 _INPUT: Final = ("unique", "duplicates", "invalid", "blank")
@@ -42,13 +45,13 @@ def verify(path: Path) -> Verified:
 
     Raises `Damaged` with the first offence and where it is, and `InputError` for files that cannot be read.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
     names = SnapshotNames(path)
     claim = _claim(names)
     ids = IdSet()
     with _opened(path) as file:
-        _check_records(path, file, claim, ids)
+        counted = _check_records(path, file, claim, ids)
         _check_facts(path, file, claim.facts, records=len(ids))
     records = len(ids)
     failed = _check_errors(names.errors, ids)
@@ -60,7 +63,21 @@ def verify(path: Path) -> Verified:
         _refuse(names.errors, f"{failed.total()} errors, but the account has {expected.total()}, or others")
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
+    if counted != claim.counted:
+        _refuse(path, f"has {counted}, but its manifest has {claim.counted}")
     return Verified(records, failed.total(), claim.facts.bytes, claim.facts.sha256, claim.status)
+
+
+class _Counted(NamedTuple):
+    """What is in the records."""
+
+    redactions: int
+    unparsed_timestamps: int
+    organization_id: str | None
+
+    def __str__(self) -> str:
+        whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
+        return f"{whose}, {self.redactions} masked values and {self.unparsed_timestamps} timestamps that are none"
 
 
 class _Claim(NamedTuple):
@@ -71,13 +88,13 @@ class _Claim(NamedTuple):
     ids_digest: str
     facts: FileFacts
     outcomes: dict[OutcomeKind, int]
-    unparsed_timestamps: int
+    counted: _Counted
 
 
 def _claim(names: SnapshotNames) -> _Claim:
     path = names.manifest
-    if not path.exists():
-        if not names.snapshot.exists():
+    if not os.path.exists(path):
+        if not os.path.exists(names.snapshot):
             raise InputError(f"{names.snapshot}: is not there; name a snapshot that `collector collect -o` wrote")
         _refuse(path, "is not there, so nothing vouches for the snapshot; collect again")
     with _opened(path) as file:
@@ -86,46 +103,86 @@ def _claim(names: SnapshotNames) -> _Claim:
         found: Json = orjson.loads(content)
         if found["format"] != FORMAT:
             _refuse(path, f"is not of the format {FORMAT}")
-        facts = {each["path"]: FileFacts(*(each[key] for key in FileFacts._fields)) for each in found["files"]}
-        outcomes = {kind: int(found["account"]["outcomes"][kind]) for kind in OutcomeKind}
-        counted = {key: int(found["account"]["input"][key]) for key in ("lines", *_INPUT)}
-        claim = _Claim(
-            found["run_id"],
-            found["status"],
-            found["source"]["ids_digest"],
-            facts[names.snapshot.name],
-            outcomes,
-            int(found.get("unparsed_timestamps", 0)),
-        )
+        claim = _claim_of(found)
+        invalid = _require_sums(path, found["account"]["input"], claim.outcomes)
+        _require_conclusions(path, found, claim, invalid)
     except orjson.JSONDecodeError as error:
         _refuse(path, f"byte {error.pos}: no JSON ({error.msg})")
     except (KeyError, TypeError, ValueError) as error:
         _refuse(path, f"is not whole: {error}")
-    if counted["lines"] != sum(counted[key] for key in _INPUT) or counted["unique"] != sum(outcomes.values()):
-        _refuse(path, "its account does not add up")
+    if claim.facts.path not in {names.snapshot.name, "-"}:  # what was written to standard output has no name yet
+        _refuse(path, f"is of {claim.facts.path}, not of {names.snapshot.name}; verify that under its own name")
     return claim
 
 
-def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> None:
-    codec, odd_times = codec_of(path.name), 0
+def _claim_of(found: Json) -> _Claim:
+    [facts] = found["files"]
+    source = found["source"]
+    return _Claim(
+        _text(found["run_id"]),
+        _text(found["status"]),
+        _text(source["ids_digest"]),
+        FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
+        {kind: _count(found["account"]["outcomes"][kind]) for kind in OutcomeKind},
+        _Counted(
+            _count(found["redactions"]),
+            _count(found.get("unparsed_timestamps", 0)),
+            None if source["organization_id"] is None else _text(source["organization_id"]),
+        ),
+    )
+
+
+def _require_sums(path: Path, given: Json, outcomes: dict[OutcomeKind, int]) -> int:
+    """Require that the account adds up; returns how many lines were no ids."""
+    counted = {key: _count(given[key]) for key in ("lines", *_INPUT)}
+    if counted["lines"] != sum(counted[key] for key in _INPUT) or counted["unique"] != sum(outcomes.values()):
+        _refuse(path, "its account does not add up")
+    return counted["invalid"]
+
+
+def _require_conclusions(path: Path, found: Json, claim: _Claim, invalid: int) -> None:
+    """Require the status and the exit code that follow from the account of a run that finished."""
+    is_complete = sum(claim.outcomes.values()) == claim.outcomes[OutcomeKind.OK]
+    status = "complete" if is_complete else "partial"
+    code = ExitCode.OK if is_complete and not invalid else ExitCode.INCOMPLETE
+    if claim.status != "stopped" and (claim.status, found["exit_code"]) != (status, code):
+        _refuse(path, f"says {claim.status} with exit code {found['exit_code']}, but its account {status} with {code}")
+
+
+def _count(value: Json) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError("a count that is none")
+    return value
+
+
+def _text(value: Json) -> str:
+    if type(value) is not str:
+        raise TypeError("a text that is none")
+    return value
+
+
+def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> _Counted:
+    codec, masked, odd_times = codec_of(path.name), 0, 0
+    organizations: dict[str, None] = {}
     for stretch in stretches(_pread(file), codec):
         if stretch.flaw:
             _refuse(path, f"byte {stretch.start}: {stretch.flaw}")
         for at, line in lines_of(stretch):
-            where = _where(codec, stretch, at)
             try:
                 record = read_record(line)
             except BadLine as flaw:
-                _refuse(path, f"{where}: {flaw}")
+                _refuse(path, f"{_where(codec, stretch, at)}: {flaw}")
             if record["_run_id"] != claim.run_id:
-                _refuse(path, f"{where}: a record of another run")
+                _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
             odd_times += unparsed_timestamps(record)
-            if odd_times > claim.unparsed_timestamps:  # what the API sent so is kept so, and counted
-                _refuse(path, f"{where}: a timestamp that is none; its manifest has {claim.unparsed_timestamps} such")
+            if odd_times > claim.counted.unparsed_timestamps:  # what the API sent so is kept so, and counted
+                _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
             if not ids.add(record["id"]):
-                _refuse(path, f"{where}: {record['id']} is there twice")
-    if odd_times != claim.unparsed_timestamps:
-        _refuse(path, f"{odd_times} timestamps that are none, but its manifest has {claim.unparsed_timestamps}")
+                _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")
+            masked += masked_values(line, record)
+            if record["organization_id"] is not None:
+                organizations[record["organization_id"]] = None
+    return _Counted(masked, odd_times, next(iter(organizations), None))
 
 
 def _where(codec: Codec, stretch: Stretch, at: int) -> str:
@@ -149,7 +206,7 @@ def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, *, records: int) 
 
 def _check_errors(path: Path, ids: IdSet) -> Counter[OutcomeKind]:
     failed: Counter[OutcomeKind] = Counter()
-    if not path.exists():
+    if not os.path.lexists(path):
         return failed
     with _opened(path) as file:
         for stretch in stretches(_pread(file), Codec.PLAIN):
@@ -157,12 +214,9 @@ def _check_errors(path: Path, ids: IdSet) -> Counter[OutcomeKind]:
                 _refuse(path, f"byte {stretch.start}: {stretch.flaw}")
             for at, line in lines_of(stretch):
                 try:
-                    found: Json = orjson.loads(line)
-                    one, kind = found["id"], OutcomeKind(found["outcome"])
-                except (ValueError, KeyError, TypeError) as error:
-                    _refuse(path, f"byte {at}: no line of an errors file ({type(error).__name__})")
-                if not isinstance(one, str) or not is_canonical(one):
-                    _refuse(path, f"byte {at}: its id is none")
+                    one, kind = read_error(line)
+                except BadLine as flaw:
+                    _refuse(path, f"byte {at}: {flaw}")
                 if not ids.add(one):
                     _refuse(path, f"byte {at}: {one} is there twice, or has a record as well")
                 failed[kind] += 1
@@ -180,12 +234,18 @@ def _pread(file: BinaryIO) -> Pread:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{path}: is no file; name a snapshot that `collector collect -o` wrote")
             yield file
     except FileNotFoundError:
         raise Damaged(f"{path}: is not there") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe is not waited for
 
 
 def _refuse(path: Path, offence: str) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,19 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "an account that does not add up": lambda found: found["account"]["input"].update(unique=9),
     "ids that were not asked for": lambda found: found["source"].update(ids_digest="0" * 64),
     "a source that is none": lambda found: found.update(source=7),
+    "a file too many": lambda found: found["files"].append({**found["files"][0], "path": "d.jsonl"}),
+    "a status that does not follow": lambda found: found.update(status="complete"),
+    "a status that is none": lambda found: found.update(status=17),
+    "an exit code that does not follow": lambda found: found.update(exit_code=0),
+    "a count that is text": lambda found: found["account"]["outcomes"].update(ok="7"),
+    "a count that is half": lambda found: found["account"]["outcomes"].update(ok=7.0),
+    "a count that is true": lambda found: found["account"]["outcomes"].update(not_found=True),
+    "a count below zero": lambda found: found["account"]["outcomes"].update(rejected=-5, not_attempted=5),
+    "a size that is text": lambda found: found["files"][0].update(bytes="5"),
+    "a size that is none": lambda found: found["files"][0].update(bytes=None),
+    "another number of masked values": lambda found: found.update(redactions=found["redactions"] + 1),
+    "another organization": lambda found: found["source"].update(organization_id=WANTED[0]),
+    "no organization": lambda found: found["source"].update(organization_id=None),
 }
 
 
@@ -209,6 +223,31 @@ async def test_a_manifest_that_says_something_else_is_8(
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
     assert "Traceback" not in done.err
+
+
+async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    for name in ("jsonl", "errors.jsonl", "manifest.json"):
+        (tmp_path / f"d.{name}").write_bytes((tmp_path / f"c.{name}").read_bytes())
+    done = call_here("verify", str(path.with_name("d.jsonl")))
+    assert (done.code, "is of c.jsonl, not of d.jsonl" in done.err) == (8, True)
+
+
+async def test_what_was_written_to_standard_output_is_verified_under_any_name(call: Calling, tmp_path: Path) -> None:
+    async with serving(by_id({FAILING: error(404)}, found)) as server:
+        names = ("--manifest", "s.manifest.json", "--errors", "s.errors.jsonl")
+        done = await call("collect", *WANTED, "--base-url", server.url, *names)
+    (tmp_path / "s.jsonl").write_bytes(done.out)
+    done = await call("verify", "s.jsonl")
+    assert done.code == 0, done.err
+
+
+async def test_a_pipe_is_not_waited_for(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    done = call_here("verify", str(path))
+    assert (done.code, "is no file" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"7", b'{"format":"collector.manifest/1"}', b"\xff"])
@@ -231,6 +270,9 @@ ERRORS: dict[str, Callable[[bytes], bytes]] = {
     "an id that is none": lambda line: line.replace(FAILING.encode(), b"x"),
     "another outcome": lambda line: line.replace(b"not_found", b"forbidden"),
     "no outcome at all": lambda line: line.replace(b"not_found", b"lost"),
+    "a key that is missing": lambda line: json.dumps({**json.loads(line), "x": json.loads(line).pop("at")}).encode(),
+    "a status that is text": lambda line: line.replace(b"404,", b'"404",'),
+    "a time that is none": lambda line: line.replace(b'"at":"20', b'"at":"'),
 }
 
 
@@ -259,7 +301,7 @@ async def test_what_is_missing_is_named(call: Calling, call_here: Here, tmp_path
     assert (done.code, "nothing vouches" in done.err) == (8, True)
 
 
-@pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "c.jsonl\0x"])
+@pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "..", "/", "c.jsonl\0x", "x" * 300, "x/" * 3000])
 def test_what_is_no_snapshot_at_all_is_2(call_here: Here, name: str) -> None:
     done = call_here("verify", name)
     assert done.code == 2, done.err

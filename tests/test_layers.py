@@ -35,7 +35,19 @@ RINGS: tuple[set[str], ...] = (
     },
     # 1: I/O
     {
-        *("batch", "codec", "config", "deadline", "filesystem", "files", "journal", "key", "names", "publication"),
+        *(
+            "aside",
+            "batch",
+            "codec",
+            "config",
+            "deadline",
+            "filesystem",
+            "files",
+            "journal",
+            "key",
+            "names",
+            "publication",
+        ),
         *("recovery", "sink", "snapshot", "source", "stretches", "transport", "watchdog"),
     },
     # 2: flow
