@@ -13,6 +13,7 @@ from collector.errors import Damaged
 from collector.model import Json
 
 _STALE_AFTER: Final = 24 * 3600.0
+_CLOCK_STEP: Final = 300.0  # seconds by which a clock may have been set back meanwhile
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes a part of file names
 _SHARED: Final = {
     "ids_digest": "other ids",
@@ -55,7 +56,7 @@ class RunHead(NamedTuple):
         if differing:
             raise Damaged(f"it is of {' and '.join(differing)}")
         age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(begun.started_at)
-        if fresh and not 0 <= age.total_seconds() < _STALE_AFTER:
+        if fresh and not -_CLOCK_STEP <= age.total_seconds() < _STALE_AFTER:
             raise Damaged(f"it was begun at {begun.started_at}, not within the last 24 hours")
         return begun
 

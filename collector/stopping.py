@@ -60,10 +60,10 @@ class Stopping:
 
     def _hear(self, signum: Signals, is_first: bool) -> None:
         self._asked.set()
-        if is_first:
-            self._warn(f"{signum.name}: stopping; once more to stop at once")
         if not (is_first and self.has_crew):
             self.whole.cancel()
+        if is_first:
+            self._warn(f"{signum.name}: stopping; once more to stop at once")
 
     async def watch_clock(self, seconds: float | None) -> None:
         """Stop the run in so many seconds."""

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -344,6 +345,41 @@ async def test_closed_streams_are_no_reason_to_fail(start: Starting, tmp_path: P
     check_finished(tmp_path / "out/c.jsonl", Given(ids(3)), 0, seen=Seen(3))
 
 
+async def test_a_reader_never_finds_new_data_under_an_old_manifest(call: Calling, tmp_path: Path) -> None:
+    """It looks all the time, while one snapshot after the other is published."""
+    path, manifest = tmp_path / "c.jsonl", tmp_path / "c.manifest.json"
+    seen: set[bytes] = set()
+
+    def look() -> None:
+        before, content, after = read(manifest), read(path), read(manifest)
+        if before and before == after:  # else it was published in between
+            [facts] = json.loads(before)["files"]
+            assert hashlib.sha256(content).hexdigest() == facts["sha256"]
+            seen.add(before)
+
+    async def watch() -> None:
+        while True:
+            look()
+            await asyncio.sleep(0.0005)
+
+    async with serving(found) as server:
+        watching = asyncio.create_task(watch())
+        for number in range(1, 6):
+            done = await call("collect", *ids(50 * number), "--base-url", server.url, "-o", path.name, "--rate", "0")
+            assert done.code == 0, done.err
+            assert not watching.done()
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert len(seen) >= 4
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 # A terminal.
 
 
@@ -390,36 +426,35 @@ async def test_a_terminal_that_wants_no_escape_codes_gets_none(start: Starting, 
     assert "30 of 30 connections" in said
 
 
-async def test_a_reader_never_finds_new_data_under_an_old_manifest(call: Calling, tmp_path: Path) -> None:
-    """It looks all the time, while one snapshot after the other is published."""
-    path, manifest = tmp_path / "c.jsonl", tmp_path / "c.manifest.json"
-    seen: set[bytes] = set()
+@pytest.mark.parametrize("signum", [None, signal.SIGHUP], ids=["under nohup", "hung up"])
+async def test_a_terminal_that_goes_away_is_no_failure_of_its_own(
+    start: Starting, tmp_path: Path, signum: signal.Signals | None
+) -> None:
+    release = asyncio.Event()
 
-    def look() -> None:
-        before, content, after = read(manifest), read(path), read(manifest)
-        if before and before == after:  # else it was published in between
-            [facts] = json.loads(before)["files"]
-            assert hashlib.sha256(content).hexdigest() == facts["sha256"]
-            seen.add(before)
+    async def wait(exchange: Exchange) -> None:
+        await release.wait()
+        await found(exchange)
 
-    async def watch() -> None:
-        while True:
-            look()
-            await asyncio.sleep(0.0005)
-
-    async with serving(found) as server:
-        watching = asyncio.create_task(watch())
-        for number in range(1, 6):
-            done = await call("collect", *ids(50 * number), "--base-url", server.url, "-o", path.name, "--rate", "0")
-            assert done.code == 0, done.err
-            assert not watching.done()
-        watching.cancel()
-        await asyncio.wait([watching])
-    assert len(seen) >= 4
-
-
-def read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+    leader, follower = os.openpty()
+    async with serving(wait) as server:
+        running = await start(
+            *("collect", *ids(30), "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"),
+            env={"TERM": "xterm"},
+            stderr=follower,
+        )
+        os.close(follower)
+        await server.saw(30)
+        os.close(leader)
+        if signum:
+            running.send(signum)
+            running.send(signum)
+        else:
+            release.set()
+        done = await running.finished()
+    if signum:
+        assert done.code == 129
+        check_stopped(tmp_path / "c.jsonl", Given(ids(30)), 129)
+    else:
+        assert done.code == 0
+        check_finished(tmp_path / "c.jsonl", Given(ids(30)), 0)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -287,6 +288,45 @@ async def test_a_file_without_its_head_belongs_to_nobody(
     assert path.with_name(f"{path.name}.unknown-run").exists()
 
 
+async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
+    start: Starting, call: Calling, api: Api, tmp_path: Path
+) -> None:
+    path = await unfinished(start, api, tmp_path, signal.SIGKILL, ".gz")
+    whole, head = path.read_bytes(), json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
+    api.mend()
+    refused = await call("collect", *WANTED, *arguments(api), "--resume", "always")
+    assert (refused.code, api.asked, path.read_bytes()) == (8, [], whole), refused.err
+    assert "of the output c.jsonl.gz" in refused.err
+    done = await call("collect", *WANTED, *arguments(api))
+    assert (done.code, api.asked) == (0, WANTED), done.err
+    aside = tmp_path / f"out/c.jsonl.gz.partial.{head['run_id']}"
+    assert aside.name in done.err
+    assert aside.read_bytes() == whole
+    for left in (tmp_path / "out").glob(f"*.{head['run_id']}"):
+        left.unlink()
+    check_finished(tmp_path / "out/c.jsonl", Given(WANTED), 0)
+
+
+@pytest.mark.parametrize("cut", ["before the data", "after the data", "after the manifest"])
+async def test_what_was_half_published_packed_otherwise_is_completed_and_is_not_this_run(
+    call: Calling, api: Api, tmp_path: Path, cut: str
+) -> None:
+    api.mend()
+    api.stuck.clear()
+    assert (await call("collect", *WANTED, *arguments(api, "out/c.jsonl.gz"))).code == 0
+    out, packed = tmp_path / "out", (tmp_path / "out/c.jsonl.gz").read_bytes()
+    (out / "c.partial.run.json").write_bytes(head_of(json.loads((out / "c.manifest.json").read_bytes())))
+    if cut != "after the manifest":
+        (out / "c.manifest.json").rename(out / "c.manifest.json.draft")
+    if cut == "before the data":
+        (out / "c.jsonl.gz").rename(out / "c.jsonl.gz.partial")
+    api.server.heads.clear()
+    done = await call("collect", *WANTED, *arguments(api))
+    assert (done.code, api.asked) == (0, WANTED), done.err
+    assert (out / "c.jsonl.gz").read_bytes() == packed
+    check_finished(out / "c.jsonl", Given(WANTED), 0)
+
+
 # A crash while the files take their names.
 
 
@@ -320,6 +360,15 @@ def all_but_the_head(folder: Path, finished: dict[str, bytes], head: bytes) -> N
     (folder / "c.partial.checkpoint").write_bytes(b"")
 
 
+def head_of(manifest: dict[str, Any]) -> bytes:
+    """The head of the run whose manifest this is."""
+    source = manifest["source"]
+    shared = {key: source[key] for key in ("ids_digest", "base_url", "api_version")}
+    return json.dumps(
+        {**shared, "run_id": manifest["run_id"], "started_at": manifest["started_at"], "schema": 1}
+    ).encode()
+
+
 CUT_SHORT = [drafted, beside_older, data_renamed, errors_renamed, all_but_the_head]
 
 
@@ -334,14 +383,7 @@ async def test_the_next_start_completes_what_was_half_published(
     out = tmp_path / "out"
     finished = contents(out)
     manifest = json.loads(finished["c.manifest.json"])
-    source = manifest["source"]
-    head = {key: manifest[key] for key in ("run_id", "started_at")} | {
-        "ids_digest": source["ids_digest"],
-        "base_url": source["base_url"],
-        "api_version": source["api_version"],
-        "schema": 1,
-    }
-    cut(out, finished, json.dumps(head).encode())
+    cut(out, finished, head_of(manifest))
     api.mend()
     if others:
         api.stuck = set(WANTED)

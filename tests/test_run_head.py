@@ -18,6 +18,8 @@ from .test_normalize import anything
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEAD = RunHead("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
 BEGUN = HEAD._replace(run_id="run-1")
+CLOCK_STEP = timedelta(minutes=5)
+"""By so much a clock may be set back."""
 LONGEST = timedelta(hours=24) - timedelta(microseconds=1)
 
 heads = st.builds(
@@ -133,7 +135,7 @@ def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fr
 
 
 @pytest.mark.parametrize("offset", [UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))])
-@pytest.mark.parametrize("age", [timedelta(0), timedelta(microseconds=1), timedelta(hours=1), LONGEST])
+@pytest.mark.parametrize("age", [-CLOCK_STEP, timedelta(0), timedelta(microseconds=1), timedelta(hours=1), LONGEST])
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fresh: bool) -> None:
     begun = begun_before(age, offset)
@@ -141,7 +143,7 @@ def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fr
 
 
 @pytest.mark.parametrize(
-    "age", [timedelta(hours=24), timedelta(days=365), -timedelta(microseconds=1), -timedelta(days=1)]
+    "age", [timedelta(hours=24), timedelta(days=365), -CLOCK_STEP - timedelta(microseconds=1), -timedelta(days=1)]
 )
 def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_not_be_fresh(age: timedelta) -> None:
     begun = begun_before(age)

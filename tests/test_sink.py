@@ -25,7 +25,8 @@ from collector.ids import IdSet
 from collector.lines import encode, error_line
 from collector.manifest import FileFacts, WriteManifest
 from collector.model import Outcome, OutcomeKind
-from collector.run_head import RunHead
+from collector.names import SnapshotNames
+from collector.run_head import Resume, RunHead
 from collector.sink import MAX_LISTED, Sink, sink_for
 
 from .packing import zstd
@@ -130,9 +131,9 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         yield snapshot(tmp_path, request.param)
 
 
-async def begun(sink: Sink) -> Sink:
+async def begun(sink: Sink, run_id: str | None = None) -> Sink:
     await sink.open()
-    await sink.begin(HEAD, IdSet())
+    await sink.begin(HEAD._replace(run_id=run_id) if run_id else HEAD, IdSet())
     return sink
 
 
@@ -485,6 +486,48 @@ def test_a_folder_as_output_is_a_usage_error(tmp_path: Path) -> None:
     for output in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/"):
         with pytest.raises(UsageError, match="is a folder; name a file in it"):
             sink_for(output, errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("c.partial", "c.jsonl.partial", "c.partial.jsonl.gz", "c.errors.jsonl", "c.manifest.json", "c.jsonl.draft"),
+        *("c.partial.run.json", "c.partial.checkpoint", "c.partial.lock", "c.partial.errors.jsonl"),
+        *("c.partial.manifest.json", "c.manifest.json.draft"),
+    ],
+)
+def test_the_name_of_a_file_beside_another_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="stand beside other outputs"):
+        sink_for(str(tmp_path / name), errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.parametrize("name", ["c.errors.jsonl", "c.manifest.json"])
+def test_a_folder_in_the_place_of_a_file_beside_the_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UsageError, match=f"{name}, which belongs to it, is a folder"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
+def test_errors_and_manifest_in_one_file_are_a_usage_error_however_it_is_spelt(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="names of their own"):
+        sink_for("-", errors=str(tmp_path / "x"), manifest=str(tmp_path / "link/x"), backlog=32, warn=print)
+
+
+async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path) -> None:
+    """At its longest an unfinished run can still be set aside."""
+    longest = next(
+        length for length in range(255, 0, -1) if not SnapshotNames(tmp_path / f"{'x' * length}.jsonl").excess
+    )
+    with pytest.raises(OutputError, match="too long"):
+        sink_for(str(tmp_path / f"{'x' * (longest + 1)}.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+    path = tmp_path / f"{'x' * longest}.jsonl"
+    for number in (1, 2):
+        never = sink_for(str(path), errors=None, manifest=None, backlog=32, warn=print, resume=Resume.NEVER)
+        sink = await begun(never, f"{number:025}")
+        sink.put(ok(1))
+        await leave(sink)
+    assert path.with_name(f"{path.name}.partial.{1:025}").exists()
 
 
 @pytest.mark.parametrize("given", [{"errors": "e.jsonl", "manifest": None}, {"errors": None, "manifest": "m.json"}])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError, UnknownOptionError
 
@@ -43,7 +45,8 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         complain("this is a bug in collector; please report the lines above")
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.OK
@@ -51,7 +54,20 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """The `collector` console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _let_standard_error_go()
+    sys.exit(code)
+
+
+def _let_standard_error_go() -> None:
+    """Python flushes it once more when it exits, and would make 120 of our exit code where nobody takes it any more."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
 
 
 def _one_line(error: CycloptsError) -> str:

@@ -6,6 +6,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from collector.account import Account
@@ -108,7 +110,7 @@ def progress_line(account: Account, seconds: float) -> str:
 
 
 class BarReporter(QuietReporter):
-    """A progress bar at the bottom of a terminal."""
+    """A progress bar at the bottom of a terminal. A terminal that goes away is no reason to fail: it gets no bar."""
 
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
@@ -119,7 +121,7 @@ class BarReporter(QuietReporter):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
         super().begin(account)
-        self._progress = Progress(
+        self._progress = progress = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:.0f}/s"),
@@ -130,31 +132,42 @@ class BarReporter(QuietReporter):
             auto_refresh=False,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=account.input.unique, rate=0.0, retries=0, failed=0)
-        self._progress.start()
+        self._task = progress.add_task("", total=account.input.unique, rate=0.0, retries=0, failed=0)
+        with self._while_there_is_a_terminal():
+            progress.start()
 
     def tick(self) -> None:
         if self._progress is None or self._account is None:
             return
         account, task = self._account, self._progress.tasks[0]
-        self._progress.update(
-            self._task,
-            completed=account.done,
-            rate=(account.done - account.resumed) / task.elapsed if task.elapsed else 0.0,
-            retries=account.requests.retried,
-            failed=account.failed,
-            refresh=True,
-        )
+        with self._while_there_is_a_terminal():
+            self._progress.update(
+                self._task,
+                completed=account.done,
+                rate=(account.done - account.resumed) / task.elapsed if task.elapsed else 0.0,
+                retries=account.requests.retried,
+                failed=account.failed,
+                refresh=True,
+            )
 
     def warn(self, text: str) -> None:
         if self._progress is None:
             complain(text)
-        else:
+            return
+        with self._while_there_is_a_terminal():
             self._progress.console.print(f"collector: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         if self._progress is not None:
-            self._progress.stop()
+            with self._while_there_is_a_terminal():
+                self._progress.stop()
+            self._progress = None
+
+    @contextmanager
+    def _while_there_is_a_terminal(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):
             self._progress = None
 
 
