@@ -144,9 +144,13 @@ def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: 
 
 
 def _unpacked(output: Path, raw: bytes) -> bytes:
-    if output.name.removesuffix(".partial").endswith(".zst"):
-        return zstd.decompress(raw)
-    return gzip.decompress(raw) if output.name.removesuffix(".partial").endswith(".gz") else raw
+    name = output.name.removesuffix(".partial")
+    if not name.endswith((".gz", ".zst")):
+        return raw
+    if not raw:
+        assert name != output.name, "a finished file that is packed is never empty"
+        return b""
+    return zstd.decompress(raw) if name.endswith(".zst") else gzip.decompress(raw)
 
 
 def _check_facts(facts: Mapping[str, Any], raw: bytes, records: int) -> None:
