@@ -108,6 +108,11 @@ class Run:
         """Where the records of a run are, for a message."""
         return self._sink.place(finished=finished)
 
+    @property
+    def is_resumable(self) -> bool:
+        """Does the same command go on with what this run leaves when it stops?"""
+        return self._sink.is_resumable and "{run_id}" not in self._settings.output.path
+
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
 

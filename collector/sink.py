@@ -45,7 +45,12 @@ MAX_LISTED: Final = 20
 
 
 class Sink(Protocol):
-    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`."""
+    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
+
+    `is_resumable` says that what a run that stopped leaves is taken over by the next one.
+    """
+
+    is_resumable: bool
 
     async def open(self) -> None:
         """Claim the output, before the first request."""
@@ -138,6 +143,8 @@ def _require_good_names(output: str, names: SnapshotNames) -> None:
 
 class StreamSink:
     """Records to standard output or a device: each line whole and at most once, nothing to resume."""
+
+    is_resumable = False
 
     def __init__(
         self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int

@@ -52,6 +52,8 @@ class TakenOver(NamedTuple):
 class SnapshotSink:
     """Records to a file that appears under its name whole or not at all."""
 
+    is_resumable = True
+
     def __init__(
         self, path: Path, warn: Callable[[str], None], *, resume: Resume = Resume.AUTO, system: FileSystem | None = None
     ) -> None:

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
 from collector.config import Settings, from_environment, from_file
-from collector.errors import CollectorError, ExitCode, Interrupted
+from collector.errors import Damaged, ExitCode, Interrupted
 from collector.manifest import exit_code_of
 from collector.run import Run
 from collector.source import Intake, read_ids
@@ -69,9 +69,8 @@ async def collect_and_tell(
         where = run.place(finished=failure is None)
         for line in summary(run.account, seconds=run.duration_s, paused_s=run.paused_s, where=where):
             complain(line)
-    return _told(failure) if failure is not None else exit_code_of(run.account)
-
-
-def _told(failure: CollectorError) -> int:
-    complain(f"stopped: {failure}")
+    if failure is None:
+        return exit_code_of(run.account)
+    goes_on = run.is_resumable and not isinstance(failure, Damaged)
+    complain(f"stopped: {failure}{'; the same command goes on from here' if goes_on else ''}")
     return failure.exit_code
