@@ -9,9 +9,12 @@ from collector.names import SnapshotNames
 
 
 def set_aside(files: Files, names: SnapshotNames, run_id: str) -> str:
-    """Rename all that the run left; returns the new name of its records. Can be called again after a crash."""
+    """Rename all that the run left; returns the new name of its records. Raises `OutputError`.
+
+    The records come last but for the head, so that what a crash cuts short is seen, and gone on with under these names.
+    """
     suffix = _unused(files, names, run_id)
-    for path in names.unfinished:
+    for path in (names.partial_errors, names.partial_manifest, names.checkpoint, names.partial, names.head):
         if files.exists(path):
             files.rename(path, path.with_name(f"{path.name}.{suffix}"))
     return f"{names.partial}.{suffix}"

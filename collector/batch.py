@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from collector.account import Counted, Tally
 from collector.codec import Codec
-from collector.errors import CollectorError, OutputError
+from collector.errors import OutputError
 from collector.journal import Journal
 from collector.lines import encode, error_line
 from collector.manifest import FileFacts
@@ -48,7 +48,8 @@ class Batch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = target
-        self.settled = settled or Tally()
+        self.settled = Tally()
+        self.settled += settled or Tally()
         self._codec = codec
         self._is_durable = is_durable
         self._backlog = math.inf if backlog is None else backlog
@@ -80,7 +81,10 @@ class Batch:
                 await self._hand_over()
 
     async def flush(self) -> None:
-        """Write what waits, and sync when it is time. Raises `OutputError` and BrokenPipeError."""
+        """Write what waits, and sync when it is time.
+
+        Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
+        """
         async with self._writing:
             if self._is_due():
                 await self._hand_over()
@@ -90,8 +94,10 @@ class Batch:
         outcomes, self._waiting = self._waiting, []
         with anyio.CancelScope(shield=True):  # lines that left the buffer are written, or the run fails
             self._leaving = len(lines)
-            await to_thread.run_sync(self._write, lines, outcomes)
-            self._leaving = 0
+            try:
+                await to_thread.run_sync(self._write, lines, outcomes)
+            finally:
+                self._leaving = 0
 
     def _is_much(self) -> bool:
         return self._size >= _BATCH_BYTES or len(self._lines) + self._written.total >= self._batch_lines
@@ -141,16 +147,18 @@ class Batch:
         self.settled += self._written
         self._written = Tally()
 
-    async def settle(self, *, is_whole: bool) -> None:
+    async def settle(self, *, is_whole: bool = False) -> None:
         """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.
 
-        Raises `OutputError` when the journal was refused anything, now or before; what could be kept is `settled`.
+        Raises `OutputError` and `Interrupted` when the journal was refused anything, now or before; what could be kept
+        is `settled`.
         """
         async with self._writing:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._finish, is_whole)
 
     def _finish(self, is_whole: bool) -> None:
+        before = self.journal.failure
         try:
             if self._lines:
                 self._append(self._lines, self._waiting)
@@ -162,8 +170,11 @@ class Batch:
                 self._sync()
             else:
                 self._settle()
+        if before:
+            raise before
 
     def facts(self, name: str) -> FileFacts:
+        """What the file is, under this name."""
         return FileFacts(name, self.settled.total, self.journal.bytes, self.journal.sha256)
 
 
@@ -189,7 +200,7 @@ class Lines(Protocol):
     async def flush(self) -> None:
         """Write what waits."""
 
-    async def settle(self, *, is_whole: bool) -> None:
+    async def settle(self) -> None:
         """Write and sync all."""
 
     @property
@@ -201,8 +212,7 @@ class RecordsAndErrors:
     """The lines of a run: records go one way, outcomes that are not ok the other."""
 
     def __init__(self, records: Batch, errors: Lines) -> None:
-        self.records = records
-        self._both: tuple[Lines, Lines] = (records, errors)
+        self._both = (records, errors)
 
     def put(self, outcome: Outcome) -> None:
         records, errors = self._both
@@ -226,14 +236,11 @@ class RecordsAndErrors:
 
     async def settle(self, *, is_whole: bool) -> None:
         """Settle both, whatever becomes of the first; raises what was raised first."""
-        failure: CollectorError | BrokenPipeError | None = None
-        for each in self._both:
-            try:
-                await each.settle(is_whole=is_whole)
-            except (CollectorError, BrokenPipeError) as error:
-                failure = failure or error
-        if failure:
-            raise failure
+        records, errors = self._both
+        try:
+            await records.settle(is_whole=is_whole)
+        finally:
+            await errors.settle()
 
     @property
     def settled(self) -> Tally:
@@ -241,3 +248,8 @@ class RecordsAndErrors:
         for each in self._both:
             whole += each.settled
         return whole
+
+    def facts(self, name: str) -> FileFacts:
+        """What the file of records is, under this name."""
+        records, _ = self._both
+        return records.facts(name)

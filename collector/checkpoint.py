@@ -1,8 +1,11 @@
 """How much of an unfinished file is known to be on the disk. Pure.
 
 It decides nothing but what a flaw in the file means: behind the checkpoint a crash of the machine explains it, before
-it nothing does. Which ids are done the file alone says. A checkpoint that was lost, or half written, only makes the
-part larger that a crash may have torn.
+it nothing does. Which ids are done the file alone says.
+
+Checkpoints are appended, one after each sync, a line each that carries its own check sum; what they say only grows, so
+that the last whole one counts. They are not synced themselves: what a crash of the machine loses of them only makes the
+part larger that it may have torn.
 """
 
 from __future__ import annotations
@@ -18,16 +21,21 @@ class Checkpoint(NamedTuple):
     sha256: str
 
     def encode(self) -> bytes:
-        """One line that carries its own check sum."""
+        """A line, behind the end of whatever half a line a crash may have left before it."""
         text = f"{self.size} {self.sha256}"
-        return f"{text} {zlib.crc32(text.encode()):08x}\n".encode()
+        return f"\n{text} {zlib.crc32(text.encode()):08x}\n".encode()
 
 
-def decode(line: bytes) -> Checkpoint | None:
-    """The checkpoint a line says, or None when the line is not whole."""
+def decode(content: bytes) -> Checkpoint | None:
+    """The last checkpoint of a file of them, or None when none is whole. Never raises."""
+    whole_lines = content.split(b"\n")[:-1]
+    return next(filter(None, map(_decode, reversed(whole_lines))), None)
+
+
+def _decode(line: bytes) -> Checkpoint | None:
     try:
         size, sha256, _ = line.decode("ascii").split(" ")
         found = Checkpoint(int(size), sha256)
     except ValueError:
         return None
-    return found if found.size >= 0 and found.encode() == line else None
+    return found if found.size >= 0 and found.encode().strip() == line else None

@@ -10,15 +10,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from collector.errors import OutputError, OutputLocked
 from collector.filesystem import FileSystem
 from collector.names import draft_of
+from collector.stretches import chunks
 
 _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
-_LARGEST: Final = 16 * 1024 * 1024  # of what is read whole: heads, checkpoints, manifests
 
 
 class Files:
@@ -26,6 +27,16 @@ class Files:
 
     def __init__(self, system: FileSystem) -> None:
         self.system = system
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folders `path` will be in, durably, and readable by their owner only. Raises `OutputError`."""
+        with translated(path.parent):
+            for folder in (*reversed(path.parent.parents), path.parent):
+                try:
+                    self.system.mkdir(folder)
+                except FileExistsError:
+                    continue
+                self.system.fsync_dir(folder.parent)
 
     def claim(self, path: Path) -> int:
         """Open `path` for appending, made if it is missing, and hold its lock.
@@ -48,24 +59,29 @@ class Files:
                 self.system.close(descriptor)  # renamed or removed by its holder between our open and our lock
 
     def create(self, path: Path) -> int:
-        """Open a new, empty file, instead of what is there under that name."""
+        """Open a new, empty file, instead of what is there under that name. Raises `OutputError`."""
         with translated(path):
             return self.system.open(path, _APPENDED | os.O_TRUNC)
 
+    def append_to(self, path: Path) -> int:
+        """Open `path` for appending, made if it is missing. Raises `OutputError`."""
+        with translated(path):
+            return self.system.open(path, _APPENDED)
+
     def read(self, path: Path) -> bytes | None:
-        """What is in a small file; None when it is not there."""
+        """What is in a small file; None when it is not there. Raises `OutputError`."""
         with translated(path):
             try:
                 descriptor = self.system.open(path, os.O_RDONLY)
             except FileNotFoundError:
                 return None
             try:
-                return self.system.pread(descriptor, _LARGEST, 0)
+                return b"".join(chunks(partial(self.system.pread, descriptor)))
             finally:
                 self.system.close(descriptor)
 
     def size(self, path: Path) -> int:
-        """The length of a file that is there."""
+        """The length of a file that is there. Raises `OutputError`."""
         with translated(path):
             descriptor = self.system.open(path, os.O_RDONLY)
             try:
@@ -74,13 +90,13 @@ class Files:
                 self.system.close(descriptor)
 
     def put(self, path: Path, content: bytes) -> None:
-        """Make `path` hold `content`: the old one or the new one is there, never a part."""
+        """Make `path` hold `content`: the old one or the new one is there, never a part. Raises `OutputError`."""
         self.rename(self.draft(path, content), path)
 
     def draft(self, path: Path, content: bytes) -> Path:
         """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where.
 
-        What is refused leaves no draft.
+        Raises `OutputError`; a draft that could not be written whole is removed.
         """
         beside = draft_of(path)
         descriptor = self.create(beside)
@@ -106,13 +122,13 @@ class Files:
             self.system.remove(draft_of(path))
 
     def rename(self, old: Path, new: Path) -> None:
-        """Rename, durably."""
+        """Rename, durably. Raises `OutputError`."""
         with translated(new):
             self.system.rename(old, new)
             self.system.fsync_dir(new.parent)
 
     def remove(self, *paths: Path) -> None:
-        """Remove those of `paths` that are there, in this order, and durably when this returns."""
+        """Remove those of `paths` that are there, in this order, and durably. Raises `OutputError`."""
         for path in paths:
             with translated(path):
                 try:
@@ -122,16 +138,9 @@ class Files:
                 self.system.fsync_dir(path.parent)
 
     def exists(self, path: Path) -> bool:
-        """Is there anything under this name?"""
+        """Is there anything under this name? Raises `OutputError`."""
         with translated(path):
             return self.system.exists(path)
-
-
-def make_folder(path: Path) -> None:
-    """Make the folders `path` will be in, readable by their owner only."""
-    with translated(path.parent):
-        for folder in (*reversed(path.parent.parents), path.parent):  # `parents=True` gives the mode to the last only
-            folder.mkdir(exist_ok=True, mode=0o700)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The few calls that the journal and the snapshot make of a file system, so that a test can put a model in its place.
 
 Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but `Disk`
-touches a disk for records, errors, manifests and locks.
+writes records, errors, manifests and locks to a disk.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ class FileSystem(Protocol):
     def remove(self, path: Path) -> None:
         """Remove a name. Raises FileNotFoundError when it is not there."""
 
+    def mkdir(self, folder: Path) -> None:
+        """Make a folder that is its owner's only. Raises FileExistsError when there is something of that name."""
+
     def fsync_dir(self, folder: Path) -> None:
         """Have the names in `folder` on the disk."""
 
@@ -115,6 +118,9 @@ class Disk:
 
     def remove(self, path: Path) -> None:
         path.unlink()
+
+    def mkdir(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700)
 
     def fsync_dir(self, folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

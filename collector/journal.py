@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import select
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from collector.errors import OutputError
+from collector.errors import CollectorError, Interrupted, OutputError
 from collector.files import refused, translated
 from collector.filesystem import FileSystem
 
@@ -27,15 +28,15 @@ from collector.filesystem import FileSystem
 class Journal:
     """Appends blocks to a file and knows how many bytes, and with what digest, it wrote.
 
-    The file is open (a descriptor), or is opened by `target` for the first block. `is_ours` says that it holds nothing
-    but what is written here, so that half a block may be taken back; with a `path` it is to stay under that, unchanged
-    by others. `bytes` and `sha256` begin with what an unfinished file already holds.
+    `open_file` gives the descriptor, at `open` or when the first block is written. `is_ours` says that the file holds
+    nothing but what is written here, so that half a block may be taken back; with a `path` it is to stay under that,
+    unchanged by others. `bytes` and `sha256` begin with what an unfinished file already holds.
     """
 
     def __init__(
         self,
         system: FileSystem,
-        target: int | Callable[[], int],
+        open_file: Callable[[], int],
         name: str,
         *,
         path: Path | None = None,
@@ -44,13 +45,14 @@ class Journal:
         digest: hashlib._Hash | None = None,
     ) -> None:
         self._system = system
-        self._target = target
+        self._open_file = open_file
+        self._descriptor: int | None = None
         self._path = path
         self._is_ours = is_ours
-        self._refused: OutputError | None = None  # a block
-        self._lost: OutputError | None = None  # a sync
         self._digest = digest or hashlib.sha256()
         self._synced_digest = self._digest.copy()
+        self._sync_failure: CollectorError | None = None
+        self.failure: CollectorError | None = None
         self.name = name
         self.bytes = size
         self.synced = size
@@ -59,31 +61,33 @@ class Journal:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
+    def open(self) -> int:
+        """Have the file open; returns its descriptor. Raises what `open_file` raises."""
+        if self._descriptor is None:
+            self._descriptor = self._open_file()
+        return self._descriptor
+
     def append(self, block: bytes, *, is_lines: bool = False) -> None:
         """Write `block` whole. On failure what was written of it is taken back, if the file is ours, but for the whole
         lines of a block that `is_lines`; nothing can be appended any more.
 
-        Raises `OutputError`, and BrokenPipeError when nobody reads the pipe any more.
+        Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
         """
-        if failure := self._lost or self._refused:
-            raise failure
-        descriptor = self._opened()
+        if self.failure:
+            raise self.failure
+        descriptor = self.open()
         left = memoryview(block)
         try:
             while left:
                 left = left[self._write(descriptor, left) :]
-        except BrokenPipeError:
-            raise
         except OSError as error:
-            self._refused = refused(self.name, error)
+            self.failure = self._failure_of(error)
             self._keep(descriptor, block[: block.rfind(b"\n", 0, len(block) - len(left)) + 1] if is_lines else b"")
-            raise self._refused from None
+            raise self.failure from None
         self._count(block)
 
-    def _opened(self) -> int:
-        if not isinstance(self._target, int):
-            self._target = self._target()
-        return self._target
+    def _failure_of(self, error: OSError) -> CollectorError:
+        return Interrupted(signal.SIGPIPE) if isinstance(error, BrokenPipeError) else refused(self.name, error)
 
     def _write(self, descriptor: int, left: memoryview) -> int:
         try:
@@ -106,47 +110,49 @@ class Journal:
 
     def sync(self) -> None:
         """Have the system put everything on the disk. Raises `OutputError`, and then ever after."""
-        if self._lost:
-            raise self._lost
+        if self._sync_failure:
+            raise self._sync_failure
         if self.synced == self.bytes:
             return
-        descriptor = self._opened()
+        descriptor = self.open()
         try:
             self._system.fdatasync(descriptor)
         except OSError as error:
-            self._lose(refused(self.name, error))
             with contextlib.suppress(OSError):
                 self._system.truncate(descriptor, self.synced)
-            raise refused(self.name, error) from None
+            raise self._lose(refused(self.name, error)) from None
         try:
             self.require_in_place()
         except OutputError as error:
-            self._lose(error)
-            raise
+            raise self._lose(error) from None
         self.synced, self._synced_digest = self.bytes, self._digest.copy()
 
-    def _lose(self, failure: OutputError) -> None:
-        self._lost = failure
+    def _lose(self, failure: OutputError) -> OutputError:
+        """Nothing that was written since the last good sync counts, from now on."""
+        self.failure = self._sync_failure = failure
         self.bytes, self._digest = self.synced, self._synced_digest
+        return failure
 
     def require_in_place(self) -> None:
         """Raise `OutputError` unless what was written, and nothing else, is still under the path."""
-        if self._path is None or not isinstance(self._target, int):
+        if self._path is None or self._descriptor is None:
             return
         with translated(self._path):
-            if not self._system.is_at(self._path, self._target):
+            if not self._system.is_at(self._path, self._descriptor):
                 what = "removed or replaced"
-            elif self._system.size(self._target) != self.bytes:
+            elif self._system.size(self._descriptor) != self.bytes:
                 what = "changed by somebody else"
             else:
                 return
         raise OutputError(f"{self._path}: was {what} while it was written; collect again")
 
     def close(self) -> None:
-        if not isinstance(self._target, int):
+        """Close the file, if it is open. Raises `OutputError`."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
             return
         try:
-            self._system.close(self._target)
+            self._system.close(descriptor)
         except OSError as error:
             raise refused(self.name, error) from None
 

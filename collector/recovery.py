@@ -46,6 +46,7 @@ class Recovered:
 class _Flaw(NamedTuple):
     at: int
     reason: str
+    is_at_the_end: bool = False  # the file ends before what is there does
 
 
 def recover(
@@ -53,33 +54,35 @@ def recover(
 ) -> Recovered:
     """Read the file and tick off, in `ids`, those that it has a whole line of.
 
-    `synced` is its checkpoint, None when that says nothing; when there is none at all (`is_checkpointed` is False)
-    only the last line may be torn. Raises `Damaged`, with nothing ticked off, for a flaw before that.
+    `synced` is its checkpoint, None while there is none. A file that has none although it should
+    (`is_checkpointed` is False) was not left by a crash: only its last line, or its last member, may be torn.
+    Raises `Damaged`, with nothing ticked off, for a flaw before that.
     """
     found = Recovered()
-    flaw = _read(pread, codec, run_id, ids, found)
-    size = end_of(pread, found.end)
-    if is_checkpointed:
-        firm = synced.size if synced else 0
-    else:
-        firm = _last_line(pread, size) if codec is Codec.PLAIN else found.end
-    if found.end >= firm:
-        flaw = _digest(pread, found, synced)
-    if flaw:
+    try:
+        flaw = _read(pread, codec, run_id, ids, found)
+        size = end_of(pread, found.end)
+        firm = (synced.size if synced else 0) if is_checkpointed else _before_the_last(pread, codec, size, flaw)
+        if found.end < firm:
+            raise _damaged(flaw or _Flaw(found.end, f"{firm - found.end} bytes that were synced are missing"))
+        if differs := _digest(pread, found, synced):
+            raise _damaged(differs)
+    except Damaged:
         ids.untick()
-        raise Damaged(f"damaged at byte {flaw.at}: {flaw.reason}")
-    if found.end < firm:
-        ids.untick()
-        raise Damaged(f"damaged at byte {found.end}: {firm - found.end} bytes that were synced are missing")
+        raise
     found.torn = size - found.end
     return found
+
+
+def _damaged(flaw: _Flaw) -> Damaged:
+    return Damaged(f"damaged at byte {flaw.at}: {flaw.reason}")
 
 
 def _read(pread: Pread, codec: Codec, run_id: str, ids: IdSet, found: Recovered) -> _Flaw | None:
     """Read up to the first flaw, which is returned."""
     for stretch in stretches(pread, codec):
         if stretch.flaw:
-            return _Flaw(stretch.start, stretch.flaw)
+            return _Flaw(stretch.start, stretch.flaw, stretch.is_cut_short)
         for at, line in lines_of(stretch):
             try:
                 record = read_record(line)
@@ -88,7 +91,7 @@ def _read(pread: Pread, codec: Codec, run_id: str, ids: IdSet, found: Recovered)
                 if codec is Codec.PLAIN:
                     found.end = at
                     return _Flaw(at, str(reason))
-                ids.untick()  # no crash puts a bad line into a member whose check sum is right
+                # no crash puts a bad line into a member whose check sum is right
                 raise Damaged(f"damaged in the member at byte {stretch.start}: {reason}") from None
             found.take(line, record)
         found.end = stretch.end
@@ -121,6 +124,13 @@ def _between(pread: Pread, start: int, end: int) -> Iterator[bytes]:
     while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
         yield chunk
         start += len(chunk)
+
+
+def _before_the_last(pread: Pread, codec: Codec, size: int, flaw: _Flaw | None) -> int:
+    """How much must be whole where only the last line, or member, may be torn."""
+    if codec is Codec.PLAIN:
+        return _last_line(pread, size)
+    return size if flaw and not flaw.is_at_the_end else 0
 
 
 def _last_line(pread: Pread, size: int) -> int:

@@ -10,13 +10,15 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from signal import Signals
 from typing import NoReturn, Protocol
 
 import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
 
 from collector.account import Account
 from collector.config import Settings
@@ -26,9 +28,7 @@ from collector.errors import (
     CollectorError,
     Damaged,
     InputError,
-    Interrupted,
     KeyRefused,
-    OutputError,
     UsageError,
     first_of,
 )
@@ -36,9 +36,8 @@ from collector.listing import list_ids
 from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest
 from collector.model import SCHEMA, Outcome, OutcomeKind
 from collector.pipeline import pump
-from collector.run_head import RunHead
+from collector.run_head import RunHead, TakenOver
 from collector.sink import sink_for
-from collector.snapshot import TakenOver
 from collector.source import Intake
 from collector.stopping import Stopping
 from collector.timestamps import stamp
@@ -116,8 +115,9 @@ class Run:
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
 
-        Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`. Nothing has been asked
-        for then, and no snapshot is changed.
+        Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`, and, while it waits for
+        its output, `Interrupted` and `RunStopped`. Nothing has been asked for then, and no snapshot is changed. A bug
+        is raised, as an exception group, once what was collected is kept.
         """
         with self._stopping.signals_heard():
             return await self._execute()
@@ -129,15 +129,18 @@ class Run:
         bug: ExceptionGroup[Exception] | None = None
         try:
             with self._stopping.whole:
-                async with engine(
-                    self._settings, self.account, note=self._reporter.note, environ=self._environ
-                ) as parts:
+                async with (
+                    engine(self._settings, self.account, note=self._reporter.note, environ=self._environ) as parts,
+                    anyio.create_task_group() as watchers,
+                ):
+                    watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
                     await self._sink.open()
                     is_open = True
                     try:
-                        await self._collect(parts)
+                        await self._collect(parts, watchers)
                     finally:
                         self.paused_s = parts.limiter.paused_s
+                    watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)
         except* Exception as group:  # a bug: what was collected is kept all the same
@@ -146,6 +149,7 @@ class Run:
         if not self._is_finished:
             failure = failure or self._stopping.reason
         if failure is not None and not is_open:
+            await _failure_of(self._sink.close())
             raise bug or self._stopping.reason or failure
         failure = await self._close(failure)
         if bug is not None:
@@ -156,20 +160,18 @@ class Run:
     def _is_finished(self) -> bool:
         return 0 < self.account.input.unique == self.account.done
 
-    async def _collect(self, parts: Engine) -> None:
-        async with anyio.create_task_group() as watchers:
-            with anyio.CancelScope() as crew:
-                watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
-                watchers.start_soon(self._stopping.wind_down, parts.pacer, crew)
-                self._stopping.has_crew = True
-                await self._discover(parts)
-                self._take_over(await self._sink.begin(self._head(), self._intake.ids))
-                watchers.start_soon(self._beat)
-                self._reporter.begin(self.account)
-                if not self._is_finished:
-                    workers = min(self._settings.limits.concurrency, len(self._intake.ids))
-                    await pump(self._intake.ids, parts.fetcher_of(self.run_id).fetch, self._emit, crew=workers)
-            watchers.cancel_scope.cancel()
+    async def _collect(self, parts: Engine, watchers: TaskGroup) -> None:
+        with anyio.CancelScope() as crew:
+            watchers.start_soon(self._stopping.wind_down, parts.pacer, crew)
+            self._stopping.can_wind_down = True
+            await self._discover(parts)
+            head = await to_thread.run_sync(self._head)  # which digests all ids
+            self._take_over(await self._sink.begin(head, self._intake.ids))
+            watchers.start_soon(self._beat)
+            self._reporter.begin(self.account)
+            if not self._is_finished:
+                workers = min(self._settings.limits.concurrency, len(self._intake.ids))
+                await pump(self._intake.ids, parts.fetcher_of(self.run_id).fetch, self._emit, crew=workers)
 
     def _take_over(self, taken: TakenOver | None) -> None:
         self._taken_over = taken
@@ -226,21 +228,21 @@ class Run:
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
         """Write what is left, settle the account and publish; returns what ended the run, if anything did."""
         with anyio.CancelScope(shield=True):
-            try:
-                await self._sink.settle(is_whole=failure is None)
-            except (OutputError, Interrupted) as error:
-                failure = failure or error
-            try:
-                self.account.settle(finished=failure is None, written=self._sink.settled)
-            except AccountMismatch as error:
-                failure = error
-            try:
-                if failure is None:
-                    await self._sink.publish(self._manifest)
-                else:
-                    await self._sink.leave(partial(self._manifest, failure=failure))
-            except CollectorError as error:
-                failure = failure or error
+            failure = await self._settle(failure)
+            if failure is None:
+                failure = await _failure_of(self._sink.publish(self._manifest))
+            if failure is not None:
+                await _failure_of(self._sink.leave(partial(self._manifest, failure=failure)))
+            refused = await _failure_of(self._sink.close())
+        return failure or refused
+
+    async def _settle(self, failure: CollectorError | None) -> CollectorError | None:
+        refused = await _failure_of(self._sink.settle(is_whole=failure is None))
+        failure = failure or refused
+        try:
+            self.account.settle(finished=failure is None, written=self._sink.settled)
+        except AccountMismatch as mismatch:
+            return mismatch
         return failure
 
     @cached_property
@@ -270,6 +272,14 @@ class Run:
             organization_id=self._organization_id,
             files=files,
         )
+
+
+async def _failure_of(step: Awaitable[None]) -> CollectorError | None:
+    try:
+        await step
+    except CollectorError as failure:
+        return failure
+    return None
 
 
 def new_run_id(now: float) -> str:

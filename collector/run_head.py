@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from collector.account import Tally
 from collector.errors import Damaged
 from collector.model import Json
 
@@ -59,6 +60,18 @@ class RunHead(NamedTuple):
         if fresh and not -_CLOCK_STEP <= age.total_seconds() < _STALE_AFTER:
             raise Damaged(f"it was begun at {begun.started_at}, not within the last 24 hours")
         return begun
+
+
+class TakenOver(NamedTuple):
+    """What an earlier process left: its name and start, and what it had counted.
+
+    `organizations` are those of its records.
+    """
+
+    run_id: str
+    started_at: str
+    tally: Tally
+    organizations: tuple[str, ...]
 
 
 def decode(content: bytes) -> RunHead | None:

@@ -29,14 +29,18 @@ _GONE_WITHIN: Final = 9.0  # seconds after which the process is over, even if th
 
 
 class Stopping:
-    """Whether and why a run is to stop. `whole` is the scope of all that may be cancelled."""
+    """Whether and why a run is to stop.
+
+    `whole` is the scope of all that may be cancelled; until somebody may `wind_down` nothing less is.
+    """
 
     def __init__(self, warn: Callable[[str], None], signals: Iterable[Signals], watchdog: Watchdog | None) -> None:
         self._warn = warn
         self._signals = tuple(signals)
         self._watchdog = watchdog
         self._asked = anyio.Event()
-        self.has_crew = False
+        self._signals_heard = 0
+        self.can_wind_down = False
         self.reason: CollectorError | None = None
         self.whole = anyio.CancelScope()
 
@@ -54,27 +58,29 @@ class Stopping:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._watchdog:
             self._watchdog.set(_GONE_WITHIN, 128 + number)
-        is_first = self.reason is None
+        self._signals_heard += 1
         self.reason = self.reason or Interrupted(number)
-        self._loop.call_soon_threadsafe(self._hear, Signals(number), is_first)
+        self._loop.call_soon_threadsafe(self._hear, Signals(number), self._signals_heard)
 
-    def _hear(self, signum: Signals, is_first: bool) -> None:
-        self._asked.set()
-        if not (is_first and self.has_crew):
-            self.whole.cancel()
-        if is_first:
+    def _hear(self, signum: Signals, count: int) -> None:
+        self._stop(at_once=count > 1)
+        if count == 1:
             self._warn(f"{signum.name}: stopping; once more to stop at once")
+
+    def _stop(self, *, at_once: bool) -> None:
+        self._asked.set()
+        if at_once or not self.can_wind_down:
+            self.whole.cancel()
 
     async def watch_clock(self, seconds: float | None) -> None:
         """Stop the run in so many seconds."""
         if seconds is None:
             return
         await anyio.sleep(seconds)
-        if self.reason is None:
-            self.reason = RunStopped(f"--max-duration {seconds:g} s is over")
-            self._asked.set()
-            if self._watchdog:
-                self._watchdog.set(_GONE_WITHIN, RunStopped.exit_code)
+        self.reason = self.reason or RunStopped(f"--max-duration {seconds:g} s is over")
+        if self._watchdog:
+            self._watchdog.set(_GONE_WITHIN, self.reason.exit_code)
+        self._stop(at_once=False)
 
     async def wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
         """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""

@@ -16,12 +16,16 @@ Pread = Callable[[int, int], bytes]
 
 
 class Stretch(NamedTuple):
-    """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none."""
+    """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none.
+
+    `is_cut_short` says that the flaw is nothing but that the file ends too early.
+    """
 
     start: int
     end: int
     lines: bytes
     flaw: str | None = None
+    is_cut_short: bool = False
 
 
 def stretches(pread: Pread, codec: Codec) -> Iterator[Stretch]:
@@ -94,4 +98,4 @@ def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
                 start, unpacked = end - len(left), 0
                 unpacker, parts = codec.unpacker(), []
     if end > start:
-        yield Stretch(start, end, b"", f"a {codec.value} member without its end")
+        yield Stretch(start, end, b"", f"a {codec.value} member without its end", is_cut_short=True)

@@ -148,6 +148,10 @@ class MemoryFileSystem:
         self._enter("remove", mutates=path in self._names)
         self._change(_NameChange(self._named(path), path, None))
 
+    def mkdir(self, folder: Path) -> None:
+        self._enter("mkdir")
+        raise _refused(errno.EEXIST, folder)
+
     def fsync_dir(self, folder: Path) -> None:
         self._enter("fsync_dir", mutates=True)
         for change in [change for change in self._pending if change.is_in(folder)]:

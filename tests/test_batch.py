@@ -25,7 +25,7 @@ LINE = b'{"id":1}\n'
 
 
 def batch_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: int | None = None) -> Batch:
-    journal = Journal(system, Files(system).create(PATH), str(PATH), path=PATH)
+    journal = Journal(system, lambda: Files(system).create(PATH), str(PATH), path=PATH)
     return Batch(journal, Codec.PLAIN, is_durable=backlog is None, backlog=backlog, clock=(clock or Clock()).now)
 
 

@@ -62,7 +62,7 @@ class Process:
         await sink.open()
         taken = await sink.begin(head, wanted)
         done = [one for one in WANTED if one not in set(wanted)]
-        if taken is None or not taken.is_published:
+        if sink.settled.total < len(WANTED):
             await self._collect(sink, wanted, done, taken.run_id if taken else "run-1")
         await sink.settle(is_whole=True)
 
@@ -78,6 +78,7 @@ class Process:
             ).encode()
 
         await sink.publish(write_manifest)
+        await sink.close()
 
     async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for number, one in enumerate(list(wanted), start=1):

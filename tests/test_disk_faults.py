@@ -180,7 +180,8 @@ def fill(disk: Path, left: int) -> Path:
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         free = os.statvfs(disk)
-        file.write(bytes(max(0, free.f_bavail * free.f_frsize - left)))
+        file.write(bytes(max(0, free.f_bfree * free.f_frsize - left)))  # root may use what is reserved
+        os.fsync(file.fileno())
     return filler
 
 

@@ -244,6 +244,18 @@ def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: P
         Disk().open(tmp_path / "folder", APPENDED)
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        Disk().mkdir(tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    with pytest.raises(FileExistsError):
+        Disk().mkdir(tmp_path / "new")
+
+
 def test_a_new_process_inherits_no_descriptor(tmp_path: Path) -> None:
     with opened(Disk(), tmp_path / "a") as descriptor:
         assert not os.get_inheritable(descriptor)

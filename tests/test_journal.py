@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import resource
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.errors import ExitCode, OutputError
+from collector.errors import ExitCode, Interrupted, OutputError
 from collector.files import Files
 from collector.filesystem import Disk, FileSystem
 from collector.journal import Journal
@@ -21,7 +22,7 @@ from collector.journal import Journal
 
 def create(path: Path, system: FileSystem | None = None) -> Journal:
     system = system or Disk()
-    return Journal(system, Files(system).create(path), str(path))
+    return Journal(system, lambda: Files(system).create(path), str(path))
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> N
     path = tmp_path / "c.jsonl"
     path.write_bytes(b"one\n")
     system = Disk()
-    written = Journal(system, Files(system).claim(path), str(path), size=4, digest=hashlib.sha256(b"one\n"))
+    written = Journal(system, lambda: Files(system).claim(path), str(path), size=4, digest=hashlib.sha256(b"one\n"))
     written.append(b"two\n")
     written.close()
     assert (written.bytes, path.read_bytes()) == (8, b"one\ntwo\n")
@@ -117,19 +118,21 @@ def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> N
 
 
 def test_a_full_device_is_an_output_error() -> None:
-    full = Journal(Disk(), os.open("/dev/full", os.O_WRONLY), "/dev/full")
+    full = Journal(Disk(), lambda: os.open("/dev/full", os.O_WRONLY), "/dev/full")
     with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left on device"):
         full.append(b"x")
     full.close()
     assert full.bytes == 0
 
 
-def test_a_pipe_nobody_reads_is_a_broken_pipe() -> None:
+def test_a_pipe_nobody_reads_any_more_interrupts() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    pipe = Journal(Disk(), writer, "standard output")
-    with pytest.raises(BrokenPipeError):
-        pipe.append(b"x")
+    pipe = Journal(Disk(), lambda: writer, "standard output")
+    for _ in range(2):
+        with pytest.raises(Interrupted) as caught:
+            pipe.append(b"x")
+        assert caught.value.signum == signal.SIGPIPE
     pipe.close()
 
 
@@ -145,7 +148,7 @@ def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Pat
     path.write_bytes(b"older")
     reader = os.open(path, os.O_RDONLY)
     with pytest.raises(OutputError):
-        Journal(Disk(), reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
+        Journal(Disk(), lambda: reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
     os.close(reader)
     assert path.read_bytes() == b"older"
 
@@ -162,7 +165,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
 
     thread = threading.Thread(target=read)
     thread.start()
-    Journal(Disk(), writer, "a pipe", is_ours=False).append(block)
+    Journal(Disk(), lambda: writer, "a pipe", is_ours=False).append(block)
     os.close(writer)
     thread.join()
     os.close(reader)

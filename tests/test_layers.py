@@ -48,7 +48,7 @@ RINGS: tuple[set[str], ...] = (
             "names",
             "publication",
         ),
-        *("recovery", "sink", "snapshot", "source", "stretches", "transport", "watchdog"),
+        *("recovery", "sink", "snapshot", "source", "stream_sink", "stretches", "transport", "watchdog"),
     },
     # 2: flow
     {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stopping", "stream", "verification", ""},

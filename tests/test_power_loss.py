@@ -113,12 +113,12 @@ class Site:
     def checkpoint(self) -> tuple[int, str]:
         """How much the run knows to be safe, and its digest, as it says itself."""
         path = self.here / "c.partial.checkpoint"
-        text, _, check_sum = (path.read_text() if path.exists() else "").strip().rpartition(" ")
-        if not text:
-            return 0, hashlib.sha256().hexdigest()
-        assert int(check_sum, 16) == zlib.crc32(text.encode())
-        size, _, digest = text.partition(" ")
-        return int(size), digest
+        for line in reversed(path.read_bytes().split(b"\n") if path.exists() else []):
+            text, _, check_sum = line.rpartition(b" ")
+            if text and check_sum == b"%08x" % zlib.crc32(text):  # a crash may have left half of the last one
+                size, _, digest = text.partition(b" ")
+                return int(size), digest.decode()
+        return 0, hashlib.sha256().hexdigest()
 
     async def synced(self, records: int) -> None:
         """Wait until so many records are there, and safe."""

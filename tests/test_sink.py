@@ -27,7 +27,8 @@ from collector.manifest import FileFacts, WriteManifest
 from collector.model import Outcome, OutcomeKind
 from collector.names import SnapshotNames
 from collector.run_head import Resume, RunHead
-from collector.sink import MAX_LISTED, Sink, sink_for
+from collector.sink import Sink, sink_for
+from collector.stream_sink import MAX_LISTED
 
 from .packing import zstd
 
@@ -139,13 +140,19 @@ async def begun(sink: Sink, run_id: str | None = None) -> Sink:
 
 async def publish(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
     await sink.settle(is_whole=True)
-    await sink.publish(write_manifest or Manifest())
+    try:
+        await sink.publish(write_manifest or Manifest())
+    finally:
+        await sink.close()
 
 
 async def leave(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
     with suppress(OutputError, Interrupted):
         await sink.settle(is_whole=False)
-    await sink.leave(write_manifest or Manifest())
+    try:
+        await sink.leave(write_manifest or Manifest())
+    finally:
+        await sink.close()
 
 
 def records(sink: Sink) -> int:
