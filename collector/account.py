@@ -110,13 +110,13 @@ class Account:
         an outcome, or an outcome out of its files: an id is never lost in silence. What a run that stopped could not
         write has no outcome again.
         """
-        counted, self.tally = self.tally, written
-        missing = self.input.unique - written.total
-        if missing < 0 or counted.total > self.input.unique or (finished and missing):
-            raise AccountMismatch(f"{self.input.unique} ids but {counted.total} outcomes; please report this bug")
-        if (finished and +counted.outcomes != +written.outcomes) or not written.outcomes <= counted.outcomes:
-            raise AccountMismatch(f"{counted.total} outcomes but {written.total} written; please report this bug")
-        self.outcomes[OutcomeKind.NOT_ATTEMPTED] += missing
+        counted, unique = self.tally, self.input.unique
+        if counted.total > unique or not written.outcomes <= counted.outcomes or (finished and written.total != unique):
+            raise AccountMismatch(
+                f"{unique} ids, {counted.total} outcomes, {written.total} of them written; please report this bug"
+            )
+        self.tally = written
+        self.outcomes[OutcomeKind.NOT_ATTEMPTED] += unique - written.total
 
     @property
     def is_clean(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -30,14 +31,17 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "_schema": (int,),
 }
 _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
-    **{"id": _TEXT, "outcome": _TEXT, "http_status": (int, type(None)), "error": _TEXT, "attempts": (int,), "at": _TEXT}
+    "id": _TEXT,
+    "outcome": _TEXT,
+    "http_status": (int, type(None)),
+    "error": _TEXT,
+    "attempts": (int,),
+    "at": _TEXT,
 }
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
 _ONLY_TEXT: Final = frozenset(_TEXT)
 _MASKED: Final = f'"{REDACTED}"'.encode()
-_ABSENT: Final = object()
-_MOST_SEEN: Final = 1024
-_seen: set[tuple[str | type, ...]] = set()
+_SHAPES: Final = 1024  # that are remembered; a million records have a handful
 
 
 class BadLine(Exception):
@@ -52,11 +56,8 @@ def read_record(line: bytes) -> Record:
         record: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         record = _exact(line, error.msg)
-    shape = (*record, *map(type, record.values()))
-    if shape not in _seen:  # a million records have a handful of shapes
-        _require_kinds(record)
-        if len(_seen) < _MOST_SEEN:
-            _seen.add(shape)
+    if offence := _offence(tuple(record), tuple(map(type, record.values()))):
+        raise BadLine(offence)
     if not is_canonical(record["id"]):
         raise BadLine("its id is none")
     for key in ("type_operations", "policies"):
@@ -77,7 +78,7 @@ def _exact(line: bytes, refusal: str) -> Record:
         raise BadLine(f"no JSON ({refusal})") from None
 
 
-def masked_values(line: bytes, record: Record) -> int:
+def count_masked(line: bytes, record: Record) -> int:
     """How many of its values were masked; the same text where nothing is ever masked, such as a name, is none."""
     if _MASKED not in line:
         return 0
@@ -93,15 +94,15 @@ def masked_values(line: bytes, record: Record) -> int:
     return count
 
 
-def unparsed_timestamps(record: Record) -> int:
+def count_unparsed(record: Record) -> int:
     """How many of its timestamps stayed as the API sent them, since they are none."""
-    count = _is_odd(record["created_at"]) + _is_odd(record["updated_at"])
+    count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
     if limit := record["rate_limit"]:
-        count += _is_odd(limit.get("limited_since")) + _is_odd(limit.get("expires_at"))
+        count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
     return count
 
 
-def _is_odd(moment: Json) -> bool:
+def _is_unparsed(moment: Json) -> bool:
     return type(moment) is str and not is_utc(moment)
 
 
@@ -123,10 +124,13 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
     return found["id"], OutcomeKind(found["outcome"])
 
 
-def _require_kinds(record: Record) -> None:
-    for key, kinds in _KINDS.items():
-        found = record.get(key, _ABSENT)
-        if type(found) not in kinds:
-            raise BadLine(f"no key {key}" if found is _ABSENT else f"{key} is of type {type(found).__name__}")
-    if len(record) > len(_KINDS):
-        raise BadLine("a key that no record has")
+@lru_cache(_SHAPES)
+def _offence(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
+    """What is wrong with a record of these keys and types, if anything is."""
+    found = dict(zip(keys, kinds, strict=True))
+    for key, allowed in _KINDS.items():
+        if key not in found:
+            return f"no key {key}"
+        if found[key] not in allowed:
+            return f"{key} is of type {found[key].__name__}"
+    return "a key that no record has" if len(found) > len(_KINDS) else None

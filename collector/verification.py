@@ -24,7 +24,7 @@ from collector.ids import IdSet
 from collector.manifest import FORMAT, FileFacts
 from collector.model import Json, OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, masked_values, read_error, read_record, unparsed_timestamps
+from collector.record_line import BadLine, count_masked, count_unparsed, read_error, read_record
 from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
 _INPUT: Final = ("unique", "duplicates", "invalid", "blank")
@@ -174,12 +174,12 @@ def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> _Co
                 _refuse(path, f"{_where(codec, stretch, at)}: {flaw}")
             if record["_run_id"] != claim.run_id:
                 _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
-            odd_times += unparsed_timestamps(record)
+            odd_times += count_unparsed(record)
             if odd_times > claim.counted.unparsed_timestamps:  # what the API sent so is kept so, and counted
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
             if not ids.add(record["id"]):
                 _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")
-            masked += masked_values(line, record)
+            masked += count_masked(line, record)
             if record["organization_id"] is not None:
                 organizations[record["organization_id"]] = None
     return _Counted(masked, odd_times, next(iter(organizations), None))
