@@ -1,18 +1,20 @@
-"""The account as a document: what a run did, and what its file is. Pure."""
+"""The account as a document, there and back: what a run did, and what its file is. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from collector.account import Account
+from collector.account import Account, Tally
 from collector.errors import ExitCode
-from collector.model import OutcomeKind
+from collector.model import Json, OutcomeKind
 
-FORMAT = "collector.manifest/1"
+FORMAT: Final = "collector.manifest/1"
+_INPUT: Final = ("lines", "unique", "duplicates", "invalid", "blank")
 
 
 class FileFacts(NamedTuple):
@@ -77,13 +79,7 @@ def manifest(
             "ids_digest": run.ids_digest,
         },
         "account": {
-            "input": {
-                "lines": counted.lines,
-                "unique": counted.unique,
-                "duplicates": counted.duplicates,
-                "invalid": counted.invalid,
-                "blank": counted.blank,
-            },
+            "input": {key: getattr(counted, key) for key in _INPUT},
             "outcomes": {str(kind): account.outcomes[kind] for kind in OutcomeKind},
         },
         "requests": {
@@ -105,3 +101,62 @@ def manifest(
 def exit_code_of(account: Account) -> ExitCode:
     """The exit code of a run that finished."""
     return ExitCode.OK if account.is_clean else ExitCode.INCOMPLETE
+
+
+class BadManifest(Exception):
+    """The content is no manifest; the text says why."""
+
+
+class Manifest(NamedTuple):
+    """What a manifest says of its one file, each value of the type it should be."""
+
+    run_id: str
+    status: str
+    exit_code: int
+    ids_digest: str
+    organization_id: str | None
+    input: dict[str, int]
+    tally: Tally
+    facts: FileFacts
+
+
+def decode(content: bytes) -> Manifest:
+    """The manifest that `content` is. Raises `BadManifest`, never anything else."""
+    try:
+        found: Json = orjson.loads(content)
+        if found["format"] != FORMAT:
+            raise BadManifest(f"is not of the format {FORMAT}")
+        return _manifest_of(found)
+    except orjson.JSONDecodeError as error:
+        raise BadManifest(f"byte {error.pos}: no JSON ({error.msg})") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadManifest(f"is not whole: {error}") from None
+
+
+def _manifest_of(found: Json) -> Manifest:
+    [facts] = found["files"]
+    source, account = found["source"], found["account"]
+    outcomes = Counter({kind: _count(account["outcomes"][kind]) for kind in OutcomeKind})
+    organization_id = source["organization_id"]
+    return Manifest(
+        _text(found["run_id"]),
+        _text(found["status"]),
+        _count(found["exit_code"]),
+        _text(source["ids_digest"]),
+        None if organization_id is None else _text(organization_id),
+        {key: _count(account["input"][key]) for key in _INPUT},
+        Tally(outcomes, _count(found["redactions"]), _count(found.get("unparsed_timestamps", 0))),
+        FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
+    )
+
+
+def _count(value: Json) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError("a count that is none")
+    return value
+
+
+def _text(value: Json) -> str:
+    if type(value) is not str:
+        raise TypeError("a text that is none")
+    return value

@@ -13,7 +13,7 @@ _RESERVED: Final = (
     *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
 )
 _LONGEST: Final = 255  # bytes of a name, on every file system in common use
-_SET_ASIDE: Final = ".20260102T030405Z-01234567.99"  # what is added to a name, at most
+_SET_ASIDE: Final = ".20260102T030405Z-01234567.99.draft"  # what is added to a name, at most
 
 
 class SnapshotNames:

@@ -17,18 +17,15 @@ import hashlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
-
-import orjson
+from typing import NamedTuple
 
 from collector import run_head
 from collector.account import Tally
 from collector.files import Files, translated
-from collector.model import Json, OutcomeKind
+from collector.manifest import BadManifest, Manifest, decode
+from collector.model import OutcomeKind
 from collector.names import SnapshotNames, draft_of
 from collector.stretches import chunks
-
-_FACTS: Final = (("path", str), ("bytes", int), ("sha256", str))
 
 
 class Published(NamedTuple):
@@ -52,19 +49,21 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
 
     A draft that does not vouch for the data it stands beside was never published from, and goes.
     """
-    drafted = _Vouching.read(files, draft_of(names.manifest))
-    if drafted and (owner := drafted.owner(names)):
+    drafted = _read(files, draft_of(names.manifest))
+    if drafted and (owner := _owner(drafted, names)):
         data = owner.partial if files.exists(owner.partial) else owner.snapshot
-        if drafted.is_true_of(files, data):
-            _take_names(files, owner, has_errors=drafted.has_errors)
-            return drafted.published if owner is names else None
+        if _vouches_for(files, drafted, data):
+            _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
+            return _published(drafted) if owner is names else None
     files.remove(draft_of(names.manifest))
-    vouched = _Vouching.read(files, names.manifest)
-    owner = vouched.owner(names) if vouched else None
-    if vouched and owner and not files.exists(owner.partial) and vouched.published.run_id == _run_id(files, names):
-        files.remove(*names.drafts, *owner.unfinished)
-        return vouched.published if owner is names else None
-    return None
+    vouched = _read(files, names.manifest)
+    if vouched is None or vouched.run_id != _run_id(files, names):
+        return None
+    owner = _owner(vouched, names)
+    if owner is None or files.exists(owner.partial):
+        return None
+    files.remove(*names.drafts, *owner.unfinished)
+    return _published(vouched) if owner is names else None
 
 
 def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None:
@@ -79,62 +78,38 @@ def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None
     files.remove(*names.drafts, *names.unfinished)
 
 
-class _Vouching(NamedTuple):
-    """What a manifest says, as far as it is needed to trust it."""
+def _read(files: Files, path: Path) -> Manifest | None:
+    """The manifest under `path`; None when there is none that is whole."""
+    try:
+        return decode(files.read(path) or b"")
+    except BadManifest:
+        return None
 
-    published: Published
-    name: str
-    size: int
-    sha256: str
 
-    def owner(self, names: SnapshotNames) -> SnapshotNames | None:
-        """Whose manifest it is: of `names`, or of the sibling that it names."""
-        return next((each for each in (names, *names.siblings) if each.snapshot.name == self.name), None)
+def _owner(found: Manifest, names: SnapshotNames) -> SnapshotNames | None:
+    """Whose manifest it is: of `names`, or of the sibling that it names."""
+    return next((each for each in (names, *names.siblings) if each.snapshot.name == found.facts.path), None)
 
-    @property
-    def has_errors(self) -> bool:
-        return self.published.tally.total > self.published.tally.outcomes[OutcomeKind.OK]
 
-    @classmethod
-    def read(cls, files: Files, path: Path) -> _Vouching | None:
-        """What the manifest under `path` says; None when there is none that is whole."""
-        content = files.read(path)
+def _vouches_for(files: Files, found: Manifest, path: Path) -> bool:
+    """Is the file there what the manifest says it is?"""
+    with translated(path):
+        if not files.exists(path):
+            return False
+        descriptor = files.system.open(path, os.O_RDONLY)
         try:
-            found: Json = orjson.loads(content or b"")
-            counted, facts = found["account"]["outcomes"], found["files"][0]
-            tally = Tally(
-                redactions=_typed(found["redactions"], int),
-                unparsed_timestamps=_typed(found.get("unparsed_timestamps", 0), int),
-            )
-            tally.outcomes.update({kind: count for kind in OutcomeKind if (count := _typed(counted[kind], int))})
-            organization_id = _typed(found["source"]["organization_id"], str, type(None))
-            published = Published(_typed(found["run_id"], str), tally, organization_id)
-            return cls(published, *(_typed(facts[key], kind) for key, kind in _FACTS))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return None
-
-    def is_true_of(self, files: Files, path: Path) -> bool:
-        """Is the file there what the manifest says it is?"""
-        with translated(path):
-            if not files.exists(path):
+            if files.system.size(descriptor) != found.facts.bytes:
                 return False
-            descriptor = files.system.open(path, os.O_RDONLY)
-            try:
-                if files.system.size(descriptor) != self.size:
-                    return False
-                digest = hashlib.sha256()
-                for chunk in chunks(partial(files.system.pread, descriptor)):
-                    digest.update(chunk)
-            finally:
-                files.system.close(descriptor)
-        return digest.hexdigest() == self.sha256
+            digest = hashlib.sha256()
+            for chunk in chunks(partial(files.system.pread, descriptor)):
+                digest.update(chunk)
+        finally:
+            files.system.close(descriptor)
+    return digest.hexdigest() == found.facts.sha256
 
 
-def _typed(value: Json, *kinds: type) -> Json:
-    """`value`, if it is of one of these types. Raises TypeError."""
-    if type(value) not in kinds:
-        raise TypeError
-    return value
+def _published(found: Manifest) -> Published:
+    return Published(found.run_id, found.tally, found.organization_id)
 
 
 def _run_id(files: Files, names: SnapshotNames) -> str | None:

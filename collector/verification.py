@@ -16,18 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, NoReturn
 
-import orjson
-
+from collector.account import Account, InputCount
 from collector.codec import Codec, codec_of
-from collector.errors import Damaged, ExitCode, InputError
+from collector.errors import Damaged, InputError
 from collector.ids import IdSet
-from collector.manifest import FORMAT, FileFacts
-from collector.model import Json, OutcomeKind
+from collector.manifest import BadManifest, FileFacts, Manifest, decode, exit_code_of, status_of
+from collector.model import OutcomeKind
 from collector.names import SnapshotNames
 from collector.record_line import BadLine, count_masked, count_unparsed, read_error, read_record
 from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
-_INPUT: Final = ("unique", "duplicates", "invalid", "blank")
+_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 
 
 class Verified(NamedTuple):
@@ -55,7 +54,7 @@ def verify(path: Path) -> Verified:
         _check_facts(path, file, claim.facts, records=len(ids))
     records = len(ids)
     failed = _check_errors(names.errors, ids)
-    expected = Counter(claim.outcomes)
+    expected = Counter(claim.tally.outcomes)
     not_attempted = expected.pop(OutcomeKind.NOT_ATTEMPTED)
     if (ok := expected.pop(OutcomeKind.OK)) != records:
         _refuse(path, f"{records} records, but the account has {ok}")
@@ -63,8 +62,9 @@ def verify(path: Path) -> Verified:
         _refuse(names.errors, f"{failed.total()} errors, but the account has {expected.total()}, or others")
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
-    if counted != claim.counted:
-        _refuse(path, f"has {counted}, but its manifest has {claim.counted}")
+    claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id)
+    if counted != claimed:
+        _refuse(path, f"has {counted}, but its manifest has {claimed}")
     return Verified(records, failed.total(), claim.facts.bytes, claim.facts.sha256, claim.status)
 
 
@@ -80,18 +80,8 @@ class _Counted(NamedTuple):
         return f"{whose}, {self.redactions} masked values and {self.unparsed_timestamps} timestamps that are none"
 
 
-class _Claim(NamedTuple):
-    """What a manifest says of a snapshot."""
-
-    run_id: str
-    status: str
-    ids_digest: str
-    facts: FileFacts
-    outcomes: dict[OutcomeKind, int]
-    counted: _Counted
-
-
-def _claim(names: SnapshotNames) -> _Claim:
+def _claim(names: SnapshotNames) -> Manifest:
+    """What the manifest claims, once what follows from one part of it is what another says."""
     path = names.manifest
     if not os.path.exists(path):
         if not os.path.exists(names.snapshot):
@@ -100,68 +90,21 @@ def _claim(names: SnapshotNames) -> _Claim:
     with _opened(path) as file:
         content = file.read()
     try:
-        found: Json = orjson.loads(content)
-        if found["format"] != FORMAT:
-            _refuse(path, f"is not of the format {FORMAT}")
-        claim = _claim_of(found)
-        invalid = _require_sums(path, found["account"]["input"], claim.outcomes)
-        _require_conclusions(path, found, claim, invalid)
-    except orjson.JSONDecodeError as error:
-        _refuse(path, f"byte {error.pos}: no JSON ({error.msg})")
-    except (KeyError, TypeError, ValueError) as error:
-        _refuse(path, f"is not whole: {error}")
+        claim = decode(content)
+    except BadManifest as why:
+        _refuse(path, str(why))
+    account = Account(InputCount(**{key: claim.input[key] for key in _PARTS}), tally=claim.tally)
+    if claim.input["lines"] != account.input.lines or claim.input["unique"] != account.done:
+        _refuse(path, "its account does not add up")
+    concluded = status_of(account, finished=True), exit_code_of(account)
+    if claim.status != "stopped" and (claim.status, claim.exit_code) != concluded:
+        _refuse(path, f"says {claim.status} with exit code {claim.exit_code}, but its account {concluded}")
     if claim.facts.path not in {names.snapshot.name, "-"}:  # what was written to standard output has no name yet
         _refuse(path, f"is of {claim.facts.path}, not of {names.snapshot.name}; verify that under its own name")
     return claim
 
 
-def _claim_of(found: Json) -> _Claim:
-    [facts] = found["files"]
-    source = found["source"]
-    return _Claim(
-        _text(found["run_id"]),
-        _text(found["status"]),
-        _text(source["ids_digest"]),
-        FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
-        {kind: _count(found["account"]["outcomes"][kind]) for kind in OutcomeKind},
-        _Counted(
-            _count(found["redactions"]),
-            _count(found.get("unparsed_timestamps", 0)),
-            None if source["organization_id"] is None else _text(source["organization_id"]),
-        ),
-    )
-
-
-def _require_sums(path: Path, given: Json, outcomes: dict[OutcomeKind, int]) -> int:
-    """Require that the account adds up; returns how many lines were no ids."""
-    counted = {key: _count(given[key]) for key in ("lines", *_INPUT)}
-    if counted["lines"] != sum(counted[key] for key in _INPUT) or counted["unique"] != sum(outcomes.values()):
-        _refuse(path, "its account does not add up")
-    return counted["invalid"]
-
-
-def _require_conclusions(path: Path, found: Json, claim: _Claim, invalid: int) -> None:
-    """Require the status and the exit code that follow from the account of a run that finished."""
-    is_complete = sum(claim.outcomes.values()) == claim.outcomes[OutcomeKind.OK]
-    status = "complete" if is_complete else "partial"
-    code = ExitCode.OK if is_complete and not invalid else ExitCode.INCOMPLETE
-    if claim.status != "stopped" and (claim.status, found["exit_code"]) != (status, code):
-        _refuse(path, f"says {claim.status} with exit code {found['exit_code']}, but its account {status} with {code}")
-
-
-def _count(value: Json) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError("a count that is none")
-    return value
-
-
-def _text(value: Json) -> str:
-    if type(value) is not str:
-        raise TypeError("a text that is none")
-    return value
-
-
-def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> _Counted:
+def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _Counted:
     codec, masked, odd_times = codec_of(path.name), 0, 0
     organizations: dict[str, None] = {}
     for stretch in stretches(_pread(file), codec):
@@ -175,7 +118,7 @@ def _check_records(path: Path, file: BinaryIO, claim: _Claim, ids: IdSet) -> _Co
             if record["_run_id"] != claim.run_id:
                 _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
             odd_times += count_unparsed(record)
-            if odd_times > claim.counted.unparsed_timestamps:  # what the API sent so is kept so, and counted
+            if odd_times > claim.tally.unparsed_timestamps:  # what the API sent so is kept so, and counted
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
             if not ids.add(record["id"]):
                 _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")

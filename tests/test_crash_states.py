@@ -10,7 +10,8 @@ import asyncio
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,13 @@ from typing import Any
 
 import pytest
 
+from collector.account import Account, Tally
 from collector.errors import OutputError
 from collector.ids import IdSet
-from collector.manifest import FileFacts
+from collector.manifest import FileFacts, RunFacts, manifest
 from collector.model import Outcome, OutcomeKind
 from collector.normalize import normalize
-from collector.run_head import RunHead
+from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink
 
 from .memory_filesystem import Crashed, MemoryFileSystem
@@ -52,32 +54,23 @@ class Process:
     path: Path
     asked: list[str] = field(default_factory=list)
     committed: set[str] = field(default_factory=set)
+    resume = Resume.AUTO
+    run_id = "run-1"
 
     async def run(self) -> None:
         wanted = IdSet()
         for one in WANTED:
             wanted.add(one)
-        sink = SnapshotSink(self.path, lambda _: None, system=self.system)
-        head = RunHead("run-1", AT, "digest", "https://api.example", "2025-09-18", 1)
+        sink = SnapshotSink(self.path, lambda _: None, system=self.system, resume=self.resume)
+        head = RunHead(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1)
         await sink.open()
         taken = await sink.begin(head, wanted)
         done = [one for one in WANTED if one not in set(wanted)]
         if sink.settled.total < len(WANTED):
-            await self._collect(sink, wanted, done, taken.run_id if taken else "run-1")
+            await self._collect(sink, wanted, done, taken.run_id if taken else self.run_id)
         await sink.settle(is_whole=True)
 
-        def write_manifest(files: list[FileFacts]) -> bytes:
-            return json.dumps(
-                {
-                    "run_id": "run-1",
-                    "account": {"outcomes": {kind: sink.settled.outcomes[kind] for kind in OutcomeKind}},
-                    "files": [facts._asdict() for facts in files],
-                    "redactions": sink.settled.redactions,
-                    "source": {"organization_id": None},
-                }
-            ).encode()
-
-        await sink.publish(write_manifest)
+        await sink.publish(lambda files: manifest_of(files, self.run_id, sink.settled))
         await sink.close()
 
     async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
@@ -91,19 +84,39 @@ class Process:
                 self.committed = set(done[: sink.settled.outcomes[OutcomeKind.OK]])
 
 
+def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
+    return manifest(
+        RunFacts(run_id, "1.0", "https://api.example", "2025-09-18", "digest", AT),
+        Account(tally=tally),
+        finished=True,
+        exit_code=0,
+        finished_at=AT,
+        duration_s=1.0,
+        paused_s=0.0,
+        organization_id=None,
+        files=files,
+    )
+
+
 def older_set(path: Path) -> dict[Path, bytes]:
     """A snapshot of the day before, with the manifest that vouches for it."""
-    manifest = {"files": [{"path": path.name, "sha256": hashlib.sha256(OLDER).hexdigest()}]}
-    return {path: OLDER, path.with_name("c.manifest.json"): json.dumps(manifest).encode()}
+    tally = Tally(Counter({OutcomeKind.OK: 1}))
+    facts = FileFacts(path.name, 1, len(OLDER), hashlib.sha256(OLDER).hexdigest())
+    return {path: OLDER, path.with_name("c.manifest.json"): manifest_of([facts], "run-0", tally)}
 
 
-def crashes(path: Path, cap: int) -> Iterator[tuple[str, MemoryFileSystem, Process]]:
+def crashes(
+    path: Path,
+    cap: int,
+    process_on: Callable[[MemoryFileSystem], Process] | None = None,
+    before: Mapping[Path, bytes] | None = None,
+) -> Iterator[tuple[str, MemoryFileSystem, Process]]:
     """Every moment of a run, and for each every state it may leave."""
     moment = 0
     while True:
         moment += 1
-        system = MemoryFileSystem(older_set(path), crash_before=moment)
-        process = Process(system, path)
+        system = MemoryFileSystem(before or older_set(path), crash_before=moment)
+        process = process_on(system) if process_on else Process(system, path)
         try:
             asyncio.run(process.run())
         except* Crashed:
@@ -212,3 +225,42 @@ def test_whatever_call_fails_the_run_fails_or_is_whole_and_the_next_one_complete
             break
         check_next_run(f"call {moment} failed", path, system.killed(), process.committed)
     assert failures > 20
+
+
+@pytest.mark.parametrize("cap", [12, pytest.param(300, marks=pytest.mark.soak)])
+def test_no_crash_while_a_run_is_set_aside_loses_any_of_it(tmp_path: Path, cap: int) -> None:
+    """A run of other ids comes, is cut short anywhere, and comes again: what the first one had is there, once."""
+    path = tmp_path / "c.jsonl"
+    begun = MemoryFileSystem(older_set(path))
+    with suppress(_Enough):
+        asyncio.run(_Half(begun, path).run())
+    unfinished = {each: content for each, content in begun.files.items() if ".partial" in each.name}
+    kept = {each.name: content for each, content in unfinished.items() if each.suffix != ".lock"}
+    assert len(kept) == 4  # records, errors, checkpoint and head
+    for where, state, _ in crashes(path, cap, lambda system: _Other(system, path), begun.files):
+        asyncio.run(_Other(state, path).run())
+        aside = {
+            each.name.removesuffix(".run-1"): content for each, content in state.files.items() if ".run-1" in each.name
+        }
+        assert aside == kept, where
+
+
+class _Enough(Exception):
+    pass
+
+
+class _Half(Process):
+    """Ends as a killed process does, in the middle."""
+
+    async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
+        for one in WANTED[:8]:
+            sink.put(outcome(one, run_id))
+        await sink.settle(is_whole=False)
+        raise _Enough
+
+
+class _Other(Process):
+    """A run that must not go on with what another left."""
+
+    resume = Resume.NEVER
+    run_id = "run-2"
