@@ -28,7 +28,7 @@ check: $(VENV)/test
 	$(BIN)/mypy
 
 soak: $(VENV)/test
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist worksteal
 
 bench: $(VENV)/bench
 	$(BIN)/python bench/throughput.py

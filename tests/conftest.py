@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -42,7 +43,9 @@ class Running:
     reading: list[asyncio.Task[bytes]] = field(default_factory=list)
 
     def send(self, signum: signal.Signals) -> None:
-        self.process.send_signal(signum)
+        """Send it a signal. Not by the process's own method, which may reap it first and leave 255 for its exit code."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signum)
 
     async def says(self, text: str) -> None:
         """Wait until the text stands on its standard error."""
@@ -64,7 +67,7 @@ class Running:
     async def kill(self) -> None:
         """End it if it has not ended."""
         if self.process.returncode is None:
-            self.process.kill()
+            self.send(signal.SIGKILL)
         for task in self.reading:
             task.cancel()
         await self.process.wait()
