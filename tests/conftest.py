@@ -43,7 +43,7 @@ class Running:
     reading: list[asyncio.Task[bytes]] = field(default_factory=list)
 
     def send(self, signum: signal.Signals) -> None:
-        """Send it a signal; not by the process's own method, which may reap it first and leave it 255 for an exit code."""
+        """Send it a signal; not by the process's own method, which may reap it first: its exit code would be 255."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, signum)
 
