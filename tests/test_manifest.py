@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.account import Account, InputCount
 from collector.errors import ExitCode
-from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest, status_of
+from collector.manifest import BadManifest, FileFacts, RunFacts, decode, exit_code_of, manifest, status_of
 from collector.model import Outcome, OutcomeKind
+
+from .test_normalize import anything
 
 RUN = RunFacts(
     run_id="20260101T000000Z-0badcafe",
@@ -126,3 +132,51 @@ def test_lines_that_are_no_ids_make_a_complete_run_incomplete_by_its_exit_code_o
 def test_an_exit_code_of_zero_means_every_id_is_ok(kind: OutcomeKind) -> None:
     assert exit_code_of(account_of(OutcomeKind.OK)) == 0
     assert exit_code_of(account_of(OutcomeKind.OK, kind)) == 3
+
+
+def test_a_manifest_is_read_back() -> None:
+    account = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    account.tally.unparsed_timestamps = 5
+    found = decode(json.dumps(document(account, exit_code=3)).encode())
+    assert found.run_id == RUN.run_id
+    assert (found.status, found.exit_code, found.ids_digest, found.organization_id) == ("partial", 3, "d" * 64, "org")
+    assert found.input == {"lines": 9, "unique": 3, "duplicates": 2, "invalid": 1, "blank": 3}
+    assert (+found.tally.outcomes, found.tally.redactions, found.tally.unparsed_timestamps) == (
+        +account.outcomes,
+        account.tally.redactions,
+        5,
+    )
+    assert found.facts == FileFacts("c.jsonl", 1, 20, "f" * 64)
+
+
+WHOLE = document(account_of(OutcomeKind.OK))
+
+
+def places(value: Any, *above: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The way to every value of a document."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (*above, key)
+        yield from places(child, *above, key)
+
+
+@given(st.binary() | anything.map(json.dumps).map(str.encode))
+def test_what_is_no_manifest_is_refused_and_nothing_else_is_raised(content: bytes) -> None:
+    with pytest.raises(BadManifest):
+        decode(content)
+
+
+@given(st.sampled_from(list(places(WHOLE))), anything)
+def test_a_manifest_with_any_value_in_any_place_is_read_or_refused(place: tuple[str | int, ...], value: Any) -> None:
+    changed = copy.deepcopy(WHOLE)
+    parent: Any = changed
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    try:
+        found = decode(json.dumps(changed).encode())
+    except BadManifest:
+        return
+    counts = [*found.input.values(), *found.tally.outcomes.values(), found.facts.bytes, found.facts.records]
+    assert all(type(count) is int and count >= 0 for count in counts)
+    assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.facts[::3]))
