@@ -66,7 +66,7 @@ async def test_a_reader_of_a_kilobyte_a_second_costs_no_memory(start: Starting) 
     wanted = ids(2000)
     reader, writer = os.pipe()
     async with serving(sized) as server:
-        running = await start("collect", *wanted, "--base-url", server.url, *LIMITS, stdout=writer)
+        running = await start("collect", *wanted, "--base-url", server.url, *LIMITS, "-q", stdout=writer)
         os.close(writer)
         await steady(lambda: server.requests)
         at_first = resident(running.process.pid)
