@@ -15,25 +15,26 @@ def set_aside(files: Files, names: SnapshotNames, run_id: str) -> str:
     As long as the records have their name a crash is gone on from under the same names: so they come last, and the
     head, which says whose they are, is copied before and removed behind them.
     """
-    suffix = _unused(files, names, run_id)
-
-    def aside(path: Path) -> Path:
-        return path.with_name(f"{path.name}.{suffix}")
-
-    if (head := files.read(names.head)) is not None:
-        files.put(aside(names.head), head)
+    head = files.read(names.head)
+    suffix = _suffix(files, names, run_id, head)
+    if head is not None:
+        files.put(_aside(names.head, suffix), head)
     for path in (names.partial_errors, names.partial_manifest, names.checkpoint, names.partial):
         if files.exists(path):
-            files.rename(path, aside(path))
+            files.rename(path, _aside(path, suffix))
     files.remove(names.head)
-    return str(aside(names.partial))
+    return str(_aside(names.partial, suffix))
 
 
-def _unused(files: Files, names: SnapshotNames, suffix: str) -> str:
-    """`suffix`, or with a number, so that nothing set aside before is overwritten."""
-    numbered = (f"{suffix}.{number}" for number in count(2))
-    return next(
-        each
-        for each in chain([suffix], numbered)
-        if not files.exists(names.partial.with_name(f"{names.partial.name}.{each}"))
-    )
+def _suffix(files: Files, names: SnapshotNames, run_id: str, head: bytes | None) -> str:
+    """`run_id`, or with a number, so that nothing set aside before is overwritten."""
+    for suffix in chain([run_id], (f"{run_id}.{number}" for number in count(2))):
+        is_begun = head is not None and files.read(_aside(names.head, suffix)) == head
+        taken = [path for path in names.unfinished if files.exists(_aside(path, suffix))]
+        if not taken or (is_begun and names.partial not in taken):
+            return suffix
+    raise RuntimeError("numbers do not end")
+
+
+def _aside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")

@@ -18,11 +18,13 @@ import hashlib
 import select
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from collector.errors import CollectorError, Interrupted, OutputError
 from collector.files import refused, translated
 from collector.filesystem import FileSystem
+from collector.stretches import chunks
 
 
 class Journal:
@@ -145,6 +147,18 @@ class Journal:
             else:
                 return
         raise OutputError(f"{self._path}: was {what} while it was written; collect again")
+
+    def require_unchanged(self) -> None:
+        """The same, for every byte: the file is read. Raises `OutputError`."""
+        self.require_in_place()
+        if self._descriptor is None:
+            return
+        digest = hashlib.sha256()
+        with translated(self.name):
+            for chunk in chunks(partial(self._system.pread, self._descriptor)):
+                digest.update(chunk)
+        if digest.hexdigest() != self.sha256:
+            raise OutputError(f"{self.name}: was changed by somebody else while it was written; collect again")
 
     def close(self) -> None:
         """Close the file, if it is open. Raises `OutputError`."""

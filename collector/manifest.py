@@ -12,8 +12,11 @@ import orjson
 from collector.account import Account, Tally
 from collector.errors import ExitCode
 from collector.model import Json, OutcomeKind
+from collector.timestamps import is_utc
 
 FORMAT: Final = "collector.manifest/1"
+_ASKED: Final = ("base_url", "api_version")
+_REQUESTS: Final = ("sent", "unanswered", "retried", "throttled")
 _INPUT: Final = ("lines", "unique", "duplicates", "invalid", "blank")
 
 
@@ -134,6 +137,7 @@ def decode(content: bytes) -> Manifest:
 
 
 def _manifest_of(found: Json) -> Manifest:
+    _require_account_of_the_run(found)
     [facts] = found["files"]
     source, account = found["source"], found["account"]
     outcomes = Counter({kind: _count(account["outcomes"][kind]) for kind in OutcomeKind})
@@ -148,6 +152,23 @@ def _manifest_of(found: Json) -> Manifest:
         Tally(outcomes, _count(found["redactions"]), _count(found.get("unparsed_timestamps", 0))),
         FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
     )
+
+
+def _require_account_of_the_run(found: Json) -> None:
+    """Raise unless what says how the run went is there, and of the type it should be."""
+    for text in (*(found["tool"][key] for key in ("name", "version")), *(found["source"][key] for key in _ASKED)):
+        _text(text)
+    for moment in (found["started_at"], found["finished_at"]):
+        if not is_utc(_text(moment)):
+            raise ValueError("a time that is none")
+    requests = found["requests"]
+    for count in (*(requests[key] for key in _REQUESTS), *requests["by_status"].values(), found["resumed"]):
+        _count(count)
+    for seconds in (found["duration_s"], requests["paused_s"]):
+        if type(seconds) not in {int, float} or seconds < 0:
+            raise ValueError("seconds that are none")
+    if found["resumed"] > found["account"]["outcomes"][OutcomeKind.OK]:
+        raise ValueError("more records taken over than there are")
 
 
 def _count(value: Json) -> int:

@@ -205,10 +205,10 @@ class Run:
         if found is None:
             return
         known = self._taken_over.organizations if self._taken_over else ()
-        if len(known) == 1 and found != known[0]:
+        if known and found not in known:
             raise Damaged(
-                f"{self._sink.place(finished=False)}: holds the records of organization {known[0]}, but this key reads "
-                f"{found}; use the other key, or set the file aside with --resume never"
+                f"{self._sink.place(finished=False)}: holds the records of organization {' and '.join(known)}, but "
+                f"this key reads {found}; use the other key, or set the file aside with --resume never"
             )
         self._organization_id = self._organization_id or found
 

@@ -95,7 +95,7 @@ class SnapshotSink:
         for sibling in filter(self._is_unfinished, names.siblings):
             self._refuse(sibling, begun, f"it is of the output {sibling.snapshot.name}")
             begun = None  # it was that one's
-        if self._is_unfinished(names):
+        if self._is_unfinished(names) or self._synced_before():
             try:
                 return self._continue(head, begun, ids)
             except Damaged as reason:
@@ -115,6 +115,10 @@ class SnapshotSink:
             return False
         return self._files.size(names.partial) > 0 or self._files.exists(names.partial_errors)
 
+    def _synced_before(self) -> Checkpoint | None:
+        """How much a run of this output had synced, be its records there or not."""
+        return checkpoint.decode(self._files.read(self._names.checkpoint) or b"")
+
     def _refuse(self, names: SnapshotNames, begun: RunHead | None, reason: str) -> None:
         """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
         if self._resume is Resume.ALWAYS:
@@ -126,14 +130,16 @@ class SnapshotSink:
         if self._resume is Resume.NEVER:
             raise Damaged("--resume never")
         begun = head.require_kin(begun, fresh=self._resume is Resume.AUTO)
-        names, system, descriptor = self._names, self._files.system, self._claim_partial()
-        noted = self._files.read(names.checkpoint)
+        names, system = self._names, self._files.system
+        if not self._files.exists(names.partial):
+            raise Damaged("its records are gone")
+        descriptor = self._claim_partial()
         with translated(names.partial):
             found = recover(
                 partial(system.pread, descriptor),
                 self._codec,
-                synced=checkpoint.decode(noted or b""),
-                is_checkpointed=noted is not None,
+                synced=self._synced_before(),
+                is_checkpointed=self._files.exists(names.checkpoint),
                 run_id=begun.run_id,
                 ids=ids,
             )
@@ -149,7 +155,7 @@ class SnapshotSink:
 
     def _start(self, head: RunHead) -> None:
         names, files = self._names, self._files
-        files.remove(*names.drafts, *names.unfinished)
+        files.remove(*names.drafts, *names.unfinished, *(sibling.partial for sibling in names.siblings))  # empty ones
         files.put(names.checkpoint, b"")
         files.put(names.head, head.encode())
         self._let_go(self._partial)  # of a file that was empty, or is set aside
@@ -220,7 +226,7 @@ class SnapshotSink:
             return
         writing = self._begun
         for journal in (writing.records, writing.errors):
-            journal.require_in_place()
+            journal.require_unchanged()
         publish(self._files, self._names, write_manifest([writing.lines.facts(self._names.snapshot.name)]))
 
     async def leave(self, write_manifest: WriteManifest) -> None:
@@ -228,6 +234,8 @@ class SnapshotSink:
 
     def _leave(self, write_manifest: WriteManifest) -> None:
         if self._writing is not None and self._files.exists(self._names.partial):
+            for journal in (self._writing.records, self._writing.errors):
+                journal.require_in_place()  # there is no account of what is not there
             content = write_manifest([self._writing.lines.facts(self._names.partial.name)])
             self._files.put(self._names.partial_manifest, content)
 

@@ -43,3 +43,13 @@ def test_nothing_that_was_set_aside_before_is_overwritten() -> None:
         b"2",
         b"3",
     ]
+
+
+def test_what_another_packing_of_the_same_output_left_is_not_overwritten_either() -> None:
+    packed = SnapshotNames(Path("/out/c.jsonl.gz"))
+    system = MemoryFileSystem({packed.partial: b"packed", packed.partial_errors: b"its errors"})
+    set_aside(Files(system), packed, "unknown-run")
+    for path in (NAMES.partial, NAMES.partial_errors):
+        Files(system).put(path, b"plain")
+    assert set_aside(Files(system), NAMES, "unknown-run") == "/out/c.jsonl.partial.unknown-run.2"
+    assert sorted(system.files.values()) == [b"its errors", b"packed", b"plain", b"plain"]

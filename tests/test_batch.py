@@ -151,3 +151,15 @@ async def test_errors_that_cannot_be_written_hold_back_the_records_too() -> None
         both.put(failed)
     await both.make_room()
     assert not both.is_full
+
+
+def test_a_byte_that_somebody_changed_is_found_when_the_file_is_read_once_more() -> None:
+    system = MemoryFileSystem()
+    journal = Journal(system, lambda: Files(system).create(PATH), str(PATH), path=PATH)
+    journal.append(LINE * 3)
+    journal.require_unchanged()
+    written = Journal(system, lambda: system.open(PATH, 0o2), str(PATH))  # O_RDWR: from the first byte on
+    written.append(b"[")
+    journal.require_in_place()
+    with pytest.raises(OutputError, match="changed by somebody else"):
+        journal.require_unchanged()

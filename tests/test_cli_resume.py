@@ -288,6 +288,41 @@ async def test_a_file_without_its_head_belongs_to_nobody(
     assert path.with_name(f"{path.name}.unknown-run").exists()
 
 
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
+async def test_records_that_are_gone_though_they_were_synced_are_damage(
+    start: Starting, call: Calling, api: Api, tmp_path: Path, lose: Callable[[Path], object]
+) -> None:
+    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    head = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
+    lose(path)
+    before = contents(tmp_path / "out")
+    api.mend()
+    refused = await call("collect", *WANTED, *arguments(api), "--resume", "always")
+    assert (refused.code, api.asked) == (8, []), refused.err
+    before.pop("c.partial.lock")
+    assert contents(tmp_path / "out") == before
+    done = await call("collect", *WANTED, *arguments(api))
+    assert (done.code, api.asked) == (0, WANTED), done.err
+    assert f"set aside: {Path('out/c.jsonl.partial')}.{head['run_id']}" in done.err
+    assert (tmp_path / f"out/c.partial.run.json.{head['run_id']}").exists()
+
+
+async def test_a_third_organization_is_refused_where_two_are_known(call: Calling, api: Api, tmp_path: Path) -> None:
+    api.mend()
+    assert (await call("collect", *WANTED, *arguments(api))).code == 0
+    out = tmp_path / "out"
+    head, lines = head_of(json.loads((out / "c.manifest.json").read_bytes())), (out / "c.jsonl").read_bytes()
+    one, other = lines.splitlines(keepends=True)[:2]
+    for left in out.iterdir():
+        left.unlink()
+    (out / "c.partial.run.json").write_bytes(head)
+    (out / "c.jsonl.partial").write_bytes(one + other.replace(b"11111111-1111", b"22222222-2222"))
+    api.organization = "33333333-3333-4333-8333-333333333333"
+    done = await call("collect", *WANTED, *arguments(api))
+    assert done.code == 8, done.err
+    assert "organization" in done.err
+
+
 async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
     start: Starting, call: Calling, api: Api, tmp_path: Path
 ) -> None:
