@@ -13,7 +13,7 @@ import pytest
 
 from .checker import Given, check_finished, whole_ids
 from .conftest import Calling, Starting
-from .serving import Exchange, Server, connection, ids, response, serving
+from .serving import PATIENCE, Exchange, Server, connection, ids, response, serving
 from .tracing import Fault, needs_strace
 
 SUFFIXES = ["", ".gz", ".zst"]
@@ -129,6 +129,36 @@ async def test_a_run_killed_before_any_sync_or_rename(call: Calling, tmp_path: P
 @needs_strace
 @pytest.mark.soak
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("name", ["write", "fdatasync", "fsync", "/^rename", "/^unlink", "ftruncate", "flock"])
+@pytest.mark.parametrize("name", ["write", "fdatasync", "fsync", "/^rename", "/^unlink", "flock"])
 async def test_a_run_killed_before_any_call(call: Calling, tmp_path: Path, name: str, suffix: str) -> None:
     assert await kill_before_each(call, tmp_path, name, suffix) >= 1
+
+
+@needs_strace
+@pytest.mark.parametrize("call_before", ["ftruncate", "fdatasync"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+async def test_a_run_killed_before_it_has_cut_off_a_torn_tail_or_synced_that(
+    start: Starting, call: Calling, tmp_path: Path, suffix: str, call_before: str
+) -> None:
+    wanted, output = ids(30), tmp_path / f"c.jsonl{suffix}"
+    partial = output.with_name(f"{output.name}.partial")
+    async with slow_api(random.Random(1)) as server:
+        command = ["collect", *wanted, "--base-url", server.url, "-o", str(output), "--rate", "20"]
+        running = await start(*command)
+        async with asyncio.timeout(PATIENCE):
+            while not whole_ids(partial):  # noqa: ASYNC110  # has no event
+                await asyncio.sleep(0.01)
+        running.send(signal.SIGKILL)
+        await running.finished()
+        with partial.open("ab") as file:
+            file.write(partial.read_bytes()[:50])
+        kept = whole_ids(partial)
+        server.heads.clear()
+        fault = Fault(call_before, "signal=KILL", 1, partial)
+        killed = await call(*command, under=fault.command(tmp_path / "strace"))
+        assert (killed.code, fault.times(tmp_path / "strace")) == (-signal.SIGKILL, 1)
+        (tmp_path / "strace").unlink()
+        done = await call(*command)
+    assert done.code == 0, done.err
+    assert not kept & set(asked(server))
+    check_finished(output, Given(wanted), 0)
