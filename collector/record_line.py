@@ -60,9 +60,6 @@ def read_record(line: bytes) -> Record:
         raise BadLine(offence)
     if not is_canonical(record["id"]):
         raise BadLine("its id is none")
-    for key in ("type_operations", "policies"):
-        if not _ONLY_TEXT.issuperset(map(type, record[key])):
-            raise BadLine(f"{key} holds something else than text")
     if record["_schema"] != SCHEMA:
         raise BadLine(f"its schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
@@ -76,6 +73,11 @@ def _exact(line: bytes, refusal: str) -> Record:
         return parse(line)  # type: ignore[no-any-return]  # what begins with a brace is an object
     except BadPayload:
         raise BadLine(f"no JSON ({refusal})") from None
+
+
+def has_only_texts(record: Record) -> bool:
+    """Are its arrays arrays of text?"""
+    return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in ("type_operations", "policies"))
 
 
 def count_masked(line: bytes, record: Record) -> int:

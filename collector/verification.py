@@ -23,7 +23,7 @@ from collector.ids import IdSet
 from collector.manifest import BadManifest, FileFacts, Manifest, decode, exit_code_of, status_of
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, count_masked, count_unparsed, read_error, read_record
+from collector.record_line import BadLine, count_masked, count_unparsed, has_only_texts, read_error, read_record
 from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
@@ -117,6 +117,8 @@ def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _
                 _refuse(path, f"{_where(codec, stretch, at)}: {flaw}")
             if record["_run_id"] != claim.run_id:
                 _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
+            if not has_only_texts(record):
+                _refuse(path, f"{_where(codec, stretch, at)}: an array that holds something else than text")
             odd_times += count_unparsed(record)
             if odd_times > claim.tally.unparsed_timestamps:  # what the API sent so is kept so, and counted
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")

@@ -124,6 +124,8 @@ LINES: dict[str, Callable[[bytes], bytes]] = {
     "another run": lambda line: replaced(line, _run_id="another"),
     "a value of another type": lambda line: replaced(line, saved="yes"),
     "an id that is none": lambda line: replaced(line, id="x"),
+    "a policy that is no text": lambda line: replaced(line, policies=[1]),
+    "an operation that is no text": lambda line: replaced(line, type_operations=["query", None]),
     "a time that is none": lambda line: replaced(line, _collected_at="today"),
     "no object": lambda line: b"[]\n",
     "an empty line": lambda line: b"\n" + line,
