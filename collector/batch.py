@@ -235,7 +235,7 @@ class RecordsAndErrors:
             await each.flush()
 
     async def settle(self, *, is_whole: bool) -> None:
-        """Settle both, whatever becomes of the first; raises what was raised first."""
+        """Settle both, whatever becomes of the first; raises what either raises."""
         records, errors = self._both
         try:
             await records.settle(is_whole=is_whole)

@@ -17,7 +17,7 @@ from typing import Final
 from collector.errors import OutputError, OutputLocked
 from collector.filesystem import FileSystem
 from collector.names import draft_of
-from collector.stretches import chunks
+from collector.stretches import chunks, digest_of
 
 _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
@@ -72,22 +72,20 @@ class Files:
         """What is in a small file; None when it is not there. Raises `OutputError`."""
         with translated(path):
             try:
-                descriptor = self.system.open(path, os.O_RDONLY)
+                with self._reading(path) as descriptor:
+                    return b"".join(chunks(partial(self.system.pread, descriptor)))
             except FileNotFoundError:
                 return None
-            try:
-                return b"".join(chunks(partial(self.system.pread, descriptor)))
-            finally:
-                self.system.close(descriptor)
 
     def size(self, path: Path) -> int:
         """The length of a file that is there. Raises `OutputError`."""
-        with translated(path):
-            descriptor = self.system.open(path, os.O_RDONLY)
-            try:
-                return self.system.size(descriptor)
-            finally:
-                self.system.close(descriptor)
+        with translated(path), self._reading(path) as descriptor:
+            return self.system.size(descriptor)
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 (hex) of a file that is there. Raises `OutputError`."""
+        with translated(path), self._reading(path) as descriptor:
+            return digest_of(partial(self.system.pread, descriptor))
 
     def put(self, path: Path, content: bytes) -> None:
         """Make `path` hold `content`: the old one or the new one is there, never a part. Raises `OutputError`."""
@@ -136,6 +134,14 @@ class Files:
                 except FileNotFoundError:
                     continue
                 self.system.fsync_dir(path.parent)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[int]:
+        descriptor = self.system.open(path, os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            self.system.close(descriptor)
 
     def exists(self, path: Path) -> bool:
         """Is there anything under this name? Raises `OutputError`."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from collector.errors import CollectorError, Interrupted, OutputError
 from collector.files import refused, translated
 from collector.filesystem import FileSystem
-from collector.stretches import chunks
+from collector.stretches import digest_of
 
 
 class Journal:
@@ -154,11 +154,9 @@ class Journal:
         self.require_in_place()
         if self._descriptor is None or self.bytes == self._began_at:
             return
-        digest = hashlib.sha256()
         with translated(self.name):
-            for chunk in chunks(partial(self._system.pread, self._descriptor)):
-                digest.update(chunk)
-        if digest.hexdigest() != self.sha256:
+            found = digest_of(partial(self._system.pread, self._descriptor))
+        if found != self.sha256:
             raise OutputError(f"{self.name}: was changed by somebody else while it was written; collect again")
 
     def close(self) -> None:

@@ -13,9 +13,6 @@ Each step is durable before the next, and each is skipped when it was done befor
 
 from __future__ import annotations
 
-import hashlib
-import os
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +22,6 @@ from collector.files import Files, translated
 from collector.manifest import BadManifest, Manifest, decode
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames, draft_of
-from collector.stretches import chunks
 
 
 class Published(NamedTuple):
@@ -93,19 +89,7 @@ def _owner(found: Manifest, names: SnapshotNames) -> SnapshotNames | None:
 
 def _vouches_for(files: Files, found: Manifest, path: Path) -> bool:
     """Is the file there what the manifest says it is?"""
-    with translated(path):
-        if not files.exists(path):
-            return False
-        descriptor = files.system.open(path, os.O_RDONLY)
-        try:
-            if files.system.size(descriptor) != found.facts.bytes:
-                return False
-            digest = hashlib.sha256()
-            for chunk in chunks(partial(files.system.pread, descriptor)):
-                digest.update(chunk)
-        finally:
-            files.system.close(descriptor)
-    return digest.hexdigest() == found.facts.sha256
+    return files.exists(path) and files.size(path) == found.facts.bytes and files.digest(path) == found.facts.sha256
 
 
 def _published(found: Manifest) -> Published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -46,6 +47,14 @@ def chunks(pread: Pread, offset: int = 0, *, size: int = _CHUNK) -> Iterator[byt
     while chunk := pread(size, offset):
         offset += len(chunk)
         yield chunk
+
+
+def digest_of(pread: Pread) -> str:
+    """The SHA-256 (hex) of a file."""
+    whole = hashlib.sha256()
+    for chunk in chunks(pread):
+        whole.update(chunk)
+    return whole.hexdigest()
 
 
 def end_of(pread: Pread, offset: int) -> int:

@@ -7,7 +7,6 @@ ids that were asked for; and what the manifest concludes from its own account.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import Counter
@@ -24,7 +23,7 @@ from collector.manifest import BadManifest, FileFacts, Manifest, decode, exit_co
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames
 from collector.record_line import BadLine, count_masked, count_unparsed, has_only_texts, read_error, read_record
-from collector.stretches import Pread, Stretch, chunks, lines_of, stretches
+from collector.stretches import Pread, Stretch, digest_of, lines_of, stretches
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 
@@ -137,15 +136,12 @@ def _where(codec: Codec, stretch: Stretch, at: int) -> str:
 
 
 def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, *, records: int) -> None:
-    digest, size = hashlib.sha256(), 0
-    for chunk in chunks(_pread(file)):
-        digest.update(chunk)
-        size += len(chunk)
+    size = os.fstat(file.fileno()).st_size
     if size != facts.bytes:
         _refuse(path, f"byte {min(size, facts.bytes)}: it has {size} bytes, but its manifest says {facts.bytes}")
     if records != facts.records:
         _refuse(path, f"{records} records, but its manifest says {facts.records}")
-    if digest.hexdigest() != facts.sha256:
+    if digest_of(_pread(file)) != facts.sha256:
         _refuse(path, f"somewhere in bytes 0 to {size}: its SHA-256 is not that of its manifest")
 
 
