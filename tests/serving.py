@@ -209,6 +209,16 @@ async def hang(exchange: Exchange) -> None:
     await asyncio.Event().wait()
 
 
+def once_set(release: asyncio.Event, then: Scenario) -> Scenario:
+    """Nothing until the event is set, then this."""
+
+    async def scenario(exchange: Exchange) -> None:
+        await release.wait()
+        await then(exchange)
+
+    return scenario
+
+
 def forever(head: bytes, piece: bytes, every: float = 0.0) -> Scenario:
     """Write the head, then a piece again and again until the client has enough."""
 

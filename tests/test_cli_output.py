@@ -18,7 +18,7 @@ import pytest
 
 from .checker import Given, Seen, check_finished, check_stopped
 from .conftest import KEY, Calling, Finished, Starting
-from .serving import Exchange, Scenario, answer, by_id, error, found, ids, in_turn, response, serving
+from .serving import Exchange, Scenario, answer, by_id, error, found, ids, in_turn, once_set, response, serving
 
 Here = Callable[..., Finished]
 NOWHERE = "http://127.0.0.1:9"
@@ -315,12 +315,7 @@ async def test_a_second_run_on_the_same_output_is_7_and_sends_nothing(
     start: Starting, call: Calling, tmp_path: Path
 ) -> None:
     release = asyncio.Event()
-
-    async def waiting(exchange: Exchange) -> None:
-        await release.wait()
-        await found(exchange)
-
-    async with serving(waiting) as first, serving(found) as second:
+    async with serving(once_set(release, found)) as first, serving(found) as second:
         running = await start("collect", *ids(3), "--base-url", first.url, "-o", "out/c.jsonl")
         await first.saw(3)
         before = contents(tmp_path / "out")
@@ -432,12 +427,8 @@ async def test_a_terminal_that_goes_away_is_no_failure_of_its_own(
 ) -> None:
     release = asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
-        await release.wait()
-        await found(exchange)
-
     leader, follower = os.openpty()
-    async with serving(wait) as server:
+    async with serving(once_set(release, found)) as server:
         running = await start(
             *("collect", *ids(30), "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"),
             env={"TERM": "xterm"},

@@ -14,7 +14,7 @@ import pytest
 
 from .checker import Given, check_finished, check_stopped
 from .conftest import Calling, Starting
-from .serving import PATIENCE, Exchange, Server, connection, error, found, hang, response, serving
+from .serving import PATIENCE, Exchange, Server, connection, error, found, hang, once_set, response, serving
 from .serving import ids as ids_of
 
 WANTED = ids_of(9)
@@ -481,12 +481,7 @@ async def test_a_file_that_is_taken_away_under_the_run_is_6_and_nothing_is_publi
     start: Starting, api: Api, tmp_path: Path, there: bytes | None
 ) -> None:
     release = asyncio.Event()
-
-    async def wait(exchange: Exchange) -> None:
-        await release.wait()
-        await found(exchange)
-
-    async with serving(wait) as server:
+    async with serving(once_set(release, found)) as server:
         running = await start("collect", *WANTED, "--base-url", server.url, "-o", "out/c.jsonl")
         await server.saw(1)
         path = tmp_path / "out/c.jsonl.partial"

@@ -13,7 +13,7 @@ from collector.sandbox import SANDBOX_KEY, Faults, Inventory, serve
 
 from .checker import Given, Seen, check_finished, check_stopped
 from .conftest import Calling, Starting
-from .serving import Exchange, by_id, error, found, hang, ids, serving
+from .serving import Exchange, by_id, error, found, hang, ids, once_set, serving
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -45,12 +45,7 @@ async def test_a_signal_stops_the_run_with_whole_lines_and_an_honest_account(
 
 async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(start: Starting, tmp_path: Path) -> None:
     release = asyncio.Event()
-
-    async def waiting(exchange: Exchange) -> None:
-        await release.wait()
-        await found(exchange)
-
-    async with serving(waiting) as server:
+    async with serving(once_set(release, found)) as server:
         running = await start(
             *("collect", *ids(50), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "--concurrency", "4")
         )

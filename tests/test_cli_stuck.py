@@ -12,7 +12,7 @@ import pytest
 
 from .checker import Given, check_finished, whole_ids
 from .conftest import Calling, Running, Starting
-from .serving import PATIENCE, Exchange, by_id, error, found, hang, ids, serving
+from .serving import PATIENCE, by_id, error, found, hang, ids, once_set, serving
 
 WANTED = ids(40)
 
@@ -103,12 +103,7 @@ def caught(running: Running) -> int:
 
 async def test_a_hangup_that_the_parent_ignores_is_ignored(start: Starting, tmp_path: Path) -> None:
     release = asyncio.Event()
-
-    async def wait(exchange: Exchange) -> None:
-        await release.wait()
-        await found(exchange)
-
-    async with serving(wait) as server:
+    async with serving(once_set(release, found)) as server:
         running = await start(
             *("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"), under=["nohup"]
         )
