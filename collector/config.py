@@ -94,12 +94,17 @@ class Limits:
     "Stop after this many seconds (exit 5)."
     max_pause: Annotated[float, Parameter(name="--max-pause")] = 900.0
     "Stop (exit 5) when the server asks for a longer pause than this."
+    outage_limit: Annotated[float, Parameter(name="--outage-limit")] = 600.0
+    "Stop (exit 5) when the server has not answered for so long."
+    share_quota: Annotated[bool, Parameter(name="--share-quota", negative="--no-share-quota")] = True
+    "Stay under the rate together with other processes of this user on this host that ask the same API."
 
     def __post_init__(self) -> None:
         _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
         _require(1 <= self.concurrency <= 1000, "limits", "concurrency", "between 1 and 1000")
         _require(self.max_duration is None or 0 < self.max_duration < math.inf, "limits", "max_duration", "above 0")
         _require(0 <= self.max_pause < math.inf, "limits", "max_pause", "0 or above")
+        _require(0 < self.outage_limit < math.inf, "limits", "outage_limit", "above 0")
 
 
 @dataclass(frozen=True)
@@ -114,10 +119,12 @@ class Retry:
     "Until an answer begins."
     total_timeout: Annotated[float, Parameter(name="--total-timeout")] = 60.0
     "Until an answer is whole."
+    id_timeout: Annotated[float, Parameter(name="--id-timeout")] = 180.0
+    "For all attempts for one id and the waits between them, without what the whole run waits for."
 
     def __post_init__(self) -> None:
         _require(1 <= self.max_attempts <= 100, "retry", "max_attempts", "between 1 and 100")
-        for name in ("connect_timeout", "read_timeout", "total_timeout"):
+        for name in ("connect_timeout", "read_timeout", "total_timeout", "id_timeout"):
             _require(0 < getattr(self, name) < math.inf, "retry", name, "above 0")
 
 

@@ -1,7 +1,7 @@
 """The parts that ask the API, built from the settings and joined; the only place that does.
 
-Fetcher ─▸ Asker (retries) ─▸ Pacer (limiter) ─▸ Transport
-   └─ Reply ─▸ judge ─▸ normalize, redact ─▸ Outcome
+Fetcher ─▸ Asker (retries) ─▸ Pacer (governor) ─▸ judge ─▸ Transport
+   └─ Reply ─▸ normalize, redact ─▸ Outcome
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from collector.account import Account
 from collector.asking import Asker, Chance
 from collector.config import Settings
 from collector.fetch import Fetcher
+from collector.governor import Governor
 from collector.key import authorization, secrets_of
-from collector.limiter import Limiter
+from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
 from collector.redact import Scrubber
-from collector.retrying import RetryPolicy
+from collector.retrying import RetryPolicy, judging
+from collector.shared_quota import SharedQuota, identity_of, quota_file
+from collector.timestamps import stamp
 from collector.transport import Timeouts, Transport
 from collector.version import VERSION
 
@@ -34,42 +37,72 @@ class Engine(NamedTuple):
     transport: Transport
     asker: Asker
     pacer: Pacer
-    limiter: Limiter
+    governor: Governor
     fetcher_of: Callable[[str], Fetcher]
     "A run's name → what makes the records of that run."
 
 
 @asynccontextmanager
 async def engine(
-    settings: Settings, account: Account, *, note: Callable[[str], None], environ: Mapping[str, str]
+    settings: Settings,
+    account: Account,
+    *,
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
+    environ: Mapping[str, str],
 ) -> AsyncIterator[Engine]:
-    """Build and join the parts. Raises `ConfigError` for a missing key or an unusable certificate file."""
+    """Build and join the parts.
+
+    Raises `ConfigError` for a missing key or an unusable certificate file, and, in an exception group, `RunStopped`
+    when the server does not answer for longer than the settings' outage limit.
+    """
     api, limits, retry = settings.api, settings.limits, settings.retry
     header = authorization(api, environ)
     scrubber = Scrubber(secrets_of(header))
-    limiter = Limiter(limits.rate)
-    pacer = Pacer(limiter, time.monotonic, anyio.sleep)
+    dice = random.Random()
     transport = Transport(
         api.base_url,
         {"Authorization": header, "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
         connections=limits.concurrency,
-        timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, retry.total_timeout),
+        timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
         count=account.requests,
         ca_file=api.ca_file,
         proxy=api.proxy,
     )
-    async with transport.opened():
+    governor = Governor(
+        _ceiling(settings, header, warn),
+        limits.concurrency,
+        time.monotonic(),
+        max_pause=limits.max_pause,
+        dice=dice,
+        moment=lambda seconds: stamp(time.time() + seconds),
+        warn=warn,
+        note=note,
+    )
+    pacer = Pacer(
+        judging(transport.send, time.time),
+        governor,
+        now=time.monotonic,
+        sleep=anyio.sleep,
+        wall=time.time,
+        count=account.requests,
+    )
+    async with transport.opened(), anyio.create_task_group() as watch:
+        watch.start_soon(pacer.watch, limits.outage_limit)
         asker = Asker(
-            transport.send,
             pacer,
-            limiter,
-            policy=RetryPolicy(max_attempts=retry.max_attempts),
-            max_pause=limits.max_pause,
-            count=account.requests,
-            chance=Chance(time.monotonic, anyio.sleep, random.Random()),
+            governor,
+            policy=RetryPolicy(max_attempts=retry.max_attempts, within=retry.id_timeout),
+            chance=Chance(time.monotonic, anyio.sleep, dice),
             scrub=scrubber.scrub,
             note=note,
         )
-        send = pacer.paced(transport.send)
-        fetcher_of = partial(Fetcher, send, asker, scrubber, wall=time.time)
-        yield Engine(transport, asker, pacer, limiter, fetcher_of)
+        yield Engine(transport, asker, pacer, governor, partial(Fetcher, pacer.send, asker, scrubber, wall=time.time))
+        watch.cancel_scope.cancel()
+
+
+def _ceiling(settings: Settings, authorization: str, warn: Callable[[str], None]) -> Ceiling:
+    api, limits = settings.api, settings.limits
+    if not (limits.share_quota and limits.rate):
+        return OwnCeiling(limits.rate)
+    return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, authorization)), limits.rate, warn)

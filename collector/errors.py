@@ -14,6 +14,7 @@
 
     AttemptFailed                 one request got no usable answer; another may
     ├── Transient                 the server or the way to it failed
+    │   └── TimedOut              … or took too long
     ├── Throttled                 the server asked to slow down
     ├── KeyDoubted                401: the key is asked about once more before it counts
     ├── BadPayload                an answer came, but it is not this connection
@@ -122,11 +123,15 @@ def first_of(group: BaseExceptionGroup[CollectorError]) -> CollectorError:
 class AttemptFailed(Exception):
     """One request got no usable answer.
 
-    `status` is the HTTP status when there was an answer, else None; `attempts` is how many attempts
-    were made for the id until then.
+    `status` is the HTTP status when there was an answer, else None. `attempts` is how many attempts were made for the
+    id until then, `retried_s` how many seconds they and the waits between them took; `seconds` is what this one took,
+    and `is_excused` whether it does not count against the id, since it was to try whether the server is back.
     """
 
     attempts = 1
+    retried_s = 0.0
+    seconds = 0.0
+    is_excused = False
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -136,6 +141,10 @@ class AttemptFailed(Exception):
 
 class Transient(AttemptFailed):
     """The server or the way to it failed; the same request may succeed later."""
+
+
+class TimedOut(Transient):
+    """There was no whole answer in time."""
 
 
 class Throttled(AttemptFailed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload
@@ -10,16 +11,29 @@ from collector.model import Outcome, OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize
 from collector.payload import parse
 from collector.redact import Scrubber
-from collector.retrying import judge, outcome_of
+from collector.retrying import RetryPolicy, kind_of, outcome_of
 from collector.timestamps import stamp
 
 _LONGEST_MESSAGE = 300
+_LONG_AGO = -inf
+_ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
 class Fetcher:
-    """Turns ids into outcomes. `wall` is the time in seconds since the epoch."""
+    """Turns ids into outcomes. `send` gives replies that are final for their id.
 
-    def __init__(self, send: Send, asker: Asker, scrubber: Scrubber, run_id: str, *, wall: Callable[[], float]) -> None:
+    `wall` is the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        asker: Asker,
+        scrubber: Scrubber,
+        run_id: str,
+        *,
+        wall: Callable[[], float],
+    ) -> None:
         self._send = send
         self._asker = asker
         self._scrubber = scrubber
@@ -28,13 +42,20 @@ class Fetcher:
 
     async def fetch(self, asked: str) -> Outcome:
         """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`."""
-        request = Request(f"/api/connections/{asked}")
+        return await self._fetch(asked)
 
-        async def attempt(number: int) -> Outcome:
+    async def fetch_again(self, earlier: Outcome) -> Outcome:
+        """One attempt more for an id whose attempts were spent: its outcome then, with all attempts counted."""
+        outcome = await self._fetch(earlier.id, _ONCE_MORE, failed_at=_LONG_AGO)
+        return outcome._replace(attempts=earlier.attempts + outcome.attempts)
+
+    async def _fetch(self, asked: str, policy: RetryPolicy | None = None, failed_at: float | None = None) -> Outcome:
+        async def attempt(number: int, request: Request) -> Outcome:
             return self._outcome(asked, await self._send(request), number)
 
         try:
-            return await self._asker.ask(attempt, request)
+            request = Request(f"/api/connections/{asked}", failed_at=failed_at)
+            return await self._asker.ask(attempt, request, policy)
         except AttemptFailed as failure:
             kind, at = outcome_of(failure), stamp(self._wall())
             return Outcome(
@@ -44,12 +65,12 @@ class Fetcher:
                 at,
                 http_status=failure.status,
                 error=failure.reason[:_LONGEST_MESSAGE],
+                retried_s=failure.retried_s,
             )
 
     def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
-        now = self._wall()
-        at = stamp(now)
-        kind = judge(reply, now)
+        at = stamp(self._wall())
+        kind = kind_of(reply.status)
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)

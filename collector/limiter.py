@@ -1,8 +1,7 @@
-"""When may the next request start? Pure: the present is an argument, in monotonic seconds.
+"""When may the next request start below the user's ceiling? Pure: the present is an argument, in monotonic seconds.
 
-Theory of operation. Two things hold a request back, and the later one counts. The *pace* is a generic cell rate
-algorithm (ITU-T I.371): one theoretical arrival time, moved on by an interval with every start, from which a
-start may be early by a tolerance. The *pause* is shared by everybody: until it ends nothing starts.
+Theory of operation. The pace is a generic cell rate algorithm (ITU-T I.371): one theoretical arrival time, moved on
+by an interval with every start, from which a start may be early by a tolerance.
 
 The user's rate is a ceiling on what the server sees in any one second. Between our start and its arrival lies a
 network that delays one request more than another, so that what left here in a little over a second can arrive
@@ -12,35 +11,47 @@ within one. The interval is therefore `_SLACK` longer than 1/rate: a window of o
 
 from __future__ import annotations
 
+from typing import Protocol
+
 _SLACK = 0.05
 _TOLERANCE = 0.015  # seconds; one late timer does not cost throughput
 
 
-class Limiter:
-    """Paces request starts below `rate` a second (0: no ceiling) and holds them back while paused."""
+class Ceiling(Protocol):
+    """Allows starts, not more often than the user wants."""
+
+    def take(self, now: float) -> float:
+        """Take a start if one is free at `now`: 0; else the seconds until one may be, and nothing is taken."""
+
+
+def interval_of(rate: float) -> float:
+    """Seconds between two starts for at most `rate` a second; 0 for the rate 0, which is no ceiling."""
+    return (1 + _SLACK) / rate if rate else 0.0
+
+
+def until_free(arrival: float, now: float) -> float:
+    """Seconds until the start that is due at `arrival` may be taken; 0 when it may be now."""
+    return max(arrival - _TOLERANCE - now, 0.0)
+
+
+def next_arrival(arrival: float, now: float, interval: float) -> float | None:
+    """The theoretical arrival time after a start at `now`, or None when it is too early for one."""
+    return None if arrival - _TOLERANCE > now else max(arrival, now) + interval
+
+
+class OwnCeiling:
+    """A ceiling of `rate` requests a second (0: none) for this process alone."""
 
     def __init__(self, rate: float) -> None:
-        self._interval = (1 + _SLACK) / rate if rate else 0.0
+        self._interval = interval_of(rate)
         self._arrival = float("-inf")
-        self._paused_until = float("-inf")
-        self.paused_s = 0.0
 
-    def delay(self, now: float) -> float:
-        """Seconds until a request may start; 0 when it may start now."""
-        return max(self._arrival - _TOLERANCE - now, self._paused_until - now, 0.0)
-
-    def start(self, now: float) -> None:
-        """A request starts now; it is the caller's duty to have waited out `delay`."""
-        self._arrival = max(self._arrival, now) + self._interval
-
-    def pause(self, now: float, seconds: float) -> None:
-        """Nothing starts for `seconds`; a pause already running is prolonged, never cut short."""
-        until = now + seconds
-        self.paused_s += max(0.0, until - max(now, self._paused_until))
-        self._paused_until = max(self._paused_until, until)
-
-    def is_paused(self, now: float) -> bool:
-        return now < self._paused_until
+    def take(self, now: float) -> float:
+        arrival = next_arrival(self._arrival, now, self._interval) if self._interval else now
+        if arrival is None:
+            return until_free(self._arrival, now)
+        self._arrival = arrival
+        return 0.0
 
     def __repr__(self) -> str:
-        return f"<Limiter interval={self._interval:.4f}s paused={self.paused_s:.1f}s>"
+        return f"<OwnCeiling interval={self._interval:.4f}s>"

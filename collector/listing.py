@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload, InputError, RunStopped
 from collector.fetch import require_json
-from collector.model import OutcomeKind, Reply, Request
+from collector.model import Reply, Request
 from collector.pacing import Pacer
 from collector.retrying import judge
 
@@ -39,11 +39,10 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
     had, and `InputError` when the API does not give this key one.
     """
 
-    async def attempt(_number: int) -> list[str | None]:
-        await pacer.wait()
-        async with stream(_LIST, cap=MAX_LIST_BYTES) as (reply, chunks):
-            kind = judge(reply, wall())
-            if kind is not OutcomeKind.OK:
+    async def attempt(_number: int, request: Request) -> list[str | None]:
+        async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
+            judge(reply, wall())
+            if reply.status != 200:
                 raise InputError(
                     f"--all: GET {_LIST.target} was answered with HTTP {reply.status}; name the ids instead"
                 )

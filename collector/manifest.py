@@ -12,6 +12,7 @@ import orjson
 from collector.account import Account, Tally
 from collector.errors import ExitCode
 from collector.model import Json, OutcomeKind
+from collector.pace import Pace
 from collector.timestamps import is_utc
 
 FORMAT: Final = "collector.manifest/1"
@@ -60,7 +61,7 @@ def manifest(
     exit_code: int,
     finished_at: str,
     duration_s: float,
-    paused_s: float,
+    pace: Pace,
     organization_id: str | None,
     files: list[FileFacts],
 ) -> bytes:
@@ -90,8 +91,13 @@ def manifest(
             "unanswered": requests.unanswered,
             "retried": requests.retried,
             "throttled": requests.throttled,
-            "paused_s": round(paused_s, 3),
+            "paused_s": round(pace.paused_s, 3),
             "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
+        },
+        "pace": {
+            "limited_by": {str(cause): round(share, 3) for cause, share in pace.limited_by.items()},
+            "settled_rate": None if pace.settled_rate is None else round(pace.settled_rate, 2),
+            "pauses": dict(pace.pauses),
         },
         "files": [facts._asdict() for facts in files],
         "redactions": account.tally.redactions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from math import inf
 from typing import Any, NamedTuple, TypeAlias
 
 SCHEMA = 1
@@ -63,9 +64,14 @@ class OutcomeKind(StrEnum):
 
 
 class Request(NamedTuple):
-    """One GET: `target` is the path below the base URL, as it goes on the wire."""
+    """One GET: `target` is the path below the base URL, as it goes on the wire.
+
+    `within` is the seconds it may take; `failed_at` is when, in monotonic seconds, the same failed first, if it did.
+    """
 
     target: str
+    within: float = inf
+    failed_at: float | None = None
 
 
 class Reply(NamedTuple):
@@ -84,7 +90,8 @@ class Outcome(NamedTuple):
     """What became of one id.
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
-    connection; `at` is RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record.
+    connection; `at` is RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record; `retried_s` is
+    how many seconds failed attempts, and the waits between them, took.
     """
 
     id: str
@@ -96,3 +103,4 @@ class Outcome(NamedTuple):
     error: str | None = None
     redactions: int = 0
     unparsed_timestamps: int = 0
+    retried_s: float = 0.0

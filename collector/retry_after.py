@@ -23,10 +23,16 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if _SECONDS.fullmatch(value):
         return float(value) if len(value.partition(".")[0]) <= _TOO_MANY_DIGITS else inf
     until = _epoch(value)
-    if until is None:
-        return None
-    server_now = _epoch(headers.get("Date", ""))
-    return max(0.0, until - (now if server_now is None else server_now))
+    return None if until is None else seconds_until(until, headers, now)
+
+
+def seconds_until(moment: float, headers: Mapping[str, str], now: float) -> float:
+    """Seconds from the sending of a response, by its own `Date` or else `now`, to a moment; 0 for one in the past.
+
+    All three moments are in seconds since the epoch.
+    """
+    sent = _epoch(headers.get("Date", ""))
+    return max(0.0, moment - (now if sent is None else sent))
 
 
 def _epoch(http_date: str) -> float | None:

@@ -12,83 +12,128 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from collector.budget import AFTER_FAILURE, AFTER_THROTTLE
 from collector.errors import (
     AttemptFailed,
     BadPayload,
     ConfigError,
     KeyDoubted,
+    RunStopped,
     Throttled,
     TooLarge,
     Transient,
     Unforeseen,
 )
-from collector.model import OutcomeKind, Reply
-from collector.retry_after import retry_after
+from collector.model import OutcomeKind, Reply, Request, Send
+from collector.server_limit import allowance, wait_asked
 
 T = TypeVar("T")
 
 _FINAL = {404: OutcomeKind.NOT_FOUND, 410: OutcomeKind.NOT_FOUND, 403: OutcomeKind.FORBIDDEN}
 _TRANSIENT = {408, 409, 425}
 _REJECTED_5XX = {501, 505}
+_SHORTEST = 1.0  # seconds that must be left to an id for another attempt
+_ABUSE = b"abnormal-usage-detected"  # a problem type of draft-ietf-httpapi-ratelimit-headers-10
 _ONLY_CONFIGURATION = {407: "the proxy wants credentials", 511: "the network wants a login"}
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often one id is asked for, and the bounds of the wait between two attempts, in seconds."""
+    """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
+
+    `within` counts attempts and the waits between them, not what the whole run waits for.
+    """
 
     max_attempts: int = 5
     max_bad_payloads: int = 3
     max_throttles: int = 10
+    within: float = 180.0
     base: float = 0.5
     cap: float = 20.0
 
 
 class Attempts:
-    """What one id has gone through."""
+    """What one id has gone through. `seconds` is what its failed attempts and the waits after them took."""
 
-    __slots__ = ("bad_payloads", "last", "made", "throttled")
+    __slots__ = ("bad_payloads", "excused", "last", "made", "seconds", "throttled")
 
     def __init__(self) -> None:
         self.made = 0
         self.throttled = 0
+        self.excused = 0
         self.bad_payloads = 0
+        self.seconds = 0.0
         self.last: AttemptFailed | None = None
 
     def failed(self, failure: AttemptFailed) -> None:
+        """Another attempt has failed. One that tried whether the server is back does not count against the id."""
         self.last = failure
         self.throttled += isinstance(failure, Throttled)
         self.bad_payloads += isinstance(failure, BadPayload)
+        if failure.is_excused:
+            self.excused += 1
+        elif not isinstance(failure, Throttled):
+            self.seconds += failure.seconds
+
+    @property
+    def counted(self) -> int:
+        """The attempts that count against the id."""
+        return self.made - self.throttled - self.excused
+
+    @property
+    def retry_cost(self) -> int:
+        """What another attempt costs the run's budget."""
+        return AFTER_THROTTLE if isinstance(self.last, Throttled) else AFTER_FAILURE
 
     def are_spent(self, policy: RetryPolicy) -> bool:
         """Is another attempt pointless or too many? A throttled one does not count against the id."""
         return (
             isinstance(self.last, TooLarge)
-            or self.made - self.throttled >= policy.max_attempts
+            or self.counted >= policy.max_attempts
             or self.bad_payloads >= policy.max_bad_payloads
             or self.throttled >= policy.max_throttles
+            or policy.within - self.seconds < _SHORTEST
         )
 
     def backoff(self, policy: RetryPolicy, dice: random.Random) -> float:
         """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting."""
-        if isinstance(self.last, Throttled | KeyDoubted):
+        if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
             return 0.0
-        return dice.uniform(0, min(policy.cap, policy.base * 2 ** (self.made - self.throttled - 1)))
+        return dice.uniform(0, min(policy.cap, policy.base * 2 ** (self.counted - 1)))
 
 
-def judge(reply: Reply, now: float) -> OutcomeKind:
-    """What a status means for the id: ok (the body is worth reading) or the outcome it is final with.
+def kind_of(status: int) -> OutcomeKind:
+    """The outcome that a status is final with: ok, if the body is worth reading, or what the id is instead."""
+    return OutcomeKind.OK if status == 200 else _FINAL.get(status, OutcomeKind.REJECTED)
 
-    `now` is in seconds since the epoch. Raises `Transient`, `Throttled`, `KeyDoubted` or `BadPayload` where another
-    attempt may help, and `ConfigError` where only the configuration can.
+
+def judging(send: Send, wall: Callable[[], float]) -> Send:
+    """`send`, whose replies are final for their id: it raises what `judge` does. `wall` is as `judge`'s `now`."""
+
+    async def send_and_judge(request: Request) -> Reply:
+        reply = await send(request)
+        if reply.status != 200:
+            judge(reply, wall())
+        return reply
+
+    return send_and_judge
+
+
+def judge(reply: Reply, now: float) -> None:
+    """Raise unless the status is final for the id; `now` is in seconds since the epoch.
+
+    Raises `Transient`, `Throttled`, `KeyDoubted` or `BadPayload` where another attempt may help, `ConfigError` where
+    only the configuration can, and `RunStopped` when the server takes us for an attack.
     """
     status = reply.status
     if status == 200:
-        return OutcomeKind.OK
+        return
     if status == 401:
         raise KeyDoubted("HTTP 401", status)
-    if status == 429 or (status in (403, 503) and "Retry-After" in reply.headers):
-        raise Throttled(f"HTTP {status}", status, wait=retry_after(reply.headers, now))
+    if status == 429 and _ABUSE in reply.body:
+        raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
+    if is_throttle(reply, now):
+        raise Throttled(f"HTTP {status}", status, wait=wait_asked(reply.headers, now))
     if status in _ONLY_CONFIGURATION:
         raise ConfigError(f"{_ONLY_CONFIGURATION[status]} (HTTP {status}); check [api] proxy and base_url")
     if 300 <= status < 400:
@@ -99,7 +144,16 @@ def judge(reply: Reply, now: float) -> OutcomeKind:
         raise Transient(f"HTTP {status}", status)
     if status < 300:
         raise BadPayload(f"HTTP {status} has no connection in it", status)
-    return _FINAL.get(status, OutcomeKind.REJECTED)
+
+
+def is_throttle(reply: Reply, now: float) -> bool:
+    """Does the server ask to slow down? A 403 or 503 does so only if it says how long, or that a quota is used up."""
+    if reply.status == 429:
+        return True
+    if reply.status not in (403, 503):
+        return False
+    said = allowance(reply.headers, now)
+    return "Retry-After" in reply.headers or (said is not None and said.remaining == 0)
 
 
 def outcome_of(failure: AttemptFailed | None) -> OutcomeKind:
@@ -128,7 +182,9 @@ async def retrying(
         return attempts.are_spent(policy)
 
     def wait(_: RetryCallState) -> float:
-        return attempts.backoff(policy, dice)
+        seconds = attempts.backoff(policy, dice)
+        attempts.seconds += seconds
+        return seconds
 
     return await AsyncRetrying(
         retry=retry_if_exception_type(AttemptFailed), stop=is_spent, wait=wait, sleep=sleep, reraise=True

@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from signal import Signals
@@ -22,6 +23,7 @@ from anyio.abc import TaskGroup
 
 from collector.account import Account
 from collector.config import Settings
+from collector.deferral import Deferral
 from collector.engine import Engine, engine
 from collector.errors import (
     AccountMismatch,
@@ -32,10 +34,12 @@ from collector.errors import (
     UsageError,
     first_of,
 )
+from collector.governor import Cause
 from collector.listing import list_ids
 from collector.manifest import FileFacts, RunFacts, exit_code_of, manifest
 from collector.model import SCHEMA, Outcome, OutcomeKind
-from collector.pipeline import pump
+from collector.pace import Pace, pace_of
+from collector.pipeline import collect
 from collector.run_head import RunHead, TakenOver
 from collector.sink import sink_for
 from collector.source import Intake
@@ -85,10 +89,11 @@ class Run:
         self._started_at = stamp(self._started)
         self.run_id = new_run_id(self._started)
         self.account = Account(input=intake.count)
-        self.paused_s = 0.0
+        self.pace = Pace()
         self.duration_s = 0.0
         self._organization_id: str | None = None
         self._taken_over: TakenOver | None = None
+        self._deferral = Deferral()
         self._stopping = Stopping(reporter.warn, signals, watchdog)
         if not settings.ids.all and not intake.ids:
             _no_ids(intake)
@@ -112,6 +117,10 @@ class Run:
         """Does the same command go on with what this run leaves when it stops?"""
         return self._sink.is_resumable and "{run_id}" not in self._settings.output.path
 
+    def _engine(self) -> AbstractAsyncContextManager[Engine]:
+        tell = self._reporter
+        return engine(self._settings, self.account, warn=tell.warn, note=tell.note, environ=self._environ)
+
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
 
@@ -130,7 +139,7 @@ class Run:
         try:
             with self._stopping.whole:
                 async with (
-                    engine(self._settings, self.account, note=self._reporter.note, environ=self._environ) as parts,
+                    self._engine() as parts,
                     anyio.create_task_group() as watchers,
                 ):
                     watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
@@ -139,7 +148,7 @@ class Run:
                     try:
                         await self._collect(parts, watchers)
                     finally:
-                        self.paused_s = parts.limiter.paused_s
+                        self.pace = pace_of(parts.governor, parts.pacer.waited, time.monotonic() - began)
                     watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)
@@ -170,8 +179,23 @@ class Run:
             watchers.start_soon(self._beat)
             self._reporter.begin(self.account)
             if not self._is_finished:
-                workers = min(self._settings.limits.concurrency, len(self._intake.ids))
-                await pump(self._intake.ids, parts.fetcher_of(self.run_id).fetch, self._emit, crew=workers)
+                await self._pump(parts)
+
+    async def _pump(self, parts: Engine) -> None:
+        async def rest(seconds: float) -> None:
+            self._reporter.note(f"{len(self._deferral)} ids are asked for once more in {seconds:.0f} s")
+            await anyio.sleep(seconds)
+            parts.pacer.waited[Cause.SERVER] += seconds
+
+        await collect(
+            self._intake.ids,
+            parts.fetcher_of(self.run_id),
+            self._emit,
+            crew=min(self._settings.limits.concurrency, len(self._intake.ids)),
+            deferral=self._deferral,
+            now=time.monotonic,
+            rest=rest,
+        )
 
     def _take_over(self, taken: TakenOver | None) -> None:
         self._taken_over = taken
@@ -194,12 +218,15 @@ class Run:
     async def _emit(self, outcome: Outcome) -> None:
         if outcome.record is not None:
             self._know_organization(outcome.record["organization_id"])
-        self._sink.put(outcome)
-        self.account.add(outcome)
+        self._put(outcome)
         if outcome.kind is OutcomeKind.FORBIDDEN:
             self._doubt_key()
         if self._sink.is_full:
             await self._sink.make_room()
+
+    def _put(self, outcome: Outcome) -> None:
+        self._sink.put(outcome)
+        self.account.add(outcome)
 
     def _know_organization(self, found: str | None) -> None:
         if found is None:
@@ -237,6 +264,8 @@ class Run:
         return failure or refused
 
     async def _settle(self, failure: CollectorError | None) -> CollectorError | None:
+        for one in self._deferral.ids:  # which were to be asked for again
+            self._put(self._deferral[one])
         refused = await _failure_of(self._sink.settle(is_whole=failure is None))
         failure = failure or refused
         try:
@@ -268,7 +297,7 @@ class Run:
             exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
-            paused_s=self.paused_s,
+            pace=self.pace,
             organization_id=self._organization_id,
             files=files,
         )

@@ -85,7 +85,7 @@ class Stopping:
     async def wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
         """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""
         await self._asked.wait()
-        pacer.hold()
+        pacer.stop()
         with anyio.move_on_after(_GRACE):
             while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
                 await anyio.sleep(0.01)

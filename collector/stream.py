@@ -9,13 +9,14 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 
 import anyio
 
+from collector import pipeline
 from collector.account import Account
 from collector.config import Settings
+from collector.deferral import Deferral
 from collector.engine import engine
 from collector.errors import CollectorError, InputError, first_of
 from collector.ids import IdSet, canonical_id
 from collector.model import Outcome
-from collector.pipeline import pump
 from collector.run import new_run_id
 
 
@@ -38,10 +39,17 @@ async def collect(
     async def produce() -> None:
         async with (
             send,
-            engine(settings, Account(), note=_ignore, environ=environ) as parts,
+            engine(settings, Account(), warn=_ignore, note=_ignore, environ=environ) as parts,
         ):
-            fetcher = parts.fetcher_of(new_run_id(time.time()))
-            await pump(wanted, fetcher.fetch, send.send, crew=min(settings.limits.concurrency, len(wanted)))
+            await pipeline.collect(
+                wanted,
+                parts.fetcher_of(new_run_id(time.time())),
+                send.send,
+                crew=min(settings.limits.concurrency, len(wanted)),
+                deferral=Deferral(),
+                now=time.monotonic,
+                rest=anyio.sleep,
+            )
 
     # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).
     producer = asyncio.create_task(produce())

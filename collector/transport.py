@@ -7,6 +7,7 @@ traceback carries its request objects (and the key in them) on. What it guards a
   so only for its own exceptions, so a client middleware, which sees every pass, translates them before it can;
 - its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
 - `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
+- a connection that said something while nobody asked is used again, and what it said is taken for the next reply;
 - cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off.
 """
 
@@ -27,7 +28,7 @@ from yarl import URL
 
 from collector.account import RequestCount
 from collector.deadline import Deadlines
-from collector.errors import AttemptFailed, BadPayload, ConfigError, TooLarge, Transient
+from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, TooLarge, Transient
 from collector.model import Reply, Request
 
 MAX_WIRE_BYTES: Final = 2 * 1024 * 1024
@@ -82,7 +83,7 @@ class Transport:
     async def opened(self) -> AsyncIterator[Self]:
         """Keep the connections for as long as the context lasts."""
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE),
+            connector=_Connector(limit=self._connections, ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE),
             headers=self._session_headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -100,10 +101,12 @@ class Transport:
     async def send(self, request: Request) -> Reply:
         """One attempt, whole: the reply of any status with its body unpacked.
 
-        Raises `Transient` when there is no whole reply in time, `BadPayload` when its packing is broken, `TooLarge`
-        over `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`, and `ConfigError` for a certificate that does not verify.
+        Raises `TimedOut` after the time-outs or `request.within`, `Transient` when there is no whole reply for another
+        reason, `BadPayload` when its packing is broken, `TooLarge` over `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`, and
+        `ConfigError` for a certificate that does not verify.
         """
-        total, until_answer = self._timeouts.total, min(self._timeouts.read, self._timeouts.total)
+        total = min(self._timeouts.total, request.within)
+        until_answer = min(self._timeouts.read, total)
         task = self._deadlines.start(until_answer)
         try:
             response = await self._session.get(self._url(request), headers=self._own_headers, allow_redirects=False)
@@ -115,10 +118,10 @@ class Transport:
                 response.close()  # a reply that was read to its end has given its connection back
                 raise
         except _FOREIGN as error:
-            raise Transient(_told(error)) from None
+            raise _broken(error) from None
         except CancelledError:
             if self._deadlines.is_due(task):
-                raise Transient("no whole answer in time") from None
+                raise TimedOut("no whole answer in time") from None
             raise
         finally:
             self._deadlines.stop(task)
@@ -142,7 +145,7 @@ class Transport:
                 self._count.by_status[response.status] += 1
                 yield Reply(response.status, response.headers, b""), _chunks(response, cap, cap)
         except _FOREIGN as error:
-            raise Transient(_told(error)) from None
+            raise _broken(error) from None
 
     def _url(self, request: Request) -> URL:
         path, _, query = request.target.partition("?")
@@ -163,11 +166,22 @@ class Transport:
             raise _connect_failure(error) from None
         except aiohttp.ClientResponseError as error:
             self._count.unanswered -= 1
-            raise Transient(_told(error)) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Transient(_told(error)) from None
+            raise _broken(error) from None
+        except _FOREIGN as error:
+            raise _broken(error) from None
         self._count.unanswered -= 1
         return response
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
 
 
 _FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
@@ -205,7 +219,11 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
         )
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError("the proxy wants credentials (HTTP 407); check [api] proxy")
-    return Transient(_told(error))
+    return _broken(error)
+
+
+def _broken(error: Exception) -> Transient:
+    return (TimedOut if isinstance(error, TimeoutError) else Transient)(_told(error))
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

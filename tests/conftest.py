@@ -192,6 +192,7 @@ def clean_environment(home: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_SOURCE),
         "PYTHONWARNINGS": "error",
+        "COLLECTOR_SHARE_QUOTA": "false",  # the tests that run beside each other are no runs of one user
     }
 
 

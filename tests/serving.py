@@ -16,9 +16,11 @@ import socket
 import ssl
 import struct
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 PATIENCE = 30
@@ -28,11 +30,12 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Exchange:
-    """One request, and the connection it came on. `number` counts all requests of the server, from 1."""
+    """One request, and the connection it came on: `number` and `connection` count those of the server, from 1."""
 
-    def __init__(self, head: bytes, number: int, server: Server, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, head: bytes, number: int, connection: int, server: Server, writer: asyncio.StreamWriter) -> None:
         self.head = head
         self.number = number
+        self.connection = connection
         self.server = server
         self._writer = writer
 
@@ -112,13 +115,14 @@ async def serving(
         server.opened += 1
         server.open_now += 1
         server.most_open = max(server.most_open, server.open_now)
+        number = server.opened
         try:
             # A client that leaves in the middle is what half of the scenarios are about, and a server that stops
             # must not have asyncio log the cancelled callback as an error.
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
                 if tls is not None:
                     await writer.start_tls(tls)
-                await _talk(reader, writer, server, scenario)
+                await _talk(reader, writer, server, number, scenario)
         except asyncio.CancelledError:
             pass
         finally:
@@ -139,11 +143,13 @@ async def serving(
             await asyncio.sleep(0)
 
 
-async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server, scenario: Scenario) -> None:
+async def _talk(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server, connection: int, scenario: Scenario
+) -> None:
     while not writer.is_closing():
         head = await reader.readuntil(b"\r\n\r\n")
         server.heads.append(head)
-        await scenario(Exchange(head, server.requests, server, writer))
+        await scenario(Exchange(head, server.requests, connection, server, writer))
         if not writer.is_closing():
             await writer.drain()
 
@@ -240,6 +246,19 @@ def in_turn(*scenarios: Scenario) -> Scenario:
     return scenario
 
 
+def ending_after(answers: int, scenario: Scenario, end: Callable[[Exchange], None] = Exchange.close) -> Scenario:
+    """The same, and each connection ends after so many answers."""
+    given: Counter[int] = Counter()
+
+    async def ending(exchange: Exchange) -> None:
+        await scenario(exchange)
+        given[exchange.connection] += 1
+        if given[exchange.connection] == answers:
+            end(exchange)
+
+    return ending
+
+
 def by_id(special: Mapping[str, Scenario], otherwise: Scenario) -> Scenario:
     """What happens to the requests for some ids, and to all others."""
 
@@ -292,6 +311,7 @@ def chunked(*pieces: bytes, end: bool = True) -> bytes:
     return body + (b"0\r\n\r\n" if end else b"")
 
 
+@cache
 def gzip_of_zeros(size: int) -> bytes:
     """A gzip stream of so many zeros, never unpacked in memory."""
     pack = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)

@@ -1,18 +1,18 @@
-"""Ask until there is an answer, and let everybody wait when the server says so."""
+"""Ask until there is an answer."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Sequence
-from math import inf
+from copy import copy
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.account import RequestCount
-from collector.asking import Asker, Chance
+from collector.budget import AFTER_FAILURE, AFTER_THROTTLE, FULL
 from collector.errors import (
     AttemptFailed,
     BadPayload,
@@ -24,12 +24,11 @@ from collector.errors import (
     Transient,
     Unforeseen,
 )
-from collector.limiter import Limiter
 from collector.model import Reply, Request
-from collector.pacing import Pacer
 from collector.retrying import RetryPolicy
 
-from .clock import Clock, settled
+from .clock import Clock
+from .governing import asker, governor, pacer
 
 REQUEST = Request("/api/connections/1")
 
@@ -38,30 +37,27 @@ class Desk:
     """An asker with all it needs, at a clock that stands still, and what came of it."""
 
     def __init__(
-        self, *, confirmations: Sequence[int | Exception] = (), max_pause: float = 900.0, seed: int = 0
+        self,
+        *,
+        confirmations: Sequence[int | Exception] = (),
+        max_pause: float = 900.0,
+        policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # it is frozen
     ) -> None:
         self.clock = Clock()
-        self.limiter = Limiter(0)
         self.count = RequestCount()
         self.notes: list[str] = []
         self.confirmed_at: list[float] = []
         self.started_at: list[float] = []
+        self.requests: list[Request] = []
+        self.failures: list[Exception] = []
         self._confirmations = list(confirmations)
-        self.pacer = Pacer(self.limiter, self.clock.now, self.clock.sleep)
-        self.asker = Asker(
-            self._send,
-            self.pacer,
-            self.limiter,
-            policy=RetryPolicy(),
-            max_pause=max_pause,
-            count=self.count,
-            chance=Chance(self.clock.now, self.clock.sleep, random.Random(seed)),
-            scrub=str,
-            note=self.notes.append,
-        )
+        self.governor = governor(max_pause=max_pause)
+        self.pacer = pacer(self._confirm, self.governor, self.clock, self.count)
+        self.asker = asker(self.pacer, self.governor, self.clock, policy=policy, note=self.notes.append)
 
-    async def _send(self, request: Request) -> Reply:
-        assert request == REQUEST
+    async def _confirm(self, request: Request) -> Reply:
+        assert request.target == REQUEST.target
+        assert self.pacer.in_flight == 1
         self.confirmed_at.append(self.clock.now())
         await asyncio.sleep(0)
         answer = self._confirmations.pop(0)
@@ -69,18 +65,22 @@ class Desk:
             raise answer
         return Reply(answer, {}, b"")
 
-    async def ask(self, *answers: str | Exception) -> str:
-        """Ask a server that answers so, one after the other, and the last for ever."""
+    async def ask(self, *answers: str | Exception, seconds: float = 0.0) -> str:
+        """Ask a server that answers so, one after the other, and the last for ever; each takes so many seconds."""
         left = list(answers)
 
-        async def attempt(number: int) -> str:
+        async def attempt(number: int, request: Request) -> str:
             assert number == len(answers) - len(left) + 1 or len(left) == 1
-            await self.pacer.wait()
-            self.started_at.append(self.clock.now())
-            answer = left.pop(0) if len(left) > 1 else left[0]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            async with self.pacer.turn(request):
+                self.started_at.append(self.clock.now())
+                self.requests.append(request)
+                self.clock.time += seconds
+                await asyncio.sleep(0)
+                answer = left.pop(0) if len(left) > 1 else left[0]
+                if not isinstance(answer, Exception):
+                    return answer
+                self.failures.append(copy(answer))
+                raise self.failures[-1]
 
         return await self.asker.ask(attempt, REQUEST)
 
@@ -132,64 +132,63 @@ async def test_what_ends_the_run_is_never_retried(before: tuple[Exception, ...])
 
 
 async def test_cancellation_passes_through() -> None:
-    async def attempt(_number: int) -> str:
+    async def attempt(_number: int, _request: Request) -> str:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
         await Desk().asker.ask(attempt, REQUEST)
 
 
-@given(st.floats(0.001, 900), st.integers())
-def test_a_pause_is_never_shorter_than_the_server_asks_and_little_longer(wait: float, seed: int) -> None:
-    async def main() -> None:
-        desk = Desk(max_pause=inf, seed=seed)
-        await desk.ask(Throttled("HTTP 429", 429, wait=wait), "answer")
-        assert wait <= desk.started_at[1] <= wait + min(5.0, wait / 10) + 1e-6
-        assert desk.count.throttled == 1
-
-    asyncio.run(main())
-
-
-@given(st.integers(), st.sampled_from([None, 0.0]))
-def test_a_request_to_slow_down_without_a_time_is_waited_out_longer_each_time(seed: int, wait: float | None) -> None:
-    async def main() -> None:
-        desk = Desk(seed=seed)
-        await desk.ask(*(Throttled("HTTP 429", 429, wait=wait) for _ in range(9)), "answer")
-        pauses = [b - a for a, b in zip(desk.started_at, desk.started_at[1:], strict=False)]
-        for episode, pause in enumerate(pauses):
-            longest = min(60.0, 2.0**episode)
-            assert longest / 2 - 1e-6 <= pause <= longest + 1e-6
-
-    asyncio.run(main())
+async def test_a_retry_is_told_when_its_id_failed_first_and_how_much_time_is_left_to_the_id() -> None:
+    desk = Desk(policy=RetryPolicy(within=60.0))
+    await desk.ask(Transient("HTTP 500", 500), BadPayload("no JSON"), "answer", seconds=7.0)
+    first, second, third = desk.requests
+    assert first == REQUEST
+    assert second.target == third.target == REQUEST.target
+    assert second.failed_at == third.failed_at == 7.0
+    assert second.within == pytest.approx(60.0 - desk.started_at[1])
+    assert third.within == pytest.approx(60.0 - desk.started_at[2])
 
 
-async def test_a_good_answer_ends_the_growth_of_pauses() -> None:
+async def test_an_id_whose_time_is_over_is_given_up_and_tells_how_long_it_took() -> None:
+    desk = Desk(policy=RetryPolicy(within=30.0))
+    with pytest.raises(Transient) as caught:
+        await desk.ask(Transient("HTTP 500", 500), seconds=14.0)
+    assert caught.value.attempts == len(desk.started_at) == 2
+    assert caught.value.retried_s == pytest.approx(desk.clock.now())
+
+
+async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> None:
     desk = Desk()
-    for _ in range(5):
-        await desk.ask(Throttled("HTTP 429", 429), "answer")
-        await desk.ask("answer")
-        begun = desk.clock.time
-        await desk.ask(Throttled("HTTP 429", 429), "answer")
-        assert desk.clock.time - begun <= 1
-        await desk.ask("answer")
+
+    async def attempt(_number: int, _request: Request) -> str:
+        raise Transient("HTTP 500", 500)
+
+    with pytest.raises(Transient) as caught:
+        await desk.asker.ask(attempt, REQUEST, RetryPolicy(max_attempts=1))
+    assert caught.value.attempts == 1
 
 
-async def test_requests_throttled_in_one_go_are_one_pause() -> None:
-    desk, answer = Desk(), asyncio.Event()
+async def test_retries_are_paid_for_and_earned_back_by_success() -> None:
+    desk = Desk()
+    budget = desk.governor.budget
+    with pytest.raises(Transient):
+        await desk.ask(Transient("HTTP 500", 500))
+    assert budget.tokens == FULL - 4 * AFTER_FAILURE
+    await desk.ask("answer")
+    assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1
+    await desk.ask(Transient("HTTP 500", 500), "answer")
+    assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1
+    await desk.ask(Throttled("HTTP 429", 429), BadPayload("no JSON"), "answer")
+    assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1 - AFTER_THROTTLE
 
-    async def attempt(number: int) -> str:
-        if number == 1:
-            await answer.wait()
-            raise Throttled("HTTP 429", 429)
-        await desk.pacer.wait()
-        return "answer"
 
-    crew = asyncio.gather(*(desk.asker.ask(attempt, REQUEST) for _ in range(20)))
-    await settled()
-    answer.set()
-    await crew
-    assert desk.count.throttled == 20
-    assert desk.limiter.paused_s <= 1
+async def test_throttles_are_waited_out_at_least_as_long_as_the_server_asks() -> None:
+    desk = Desk()
+    assert await desk.ask(*(Throttled("HTTP 429", 429, wait=wait) for wait in (7.0, 1.0, 30.0)), "answer") == "answer"
+    pauses = [after - before for before, after in zip(desk.started_at, desk.started_at[1:], strict=False)]
+    assert all(pause >= wait for pause, wait in zip(pauses, (7.0, 1.0, 30.0), strict=True))
+    assert desk.count == RequestCount(retried=3, throttled=3)
 
 
 async def test_throttling_does_not_use_up_the_ids_attempts() -> None:
@@ -205,12 +204,19 @@ async def test_an_id_that_is_throttled_over_and_over_is_given_up() -> None:
     assert caught.value.attempts == 10
 
 
-@pytest.mark.parametrize("wait", [901.0, 1e6, inf])
-async def test_a_pause_over_the_limit_stops_the_run_and_says_why(wait: float) -> None:
+async def test_too_long_a_pause_is_never_waited_out() -> None:
     desk = Desk()
     with pytest.raises(RunStopped, match="--max-pause 900"):
-        await desk.ask(Throttled("HTTP 429", 429, wait=wait), "answer")
+        await desk.ask(Throttled("HTTP 429", 429, wait=901), "answer")
     assert len(desk.started_at) == 1
+
+
+async def test_a_probe_that_failed_is_no_attempt_of_its_id() -> None:
+    desk = Desk()
+    assert await desk.ask(Throttled("HTTP 429", 429, wait=1), *[Transient("HTTP 500", 500)] * 20, "answer") == "answer"
+    assert len(desk.started_at) == 22
+    waits = [after - before for before, after in zip(desk.started_at, desk.started_at[1:], strict=False)]
+    assert all(wait >= min(60.0, 2.0**number) - 1e-6 for number, wait in enumerate(waits[1:]))
 
 
 async def test_a_401_that_is_confirmed_ends_the_run() -> None:
@@ -234,14 +240,14 @@ async def test_a_401_that_is_not_confirmed_is_an_attempt_like_another() -> None:
 
 
 async def test_a_crew_that_meets_a_401_sends_one_request_more_than_was_in_flight() -> None:
-    desk = Desk(confirmations=[401])
-    asked = [asyncio.create_task(desk.ask(KeyDoubted("HTTP 401", 401))) for _ in range(8)]
-    done, pending = await asyncio.wait(asked, return_when=asyncio.FIRST_EXCEPTION)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*asked, return_exceptions=True)
-    assert any(isinstance(task.exception(), KeyRefused) for task in done)
-    assert len(desk.started_at) + len(desk.confirmed_at) <= 8 + 1
+    desk = Desk(confirmations=[401, 401])
+    with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True):
+        async with anyio.create_task_group() as crew:
+            for _ in range(8):
+                crew.start_soon(desk.ask, KeyDoubted("HTTP 401", 401))
+            await asyncio.sleep(0)
+            assert 0 < (in_flight := desk.pacer.in_flight) < 8
+    assert len(desk.started_at) + len(desk.confirmed_at) <= in_flight + 1
 
 
 async def test_the_401s_of_one_moment_are_confirmed_once() -> None:
@@ -258,10 +264,23 @@ async def test_a_key_that_held_once_is_doubted_again_at_the_next_401() -> None:
     assert len(desk.confirmed_at) == 2
 
 
-@pytest.mark.parametrize("error", [Transient("the connection broke"), ValueError("nobody foresaw this")])
-async def test_a_confirmation_that_gets_no_answer_is_no_verdict_on_the_key(error: Exception) -> None:
-    desk = Desk(confirmations=[error])
+@pytest.mark.parametrize(
+    "answer", [Transient("the connection broke"), ValueError("nobody foresaw this"), 429, 500, 503]
+)
+async def test_a_confirmation_that_gets_no_answer_is_no_verdict_on_the_key(answer: int | Exception) -> None:
+    desk = Desk(confirmations=[answer, 401])
     assert await desk.ask(KeyDoubted("HTTP 401", 401), "answer") == "answer"
+    with pytest.raises(KeyRefused):
+        await desk.ask(KeyDoubted("HTTP 401", 401))
+    assert len(desk.confirmed_at) == 2
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 422])
+async def test_any_answer_that_is_final_says_that_the_key_holds(status: int) -> None:
+    desk = Desk(confirmations=[status])
+    answers = await asyncio.gather(*(desk.ask(KeyDoubted("HTTP 401", 401), "answer") for _ in range(4)))
+    assert answers == ["answer"] * 4
+    assert len(desk.confirmed_at) == 1
 
 
 async def test_attempts_are_told_in_full_also_when_the_last_401_could_not_be_confirmed() -> None:
@@ -285,7 +304,8 @@ def test_whatever_fails_the_attempts_are_bounded(failures: list[Exception]) -> N
             assert await desk.ask(*failures, "answer") == "answer"
         except AttemptFailed as failure:
             told = failure.attempts
-        assert told == len(desk.started_at) <= 15
+        assert told == len(desk.started_at)
+        assert told - sum(isinstance(one, Transient) and one.is_excused for one in desk.failures) <= 15
         assert desk.count.retried == len(desk.started_at) - 1
 
     asyncio.run(main())

@@ -22,7 +22,6 @@ from .serving import (
     error,
     found,
     free_port,
-    gzip_of_zeros,
     ids,
     in_turn,
     raw,
@@ -157,54 +156,6 @@ async def test_a_messy_list_ends_in_3_with_each_failure_listed_and_each_bad_line
     for number in (lines.index("not an id"), lines.index("../../me")):
         assert f"ids.txt:{number + 1}:" in done.err
     assert all(re.fullmatch(r"/api/connections/[0-9a-f-]{36}", target) for target in server.targets)
-
-
-PERSISTENT: dict[str, tuple[Scenario, str, int | None, int]] = {
-    "html": (answer(b"<html>Please sign in</html>", media_type="text/html"), "bad_payload", 200, 3),
-    "html that says json": (answer(b"<html>"), "bad_payload", 200, 3),
-    "another connection": (answer(connection(ids(1, 999)[0])), "bad_payload", 200, 3),
-    "empty": (answer(b""), "bad_payload", 200, 3),
-    "204": (answer(b"", "204 No Content"), "bad_payload", 204, 3),
-    "no data": (answer(b"{}"), "bad_payload", 200, 3),
-    "a list": (answer(b"[]"), "bad_payload", 200, 3),
-    "not a number": (answer(connection(ids(1, 2)[0], saved=float("nan"))), "bad_payload", 200, 3),
-    "too deep": (answer(b'{"data":' + b"[" * 100_000), "bad_payload", 200, 3),
-    "gzip cut": (answer(b"\x1f\x8b\x08\0", Content_Encoding="gzip"), "bad_payload", 200, 3),
-    "unknown packing": (answer(b"x", Content_Encoding="br"), "bad_payload", 200, 3),
-    "gzip bomb": (answer(gzip_of_zeros(64 << 20), Content_Encoding="gzip"), "too_large", 200, 1),
-    "500": (error(500, "down"), "exhausted", 500, 4),
-    "two lengths": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), "exhausted", None, 4),
-    "cut": (raw(response(b"{", length=99), then=Exchange.close), "exhausted", None, 4),
-    "409": (error(409, "conflict"), "exhausted", 409, 4),
-    "501": (error(501, "never"), "rejected", 501, 1),
-    "410": (error(410, "gone"), "not_found", 410, 1),
-    "400": (error(400, "bad id"), "rejected", 400, 1),
-}
-
-
-async def test_what_never_gets_better_is_listed_with_its_outcome_status_and_attempts(
-    call: Calling, tmp_path: Path
-) -> None:
-    """Each pathology strikes one id, every time it is asked for; the others are collected."""
-    struck = dict(zip(PERSISTENT, ids(len(PERSISTENT), 2), strict=True))
-    well = ids(20, 500)
-    special = {struck[name]: scenario for name, (scenario, *_) in PERSISTENT.items()}
-    async with serving(by_id(special, found)) as server:
-        done = await call(
-            *("collect", *well, *struck.values(), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0"),
-            *("--max-attempts", "4"),
-        )
-    assert done.code == 3, done.err
-    result = check_finished(tmp_path / "out/c.jsonl", Given([*well, *struck.values()]), 3, seen=Seen(server.requests))
-    assert set(result.records) == set(well)
-    told = {
-        name: (line["outcome"], line["http_status"], line["attempts"])
-        for name, one in struck.items()
-        for line in [result.errors[one]]
-    }
-    assert told == {name: (outcome, status, made) for name, (_, outcome, status, made) in PERSISTENT.items()}
-    asked = {name: sum(target.endswith(one) for target in server.targets) for name, one in struck.items()}
-    assert asked == {name: made for name, (*_, made) in PERSISTENT.items()}
 
 
 async def test_a_redirect_ends_the_run_with_2_after_one_request_and_its_target_is_not_asked(

@@ -435,7 +435,7 @@ async def test_a_terminal_that_goes_away_is_no_failure_of_its_own(
             stderr=follower,
         )
         os.close(follower)
-        await server.saw(30)
+        await server.saw(4)
         os.close(leader)
         if signum:
             running.send(signum)

@@ -36,10 +36,12 @@ SETTINGS: list[Change] = [
     ("limits", "concurrency", "--concurrency", 3, 3),
     ("limits", "max_duration", "--max-duration", 60.5, 60.5),
     ("limits", "max_pause", "--max-pause", 30, 30.0),
+    ("limits", "outage_limit", "--outage-limit", 90, 90.0),
     ("retry", "max_attempts", "--max-attempts", 2, 2),
     ("retry", "connect_timeout", "--connect-timeout", 1.5, 1.5),
     ("retry", "read_timeout", "--read-timeout", 2.5, 2.5),
     ("retry", "total_timeout", "--total-timeout", 3.5, 3.5),
+    ("retry", "id_timeout", "--id-timeout", 4.5, 4.5),
     ("output", "path", "--output", "c.jsonl", "c.jsonl"),
     ("output", "errors", "--errors", "e.jsonl", "e.jsonl"),
     ("output", "manifest", "--manifest", "m.json", "m.json"),
@@ -48,6 +50,7 @@ SETTINGS: list[Change] = [
 SWITCHES = [
     ("api", "allow_http", "--allow-http"),
     ("ids", "all", "--all"),
+    ("limits", "share_quota", "--share-quota"),
     ("log", "quiet", "--quiet"),
     ("log", "verbose", "--verbose"),
 ]
@@ -102,6 +105,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.api.version == "2025-09-18"
     assert (settings.limits.rate, settings.limits.concurrency, settings.limits.max_duration) == (50, 32, None)
     assert settings.limits.max_pause == 900
+    assert settings.limits.outage_limit == 600
     assert settings.retry.max_attempts == 5
     assert (settings.retry.connect_timeout, settings.retry.read_timeout, settings.retry.total_timeout) == (10, 30, 60)
     assert (settings.output.path, settings.ids.column) == ("-", "id")
@@ -131,6 +135,12 @@ def test_a_switch_is_the_same_by_flag_environment_and_file(section: str, key: st
     assert value_of(parse((), {variable: "true"}), section, key) is True
     assert value_of(parse(["--config", path]), section, key) is True
     assert value_of(parse(["--config", path], {variable: "false"}), section, key) is False
+
+
+def test_a_switch_that_is_on_has_a_flag_that_turns_it_off() -> None:
+    assert parse().limits.share_quota is True
+    assert parse(["--no-share-quota"]).limits.share_quota is False
+    assert parse(["--no-share-quota"], {"COLLECTOR_SHARE_QUOTA": "true"}).limits.share_quota is False
 
 
 def test_flag_goes_before_environment_before_file_before_default(tmp_path: Path) -> None:
@@ -283,6 +293,9 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
         (lambda: Limits(max_duration=float("nan")), r"\[limits\] max_duration"),
         (lambda: Limits(max_pause=-1), r"\[limits\] max_pause"),
         (lambda: Limits(max_pause=float("nan")), r"\[limits\] max_pause"),
+        (lambda: Limits(outage_limit=0), r"\[limits\] outage_limit"),
+        (lambda: Limits(outage_limit=float("inf")), r"\[limits\] outage_limit"),
+        (lambda: Retry(id_timeout=0), r"\[retry\] id_timeout"),
         (lambda: Retry(max_attempts=0), r"\[retry\] max_attempts"),
         (lambda: Retry(max_attempts=101), r"\[retry\] max_attempts"),
         (lambda: Retry(connect_timeout=0), r"\[retry\] connect_timeout"),

@@ -25,6 +25,7 @@ from collector.ids import IdSet
 from collector.manifest import FileFacts, RunFacts, manifest
 from collector.model import Outcome, OutcomeKind
 from collector.normalize import normalize
+from collector.pace import Pace
 from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink
 
@@ -92,7 +93,7 @@ def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
         exit_code=0,
         finished_at=AT,
         duration_s=1.0,
-        paused_s=0.0,
+        pace=Pace(),
         organization_id=None,
         files=files,
     )

@@ -7,7 +7,6 @@ depends on time, resets and bytes, and on the count, is tried with a real server
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,17 +18,14 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from collector.account import RequestCount
-from collector.asking import Asker, Chance
 from collector.errors import ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
-from collector.limiter import Limiter
 from collector.model import FIELDS, Outcome, OutcomeKind, Reply
-from collector.pacing import Pacer
 from collector.redact import REDACTED, Scrubber
-from collector.retrying import RetryPolicy
 from collector.transport import Timeouts, Transport
 
 from .clock import Clock
+from .governing import asker, governor, pacer
 
 BASE = "https://polytomic.example"
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -85,24 +81,13 @@ class Api:
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
-        limiter = Limiter(0)
-        pacer = Pacer(limiter, self.clock.now, self.clock.sleep)
         headers = {"Authorization": f"Bearer {KEY}", "X-Polytomic-Version": "2025-09-18"}
         transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count)
         async with transport.opened():
-            asker = Asker(
-                transport.send,
-                pacer,
-                limiter,
-                policy=RetryPolicy(),
-                max_pause=900,
-                count=self.count,
-                chance=Chance(self.clock.now, self.clock.sleep, random.Random(0)),
-                scrub=str,
-                note=lambda _text: None,
-            )
-            send = pacer.paced(transport.send)
-            yield Fetcher(send, asker, Scrubber([KEY]), "run-1", wall=lambda: WALL)
+            governed = governor()
+            paced = pacer(transport.send, governed, self.clock, self.count)
+            asking = asker(paced, governed, self.clock)
+            yield Fetcher(paced.send, asking, Scrubber([KEY]), "run-1", wall=lambda: WALL)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:
@@ -196,6 +181,31 @@ async def test_an_id_whose_attempts_are_spent_is_an_outcome(
     assert (outcome.kind, outcome.attempts, outcome.record) == (kind, attempts, None)
     assert outcome.http_status == answer.get("status", 200)
     assert outcome.error
+
+
+async def test_an_id_that_is_asked_for_again_gets_one_attempt_more_and_all_are_counted(api: Api) -> None:
+    api.answers(500, repeat=True)
+    async with api.fetcher() as fetcher:
+        earlier = await fetcher.fetch(ID)
+        outcome = await fetcher.fetch_again(earlier)
+    assert (earlier.attempts, outcome.kind, outcome.attempts) == (5, "exhausted", 6)
+    assert api.count.by_status == {500: 6}
+
+
+async def test_an_id_that_is_asked_for_again_may_be_there(api: Api) -> None:
+    earlier = Outcome(ID, OutcomeKind.EXHAUSTED, 5, AT, None, 500, "HTTP 500", retried_s=40.0)
+    api.answers(payload=connection())
+    async with api.fetcher() as fetcher:
+        outcome = await fetcher.fetch_again(earlier)
+    assert (outcome.id, outcome.kind, outcome.attempts, outcome.http_status) == (ID, OutcomeKind.OK, 6, 200)
+    assert outcome.record is not None
+
+
+async def test_an_id_whose_attempts_are_spent_tells_how_long_they_and_the_waits_between_them_took(api: Api) -> None:
+    api.answers(500, repeat=True)
+    outcome = await api.fetch()
+    assert outcome.retried_s == pytest.approx(sum(api.clock.slept))
+    assert outcome.retried_s > 0
 
 
 async def test_a_redirect_ends_the_run(api: Api) -> None:

@@ -15,8 +15,7 @@ PACKAGE = Path(collector.__file__).parent
 RINGS: tuple[set[str], ...] = (
     # 0: pure
     {
-        "account",
-        "checkpoint",
+        *("account", "adaptive_rate", "breaker", "budget", "checkpoint", "concurrency", "deferral", "governor"),
         "errors",
         "ids",
         "limiter",
@@ -24,12 +23,13 @@ RINGS: tuple[set[str], ...] = (
         "manifest",
         "model",
         "normalize",
-        "payload",
+        *("pace", "payload", "quota"),
         "record_line",
         "redact",
         "retry_after",
         "retrying",
         "run_head",
+        "server_limit",
         "timestamps",
         "version",
     },
@@ -48,7 +48,17 @@ RINGS: tuple[set[str], ...] = (
             "names",
             "publication",
         ),
-        *("recovery", "sink", "snapshot", "source", "stream_sink", "stretches", "transport", "watchdog"),
+        *(
+            "recovery",
+            "shared_quota",
+            "sink",
+            "snapshot",
+            "source",
+            "stream_sink",
+            "stretches",
+            "transport",
+            "watchdog",
+        ),
     },
     # 2: flow
     {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stopping", "stream", "verification", ""},
@@ -59,7 +69,13 @@ RINGS: tuple[set[str], ...] = (
 )
 RING_OF = {module: number for number, ring in enumerate(RINGS) for module in ring}
 
-HOMES = {"aiohttp": {"transport", "sandbox"}, "tenacity": {"retrying"}, "cyclopts": {"config", "cli"}, "rich": {"cli"}}
+HOMES = {
+    "aiohttp": {"transport", "sandbox"},
+    "tenacity": {"retrying"},
+    "cyclopts": {"config", "cli"},
+    "rich": {"cli"},
+    "http_sf": {"server_limit"},
+}
 """Third parties, and the only modules that know of them."""
 
 DOORS_OUT = {"socket", "subprocess", "shutil", "tempfile", "threading", "time", "asyncio", "anyio", "aiohttp", "os"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,16 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.account import RequestCount
-from collector.asking import Asker, Chance
 from collector.errors import InputError, KeyRefused, RunStopped, Transient
-from collector.limiter import Limiter
 from collector.listing import list_ids
 from collector.model import Reply, Request
 from collector.pacing import Pacer
-from collector.retrying import RetryPolicy
 
 from .clock import Clock
+from .governing import asker, governor, pacer
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -41,11 +37,13 @@ class Api:
         self._status = status
         self._headers = headers
         self.attempts = 0
+        self.pacer: Pacer
 
     @asynccontextmanager
     async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         assert request.target == "/api/connections"
         self.attempts += 1
+        assert self.pacer.in_flight == 1
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
         async def chunks() -> AsyncIterator[bytes]:
@@ -57,24 +55,16 @@ class Api:
         yield Reply(self._status, self._headers, b""), chunks()
 
     async def ids(self) -> list[str | None]:
-        clock, limiter = Clock(), Limiter(0)
-        pacer = Pacer(limiter, clock.now, clock.sleep)
+        clock, governed = Clock(), governor()
 
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
-        asker = Asker(
-            confirm,
-            pacer,
-            limiter,
-            policy=RetryPolicy(),
-            max_pause=900,
-            count=RequestCount(),
-            chance=Chance(clock.now, clock.sleep, random.Random(0)),
-            scrub=str,
-            note=lambda _text: None,
-        )
-        return await list_ids(self.stream, asker, pacer, wall=clock.now)
+        self.pacer = pacer(confirm, governed, clock)
+        try:
+            return await list_ids(self.stream, asker(self.pacer, governed, clock), self.pacer, wall=clock.now)
+        finally:
+            assert self.pacer.in_flight == 0
 
 
 def chopped(body: bytes, sizes: Iterable[int]) -> list[bytes]:

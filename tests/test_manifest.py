@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from collector.account import Account, InputCount
 from collector.errors import ExitCode
+from collector.governor import Cause
 from collector.manifest import BadManifest, FileFacts, RunFacts, decode, exit_code_of, manifest, status_of
 from collector.model import Outcome, OutcomeKind
+from collector.pace import Pace
 
 from .test_normalize import anything
 
@@ -25,6 +27,13 @@ RUN = RunFacts(
     api_version="2025-09-18",
     ids_digest="d" * 64,
     started_at="2026-01-01T00:00:00.000000Z",
+)
+
+PACE = Pace(
+    limited_by={Cause.SERVER: 0.12345, Cause.OWN_RATE: 0.25, Cause.LATENCY: 0.62655},
+    paused_s=1.23456,
+    pauses={"HTTP 429": 2, "HTTP 503": 1},
+    settled_rate=9.87654,
 )
 
 
@@ -41,7 +50,7 @@ def document(account: Account, **changes: Any) -> dict[str, Any]:
         "exit_code": 0,
         "finished_at": "2026-01-01T00:00:09.000000Z",
         "duration_s": 9.00049,
-        "paused_s": 1.23456,
+        "pace": PACE,
         "organization_id": "org",
         "files": [FileFacts("c.jsonl", 1, 20, "f" * 64)],
         **changes,
@@ -96,10 +105,21 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
             "paused_s": 1.235,
             "by_status": {"200": 1, "404": 1, "500": 2},
         },
+        "pace": {
+            "limited_by": {"server": 0.123, "own rate": 0.25, "latency": 0.627},
+            "settled_rate": 9.88,
+            "pauses": {"HTTP 429": 2, "HTTP 503": 1},
+        },
         "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
         "redactions": 8,
         "resumed": 0,
     }
+
+
+def test_a_run_that_no_server_slowed_down_and_that_took_no_time_has_a_pace_too() -> None:
+    found = document(account_of(OutcomeKind.OK), pace=Pace())
+    assert found["pace"] == {"limited_by": {}, "settled_rate": None, "pauses": {}}
+    assert found["requests"]["paused_s"] == 0
 
 
 def test_a_run_that_saw_no_record_knows_no_organization() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.errors import KeyRefused
+from collector.deferral import Deferral
+from collector.errors import KeyRefused, RunStopped
 from collector.model import Outcome, OutcomeKind
-from collector.pipeline import pump
+from collector.pipeline import collect, pump
 
 from .clock import settled
 
@@ -105,3 +106,75 @@ async def test_a_crew_without_ids_ends_at_once() -> None:
     working = Crew([])
     await pump([], working.fetch, working.emit, crew=4)
     assert working.fetched == []
+
+
+class Bad:
+    """Gives up some ids at first; `better` are ok when they are asked for again."""
+
+    def __init__(self, bad: set[str], better: set[str], retried_s: float) -> None:
+        self._bad = bad
+        self._better = better
+        self._retried_s = retried_s
+        self.again: list[str] = []
+
+    async def fetch(self, asked: str) -> Outcome:
+        kind = OutcomeKind.EXHAUSTED if asked in self._bad else OutcomeKind.OK
+        return Outcome(asked, kind, 5, "", retried_s=self._retried_s)
+
+    async def fetch_again(self, earlier: Outcome) -> Outcome:
+        self.again.append(earlier.id)
+        kind = OutcomeKind.OK if earlier.id in self._better else OutcomeKind.EXHAUSTED
+        return earlier._replace(kind=kind, attempts=6)
+
+
+async def collected(bad: Bad, asked: list[str]) -> tuple[list[Outcome], list[float], Deferral]:
+    """What was emitted, how long was rested, and what is left."""
+    emitted: list[Outcome] = []
+    rested: list[float] = []
+    deferral = Deferral()
+
+    async def emit(outcome: Outcome) -> None:
+        emitted.append(outcome)
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+
+    await collect(asked, bad, emit, crew=2, deferral=deferral, now=lambda: 0.0, rest=rest)
+    return emitted, rested, deferral
+
+
+async def test_ids_that_were_given_up_get_one_more_chance_at_the_end_after_a_rest() -> None:
+    bad = Bad({"b", "c"}, {"c"}, retried_s=20.0)
+    emitted, rested, deferral = await collected(bad, ["a", "b", "c", "d"])
+    assert sorted((one.id, one.kind) for one in emitted) == [
+        ("a", OutcomeKind.OK),
+        ("b", OutcomeKind.EXHAUSTED),
+        ("c", OutcomeKind.OK),
+        ("d", OutcomeKind.OK),
+    ]
+    assert [one.id for one in emitted[:2]] == ["a", "d"]
+    assert bad.again == ["b", "c"]
+    assert rested == [30.0]
+    assert len(deferral) == 0
+
+
+async def test_where_little_was_spent_on_retries_nothing_is_asked_for_again() -> None:
+    bad = Bad({"b"}, {"b"}, retried_s=20.0)
+    emitted, rested, _ = await collected(bad, ["a", "b"])
+    assert sorted((one.id, one.attempts) for one in emitted) == [("a", 5), ("b", 5)]
+    assert bad.again == []
+    assert rested == []
+
+
+async def test_what_was_given_up_is_not_lost_when_the_run_ends_before_its_second_chance() -> None:
+    deferral = Deferral()
+
+    async def emit(_outcome: Outcome) -> None:
+        pass
+
+    async def rest(_seconds: float) -> None:
+        raise RunStopped("meanwhile")
+
+    with pytest.raises(RunStopped):
+        await collect(["a"], Bad({"a"}, {"a"}, 60.0), emit, crew=1, deferral=deferral, now=lambda: 0.0, rest=rest)
+    assert deferral.ids == ["a"]

@@ -21,6 +21,7 @@ from collector.files import Files
 from collector.manifest import FileFacts, RunFacts, manifest
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames, draft_of
+from collector.pace import Pace
 from collector.publication import Published, complete, publish
 from collector.run_head import RunHead
 
@@ -51,7 +52,7 @@ def manifest_of(content: bytes, run_id: str, *, failed: int) -> bytes:
         exit_code=ExitCode.OK,
         finished_at=AT,
         duration_s=1.0,
-        paused_s=0.0,
+        pace=Pace(),
         organization_id=ORGANIZATION,
         files=[facts],
     )

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.budget import AFTER_FAILURE, AFTER_THROTTLE
 from collector.errors import (
     AttemptFailed,
     BadPayload,
     ConfigError,
     KeyDoubted,
+    RunStopped,
     Throttled,
     TooLarge,
     Transient,
     Unforeseen,
 )
-from collector.model import OutcomeKind, Reply
-from collector.retrying import Attempts, RetryPolicy, judge, outcome_of, retrying
+from collector.model import OutcomeKind, Reply, Request, Send
+from collector.retrying import (
+    Attempts,
+    RetryPolicy,
+    is_throttle,
+    judge,
+    judging,
+    kind_of,
+    outcome_of,
+    retrying,
+)
 
 from .clock import Clock
 
@@ -33,17 +45,19 @@ policies = st.builds(
     max_attempts=st.integers(1, 100),
     max_bad_payloads=st.integers(1, 5),
     max_throttles=st.integers(1, 20),
+    within=st.floats(0, 500),
     base=st.floats(0, 5),
     cap=st.floats(0, 60),
 )
 
 
 class Failing:
-    """An attempt that fails in a given way each time, and succeeds when there are no more."""
+    """An attempt that fails in a given way each time, after so many seconds, and succeeds when there are no more."""
 
-    def __init__(self, attempts: Attempts, kinds: list[type[AttemptFailed]]) -> None:
+    def __init__(self, attempts: Attempts, kinds: list[type[AttemptFailed]], seconds: float = 0.0) -> None:
         self._attempts = attempts
         self._kinds = list(kinds)
+        self._seconds = seconds
         self.calls = 0
 
     async def __call__(self) -> str:
@@ -52,16 +66,19 @@ class Failing:
         if not self._kinds:
             return "answer"
         failure = self._kinds.pop(0)("no")
+        failure.seconds = self._seconds
         self._attempts.failed(failure)
         raise failure
 
 
-def run(failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int = 0) -> tuple[object, int, list[float]]:
-    """What came of it, how many attempts were made and the waits between them."""
+def run(
+    failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int = 0, *, seconds: float = 0.0
+) -> tuple[object, int, list[float]]:
+    """What came of it, how many attempts were made, each of so many seconds, and the waits between them."""
 
     async def main() -> tuple[object, int, list[float]]:
         clock, attempts = Clock(), Attempts()
-        attempt = Failing(attempts, failures)
+        attempt = Failing(attempts, failures, seconds)
         try:
             result: object = await retrying(attempt, attempts, policy, sleep=clock.sleep, dice=random.Random(seed))
         except AttemptFailed as failure:
@@ -116,12 +133,82 @@ def test_by_default_an_id_is_asked_for_as_often_as_the_contract_says(
     assert run(failures, RetryPolicy())[1] == calls
 
 
+def failed(*failures: AttemptFailed, attempts: Attempts | None = None) -> Attempts:
+    """What an id has gone through that failed so."""
+    attempts = attempts or Attempts()
+    for failure in failures:
+        attempts.made += 1
+        attempts.failed(failure)
+    return attempts
+
+
+def failure_of(kind: type[AttemptFailed], *, seconds: float = 0.0, is_excused: bool = False) -> AttemptFailed:
+    failure = kind("no")
+    failure.seconds, failure.is_excused = seconds, is_excused
+    return failure
+
+
+@given(st.lists(kinds, min_size=1, max_size=50), policies, st.integers(), st.floats(0, 30))
+def test_no_attempt_is_made_with_less_than_a_second_left(
+    failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int, seconds: float
+) -> None:
+    _, calls, slept = run(failures, policy, seed, seconds=seconds)
+    spent = 0.0
+    for kind, waited in zip(failures, slept, strict=False):
+        spent += waited + (0.0 if kind is Throttled else seconds)
+        assert policy.within - spent >= 1.0 - 1e-6
+    assert calls == len(slept) + 1
+
+
+@pytest.mark.parametrize(("spent", "is_over"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
+def test_an_id_is_given_up_when_less_than_a_second_is_left_to_it(spent: float, is_over: bool) -> None:
+    attempts = failed(failure_of(Transient, seconds=spent))
+    assert attempts.are_spent(RetryPolicy(within=10.0)) is is_over
+
+
+def test_an_id_has_time_for_what_it_waits_for_a_shared_pause() -> None:
+    attempts = failed(*(failure_of(Throttled, seconds=100.0) for _ in range(9)))
+    assert attempts.seconds == 0
+    assert not attempts.are_spent(RetryPolicy(within=10.0))
+
+
+async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
+    clock, attempts = Clock(), Attempts()
+    attempt = Failing(attempts, [Transient] * 3, seconds=2.0)
+    await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, dice=random.Random(0))
+    assert sum(clock.slept) > 0
+    assert attempts.seconds == pytest.approx(3 * 2.0 + sum(clock.slept))
+
+
+@given(st.integers(1, 50), st.lists(st.sampled_from([Transient, Unforeseen, KeyDoubted]), max_size=4))
+def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
+    attempts = failed(*(failure_of(Transient, seconds=30.0, is_excused=True) for _ in range(probes)))
+    assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
+    failed(*(failure_of(kind, seconds=1.0) for kind in others), attempts=attempts)
+    assert (attempts.made, attempts.counted) == (probes + len(others), len(others))
+    assert not attempts.are_spent(RetryPolicy())
+    failed(*(failure_of(Transient) for _ in range(5 - len(others))), attempts=attempts)
+    assert attempts.are_spent(RetryPolicy())
+
+
+def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
+    attempts = failed(failure_of(Transient, is_excused=True))
+    assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
+    failed(failure_of(Transient), attempts=attempts)
+    assert 0 < attempts.backoff(RetryPolicy(), random.Random(0)) <= RetryPolicy().base
+
+
+@pytest.mark.parametrize("kind", [Transient, KeyDoubted, BadPayload, Unforeseen])
+def test_a_retry_after_a_request_to_slow_down_costs_the_budget_less_than_after_a_failure(
+    kind: type[AttemptFailed],
+) -> None:
+    assert failed(Throttled("no"), kind("no")).retry_cost == AFTER_FAILURE
+    assert failed(kind("no"), Throttled("no")).retry_cost == AFTER_THROTTLE < AFTER_FAILURE
+
+
 @given(st.integers(1, 100), st.integers())
 def test_the_backoff_has_full_jitter_under_a_doubling_bound(made: int, seed: int) -> None:
-    attempts, policy = Attempts(), RetryPolicy()
-    for _ in range(made):
-        attempts.made += 1
-        attempts.failed(Transient("no"))
+    attempts, policy = failed(*(Transient("no") for _ in range(made))), RetryPolicy()
     bound = min(policy.cap, policy.base * 2 ** (made - 1))
     assert attempts.backoff(policy, random.Random(seed)) == random.Random(seed).uniform(0, bound)
 
@@ -129,8 +216,7 @@ def test_the_backoff_has_full_jitter_under_a_doubling_bound(made: int, seed: int
 def test_where_a_shared_pause_waits_the_id_does_not_wait_as_well() -> None:
     attempts = Attempts()
     for failure in (Throttled("no"), KeyDoubted("no")):
-        attempts.made += 1
-        attempts.failed(failure)
+        failed(failure, attempts=attempts)
         assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
 
 
@@ -165,6 +251,15 @@ def reply(status: int, **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
 
 
+def sending(answer: Reply, wall: Callable[[], float] = lambda: NOW) -> Send:
+    """Sends to a server that answers so, and judges its reply."""
+
+    async def send(_request: Request) -> Reply:
+        return answer
+
+    return judging(send, wall)
+
+
 @pytest.mark.parametrize(
     ("statuses", "kind"),
     [
@@ -175,7 +270,9 @@ def reply(status: int, **headers: str) -> Reply:
     ],
 )
 def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) -> None:
-    assert [judge(reply(status), NOW) for status in statuses] == [kind] * len(statuses)
+    for status in statuses:
+        judge(reply(status), NOW)
+    assert [kind_of(status) for status in statuses] == [kind] * len(statuses)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +301,62 @@ def test_a_429_without_a_header_asks_to_slow_down_too() -> None:
     assert caught.value.wait is None
 
 
+QUOTA_LEFT = {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "30"}
+QUOTA_USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (429, {}, True),
+        (429, QUOTA_LEFT, True),
+        (429, QUOTA_USED_UP, True),
+        (403, {}, False),
+        (403, QUOTA_LEFT, False),
+        (403, QUOTA_USED_UP, True),
+        (403, {"Retry-After": "7"}, True),
+        (503, {}, False),
+        (503, QUOTA_LEFT, False),
+        (503, QUOTA_USED_UP, True),
+        (503, {"RateLimit": '"default";r=0;t=30'}, True),
+        (503, {"Retry-After": "7"}, True),
+        (200, QUOTA_USED_UP, False),
+        (404, {"Retry-After": "7"}, False),
+        (404, QUOTA_USED_UP, False),
+        (500, {"Retry-After": "7"}, False),
+        (502, QUOTA_USED_UP, False),
+    ],
+)
+def test_a_429_asks_to_slow_down_and_a_403_or_503_that_says_how_long_or_that_a_quota_is_used_up(
+    status: int, headers: dict[str, str], expected: bool
+) -> None:
+    answer = Reply(status, headers, b"")
+    assert is_throttle(answer, NOW) is expected
+    with pytest.raises(Throttled) if expected else suppress(AttemptFailed):
+        judge(answer, NOW)
+
+
+@pytest.mark.parametrize("status", [429, 403, 503])
+def test_a_used_up_quota_says_how_long_to_wait_where_nothing_else_does(status: int) -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(Reply(status, QUOTA_USED_UP, b""), NOW)
+    assert caught.value.wait == 30.0
+    with pytest.raises(Throttled) as caught:
+        judge(Reply(status, {**QUOTA_USED_UP, "Retry-After": "7"}, b""), NOW)
+    assert caught.value.wait == 7.0
+
+
+def test_a_server_that_takes_us_for_an_attack_stops_the_run() -> None:
+    body = b'{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected","title":"no"}'
+    with pytest.raises(RunStopped, match="abnormal usage"):
+        judge(Reply(429, {"Retry-After": "7"}, body), NOW)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_words_of_abnormal_usage_in_another_answer_stop_nothing(status: int) -> None:
+    judge(Reply(status, {}, b"abnormal-usage-detected"), NOW)
+
+
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 226])
 def test_a_success_that_is_no_200_has_no_connection_in_it(status: int) -> None:
     with pytest.raises(BadPayload):
@@ -230,7 +383,46 @@ def test_a_401_puts_the_key_in_doubt() -> None:
 @given(st.integers(100, 999), st.text())
 def test_every_status_has_a_class(status: int, retry_after: str) -> None:
     with suppress(AttemptFailed, ConfigError):
-        assert judge(reply(status, Retry_After=retry_after), NOW) in OutcomeKind
+        judge(reply(status, Retry_After=retry_after), NOW)
+        assert (kind_of(status) is OutcomeKind.OK) == (status == 200)
+
+
+async def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
+    for status in (200, 404, 403, 422):
+        answer = reply(status)
+        assert await sending(answer)(Request("/x")) is answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(500), Transient),
+        (reply(429), Throttled),
+        (reply(401), KeyDoubted),
+        (reply(204), BadPayload),
+        (reply(302), ConfigError),
+    ],
+)
+async def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await sending(answer)(Request("/x"))
+
+
+async def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came() -> None:
+    moments = iter([NOW + 3, NOW + 4])
+    send = sending(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), wall=moments.__next__)
+    for left in (7.0, 6.0):
+        with pytest.raises(Throttled) as caught:
+            await send(Request("/x"))
+        assert caught.value.wait == left
+
+
+async def test_what_sending_raises_passes_through_the_judge() -> None:
+    async def send(_request: Request) -> Reply:
+        raise Transient("the connection broke")
+
+    with pytest.raises(Transient, match="the connection broke"):
+        await judging(send, lambda: NOW)(Request("/x"))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from .serving import free_port
 async def started(start: Starting, *arguments: str, port: int | None = None) -> tuple[Running, str]:
     """A sandbox that serves, and its address as it says it."""
     running = await start("sandbox", "--port", str(free_port() if port is None else port), *arguments)
-    await running.says("Ctrl-C ends it")
+    await running.says("-o out.jsonl")  # which is the last it says
     found = re.search(r"at (http://[^;]+);", running.said.decode())
     assert found
     return running, found[1]

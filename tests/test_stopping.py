@@ -11,12 +11,12 @@ import anyio
 import pytest
 
 from collector.errors import CollectorError, Interrupted, RunStopped
-from collector.limiter import Limiter
-from collector.pacing import Pacer
+from collector.model import Reply, Request
 from collector.stopping import Stopping
 from collector.watchdog import Watchdog
 
-from .clock import Clock
+from .clock import Clock, settled
+from .governing import governor, pacer
 
 SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # of no meaning to the test runner
 
@@ -39,7 +39,18 @@ class Site:
         self.warnings: list[str] = []
         self.watchdog = Reluctant()
         self.stopping = Stopping(self.warnings.append, SIGNALS, self.watchdog)
-        self.pacer = Pacer(Limiter(0), Clock().now, Clock().sleep)
+        self.sent = 0
+        self.land = anyio.Event()
+        self.pacer = pacer(self._send, governor(), Clock())
+
+    async def _send(self, _request: Request) -> Reply:
+        self.sent += 1
+        await self.land.wait()
+        return Reply(200, {}, b"")
+
+    async def fly(self) -> None:
+        """A request that lands when it is told to."""
+        await self.pacer.send(Request("/x"))
 
     async def crew(self) -> str:
         """Work until it is cancelled; returns by whom."""
@@ -62,6 +73,15 @@ def heard(site: Site) -> Iterator[None]:
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
 
 
+async def check_nothing_starts(site: Site) -> None:
+    before = site.sent
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(site.fly)
+        await settled()
+        assert site.sent == before
+        tasks.cancel_scope.cancel()
+
+
 def reason(site: Site) -> tuple[type[CollectorError], int]:
     found = site.stopping.reason
     assert found is not None
@@ -77,16 +97,18 @@ async def test_the_first_signal_lets_the_crew_wind_down_and_sets_the_watchdog() 
     assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
     assert site.warnings == ["SIGUSR1: stopping; once more to stop at once"]
     assert site.watchdog.orders == [(9.0, 128 + signal.SIGUSR1)]
-    assert not site.pacer.try_start()
+    await check_nothing_starts(site)
 
 
 async def test_the_second_signal_cancels_all_though_requests_are_in_flight() -> None:
     site = Site()
-    site.pacer.in_flight = 1
     with heard(site):
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(site.fly)
             tasks.start_soon(_later, signal.SIGUSR1, signal.SIGUSR2)
             assert await site.crew() == "cancelled"
+            assert site.pacer.in_flight == 1
+            site.land.set()
     assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
     assert len(site.warnings) == 1
 
@@ -105,16 +127,17 @@ async def test_before_there_is_a_crew_the_first_word_cancels_all(by: str) -> Non
 
 async def test_the_clock_lets_the_crew_wind_down_and_a_signal_after_it_is_the_first() -> None:
     site = Site()
-    site.pacer.in_flight = 1
     with heard(site):
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(site.fly)
             tasks.start_soon(site.stopping.watch_clock, 0)
             tasks.start_soon(_later, signal.SIGUSR1)
 
             async def land() -> None:
                 while not site.warnings:  # noqa: ASYNC110  # has no event
                     await anyio.sleep(0.001)
-                site.pacer.in_flight = 0
+                assert site.pacer.in_flight == 1
+                site.land.set()
 
             tasks.start_soon(land)
             assert await site.crew() == "wound down"

@@ -67,7 +67,7 @@ async def collect_and_tell(
         return ExitCode.BROKEN_PIPE  # whoever closed the pipe has what it wanted
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
-        for line in summary(run.account, seconds=run.duration_s, paused_s=run.paused_s, where=where):
+        for line in summary(run.account, run.pace, seconds=run.duration_s, where=where):
             complain(line)
     if failure is None:
         return exit_code_of(run.account)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from collector.account import Account
 from collector.model import OutcomeKind
+from collector.pace import Pace
 from collector.run import Reporter
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class BarReporter(QuietReporter):
             self._progress = None
 
 
-def summary(account: Account, *, seconds: float, paused_s: float, where: str) -> list[str]:
+def summary(account: Account, pace: Pace, *, seconds: float, where: str) -> list[str]:
     """What a run did, for a reader at the end of it."""
     counted, requests, outcomes = account.input, account.requests, account.outcomes
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
@@ -184,5 +185,17 @@ def summary(account: Account, *, seconds: float, paused_s: float, where: str) ->
         f"input: {counted.lines} lines, {counted.duplicates} duplicate, {counted.invalid} invalid, "
         f"{counted.blank} blank",
         f"requests: {requests.sent} sent, {requests.retried} retried, {requests.throttled} throttled, "
-        f"{paused_s:.1f} s paused",
+        f"{pace.paused_s:.1f} s paused",
+        *_pace_lines(pace),
+    ]
+
+
+def _pace_lines(pace: Pace) -> list[str]:
+    """`limited by: server 73 %, own rate 20 %, latency 7 %`, and what the server is known to allow."""
+    shares = [f"{cause} {100 * share:.0f} %" for cause, share in pace.limited_by.items() if round(100 * share)]
+    pauses = [f"{count} for {reason}" for reason, count in pace.pauses.items()]
+    return [
+        *([f"limited by: {', '.join(shares)}"] if shares else []),
+        *([f"pauses: {', '.join(pauses)}"] if pauses else []),
+        *([f"the server was found to allow {pace.settled_rate:.1f} requests a second"] if pace.settled_rate else []),
     ]

@@ -1,0 +1,157 @@
+"""Halts everything, then lets one request try."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.breaker import Breaker
+
+
+def failing(breaker: Breaker, times: int, now: float = 0.0) -> list[bool]:
+    """So many failures of requests in flight."""
+    return [breaker.failed(now, now, is_probe=False) for _ in range(times)]
+
+
+def answering(breaker: Breaker, times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        breaker.answered(now, is_probe=False)
+
+
+def test_it_opens_when_half_of_the_last_twenty_failed() -> None:
+    breaker = Breaker()
+    answering(breaker, 20)
+    assert failing(breaker, 10) == [False] * 9 + [True]
+    assert breaker.is_open
+    assert breaker.is_outage
+    assert breaker.delay(0.0) == 1.0
+
+
+def test_fewer_than_twenty_requests_tell_nothing() -> None:
+    breaker = Breaker()
+    assert failing(breaker, 20) == [False] * 19 + [True]
+
+
+def test_one_failure_in_three_is_no_outage() -> None:
+    breaker = Breaker()
+    for _ in range(100):
+        answering(breaker, 2)
+        assert failing(breaker, 1) == [False]
+
+
+def test_a_probe_that_fails_doubles_the_wait_up_to_a_minute() -> None:
+    breaker, now, waits = Breaker(), 0.0, []
+    answering(breaker, 20)
+    failing(breaker, 10)
+    for _ in range(9):
+        waits.append(breaker.delay(now))
+        now += waits[-1]
+        breaker.probe()
+        breaker.failed(now, now, is_probe=True)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_failures_of_requests_that_were_in_flight_do_not_double_the_wait() -> None:
+    breaker = Breaker()
+    answering(breaker, 20)
+    failing(breaker, 30)
+    assert breaker.delay(0.0) == 1.0
+    breaker.probe()
+    assert failing(breaker, 30, now=1.0) == [False] * 30
+    breaker.failed(1.0, 1.0, is_probe=True)
+    assert breaker.delay(1.0) == 2.0
+
+
+def test_a_probe_that_is_answered_closes_it_and_the_next_outage_begins_anew() -> None:
+    breaker = Breaker()
+    answering(breaker, 20)
+    failing(breaker, 10)
+    breaker.probe()
+    breaker.failed(1.0, 1.0, is_probe=True)
+    breaker.probe()
+    assert breaker.answered(3.0, is_probe=True)
+    assert not breaker.is_open
+    assert failing(breaker, 10, now=3.0) == [False] * 9 + [True]
+    assert breaker.delay(3.0) == 1.0
+
+
+def test_an_answer_to_a_request_that_was_in_flight_does_not_close_it() -> None:
+    breaker = Breaker()
+    breaker.paused(0.0, 5.0, is_probe=False)
+    assert not breaker.answered(1.0, is_probe=False)
+    assert breaker.is_open
+
+
+def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
+    breaker = Breaker()
+    breaker.paused(0.0, 10.0, is_probe=False)
+    breaker.paused(1.0, 2.0, is_probe=False)
+    assert breaker.delay(1.0) == 9.0
+    assert not breaker.is_outage
+
+
+def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pause_is() -> None:
+    breaker = Breaker()
+    breaker.paused(0.0, 1.0, is_probe=False)
+    breaker.probe()
+    breaker.paused(1.0, 3.0, is_probe=True)
+    assert (breaker.delay(1.0), breaker.is_outage, breaker.is_probing) == (3.0, False, False)
+    breaker.probe()
+    breaker.failed(4.0, 4.0, is_probe=True)
+    assert (breaker.delay(4.0), breaker.is_outage) == (1.0, True)
+
+
+def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_doubled() -> None:
+    breaker = Breaker()
+    answering(breaker, 20)
+    failing(breaker, 10)
+    breaker.probe()
+    breaker.failed(1.0, 1.0, is_probe=True)
+    breaker.probe()
+    breaker.dropped(3.0, is_probe=True)
+    assert not breaker.is_probing
+    assert breaker.is_open
+    assert breaker.delay(3.0) == 2.0
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_an_outage_lasts_from_the_first_of_five_failures_without_an_answer(is_there: bool) -> None:
+    breaker = Breaker()
+    breaker.answered(0.0, is_probe=False)
+    for number in range(5):
+        assert breaker.outage(100.0) == 0
+        breaker.failed(30.0 + number, 10.0 + number, is_probe=False)
+    assert breaker.outage(100.0) == 90.0
+    if is_there:
+        breaker.available(100.0)
+        assert breaker.outage(101.0) == 0
+
+
+Event = st.sampled_from(["answered", "failed", "paused", "dropped", "tripped"])
+
+
+@given(st.lists(st.tuples(Event, st.booleans(), st.floats(0, 100)), max_size=100))
+def test_whatever_comes_a_probe_starts_only_in_an_open_breaker_and_waits_are_bounded(
+    events: list[tuple[str, bool, float]],
+) -> None:
+    breaker, now = Breaker(), 0.0
+    for what, later, seconds in events:
+        now += seconds if later else 0.0
+        is_probe = breaker.is_open and not breaker.is_probing and breaker.delay(now) == 0
+        if is_probe:
+            breaker.probe()
+        match what:
+            case "answered":
+                assert breaker.answered(now, is_probe=is_probe) is is_probe
+            case "failed":
+                breaker.failed(now, now, is_probe=is_probe)
+            case "paused":
+                breaker.paused(now, seconds, is_probe=is_probe)
+            case "tripped":
+                breaker.trip(now)
+            case _:
+                breaker.dropped(now, is_probe=is_probe)
+        assert 0 <= breaker.delay(now) <= 100
+        assert 0 <= breaker.seconds_to_probe <= 60
+        assert not (breaker.is_probing and is_probe and what != "tripped")
