@@ -1,0 +1,89 @@
+"""`collector collect` of this tree as a process, in a folder of its own, and what it left there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_TREE = Path(__file__).parent.parent
+_PATIENCE = 60
+"""Seconds for a process that was told to stop."""
+
+_NOT_FAILED = {"ok", "not_attempted"}
+
+
+class Left(NamedTuple):
+    """A run's own account: its status, how many ids are `ok`, and how many failed for good."""
+
+    status: str
+    ok: int
+    failed: int
+
+
+@asynccontextmanager
+async def collecting(folder: Path, url: str, ids: int, concurrency: int) -> AsyncIterator[Process]:
+    """Collect so many made-up ids without a ceiling of the user's; what still runs at the end is stopped as by a user.
+
+    Raises TimeoutError, after killing it, if it does not stop.
+    """
+    _write_ids(folder / "ids.txt", ids)
+    limits = ["--rate", "0", "--concurrency", str(concurrency)]
+    command = [sys.executable, "-m", "collector", "collect", "--base-url", url, "--ids", "ids.txt", "-q"]
+    with (folder / "stderr.txt").open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *("-o", "c.jsonl", *limits),
+            cwd=folder,
+            env=_environment(folder),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=stderr,
+        )
+    try:
+        yield process
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)  # its own method may reap it first, and lose its exit code
+        await asyncio.wait_for(process.wait(), _PATIENCE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def left_in(folder: Path) -> Left:
+    """What a run's manifest and errors file say; an id in either counts as failed."""
+    manifests = [path for path in (folder / "c.partial.manifest.json", folder / "c.manifest.json") if path.exists()]
+    if not manifests:
+        return Left("no manifest", 0, _errors_in(folder))
+    manifest = json.loads(manifests[0].read_bytes())
+    outcomes: dict[str, int] = manifest["account"]["outcomes"]
+    failed = sum(count for kind, count in outcomes.items() if kind not in _NOT_FAILED)
+    return Left(manifest["status"], outcomes["ok"], max(failed, _errors_in(folder)))
+
+
+def _errors_in(folder: Path) -> int:
+    return sum(len(path.read_bytes().splitlines()) for path in folder.glob("c*.errors.jsonl"))
+
+
+def _write_ids(path: Path, count: int) -> None:
+    path.write_text("".join(f"{number:08x}-0000-4000-8000-00000000c0de\n" for number in range(count)))
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Nothing of this machine's settings."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(_TREE),
+        "POLYTOMIC_API_KEY": "bench-key",
+    }

@@ -1,0 +1,64 @@
+"""How much of what Little's law allows does `collector collect` get out of a slow server without a limit?
+
+With so many requests in flight and every reply after exactly the latency, the server can complete concurrency/latency
+requests a second. It counts them itself, from when the collector is warm until the last request has come. Nothing here
+passes or fails.
+
+python -m bench.latency [--ids 5000] [--concurrency 64] [--latency 0.2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.collecting import collecting, left_in
+from bench.limit_server import LimitServer, serving
+from bench.limits import Sliding, schedule
+
+_WARM = 3.0  # seconds
+_NO_LIMIT = 1_000_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ids", type=int, default=5_000)
+    parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--latency", type=float, default=0.2)
+    options = parser.parse_args()
+    completed = asyncio.run(_measure(options.ids, options.concurrency, options.latency))
+    possible = options.concurrency / options.latency
+    print(f"concurrency {options.concurrency}, latency {options.latency * 1000:.0f} ms: {completed:.1f} of", end=" ")
+    print(f"{possible:.1f} requests/s that Little's law allows, {completed / possible:.1%}")
+
+
+async def _measure(ids: int, concurrency: int, latency: float) -> float:
+    """Completions a second."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        segments = schedule([_NO_LIMIT], [1.0])
+        async with serving(segments, Sliding(), form="absent", latency=latency, jitter=0.0) as server:
+            async with collecting(folder, server.url, ids, concurrency) as process:
+                await process.wait()
+            if process.returncode or left_in(folder).ok != ids:
+                sys.exit(f"exit code {process.returncode}: {_said(folder)}")
+            return completions(server)
+
+
+def _said(folder: Path) -> str:
+    return (folder / "stderr.txt").read_text(errors="replace")
+
+
+def completions(server: LimitServer) -> float:
+    """Replies a second between warm and the last request; after it fewer and fewer are in flight."""
+    end = server.arrivals[-1].at
+    if end <= _WARM:
+        sys.exit(f"too few ids: all were asked for within {end:.1f} s, and the first {_WARM:g} s do not count")
+    return sum(_WARM <= at < end for at in server.replied) / (end - _WARM)
+
+
+if __name__ == "__main__":
+    main()
