@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 
 import anyio
 
-from collector.errors import AttemptFailed, CollectorError, KeyDoubted, KeyRefused, Unforeseen
+from collector.errors import AttemptFailed, BadPayload, CollectorError, KeyDoubted, KeyRefused, Unforeseen
 from collector.governor import Governor
 from collector.model import Request
 from collector.pacing import Pacer
@@ -56,18 +56,25 @@ class Asker:
     ) -> None:
         self._pacer = pacer
         self._governor = governor
-        self._policy = policy
+        self.policy = policy
         self._chance = chance
         self._scrub = scrub
         self._note = note
         self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
         self._confirmations = 0
-        self._answered: Request | None = None  # the last request that got what it asked for
+        self._answered: Request | None = None
 
-    async def ask(self, attempt: Attempt[T], request: Request, policy: RetryPolicy | None = None) -> T:
+    def know(self, request: Request) -> None:
+        """This one had an answer once; asked for again, it can tell whether the server is there."""
+        self._answered = request
+
+    async def ask(
+        self, attempt: Attempt[T], request: Request, policy: RetryPolicy | None = None, *, is_telling: bool = True
+    ) -> T:
         """What `attempt`, which sends `request`, returns when it succeeds.
 
-        Raises the last `AttemptFailed` when the attempts are spent, and a `CollectorError` that ends the run.
+        `is_telling` means that the same request may later tell whether the server is back. Raises the last
+        `AttemptFailed` when the attempts are spent, and a `CollectorError` that ends the run.
         """
         confirmations = self._confirmations
         try:
@@ -78,14 +85,15 @@ class Asker:
             failure = _foreseen(error)
         else:
             self._governor.budget.earn()
-            self._answered = request
+            if is_telling:
+                self.know(request)
             return result
-        return await self._ask_again(attempt, request, failure, confirmations, policy or self._policy)
+        return await self._ask_again(attempt, request, failure, confirmations, policy or self.policy)
 
     async def _ask_again(
         self, attempt: Attempt[T], request: Request, first: AttemptFailed, confirmations: int, policy: RetryPolicy
     ) -> T:
-        attempts, failed_at = Attempts(), self._chance.now()
+        attempts = Attempts()
 
         async def once() -> T:
             # tenacity, which costs more than all of a good reply's way, starts with the failure that called for it.
@@ -95,62 +103,64 @@ class Asker:
             if attempts.made > 1:
                 confirmations = self._confirmations
                 try:
-                    retry = Request(request.target, policy.within - attempts.seconds, failed_at)
+                    retry = Request(request.target, policy.within - attempts.seconds, is_retry=True)
                     return await self._retry(attempt, retry, attempts)
                 except CollectorError:
                     raise
                 except Exception as error:
                     failure = _foreseen(error)
-            attempts.failed(failure)
             await self._react(failure, request, attempts, confirmations)
             raise failure
 
         return await retrying(once, attempts, policy, sleep=self._chance.sleep, dice=self._chance.dice)
 
     async def _retry(self, attempt: Attempt[T], request: Request, attempts: Attempts) -> T:
-        cost = attempts.retry_cost
-        self._governor.pay(cost, self._chance.now())
+        paid = self._governor.pay(attempts.retry_cost, self._chance.now())
         result = await attempt(attempts.made, request)
-        self._governor.budget.earn(cost)
+        self._governor.budget.earn(paid)
         return result
 
     async def _react(self, failure: AttemptFailed, request: Request, attempts: Attempts, confirmations: int) -> None:
-        failure.attempts, failure.retried_s = attempts.made, attempts.seconds
         failure.reason = self._scrub(failure.reason)  # a server chose some of these words
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
+        if failure.is_excused:
+            failure.is_excused = not await self._is_server_there()
+        attempts.failed(failure)
+        failure.attempts, failure.retried_s = attempts.made, attempts.seconds
         if isinstance(failure, KeyDoubted) and confirmations == self._confirmations:
             await self._confirm_key(request, confirmations)
-        elif failure.is_excused:
-            await self._try_what_was_answered()
 
-    async def _try_what_was_answered(self) -> None:
-        """Is it the server that fails, or the ids that are left? One that was answered before can tell."""
-        if self._answered is None:
-            return
-        question = self._answered._replace(failed_at=self._chance.now())
+    async def _is_server_there(self) -> bool:
+        """Is it not the server that fails, but the ids that are left? One that was answered before can tell."""
         try:
-            await self._pacer.send_alone(question, after=0)
-        except CollectorError:
-            raise
-        except Exception as error:
-            self._note(f"{question.target}: {_foreseen(error).reason} (it was answered before)")
+            return self._answered is not None and await self._has_answer(self._answered, after=0.0)
+        except KeyDoubted:
+            return True
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._doubt:
             if confirmations != self._confirmations:  # somebody else has asked meanwhile, and the key held
                 return
-            question = request._replace(failed_at=self._chance.now())
             try:
-                await self._pacer.send_alone(question, after=_BEFORE_ASKING_AGAIN)
+                # Without an answer there is no verdict: the id's next 401 is confirmed anew.
+                self._confirmations += await self._has_answer(request, after=_BEFORE_ASKING_AGAIN)
             except KeyDoubted:
                 self._pacer.stop()
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url") from None
-            except CollectorError:
-                raise
-            except Exception as error:  # no answer is no verdict: the id's next 401 is confirmed anew
-                self._note(f"{request.target}: {_foreseen(error).reason} (to the question about the key)")
-                return
-            self._confirmations += 1
+
+    async def _has_answer(self, request: Request, *, after: float) -> bool:
+        """Ask alone, not for the answer's sake. Raises `KeyDoubted` for a 401."""
+        question = request._replace(is_retry=True)
+        try:
+            await self._pacer.send_alone(question, after=after)
+        except (CollectorError, KeyDoubted):
+            raise
+        except BadPayload:
+            return True
+        except Exception as error:
+            self._note(f"{request.target}: {_foreseen(error).reason} (to a question of the run's own)")
+            return False
+        return True
 
 
 def _foreseen(error: Exception) -> AttemptFailed:

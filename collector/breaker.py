@@ -7,22 +7,28 @@
        │                                        └── as long as asked ◂──────┤ is told to wait
        └──────────────────────────────── is answered ◂──────────────────────┘
 
-A failure is one of the server or of the way to it, not an answer that is of no use for one id. Only the probe's own
-failure doubles the wait: requests that were in flight already say nothing new. An *outage* lasts from the first of at
-least `_TELLING` failures without an answer between them, whether or not the breaker has opened yet.
+A failure is one of the server or of the way to it, not an answer that is of no use. Only the probe's own failure
+doubles the wait, and what began before the breaker last closed says nothing new. The breaker also opens when there was
+no answer for `_SILENCE` seconds but several failures: where few are in flight, twenty requests take too long.
+
+An *outage* lasts from the first failure after the last answer, without the pauses that the server asked for in it. It
+is told once a probe has failed: broken ids may look like one until then (see `asking`). When nothing was ever
+answered, a few failures tell.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-PROBE_WAITS: Final = (1.0, 60.0)
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
 """Seconds until the first probe of an outage, and at most between two."""
 
 _WINDOW = 20
 _LAST = (1 << _WINDOW) - 1
 _TOO_MANY = _WINDOW // 2
 _TELLING = 5
+_SILENCE = 10.0
 
 
 class Breaker:
@@ -30,24 +36,15 @@ class Breaker:
 
     def __init__(self) -> None:
         self.is_open = False
+        self.is_probing = False
+        self.outage_wait = 0.0  # seconds of the last wait for a server that fails; 0 when it is not that we wait for
+        self.answered_at = float("-inf")
         self._until = 0.0
-        self._is_probing = False
-        self._outage_wait = 0.0  # seconds, of the last wait for a server that failed; 0 when it answers
-        self._failed = 0  # a bit for each of the last answers, set for a failure
+        self._closed_at = float("-inf")
+        self._failed = 0  # a bit for each of the last requests, set for a failure
         self._seen = 0
         self._failures = 0  # since the last answer
         self._failing_since = 0.0
-        self.answered_at = float("-inf")
-
-    @property
-    def is_probing(self) -> bool:
-        """Is a probe in flight?"""
-        return self._is_probing
-
-    @property
-    def is_outage(self) -> bool:
-        """Is it failures that the breaker is open for, and not a pause that the server asked for?"""
-        return self._outage_wait > 0
 
     def delay(self, now: float) -> float:
         """Seconds until a request may start; 0 when one may now. Ask only while no probe is in flight."""
@@ -55,75 +52,77 @@ class Breaker:
 
     def probe(self) -> None:
         """The request that starts now is the probe."""
-        self._is_probing = True
+        self.is_probing = True
 
     def answered(self, now: float, *, is_probe: bool) -> bool:
         """The server answered. True when the breaker closes by it: not before a pause asked for meanwhile is over."""
-        self.available(now)
+        self.answered_at, self._failures = now, 0
+        self._see(0)
         if not is_probe:
             return False
-        self._is_probing = False
-        self._outage_wait, self._failed = 0.0, 0
+        self.is_probing = False
+        self.outage_wait, self._failed = 0.0, 0
         self.is_open = now < self._until
+        if not self.is_open:
+            self._closed_at = now
         return not self.is_open
 
     def paused(self, now: float, seconds: float, *, is_probe: bool) -> None:
-        """Nothing starts for so many seconds; of several pauses the one that ends last counts."""
-        self._outage_wait = 0.0
+        """The server is there, and nothing starts for so many seconds; of several pauses the latest end counts."""
+        self.answered_at, self._failures = now, 0
+        self._see(0)
+        self.outage_wait = 0.0
+        self._open(now + seconds, is_probe=is_probe)
+
+    def shut_out(self, now: float, seconds: float, *, asked: float, is_probe: bool) -> None:
+        """As `paused`, but the server serves nobody; the seconds that it `asked` for are no time of the outage."""
+        self._fail(now)
+        self._failing_since += asked
         self._open(now + seconds, is_probe=is_probe)
 
     def failed(self, now: float, began: float, *, is_probe: bool) -> bool:
         """The server failed a request that `began` then. True when the breaker opens by it, or opens again."""
-        self.unavailable(began)
-        self._failed |= 1
-        if is_probe:
-            return self.trip(now, is_probe=True)
+        if began < self._closed_at:
+            return False
+        self._fail(max(began, self.answered_at))
         is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _TOO_MANY
-        return not self.is_open and is_too_much and self.trip(now)
+        is_silent = self._failures >= _TELLING and now - self._failing_since >= _SILENCE
+        if is_probe or ((is_too_much or is_silent) and not self.is_open):
+            self.trip(now, is_probe=is_probe)
+            return True
+        return False
 
-    def trip(self, now: float, *, is_probe: bool = False) -> bool:
-        """Open for an outage; True, always."""
-        first, longest = PROBE_WAITS
-        self._outage_wait = min(longest, max(first, 2 * self._outage_wait))
-        self._open(now + self._outage_wait, is_probe=is_probe)
-        return True
+    def trip(self, now: float, *, is_probe: bool = False) -> None:
+        """Open for an outage, for twice as long as before."""
+        self.outage_wait = min(LONGEST_WAIT, max(FIRST_WAIT, 2 * self.outage_wait))
+        self._open(now + self.outage_wait, is_probe=is_probe)
 
     def dropped(self, now: float, *, is_probe: bool) -> None:
         """A request ended without a verdict on the server: another is the probe, after as long a wait again."""
         if is_probe:
-            self._open(now + max(PROBE_WAITS[0], self._outage_wait), is_probe=True)
+            self._open(now + max(FIRST_WAIT, self.outage_wait), is_probe=True)
 
     def outage(self, now: float) -> float:
-        """For how many seconds there have been failures only; 0 when there is no outage."""
-        return now - self._failing_since if self._failures >= _TELLING else 0.0
+        """For how many seconds there has been an outage; 0 when there is none."""
+        is_never_answered = self.answered_at == float("-inf") and self._failures >= _TELLING
+        is_waiting = self.is_open and self._failures > 0 and self.outage_wait != FIRST_WAIT
+        return max(0.0, now - self._failing_since) if is_never_answered or is_waiting else 0.0
 
-    @property
-    def seconds_to_probe(self) -> float:
-        """How long the last wait for a server that fails was to be."""
-        return self._outage_wait
-
-    def available(self, now: float) -> None:
-        """The server is there."""
-        self.answered_at = now
-        self._failures = 0
-        self._see()
-
-    def unavailable(self, began: float) -> None:
-        """It was not there for a request that `began` then."""
+    def _fail(self, since: float) -> None:
         if self._failures == 0:
-            self._failing_since = max(began, self.answered_at)
+            self._failing_since = since
         self._failures += 1
-        self._see()
+        self._see(1)
 
-    def _see(self) -> None:
+    def _see(self, failed: int) -> None:
         self._seen += 1
-        self._failed = self._failed << 1 & _LAST
+        self._failed = (self._failed << 1 | failed) & _LAST
 
     def _open(self, until: float, *, is_probe: bool) -> None:
         self.is_open = True
         self._until = max(self._until, until)
         if is_probe:
-            self._is_probing = False
+            self.is_probing = False
 
     def __repr__(self) -> str:
-        return f"<Breaker {'half open' if self._is_probing else 'open' if self.is_open else 'closed'}>"
+        return f"<Breaker {'half open' if self.is_probing else 'open' if self.is_open else 'closed'}>"

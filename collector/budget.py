@@ -20,11 +20,11 @@ class RetryBudget:
     def __init__(self) -> None:
         self.tokens = FULL
 
-    def pay(self, cost: int) -> bool:
-        """Take so many tokens, or all that are left; False when these were too few."""
-        enough = self.tokens >= cost
-        self.tokens = max(0, self.tokens - cost)
-        return enough
+    def pay(self, cost: int) -> int:
+        """Take so many tokens, or all that are left; how many these were."""
+        paid = min(cost, self.tokens)
+        self.tokens -= paid
+        return paid
 
     def earn(self, tokens: int = 1) -> None:
         """Bring some back."""

@@ -46,9 +46,9 @@ class Deferral:
     def __getitem__(self, one: str) -> Outcome:
         return self._outcomes[one]
 
-    def settle(self, one: str) -> Outcome | None:
-        """Let go of an id, whose outcome is final now or given elsewhere."""
-        return self._outcomes.pop(one, None)
+    def settle(self, one: str) -> None:
+        """Let go of an id, whose outcome is final now."""
+        self._outcomes.pop(one, None)
 
     def __len__(self) -> int:
         return len(self._outcomes)

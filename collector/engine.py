@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import NamedTuple
 
@@ -69,8 +69,9 @@ async def engine(
         ca_file=api.ca_file,
         proxy=api.proxy,
     )
+    ceiling = _ceiling(settings, header, warn)
     governor = Governor(
-        _ceiling(settings, header, warn),
+        ceiling,
         limits.concurrency,
         time.monotonic(),
         max_pause=limits.max_pause,
@@ -87,18 +88,21 @@ async def engine(
         wall=time.time,
         count=account.requests,
     )
-    async with transport.opened(), anyio.create_task_group() as watch:
-        watch.start_soon(pacer.watch, limits.outage_limit)
-        asker = Asker(
-            pacer,
-            governor,
-            policy=RetryPolicy(max_attempts=retry.max_attempts, within=retry.id_timeout),
-            chance=Chance(time.monotonic, anyio.sleep, dice),
-            scrub=scrubber.scrub,
-            note=note,
-        )
-        yield Engine(transport, asker, pacer, governor, partial(Fetcher, pacer.send, asker, scrubber, wall=time.time))
-        watch.cancel_scope.cancel()
+    with closing(ceiling):
+        async with transport.opened(), anyio.create_task_group() as watch:
+            watch.start_soon(pacer.watch, limits.outage_limit)
+            asker = Asker(
+                pacer,
+                governor,
+                policy=RetryPolicy(max_attempts=retry.max_attempts, within=retry.id_timeout),
+                chance=Chance(time.monotonic, anyio.sleep, dice),
+                scrub=scrubber.scrub,
+                note=note,
+            )
+            yield Engine(
+                transport, asker, pacer, governor, partial(Fetcher, pacer.send, asker, scrubber, wall=time.time)
+            )
+            watch.cancel_scope.cancel()
 
 
 def _ceiling(settings: Settings, authorization: str, warn: Callable[[str], None]) -> Ceiling:

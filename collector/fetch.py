@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload
@@ -15,7 +14,7 @@ from collector.retrying import RetryPolicy, kind_of, outcome_of
 from collector.timestamps import stamp
 
 _LONGEST_MESSAGE = 300
-_LONG_AGO = -inf
+_PATH = "/api/connections/"
 _ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
@@ -40,21 +39,25 @@ class Fetcher:
         self._run_id = run_id
         self._wall = wall
 
+    def know(self, answered: str) -> None:
+        """This id had an answer once; asked for again, it can tell whether the server is there."""
+        self._asker.know(Request(_PATH + answered))
+
     async def fetch(self, asked: str) -> Outcome:
         """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`."""
         return await self._fetch(asked)
 
     async def fetch_again(self, earlier: Outcome) -> Outcome:
         """One attempt more for an id whose attempts were spent: its outcome then, with all attempts counted."""
-        outcome = await self._fetch(earlier.id, _ONCE_MORE, failed_at=_LONG_AGO)
+        outcome = await self._fetch(earlier.id, _ONCE_MORE)
         return outcome._replace(attempts=earlier.attempts + outcome.attempts)
 
-    async def _fetch(self, asked: str, policy: RetryPolicy | None = None, failed_at: float | None = None) -> Outcome:
+    async def _fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
         async def attempt(number: int, request: Request) -> Outcome:
             return self._outcome(asked, await self._send(request), number)
 
         try:
-            request = Request(f"/api/connections/{asked}", failed_at=failed_at)
+            request = Request(_PATH + asked, is_retry=policy is not None)
             return await self._asker.ask(attempt, request, policy)
         except AttemptFailed as failure:
             kind, at = outcome_of(failure), stamp(self._wall())

@@ -1,11 +1,10 @@
 """May a request start now, and what does its end say of the next? Pure: time and dice are arguments.
 
-Theory of operation. A start needs four consents, and the strictest is heard:
+Theory of operation. A start needs four consents:
 
-- the *breaker*: no pause, no outage, no probe in flight (`breaker`);
+- the *breaker*: no pause, no outage, no probe in flight (`breaker`, `pauses`);
 - the *concurrency*: fewer in flight than have gone well (`concurrency`);
-- the *server's rate*: as many a second as it took without a refusal (`adaptive_rate`), and no more than it said are
-  left of its quota (`server_limit`);
+- the *server's rate*: as many a second as it took without a refusal, or said are left (`adaptive_rate`);
 - the *ceiling*: as many a second as the user allows, perhaps together with other processes (`limiter`).
 
 Every start ends in one call: `answered`, `refused` (the server asks to slow down), `failed` (it, or the way to it, is
@@ -14,7 +13,6 @@ not there) or `dropped` (no verdict).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from math import inf
@@ -25,13 +23,12 @@ from collector.adaptive_rate import AdaptiveRate
 from collector.breaker import Breaker
 from collector.budget import RetryBudget
 from collector.concurrency import ConcurrencyLimit
-from collector.errors import RunStopped
-from collector.limiter import Ceiling, until_free
+from collector.limiter import Ceiling
+from collector.pauses import Pauses
 from collector.server_limit import Allowance
 
-_LONGEST_OWN_PAUSE, _MOST_DOUBLINGS = 60.0, 6  # seconds, and how often a pause of one is doubled
-_LONGEST_JITTER = 5.0  # seconds on top of what the server asks for, or a tenth of it
-_LONGEST_IN_SUM = 1800.0  # seconds of pauses, if they are also most of the run
+_WORTH_A_WARNING = 60.0  # seconds of a pause
+_BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
 _SHORT_WINDOW = 5.0  # seconds; in a shorter one the server's whole seconds are too coarse to spread requests by
 
 
@@ -57,22 +54,6 @@ class Wait(NamedTuple):
     cause: Cause
 
 
-class Pauses:
-    """Pauses that began, by their reason, and how long all of them were, overlaps counted once."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.by_reason: Counter[str] = Counter()
-        self._until = float("-inf")
-
-    def add(self, now: float, seconds: float, reason: str) -> None:
-        """Count one that begins now; one that prolongs another is none of its own."""
-        until = now + seconds
-        self.by_reason[reason] += now >= self._until
-        self.seconds += max(0.0, until - max(now, self._until))
-        self._until = max(self._until, until)
-
-
 class Governor:
     """Decides about every request of a run. Times are monotonic seconds."""
 
@@ -94,21 +75,18 @@ class Governor:
         """
         self._ceiling = ceiling
         self._max_pause = max_pause
-        self._began = now
-        self._dice = dice
-        self._moment = moment
         self._warn = warn
         self._note = note
         self._breaker = Breaker()
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
-        self._arrival = float("-inf")  # of the next request, at the server's rate
-        self._used_up_until = 0.0  # when the server has a quota again; 0 while some of it is left
-        self._spread: tuple[float, float] | None = None  # requests a second that the server has left, until when
+        self._resumed_at = now
+        self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
         self._is_outage_told = False
+        self._warned_at = float("-inf")
         self._refused_probes = 0  # since the last answer
         self.budget = RetryBudget()
-        self.pauses = Pauses()
+        self.pauses = Pauses(max_pause, now, dice, moment)
         self.in_flight = 0
         self.last_failure = ""
 
@@ -117,133 +95,118 @@ class Governor:
 
         Raises `RunStopped` when that is more than the user wants to wait.
         """
-        if wait := self._forbidden(now):
-            return wait
-        self._advance(now)
-        self.in_flight += 1
-        is_probe = self._breaker.is_open
-        if is_probe:
-            self._breaker.probe()
-        return Start(now, is_probe)
-
-    def _forbidden(self, now: float) -> Wait | None:
-        """What there is to wait for; None takes a start of the ceiling's."""
-        if self._breaker.is_open and (wait := self._closed_for(now)):
+        breaker = self._breaker
+        if breaker.is_open and (wait := self._closed_for(now)):
             return wait
         if self.in_flight >= self._concurrency.limit:
             return Wait(inf, Cause.SERVER if self._concurrency.is_below_ceiling else Cause.LATENCY)
-        if self._used_up_until and (wait := self._used_up_for(now)):
-            return wait
-        if (seconds := until_free(self._arrival, now)) > 0:
+        if (seconds := self._rate.delay(now)) > 0:
             return Wait(seconds, Cause.SERVER)
-        seconds = self._ceiling.take(now)
-        return Wait(seconds, Cause.OWN_RATE) if seconds > 0 else None
+        if (seconds := self._ceiling.take(now)) > 0:
+            return Wait(seconds, Cause.OWN_RATE)
+        self._rate.start(now)
+        self.in_flight += 1
+        is_probe = breaker.is_open
+        if is_probe:
+            breaker.probe()
+        return Start(now, is_probe)
 
     def _closed_for(self, now: float) -> Wait | None:
+        self.pauses.bear(self._gone_for)
         if self._breaker.is_probing:
             return Wait(inf, Cause.SERVER)
         seconds = self._breaker.delay(now)
         return Wait(seconds, Cause.SERVER) if seconds > 0 else None
 
-    def _used_up_for(self, now: float) -> Wait | None:
-        if self._used_up_until > now:
-            self._bear(self._used_up_until - now)
-            return Wait(self._used_up_until - now, Cause.SERVER)
-        self._used_up_until = 0.0
-        self._rate.resumed(now)
-        return None
-
-    def _advance(self, now: float) -> None:
-        rate = self._rate.at(now)
-        if self._spread is not None:
-            left, until = self._spread
-            rate = min(rate, left) if now < until else rate
-        if rate < inf:
-            self._arrival = max(self._arrival, now) + 1 / rate
-
     def answered(self, start: Start, now: float, *, is_success: bool, allowance: Allowance | None = None) -> None:
-        """The server answered; `is_success` when it did so with what was asked for."""
+        """The server answered; `is_success` when it did so with what was asked for.
+
+        An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
+        """
         self._rate.answered(now)
         if is_success:
             self._concurrency.succeeded(self.in_flight)
         self.in_flight -= 1
         if self._breaker.answered(now, is_probe=start.is_probe):
-            self._refused_probes = 0
-            self._rate.resumed(now)
-            self.budget.restock()
-            (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
-            self._is_outage_told = False
-        if allowance is not None:
+            self._go_on(now)
+        if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
             self._heed(allowance, now)
+
+    def _go_on(self, now: float) -> None:
+        self._refused_probes = 0
+        self._resumed_at = now
+        self._rate.resumed(now)
+        self.budget.restock()
+        (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
+        self._is_outage_told = False
+
+    def _heed(self, allowance: Allowance, now: float) -> None:
+        """Ask for no more than the server says is left of its quota."""
+        self._gone_for = 0.0
+        if allowance.remaining:
+            is_long = _SHORT_WINDOW <= allowance.seconds <= self._max_pause
+            left = max(1, allowance.remaining - self.in_flight)  # what is in flight may not be counted in it yet
+            self._rate.told(now, left / allowance.seconds if is_long else inf, allowance.seconds)
+            return
+        if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
+            self._gone_for = allowance.seconds
+        self._slow_down(now)
+        seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
+        self._breaker.paused(now, seconds, is_probe=False)
+        self._tell_pause(seconds, "a used-up quota", now)
 
     def refused(self, start: Start, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
         """The server asks to slow down, and to wait so many seconds if it says so; `is_outage` when it serves nobody.
 
-        All wait at least as long as it said. Without a number, and when the probe after a pause is refused again, the
-        pause grows with every such refusal.
+        What was sent before the last pause ended says nothing of the rate since then, so it makes nothing slower.
+        Raises `RunStopped` for a longer pause than the user wants.
         """
         self.in_flight -= 1
-        is_first = not self._breaker.is_open
-        if is_first and not self._used_up_until:
-            self._rate.refused(now)
+        is_late = start.at < self._resumed_at
+        is_first = not self._breaker.is_open and not is_late
         if is_first:
-            self._concurrency.cut(now)
+            self._slow_down(now)
+        self._refused_probes += start.is_probe
+        if not (is_first or start.is_probe or wait):
+            return
+        seconds = self.pauses.begin(now, wait, reason, refusals=self._refused_probes)
         if is_outage:
             self.last_failure = reason
-            self._breaker.unavailable(start.at)
+            asked = (wait or 0.0) if is_first or start.is_probe else 0.0
+            self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
         else:
-            self._breaker.available(now)
-        self._refused_probes += start.is_probe
-        if is_first or start.is_probe or wait:
-            self._pause(start, now, wait, reason)
+            self._breaker.paused(now, seconds, is_probe=start.is_probe)
+        self._tell_pause(seconds, reason, now)
 
-    def _pause(self, start: Start, now: float, wait: float | None, reason: str) -> None:
-        refusals = self._refused_probes
-        seconds = 0.0
-        if wait:
-            self._bear(wait)
-            seconds = wait + self._dice.uniform(0, min(_LONGEST_JITTER, wait / 10))
-            refusals -= 1
-        if refusals >= 0:
-            own = min(_LONGEST_OWN_PAUSE, 2.0 ** min(refusals, _MOST_DOUBLINGS))
-            seconds = max(seconds, self._dice.uniform(0.5, 1) * own)
-        self.pauses.add(now, seconds, reason)
-        self._breaker.paused(now, seconds, is_probe=start.is_probe)
-        if self.pauses.seconds > _LONGEST_IN_SUM and self.pauses.seconds > (now + seconds - self._began) / 2:
-            raise RunStopped(
-                f"the server asked for {self.pauses.seconds:.0f} s of pauses in sum, more than half of the run; "
-                f"run again after {self._moment(seconds)}"
-            )
-        self._note(f"all requests pause for {seconds:.1f} s: {reason}; then {self._pace(now)}")
+    def _slow_down(self, now: float) -> None:
+        """Once for each pause: fewer at once and fewer a second."""
+        if not self._breaker.is_open:
+            self._rate.refused(now)
+            self._concurrency.cut(now)
 
-    def failed(self, start: Start, now: float, failed_at: float | None, reason: str, *, is_timeout: bool) -> bool:
-        """The server, or the way to it, failed the request; `failed_at` is when it failed first, if it had before.
-
-        False when the server has answered others since then: the failure is one of this id.
-        """
+    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> None:
+        """The server, or the way to it, failed the request."""
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
             self._note(f"fewer requests at once: {reason}; now {self._concurrency.limit}")
-        if failed_at is not None and self._breaker.answered_at > failed_at:
-            self._breaker.dropped(now, is_probe=start.is_probe)
-            return False
         self.last_failure = reason
         if self._breaker.failed(now, start.at, is_probe=start.is_probe):
             self._concurrency.cut(now)
-            self._tell_outage(reason)
-        return True
+            self._tell_outage(now, reason)
 
     def dropped(self, start: Start, now: float) -> None:
         """The request ended without a word about the server: it was cancelled, or failed here."""
         self.in_flight -= 1
         self._breaker.dropped(now, is_probe=start.is_probe)
 
-    def pay(self, cost: int, now: float) -> None:
-        """A retry is to be made; when the run's budget for them is spent, all halt until the server answers."""
-        if not self.budget.pay(cost) and not self._breaker.is_open:
+    def pay(self, cost: int, now: float) -> int:
+        """The tokens a retry takes; when the run's budget for them is spent, all halt until the server answers."""
+        paid = self.budget.pay(cost)
+        if paid < cost and not self._breaker.is_open:
             self._breaker.trip(now)
             self._concurrency.cut(now)
-            self._tell_outage("the budget for retries is spent")
+            self._tell_outage(now, "the budget for retries is spent")
+        return paid
 
     def outage(self, now: float) -> float:
         """For how many seconds requests have failed without an answer; 0 when the server answers."""
@@ -251,33 +214,19 @@ class Governor:
 
     @property
     def settled_rate(self) -> float | None:
-        """The requests a second that the server was found to allow; None if it never refused one."""
-        return None if self._rate.safe == inf else self._rate.safe
+        """The requests a second that the server was found to allow; None if it refused none, or too few to tell."""
+        return self._rate.safe if self._rate.is_measured else None
 
-    def _heed(self, allowance: Allowance, now: float) -> None:
-        """Ask for no more than the server says is left of its quota, and next time not so fast that it is used up."""
-        if allowance.remaining == 0:
-            if not self._used_up_until:
-                self._rate.refused(now)
-                self._note(f"the server's quota is used up for {allowance.seconds:.0f} s; then {self._pace(now)}")
-            self._used_up_until = max(self._used_up_until, now + allowance.seconds)
-        elif _SHORT_WINDOW <= allowance.seconds <= self._max_pause:
-            left = max(1, allowance.remaining - self.in_flight)  # which may not be counted in it yet
-            self._spread = (left / allowance.seconds, now + allowance.seconds)
+    def _tell_pause(self, seconds: float, reason: str, now: float) -> None:
+        tell = self._warn if seconds >= _WORTH_A_WARNING else self._note
+        tell(f"all requests pause for {seconds:.1f} s: {reason}; then {self._pace(now)}")
 
-    def _bear(self, wait: float) -> None:
-        """Raise `RunStopped` for a pause that the user does not want to wait out."""
-        if wait > self._max_pause:
-            when = "much later" if wait == inf else f"after {self._moment(wait)}"
-            raise RunStopped(
-                f"the server asks for a pause of {wait:.0f} s, more than --max-pause {self._max_pause:g}; "
-                f"run again {when}"
-            )
-
-    def _tell_outage(self, reason: str) -> None:
-        wait = self._breaker.seconds_to_probe
-        tell = self._note if self._is_outage_told else self._warn
-        self._is_outage_told = True
+    def _tell_outage(self, now: float, reason: str) -> None:
+        is_new = not self._is_outage_told and now - self._warned_at >= _BETWEEN_WARNINGS
+        if is_new:
+            self._is_outage_told, self._warned_at = True, now
+        tell = self._warn if is_new else self._note
+        wait = self._breaker.outage_wait
         tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
 
     def _pace(self, now: float) -> str:

@@ -23,6 +23,9 @@ class Ceiling(Protocol):
     def take(self, now: float) -> float:
         """Take a start if one is free at `now`: 0; else the seconds until one may be, and nothing is taken."""
 
+    def close(self) -> None:
+        """Nothing more is taken."""
+
 
 def interval_of(rate: float) -> float:
     """Seconds between two starts for at most `rate` a second; 0 for the rate 0, which is no ceiling."""
@@ -52,6 +55,9 @@ class OwnCeiling:
             return until_free(self._arrival, now)
         self._arrival = arrival
         return 0.0
+
+    def close(self) -> None:
+        pass
 
     def __repr__(self) -> str:
         return f"<OwnCeiling interval={self._interval:.4f}s>"

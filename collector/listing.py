@@ -11,9 +11,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from collector.asking import Asker
-from collector.errors import AttemptFailed, BadPayload, InputError, RunStopped
+from collector.errors import AttemptFailed, BadPayload, InputError, RunStopped, Transient
 from collector.fetch import require_json
 from collector.model import Reply, Request
 from collector.pacing import Pacer
@@ -23,6 +24,7 @@ MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Largest list that is read; it is never in memory as a whole."""
 
 _LONGEST_ITEM = 16 * 1024 * 1024
+_BACKOFF = 2.0  # seconds, more than for an id: without the list there is no run
 _LIST = Request("/api/connections")
 _OPENING = re.compile(r"\s*\{\s*")
 _MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
@@ -40,6 +42,15 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
     """
 
     async def attempt(_number: int, request: Request) -> list[str | None]:
+        try:
+            return await read(request)
+        except Transient as failure:
+            failure.is_excused = (
+                False  # an outage is waited out for the sake of what was collected: there is nothing yet
+            )
+            raise
+
+    async def read(request: Request) -> list[str | None]:
         async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
             judge(reply, wall())
             if reply.status != 200:
@@ -50,7 +61,8 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
             return [_id_of(item) async for item in _items(chunks)]
 
     try:
-        return await asker.ask(attempt, _LIST)
+        patient = replace(asker.policy, base=_BACKOFF)
+        return await asker.ask(attempt, _LIST, patient, is_telling=False)
     except AttemptFailed as failure:
         raise RunStopped(f"--all: no list of connections after {failure.attempts} attempts: {failure.reason}") from None
 

@@ -66,12 +66,12 @@ class OutcomeKind(StrEnum):
 class Request(NamedTuple):
     """One GET: `target` is the path below the base URL, as it goes on the wire.
 
-    `within` is the seconds it may take; `failed_at` is when, in monotonic seconds, the same failed first, if it did.
+    `within` is the seconds it may take; `is_retry` tells that the same was asked before.
     """
 
     target: str
     within: float = inf
-    failed_at: float | None = None
+    is_retry: bool = False
 
 
 class Reply(NamedTuple):

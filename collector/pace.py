@@ -22,8 +22,8 @@ class Pace(NamedTuple):
     settled_rate: float | None = None
 
 
-def pace_of(governor: Governor, waited: Mapping[Cause, float], seconds: float) -> Pace:
-    """The pace of a run that took so many seconds, of which it `waited` some to start requests.
+def pace_of(governor: Governor, waited: Mapping[Cause, float], seconds: float, now: float) -> Pace:
+    """The pace of a run that took so many seconds until `now`, of which it `waited` some to start requests.
 
     The rest is latency: answers that were waited for, with as many in flight as was allowed, and the run's own work.
     """
@@ -32,4 +32,4 @@ def pace_of(governor: Governor, waited: Mapping[Cause, float], seconds: float) -
     shares = {cause: spent / total for cause, spent in started.items()} if total else {}
     if shares:
         shares[Cause.LATENCY] = max(0.0, 1 - sum(shares.values()))
-    return Pace(shares, governor.pauses.seconds, governor.pauses.by_reason, governor.settled_rate)
+    return Pace(shares, governor.pauses.seconds(now), governor.pauses.by_reason, governor.settled_rate)

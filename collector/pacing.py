@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from math import inf
 
 import anyio
@@ -23,9 +23,9 @@ class Pacer:
     """Lets requests start one at a time, when the governor says so, first come, first served.
 
     `send` is to raise `AttemptFailed` for a reply that calls for another attempt. Retries and requests to slow down are
-    counted in `count`. `now` and `sleep` are in monotonic
-    seconds, `wall` is in seconds since the epoch. `waited` tells for how many seconds somebody waited to start, by
-    what for.
+    counted in `count`. `now` and `sleep` are in monotonic seconds, `wall` is in seconds since the epoch.
+
+    `waited` tells for how many seconds somebody waited to start, by what for.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Pacer:
         self._count = count
         self._turn = anyio.Lock(fast_acquire=True)
         self._is_stopped = False
-        self._is_held = False
+        self._holds = 0
         self._changed: anyio.Event | None = None  # when somebody waits for something to change
         self.waited: defaultdict[Cause, float] = defaultdict(float)
 
@@ -62,53 +62,53 @@ class Pacer:
     async def send(self, request: Request) -> Reply:
         """The reply to `request`, sent when its turn comes; the wait is outside of the attempt's time-outs.
 
-        Raises what sending does, and `RunStopped` when the server asks for too long a pause.
+        Raises what sending does, and `RunStopped` when the server asks for too long a pause, or its quota is used up
+        for so long.
         """
         # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
-        start = self._start_at_once() or await self._start_in_turn()
-        self._count.retried += request.failed_at is not None
+        return await self._sent(request, self._start_at_once() or await self._start_in_turn())
+
+    async def send_alone(self, request: Request, *, after: float) -> Reply:
+        """As `send`, with everybody else held back from now on, and after so many seconds."""
+        self._holds += 1
+        try:
+            if after:
+                await self._sleep(after)
+            return await self._sent(request, await self._start(is_alone=True))
+        finally:
+            self._holds -= 1
+            self._wake()
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """`request` is the caller's to send, inside and in its turn; what is raised there tells how it ended."""
+        start = await self._start_in_turn()
+        self._count.retried += request.is_retry
+        try:
+            yield
+        except BaseException as error:
+            self._failed(start, error)
+            raise
+        self._answered(start, None)
+
+    async def _sent(self, request: Request, start: Start) -> Reply:
+        self._count.retried += request.is_retry
         try:
             reply = await self._send(request)
         except BaseException as error:
-            self._failed(start, request, error)
+            self._failed(start, error)
             raise
         self._answered(start, reply)
         return reply
 
-    async def send_alone(self, request: Request, *, after: float) -> Reply:
-        """As `send`, with everybody else held back from now on, and after so many seconds."""
-        self._is_held = True
-        try:
-            await self._sleep(after)
-            async with self._started(request, self._start(is_alone=True)):
-                return await self._send(request)
-        finally:
-            self._is_held = False
-            self._wake()
-
-    def turn(self, request: Request) -> AbstractAsyncContextManager[None]:
-        """`request` is the caller's to send, inside and in its turn; what is raised there tells how it ended."""
-        return self._started(request, self._start_in_turn())
-
-    @asynccontextmanager
-    async def _started(self, request: Request, starting: Awaitable[Start]) -> AsyncIterator[None]:
-        start = await starting
-        self._count.retried += request.failed_at is not None
-        try:
-            yield
-        except BaseException as error:
-            self._failed(start, request, error)
-            raise
-        self._answered(start, None)
-
     def _start_at_once(self) -> Start | None:
         """A start, if nobody waits and nothing forbids it."""
-        if self._turn.locked() or self._is_held or self._is_stopped:
+        if self._turn.locked() or self._holds or self._is_stopped:
             return None
         granted = self._governor.take(self._now())
-        return granted if type(granted) is Start else None
+        return granted if isinstance(granted, Start) else None
 
     async def _start_in_turn(self) -> Start:
         async with self._turn:  # only the first in line sleeps: a late awakening never bunches up those behind it
@@ -116,16 +116,23 @@ class Pacer:
 
     async def _start(self, *, is_alone: bool = False) -> Start:
         while True:
-            if self._is_stopped or (self._is_held and not is_alone):
+            if self._is_stopped or (self._holds and not is_alone):
                 await self._change()
                 continue
-            granted = self._governor.take(now := self._now())
+            granted = self._governor.take(self._now())
             if isinstance(granted, Start):
                 return granted
-            try:
+            with self.waiting(granted.cause):
                 await (self._change() if granted.seconds == inf else self._sleep(granted.seconds))
-            finally:
-                self.waited[granted.cause] += self._now() - now
+
+    @contextmanager
+    def waiting(self, cause: Cause) -> Iterator[None]:
+        """What passes inside is counted as waited for that."""
+        began = self._now()
+        try:
+            yield
+        finally:
+            self.waited[cause] += self._now() - began
 
     async def _change(self) -> None:
         """Wait until a request has ended, or a hold."""
@@ -144,19 +151,23 @@ class Pacer:
         self._governor.answered(start, self._now(), is_success=is_success, allowance=said)
         self._wake()
 
-    def _failed(self, start: Start, request: Request, error: BaseException) -> None:
-        now = self._now()
+    def _failed(self, start: Start, error: BaseException) -> None:
+        try:
+            self._tell(start, error, self._now())
+        finally:
+            self._wake()
+
+    def _tell(self, start: Start, error: BaseException, now: float) -> None:
+        """Tell the governor what an exception means to it."""
         if isinstance(error, AttemptFailed):
             error.seconds = now - start.at
-        self._wake()
         match error:
             case Throttled():
                 self._count.throttled += 1
                 self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
             case Transient():
-                is_timeout = isinstance(error, TimedOut)
-                is_servers = self._governor.failed(start, now, request.failed_at, error.reason, is_timeout=is_timeout)
-                error.is_excused = is_servers and start.is_probe
+                error.is_excused = start.is_probe
+                self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))
             case BadPayload() | KeyDoubted():
                 self._governor.answered(start, now, is_success=False)
             case _:
@@ -168,5 +179,6 @@ class Pacer:
             await self._sleep(_LOOK)
             if (seconds := self._governor.outage(self._now())) > outage_limit:
                 raise RunStopped(
-                    f"no answer for {seconds:.0f} s, --outage-limit is {outage_limit:g} ({self._governor.last_failure})"
+                    f"nothing but failures for {seconds:.0f} s, --outage-limit is {outage_limit:g}: "
+                    f"{self._governor.last_failure}"
                 )

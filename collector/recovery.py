@@ -30,12 +30,13 @@ class Recovered:
 
     tally: Tally = field(default_factory=Tally)
     organizations: dict[str, None] = field(default_factory=dict)
+    answered: str | None = None
     end: int = 0
     torn: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def take(self, line: bytes, record: Record) -> None:
-        tally = self.tally
+        tally, self.answered = self.tally, record["id"]
         tally.outcomes[OutcomeKind.OK] += 1
         tally.redactions += count_masked(line, record)
         tally.unparsed_timestamps += count_unparsed(record)

@@ -148,7 +148,8 @@ class Run:
                     try:
                         await self._collect(parts, watchers)
                     finally:
-                        self.pace = pace_of(parts.governor, parts.pacer.waited, time.monotonic() - began)
+                        now = time.monotonic()
+                        self.pace = pace_of(parts.governor, parts.pacer.waited, now - began, now)
                     watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)
@@ -184,12 +185,15 @@ class Run:
     async def _pump(self, parts: Engine) -> None:
         async def rest(seconds: float) -> None:
             self._reporter.note(f"{len(self._deferral)} ids are asked for once more in {seconds:.0f} s")
-            await anyio.sleep(seconds)
-            parts.pacer.waited[Cause.SERVER] += seconds
+            with parts.pacer.waiting(Cause.SERVER):
+                await anyio.sleep(seconds)
 
+        fetcher = parts.fetcher_of(self.run_id)
+        if self._taken_over and self._taken_over.answered:
+            fetcher.know(self._taken_over.answered)
         await collect(
             self._intake.ids,
-            parts.fetcher_of(self.run_id),
+            fetcher,
             self._emit,
             crew=min(self._settings.limits.concurrency, len(self._intake.ids)),
             deferral=self._deferral,

@@ -65,13 +65,14 @@ class RunHead(NamedTuple):
 class TakenOver(NamedTuple):
     """What an earlier process left: its name and start, and what it had counted.
 
-    `organizations` are those of its records.
+    `organizations` are those of its records, `answered` is an id of one of them.
     """
 
     run_id: str
     started_at: str
     tally: Tally
     organizations: tuple[str, ...]
+    answered: str | None = None
 
 
 def decode(content: bytes) -> RunHead | None:

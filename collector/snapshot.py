@@ -151,7 +151,7 @@ class SnapshotSink:
         self._files.remove(names.partial_errors, names.partial_manifest)  # what had failed is asked for again
         self._write_to(descriptor, found)
         self._note()
-        return TakenOver(begun.run_id, begun.started_at, found.tally, tuple(found.organizations))
+        return TakenOver(begun.run_id, begun.started_at, found.tally, tuple(found.organizations), found.answered)
 
     def _start(self, head: RunHead) -> None:
         names, files = self._names, self._files

@@ -53,6 +53,7 @@ async def collect(
 
     # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).
     producer = asyncio.create_task(produce())
+    producer.add_done_callback(_retrieved)
     try:
         async with receive:
             async for outcome in receive:
@@ -60,9 +61,14 @@ async def collect(
         await _finished(producer)
     finally:
         producer.cancel()
-        await asyncio.wait([producer])
-        if not producer.cancelled():
-            producer.exception()  # raised above, or nobody waits for it any more; asyncio would log it
+        with anyio.CancelScope(shield=True):  # a scope around us cancels again and again until we are gone
+            await asyncio.wait([producer])
+
+
+def _retrieved(producer: asyncio.Task[None]) -> None:
+    """What it raised is raised above, or nobody waits for it any more; asyncio would log it."""
+    if not producer.cancelled():
+        producer.exception()
 
 
 async def _finished(producer: asyncio.Task[None]) -> None:

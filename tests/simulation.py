@@ -7,103 +7,18 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 from random import Random
-from typing import NamedTuple, TypeAlias
 
+from bench.limit_log import Arrival
+from bench.limits import Limit, Segment, Verdict, limit_at
 from collector.errors import RunStopped
-from collector.governor import Governor, Start
-from collector.limiter import OwnCeiling
+from collector.governor import Start
 
-Schedule: TypeAlias = tuple[tuple[float, int], ...]
-"""From so many seconds on, so many requests a second."""
-
-
-class Arrival(NamedTuple):
-    """One request, as the server saw it."""
-
-    at: float
-    is_allowed: bool
-
-
-class Limit:
-    """Says of an arrival whether it is allowed, and else when the next one would be."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-
-    def per_second(self, now: float) -> int:
-        return [limit for since, limit in self._schedule if since <= now][-1]
-
-    def wait(self, now: float) -> float:
-        """0 for an arrival that is allowed."""
-        raise NotImplementedError
-
-
-class SlidingWindow(Limit):
-    """At most so many in any one second; with `counts_refused` those that were refused count as well."""
-
-    def __init__(self, schedule: Schedule, *, counts_refused: bool = False) -> None:
-        super().__init__(schedule)
-        self._counts_refused = counts_refused
-        self._last: deque[float] = deque()
-
-    def wait(self, now: float) -> float:
-        limit, last = self.per_second(now), self._last
-        while last and last[0] <= now - 1:
-            last.popleft()
-        is_allowed = len(last) < limit
-        wait = 0.0 if is_allowed else last[-limit] + 1 - now
-        if is_allowed or self._counts_refused:
-            last.append(now)
-        return wait
-
-
-class TokenBucket(Limit):
-    """So many a second, and a burst of as many."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        super().__init__(schedule)
-        self._tokens = inf
-        self._filled_at = 0.0
-
-    def wait(self, now: float) -> float:
-        limit = self.per_second(now)
-        self._tokens = min(limit, self._tokens + (now - self._filled_at) * limit)
-        self._filled_at = now
-        if self._tokens < 1:
-            return (1 - self._tokens) / limit
-        self._tokens -= 1
-        return 0.0
-
-
-class FixedWindow(Limit):
-    """So many in each second of the clock."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        super().__init__(schedule)
-        self._window = -1
-        self._count = 0
-
-    def wait(self, now: float) -> float:
-        if self._window != int(now):
-            self._window, self._count = int(now), 0
-        if self._count >= self.per_second(now):
-            return self._window + 1 - now
-        self._count += 1
-        return 0.0
-
-
-LIMITS: dict[str, Callable[[Schedule], Limit]] = {
-    "sliding window": SlidingWindow,
-    "sliding window that counts refusals": lambda schedule: SlidingWindow(schedule, counts_refused=True),
-    "token bucket": TokenBucket,
-    "fixed window": FixedWindow,
-}
+from .governing import governor
 
 FORMS: dict[str, Callable[[float], float | None]] = {
     "whole seconds": lambda wait: max(1.0, math.ceil(wait)),
@@ -118,9 +33,9 @@ class Simulation:
     """A crew without end of work, for so many seconds, against one server."""
 
     limit: Limit
+    segments: Sequence[Segment]
     told: Callable[[float], float | None]
     latency: float
-    seconds: float
     seed: int = 0
     concurrency: int = 32
     rate: float = 0.0
@@ -129,16 +44,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self._dice = Random(self.seed)
-        self.governor = Governor(
-            OwnCeiling(self.rate),
-            self.concurrency,
-            0.0,
-            max_pause=900.0,
-            dice=self._dice,
-            moment=str,
-            warn=lambda _: None,
-            note=lambda _: None,
-        )
+        self.governor = governor(rate=self.rate, concurrency=self.concurrency, seed=self.seed)
         self._now = 0.0
         self._order = count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -146,7 +52,7 @@ class Simulation:
     def run(self) -> Simulation:
         """Run it to its end."""
         try:
-            while self._now < self.seconds:
+            while self._now < self.segments[-1].end:
                 self._step()
         except RunStopped as stopped:
             self.stopped = stopped
@@ -172,15 +78,15 @@ class Simulation:
         self._later(latency / 2, lambda: self._arrive(start, latency / 2))
 
     def _arrive(self, start: Start, way_back: float) -> None:
-        wait = self.limit.wait(self._now)
-        self.arrivals.append(Arrival(self._now, wait == 0))
-        self._later(way_back, lambda: self._answer(start, wait))
+        verdict = self.limit.judge(self._now, limit_at(self.segments, self._now))
+        self.arrivals.append(Arrival(self._now, verdict.allowed))
+        self._later(way_back, lambda: self._answer(start, verdict))
 
-    def _answer(self, start: Start, wait: float) -> None:
-        if wait == 0:
+    def _answer(self, start: Start, verdict: Verdict) -> None:
+        if verdict.allowed:
             self.governor.answered(start, self._now, is_success=True)
         else:
-            self.governor.refused(start, self._now, self.told(wait), "HTTP 429", is_outage=False)
+            self.governor.refused(start, self._now, self.told(verdict.wait), "HTTP 429", is_outage=False)
 
     def _later(self, seconds: float, then: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self._now + seconds, next(self._order), then))

@@ -2,86 +2,35 @@
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Sequence
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.limit_bars import Bars, judge
+from bench.limits import ALGORITHMS, schedule
 from collector.adaptive_rate import LOWEST, AdaptiveRate
 
-from .simulation import FORMS, LIMITS, Arrival, Simulation
+from .simulation import FORMS, Simulation
 
-STEPS = ((0, 50), (90, 5), (210, 50))
-END = 330.0
-
-
-class Segment:
-    """What the server saw from one step of its limit to the next."""
-
-    def __init__(self, arrivals: Sequence[Arrival], start: float, limit: int, end: float) -> None:
-        self.limit = limit
-        self._arrivals = [arrival for arrival in arrivals if start <= arrival.at < end]
-        self._start = start
-        self._end = end
-
-    def refused_after(self, seconds: float) -> tuple[int, int]:
-        """How many were refused, and how many there were, from so long after the step on."""
-        late = [arrival for arrival in self._arrivals if arrival.at >= self._start + seconds]
-        return sum(not arrival.is_allowed for arrival in late), len(late)
-
-    def share_after(self, seconds: float) -> float:
-        """The allowed ones as a share of the limit, from so long after the step on."""
-        late = sum(arrival.is_allowed for arrival in self._arrivals if arrival.at >= self._start + seconds)
-        return late / (self.limit * (self._end - self._start - seconds))
-
-    def reached(self, share: float) -> float:
-        """Seconds after the step until the last ten seconds held that share of the limit."""
-        allowed = [arrival.at for arrival in self._arrivals if arrival.is_allowed]
-        for moment in range(int(self._start) + 10, int(self._end)):
-            if bisect(allowed, moment) - bisect(allowed, moment - 10) >= share * self.limit * 10:
-                return moment - self._start
-        return inf
-
-    @property
-    def seconds(self) -> float:
-        return self._end - self._start
+STEPS = schedule((50, 5, 50), (90, 120, 120))
 
 
-def segments(simulation: Simulation) -> list[Segment]:
-    ends = [start for start, _ in STEPS[1:]] + [END]
-    return [Segment(simulation.arrivals, start, limit, end) for (start, limit), end in zip(STEPS, ends, strict=True)]
-
-
-@pytest.mark.parametrize("latency", [0.02, 0.1])
+@pytest.mark.parametrize("latency", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_servers_limit_is_followed_down_and_up_whatever_it_says_of_it(
-    limit: str, form: str, latency: float
+    algorithm: str, form: str, latency: float
 ) -> None:
-    simulation = Simulation(LIMITS[limit](STEPS), FORMS[form], latency, END).run()
+    simulation = Simulation(ALGORITHMS[algorithm](), STEPS, FORMS[form], latency).run()
     assert simulation.stopped is None
-    for segment in segments(simulation):
-        refused, asked = segment.refused_after(30)
-        assert refused <= (0.02 * asked if segment.limit == 50 else (segment.seconds - 30) / 8)
-        assert segment.share_after(60) >= 0.8
-        assert segment.reached(0.8) <= 60
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-def test_far_away_a_limit_is_followed_too(limit: str) -> None:
-    simulation = Simulation(LIMITS[limit](STEPS), FORMS["whole seconds"], 0.3, END).run()
-    for segment in segments(simulation):
-        refused, asked = segment.refused_after(30)
-        assert refused <= (0.02 * asked if segment.limit == 50 else (segment.seconds - 30) / 8)
-        assert segment.share_after(60) >= 0.75
+    assert [judge(simulation.arrivals, segment, Bars()).missed for segment in STEPS] == [()] * 3
 
 
 def test_a_limit_above_the_users_ceiling_is_never_met() -> None:
-    simulation = Simulation(LIMITS["sliding window"](((0, 50),)), FORMS["absent"], 0.1, 120, rate=50).run()
-    assert all(arrival.is_allowed for arrival in simulation.arrivals)
+    simulation = Simulation(ALGORITHMS["sliding"](), schedule([50], [120]), FORMS["absent"], 0.1, rate=50).run()
+    assert all(arrival.allowed for arrival in simulation.arrivals)
     assert len(simulation.arrivals) >= 0.95 * 120 * 50 / 1.05
     assert simulation.governor.settled_rate is None
 
@@ -148,3 +97,22 @@ def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[st
             rate.resumed(now)
         assert rate.safe >= LOWEST
         assert rate.at(now) >= 0.7 * LOWEST
+
+
+def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() -> None:
+    rate = AdaptiveRate(0.0)
+    rate.told(0.0, 1 / 800, 800.0)
+    rate.start(0.0)
+    assert rate.delay(1.0) > 700
+    rate.told(1.0, 100.0, 10.0)
+    assert rate.delay(1.0) <= 0.01
+    rate.told(1.0, inf, 1.0)
+    rate.start(1.0)
+    assert rate.delay(1.0) == 0
+
+
+def test_what_the_server_said_was_left_is_void_when_its_time_is_over() -> None:
+    rate = AdaptiveRate(0.0)
+    rate.told(0.0, 0.1, 10.0)
+    rate.start(10.0)
+    assert rate.delay(10.0) == 0

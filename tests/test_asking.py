@@ -139,13 +139,14 @@ async def test_cancellation_passes_through() -> None:
         await Desk().asker.ask(attempt, REQUEST)
 
 
-async def test_a_retry_is_told_when_its_id_failed_first_and_how_much_time_is_left_to_the_id() -> None:
+async def test_a_retry_is_told_that_it_is_one_and_how_much_time_is_left_to_the_id() -> None:
     desk = Desk(policy=RetryPolicy(within=60.0))
     await desk.ask(Transient("HTTP 500", 500), BadPayload("no JSON"), "answer", seconds=7.0)
     first, second, third = desk.requests
     assert first == REQUEST
     assert second.target == third.target == REQUEST.target
-    assert second.failed_at == third.failed_at == 7.0
+    assert second.is_retry
+    assert third.is_retry
     assert second.within == pytest.approx(60.0 - desk.started_at[1])
     assert third.within == pytest.approx(60.0 - desk.started_at[2])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +23,14 @@ def test_it_opens_when_half_of_the_last_twenty_failed() -> None:
     answering(breaker, 20)
     assert failing(breaker, 10) == [False] * 9 + [True]
     assert breaker.is_open
-    assert breaker.is_outage
+    assert breaker.outage_wait == 1.0
     assert breaker.delay(0.0) == 1.0
+
+
+def test_a_few_failures_tell_when_there_was_no_answer_for_ten_seconds() -> None:
+    breaker = Breaker()
+    breaker.answered(0.0, is_probe=False)
+    assert [breaker.failed(now, 0.0, is_probe=False) for now in (2.0, 4.0, 6.0, 8.0, 9.9, 10.0)] == [False] * 5 + [True]
 
 
 def test_fewer_than_twenty_requests_tell_nothing() -> None:
@@ -88,7 +93,7 @@ def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
     breaker.paused(0.0, 10.0, is_probe=False)
     breaker.paused(1.0, 2.0, is_probe=False)
     assert breaker.delay(1.0) == 9.0
-    assert not breaker.is_outage
+    assert breaker.outage_wait == 0
 
 
 def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pause_is() -> None:
@@ -96,10 +101,10 @@ def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pa
     breaker.paused(0.0, 1.0, is_probe=False)
     breaker.probe()
     breaker.paused(1.0, 3.0, is_probe=True)
-    assert (breaker.delay(1.0), breaker.is_outage, breaker.is_probing) == (3.0, False, False)
+    assert (breaker.delay(1.0), breaker.outage_wait, breaker.is_probing) == (3.0, 0.0, False)
     breaker.probe()
     breaker.failed(4.0, 4.0, is_probe=True)
-    assert (breaker.delay(4.0), breaker.is_outage) == (1.0, True)
+    assert (breaker.delay(4.0), breaker.outage_wait) == (1.0, 1.0)
 
 
 def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_doubled() -> None:
@@ -115,17 +120,44 @@ def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_d
     assert breaker.delay(3.0) == 2.0
 
 
-@pytest.mark.parametrize("is_there", [False, True])
-def test_an_outage_lasts_from_the_first_of_five_failures_without_an_answer(is_there: bool) -> None:
+def test_an_outage_lasts_from_the_first_failure_after_the_last_answer_while_it_is_waited_for() -> None:
     breaker = Breaker()
-    breaker.answered(0.0, is_probe=False)
-    for number in range(5):
-        assert breaker.outage(100.0) == 0
-        breaker.failed(30.0 + number, 10.0 + number, is_probe=False)
+    answering(breaker, 20, now=5.0)
+    for number in range(10):
+        breaker.failed(14.0 + number, 10.0 + number, is_probe=False)
+    assert breaker.is_open
+    assert breaker.outage(100.0) == 0  # it may be the ids
+    breaker.probe()
+    breaker.failed(50.0, 49.0, is_probe=True)
     assert breaker.outage(100.0) == 90.0
-    if is_there:
-        breaker.available(100.0)
-        assert breaker.outage(101.0) == 0
+    breaker.answered(100.0, is_probe=False)
+    assert breaker.outage(101.0) == 0
+
+
+def test_where_nothing_was_ever_answered_five_failures_are_an_outage() -> None:
+    breaker = Breaker()
+    failing(breaker, 4)
+    assert breaker.outage(10.0) == 0
+    failing(breaker, 1)
+    assert breaker.outage(10.0) == 10.0
+
+
+def test_a_pause_that_a_server_out_of_service_asks_for_is_no_time_of_the_outage() -> None:
+    breaker = Breaker()
+    breaker.shut_out(10.0, 105.0, asked=100.0, is_probe=False)
+    breaker.shut_out(10.1, 105.0, asked=0.0, is_probe=False)
+    assert breaker.delay(10.1) == 105.0
+    assert breaker.outage(115.0) == 5.0
+
+
+def test_what_began_before_the_breaker_closed_says_nothing_new() -> None:
+    breaker = Breaker()
+    answering(breaker, 20)
+    failing(breaker, 10)
+    breaker.probe()
+    breaker.answered(1.5, is_probe=True)
+    assert not any(breaker.failed(2.0, 0.5, is_probe=False) for _ in range(30))
+    assert failing(breaker, 10, now=2.0) == [False] * 9 + [True]
 
 
 Event = st.sampled_from(["answered", "failed", "paused", "dropped", "tripped"])
@@ -153,5 +185,5 @@ def test_whatever_comes_a_probe_starts_only_in_an_open_breaker_and_waits_are_bou
             case _:
                 breaker.dropped(now, is_probe=is_probe)
         assert 0 <= breaker.delay(now) <= 100
-        assert 0 <= breaker.seconds_to_probe <= 60
+        assert 0 <= breaker.outage_wait <= 60
         assert not (breaker.is_probing and is_probe and what != "tripped")

@@ -10,14 +10,13 @@ from collector.budget import AFTER_FAILURE, AFTER_THROTTLE, FULL, RetryBudget
 
 def test_it_pays_for_thirty_five_failures_in_a_row() -> None:
     budget = RetryBudget()
-    assert [budget.pay(AFTER_FAILURE) for _ in range(36)] == [True] * 35 + [False]
+    assert [budget.pay(AFTER_FAILURE) for _ in range(36)] == [AFTER_FAILURE] * 35 + [10]
     assert budget.tokens == 0
 
 
 def test_it_pays_for_a_hundred_requests_to_slow_down() -> None:
     budget = RetryBudget()
-    assert all(budget.pay(AFTER_THROTTLE) for _ in range(100))
-    assert not budget.pay(AFTER_THROTTLE)
+    assert [budget.pay(AFTER_THROTTLE) for _ in range(101)] == [AFTER_THROTTLE] * 100 + [0]
 
 
 def test_after_a_halt_there_are_retries_again_and_never_fewer_than_before() -> None:
@@ -35,7 +34,7 @@ def test_with_one_request_in_five_failing_once_it_lasts_for_ever() -> None:
     for _ in range(10_000):
         for _ in range(4):
             budget.earn()
-        assert budget.pay(AFTER_FAILURE)
+        assert budget.pay(AFTER_FAILURE) == AFTER_FAILURE
         budget.earn(AFTER_FAILURE)
     assert budget.tokens > FULL // 2
 

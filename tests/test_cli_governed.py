@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -94,7 +94,7 @@ async def test_a_server_that_is_gone_costs_few_requests_and_ends_the_run_resumab
     assert server.requests <= 60
     found_ = check_stopped(tmp_path / "c.jsonl", Given(asked), 5, seen=Seen(server.requests))
     assert found_.outcomes == {"not_attempted": 100_000}
-    assert "no answer for 4 s, --outage-limit is 4 (HTTP 503)" in done.err
+    assert "nothing but failures for 4 s, --outage-limit is 4: HTTP 503" in done.err
     assert "the same command goes on from here" in done.err
 
 
@@ -273,14 +273,47 @@ async def test_a_run_that_is_killed_frees_its_share(start: Starting, tmp_path: P
         command = ("--base-url", server.url, "--rate", "20")
         doomed = await start("collect", *ids(500), *command, "-o", "a/c.jsonl", env={"COLLECTOR_SHARE_QUOTA": "true"})
         await server.saw(10)
+        await doomed.kill()
+        killed_at = len(server_side.arrivals)
         other = await start(
             "collect", *ids(60, 1001), *command, "-o", "b/c.jsonl", env={"COLLECTOR_SHARE_QUOTA": "true"}
         )
-        await asyncio.sleep(0.5)
-        await doomed.kill()
         done = await other.finished()
     assert done.code == 0
     check_finished(tmp_path / "b/c.jsonl", Given(ids(60, 1001)), 0)
+    own = [late - early for early, late in pairwise(server_side.arrivals[killed_at:])]
+    assert sorted(own)[len(own) // 2] < 1.5 / 20  # half a share would be twice the interval
+
+
+async def test_a_list_is_not_asked_for_again_to_find_out_whether_the_server_is_back(
+    call: Calling, tmp_path: Path
+) -> None:
+    asked = ids(50)
+    body = json.dumps({"data": [{"id": one} for one in asked]}).encode()
+
+    async def only_the_list(exchange: Exchange) -> None:
+        await (answer(body) if exchange.target == "/api/connections" else error(503))(exchange)
+
+    async with serving(only_the_list) as server:
+        done = await call("collect", "--all", "--base-url", server.url, "-o", "c.jsonl", "--outage-limit", "3")
+    assert done.code == 5, done.err
+    assert server.targets.count("/api/connections") == 1
+
+
+async def test_broken_ids_at_the_end_of_a_list_are_told_from_an_outage_by_one_that_is_good(
+    call: Calling, tmp_path: Path
+) -> None:
+    asked = ids(100)
+    broken = asked[70:]
+    async with serving(by_id(dict.fromkeys(broken, error(500)), found)) as server:
+        done = await call(
+            *("collect", *asked, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0", "--max-attempts", "3"),
+            *("--concurrency", "8"),
+        )
+    assert done.code == 3, done.err
+    result = check_finished(tmp_path / "c.jsonl", Given(asked), 3, seen=Seen(server.requests))
+    assert result.outcomes == {"ok": 70, "exhausted": 30}
+    assert {line["attempts"] for line in result.errors.values()} == {3}
 
 
 async def test_the_summary_and_the_manifest_say_what_limited_the_run(call: Calling, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ RINGS: tuple[set[str], ...] = (
         "manifest",
         "model",
         "normalize",
-        *("pace", "payload", "quota"),
+        *("pace", "pauses", "payload", "quota"),
         "record_line",
         "redact",
         "retry_after",

@@ -13,7 +13,7 @@ from .governing import governor
 
 
 def test_shares_are_of_the_runs_time_and_what_is_not_waiting_is_latency() -> None:
-    pace = pace_of(governor(), {Cause.SERVER: 5.0, Cause.OWN_RATE: 3.0}, 10.0)
+    pace = pace_of(governor(), {Cause.SERVER: 5.0, Cause.OWN_RATE: 3.0}, 10.0, 10.0)
     assert pace.limited_by == {
         Cause.SERVER: pytest.approx(0.5),
         Cause.OWN_RATE: pytest.approx(0.3),
@@ -22,12 +22,12 @@ def test_shares_are_of_the_runs_time_and_what_is_not_waiting_is_latency() -> Non
 
 
 def test_a_run_that_took_no_time_was_limited_by_nothing() -> None:
-    assert pace_of(governor(), {}, 0.0) == Pace()
+    assert pace_of(governor(), {}, 0.0, 0.0) == Pace()
 
 
 @given(*[st.floats(0, 1e6)] * 4)
 def test_shares_sum_to_one(server: float, own: float, latency: float, seconds: float) -> None:
     waited = {Cause.SERVER: server, Cause.OWN_RATE: own, Cause.LATENCY: latency}
-    shares = pace_of(governor(), waited, seconds).limited_by.values()
+    shares = pace_of(governor(), waited, seconds, seconds).limited_by.values()
     assert not shares or sum(shares) == pytest.approx(1)
     assert all(0 <= share <= 1 for share in shares)

@@ -84,24 +84,22 @@ async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def probing(
-    paced: Pacer, server: Server, clock: StoppedClock, by: str, failed_at: float | None = None
-) -> asyncio.Task[None]:
+async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[None]:
     """A request that is in flight alone, after a pause, to try whether all may go on."""
     crew = await under_way(paced, "throttled")
     await server.answer(Throttled("HTTP 429", 429, wait=1.0))
     with pytest.raises(Throttled):
         await crew[0]
     await clock.advance(5)
-    probe = asyncio.create_task(start_by(by, paced, server, failed_at=failed_at))
+    probe = asyncio.create_task(start_by(by, paced, server))
     await clock.advance(0.1)
     assert server.targets == ["throttled", "probe"]
     return probe
 
 
-async def start_by(way: str, paced: Pacer, server: Server, *, failed_at: float | None = None) -> None:
+async def start_by(way: str, paced: Pacer, server: Server, *, is_retry: bool = False) -> None:
     """Make a request in one of the ways there are."""
-    request = Request("probe", failed_at=failed_at)
+    request = Request("probe", is_retry=is_retry)
     if way == "send":
         await paced.send(request)
     elif way == "send_alone":
@@ -210,7 +208,7 @@ async def test_what_a_reply_says_of_the_quota_is_heeded() -> None:
     crew += await under_way(paced, "waits for the reset")
     await clock.advance(29.9)
     assert server.targets == ["sent"]
-    await clock.advance(1)
+    await clock.advance(4)
     assert server.targets == ["sent", "waits for the reset"]
     await ended(*crew)
 
@@ -377,6 +375,21 @@ async def test_alone_goes_back_to_dispatching_also_when_it_is_cancelled(moment: 
     await ended(*crew)
 
 
+async def test_two_who_ask_alone_do_not_end_each_others_hold() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(), clock)
+    first = begun(paced.send_alone(Request("/first"), after=2.0))
+    second = begun(paced.send_alone(Request("/second"), after=0.0))
+    await settled()
+    others = await under_way(paced, "/x", "/y")
+    await clock.advance(1.0)
+    assert server.targets == ["/second"]
+    await clock.advance(1.0)
+    assert server.targets[:2] == ["/second", "/first"]
+    await asyncio.gather(first, second, *others)
+
+
 async def test_a_stop_outlives_alone() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
@@ -447,7 +460,7 @@ async def test_a_retry_is_counted_when_it_starts_however_it_ends(answer: Reply |
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(concurrency=1), clock, count)
     crew = await under_way(paced, "first")
-    retry = asyncio.create_task(start_by(by, paced, server, failed_at=0.0))
+    retry = asyncio.create_task(start_by(by, paced, server, is_retry=True))
     await clock.advance(1)
     assert count.retried == 0
     await server.answer(REPLY)
@@ -504,18 +517,6 @@ async def test_a_failed_attempt_tells_how_long_it_took_and_is_excused_if_it_foun
         await probe
     assert caught.value.is_excused is is_excused
     assert caught.value.seconds == pytest.approx(3.0)
-
-
-@ways
-async def test_a_probe_is_not_excused_if_the_server_has_answered_others_since_its_id_failed_first(by: str) -> None:
-    clock = StoppedClock()
-    server = Server(clock, answers=False)
-    paced = pacer(server.send, governor(), clock)
-    probe = await probing(paced, server, clock, by, failed_at=-1.0)  # the request before it was told to slow down
-    await server.answer(Transient("HTTP 500", 500))
-    with pytest.raises(Transient) as caught:
-        await probe
-    assert not caught.value.is_excused
 
 
 async def test_the_time_of_an_attempt_is_without_its_wait_for_a_turn() -> None:
@@ -673,7 +674,6 @@ async def watched(clock: StoppedClock, seconds: float, *answers: Reply | Excepti
     [
         ([Transient("HTTP 500", 500), Transient("the connection broke")], "the connection broke|HTTP 500"),
         ([TimedOut("no answer in time")], "no answer in time"),
-        ([Reply(503, {"Retry-After": "2"}, b"")], "HTTP 503"),
         ([Reply(502, {}, b"")], "HTTP 502"),
     ],
 )
@@ -684,7 +684,18 @@ async def test_the_run_stops_after_too_long_an_outage_and_its_last_failure_is_to
     watch = await watched(clock, 59.0, *answers)
     assert not watch.done()
     await clock.advance(2.0)
-    with pytest.raises(RunStopped, match=rf"no answer for 60 s, --outage-limit is 60 \(({text})\)"):
+    assert watch.done()
+    with pytest.raises(RunStopped, match=rf"nothing but failures for 60 s, --outage-limit is 60: {text}"):
+        await watch
+
+
+async def test_the_pauses_that_a_server_out_of_service_asks_for_are_no_time_of_the_outage() -> None:
+    clock = StoppedClock()
+    watch = await watched(clock, 70.0, Reply(503, {"Retry-After": "2"}, b""))
+    assert not watch.done()
+    await clock.advance(100.0)
+    assert watch.done()
+    with pytest.raises(RunStopped, match=r"nothing but failures for 6\d s, --outage-limit is 60: HTTP 503"):
         await watch
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +51,27 @@ async def test_a_refused_key_is_raised_after_few_requests() -> None:
         with pytest.raises(collector.KeyRefused):
             await anext(outcomes)
         assert sandbox.log.summary().total <= 8 + 1
+
+
+async def test_an_outage_beyond_its_limit_is_raised() -> None:
+    inventory = Inventory(100, seed=1)
+    settings = collector.Settings(limits=collector.Limits(rate=0, outage_limit=1.0, share_quota=False))
+    async with serve(inventory, faults=Faults.parse("503=1")) as sandbox:
+        outcomes = collector.collect(
+            inventory.ids(), replace(settings, api=collector.Api(base_url=sandbox.url)), environ=KEY
+        )
+        with pytest.raises(collector.RunStopped, match="--outage-limit is 1"):
+            await anext(outcomes)
+
+
+async def test_no_descriptor_is_left_open_by_what_was_shared_with_other_runs() -> None:
+    inventory = Inventory(3, seed=1)
+    async with serve(inventory) as sandbox:
+        settings = collector.Settings(api=collector.Api(base_url=sandbox.url), limits=collector.Limits(rate=100))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            assert len([one async for one in collector.collect(inventory.ids(), settings, environ=KEY)]) == 3
+        assert len(os.listdir("/proc/self/fd")) <= before + 2  # the server's ends close in their own time
 
 
 async def test_no_key_is_a_config_error() -> None:
