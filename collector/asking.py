@@ -2,10 +2,11 @@
 
 Theory of operation. One id's failure is its own business: it backs off and is asked for again, a bounded number of
 times (`retrying`), as far as the run's budget goes. What an answer means for everybody the pacer hears first: it
-pauses and slows down all. Two things are dealt with here. After a 401 the request is made once more, alone, and if it
-is refused again the run ends, having sent at most one request more than were in flight. When a request that was to
-try whether the server is back fails, the next to try is one that was answered before, if there is one: broken ids at
-the end of a list look like an outage, and only an id that is known to be good can tell them from one.
+pauses and slows down all. Two things are dealt with here.
+
+After a 401 the request is made once more, alone, and if it is refused again the run ends, having sent at most one
+request more than were in flight. When all halt because too much fails, the next to try is a request that was answered
+before, if there is one: broken ids look like an outage, and only one that is known to be good can tell.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Asker:
         self._scrub = scrub
         self._note = note
         self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
+        self._question = anyio.Lock(fast_acquire=True)
         self._confirmations = 0
         self._answered: Request | None = None
 
@@ -116,6 +118,8 @@ class Asker:
 
     async def _retry(self, attempt: Attempt[T], request: Request, attempts: Attempts) -> T:
         paid = self._governor.pay(attempts.retry_cost, self._chance.now())
+        if paid < attempts.retry_cost:
+            await self._is_server_there()
         result = await attempt(attempts.made, request)
         self._governor.budget.earn(paid)
         return result
@@ -123,19 +127,22 @@ class Asker:
     async def _react(self, failure: AttemptFailed, request: Request, attempts: Attempts, confirmations: int) -> None:
         failure.reason = self._scrub(failure.reason)  # a server chose some of these words
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
-        if failure.is_excused:
-            failure.is_excused = not await self._is_server_there()
+        if failure.halts and await self._is_server_there():
+            failure.is_excused = False
         attempts.failed(failure)
         failure.attempts, failure.retried_s = attempts.made, attempts.seconds
         if isinstance(failure, KeyDoubted) and confirmations == self._confirmations:
             await self._confirm_key(request, confirmations)
 
     async def _is_server_there(self) -> bool:
-        """Is it not the server that fails, but the ids that are left? One that was answered before can tell."""
-        try:
-            return self._answered is not None and await self._has_answer(self._answered, after=0.0)
-        except KeyDoubted:
-            return True
+        """All halt: is it the server that fails, or some of the ids? One that was answered before can tell."""
+        async with self._question:
+            if self._answered is None or not self._governor.is_halted:  # somebody else has asked meanwhile
+                return not self._governor.is_halted
+            try:
+                return await self._has_answer(self._answered, after=0.0)
+            except KeyDoubted:
+                return True
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._doubt:

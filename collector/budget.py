@@ -31,8 +31,8 @@ class RetryBudget:
         self.tokens = min(FULL, self.tokens + tokens)
 
     def restock(self) -> None:
-        """The server has answered after a halt: there are retries again, for a while."""
-        self.tokens = max(self.tokens, FULL // 2)
+        """The server has answered after a halt: there are retries again."""
+        self.tokens = FULL
 
     def __repr__(self) -> str:
         return f"<RetryBudget {self.tokens} of {FULL}>"

@@ -125,13 +125,15 @@ class AttemptFailed(Exception):
 
     `status` is the HTTP status when there was an answer, else None. `attempts` is how many attempts were made for the
     id until then, `retried_s` how many seconds they and the waits between them took; `seconds` is what this one took,
-    and `is_excused` whether it does not count against the id, since it was to try whether the server is back.
+    `is_excused` whether it does not count against the id, since it was to try whether the server is back, and `halts`
+    whether all requests halt for it.
     """
 
     attempts = 1
     retried_s = 0.0
     seconds = 0.0
     is_excused = False
+    halts = False
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)

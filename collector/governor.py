@@ -127,6 +127,8 @@ class Governor:
         if is_success:
             self._concurrency.succeeded(self.in_flight)
         self.in_flight -= 1
+        if start.is_probe and self._breaker.outage_wait:
+            self.budget.restock()
         if self._breaker.answered(now, is_probe=start.is_probe):
             self._go_on(now)
         if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
@@ -136,7 +138,6 @@ class Governor:
         self._refused_probes = 0
         self._resumed_at = now
         self._rate.resumed(now)
-        self.budget.restock()
         (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
         self._is_outage_told = False
 
@@ -184,15 +185,17 @@ class Governor:
             self._rate.refused(now)
             self._concurrency.cut(now)
 
-    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> None:
-        """The server, or the way to it, failed the request."""
+    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
+        """The server, or the way to it, failed the request. True when all halt for it."""
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
             self._note(f"fewer requests at once: {reason}; now {self._concurrency.limit}")
         self.last_failure = reason
-        if self._breaker.failed(now, start.at, is_probe=start.is_probe):
+        halts = self._breaker.failed(now, start.at, is_probe=start.is_probe)
+        if halts:
             self._concurrency.cut(now)
             self._tell_outage(now, reason)
+        return halts
 
     def dropped(self, start: Start, now: float) -> None:
         """The request ended without a word about the server: it was cancelled, or failed here."""
@@ -207,6 +210,11 @@ class Governor:
             self._concurrency.cut(now)
             self._tell_outage(now, "the budget for retries is spent")
         return paid
+
+    @property
+    def is_halted(self) -> bool:
+        """Does nothing start until one request has tried?"""
+        return self._breaker.is_open
 
     def outage(self, now: float) -> float:
         """For how many seconds requests have failed without an answer; 0 when the server answers."""

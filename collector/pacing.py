@@ -167,7 +167,7 @@ class Pacer:
                 self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
             case Transient():
                 error.is_excused = start.is_probe
-                self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))
+                error.halts = self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))
             case BadPayload() | KeyDoubted():
                 self._governor.answered(start, now, is_success=False)
             case _:
