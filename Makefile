@@ -12,7 +12,7 @@ help:
 	@echo "make check   lint, formatting, types"
 	@echo "make soak    run the long tests"
 	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery of 1,000,000 lines"
-	@echo "make limits  a limit of 50, 5 and 50 requests/s told in six forms: judged (6 minutes) and drawn; a slow server"
+	@echo "make limits  a limit of 50, 5 and 50 requests/s told in four forms: judged (6 minutes) and drawn; a slow server"
 	@echo "make wheel   build the wheel into dist/"
 	@echo "make lock    compile the requirement files from pyproject.toml"
 	@echo "make clean   remove what make made"
@@ -37,7 +37,7 @@ bench: $(VENV)/bench
 
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency
-	$(BIN)/python -m bench.limit_steps --all --draw docs/limit-steps.svg
+	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/limit-steps.svg
 
 wheel: $(VENV)/run
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
