@@ -1,9 +1,13 @@
-"""Every request waits for the governor and tells it how it ended: the async shell around its decisions."""
+"""Every request waits for the governor and tells it how it ended: the async shell around its decisions.
+
+Who may not start at once stands in a line, of which only the head sleeps, so that a late awakening never bunches up
+those behind it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from math import inf
@@ -44,7 +48,8 @@ class Pacer:
         self._sleep = sleep
         self._wall = wall
         self._count = count
-        self._turn = anyio.Lock(fast_acquire=True)
+        self._line: deque[asyncio.Future[Start | None]] = deque()
+        self._has_head = False
         self._is_stopped = False
         self._holds = 0
         self._changed: anyio.Event | None = None  # when somebody waits for something to change
@@ -105,14 +110,53 @@ class Pacer:
 
     def _start_at_once(self) -> Start | None:
         """A start, if nobody waits and nothing forbids it."""
-        if self._turn.locked() or self._holds or self._is_stopped:
+        if self._has_head or self._holds or self._is_stopped:
             return None
         granted = self._governor.take(self._now())
         return granted if isinstance(granted, Start) else None
 
     async def _start_in_turn(self) -> Start:
-        async with self._turn:  # only the first in line sleeps: a late awakening never bunches up those behind it
+        if self._has_head and (start := await self._stand_in_line()):
+            return start
+        self._has_head = True
+        try:
             return await self._start()
+        finally:
+            self._advance()
+
+    async def _stand_in_line(self) -> Start | None:
+        """A start, or None for who is at the head of the line now."""
+        mine: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+        self._line.append(mine)
+        try:
+            return await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():  # it was given something at the very moment
+                self._give_back(mine.result())
+            raise
+
+    def _advance(self) -> None:
+        """The head of the line is gone: all behind who may start do so at once, and the first who may not is the head.
+
+        One start for each turn of the loop would keep a line that has formed once for ever.
+        """
+        while self._line:
+            behind = self._line.popleft()
+            if behind.done():  # cancelled
+                continue
+            granted = None if self._holds or self._is_stopped else self._governor.take(self._now())
+            if not isinstance(granted, Start):
+                behind.set_result(None)
+                return
+            behind.set_result(granted)
+        self._has_head = False
+
+    def _give_back(self, given: Start | None) -> None:
+        if given is None:
+            self._advance()
+        else:
+            self._governor.dropped(given, self._now())
+            self._wake()
 
     async def _start(self, *, is_alone: bool = False) -> Start:
         while True:
