@@ -1,6 +1,6 @@
 """The parts that ask the API, built from the settings and joined; the only place that does.
 
-Fetcher ─▸ Asker (retries) ─▸ Pacer (governor) ─▸ judge ─▸ Transport
+Fetcher ─▸ Asker (retries) ─▸ Pacer (governor, judge) ─▸ Transport
    └─ Reply ─▸ normalize, redact ─▸ Outcome
 """
 
@@ -24,7 +24,7 @@ from collector.key import authorization, secrets_of
 from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
 from collector.redact import Scrubber
-from collector.retrying import RetryPolicy, judging
+from collector.retrying import RetryPolicy
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 from collector.timestamps import stamp
 from collector.transport import Timeouts, Transport
@@ -81,7 +81,7 @@ async def engine(
         note=note,
     )
     pacer = Pacer(
-        judging(transport.send, time.time),
+        transport.send,
         governor,
         now=time.monotonic,
         sleep=anyio.sleep,

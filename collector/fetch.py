@@ -43,16 +43,12 @@ class Fetcher:
         """This id had an answer once; asked for again, it can tell whether the server is there."""
         self._asker.know(Request(_PATH + answered))
 
-    async def fetch(self, asked: str) -> Outcome:
-        """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`."""
-        return await self._fetch(asked)
+    async def fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
+        """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`.
 
-    async def fetch_again(self, earlier: Outcome) -> Outcome:
-        """One attempt more for an id whose attempts were spent: its outcome then, with all attempts counted."""
-        outcome = await self._fetch(earlier.id, _ONCE_MORE)
-        return outcome._replace(attempts=earlier.attempts + outcome.attempts)
+        With a `policy` of its own the id is asked for again.
+        """
 
-    async def _fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
         async def attempt(number: int, request: Request) -> Outcome:
             return self._outcome(asked, await self._send(request), number)
 
@@ -70,6 +66,11 @@ class Fetcher:
                 error=failure.reason[:_LONGEST_MESSAGE],
                 retried_s=failure.retried_s,
             )
+
+    async def fetch_again(self, earlier: Outcome) -> Outcome:
+        """One attempt more for an id whose attempts were spent: its outcome then, with all attempts counted."""
+        outcome = await self.fetch(earlier.id, _ONCE_MORE)
+        return outcome._replace(attempts=earlier.attempts + outcome.attempts)
 
     def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
         at = stamp(self._wall())

@@ -24,7 +24,7 @@ from collector.errors import (
     Transient,
     Unforeseen,
 )
-from collector.model import OutcomeKind, Reply, Request, Send
+from collector.model import OutcomeKind, Reply
 from collector.server_limit import allowance, wait_asked
 
 T = TypeVar("T")
@@ -105,18 +105,6 @@ class Attempts:
 def kind_of(status: int) -> OutcomeKind:
     """The outcome that a status is final with: ok, if the body is worth reading, or what the id is instead."""
     return OutcomeKind.OK if status == 200 else _FINAL.get(status, OutcomeKind.REJECTED)
-
-
-def judging(send: Send, wall: Callable[[], float]) -> Send:
-    """`send`, whose replies are final for their id: it raises what `judge` does. `wall` is as `judge`'s `now`."""
-
-    async def send_and_judge(request: Request) -> Reply:
-        reply = await send(request)
-        if reply.status != 200:
-            judge(reply, wall())
-        return reply
-
-    return send_and_judge
 
 
 def judge(reply: Reply, now: float) -> None:

@@ -12,7 +12,7 @@ from collector.governor import Governor
 from collector.limiter import OwnCeiling
 from collector.model import Send
 from collector.pacing import Pacer
-from collector.retrying import RetryPolicy, judging
+from collector.retrying import RetryPolicy
 
 
 class AnyClock(Protocol):
@@ -51,9 +51,9 @@ def governor(
 
 
 def pacer(send: Send, governed: Governor, clock: AnyClock, count: RequestCount | None = None) -> Pacer:
-    """A pacer in front of `send`, whose replies it has judged."""
+    """A pacer in front of `send`, whose replies it judges."""
     return Pacer(
-        judging(send, clock.now),
+        send,
         governed,
         now=clock.now,
         sleep=clock.sleep,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -23,13 +22,12 @@ from collector.errors import (
     Transient,
     Unforeseen,
 )
-from collector.model import OutcomeKind, Reply, Request, Send
+from collector.model import OutcomeKind, Reply
 from collector.retrying import (
     Attempts,
     RetryPolicy,
     is_throttle,
     judge,
-    judging,
     kind_of,
     outcome_of,
     retrying,
@@ -251,15 +249,6 @@ def reply(status: int, **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
 
 
-def sending(answer: Reply, wall: Callable[[], float] = lambda: NOW) -> Send:
-    """Sends to a server that answers so, and judges its reply."""
-
-    async def send(_request: Request) -> Reply:
-        return answer
-
-    return judging(send, wall)
-
-
 @pytest.mark.parametrize(
     ("statuses", "kind"),
     [
@@ -387,10 +376,9 @@ def test_every_status_has_a_class(status: int, retry_after: str) -> None:
         assert (kind_of(status) is OutcomeKind.OK) == (status == 200)
 
 
-async def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
+def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
     for status in (200, 404, 403, 422):
-        answer = reply(status)
-        assert await sending(answer)(Request("/x")) is answer
+        judge(reply(status), NOW)
 
 
 @pytest.mark.parametrize(
@@ -403,26 +391,16 @@ async def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
         (reply(302), ConfigError),
     ],
 )
-async def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
+def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
     with pytest.raises(error):
-        await sending(answer)(Request("/x"))
+        judge(answer, NOW)
 
 
-async def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came() -> None:
-    moments = iter([NOW + 3, NOW + 4])
-    send = sending(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), wall=moments.__next__)
-    for left in (7.0, 6.0):
-        with pytest.raises(Throttled) as caught:
-            await send(Request("/x"))
-        assert caught.value.wait == left
-
-
-async def test_what_sending_raises_passes_through_the_judge() -> None:
-    async def send(_request: Request) -> Reply:
-        raise Transient("the connection broke")
-
-    with pytest.raises(Transient, match="the connection broke"):
-        await judging(send, lambda: NOW)(Request("/x"))
+@pytest.mark.parametrize(("now", "left"), [(NOW + 3, 7.0), (NOW + 4, 6.0)])
+def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, left: float) -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), now)
+    assert caught.value.wait == left
 
 
 @pytest.mark.parametrize(
