@@ -56,53 +56,66 @@ async def engine(
     Raises `ConfigError` for a missing key or an unusable certificate file, and, in an exception group, `RunStopped`
     when the server does not answer for longer than the settings' outage limit.
     """
-    api, limits, retry = settings.api, settings.limits, settings.retry
-    header = authorization(api, environ)
+    header = authorization(settings.api, environ)
     scrubber = Scrubber(secrets_of(header))
     dice = random.Random()
-    transport = Transport(
+    transport = _transport(settings, header, account)
+    with closing(_ceiling(settings, header, warn)) as ceiling:
+        governor = _governor(settings, ceiling, dice, warn=warn, note=note)
+        pacer = Pacer(
+            transport.send,
+            governor,
+            now=time.monotonic,
+            sleep=anyio.sleep,
+            wall=time.time,
+            count=account.requests,
+        )
+        asker = Asker(
+            pacer,
+            governor,
+            policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
+            chance=Chance(time.monotonic, anyio.sleep, dice),
+            scrub=scrubber.scrub,
+            note=note,
+        )
+        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, wall=time.time)
+        async with transport.opened(), anyio.create_task_group() as watch:
+            watch.start_soon(pacer.watch, settings.limits.outage_limit)
+            yield Engine(transport, asker, pacer, governor, fetcher_of)
+            watch.cancel_scope.cancel()
+
+
+def _transport(settings: Settings, authorization: str, account: Account) -> Transport:
+    api, retry = settings.api, settings.retry
+    return Transport(
         api.base_url,
-        {"Authorization": header, "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
-        connections=limits.concurrency,
+        {"Authorization": authorization, "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
+        connections=settings.limits.concurrency,
         timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
         count=account.requests,
         ca_file=api.ca_file,
         proxy=api.proxy,
     )
-    ceiling = _ceiling(settings, header, warn)
-    governor = Governor(
+
+
+def _governor(
+    settings: Settings,
+    ceiling: Ceiling,
+    dice: random.Random,
+    *,
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
+) -> Governor:
+    return Governor(
         ceiling,
-        limits.concurrency,
+        settings.limits.concurrency,
         time.monotonic(),
-        max_pause=limits.max_pause,
+        max_pause=settings.limits.max_pause,
         dice=dice,
         moment=lambda seconds: stamp(time.time() + seconds),
         warn=warn,
         note=note,
     )
-    pacer = Pacer(
-        transport.send,
-        governor,
-        now=time.monotonic,
-        sleep=anyio.sleep,
-        wall=time.time,
-        count=account.requests,
-    )
-    with closing(ceiling):
-        async with transport.opened(), anyio.create_task_group() as watch:
-            watch.start_soon(pacer.watch, limits.outage_limit)
-            asker = Asker(
-                pacer,
-                governor,
-                policy=RetryPolicy(max_attempts=retry.max_attempts, within=retry.id_timeout),
-                chance=Chance(time.monotonic, anyio.sleep, dice),
-                scrub=scrubber.scrub,
-                note=note,
-            )
-            yield Engine(
-                transport, asker, pacer, governor, partial(Fetcher, pacer.send, asker, scrubber, wall=time.time)
-            )
-            watch.cancel_scope.cancel()
 
 
 def _ceiling(settings: Settings, authorization: str, warn: Callable[[str], None]) -> Ceiling:

@@ -45,9 +45,8 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
         try:
             return await read(request)
         except Transient as failure:
-            failure.is_excused = (
-                False  # an outage is waited out for the sake of what was collected: there is nothing yet
-            )
+            # An outage is waited out for the sake of what was collected, and there is nothing yet.
+            failure.is_excused = False
             raise
 
     async def read(request: Request) -> list[str | None]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import anyio
 
 from collector.deferral import Deferral
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome
 
 
 class Fetching(Protocol):
@@ -44,9 +44,8 @@ async def collect(
     """
 
     async def emit_or_defer(outcome: Outcome) -> None:
-        if outcome.kind is OutcomeKind.EXHAUSTED and deferral.takes(outcome, now()):
-            return
-        await emit(outcome)
+        if not deferral.takes(outcome, now()):
+            await emit(outcome)
 
     async def fetch_again(one: str) -> Outcome:
         return await fetcher.fetch_again(deferral[one])

@@ -101,46 +101,60 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(
-    scenario: Scenario, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
-) -> AsyncIterator[Server]:
-    """Serve until the block ends; with `tls` each connection is counted before its handshake."""
-    server = Server("")
+async def listening(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], host: str = "127.0.0.1"
+) -> AsyncIterator[int]:
+    """Give every connection to `talk`, which may be cancelled, and close it after; yields the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        server.opened += 1
-        server.open_now += 1
-        server.most_open = max(server.most_open, server.open_now)
-        number = server.opened
         try:
-            # A client that leaves in the middle is what half of the scenarios are about, and a server that stops
-            # must not have asyncio log the cancelled callback as an error.
-            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
-                if tls is not None:
-                    await writer.start_tls(tls)
-                await _talk(reader, writer, server, number, scenario)
-        except asyncio.CancelledError:
-            pass
+            await talk(reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            pass  # asyncio would log what a callback raises
         finally:
             tasks.discard(task)
-            server.open_now -= 1
             writer.close()
 
     listener = await asyncio.start_server(connected, host, 0)
-    port = listener.sockets[0].getsockname()[1]
-    server.url = f"http{'s' if tls else ''}://{host}:{port}"
+    port: int = listener.sockets[0].getsockname()[1]
     try:
-        yield server
+        yield port
     finally:
         listener.close()
         for task in list(tasks):
             task.cancel()
         while tasks:  # noqa: ASYNC110  # cancelled tasks need a few turns
             await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving(
+    scenario: Scenario, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Server]:
+    """Serve until the block ends; with `tls` each connection is counted before its handshake."""
+    server = Server("")
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.opened += 1
+        server.open_now += 1
+        server.most_open = max(server.most_open, server.open_now)
+        number = server.opened
+        try:
+            # A client that leaves in the middle is what half of the scenarios are about.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
+                if tls is not None:
+                    await writer.start_tls(tls)
+                await _talk(reader, writer, server, number, scenario)
+        finally:
+            server.open_now -= 1
+
+    async with listening(talk, host) as port:
+        server.url = f"http{'s' if tls else ''}://{host}:{port}"
+        yield server
 
 
 async def _talk(

@@ -18,6 +18,15 @@ def answering(breaker: Breaker, times: int, now: float = 0.0) -> None:
         breaker.answered(now, is_probe=False)
 
 
+def half_open() -> Breaker:
+    """One that opened for failures at 0, with its first probe in flight."""
+    breaker = Breaker()
+    answering(breaker, 20)
+    failing(breaker, 10)
+    breaker.probe()
+    return breaker
+
+
 def test_it_opens_when_half_of_the_last_twenty_failed() -> None:
     breaker = Breaker()
     answering(breaker, 20)
@@ -69,10 +78,7 @@ def test_failures_of_requests_that_were_in_flight_do_not_double_the_wait() -> No
 
 
 def test_a_probe_that_is_answered_closes_it_and_the_next_outage_begins_anew() -> None:
-    breaker = Breaker()
-    answering(breaker, 20)
-    failing(breaker, 10)
-    breaker.probe()
+    breaker = half_open()
     breaker.failed(1.0, 1.0, is_probe=True)
     breaker.probe()
     assert breaker.answered(3.0, is_probe=True)
@@ -108,10 +114,7 @@ def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pa
 
 
 def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_doubled() -> None:
-    breaker = Breaker()
-    answering(breaker, 20)
-    failing(breaker, 10)
-    breaker.probe()
+    breaker = half_open()
     breaker.failed(1.0, 1.0, is_probe=True)
     breaker.probe()
     breaker.dropped(3.0, is_probe=True)
@@ -151,10 +154,7 @@ def test_a_pause_that_a_server_out_of_service_asks_for_is_no_time_of_the_outage(
 
 
 def test_what_began_before_the_breaker_closed_says_nothing_new() -> None:
-    breaker = Breaker()
-    answering(breaker, 20)
-    failing(breaker, 10)
-    breaker.probe()
+    breaker = half_open()
     breaker.answered(1.5, is_probe=True)
     assert not any(breaker.failed(2.0, 0.5, is_probe=False) for _ in range(30))
     assert failing(breaker, 10, now=2.0) == [False] * 9 + [True]

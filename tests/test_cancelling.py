@@ -46,4 +46,4 @@ async def test_a_run_that_is_cancelled_anywhere_ends_and_leaves_no_task(tmp_path
         [ended], _ = await asyncio.wait([run], timeout=30)
         assert ended.cancelled() or was_done or ended.result() == 4  # it was about to end by a refused key
         left = asyncio.all_tasks() - before
-        assert not {task for task in left if "serving" not in repr(task.get_coro())}
+        assert not {task for task in left if "listening" not in repr(task.get_coro())}

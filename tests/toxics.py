@@ -20,6 +20,8 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
+from .serving import listening
+
 _PIECE = 65536
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -93,33 +95,16 @@ async def proxied(url: str, toxin: Toxin, *, seed: int = 0) -> AsyncIterator[Pro
     upstream = urlsplit(url)
     dice = Random(seed)
     proxy = Proxy("")
-    tasks: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
         is_struck = dice.random() < toxin.toxicity
         proxy.spoiled += is_struck
-        try:
-            await _carry(reader, writer, (upstream.hostname, upstream.port), toxin if is_struck else None, dice)
-        except (asyncio.CancelledError, ConnectionError):
-            pass  # asyncio would log what a callback raises
-        finally:
-            tasks.discard(task)
-            writer.close()
+        await _carry(reader, writer, (upstream.hostname, upstream.port), toxin if is_struck else None, dice)
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
-    proxy.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(carry) as port:
+        proxy.url = f"http://127.0.0.1:{port}"
         yield proxy
-    finally:
-        listener.close()
-        for task in list(tasks):
-            task.cancel()
-        while tasks:  # noqa: ASYNC110  # cancelled tasks need a few turns
-            await asyncio.sleep(0)
 
 
 async def _carry(

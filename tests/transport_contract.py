@@ -346,30 +346,27 @@ async def test_a_body_of_exactly_the_cap_is_let_through(opened: Opening, scenari
         assert len((await send(ASKED)).body) in (MAX_WIRE_BYTES, MAX_BODY_BYTES)
 
 
+async def peak_of_what_is_too_large(send: Send) -> int:
+    """The most bytes of memory that an attempt took which ended as too large."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            await send(ASKED)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 async def test_a_gzip_bomb_takes_no_memory_beyond_the_cap(opened: Opening) -> None:
     bomb = gzip_of_zeros(300 << 20)
     assert len(bomb) < MAX_WIRE_BYTES
     async with serving(answer(bomb, Content_Encoding="gzip")) as server, opened(server.url) as (send, _):
-        tracemalloc.start()
-        try:
-            with pytest.raises(TooLarge):
-                await send(ASKED)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert peak < 4 * MAX_BODY_BYTES
+        assert await peak_of_what_is_too_large(send) < 4 * MAX_BODY_BYTES
 
 
 async def test_an_endless_body_takes_no_memory_beyond_the_cap(opened: Opening) -> None:
     async with serving(forever(CHUNKED, chunked(b" " * 65536, end=False))) as server, opened(server.url) as (send, _):
-        tracemalloc.start()
-        try:
-            with pytest.raises(TooLarge):
-                await send(ASKED)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert peak < 4 * MAX_WIRE_BYTES
+        assert await peak_of_what_is_too_large(send) < 4 * MAX_WIRE_BYTES
 
 
 # Time.
