@@ -23,8 +23,8 @@ from collector.governor import Governor
 from collector.key import authorization, secrets_of
 from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
-from collector.redact import Scrubber
 from collector.retrying import RetryPolicy
+from collector.scrubber import Scrubber
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 from collector.timestamps import stamp
 from collector.transport import Timeouts, Transport

@@ -9,8 +9,8 @@ from collector.errors import AttemptFailed, BadPayload
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize
 from collector.payload import parse
-from collector.redact import Scrubber
 from collector.retrying import RetryPolicy, kind_of, outcome_of
+from collector.scrubber import Scrubber
 from collector.timestamps import stamp
 
 _LONGEST_MESSAGE = 300

@@ -21,7 +21,8 @@ from collector.account import RequestCount
 from collector.errors import ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
 from collector.model import FIELDS, Outcome, OutcomeKind, Reply
-from collector.redact import REDACTED, Scrubber
+from collector.redact import REDACTED
+from collector.scrubber import Scrubber
 from collector.transport import Timeouts, Transport
 
 from .clock import Clock

@@ -29,6 +29,7 @@ RINGS: tuple[set[str], ...] = (
         "retry_after",
         "retrying",
         "run_head",
+        "scrubber",
         "server_limit",
         "timestamps",
         "version",

@@ -38,8 +38,8 @@ from collector.errors import (
 from collector.fetch import require_json
 from collector.model import OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize
-from collector.redact import Scrubber
 from collector.retrying import judge, kind_of
+from collector.scrubber import Scrubber
 from collector.transport import MAX_BODY_BYTES, MAX_WIRE_BYTES
 
 from .garble import Garbled, garbled
