@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from collector.errors import AccountMismatch
 from collector.model import Outcome, OutcomeKind
@@ -40,23 +41,36 @@ class RequestCount:
     by_status: Counter[int] = field(default_factory=Counter)
 
 
-Counted: TypeAlias = tuple[OutcomeKind, int, int]
-"""What of an outcome is counted: its kind, values masked, timestamps that are none."""
+Counted: TypeAlias = tuple[OutcomeKind, Sequence[str], int]
+"""What of an outcome is counted: its kind, the paths of masked values, timestamps that are none."""
+
+OTHER_PATHS: Final = "(other)"
+"""Stands for the paths of masked values beyond those that are told apart: keys come from outside."""
+
+_MOST_PATHS: Final = 1000
+_LONGEST_PATH: Final = 200
 
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes, and what their records hold: values that were masked, timestamps that are none."""
+    """Outcomes, and what their records hold: values that were masked, by their paths, and timestamps that are none."""
 
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
-    redactions: int = 0
+    redactions: Counter[str] = field(default_factory=Counter)
     unparsed_timestamps: int = 0
 
-    def add(self, kind: OutcomeKind, redactions: int, unparsed_timestamps: int) -> None:
+    def add(self, kind: OutcomeKind, redactions: Iterable[str], unparsed_timestamps: int) -> None:
         """Count one."""
         self.outcomes[kind] += 1
-        self.redactions += redactions
         self.unparsed_timestamps += unparsed_timestamps
+        for path in redactions:
+            self._count_masked(path, 1)
+
+    def _count_masked(self, path: str, count: int) -> None:
+        counts = self.redactions
+        if path not in counts and (len(counts) >= _MOST_PATHS or len(path) > _LONGEST_PATH):
+            path = OTHER_PATHS
+        counts[path] += count
 
     @property
     def total(self) -> int:
@@ -65,7 +79,8 @@ class Tally:
 
     def __iadd__(self, other: Tally) -> Tally:
         self.outcomes.update(other.outcomes)
-        self.redactions += other.redactions
+        for path, count in other.redactions.items():
+            self._count_masked(path, count)
         self.unparsed_timestamps += other.unparsed_timestamps
         return self
 

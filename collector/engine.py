@@ -23,6 +23,7 @@ from collector.governor import Governor
 from collector.key import authorization, secrets_of
 from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
+from collector.redact import Redactor
 from collector.retrying import RetryPolicy
 from collector.scrubber import Scrubber
 from collector.shared_quota import SharedQuota, identity_of, quota_file
@@ -78,7 +79,7 @@ async def engine(
             scrub=scrubber.scrub,
             note=note,
         )
-        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, wall=time.time)
+        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, Redactor(), wall=time.time)
         async with transport.opened(), anyio.create_task_group() as watch:
             watch.start_soon(pacer.watch, settings.limits.outage_limit)
             yield Engine(transport, asker, pacer, governor, fetcher_of)

@@ -8,7 +8,8 @@ from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize
-from collector.payload import parse
+from collector.payload import parse, read_data
+from collector.redact import Redactor
 from collector.retrying import RetryPolicy, kind_of, outcome_of
 from collector.scrubber import Scrubber
 from collector.timestamps import stamp
@@ -29,6 +30,7 @@ class Fetcher:
         send: Send,
         asker: Asker,
         scrubber: Scrubber,
+        redactor: Redactor,
         run_id: str,
         *,
         wall: Callable[[], float],
@@ -36,6 +38,7 @@ class Fetcher:
         self._send = send
         self._asker = asker
         self._scrubber = scrubber
+        self._redactor = redactor
         self._run_id = run_id
         self._wall = wall
 
@@ -78,9 +81,8 @@ class Fetcher:
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
-        record, redactions, unparsed = normalize(
-            self._scrubber.scrub_body(reply.body), asked, collected_at=at, run_id=self._run_id
-        )
+        data = read_data(self._scrubber.scrub_body(reply.body))
+        record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         return Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
 
     def _message(self, reply: Reply) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from collector.account import Account, Tally
+from collector.account import OTHER_PATHS, Account, Tally
 from collector.errors import ExitCode
 from collector.model import Json, OutcomeKind
 from collector.pace import Pace
@@ -36,7 +36,10 @@ WriteManifest: TypeAlias = Callable[[list[FileFacts]], bytes]
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known of a run apart from its account; times are RFC 3339 UTC."""
+    """What is known of a run apart from its account; times are RFC 3339 UTC.
+
+    `redaction` says by which settings records were redacted.
+    """
 
     run_id: str
     version: str
@@ -44,6 +47,7 @@ class RunFacts:
     api_version: str
     ids_digest: str
     started_at: str
+    redaction: Mapping[str, Json] = field(default_factory=dict)
 
 
 def status_of(account: Account, *, finished: bool) -> str:
@@ -100,7 +104,8 @@ def manifest(
             "pauses": dict(pace.pauses),
         },
         "files": [facts._asdict() for facts in files],
-        "redactions": account.tally.redactions,
+        "redactions": account.tally.redactions.total(),
+        "redaction": {"paths": dict(account.tally.redactions.most_common()), **run.redaction},
         "unparsed_timestamps": account.tally.unparsed_timestamps,
         "resumed": account.resumed,
     }
@@ -155,7 +160,7 @@ def _manifest_of(found: Json) -> Manifest:
         _text(source["ids_digest"]),
         None if organization_id is None else _text(organization_id),
         {key: _count(account["input"][key]) for key in _INPUT},
-        Tally(outcomes, _count(found["redactions"]), _count(found.get("unparsed_timestamps", 0))),
+        Tally(outcomes, _redactions(found), _count(found.get("unparsed_timestamps", 0))),
         FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
     )
 
@@ -175,6 +180,17 @@ def _require_account_of_the_run(found: Json) -> None:
             raise ValueError("seconds that are none")
     if found["resumed"] > found["account"]["outcomes"][OutcomeKind.OK]:
         raise ValueError("more records taken over than there are")
+
+
+def _redactions(found: Json) -> Counter[str]:
+    """The paths of masked values, each with its count; a manifest of before they were told has a total only."""
+    total = _count(found["redactions"])
+    if "redaction" not in found:
+        return Counter({OTHER_PATHS: total})
+    paths = Counter({_text(path): _count(count) for path, count in found["redaction"]["paths"].items()})
+    if paths.total() != total:
+        raise ValueError("more or fewer masked values than at their paths")
+    return paths
 
 
 def _count(value: Json) -> int:

@@ -90,8 +90,9 @@ class Outcome(NamedTuple):
     """What became of one id.
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
-    connection; `at` is RFC 3339 UTC; `redactions` and `unparsed_timestamps` count values of the record; `retried_s` is
-    how many seconds failed attempts, and the waits between them, took.
+    connection; `at` is RFC 3339 UTC; `redactions` are the paths of the record's values in which something was masked;
+    `unparsed_timestamps` counts those that are none; `retried_s` is how many seconds failed attempts, and the waits
+    between them, took.
     """
 
     id: str
@@ -101,6 +102,6 @@ class Outcome(NamedTuple):
     record: Record | None = None
     http_status: int | None = None
     error: str | None = None
-    redactions: int = 0
+    redactions: tuple[str, ...] = ()
     unparsed_timestamps: int = 0
     retried_s: float = 0.0

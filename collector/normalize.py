@@ -12,8 +12,7 @@ from typing import Final, TypeAlias
 from collector.errors import BadPayload
 from collector.ids import canonical_id
 from collector.model import SCHEMA, Json, Record
-from collector.payload import read_data
-from collector.redact import REDACTED, redact, redact_unknown, scrub_urls
+from collector.redact import REDACTED, Redactor
 from collector.timestamps import to_utc
 
 Expected: TypeAlias = tuple[tuple[str, type], ...]
@@ -41,13 +40,15 @@ _ACTOR: Final = (("id", str), ("name", str), ("type", str))
 _ONLY_TEXT: Final = frozenset((str,))
 
 
-def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tuple[Record, int, int]:
-    """The record of the connection `asked` for (a canonical id) out of a 200's body.
+def normalize(
+    data: dict[str, Json], asked: str, redactor: Redactor, *, collected_at: str, run_id: str
+) -> tuple[Record, tuple[str, ...], int]:
+    """The record of the connection `asked` for (a canonical id) out of a body's `data`, which is used up.
 
-    With it comes how many of its values were masked, and how many of its timestamps are none and stayed as they came.
-    Raises `BadPayload` when the body is not that connection, never anything else.
+    With it come the paths of its values that were masked, and how many of its timestamps are none and stayed as they
+    came. Raises `BadPayload` when it is not that connection, never anything else.
     """
-    rest = read_data(body)
+    rest, masked = data, list[str]()
     (
         found, name, organization_id, parent_id, kind, status, status_error, saved, calls, rate_limit,
         created_at, created_by, updated_at, updated_by, configuration,
@@ -60,16 +61,16 @@ def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tup
     type_id, type_name = _take_nested(rest, "type", kind, _TYPE)
     creator_id, creator_name, creator_type = _take_nested(rest, "created_by", created_by, _ACTOR)
     updater_id, updater_name, updater_type = _take_nested(rest, "updated_by", updated_by, _ACTOR)
-    if "configuration" in rest:
-        rest["configuration"] = REDACTED  # no object, so it has no parts that a mark could be matched to
-    if status_error is not None and "@" in status_error:  # free text from upstream, which quotes URLs whole
-        status_error = scrub_urls(status_error)
-    masked = redact_unknown(rest) + (redact(configuration, type_id) if configuration else 0)
+    if "configuration" in rest:  # no object, so it has no parts that a mark could be matched to
+        rest["configuration"] = REDACTED
+    redactor.redact_elsewhere(rest, "extra", masked)
+    if configuration:
+        redactor.redact_configuration(configuration, type_id, masked)
     created, unparsed = _time(created_at)
     updated, also_unparsed = _time(updated_at)
     unparsed += also_unparsed
     if rate_limit is not None:
-        masked += redact_unknown(rate_limit)
+        redactor.redact_elsewhere(rate_limit, "rate_limit", masked)
         unparsed += _normalize_times(rate_limit, ("limited_since", "expires_at"))
     record: Record = {
         "id": asked,
@@ -99,7 +100,8 @@ def normalize(body: bytes, asked: str, *, collected_at: str, run_id: str) -> tup
         "_run_id": run_id,
         "_schema": SCHEMA,
     }
-    return record, masked, unparsed
+    redactor.redact_texts(record, masked)
+    return record, tuple(masked), unparsed
 
 
 def _take(source: dict[str, Json], expected: Expected) -> list[Json]:

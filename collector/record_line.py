@@ -11,7 +11,7 @@ from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record
 from collector.payload import parse
-from collector.redact import REDACTED
+from collector.redact import is_masked
 from collector.timestamps import is_utc
 
 _TEXT: Final = (str,)
@@ -40,7 +40,7 @@ _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
 }
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
 _ONLY_TEXT: Final = frozenset(_TEXT)
-_MASKED: Final = f'"{REDACTED}"'.encode()
+_MASKED: Final = b"[REDACTED"
 _SHAPES: Final = 1024  # that are remembered; a million records have a handful
 
 
@@ -80,20 +80,21 @@ def has_only_texts(record: Record) -> bool:
     return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in ("type_operations", "policies"))
 
 
-def count_masked(line: bytes, record: Record) -> int:
-    """How many of its values were masked; the same text where nothing is ever masked, such as a name, is none."""
+def masked_paths(line: bytes, record: Record) -> list[str]:
+    """The paths of its values in which something was masked, as `redact` names them."""
     if _MASKED not in line:
-        return 0
-    count, left = 0, [record["rate_limit"], record["configuration"], record["extra"]]
+        return []
+    found: list[str] = []
+    left: list[tuple[str, Json]] = list(record.items())
     while left:
-        value = left.pop()
+        path, value = left.pop()
         if type(value) is dict:
-            left.extend(value.values())
+            left.extend((f"{path}.{key}", inner) for key, inner in value.items())
         elif type(value) is list:
-            left.extend(value)
-        else:
-            count += value == REDACTED
-    return count
+            left.extend((f"{path}[]", inner) for inner in value)
+        elif type(value) is str and is_masked(value):
+            found.append(path)
+    return found
 
 
 def count_unparsed(record: Record) -> int:

@@ -18,7 +18,7 @@ from collector.codec import Codec
 from collector.errors import Damaged
 from collector.ids import IdSet
 from collector.model import OutcomeKind, Record
-from collector.record_line import BadLine, count_masked, count_unparsed, read_record
+from collector.record_line import BadLine, count_unparsed, masked_paths, read_record
 from collector.stretches import Pread, end_of, lines_of, stretches
 
 _CHUNK: Final = 1024 * 1024
@@ -37,9 +37,7 @@ class Recovered:
 
     def take(self, line: bytes, record: Record) -> None:
         tally, self.answered = self.tally, record["id"]
-        tally.outcomes[OutcomeKind.OK] += 1
-        tally.redactions += count_masked(line, record)
-        tally.unparsed_timestamps += count_unparsed(record)
+        tally.add(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 

@@ -1,154 +1,254 @@
-"""Which values are secrets; the one place that masks.
+"""The secrets of a connection are masked here, and nowhere else.
 
-First line of defence, by what is known beforehand: whatever the server masked itself, every field Polytomic's own
-schemas mark as sensitive for a connection type, every field known to hold a credential without such a mark, and
-any key, at any depth and of any type, whose name is marked for some type. (Source of both lists: the field marks
-of Polytomic's Terraform provider and the 2025-09-18 connection type schemas, carried in `collector/data`.)
+What is one is known from its place (`marks`: the schemas, names, the user's rules) or from its form (`shapes`), also
+inside JSON that is text. A secret becomes `REDACTED` whatever it was, since a length is a fact about a secret, or, with
+a fingerprint, `[REDACTED:…]`, which differs from run to run only when the secret does. Of a URL or a sentence only the
+secret part goes. null stays null: it says that nothing is there. What the server masked itself is masked alike.
 
-A masked value becomes `REDACTED` whatever it was, an empty string too, since a length is a fact about a secret.
-null stays null: it says that nothing is there.
+A value that had something masked in it is counted by its path, such as `configuration.auth.header.value`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from itertools import chain
-from typing import Final, TypeAlias, Union
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeGuard
 
-from collector.model import Json
+import orjson
+
+from collector.errors import BadPayload
+from collector.ids import is_canonical
+from collector.marks import Marks, Rules, Sentence, Verdict, marks_of
+from collector.model import Json, Record
+from collector.payload import parse
+from collector.shapes import mask, mask_address
+from collector.timestamps import is_utc
 
 REDACTED: Final = "[REDACTED]"
+_MARK: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
 
-_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^/\s]+@")
-_MASK_CHARACTERS = "*•●"
-_MASK_STARTS = frozenset("*•●[")
-_NESTING = frozenset((dict, list))
-_MOST_REMEMBERED = 4096
+_SERVERS_MASK: Final = re.compile(
+    r"[*•●]+|\[REDACTED\]|<(?:redacted|hidden|masked)>|\(?(?:redacted|sensitive)\)?", re.I
+)
+_HALF_MASKED: Final = re.compile(
+    r"(?:[*•●]{3,}|x{6,}|X{6,})[\w.@-]{0,8}|[\w.@-]{1,8}(?:[*•●]{3,})[\w.@-]{0,8}|[xX]{4,}"
+)
+# Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
+_HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,()-]{0,19})")
+_DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
+_MASK_STARTS: Final = frozenset("*•●[<(xX")
+_JSON_STARTS: Final = frozenset(("{", "["))
+_NESTING: Final = frozenset((dict, list))
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
+_SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
+_MOST_REMEMBERED: Final = 4096
+_MOST_TYPES: Final = 1024
 
+# Also those that should be ids and times: what is none stays as it came, and so could be anything.
+_TEXTS: Final = (
+    *("name", "organization_id", "parent_connection_id", "type_id", "type_name", "status", "status_error"),
+    *("created_at", "created_by_id", "created_by_name", "created_by_type"),
+    *("updated_at", "updated_by_id", "updated_by_name", "updated_by_type"),
+)
+_LISTS: Final = ("type_operations", "policies")
 
-def scrub_urls(text: str) -> str:
-    """`text` with the user and password of every URL in it masked."""
-    return _USERINFO.sub(rf"\1{REDACTED}@", text)
+is_harmless: Final = _HARMLESS.fullmatch
+"""Is a text too short to be looked at, whatever is in it?"""
 
-
-def redact(configuration: dict[str, Json], type_id: str | None) -> int:
-    """Mask the secrets of a connection's configuration, in place; returns how many values were masked."""
-    return _redact_object(configuration, _marks_by_type().get(type_id or "", _BY_NAME))
-
-
-def redact_unknown(values: dict[str, Json]) -> int:
-    """The same for fields outside of a configuration, which no schema describes."""
-    return _redact_object(values, _BY_NAME)
-
-
-def is_secret_name(key: str) -> bool:
-    """Is a field of this name marked for some connection type? Case and separators do not matter."""
-    return _squash(key) in _secret_names()
-
-
-class _Whole:
-    """The verdict that a value is a secret as a whole."""
-
-
-_WHOLE: Final = _Whole()
-
-Verdict: TypeAlias = Union["_Marks", _Whole, None]
-"""A secret as a whole, secret in parts, or plain."""
+Fingerprint: TypeAlias = Callable[[bytes], str]
+"""A secret → a few characters that tell it from another, and nothing else of it."""
 
 
-class _Marks(dict[str, Verdict]):
-    """Key → verdict on its value, for one kind of object; an array stands for its items.
-
-    A key that no schema marks is judged by its name when it is first met, and remembered.
-    """
-
-    def __missing__(self, key: str) -> Verdict:
-        verdict = _WHOLE if is_secret_name(key) else None
-        if len(self) < _MOST_REMEMBERED:  # keys come from outside
-            self[key] = verdict
-        return verdict
-
-    is_array = False
-
-    def mark(self, path: str) -> None:
-        """Mark a field by its path, such as `auth.query[].value`."""
-        *parents, leaf = path.split(".")
-        node = self
-        for key in parents:
-            inside = node.setdefault(key.removesuffix("[]"), _Marks())
-            if not isinstance(inside, _Marks):  # all of it is marked already
-                return
-            node = inside
-            node.is_array = key.endswith("[]")
-        node[leaf] = _WHOLE
+def is_masked(text: str) -> bool:
+    """Was something masked in this text?"""
+    return "[REDACTED" in text and _MARK.search(text) is not None
 
 
-_BY_NAME: Final = _Marks()
+class Redactor:
+    """Masks the secrets of the connections of a run."""
+
+    def __init__(self, rules: Rules | None = None, fingerprint: Fingerprint | None = None) -> None:
+        self._rules = rules or Rules()
+        self._fingerprint = fingerprint
+        self._elsewhere = marks_of(None, self._rules, is_configuration=False)
+        self._by_type: dict[str | None, Marks] = {}
+        self._plain = _Remembered()
+        self._plain_texts = _Remembered()
+
+    def learn(self, type_id: str, fields: Mapping[str, bool]) -> None:
+        """Take the fields of a type's live schema into account: path → is it marked as sensitive?"""
+        self._by_type[type_id] = marks_of(type_id, self._rules, fields)
+
+    def redact_configuration(self, configuration: dict[str, Json], type_id: str | None, masked: list[str]) -> None:
+        """Mask the secrets of a connection's configuration, in place; their paths are appended to `masked`."""
+        marks = self._by_type.get(type_id)
+        if marks is None:
+            marks = marks_of(type_id, self._rules)
+            if len(self._by_type) < _MOST_TYPES:  # its name comes from outside
+                self._by_type[type_id] = marks
+        _Walk(self._put, self._plain, masked).walk(configuration, marks, "configuration")
+
+    def redact_elsewhere(self, values: dict[str, Json], path: str, masked: list[str]) -> None:
+        """The same for fields outside of a configuration, which no schema describes."""
+        _Walk(self._put, self._plain, masked).walk(values, self._elsewhere, path)
+
+    def redact_texts(self, record: Record, masked: list[str]) -> None:
+        """Mask what has the form of a secret in a record's own texts: systems quote what they were sent."""
+        plain = self._plain_texts
+        for key in _TEXTS:
+            text = record[key]
+            if text is not None and text not in plain:
+                record[key] = self._text(text, key, masked)
+        for key in _LISTS:
+            for index, text in enumerate(record[key]):
+                if text not in plain:
+                    record[key][index] = self._text(text, f"{key}[]", masked)
+
+    def _text(self, text: str, path: str, masked: list[str]) -> str:
+        if is_harmless(text) or is_canonical(text) or is_utc(text):
+            self._plain_texts.add(text)
+            return text
+        found = REDACTED if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
+        if is_masked(found):
+            masked.append(path)
+        elif found == text and path != "name":
+            self._plain_texts.add(text)
+        return found
+
+    def _put(self, secret: str) -> str:
+        if self._fingerprint is None or is_masked(secret) or _is_mask(secret):
+            return REDACTED
+        return f"[REDACTED:{self._fingerprint(secret.encode())}]"
 
 
-def _redact_object(values: dict[str, Json], marks: _Marks) -> int:
-    count = 0
-    for key, value in values.items():
-        verdict = marks[key]
+class _Remembered(set[str]):
+    """Texts without a secret in them: hosts, logos and people come again and again. Never more than a few thousand."""
+
+    def add(self, text: str) -> None:
+        if len(self) >= _MOST_REMEMBERED:  # texts come from outside
+            self.clear()
+        super().add(text)
+
+
+class _Walk:
+    """One walk over one object, which is changed in place."""
+
+    def __init__(self, put: Callable[[str], str], plain: _Remembered, masked: list[str], depth: int = 0) -> None:
+        self._put = put
+        self._plain = plain
+        self._masked = masked
+        self._depth = depth
+
+    def walk(self, values: dict[str, Json], marks: Marks, path: str) -> None:
+        plain, is_any_key_secret = self._plain, False
+        for key, value in values.items():
+            verdict = marks[key]
+            kind = type(value)
+            if len(key) >= _SHORTEST_TOKEN and _masked_key(key) != key:
+                is_any_key_secret = True
+            if verdict is Verdict.UNKNOWN or verdict is Verdict.PLAIN:
+                if kind is str:
+                    if value in plain or is_harmless(value):
+                        continue  # the way of nearly all values, with one call at most
+                elif kind is not dict and kind is not list:
+                    continue
+            values[key] = self._value(value, verdict, marks, f"{path}.{key}")
+        if is_any_key_secret:
+            _mask_keys(values)
+
+    def _value(self, value: Json, verdict: Sentence, marks: Marks, path: str) -> Json:
+        """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
-        if verdict is None and kind not in _NESTING and (kind is not str or value[:1] not in _MASK_STARTS):
-            continue  # the way of nearly all values, without a call
-        values[key], masked = _redact_value(value, verdict)
-        count += masked
-    return count
+        if value is None or verdict is Verdict.KEPT:
+            return value
+        if verdict is Verdict.WHOLE:
+            return self._whole(value, path)
+        if kind is str:
+            return self._text(value, verdict, marks, path)
+        if kind is list:
+            return [self._value(item, verdict, marks, f"{path}[]") for item in value]
+        if kind is dict:
+            return self._object(value, verdict, marks, path)
+        is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
+        return self._whole(value, path) if is_secret else value
 
+    def _object(self, value: dict[str, Json], verdict: Sentence, marks: Marks, path: str) -> Json:
+        if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
+            return self._whole(value, path)  # where the schema has an array, so nothing is known of its parts
+        self.walk(value, marks.inside(verdict), path)
+        return value
 
-def _redact_value(value: Json, verdict: Verdict) -> tuple[Json, int]:
-    if value is None:
-        return None, 0
-    kind = type(value)
-    if verdict is _WHOLE or kind is str:
-        # Text where the schema has marks deeper down may be those fields in another form.
-        return (REDACTED, 1) if verdict is not None or _is_mask(value) else (value, 0)
-    if kind is dict and isinstance(verdict, _Marks) and verdict.is_array:
-        return REDACTED, 1  # so may an object where it has an array
-    if kind is dict:
-        return value, _redact_object(value, verdict if isinstance(verdict, _Marks) else _BY_NAME)
-    if kind is list:
-        pairs = [_redact_item(item, verdict) for item in value]
-        return [item for item, _ in pairs], sum(masked for _, masked in pairs)
-    return (value, 0) if verdict is None else (REDACTED, 1)
+    def _text(self, text: str, verdict: Sentence, marks: Marks, path: str) -> str:
+        is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
+        if is_secret or _is_mask(text):
+            return self._whole(text, path)
+        masked = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
+        if masked is None:
+            if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
+                masked = self._address(text)
+            else:
+                masked = mask(text, self._put, guess=verdict is not Verdict.PLAIN)
+        if is_masked(masked):
+            self._masked.append(path)
+        elif masked == text and verdict is Verdict.UNKNOWN:
+            self._plain.add(text)
+        return masked
 
+    def _address(self, text: str) -> str:
+        masked = mask_address(text, self._put)
+        return self._put(text) if masked is None else masked
 
-def _redact_item(item: Json, verdict: Verdict) -> tuple[Json, int]:
-    if type(item) is dict and isinstance(verdict, _Marks):
-        return item, _redact_object(item, verdict)
-    return _redact_value(item, verdict)
+    def _json(self, text: str, verdict: Sentence, marks: Marks) -> str | None:
+        """JSON that is text, masked as the value it is would be; None when it is no object and no array."""
+        try:
+            value = parse(text.encode())
+        except BadPayload:
+            return None
+        if type(value) not in _NESTING:
+            return None
+        if self._depth >= _DEEPEST_TEXT:
+            return self._put(text)
+        inside: list[str] = []
+        masked = _Walk(self._put, self._plain, inside, self._depth + 1)._value(value, verdict, marks, "[]")
+        return _dump(masked) if inside else text
+
+    def _whole(self, value: Json, path: str) -> str:
+        self._masked.append(path)
+        return self._put(value if type(value) is str else _dump(value))
 
 
 def _is_mask(text: str) -> bool:
-    return text[:1] in _MASK_STARTS and (text == REDACTED or not text.strip(_MASK_CHARACTERS))
+    """Did the server mask this?"""
+    may_be = text[:1] in _MASK_STARTS or "***" in text or "•••" in text or "●●●" in text
+    return may_be and _SERVERS_MASK.fullmatch(text) is not None
 
 
-def _squash(key: str) -> str:
-    return "".join(filter(str.isalnum, key)).lower()
+def _is_known(verdict: Sentence) -> TypeGuard[Marks]:
+    """Does a schema mark something deeper down, so that anything else in its place may be that in another form?"""
+    return isinstance(verdict, Marks) and verdict.is_known
 
 
-@cache
-def _secret_names() -> frozenset[str]:
-    return frozenset(map(_squash, _load("sensitive_fields.json")["_names"]))
+def _mask_keys(values: dict[str, Json]) -> None:
+    """Put masks in the place of keys that are secrets themselves."""
+    items = list(values.items())
+    values.clear()
+    for key, value in items:
+        number, unused = 1, _masked_key(key)
+        while unused in values:
+            number += 1
+            unused = f"{_masked_key(key)} {number}"
+        values[unused] = value
 
 
-@cache
-def _marks_by_type() -> Mapping[str, _Marks]:
-    marked, unmarked = _load("sensitive_fields.json"), _load("unmarked_secret_fields.json")
-    by_type: dict[str, _Marks] = {}
-    for type_id in (marked.keys() | unmarked.keys()) - {"_names"}:
-        by_type[type_id] = _Marks()
-        for path in chain(marked.get(type_id, ()), *unmarked.get(type_id, {}).values()):
-            by_type[type_id].mark(path)
-    return by_type
+@lru_cache(4096)
+def _masked_key(key: str) -> str:
+    return mask(key, lambda _secret: REDACTED)
 
 
-def _load(name: str) -> Mapping[str, Json]:
-    loaded: Mapping[str, Json] = json.loads((files("collector") / "data" / name).read_bytes())
-    return loaded
+def _dump(value: Json) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from collector.redact import REDACTED, scrub_urls
+from collector.redact import REDACTED
+from collector.shapes import mask_users
 
 _SHORTEST_SECRET = 8
 
@@ -22,7 +23,11 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """`text` on one line, without secrets."""
-        return scrub_urls(self._in_text.sub(REDACTED, text)).replace("\r", " ").replace("\n", " ")
+        return (
+            mask_users(self._in_text.sub(REDACTED, text), lambda _secret: REDACTED)
+            .replace("\r", " ")
+            .replace("\n", " ")
+        )
 
     def scrub_body(self, body: bytes) -> bytes:
         """A JSON body without the known secrets, however its strings escape them."""

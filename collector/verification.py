@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, NoReturn
 
-from collector.account import Account, InputCount
+from collector.account import OTHER_PATHS, Account, InputCount, Tally
 from collector.codec import Codec, codec_of
 from collector.errors import Damaged, InputError
 from collector.ids import IdSet
 from collector.manifest import BadManifest, FileFacts, Manifest, decode, exit_code_of, status_of
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, count_masked, count_unparsed, has_only_texts, read_error, read_record
+from collector.record_line import BadLine, count_unparsed, has_only_texts, masked_paths, read_error, read_record
 from collector.stretches import Pread, Stretch, digest_of, lines_of, stretches
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
@@ -62,7 +62,7 @@ def verify(path: Path) -> Verified:
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
     claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id)
-    if counted != claimed:
+    if not counted.is_as(claimed):
         _refuse(path, f"has {counted}, but its manifest has {claimed}")
     return Verified(records, failed.total(), claim.facts.bytes, claim.facts.sha256, claim.status)
 
@@ -70,13 +70,23 @@ def verify(path: Path) -> Verified:
 class _Counted(NamedTuple):
     """What is in the records."""
 
-    redactions: int
+    redactions: Counter[str]
     unparsed_timestamps: int
     organization_id: str | None
 
+    def is_as(self, claimed: _Counted) -> bool:
+        """Is it what was claimed? Paths are compared where both tell them apart."""
+        told_apart = OTHER_PATHS not in self.redactions.keys() | claimed.redactions.keys()
+        masked = self.redactions == claimed.redactions if told_apart else self._masked == claimed._masked
+        return masked and self[1:] == claimed[1:]
+
+    @property
+    def _masked(self) -> int:
+        return self.redactions.total()
+
     def __str__(self) -> str:
         whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
-        return f"{whose}, {self.redactions} masked values and {self.unparsed_timestamps} timestamps that are none"
+        return f"{whose}, {self._masked} masked values and {self.unparsed_timestamps} timestamps that are none"
 
 
 def _claim(names: SnapshotNames) -> Manifest:
@@ -104,7 +114,7 @@ def _claim(names: SnapshotNames) -> Manifest:
 
 
 def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _Counted:
-    codec, masked, odd_times = codec_of(path.name), 0, 0
+    codec, tally = codec_of(path.name), Tally()
     organizations: dict[str, None] = {}
     for stretch in stretches(_pread(file), codec):
         if stretch.flaw:
@@ -118,15 +128,16 @@ def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _
                 _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
             if not has_only_texts(record):
                 _refuse(path, f"{_where(codec, stretch, at)}: an array that holds something else than text")
-            odd_times += count_unparsed(record)
-            if odd_times > claim.tally.unparsed_timestamps:  # what the API sent so is kept so, and counted
+            tally.add(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record))
+            if (
+                tally.unparsed_timestamps > claim.tally.unparsed_timestamps
+            ):  # what the API sent so is kept so, and counted
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
             if not ids.add(record["id"]):
                 _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")
-            masked += count_masked(line, record)
             if record["organization_id"] is not None:
                 organizations[record["organization_id"]] = None
-    return _Counted(masked, odd_times, next(iter(organizations), None))
+    return _Counted(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None))
 
 
 def _where(codec: Codec, stretch: Stretch, at: int) -> str:

@@ -266,7 +266,7 @@ def _masked(value: Any) -> int:
         return sum(map(_masked, value.values()))
     if isinstance(value, list):
         return sum(map(_masked, value))
-    return int(value == "[REDACTED]")
+    return int(isinstance(value, str) and "[REDACTED]" in value)
 
 
 def _digest(unique: Iterable[str]) -> str:

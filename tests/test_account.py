@@ -79,19 +79,19 @@ def test_what_the_output_refused_has_no_outcome_again(kinds: list[OutcomeKind], 
 
 def test_what_an_unfinished_run_left_is_taken_over() -> None:
     account = Account(input=InputCount(unique=5))
-    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=7, unparsed_timestamps=1))
-    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=2))
+    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=Counter(a=7), unparsed_timestamps=1))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=("a", "b")))
     assert (account.done, account.resumed) == (4, 3)
-    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (9, 1)
+    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (Counter(a=8, b=1), 1)
 
 
 def test_totals_follow_the_outcomes() -> None:
     account = Account(input=InputCount(unique=4))
-    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=3, unparsed_timestamps=1))
-    account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=2))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=("a", "a", "c"), unparsed_timestamps=1))
+    account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=("a", "b")))
     account.add(Outcome("c", OutcomeKind.FORBIDDEN, 1, "now"))
     assert (account.done, account.failed) == (3, 1)
-    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (5, 1)
+    assert (account.tally.redactions, account.tally.unparsed_timestamps) == (Counter(a=3, b=1, c=1), 1)
     account.settle(finished=False, written=written([OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.FORBIDDEN]))
     assert (account.done, account.failed) == (4, 1)
 

@@ -20,7 +20,7 @@ from .memory_filesystem import Fault, MemoryFileSystem
 from .serving import ids
 
 PATH = Path("/out/c.jsonl.partial")
-OK = Outcome(ids(1)[0], OutcomeKind.OK, 1, "2026-01-02T03:04:05.000000Z", redactions=2, unparsed_timestamps=1)
+OK = Outcome(ids(1)[0], OutcomeKind.OK, 1, "2026-01-02T03:04:05.000000Z", redactions=("a", "a"), unparsed_timestamps=1)
 LINE = b'{"id":1}\n'
 
 
@@ -50,7 +50,7 @@ async def test_what_is_written_is_settled_once_it_is_synced() -> None:
     assert (batch.settled.total, system.files[PATH]) == (0, LINE)
     clock.time += 1
     await batch.flush()
-    assert (batch.settled.total, batch.settled.redactions, batch.settled.unparsed_timestamps) == (1, 2, 1)
+    assert (batch.settled.total, batch.settled.redactions["a"], batch.settled.unparsed_timestamps) == (1, 2, 1)
 
 
 async def test_a_thousand_lines_are_synced_at_any_time() -> None:

@@ -26,6 +26,8 @@ from collector.manifest import FileFacts, RunFacts, manifest
 from collector.model import Outcome, OutcomeKind
 from collector.normalize import normalize
 from collector.pace import Pace
+from collector.payload import read_data
+from collector.redact import Redactor
 from collector.run_head import Resume, RunHead
 from collector.snapshot import SnapshotSink
 
@@ -43,7 +45,7 @@ def outcome(one: str, run_id: str) -> Outcome:
     if one in FAILING:
         return Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404")
     body = connection(one, name="x" * (int(one[:8], 16) * 37))
-    record, redactions, _ = normalize(body, one, collected_at=AT, run_id=run_id)
+    record, redactions, _ = normalize(read_data(body), one, Redactor(), collected_at=AT, run_id=run_id)
     return Outcome(one, OutcomeKind.OK, 1, AT, record, 200, None, redactions)
 
 

@@ -21,7 +21,7 @@ from collector.account import RequestCount
 from collector.errors import ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
 from collector.model import FIELDS, Outcome, OutcomeKind, Reply
-from collector.redact import REDACTED
+from collector.redact import REDACTED, Redactor
 from collector.scrubber import Scrubber
 from collector.transport import Timeouts, Transport
 
@@ -88,7 +88,7 @@ class Api:
             governed = governor()
             paced = pacer(transport.send, governed, self.clock, self.count)
             asking = asker(paced, governed, self.clock)
-            yield Fetcher(paced.send, asking, Scrubber([KEY]), "run-1", wall=lambda: WALL)
+            yield Fetcher(paced.send, asking, Scrubber([KEY]), Redactor(), "run-1", wall=lambda: WALL)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:
@@ -109,7 +109,7 @@ async def test_a_connection_is_fetched_normalized_and_redacted(api: Api) -> None
     api.answers(payload=connection(type={"id": "postgresql"}, configuration={"hostname": "db", "password": "p"}))
     outcome = await api.fetch()
     assert outcome[:4] == (ID, OutcomeKind.OK, 1, AT)
-    assert (outcome.http_status, outcome.error, outcome.redactions) == (200, None, 1)
+    assert (outcome.http_status, outcome.error, outcome.redactions) == (200, None, ("configuration.password",))
     assert outcome.record is not None
     assert tuple(outcome.record) == FIELDS
     assert outcome.record["configuration"] == {"hostname": "db", "password": REDACTED}

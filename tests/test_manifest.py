@@ -40,7 +40,7 @@ PACE = Pace(
 def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
     account = Account(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
     for kind in kinds:
-        account.add(Outcome("id", kind, 1, "now", redactions=4))
+        account.add(Outcome("id", kind, 1, "now", redactions=("a", "b", "b", "b")))
     return account
 
 
@@ -112,6 +112,7 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
         },
         "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
         "redactions": 8,
+        "redaction": {"paths": {"b": 6, "a": 2}},
         "resumed": 0,
     }
 

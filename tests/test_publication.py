@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ State = Mapping[Path, bytes]
 
 
 def manifest_of(content: bytes, run_id: str, *, failed: int) -> bytes:
-    tally = Tally(redactions=3, unparsed_timestamps=2)
+    tally = Tally(redactions=Counter(a=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
     facts = FileFacts(NAMES.snapshot.name, tally.total, len(content), hashlib.sha256(content).hexdigest())
     return manifest(
@@ -141,7 +142,10 @@ def check_completed(where: str, before: State, system: MemoryFileSystem, *, with
     files = dict(system.files)
     if files == new_set(with_errors=with_errors):
         assert published is None or (published.run_id, published.organization_id) == (RUN, ORGANIZATION), where
-        assert published is None or (published.tally.redactions, published.tally.unparsed_timestamps) == (3, 2), where
+        assert published is None or (published.tally.redactions.total(), published.tally.unparsed_timestamps) == (
+            3,
+            2,
+        ), where
     else:
         assert published is None, where
         kept = unfinished(with_errors=with_errors)

@@ -14,12 +14,16 @@ from collector.ids import canonical_id
 from collector.lines import encode
 from collector.model import FIELDS, Record
 from collector.normalize import normalize
+from collector.payload import read_data
 from collector.record_line import BadLine, read_record
+from collector.redact import Redactor
 
 from .serving import connection
 from .test_normalize import AT, ID, NEVER_NULL, RUN, TYPES, anything, connections, record_of
 
-RECORD, _, _ = normalize(connection(ID, rate_limit={"reason": "quota"}), ID, collected_at=AT, run_id=RUN)
+RECORD: Record = normalize(
+    read_data(connection(ID, rate_limit={"reason": "quota"})), ID, Redactor(), collected_at=AT, run_id=RUN
+)[0]
 LINE = encode(RECORD).removesuffix(b"\n")
 MARK = "hunter2"
 OF_EVERY_KIND = [None, True, False, 7, 7.5, MARK, [], [MARK], {}, {MARK: MARK}]

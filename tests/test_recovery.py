@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from itertools import accumulate
 from typing import Any
 
@@ -18,8 +19,9 @@ from collector.ids import IdSet
 from collector.lines import encode
 from collector.model import OutcomeKind
 from collector.normalize import normalize
+from collector.payload import read_data
 from collector.recovery import Recovered, recover
-from collector.redact import REDACTED
+from collector.redact import REDACTED, Redactor
 
 from .serving import connection, ids
 from .test_normalize import anything, connections, objects, timestamps
@@ -31,7 +33,7 @@ CHUNK = 1024 * 1024
 
 
 def line_of(one: str, run_id: str = RUN, **fields: Any) -> bytes:
-    record, _, _ = normalize(connection(one, **fields), one, collected_at=AT, run_id=run_id)
+    record, _, _ = normalize(read_data(connection(one, **fields)), one, Redactor(), collected_at=AT, run_id=run_id)
     return encode(record)
 
 
@@ -333,12 +335,14 @@ odd = st.fixed_dictionaries(
 
 @given(st.lists(connections | odd | st.builds(lambda one, two: {**one, **two}, connections, odd), max_size=4))
 def test_what_is_counted_of_records_is_what_was_counted_when_they_were_made(made: list[dict[str, Any]]) -> None:
-    redactions = unparsed = 0
+    redactions: Counter[str] = Counter()
+    unparsed = 0
     lines = []
     for one, fields in zip(WANTED, made, strict=False):
         body = json.dumps({"data": {**fields, "id": one}}).encode()
-        record, masked, odd_times = normalize(body, one, collected_at=AT, run_id=RUN)
-        redactions, unparsed = redactions + masked, unparsed + odd_times
+        record, masked, odd_times = normalize(read_data(body), one, Redactor(), collected_at=AT, run_id=RUN)
+        redactions.update(masked)
+        unparsed += odd_times
         lines.append(encode(record))
     found = taken(b"".join(lines), Codec.PLAIN, asked())
     assert found.torn == 0

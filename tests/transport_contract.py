@@ -38,6 +38,8 @@ from collector.errors import (
 from collector.fetch import require_json
 from collector.model import OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize
+from collector.payload import read_data
+from collector.redact import Redactor
 from collector.retrying import judge, kind_of
 from collector.scrubber import Scrubber
 from collector.transport import MAX_BODY_BYTES, MAX_WIRE_BYTES
@@ -695,7 +697,7 @@ async def understood(send: Send) -> str:
         if kind is OutcomeKind.OK:
             require_json(reply)
             body = Scrubber([CANARY]).scrub_body(reply.body)
-            normalize(body, ASKED.target.rpartition("/")[2], collected_at="", run_id="")
+            normalize(read_data(body), ASKED.target.rpartition("/")[2], Redactor(), collected_at="", run_id="")
     except (Transient, Throttled, KeyDoubted, BadPayload, ConfigError) as failure:
         assert_keyless(failure)
         return type(failure).__name__

@@ -1,0 +1,94 @@
+"""What does redaction cost? Microseconds a record, next to what the record costs without it.
+
+The reference record is the one of the API's own page on the endpoint, with the host, the names and the ids of each
+record different, as they are in an organization. Both ways take turns; the CPU time of the process counts, and the
+median of the rounds. Nothing here passes or fails.
+
+python bench/redaction.py [--records 20000] [--rounds 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import uuid
+from typing import Any
+
+import orjson
+
+from collector.normalize import normalize
+from collector.redact import Redactor
+
+
+class Blind(Redactor):
+    """Masks nothing."""
+
+    def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: list[str]) -> None:
+        pass
+
+    def redact_elsewhere(self, values: dict[str, Any], path: str, masked: list[str]) -> None:
+        pass
+
+    def redact_texts(self, record: dict[str, Any], masked: list[str]) -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    bodies = [orjson.dumps(reference(number)) for number in range(options.records)]
+    rounds = [(_cost(bodies, Redactor()), _cost(bodies, Blind())) for _ in range(options.rounds)]
+    costs = [with_it - without for with_it, without in rounds]
+    print(f"redaction: {statistics.median(costs):.1f} µs a record ({min(costs):.1f} … {max(costs):.1f})")
+    print(f"normalize with it: {statistics.median(with_it / without for with_it, without in rounds):.2f} of without")
+
+
+def _cost(bodies: list[bytes], redactor: Redactor) -> float:
+    documents = [orjson.loads(body) for body in bodies]
+    began = time.process_time()
+    for data in documents:
+        normalize(data, data["id"], redactor, collected_at="2026-01-02T03:04:05.000000Z", run_id="run")
+    return (time.process_time() - began) / len(bodies) * 1e6
+
+
+def reference(number: int) -> dict[str, Any]:
+    """The connection of the API's page, as another of the same organization would look."""
+    actor = {"id": "12345678-1234-1234-1234-123456789012", "name": f"John Doe {number % 50}", "type": "user"}
+    return {
+        "api_calls_last_24_hours": 2021,
+        "configuration": {
+            "database": f"example{number}",
+            "hostname": f"postgres-{number}.example.com",
+            "password": "********",
+            "port": 5432,
+            "username": "user",
+            "ssl": True,
+            "ssh": False,
+            "client_certs": False,
+            "change_detection": False,
+        },
+        "created_at": "2024-01-15T09:30:00Z",
+        "created_by": actor,
+        "id": str(uuid.UUID(int=number, version=4)),
+        "name": f"My Postgres Connection {number}",
+        "organization_id": "248df4b7-aa70-47b8-a036-33ac447e668d",
+        "policies": ["248df4b7-aa70-47b8-a036-33ac447e668d"],
+        "saved": True,
+        "status": "healthy",
+        "status_error": "",
+        "type": {
+            "id": "postgresql",
+            "logo_url": "https://connect-assets.polytomic.com/logos/postgresql.svg",
+            "name": "PostgreSQL",
+            "operations": ["bulksyncsource"],
+        },
+        "updated_at": "2024-01-15T09:30:00Z",
+        "updated_by": dict(actor),
+    }
+
+
+if __name__ == "__main__":
+    main()

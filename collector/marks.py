@@ -1,0 +1,214 @@
+"""Which fields of a connection hold secrets: by its type's schema, their place, their name, and the user's rules.
+
+A verdict says what to do with a value; `Marks` are the verdicts on the keys of one kind of object. Pure; knows no
+values and masks nothing. (Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection
+type schemas, and what these do not mark though it is a secret, carried in `collector/data`.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from typing import Final, TypeAlias, Union
+
+from collector.model import Json
+from collector.secret_names import Suspicion, squash, suspicion, words
+
+_MOST_REMEMBERED: Final = 4096
+
+
+class Verdict(Enum):
+    """What the place of a value says of it."""
+
+    WHOLE = "a secret, whatever it is"
+    STRICT = "a secret, unless it is a truth value or a word that goes with one"
+    ADDRESS = "text that may hold a secret"
+    PLAIN = "known to be no secret; its form is looked at all the same"
+    UNKNOWN = "nobody knows: its form decides, also whether it looks drawn by lot"
+    KEPT = "the user's word for it that it is no secret"
+
+
+class Marks(dict[str, Union[Verdict, "Marks"]]):
+    """Key → verdict on its value, for one kind of object; an array stands for its items. As a verdict: secret in parts.
+
+    A key that is not marked is judged by its name when it is first met, and remembered. Where a schema marks something
+    deeper down, `is_known` says that any other form in its place is a secret too, and `is_array` that it is an array.
+    """
+
+    def __init__(self, judge: Judge, *, is_strict: bool) -> None:
+        super().__init__()
+        self._judge = judge
+        self._is_strict = is_strict
+        self.is_known = False
+        self.is_array = False
+
+    def __missing__(self, key: str) -> Sentence:
+        verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
+        if len(self) < _MOST_REMEMBERED:  # keys come from outside
+            self[key] = verdict
+        return verdict
+
+    def inside(self, verdict: Sentence) -> Marks:
+        """The marks on an object of this verdict."""
+        if isinstance(verdict, Marks):
+            return verdict
+        return self._judge.strict if verdict in _STRICT_INSIDE else self._judge.loose
+
+    def mark(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
+        """Mark a field by its path, such as `auth.query[].value`, unless what it is in is marked as a whole.
+
+        Its neighbours that nobody marks are judged `strictly` or by their names.
+        """
+        *parents, leaf = path.split(".")
+        node = self
+        for key in parents:
+            child = dict.get(node, key.removesuffix("[]"))
+            if not isinstance(child, Marks):
+                if child is Verdict.WHOLE and verdict is not Verdict.KEPT:
+                    return
+                child = Marks(self._judge, is_strict=strictly or child is Verdict.WHOLE)
+                node[key.removesuffix("[]")] = child
+            node = child
+            node.is_known = node.is_known or verdict is Verdict.WHOLE
+            node.is_array = node.is_array or key.endswith("[]")
+        node[leaf.removesuffix("[]")] = verdict
+
+    def mark_plain(self, path: str) -> None:
+        """Mark a field as no secret, by its path, unless something is known of it or its name is a listed one."""
+        *parents, leaf = path.split(".")
+        node = self
+        for key in parents:
+            child = dict.get(node, key)
+            if not isinstance(child, Marks):  # of an item of an array only the name tells
+                return
+            node = child
+        if leaf not in node and self._judge.by_name(leaf) is not Verdict.WHOLE:
+            node[leaf] = Verdict.PLAIN
+
+
+Sentence: TypeAlias = Verdict | Marks
+_STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
+
+# Where people put names and values of their own, of which no schema knows.
+_CARRIERS: Final = words(
+    "header headers query queryparams queryparameters querystring params parameters urlparams urlparameters formdata "
+    "extraformdata formfields formparameters cookie cookies extraheaders customheaders requestheaders httpheaders "
+    "bodyparameters bodyparams extraparams env"
+)
+# What is no secret beside one.
+_WITH_ONE: Final = words(
+    "name username user email login type method mode style scheme scope scopes audience realm region service in flow "
+    "granttype authstyle required enabled description label accept acceptencoding acceptlanguage contenttype useragent "
+    "host contentlength cachecontrol"
+)
+_ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
+
+
+class Rules:
+    """What the user says on top: `also` are secrets, `keep` are none.
+
+    Each is the name of a field, at any depth and in any case, or a path such as `auth.header.name` or
+    `headers[].value`; `postgresql/…` in front says of which type of connection.
+    """
+
+    def __init__(self, also: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
+        self._rules = [(rule, Verdict.WHOLE) for rule in also] + [(rule, Verdict.KEPT) for rule in keep]
+
+    def names(self, type_id: str | None) -> dict[str, Verdict]:
+        """Squashed names → verdict, for this type."""
+        return {squash(field): verdict for field, verdict in self._of(type_id) if "." not in field and "[" not in field}
+
+    def paths(self, type_id: str | None) -> list[tuple[str, Verdict]]:
+        """Paths and their verdicts, for this type."""
+        return [(field, verdict) for field, verdict in self._of(type_id) if "." in field or "[" in field]
+
+    def _of(self, type_id: str | None) -> Iterable[tuple[str, Verdict]]:
+        for rule, verdict in self._rules:
+            of_type, slash, field = rule.rpartition("/")
+            if not slash or of_type == type_id:
+                yield field, verdict
+
+
+def marks_of(
+    type_id: str | None, rules: Rules, live: Mapping[str, bool] | None = None, *, is_configuration: bool = True
+) -> Marks:
+    """The marks on a configuration of this type of connection, or on what stands outside of a configuration.
+
+    `live` are the fields of the type's schema as the API has it now: path → is it marked as sensitive?
+    """
+    judge = Judge(rules.names(type_id))
+    marks = Marks(judge, is_strict=False)
+    if not is_configuration:
+        return marks
+    fields = _fields_of(type_id) | dict(live or {})
+    unmarked = _load("unmarked_secret_fields.json").get(type_id, {})
+    for path in chain((path for path, is_secret in fields.items() if is_secret), *_without_addresses(unmarked)):
+        marks.mark(path, Verdict.WHOLE, strictly=True)
+    for path in unmarked.get(_ADDRESSES, ()):
+        marks.mark(path, Verdict.ADDRESS)
+    for path, is_secret in fields.items():
+        if not is_secret and path not in unmarked.get(_ADDRESSES, ()):
+            marks.mark_plain(path)
+    for path, verdict in rules.paths(type_id):
+        marks.mark(path, verdict)
+    return marks
+
+
+_ADDRESSES: Final = "may_embed_secret"
+
+
+def _without_addresses(unmarked: Mapping[str, Json]) -> list[list[str]]:
+    return [paths for group, paths in unmarked.items() if group != _ADDRESSES]
+
+
+class Judge:
+    """Judges the keys that no schema marks."""
+
+    def __init__(self, rules: Mapping[str, Verdict]) -> None:
+        self._rules = rules
+        self.loose = Marks(self, is_strict=False)
+        self.strict = Marks(self, is_strict=True)
+
+    def by_name(self, key: str) -> Sentence:
+        """What the name alone says."""
+        squashed = squash(key)
+        if (rule := self._rules.get(squashed)) is not None:
+            return rule
+        if squashed in _CARRIERS:
+            return self.strict
+        return _BY_NAME[suspicion(key)]
+
+    def strictly(self, key: str) -> Sentence:
+        """The same in an object that is there for secrets: what is not known to be none is one."""
+        verdict = self.by_name(key)
+        if verdict is not Verdict.UNKNOWN:
+            return verdict
+        squashed = squash(key)
+        if squashed in _ADDRESSES_WITH_ONE:
+            return Verdict.ADDRESS
+        return Verdict.UNKNOWN if squashed in _WITH_ONE else Verdict.STRICT
+
+
+_BY_NAME: Final = {
+    Suspicion.NONE: Verdict.UNKNOWN,
+    Suspicion.LISTED: Verdict.WHOLE,
+    Suspicion.WORDED: Verdict.STRICT,
+    Suspicion.ADDRESS: Verdict.ADDRESS,
+}
+
+
+def _fields_of(type_id: str | None) -> dict[str, bool]:
+    """The fields of a type as the packaged schema has it: path → is it marked as sensitive?"""
+    fields = _load("connection_types.json").get(type_id, {}).get("fields", ())
+    known = {field["name"]: bool(field.get("sensitive")) for field in fields}
+    return known | dict.fromkeys(_load("sensitive_fields.json").get(type_id, ()), True)
+
+
+@cache
+def _load(name: str) -> Mapping[str | None, Json]:
+    loaded: Mapping[str | None, Json] = json.loads((files("collector") / "data" / name).read_bytes())
+    return loaded

@@ -1,0 +1,93 @@
+"""Is a field of this name a secret? By Polytomic's own list and by the words a name is made of. Pure.
+
+The list: the names Polytomic marks as sensitive for some type of connection (`_names` in
+`collector/data/sensitive_fields.json`). The words: what people call a secret (`db_password`, `signingSecret`), unless
+another word says that the field only speaks of one (`auth_method`, `token_expiry`, `use_password`). Case and
+separators do not matter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+
+class Suspicion(Enum):
+    """What a name says of its value."""
+
+    NONE = "nothing"
+    LISTED = "on Polytomic's list: a secret, whatever it is"
+    WORDED = "made of words for a secret; a truth value under it is none"
+    ADDRESS = "an address that may hold a secret"
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for a list of them."""
+    return frozenset(text.split())
+
+
+# Found anywhere in a name, with or without separators.
+_STEM: Final = re.compile(
+    r"secret|passw|passphrase|passcode|token|credential|apikey|privatekey|connectionstring|connstring|connstr"
+    r"|(?:access|client|encryption|signing|master|account|shared|session|ssh|storage|function|license|hmac|service"
+    r"|server|deploy|integration|subscription|app|auth|webhook|decryption|admin|root|write)key"
+)
+# Too short to be looked for within other words ("author", "passenger").
+_WORDS: Final = words(
+    "auth authorization cookie cookies dsn webhook webhooks pwd pass passwd jwt bearer signature sig otp pin sas creds "
+    "keytab pem pfx"
+)
+_ADDRESS: Final = words("dsn webhook webhooks url uri endpoint href link callback")
+_STRINGS: Final = re.compile(r"connectionstring|connstring|connstr|connectionur[il]|databaseur[il]")
+# The last word of what only speaks of a secret.
+_ASIDE: Final = words(
+    "type types method methods mode modes style name names kind flow grant strategy provider scheme status state "
+    "expiry expires expire expired expiration at in on as to ttl lifetime age date time days hours minutes seconds "
+    "enabled disabled required optional supported count counts length size limit limits quota usage used budget max "
+    "min policy policies version algorithm alg format prefix suffix rotation rotated scope scopes arn user username "
+    "email level field fields column columns table region host hostname server domain issuer audience location "
+    "changed updated created hint description label position placement path file filename consent id ids"
+)
+_ASIDE_FIRST: Final = words(
+    "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "
+    "show hide skip with without include no can should must max min num number total count remaining supports"
+)
+_ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey)ids?$")
+_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|passwordless|passwordreset|detoken")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+def suspicion(name: str) -> Suspicion:
+    """What this name says of its value; nothing for nearly all names."""
+    squashed = squash(name)
+    if squashed in _listed():
+        return Suspicion.LISTED
+    parts = [word.lower() for word in _WORD.findall(name)]
+    if not _STEM.search(squashed) and _WORDS.isdisjoint(parts):
+        return Suspicion.ADDRESS if _STRINGS.search(squashed) else Suspicion.NONE
+    if parts[-1] in _ADDRESS or _STRINGS.search(squashed):
+        return Suspicion.ADDRESS
+    return Suspicion.NONE if _only_speaks_of_one(squashed, parts) else Suspicion.WORDED
+
+
+def _only_speaks_of_one(squashed: str, parts: list[str]) -> bool:
+    if _ID_OF_A_SECRET.search(squashed):
+        return False
+    if _NO_WORD_FOR_IT.search(squashed):
+        return True
+    return len(parts) > 1 and (parts[-1] in _ASIDE or parts[0] in _ASIDE_FIRST)
+
+
+def squash(name: str) -> str:
+    """`name` without case and separators: `API-Key` and `apiKey` are one."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+@cache
+def _listed() -> frozenset[str]:
+    names = json.loads((files("collector") / "data" / "sensitive_fields.json").read_bytes())["_names"]
+    return frozenset(map(squash, names))
