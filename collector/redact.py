@@ -18,12 +18,13 @@ from typing import Final, TypeAlias, TypeGuard
 
 import orjson
 
+from collector.detect.addresses import mask_address
+from collector.detect.forms import mask
+from collector.detect.marks import Marks, Rules, Sentence, Verdict, marks_of
 from collector.errors import BadPayload
 from collector.ids import is_canonical
-from collector.marks import Marks, Rules, Sentence, Verdict, marks_of
 from collector.model import Json, Record
 from collector.payload import parse
-from collector.shapes import mask, mask_address
 from collector.timestamps import is_utc
 
 REDACTED: Final = "[REDACTED]"
@@ -143,6 +144,8 @@ class _Walk:
 
     def walk(self, values: dict[str, Json], marks: Marks, path: str) -> None:
         plain, is_any_key_secret = self._plain, False
+        if "value" in values:
+            marks = marks.of_pair(values)
         for key, value in values.items():
             verdict = marks[key]
             kind = type(value)
@@ -187,7 +190,7 @@ class _Walk:
         masked = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if masked is None:
             if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
-                masked = self._address(text)
+                masked = self._address(text) if text else text
             else:
                 masked = mask(text, self._put, guess=verdict is not Verdict.PLAIN)
         if is_masked(masked):
@@ -198,7 +201,10 @@ class _Walk:
 
     def _address(self, text: str) -> str:
         masked = mask_address(text, self._put)
-        return self._put(text) if masked is None else masked
+        if masked is not None:
+            return masked
+        masked = mask(text, self._put, guess=True)
+        return self._put(text) if masked == text and not is_masked(text) else masked  # what is in it nobody knows
 
     def _json(self, text: str, verdict: Sentence, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when it is no object and no array."""
@@ -211,6 +217,8 @@ class _Walk:
         if self._depth >= _DEEPEST_TEXT:
             return self._put(text)
         inside: list[str] = []
+        if verdict is Verdict.ADDRESS:  # what is in it is known by its names
+            verdict = Verdict.UNKNOWN
         masked = _Walk(self._put, self._plain, inside, self._depth + 1)._value(value, verdict, marks, "[]")
         return _dump(masked) if inside else text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from collector.detect.addresses import mask_users
 from collector.redact import REDACTED
-from collector.shapes import mask_users
 
 _SHORTEST_SECRET = 8
 

@@ -29,7 +29,7 @@ RINGS: tuple[set[str], ...] = (
         "retry_after",
         "retrying",
         "run_head",
-        *("marks", "secret_names", "shapes", "scrubber"),
+        *("detect", "scrubber"),
         "server_limit",
         "timestamps",
         "version",

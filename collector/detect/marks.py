@@ -15,8 +15,8 @@ from importlib.resources import files
 from itertools import chain
 from typing import Final, TypeAlias, Union
 
+from collector.detect.names import Suspicion, squash, suspicion, words
 from collector.model import Json
-from collector.secret_names import Suspicion, squash, suspicion, words
 
 _MOST_REMEMBERED: Final = 4096
 
@@ -58,6 +58,17 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             return verdict
         return self._judge.strict if verdict in _STRICT_INSIDE else self._judge.loose
 
+    def of_pair(self, pair: Mapping[str, Json]) -> Marks:
+        """The marks on an object with a `value`, which may say by a `name` or `key` of its own what that is."""
+        name = pair.get("name", pair.get("key"))
+        if type(name) is not str:
+            return self
+        verdict = self["value"] if self["value"] is not Verdict.UNKNOWN else self._judge.by_name(name)
+        marks = Marks(self._judge, is_strict=self._is_strict)
+        marks.update(self)
+        marks.update(value=verdict, key=Verdict.PLAIN)
+        return marks
+
     def mark(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
         """Mark a field by its path, such as `auth.query[].value`, unless what it is in is marked as a whole.
 
@@ -79,12 +90,14 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
     def mark_plain(self, path: str) -> None:
         """Mark a field as no secret, by its path, unless something is known of it or its name is a listed one."""
-        *parents, leaf = path.split(".")
+        *parents, leaf = path.replace("[]", "").split(".")
         node = self
         for key in parents:
             child = dict.get(node, key)
-            if not isinstance(child, Marks):  # of an item of an array only the name tells
-                return
+            if not isinstance(child, Marks):
+                if child is not None and child is not Verdict.PLAIN:
+                    return
+                child = node[key] = Marks(self._judge, is_strict=False)
             node = child
         if leaf not in node and self._judge.by_name(leaf) is not Verdict.WHOLE:
             node[leaf] = Verdict.PLAIN
@@ -92,18 +105,16 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 Sentence: TypeAlias = Verdict | Marks
 _STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
-
 # Where people put names and values of their own, of which no schema knows.
 _CARRIERS: Final = words(
     "header headers query queryparams queryparameters querystring params parameters urlparams urlparameters formdata "
-    "extraformdata formfields formparameters cookie cookies extraheaders customheaders requestheaders httpheaders "
-    "bodyparameters bodyparams extraparams env"
+    "extraformdata formfields formparameters extraheaders customheaders requestheaders httpheaders "
+    "bodyparameters bodyparams extraparams"
 )
 # What is no secret beside one.
 _WITH_ONE: Final = words(
     "name username user email login type method mode style scheme scope scopes audience realm region service in flow "
-    "granttype authstyle required enabled description label accept acceptencoding acceptlanguage contenttype useragent "
-    "host contentlength cachecontrol"
+    "granttype authstyle required enabled description label host"
 )
 _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
 
@@ -198,6 +209,7 @@ _BY_NAME: Final = {
     Suspicion.LISTED: Verdict.WHOLE,
     Suspicion.WORDED: Verdict.STRICT,
     Suspicion.ADDRESS: Verdict.ADDRESS,
+    Suspicion.PUBLIC: Verdict.PLAIN,
 }
 
 

@@ -23,6 +23,7 @@ class Suspicion(Enum):
     LISTED = "on Polytomic's list: a secret, whatever it is"
     WORDED = "made of words for a secret; a truth value under it is none"
     ADDRESS = "an address that may hold a secret"
+    PUBLIC = "made to be known, though it may look drawn by lot"
 
 
 def words(text: str) -> frozenset[str]:
@@ -34,7 +35,7 @@ def words(text: str) -> frozenset[str]:
 _STEM: Final = re.compile(
     r"secret|passw|passphrase|passcode|token|credential|apikey|privatekey|connectionstring|connstring|connstr"
     r"|(?:access|client|encryption|signing|master|account|shared|session|ssh|storage|function|license|hmac|service"
-    r"|server|deploy|integration|subscription|app|auth|webhook|decryption|admin|root|write)key"
+    r"|server|deploy|role|integration|subscription|app|auth|webhook|decryption|admin|root|write)key"
 )
 # Too short to be looked for within other words ("author", "passenger").
 _WORDS: Final = words(
@@ -42,6 +43,9 @@ _WORDS: Final = words(
     "keytab pem pfx"
 )
 _ADDRESS: Final = words("dsn webhook webhooks url uri endpoint href link callback")
+_PUBLIC: Final = words(
+    "fingerprint fingerprints thumbprint checksum etag commit revision sha sha1 sha256 md5 digest uuid guid id ids"
+)
 _STRINGS: Final = re.compile(r"connectionstring|connstring|connstr|connectionur[il]|databaseur[il]")
 # The last word of what only speaks of a secret.
 _ASIDE: Final = words(
@@ -50,14 +54,15 @@ _ASIDE: Final = words(
     "enabled disabled required optional supported count counts length size limit limits quota usage used budget max "
     "min policy policies version algorithm alg format prefix suffix rotation rotated scope scopes arn user username "
     "email level field fields column columns table region host hostname server domain issuer audience location "
-    "changed updated created hint description label position placement path file filename consent id ids"
+    "changed updated created source mechanism manager database event events topic topics ref reference hint "
+    "description label position placement path file filename consent id ids"
 )
 _ASIDE_FIRST: Final = words(
     "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "
     "show hide skip with without include no can should must max min num number total count remaining supports"
 )
 _ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey)ids?$")
-_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|passwordless|passwordreset|detoken")
+_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|detoken")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -68,7 +73,9 @@ def suspicion(name: str) -> Suspicion:
         return Suspicion.LISTED
     parts = [word.lower() for word in _WORD.findall(name)]
     if not _STEM.search(squashed) and _WORDS.isdisjoint(parts):
-        return Suspicion.ADDRESS if _STRINGS.search(squashed) else Suspicion.NONE
+        if _STRINGS.search(squashed):
+            return Suspicion.ADDRESS
+        return Suspicion.PUBLIC if parts and parts[-1] in _PUBLIC and "session" not in parts else Suspicion.NONE
     if parts[-1] in _ADDRESS or _STRINGS.search(squashed):
         return Suspicion.ADDRESS
     return Suspicion.NONE if _only_speaks_of_one(squashed, parts) else Suspicion.WORDED

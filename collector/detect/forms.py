@@ -1,0 +1,38 @@
+"""Which parts of a text are secrets, by their form alone. Pure; knows no fields and no connections.
+
+The forms: PEM blocks, tokens that say by their beginning what they are, the user part of a URL, values behind a name
+for a secret (`password=…`, `"token": "…"`, `?sig=…`), credentials of an `Authorization` header, and, where it is asked
+for, whatever looks drawn by lot. (Sources: reliability.md S8 names the forms; prefixes as their issuers document them.)
+
+What takes a text takes time in proportion to its length, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from collector.detect.addresses import mask_hooks, mask_users
+from collector.detect.lots import mask_random
+from collector.detect.pairs import mask_pairs
+from collector.detect.put import Put
+from collector.detect.tokens import mask_pem, mask_tokens
+
+_LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
+
+
+def mask(text: str, put: Put, *, guess: bool = False) -> str:
+    """`text` with `put` of each secret in its place; with `guess` also of what looks drawn by lot."""
+    if "-----BEGIN " in text:
+        text = mask_pem(text, put)
+    if "@" in text:
+        text = mask_users(text, put)
+    if "://" in text:
+        text = mask_hooks(text, put)
+    if "=" in text or " " in text or "<" in text or text.count(":") > text.count("://"):
+        text = mask_pairs(text, put)
+    if _LONG_RUN.search(text) or "/" in text:
+        text = mask_tokens(text, put)
+        if guess:
+            text = mask_random(text, put)
+    return text

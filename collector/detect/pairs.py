@@ -1,0 +1,114 @@
+"""Values behind a name for a secret, in free text: `password=…`, `"token": "…"`, `?sig=…`, `Bearer …`. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from collector.detect.names import Suspicion, suspicion
+from collector.detect.put import PLACEHOLDER, Put
+
+_NAME: Final = (
+    r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
+    r"|api[-_ ]?key|[a-z]+[-_]?key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
+)
+_VALUE: Final = (
+    r'"(?:[^"\\]|\\.)*"'
+    r"|'(?:[^'\\]|\\.)*'"
+    r'|\\+"(?:(?!\\+").)*'
+    r"|(?:(?:Bearer|Basic|Token|Digest)\s+)?[^\s&;,\"'<>{}\[\]()\\]+"
+)
+_PAIR: Final = re.compile(
+    rf"(?<![\w.-])({_NAME})([\"'\\]{{0,6}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}})({_VALUE})", re.IGNORECASE
+)
+_SPEAKING: Final = (
+    *("pass", "pwd", "secret", "token", "credential", "cookie", "auth", "key", "sig", "jwt", "bearer", "basic", "dsn"),
+    *("sas", "identified", "digest"),
+)
+_SPEAKING_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "identified", "secret")
+_DSN_PAIR: Final = re.compile(
+    r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*\}|[^;'\"]+)", re.IGNORECASE
+)
+_OPTION: Final = re.compile(
+    r"((?:\A|\s)--?(?:password|passwd|pass|pwd|token|secret|api[-_]?key|auth)[= ]\s{0,2})([^\s-]\S*)", re.IGNORECASE
+)
+_SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('[^']+'|\"[^\"]+\")", re.IGNORECASE)
+_ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)([^<>]+)(?=</)", re.IGNORECASE)
+_CREDENTIALS: Final = re.compile(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
+_PARAMETER: Final = re.compile(
+    r"([?&#;](?:[\w.\[\]-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
+    r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)=)"
+    r"([^&#\s\"'<>]+)",
+    re.IGNORECASE,
+)
+_NOT_SECRET: Final = re.compile(
+    r"(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|\d{1,4})\Z", re.I
+)
+_PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature itself is the `sig=` among them
+_LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
+
+
+def mask_pairs(text: str, put: Put) -> str:
+    """`text` without the values that stand behind a name for a secret."""
+    if ";" in text and "=" in text:
+        text = _DSN_PAIR.sub(lambda found: found[1] + put(found[2]), text)
+    if "=" in text:
+        text = _PARAMETER.sub(lambda found: found[1] + _unless_plain(found[2], put), text)
+    words_to_look_for = _SPEAKING if "=" in text or ":" in text else _SPEAKING_ALONE
+    lowered = text.lower()
+    if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # for so few quicker than a generator
+        text = _PAIR.sub(lambda found: _pair(found, put), text)
+        text = _ELEMENT.sub(lambda found: found[1] + put(found[3]), text)
+        text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1]) + found[2][0], text)
+        text = _OPTION.sub(lambda found: found[1] + put(found[2]), text)
+        text = _CREDENTIALS.sub(lambda found: _credentials(found, put), text)
+    return text
+
+
+def _pair(found: re.Match[str], put: Put) -> str:
+    name, between, value = found[1], found[2], found[3]
+    verdict = suspicion(name)
+    if verdict in {Suspicion.NONE, Suspicion.ADDRESS}:
+        return found[0]
+    quote = re.match(r"\\*[\"']", value)
+    opening = quote[0] if quote else ""
+    closing = opening if opening and value.endswith(opening) and len(value) > len(opening) else ""
+    bare = value[len(opening) : len(value) - len(closing)]
+    if not bare or (not opening and _is_prose(found, bare, between)):
+        return found[0]
+    return f"{name}{between}{opening}{_unless_plain(bare, put)}{closing}"
+
+
+def _is_prose(found: re.Match[str], value: str, between: str) -> bool:
+    """Does a sentence go on behind the colon, as in `invalid token: please reconnect`?"""
+    rest = found.string[found.end() : found.end() + 2]
+    is_word = _LETTERS.fullmatch(value.rstrip(".!?")) is not None
+    return "=" not in between and is_word and rest[:1] in {" ", ",", ""}
+
+
+def _unless_plain(value: str, put: Put) -> str:
+    if (
+        _NOT_SECRET.match(value)
+        or PLACEHOLDER.fullmatch(value)
+        or value.startswith(("[REDACTED", *_PARTS_OF_A_SIGNATURE))
+    ):
+        return value
+    return put(value)
+
+
+def _credentials(found: re.Match[str], put: Put) -> str:
+    scheme, credential = found[1].lower(), found[3]
+    if scheme == "basic" and not _is_basic(credential):
+        return found[0]
+    if _LETTERS.fullmatch(credential) or credential.startswith(("realm=", "error=")):  # a sentence goes on
+        return found[0]
+    return found[1] + found[2] + put(credential)
+
+
+def _is_basic(credential: str) -> bool:
+    try:
+        return b":" in base64.b64decode(credential + "=" * (-len(credential) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
