@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
+from collector.detect.marks import is_rule
 from collector.errors import ConfigError
 from collector.run_head import Resume
 
@@ -146,6 +147,27 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Redact:
+    """What is a secret in a record, on top of what is known: see README, "What is masked"."""
+
+    also: Annotated[tuple[str, ...], Parameter(name="--redact-also", negative="")] = ()
+    "Mask this field too: a name, or a path such as headers[].value; type/path for one type. Repeatable."
+    keep: Annotated[tuple[str, ...], Parameter(name="--redact-keep", negative="")] = ()
+    "Do not mask this field, named in the same way. Repeatable."
+    fingerprint_key_file: Annotated[str | None, Parameter(name="--fingerprint-key-file")] = None
+    "Mark each masked value with a fingerprint under the key in this file, so that a changed secret shows."
+    live_schemas: Annotated[bool, Parameter(name="--live-schemas", negative="")] = False
+    "Ask the API which fields of each type are sensitive, besides the list that is packaged."
+
+    def __post_init__(self) -> None:
+        for key in ("also", "keep"):
+            for rule in getattr(self, key):
+                _require(is_rule(rule), "redact", key, f"names or paths of fields, which {rule!r} is not")
+        both = sorted(set(self.also) & set(self.keep))
+        _require(not both, "redact", "keep", f"of other fields than also, which has {', '.join(both)} too")
+
+
+@dataclass(frozen=True)
 class Log:
     """What is said on standard error."""
 
@@ -164,6 +186,7 @@ class Settings:
     limits: Annotated[Limits, Parameter(name="*", group="Limits")] = field(default_factory=Limits)
     retry: Annotated[Retry, Parameter(name="*", group="Retries")] = field(default_factory=Retry)
     output: Annotated[Output, Parameter(name="*", group="Output")] = field(default_factory=Output)
+    redact: Annotated[Redact, Parameter(name="*", group="Redaction")] = field(default_factory=Redact)
     log: Annotated[Log, Parameter(name="*", group="Messages")] = field(default_factory=Log)
 
 
@@ -243,7 +266,7 @@ def _is_setting(argument: Argument) -> bool:
 
 
 def _is_list(argument: Argument) -> bool:
-    return argument.keys == ("ids", "files")
+    return argument.keys in {("ids", "files"), ("redact", "also"), ("redact", "keep")}
 
 
 def _variable(argument: Argument) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload
+from collector.live_schemas import LiveSchemas
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
-from collector.normalize import normalize
+from collector.normalize import normalize, type_id_of
 from collector.payload import parse, read_data
 from collector.redact import Redactor
 from collector.retrying import RetryPolicy, kind_of, outcome_of
@@ -34,11 +35,13 @@ class Fetcher:
         run_id: str,
         *,
         wall: Callable[[], float],
+        schemas: LiveSchemas | None = None,
     ) -> None:
         self._send = send
         self._asker = asker
         self._scrubber = scrubber
         self._redactor = redactor
+        self._schemas = schemas
         self._run_id = run_id
         self._wall = wall
 
@@ -53,7 +56,7 @@ class Fetcher:
         """
 
         async def attempt(number: int, request: Request) -> Outcome:
-            return self._outcome(asked, await self._send(request), number)
+            return await self._outcome(asked, await self._send(request), number)
 
         try:
             request = Request(_PATH + asked, is_retry=policy is not None)
@@ -75,13 +78,15 @@ class Fetcher:
         outcome = await self.fetch(earlier.id, _ONCE_MORE)
         return outcome._replace(attempts=earlier.attempts + outcome.attempts)
 
-    def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
+    async def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
         at = stamp(self._wall())
         kind = kind_of(reply.status)
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
         data = read_data(self._scrubber.scrub_body(reply.body))
+        if self._schemas is not None:
+            await self._schemas.know(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         return Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
 

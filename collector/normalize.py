@@ -104,6 +104,12 @@ def normalize(
     return record, tuple(masked), unparsed
 
 
+def type_id_of(data: dict[str, Json]) -> Json:
+    """The type of connection a body's `data` says it is of, if it does."""
+    kind = data.get("type")
+    return kind.get("id") if isinstance(kind, dict) else None
+
+
 def _take(source: dict[str, Json], expected: Expected) -> list[Json]:
     """Take the expected fields out of `source`: null for a missing one, and for one of another type, which stays."""
     values: list[Json] = []

@@ -29,7 +29,7 @@ RINGS: tuple[set[str], ...] = (
         "retry_after",
         "retrying",
         "run_head",
-        *("detect", "scrubber"),
+        *("detect", "fingerprint", "scrubber"),
         "server_limit",
         "timestamps",
         "version",
@@ -62,7 +62,7 @@ RINGS: tuple[set[str], ...] = (
         ),
     },
     # 2: flow
-    {"asking", "engine", "fetch", "listing", "pacing", "pipeline", "run", "stopping", "stream", "verification", ""},
+    {"asking", "engine", "fetch", "listing", "live_schemas", "pacing", "pipeline", "run", "stopping", "stream", "verification", ""},
     # 3: optional
     {"sandbox"},
     # 4: the command line

@@ -18,9 +18,9 @@ _USER: Final = re.compile(
 )
 _USER_NAME: Final = re.compile(r"[a-z][a-z_]{0,15}")
 _USER_WITHOUT_SCHEME: Final = re.compile(
-    r"(?<![\w@/.])([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,500}(?=@(?:tcp|unix|udp)?\()"  # Go: user:password@tcp(host)
-    r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,500}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"
-    r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,500}(?=@)"
+    r"(?<![\w@/.])([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: user:password@tcp(host)
+    r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,128}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"
+    r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,128}(?=@)"
 )
 _URL: Final = re.compile(
     rf"(?P<origin>{_SCHEME}//[^/?#\s]*|//[^/?#\s]+)?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?(?:#(?P<fragment>\S*))?"
@@ -36,7 +36,7 @@ _PARTS: Final = re.compile(r"[-_.,:~%+ ]")
 
 
 _HOOK: Final = re.compile(
-    r"(https?://(?:hooks?\d*\.[\w.-]+|[\w.-]*webhooks?\.[\w.-]+|(?:[\w-]+\.)?discord(?:app)?\.com/api/webhooks"
+    r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
     r"|outlook\.office(?:365)?\.com/webhook|maker\.ifttt\.com|events\.pagerduty\.com)/)([^\s\"'<>?#]+)"
 )
 _HOOK_WORDS: Final = words(

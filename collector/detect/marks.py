@@ -8,6 +8,7 @@ type schemas, and what these do not mark though it is a secret, carried in `coll
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cache
@@ -119,6 +120,14 @@ _WITH_ONE: Final = words(
 _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
 
 
+_RULE: Final = re.compile(r"(?:[A-Za-z0-9_-]+/)?[^\s./\[\]]+(?:\[\])?(?:\.[^\s./\[\]]+(?:\[\])?)*")
+
+
+def is_rule(text: str) -> bool:
+    """Has this the form of a rule of `Rules`?"""
+    return _RULE.fullmatch(text) is not None
+
+
 class Rules:
     """What the user says on top: `also` are secrets, `keep` are none.
 
@@ -218,6 +227,28 @@ def _fields_of(type_id: str | None) -> dict[str, bool]:
     fields = _load("connection_types.json").get(type_id, {}).get("fields", ())
     known = {field["name"]: bool(field.get("sensitive")) for field in fields}
     return known | dict.fromkeys(_load("sensitive_fields.json").get(type_id, ()), True)
+
+
+def fields_of_schema(schema: Json) -> dict[str, bool]:
+    """The fields a JSON Schema of a configuration describes: path → is it marked as sensitive?
+
+    Marks are Polytomic's own `sensitive`, and JSON Schema's `writeOnly` and `format: password`. What is no schema has
+    no fields.
+    """
+    fields: dict[str, bool] = {}
+    left: list[tuple[str, Json]] = [("", schema)]
+    while left:
+        path, node = left.pop()
+        if not isinstance(node, dict):
+            continue
+        if path:
+            marked = node.get("sensitive") is True or node.get("writeOnly") is True or node.get("format") == "password"
+            fields[path] = marked
+        if isinstance(properties := node.get("properties"), dict):
+            left.extend((f"{path}.{key}" if path else key, inner) for key, inner in properties.items())
+        if path and isinstance(items := node.get("items"), dict) and isinstance(items.get("properties"), dict):
+            left.append((f"{path}[]", {"properties": items["properties"]}))
+    return {path: marked for path, marked in fields.items() if not path.endswith("[]")}
 
 
 @cache

@@ -12,7 +12,7 @@ from collector.detect.put import PLACEHOLDER, Put
 
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
-    r"|api[-_ ]?key|[a-z]+[-_]?key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
+    r"|api[-_ ]?key|key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
 )
 _VALUE: Final = (
     r'"(?:[^"\\]|\\.)*"'

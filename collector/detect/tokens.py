@@ -30,7 +30,7 @@ _TOKEN: Final = re.compile(
 # Those that begin with anything: of Mailchimp, Telegram (also in its URLs), and AWS, whose secrets have no beginning.
 _NUMBERED: Final = re.compile(
     r"[0-9a-f]{32}-us\d{1,2}(?!\w)|(?:bot)?\d{8,10}:AA[\w-]{30,}"
-    r"|(?P<lot>(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-]))"
+    r"|(?P<lot>(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-]))"
 )
 _TOKEN_START: Final = re.compile(r"(?<!\w)\w\S")
 _STARTS: Final = words(
