@@ -30,14 +30,14 @@ from collector.timestamps import is_utc
 REDACTED: Final = "[REDACTED]"
 _MARK: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
 
+# What a server puts in the place of a secret; some leave its first or last characters.
 _SERVERS_MASK: Final = re.compile(
-    r"[*•●]+|\[REDACTED\]|<(?:redacted|hidden|masked)>|\(?(?:redacted|sensitive)\)?", re.I
-)
-_HALF_MASKED: Final = re.compile(
-    r"(?:[*•●]{3,}|x{6,}|X{6,})[\w.@-]{0,8}|[\w.@-]{1,8}(?:[*•●]{3,})[\w.@-]{0,8}|[xX]{4,}"
+    r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,}"
+    r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,}[\w.@-]{1,8}",
+    re.IGNORECASE,
 )
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
-_HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,()-]{0,19})")
+_HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,-]{0,19})")
 _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
 _MASK_STARTS: Final = frozenset("*•●[<(xX")
 _JSON_STARTS: Final = frozenset(("{", "["))
@@ -111,7 +111,7 @@ class Redactor:
         if is_harmless(text) or is_canonical(text) or is_utc(text):
             self._plain_texts.add(text)
             return text
-        found = REDACTED if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
+        found = self._put(text) if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
         if is_masked(found):
             masked.append(path)
         elif found == text and path != "name":
@@ -119,6 +119,8 @@ class Redactor:
         return found
 
     def _put(self, secret: str) -> str:
+        if _MARK.fullmatch(secret):
+            return secret
         if self._fingerprint is None or is_masked(secret) or _is_mask(secret):
             return REDACTED
         return f"[REDACTED:{self._fingerprint(secret.encode())}]"
@@ -185,7 +187,7 @@ class _Walk:
 
     def _text(self, text: str, verdict: Sentence, marks: Marks, path: str) -> str:
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
-        if is_secret or _is_mask(text):
+        if is_secret or _is_mask(text) or _MARK.fullmatch(text):
             return self._whole(text, path)
         masked = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if masked is None:

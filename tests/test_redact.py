@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib.resources import files
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.detect.marks import Rules
+from collector.fingerprint import fingerprint_under
 from collector.redact import REDACTED, Redactor
 
 CANARY = "canary-7c1e"
@@ -241,3 +244,143 @@ def test_an_object_where_the_schema_has_an_array_of_secrets_is_masked_whole() ->
     configuration = {"headers": {"X-Token": "sandbox"}, "parameters": [{"name": "n", "value": "v"}]}
     assert redact(configuration, "api") == 2
     assert configuration == {"headers": REDACTED, "parameters": [{"name": "n", "value": REDACTED}]}
+
+
+def redacted(configuration: dict[str, Any], redactor: Redactor | None = None) -> tuple[dict[str, Any], list[str]]:
+    """A configuration of no known type without its secrets, and their paths."""
+    masked: list[str] = []
+    (redactor or Redactor()).redact_configuration(configuration, "no_such_type", masked)
+    return configuration, masked
+
+
+def test_the_paths_of_masked_values_are_told() -> None:
+    configuration = {
+        "password": "p",
+        "headers": [{"name": "n", "value": "v"}, {"name": "n", "value": "v"}],
+        "note": "see postgres://u:p@h/d",
+        "names": ["plain", "token=abc123"],
+        "body": '{"password": "p", "x": {"password": "p"}}',
+    }
+    _, masked = redacted(configuration)
+    assert masked == [
+        "configuration.password",
+        "configuration.headers[].value",
+        "configuration.headers[].value",
+        "configuration.note",
+        "configuration.names[]",
+        "configuration.body",
+    ]
+
+
+@pytest.mark.parametrize("label", ["name", "key"])
+def test_a_pair_says_by_its_name_what_its_value_is(label: str) -> None:
+    settings = [{label: "DB_PASSWORD", "value": "hunter2"}, {label: "REGION", "value": "eu-central-1"}]
+    assert redacted({"settings": settings})[0]["settings"] == [
+        {label: "DB_PASSWORD", "value": REDACTED},
+        {label: "REGION", "value": "eu-central-1"},
+    ]
+
+
+def test_json_that_is_text_is_redacted_as_the_value_it_is() -> None:
+    inner = json.dumps({"password": "p", "big": 10**30, "region": "eu"})
+    outer = json.dumps({"inner": inner, "list": [{"token": "t"}]})
+    found, masked = redacted({"settings": outer, "plain": '{"a": [1, 2]}'})
+    assert masked == ["configuration.settings"]
+    assert found["plain"] == '{"a": [1, 2]}'
+    settings = json.loads(found["settings"])
+    assert settings["list"] == [{"token": REDACTED}]
+    assert json.loads(settings["inner"]) == {"password": REDACTED, "big": 10**30, "region": "eu"}
+
+
+def test_json_in_json_in_json_without_end_is_masked_whole() -> None:
+    text: Any = {"password": CANARY}
+    for _ in range(8):
+        text = {"x": json.dumps(text)}
+    assert CANARY not in json.dumps(redacted(text)[0])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"password": "hunter2-abc"', '[{"password": "hunter2-abc"}, ', '{"password": "hunter2-abc"} x']
+)
+def test_text_that_only_begins_as_json_is_looked_at_as_text(text: str) -> None:
+    assert "hunter2" not in json.dumps(redacted({"note": text})[0])
+
+
+def test_a_key_that_is_a_secret_is_masked_and_nothing_of_its_value_is_lost() -> None:
+    token, other = "ghp_" + "a1B2" * 9, "ghp_" + "c3D4" * 9
+    found, _ = redacted({"labels": {token: "one", "x": 2, other: "three"}})
+    assert found["labels"] == {REDACTED: "one", "x": 2, f"{REDACTED} 2": "three"}
+
+
+@pytest.mark.parametrize(
+    "mask", ["****1234", "xxxxxxxx", "ab***", "XXXX", "<hidden>", "(redacted)", "•••1234", "sk-***"]
+)
+def test_a_mask_that_shows_a_part_is_one_constant_too(mask: str) -> None:
+    assert redacted({"host": mask})[0] == {"host": REDACTED}
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_truth_value_under_words_for_a_secret_is_none(value: Any) -> None:
+    assert redacted({"smtp_password": value})[0] == {"smtp_password": value}
+
+
+def test_a_number_under_words_for_a_secret_is_one() -> None:
+    assert redacted({"vault_token": 123456})[0] == {"vault_token": REDACTED}
+
+
+def test_what_the_user_keeps_is_kept_and_what_the_user_adds_is_masked() -> None:
+    rules = Rules(also=["nickname", "a.b"], keep=["client_id", "auth.realm_key"])
+    configuration = {
+        "nickname": "n",
+        "a": {"b": "x", "c": "y"},
+        "client_id": "id",
+        "auth": {"realm_key": "k", "other": "o"},
+    }
+    assert redacted(configuration, Redactor(rules))[0] == {
+        "nickname": REDACTED,
+        "a": {"b": REDACTED, "c": "y"},
+        "client_id": "id",
+        "auth": {"realm_key": "k", "other": REDACTED},
+    }
+
+
+def test_a_live_schema_marks_on_top_of_the_packaged_one() -> None:
+    redactor = Redactor()
+    redactor.learn("postgresql", {"hostname": True, "made_up": False})
+    configuration = {"hostname": "db", "password": "p", "made_up": "m"}
+    redactor.redact_configuration(configuration, "postgresql", [])
+    assert configuration == {"hostname": REDACTED, "password": REDACTED, "made_up": "m"}
+
+
+def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
+    redactor = Redactor(fingerprint=fingerprint_under("a key of many characters"))
+    one, _ = redacted({"password": "p", "again": {"secret": "p"}, "token": "q", "api_key": "********"}, redactor)
+    two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprint_under("another key of many")))
+    assert one["password"] == one["again"]["secret"] != one["token"]
+    assert re.fullmatch(r"\[REDACTED:[0-9a-f]{16}\]", one["password"])
+    assert one["api_key"] == REDACTED  # the server's mask says nothing of the secret
+    assert one["password"] != two["password"]
+
+
+def test_of_a_url_the_fingerprint_stands_where_the_secret_was() -> None:
+    redactor = Redactor(fingerprint=fingerprint_under("a key of many characters"))
+    found, masked = redacted({"note": "postgres://u:p@h/d"}, redactor)
+    assert re.fullmatch(r"postgres://\[REDACTED:[0-9a-f]{16}\]@h/d", found["note"])
+    assert masked == ["configuration.note"]
+    again, masked = redacted(deepcopy(found), redactor)
+    assert (again, masked) == (found, ["configuration.note"])
+
+
+def test_more_texts_than_are_remembered_are_judged_alike() -> None:
+    redactor = Redactor()
+    for number in range(10_000):
+        found, _ = redacted({"host": f"db-{number}.example.com:5432", "note": f"token=abc{number}"}, redactor)
+        assert found == {"host": f"db-{number}.example.com:5432", "note": f"token={REDACTED}"}
+
+
+def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:
+    redactor = Redactor()
+    for number in range(3000):
+        configuration: dict[str, Any] = {"password": CANARY}
+        redactor.redact_configuration(configuration, f"../{number}", [])
+        assert configuration == {"password": REDACTED}

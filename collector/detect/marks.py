@@ -78,12 +78,12 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         *parents, leaf = path.split(".")
         node = self
         for key in parents:
-            child = dict.get(node, key.removesuffix("[]"))
-            if not isinstance(child, Marks):
-                if child is Verdict.WHOLE and verdict is not Verdict.KEPT:
-                    return
-                child = Marks(self._judge, is_strict=strictly or child is Verdict.WHOLE)
-                node[key.removesuffix("[]")] = child
+            child = node[key.removesuffix("[]")]
+            if child is Verdict.WHOLE and verdict is not Verdict.KEPT:
+                return
+            if not isinstance(child, Marks) or self._judge.shares(child):
+                is_strict = strictly or child is Verdict.WHOLE or self.inside(child) is self._judge.strict
+                child = node[key.removesuffix("[]")] = Marks(self._judge, is_strict=is_strict)
             node = child
             node.is_known = node.is_known or verdict is Verdict.WHOLE
             node.is_array = node.is_array or key.endswith("[]")
@@ -100,7 +100,8 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
                     return
                 child = node[key] = Marks(self._judge, is_strict=False)
             node = child
-        if leaf not in node and self._judge.by_name(leaf) is not Verdict.WHOLE:
+        by_name = self._judge.by_name(leaf)
+        if leaf not in node and by_name is not Verdict.WHOLE and by_name is not Verdict.KEPT:
             node[leaf] = Verdict.PLAIN
 
 
@@ -120,7 +121,7 @@ _WITH_ONE: Final = words(
 _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
 
 
-_RULE: Final = re.compile(r"(?:[A-Za-z0-9_-]+/)?[^\s./\[\]]+(?:\[\])?(?:\.[^\s./\[\]]+(?:\[\])?)*")
+_RULE: Final = re.compile(r"(?:[\w-]+/)?[^\W_][\w -]*(?:\[\])?(?:\.\w[\w -]*(?:\[\])?)*|_[\w-]+")
 
 
 def is_rule(text: str) -> bool:
@@ -167,9 +168,9 @@ def marks_of(
     fields = _fields_of(type_id) | dict(live or {})
     unmarked = _load("unmarked_secret_fields.json").get(type_id, {})
     for path in chain((path for path, is_secret in fields.items() if is_secret), *_without_addresses(unmarked)):
-        marks.mark(path, Verdict.WHOLE, strictly=True)
+        marks.mark(path, judge.rule(path) or Verdict.WHOLE, strictly=True)
     for path in unmarked.get(_ADDRESSES, ()):
-        marks.mark(path, Verdict.ADDRESS)
+        marks.mark(path, judge.rule(path) or Verdict.ADDRESS)
     for path, is_secret in fields.items():
         if not is_secret and path not in unmarked.get(_ADDRESSES, ()):
             marks.mark_plain(path)
@@ -195,12 +196,17 @@ class Judge:
 
     def by_name(self, key: str) -> Sentence:
         """What the name alone says."""
-        squashed = squash(key)
-        if (rule := self._rules.get(squashed)) is not None:
+        if (rule := self._rules.get(squash(key))) is not None:
             return rule
-        if squashed in _CARRIERS:
-            return self.strict
-        return _BY_NAME[suspicion(key)]
+        return self.strict if squash(key) in _CARRIERS else _BY_NAME[suspicion(key)]
+
+    def rule(self, path: str) -> Verdict | None:
+        """What the user says of the last name of a path, if anything."""
+        return self._rules.get(squash(path.rpartition(".")[2]))
+
+    def shares(self, marks: Marks) -> bool:
+        """Are these the marks of many objects, so that nothing may be marked in them?"""
+        return marks is self.loose or marks is self.strict
 
     def strictly(self, key: str) -> Sentence:
         """The same in an object that is there for secrets: what is not known to be none is one."""
