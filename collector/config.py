@@ -23,6 +23,7 @@ from cyclopts.argument import Argument, ArgumentCollection
 
 from collector.detect.marks import is_rule
 from collector.errors import ConfigError
+from collector.keylike import is_keylike
 from collector.run_head import Resume
 
 ENV_PREFIX: Final = "COLLECTOR_"
@@ -47,10 +48,14 @@ class Api:
     "The API version asked for (X-Polytomic-Version)."
     organization_id: Annotated[str | None, Parameter(name="--organization-id")] = None
     "With a partner or deployment key: the organization whose connections are read."
-    key_file: Annotated[str | None, Parameter(name="--key-file")] = None
-    "File that holds the API key; only its owner may read it."
+    key_file: Annotated[str | None, Parameter(name="--key-file", allow_leading_hyphen=True)] = None
+    "File that holds the API key; only its owner may read it. - is the first line of standard input."
     key_command: Annotated[str | None, Parameter(name="--key-command")] = None
     "Command that prints the API key; no shell is involved."
+    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_whole)] = None
+    "Open descriptor to read the API key from, 3 or above, as in --key-fd 3 3< <(pass show polytomic)."
+    key_keyring: Annotated[str | None, Parameter(name="--key-keyring")] = None
+    "SERVICE:USER that holds the API key in the system's keyring (needs the extra keyring)."
     ca_file: Annotated[str | None, Parameter(name="--ca-file")] = None
     "Certificates (PEM) to trust instead of the system's."
     proxy: Annotated[str | None, Parameter(name="--proxy")] = None
@@ -64,7 +69,22 @@ class Api:
             self.version.isascii() and self.version.isprintable() and self.version != "", "api", "version", "a date"
         )
         _require(self.proxy is None or _is_address(self.proxy), "api", "proxy", "an http(s) address")
-        _require(not (self.key_file and self.key_command), "api", "key_file", "used without key_command")
+        self._check_key_source()
+
+    def _check_key_source(self) -> None:
+        """One source at most, and in no setting the key itself, which messages would show."""
+        values = {name: getattr(self, name) for name in ("key_command", "key_file", "key_fd", "key_keyring")}
+        given = [name for name, value in values.items() if value is not None]
+        _require(len(given) <= 1, "api", " and ".join(given), "one of them: the key has one source")
+        service, _, user = (self.key_keyring or "s:u").rpartition(":")
+        _require(self.key_command != "", "api", "key_command", "a command")
+        _require(self.key_file is None or _is_name(self.key_file), "api", "key_file", "the name of a file, or -")
+        _require(self.key_fd is None or self.key_fd > 2, "api", "key_fd", "3 or above; key_file = - is standard input")
+        _require(service != "" and user != "", "api", "key_keyring", "of the form SERVICE:USER")
+        _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id, without a colon")
+        for name in ("key_file", "key_keyring", "organization_id", "version"):
+            text = str(getattr(self, name) or "")
+            _require(not is_keylike(text) or os.path.exists(text), "api", name, "a name, and not a key")
 
 
 @dataclass(frozen=True)
@@ -188,6 +208,10 @@ class Settings:
     output: Annotated[Output, Parameter(name="*", group="Output")] = field(default_factory=Output)
     redact: Annotated[Redact, Parameter(name="*", group="Redaction")] = field(default_factory=Redact)
     log: Annotated[Log, Parameter(name="*", group="Messages")] = field(default_factory=Log)
+
+    def __post_init__(self) -> None:
+        both = self.api.key_file == "-" and "-" in self.ids.files
+        _require(not both, "api", "key_file", "something else than - when the ids come from standard input")
 
 
 Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]

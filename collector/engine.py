@@ -18,14 +18,16 @@ import anyio
 from collector.account import Account
 from collector.asking import Asker, Chance
 from collector.config import Settings
+from collector.credential import secrets_of
 from collector.fetch import Fetcher
 from collector.governor import Governor
-from collector.key import authorization, secrets_of
+from collector.key import authorization
 from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
 from collector.redact import Redactor
 from collector.retrying import RetryPolicy
 from collector.scrubber import Scrubber
+from collector.secret import Secret
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 from collector.timestamps import stamp
 from collector.transport import Timeouts, Transport
@@ -54,10 +56,10 @@ async def engine(
 ) -> AsyncIterator[Engine]:
     """Build and join the parts.
 
-    Raises `ConfigError` for a missing key or an unusable certificate file, and, in an exception group, `RunStopped`
-    when the server does not answer for longer than the settings' outage limit.
+    Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
+    exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
     """
-    header = authorization(settings.api, environ)
+    header = await authorization(settings.api, environ, warn)
     scrubber = Scrubber(secrets_of(header))
     dice = random.Random()
     transport = _transport(settings, header, account)
@@ -86,11 +88,11 @@ async def engine(
             watch.cancel_scope.cancel()
 
 
-def _transport(settings: Settings, authorization: str, account: Account) -> Transport:
+def _transport(settings: Settings, header: Secret, account: Account) -> Transport:
     api, retry = settings.api, settings.retry
     return Transport(
         api.base_url,
-        {"Authorization": authorization, "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
+        {"Authorization": header.reveal(), "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
         connections=settings.limits.concurrency,
         timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
         count=account.requests,
@@ -119,8 +121,8 @@ def _governor(
     )
 
 
-def _ceiling(settings: Settings, authorization: str, warn: Callable[[str], None]) -> Ceiling:
+def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> Ceiling:
     api, limits = settings.api, settings.limits
     if not (limits.share_quota and limits.rate):
         return OwnCeiling(limits.rate)
-    return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, authorization)), limits.rate, warn)
+    return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, header)), limits.rate, warn)

@@ -41,6 +41,7 @@ from collector.model import SCHEMA, Outcome, OutcomeKind
 from collector.pace import Pace, pace_of
 from collector.pipeline import collect
 from collector.run_head import RunHead, TakenOver
+from collector.secret import Environment
 from collector.sink import sink_for
 from collector.source import Intake
 from collector.stopping import Stopping
@@ -84,7 +85,7 @@ class Run:
         self._settings = settings
         self._intake = intake
         self._reporter = reporter
-        self._environ = environ
+        self._environ = Environment(environ)
         self._started = time.time()
         self._started_at = stamp(self._started)
         self.run_id = new_run_id(self._started)

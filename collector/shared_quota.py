@@ -30,19 +30,20 @@ from pathlib import Path
 
 from collector.limiter import interval_of, next_arrival, until_free
 from collector.quota import SIZE, ask, decode, encode
+from collector.secret import Secret
 
 _AGAIN = 0.001  # seconds; others hold the lock for microseconds
 _PATIENCE = 10.0  # seconds
 
 
-def identity_of(organization_id: str | None, authorization: str) -> str:
+def identity_of(organization_id: str | None, authorization: Secret) -> str:
     """Whose quota it is: the organization's where it is known, else that of the `Authorization` header's key.
 
     The key goes in as a digest, and the file's name is a digest of that: it cannot be read from the name.
     """
     if organization_id:
         return f"organization {organization_id.lower()}"
-    return f"key {hashlib.sha256(authorization.encode()).hexdigest()}"
+    return f"key {authorization.digest()}"
 
 
 def quota_file(base_url: str, identity: str, parent: Path = Path("/tmp")) -> Path:  # noqa: S108  # see above

@@ -5,7 +5,7 @@
     the watchdog, set by the first ─▸ the process ends, whatever is stuck
 
 Signals are heard by Python's own handler and not by the loop's: it also runs while the loop does not turn, because a
-write to standard error or a key command blocks it, and it is there that the watchdog is set.
+write to standard error blocks it, and it is there that the watchdog is set.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from collector.errors import CollectorError, InputError, first_of
 from collector.ids import IdSet, canonical_id
 from collector.model import Outcome
 from collector.run import new_run_id
+from collector.secret import Environment
 
 
 async def collect(
@@ -32,7 +33,7 @@ async def collect(
     (`contextlib.aclosing`), which cancels what is in flight.
     """
     settings = settings or Settings()
-    environ = os.environ if environ is None else environ
+    environ = Environment(os.environ if environ is None else environ)
     wanted = _id_set(ids)
     send, receive = anyio.create_memory_object_stream[Outcome]()
 

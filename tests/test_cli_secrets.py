@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from .conftest import KEY, Calling, Finished
+from .conftest import KEY, Calling, Finished, Starting
 from .serving import (
     Exchange,
     Scenario,
@@ -214,11 +214,56 @@ def test_what_cannot_be_a_key_is_2_and_is_not_shown(
     assert not key.strip() or key not in done.err
 
 
-async def test_the_key_is_in_no_argument_of_the_process(call: Calling, tmp_path: Path) -> None:
+async def test_the_key_is_in_no_argument_of_the_process_or_its_children_nor_in_their_environment(
+    call: Calling, tmp_path: Path
+) -> None:
     script = tmp_path / "give"
-    script.write_text(f'#!/bin/sh\ncat /proc/$PPID/cmdline >seen\nprintf "%s\\n" {KEY}\n')
+    seen = "cat /proc/$PPID/cmdline /proc/$$/cmdline /proc/$$/environ >seen; sh -c 'cat /proc/$$/environ' >>seen"
+    script.write_text(f'#!/bin/sh\n{seen}\nprintf "%s\\n" {KEY}\n')
     script.chmod(0o700)
     async with serving(found) as server:
-        done = await call("collect", *ids(1), "--base-url", server.url, "--key-command", "./give")
+        done = await call(
+            *("collect", *ids(1), "--base-url", server.url, "--key-command", "./give"),
+            env={"POLYTOMIC_PARTNER_KEY": "another-key-1", "POLYTOMIC_DEPLOYMENT_KEY": "another-key-2"},
+        )
     assert done.code == 0, done.err
-    assert KEY.encode() not in (tmp_path / "seen").read_bytes()
+    seen_there = (tmp_path / "seen").read_bytes()
+    assert b"collect" in seen_there
+    assert b"HOME=" in seen_there
+    assert KEY.encode() not in seen_there
+    assert b"another-key" not in seen_there
+
+
+@pytest.mark.parametrize("organization", ["", ORGANIZATION], ids=["bearer", "basic"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        ["--key-command", "cat home/key"],
+        ["--key-file", "home/key"],
+        ["--key-file", "-"],
+        ["--key-fd", "3"],
+    ],
+    ids=" ".join,
+)
+async def test_no_source_of_the_key_shows_it_when_the_server_does(
+    start: Starting, tmp_path: Path, source: list[str], organization: str
+) -> None:
+    secret = tmp_path / "home" / "key"
+    secret.parent.mkdir()
+    secret.write_text(f"{KEY}\n")
+    secret.chmod(0o600)
+    struck = dict(zip(TROUBLE, ids(len(TROUBLE)), strict=True))
+    async with serving(by_id({struck[name]: TROUBLE[name] for name in TROUBLE}, echo_in_a_record)) as server:
+        running = await start(
+            *("collect", *ids(6, 500), *struck.values(), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0"),
+            *("--max-attempts", "2", "--read-timeout", "0.3", "-v", *source),
+            env={"POLYTOMIC_API_KEY": "", "COLLECTOR_ORGANIZATION_ID": organization, "PYTHONDEVMODE": "1"},
+            under=["bash", "-c", 'exec "$0" "$@" <home/key 3<home/key'],
+        )
+        done = await running.finished()
+    assert done.code == 3, done.err
+    sent = base64.b64encode(f"{ORGANIZATION}:{KEY}".encode()).decode()
+    expected = f"Authorization: {f'Basic {sent}' if organization else f'Bearer {KEY}'}\r\n"
+    assert all(expected.encode() in head for head in server.heads)
+    secret.unlink()
+    assert_keyless(done, tmp_path)

@@ -56,17 +56,46 @@ async def test_a_standard_error_that_nobody_reads_does_not_hold_up_a_signal(
         check_finished(tmp_path / "c.jsonl", Given(WANTED), 3)
 
 
-async def test_a_key_command_that_says_nothing_does_not_hold_up_a_signal(start: Starting, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_key_command_that_says_nothing_is_ended_with_its_children_by_a_signal(
+    start: Starting, tmp_path: Path, signum: signal.Signals
+) -> None:
     asks = tmp_path / "asks"
-    asks.write_text("#!/bin/sh\ntouch asked\nexec sleep 15\n")
+    asks.write_text("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 20 &\necho $$ $! >pids\nmv pids asked\nwait\nsleep 20\n")
     asks.chmod(0o700)
     running = await start("collect", *WANTED, "--key-command", str(asks), "-o", "c.jsonl")
     async with asyncio.timeout(PATIENCE):
         while not (tmp_path / "asked").exists():  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
-    running.send(signal.SIGHUP)
-    assert await ended(running) == 129
+    running.send(signum)
+    done = await running.finished()
+    assert done.code == 128 + signum, done.err
+    assert "does not answer any more" not in done.err  # which the watchdog says, after 9 s
+    assert [pid for pid in (tmp_path / "asked").read_text().split() if is_running(pid)] == []
     assert not (tmp_path / "c.jsonl.partial").exists()
+
+
+async def test_a_descriptor_that_nobody_writes_the_key_to_does_not_hold_up_a_signal(
+    start: Starting, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with_pipe = ["bash", "-c", 'exec "$0" "$@" 3<>pipe']
+    running = await start("collect", *WANTED, "--key-fd", "3", "-o", "c.jsonl", under=with_pipe)
+    async with asyncio.timeout(PATIENCE):
+        while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+            await asyncio.sleep(0.01)
+    running.send(signal.SIGTERM)
+    done = await running.finished()
+    assert done.code == 143, done.err
+    assert "does not answer any more" not in done.err
+
+
+def is_running(pid: str) -> bool:
+    """Is there such a process, and is it not dead and only not yet reaped?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 async def test_a_pipe_without_a_reader_is_waited_for_until_a_signal(start: Starting, tmp_path: Path) -> None:

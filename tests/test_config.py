@@ -28,6 +28,8 @@ SETTINGS: list[Change] = [
     ("api", "organization_id", "--organization-id", "org", "org"),
     ("api", "key_file", "--key-file", "/etc/key", "/etc/key"),
     ("api", "key_command", "--key-command", "pass show x", "pass show x"),
+    ("api", "key_fd", "--key-fd", 3, 3),
+    ("api", "key_keyring", "--key-keyring", "https://service:8443:user", "https://service:8443:user"),
     ("api", "ca_file", "--ca-file", "/etc/ca.pem", "/etc/ca.pem"),
     ("api", "proxy", "--proxy", "http://proxy.example:3128", "http://proxy.example:3128"),
     ("ids", "files", "--ids", "ids.txt", ("ids.txt",)),
@@ -230,7 +232,7 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_pa
         ("[limits]\nrat = 1\n", r"\[limits\] rat is no setting; did you mean rate\?"),
         ("[limits]\nmax_attempts = 1\n", r"\[limits\] max_attempts is no setting"),
         ("[limits]\nmax-pause = 1\n", r"\[limits\] max-pause is no setting; did you mean max_pause\?"),
-        ('[api]\nkey = "secret"\n', r"\[api\] key is no setting; there are allow_http, base_url"),
+        ('[api]\nkey = "secret"\n', r"\[api\] key is no setting; did you mean key_fd\?"),
         ("rate = 1\n", r"\[rate\] stands outside of a section"),
         ("limits = 1\n", r"\[limits\] stands outside of a section"),
         ("[[limits]]\nrate = 1\n", r"\[limits\] stands outside of a section"),
@@ -303,7 +305,18 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
         (lambda: Retry(total_timeout=float("nan")), r"\[retry\] total_timeout"),
         (lambda: Api(version=""), r"\[api\] version"),
         (lambda: Api(version="2025\r\nX: y"), r"\[api\] version"),
-        (lambda: Api(key_file="a", key_command="b"), r"\[api\] key_file"),
+        (lambda: Api(key_file="a", key_command="b"), r"\[api\] key_command and key_file"),
+        (lambda: Api(key_fd=3, key_keyring="s:u", key_file="a"), r"\[api\] key_file and key_fd and key_keyring"),
+        (lambda: Api(key_command=""), r"\[api\] key_command"),
+        (lambda: Api(key_file=""), r"\[api\] key_file"),
+        (lambda: Api(key_file="--rate"), r"\[api\] key_file"),
+        (lambda: Api(key_fd=0), r"\[api\] key_fd"),
+        (lambda: Api(key_fd=2), r"\[api\] key_fd"),
+        (lambda: Api(key_keyring="service"), r"\[api\] key_keyring"),
+        (lambda: Api(key_keyring=":user"), r"\[api\] key_keyring"),
+        (lambda: Api(key_keyring="service:"), r"\[api\] key_keyring"),
+        (lambda: Api(organization_id="org:key"), r"\[api\] organization_id"),
+        (lambda: Settings(api=Api(key_file="-"), ids=Ids(files=("a", "-"))), r"\[api\] key_file"),
         (lambda: Ids(files=("--rate",)), r"\[ids\] files"),
         (lambda: Ids(files=("",)), r"\[ids\] files"),
         (lambda: Output(path=""), r"\[output\] path"),
@@ -388,6 +401,20 @@ def test_a_key_never_travels_unencrypted_to_another_host_unless_that_is_wanted(g
     with pytest.raises(ConfigError, match="unencrypted"):
         Api(base_url=given)
     assert Api(base_url=given, allow_http=True).base_url == given
+
+
+@pytest.mark.parametrize("name", ["key_file", "key_keyring", "organization_id", "version"])
+def test_a_key_in_place_of_a_name_is_an_error_that_does_not_show_it(name: str) -> None:
+    for given in ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "Bearer abc"):
+        with pytest.raises(ConfigError, match=rf"\[api\] {name} must be") as caught:
+            parse((), {"COLLECTOR_API_VERSION" if name == "version" else f"COLLECTOR_{name.upper()}": given})
+        assert given not in str(caught.value)
+
+
+def test_a_key_file_whose_name_looks_like_a_key_is_one_when_it_exists(tmp_path: Path) -> None:
+    path = file_with(tmp_path, "key", "4eC39HqLyjWDarjtT1zdp7dc")
+    assert Api(key_file=path).key_file == path
+    assert Api(key_file=str(tmp_path / "4eC39HqLyjWDarjtT1zdp7dd")).key_file  # a path is no key, there or not
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -16,8 +16,10 @@ RINGS: tuple[set[str], ...] = (
     # 0: pure
     {
         *("account", "adaptive_rate", "breaker", "budget", "checkpoint", "concurrency", "deferral", "governor"),
+        "credential",
         "errors",
         "ids",
+        "keylike",
         "limiter",
         "lines",
         "manifest",
@@ -30,6 +32,7 @@ RINGS: tuple[set[str], ...] = (
         "retrying",
         "run_head",
         *("detect", "fingerprint", "scrubber"),
+        "secret",
         "server_limit",
         "timestamps",
         "version",
@@ -46,6 +49,7 @@ RINGS: tuple[set[str], ...] = (
             "files",
             "journal",
             "key",
+            "key_sources",
             "names",
             "publication",
         ),
@@ -88,6 +92,7 @@ HOMES = {
     "tenacity": {"retrying"},
     "cyclopts": {"config", "cli"},
     "rich": {"cli"},
+    "keyring": {"key_sources"},
     "http_sf": {"server_limit"},
 }
 """Third parties, and the only modules that know of them."""

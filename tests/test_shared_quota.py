@@ -18,9 +18,11 @@ import pytest
 
 from collector.limiter import Ceiling
 from collector.quota import NOTHING_KNOWN, Quota, decode, encode
+from collector.secret import Secret
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 
 RATE = 200
+K = Secret("k")
 PATIENCE = 60  # seconds until a test gives up; never what it measures
 
 TAKER = """
@@ -196,7 +198,12 @@ def test_another_address_organization_or_key_is_another_quota(tmp_path: Path) ->
     names = {
         quota_file(address, identity, tmp_path)
         for address in ("https://app.polytomic.com", "https://eu.polytomic.com")
-        for identity in (identity_of("o1", "k"), identity_of("o2", "k"), identity_of(None, "k"), identity_of(None, "l"))
+        for identity in (
+            identity_of("o1", K),
+            identity_of("o2", K),
+            identity_of(None, K),
+            identity_of(None, Secret("l")),
+        )
     }
     assert len(names) == 8
     for name in names:
@@ -204,12 +211,12 @@ def test_another_address_organization_or_key_is_another_quota(tmp_path: Path) ->
 
 
 def test_a_known_organization_shares_whatever_the_key() -> None:
-    assert identity_of("ORG", "Basic one") == identity_of("org", "Basic two")
+    assert identity_of("ORG", Secret("Basic one")) == identity_of("org", Secret("Basic two"))
 
 
 def test_nothing_of_the_key_is_in_the_name(tmp_path: Path) -> None:
-    name = quota_file("https://app.polytomic.com", identity_of(None, "Bearer secret"), tmp_path).name
-    assert "secret" not in identity_of(None, "Bearer secret")
+    name = quota_file("https://app.polytomic.com", identity_of(None, Secret("Bearer secret")), tmp_path).name
+    assert "secret" not in identity_of(None, Secret("Bearer secret"))
     assert name.startswith("quota-")
     assert len(name) == len("quota-") + 16
 

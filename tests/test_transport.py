@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from collector.account import RequestCount
-from collector.key import Secret
+from collector.secret import Secret
 from collector.transport import Timeouts, Transport
 
 from .serving import PATIENCE
@@ -28,7 +28,7 @@ async def by_aiohttp(
     proxy: str | None = None,
 ) -> AsyncIterator[Subject]:
     count = RequestCount()
-    headers = {"Authorization": Secret(f"Bearer {CANARY}"), "X-Polytomic-Version": "2025-09-18"}
+    headers = {"Authorization": Secret(f"Bearer {CANARY}").reveal(), "X-Polytomic-Version": "2025-09-18"}
     transport = Transport(
         url,
         headers,

@@ -16,20 +16,23 @@ from collector.config import Settings, from_environment, from_file
 from collector.errors import Damaged, ExitCode, Interrupted
 from collector.manifest import exit_code_of
 from collector.run import Run
+from collector.secret import Environment
 from collector.source import Intake, read_ids
 from collector.watchdog import Watchdog
+
+_ENVIRON = Environment(os.environ)
 
 app = App(
     name="collect",
     help_epilogue=(
         "Every flag can also be set as COLLECTOR_<FLAG> in the environment, or in the TOML file of --config; a flag "
-        "wins over the environment, the environment over the file. The API key comes from POLYTOMIC_API_KEY, a key "
-        "file or a key command, never from a flag.\n\n"
+        "wins over the environment, the environment over the file. The API key comes from a command, a file, "
+        "a descriptor, the keyring or POLYTOMIC_API_KEY, never from the value of a flag.\n\n"
         "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key "
         "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 8 unfinished file damaged or of "
         "another run; 70 a bug; 129, 130, 143, 141 interrupted."
     ),
-    config=[from_environment(os.environ), from_file(os.environ)],
+    config=[from_environment(_ENVIRON), from_file(_ENVIRON)],
 )
 
 
@@ -44,7 +47,7 @@ def collect(
     intake = read_ids(ids, settings.ids.files, column=settings.ids.column)
     intake.tell(reporter.warn)
     with Watchdog(complain) as watchdog:  # around the loop, which waits for its threads when it ends
-        return anyio.run(partial(collect_and_tell, settings, intake, reporter, os.environ, watchdog))
+        return anyio.run(partial(collect_and_tell, settings, intake, reporter, _ENVIRON, watchdog))
 
 
 async def collect_and_tell(
