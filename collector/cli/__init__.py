@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cyclopts import App, CycloptsError, UnknownOptionError
+from cyclopts import App, CycloptsError
 
+from collector.cli.arguments import refuse_keys, told
 from collector.cli.console import complain
 from collector.errors import CollectorError, ExitCode
 from collector.version import VERSION
@@ -31,13 +32,10 @@ app.command("collector.cli.sandbox:app", name="sandbox", help="Serve a local Pol
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raises for anything a user can cause."""
     try:
+        refuse_keys(argv, os.environ)
         code = app(argv, exit_on_error=False, print_error=False)
-    except UnknownOptionError as error:
-        given = error.token.keyword or error.token.value
-        complain(f"{_one_line(error).replace(given, given.partition('=')[0])}; see collector --help")
-        return ExitCode.USAGE
     except CycloptsError as error:
-        complain(f"{_one_line(error)}; see collector --help")
+        complain(f"{told(error)}; see collector --help")
         return ExitCode.USAGE
     except CollectorError as error:
         complain(str(error))
@@ -68,7 +66,3 @@ def _let_standard_error_go() -> None:
     except (OSError, ValueError):
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-
-
-def _one_line(error: CycloptsError) -> str:
-    return " ".join(str(error).split()).rstrip(".")
