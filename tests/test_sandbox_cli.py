@@ -102,7 +102,7 @@ async def test_list_ids_ends_quietly_when_nobody_reads_on(start: Starting) -> No
         (["--faults", "500"], "500"),
         (["--faults", "500=0.6,503=0.6"], "more than 1"),
         (["--connections", "-1"], "-1"),
-        (["--connections", "many"], "many"),
+        (["--connections", "many"], "--connections: unable to convert"),
         (["--port", "70000"], "70000"),
         (["--port", "-1"], "-1"),
         (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
