@@ -1,0 +1,112 @@
+"""What a start loads: ours, the standard library and what was reviewed; and none of what runs text as code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+import collector
+
+from . import toml
+
+PACKAGE = Path(collector.__file__).parent
+
+LOADED = """
+import json, sys
+from importlib.metadata import packages_distributions
+before = set(sys.modules)
+sys.argv = ["collector", *{arguments!r}]
+sys.stdout, out = sys.stderr, sys.stdout
+try:
+    import collector
+    if sys.argv[1:]:
+        import collector.cli
+        collector.cli.main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+modules = sorted(set(sys.modules) - before)
+homes = packages_distributions()
+found = sorted({{name for module in modules for name in homes.get(module.partition(".")[0], [])}})
+json.dump({{"modules": modules, "distributions": found}}, out)
+"""
+"""Run by an interpreter of its own: prints the names of the modules that a start loads and whose they are."""
+
+STARTS = pytest.mark.parametrize("arguments", [[], ["--help"], ["collect", "--help"]], ids=" ".join)
+
+
+def loaded(arguments: list[str]) -> dict[str, list[str]]:
+    code = LOADED.format(arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+@STARTS
+def test_a_start_loads_no_distribution_that_was_not_reviewed(arguments: list[str]) -> None:
+    reviewed = {name for part in toml("requirements/runtime.toml").values() for name in part}
+    found = {canonicalize_name(name) for name in loaded(arguments)["distributions"]}
+    assert "aiohttp" in found
+    assert found - {"polytomic-collector"} <= reviewed
+
+
+@STARTS
+def test_a_start_loads_no_server_no_extra_and_no_test_tool(arguments: list[str]) -> None:
+    unwanted = ("aiohttp.web", "collector.sandbox", "keyring", "pytest", "_pytest", "hypothesis", "trustme")
+    modules = loaded(arguments)["modules"]
+    assert "collector" in modules
+    assert [name for name in modules if name.startswith(unwanted)] == []
+
+
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.execv", "os.spawnv"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "yaml", "code", "ctypes.util", "telnetlib", "ftplib"}
+
+
+def dangers(source: str) -> Iterator[str]:
+    """What in a source runs text as code, makes objects of bytes, or gives a command to a shell."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in FORBIDDEN_CALLS:
+                yield name
+            yield from (
+                f"{name}(shell=…)"
+                for keyword in node.keywords
+                if keyword.arg == "shell" and ast.unparse(keyword.value) != "False"
+            )
+            if name.endswith(("getoutput", "getstatusoutput", "create_subprocess_shell")):
+                yield name
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in FORBIDDEN_MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in FORBIDDEN_MODULES:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_runs_text_as_code_or_makes_objects_of_bytes_or_uses_a_shell(path: Path) -> None:
+    assert list(dangers(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "eval(x)",
+        "exec(x)",
+        "import pickle",
+        "from marshal import loads",
+        "import yaml",
+        "subprocess.run(x, shell=True)",
+        "subprocess.run(x, shell=y)",
+        "os.system(x)",
+        "subprocess.getoutput(x)",
+        "await asyncio.create_subprocess_shell(x)",
+    ],
+)
+def test_each_danger_would_be_seen(source: str) -> None:
+    assert list(dangers(source))
