@@ -1,0 +1,79 @@
+"""The wheel and the sdist: the same bytes from anywhere, and in them what belongs there and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from collector.version import VERSION
+
+from . import ROOT
+
+TOP = f"polytomic_collector-{VERSION}"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with both; the script fails when a second build, elsewhere and otherwise, gives other bytes."""
+    out = tmp_path_factory.mktemp("built") / "dist"
+    command = [sys.executable, str(ROOT / ".ci/build_twice.py"), str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> set[str]:
+    with zipfile.ZipFile(built / f"{TOP}-py3-none-any.whl") as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> list[tarfile.TarInfo]:
+    with tarfile.open(built / f"{TOP}.tar.gz") as archive:
+        return archive.getmembers()
+
+
+def test_two_builds_give_two_files(built: Path) -> None:
+    assert {path.name for path in built.iterdir()} == {f"{TOP}.tar.gz", f"{TOP}-py3-none-any.whl"}
+
+
+def test_the_wheel_holds_the_package_and_its_papers_only(wheel: set[str]) -> None:
+    package = re.compile(r"collector/([a-z_]+/)*([A-Za-z_]+\.py|py\.typed|[a-z_]+\.json|[a-z_]+\.html)")
+    papers = {
+        f"{TOP}.dist-info/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt", "RECORD", "licenses/LICENSE")
+    }
+    assert {name for name in wheel if not package.fullmatch(name)} == papers
+
+
+def test_the_wheel_holds_each_file_of_the_package(wheel: set[str]) -> None:
+    files = {path for path in (ROOT / "collector").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {str(path.relative_to(ROOT)) for path in files} == {name for name in wheel if name.startswith("collector/")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("LICENSE", "SECURITY.md", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "config.example.toml"),
+        *("tests/conftest.py", "tests/supply/test_build.py", "tests/data/polytomic-openapi.json", ".ci/run"),
+        *("requirements/run.txt", "requirements/test.txt", "requirements/floors.toml", ".github/workflows/ci.yml"),
+        *("docs/scorecard.md", "bench/__init__.py", "examples/collect_from_python.py"),
+    ],
+)
+def test_the_sdist_holds_what_its_tests_need(sdist: list[tarfile.TarInfo], name: str) -> None:
+    assert f"{TOP}/{name}" in {member.name for member in sdist}
+
+
+def test_the_sdist_holds_nothing_made_and_nothing_of_its_maker(sdist: list[tarfile.TarInfo]) -> None:
+    unwanted = re.compile(r"__pycache__|\.pyc$|\.egg-info|\.venv|/dist/|/\.git/|_cache/|\.hypothesis|~$|\.swp$")
+    assert [member.name for member in sdist if unwanted.search(member.name)] == []
+    assert {(member.uid, member.gid, member.uname, member.gname) for member in sdist} == {(0, 0, "", "")}
+
+
+def test_the_sdist_unpacks_into_one_folder_and_holds_files_only(sdist: list[tarfile.TarInfo]) -> None:
+    assert all(member.isfile() and member.name.startswith(f"{TOP}/") and ".." not in member.name for member in sdist)
