@@ -1,0 +1,98 @@
+"""The self-check of docs/scorecard.md is true of the tree, and no page shows a badge that nobody gave."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from . import ROOT
+
+CHECKS = [
+    *("Binary-Artifacts", "Branch-Protection", "CI-Tests", "CII-Best-Practices", "Code-Review", "Contributors"),
+    *("Dangerous-Workflow", "Dependency-Update-Tool", "Fuzzing", "License", "Maintained", "Packaging"),
+    *("Pinned-Dependencies", "SAST", "SBOM", "Security-Policy", "Signed-Releases", "Token-Permissions"),
+    *("Vulnerabilities", "Webhooks"),
+]
+"""All that Scorecard's documentation lists (docs/checks.md of ossf/scorecard, August 2026)."""
+
+OURS = ("collector", "tests", "bench", "docs", "examples", "requirements", ".ci", ".github")
+ROWS = re.findall(
+    r"^\| ([\w-]+) \| (holds|host|no) \| (.+) \|$", (ROOT / "docs/scorecard.md").read_text(), re.MULTILINE
+)
+
+
+def files() -> list[Path]:
+    """Each file of the tree, not what was made from it."""
+    found = [path for folder in OURS for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return [path for path in found if "__pycache__" not in path.parts] + [*ROOT.glob("*.md"), ROOT / "Makefile"]
+
+
+def test_every_check_has_one_answer() -> None:
+    assert [name for name, _, _ in ROWS] == CHECKS
+
+
+@pytest.mark.parametrize(("name", "by"), [(name, by) for name, state, by in ROWS if state == "holds"])
+def test_what_a_check_that_holds_names_is_there(name: str, by: str) -> None:
+    named = [each for each in re.findall(r"`([^`]+)`", by) if "/" in each or each.isupper() or each.endswith(".md")]
+    assert named or name == "Binary-Artifacts"
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_no_executable_archive_or_library_is_in_the_tree() -> None:
+    magic = (
+        b"\x7fELF",
+        b"MZ",
+        b"PK\x03\x04",
+        b"\xca\xfe\xba\xbe",
+        b"\xcf\xfa\xed\xfe",
+        b"\x00asm",
+        b"!<arch>",
+        b"\x1f\x8b",
+    )
+    assert len(files()) > 100
+    assert [path for path in files() if path.read_bytes().startswith(magic)] == []
+
+
+def test_everything_that_is_downloaded_is_held_against_a_hash() -> None:
+    """Each `pip install` demands hashes, or installs what lies here without anything it needs."""
+    commands = [
+        line
+        for path in (ROOT / "Makefile", ROOT / ".ci/run", *sorted((ROOT / ".github/workflows").glob("*.yml")))
+        for line in path.read_text().splitlines()
+        if re.search(r"\bpip install\b|\$\(PIP\) |npm |curl |wget ", line)
+    ]
+    assert len(commands) > 5
+    demanding = ("--require-hashes", "--no-deps", "$(PIP) -r requirements/")
+    assert [line for line in commands if not any(each in line for each in demanding)] == []
+
+
+def test_the_licence_is_the_one_that_is_declared() -> None:
+    assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_security_policy_says_how_to_report_and_what_is_not_protected() -> None:
+    policy = (ROOT / "SECURITY.md").read_text()
+    for title in ("What is not protected", "Supported versions", "How to report a vulnerability"):
+        assert f"\n## {title}\n" in policy
+    assert "private vulnerability reporting" in policy
+
+
+def test_the_security_policy_fits_two_pages() -> None:
+    assert len((ROOT / "SECURITY.md").read_text().split()) <= 1100
+
+
+def test_every_criterion_of_the_best_practices_has_one_answer() -> None:
+    page = (ROOT / "docs/best-practices.md").read_text()
+    answered = [
+        name for row in re.findall(r"^\| ([a-z0-9_, ]+) \| .+ \|$", page, re.MULTILINE) for name in row.split(", ")
+    ]
+    answered = [name for name in answered if name != "criterion"]
+    assert len(answered) == len(set(answered)) == 67
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_no_page_shows_a_badge(path: Path) -> None:
+    assert not re.search(r"!\[[^\]]*\]\(https?://|shields\.io|<img", path.read_text())
