@@ -3,17 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# What checks the project has an environment of its own, so that none of it gets among what is tested and shipped.
+TOOLS := $(VENV)/tools/bin
 
-.PHONY: help demo test check soak bench limits lock wheel clean
+.PHONY: help demo test check security audit soak bench limits lock wheel sbom clean
 
 help:
 	@echo "make demo    run the demo (creates $(VENV))"
 	@echo "make test    run the tests"
 	@echo "make check   lint, formatting, types"
+	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
+	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
 	@echo "make soak    run the long tests"
 	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery of 1,000,000 lines"
 	@echo "make limits  a limit of 50, 5 and 50 requests/s told in four forms: judged (6 minutes) and drawn; a slow server"
-	@echo "make wheel   build the wheel into dist/"
+	@echo "make wheel   build the sdist and the wheel into dist/, twice: the bytes must be the same"
+	@echo "make sbom    write the bill of materials beside them"
 	@echo "make lock    compile the requirement files from pyproject.toml"
 	@echo "make clean   remove what make made"
 
@@ -28,6 +33,16 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+security: $(VENV)/run $(VENV)/audit
+	$(TOOLS)/bandit --quiet --configfile pyproject.toml --recursive collector .ci examples
+	$(TOOLS)/zizmor --quiet --offline --pedantic .github
+	$(BIN)/python .ci/floors.py
+	$(BIN)/python .ci/secret_scan.py
+
+# Exit codes of the script: 0 passed, 1 failed, 77 not run; make itself exits with 2 for both of the latter.
+audit: $(VENV)/audit
+	$(TOOLS)/python .ci/audit.py $(TOOLS)/pip-audit requirements/*.txt
+
 soak: $(VENV)/test
 	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist worksteal
 
@@ -40,16 +55,20 @@ limits: $(VENV)/bench
 	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/limit-steps.svg
 
 wheel: $(VENV)/run
-	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	$(BIN)/python .ci/build_twice.py dist
 
-# The locks name every dependency with its hash; build.txt is what builds the package itself.
-lock: $(VENV)/lock
+sbom: $(VENV)/run $(VENV)/audit
+	$(BIN)/python .ci/sbom.py $(TOOLS)/cyclonedx-py dist/polytomic-collector.cdx.json
+	$(TOOLS)/python .ci/validate_sbom.py dist/polytomic-collector.cdx.json
+
+# The locks name every dependency with its hash; build.txt is what builds the package, audit.txt what checks it.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+  --no-annotate --python-version 3.11
+lock: $(VENV)/audit
 	cd requirements && for name in run test bench; do \
 	  extra=$$(test $$name = run || echo "--extra $$name --extra zstd"); \
-	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-header --no-annotate --python-version 3.11 $$extra -o $$name.txt ../pyproject.toml; done
-	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --no-annotate --python-version 3.11 -o build.txt build.in
+	  ../$(TOOLS)/$(COMPILE) $$extra -o $$name.txt ../pyproject.toml; done
+	cd requirements && for name in build audit; do ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
 
 $(VENV)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "collector needs Python 3.11 or newer: make PYTHON=python3.12 …")'
@@ -69,8 +88,9 @@ $(VENV)/bench: $(VENV)/test requirements/bench.txt
 	$(PIP) -r requirements/bench.txt
 	@touch $@
 
-$(VENV)/lock: $(VENV)/venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+$(VENV)/audit: $(VENV)/venv requirements/audit.txt
+	$(PYTHON) -m venv $(VENV)/tools
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 clean:
