@@ -16,7 +16,7 @@ from typing import Any
 NOT_RUN = 77
 """What Automake's test drivers exit with for a skipped test."""
 
-SECONDS = 90
+SECONDS = 60
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)([ ]*;)?", re.MULTILINE)
 
 

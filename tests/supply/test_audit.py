@@ -90,7 +90,7 @@ def test_a_lock_without_pins_is_not_run() -> None:
 
 
 def test_no_answer_in_time_is_not_run() -> None:
-    assert AUDIT.decide(PINNED, None, "", "no end after 90 s") == (77, "audit NOT RUN: no end after 90 s")
+    assert AUDIT.decide(PINNED, None, "", "no end after 60 s") == (77, "audit NOT RUN: no end after 60 s")
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
