@@ -1,48 +1,107 @@
-"""Takes known secrets out of free text and out of bodies: the key, wherever a server shows it."""
+"""Takes known secrets out of free text and out of bodies: the key, wherever and however a server shows it.
+
+By value: a secret as it is, in base64 (whatever stands before it there, such as `organization:`), quoted for a URL,
+escaped as JSON and `repr` do, in capitals or lowered. By shape too, in text: what looks like a secret nobody named.
+
+Texts are scrubbed in two places. What is kept, or raised to a caller (the reason of a failure, a record), is scrubbed
+here where it is made, whoever reads it later. What is said on standard error passes `cli.standard_error`, whatever
+module or library says it.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
+from urllib.parse import quote, unquote, urlsplit
 
-from collector.detect.addresses import mask_users
+from collector.detect.forms import mask as mask_forms
 from collector.redact import REDACTED
 
 _SHORTEST_SECRET = 8
+_ESCAPES = re.compile(r"\\+(?:(?:u00|x)([2-7][0-9a-fA-F]))?|%([2-7][0-9a-fA-F])")
 
 
 class Scrubber:
     """Masks known secrets, and passwords in URLs, wherever they stand in free text."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         # What is shorter would be found, and masked, in innocent text.
-        known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-        self._plain = [secret.encode() for secret in known]
-        self._in_text = _any_of(map(re.escape, known), re.IGNORECASE)  # header values come lowered
-        self._in_json = _any_of((_escaped(secret) for secret in known), re.NOFLAG)
+        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len)
+        self._needles: list[str] = []
+        masked = set(known)
+        for secret in known:
+            if not self._is_in(secret):  # else it is a form of one that is known already
+                forms = set(_forms(secret))
+                masked |= forms
+                self._needles += sorted(set(map(_plainly, forms)) - set(self._needles))
+        self._masked = sorted(masked, key=len, reverse=True)
+
+    def mask(self, text: str) -> str:
+        """`text` without secrets, line by line what it was."""
+        return mask_forms(self._mask(text), lambda _secret: REDACTED)
 
     def scrub(self, text: str) -> str:
         """`text` on one line, without secrets."""
-        return (
-            mask_users(self._in_text.sub(REDACTED, text), lambda _secret: REDACTED)
-            .replace("\r", " ")
-            .replace("\n", " ")
-        )
+        return self.mask(text).replace("\r", " ").replace("\n", " ")
 
     def scrub_body(self, body: bytes) -> bytes:
         """A JSON body without the known secrets, however its strings escape them."""
-        for secret in self._plain:
-            if secret in body:
-                body = body.replace(secret, REDACTED.encode())
-        if b"\\" in body:
-            return self._in_json.sub(REDACTED, body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
-        return body
+        text = body.decode("latin-1")  # byte for character, so that it comes back as it was
+        masked = self._mask(text)
+        return body if masked is text else masked.encode("latin-1")
+
+    def _mask(self, text: str) -> str:
+        if self._is_in(text):
+            for secret in self._masked:
+                text = _anyhow(secret).sub(REDACTED, text)
+        return text
+
+    def _is_in(self, text: str) -> bool:
+        plain = _plainly(text)
+        return any(needle in plain for needle in self._needles)
 
 
-def _any_of(patterns: Iterable[str], flags: re.RegexFlag) -> re.Pattern[str]:
-    return re.compile("|".join(patterns) or r"(?!)", flags)
+def secrets_in_url(url: str) -> list[str]:
+    """The password of a URL, or the user when there is no password, quoted and not."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    secret = parts.password or parts.username
+    return [secret, unquote(secret)] if secret else []
 
 
-def _escaped(secret: str) -> str:
-    """Matches `secret` with each character plain, behind a backslash, or by its number."""
-    return "".join(rf"(?:\\?{re.escape(each)}|\\u(?i:{ord(each):04x}))" for each in secret)
+def _plainly(text: str) -> str:
+    """Lowered and without escapes, to see whether there is anything to mask; for nearly all texts there is not."""
+    if "\\" in text or "%" in text:
+        text = _ESCAPES.sub(lambda found: chr(int(found[1] or found[2], 16)) if found[1] or found[2] else "", text)
+    return text.lower()
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield quote(secret, safe="")
+    for before in range(3):
+        # In base64 three bytes are four characters: what a secret is there depends on how many bytes stand before it,
+        # and its first and last character on which. Without these it is the same always.
+        whole = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
+        end = (before + len(secret.encode())) * 8 // 6
+        core = whole[(0, 2, 3)[before] : end]
+        yield core
+        yield core.translate(_FOR_URLS)
+
+
+_FOR_URLS = str.maketrans("+/", "-_")
+
+
+@cache
+def _anyhow(secret: str) -> re.Pattern[str]:
+    """Matches `secret` with each character plain, behind backslashes, or by its number."""
+    return re.compile("".join(map(_anyhow_one, secret)), re.IGNORECASE | re.ASCII)
+
+
+def _anyhow_one(character: str) -> str:
+    number = f"{ord(character):02x}"
+    return rf"(?:\\{{0,8}}{re.escape(character)}|\\{{1,8}}(?:u00|x){number}|%{number})"
