@@ -84,7 +84,7 @@ class Asker:
         except CollectorError:
             raise
         except Exception as error:
-            failure = _foreseen(error)
+            failure = self._foreseen(error)
         else:
             self._governor.budget.earn()
             if is_telling:
@@ -110,7 +110,7 @@ class Asker:
                 except CollectorError:
                     raise
                 except Exception as error:
-                    failure = _foreseen(error)
+                    failure = self._foreseen(error)
             await self._react(failure, request, attempts, confirmations)
             raise failure
 
@@ -125,7 +125,6 @@ class Asker:
         return result
 
     async def _react(self, failure: AttemptFailed, request: Request, attempts: Attempts, confirmations: int) -> None:
-        failure.reason = self._scrub(failure.reason)  # a server chose some of these words
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
         if failure.halts and await self._is_server_there():
             failure.is_excused = False
@@ -165,14 +164,16 @@ class Asker:
         except BadPayload:
             return True
         except Exception as error:
-            self._note(f"{request.target}: {_foreseen(error).reason} (to a question of the run's own)")
+            self._note(f"{request.target}: {self._foreseen(error).reason} (to a question of the run's own)")
             return False
         return True
 
-
-def _foreseen(error: Exception) -> AttemptFailed:
-    """The failure as it is, or, when nobody foresaw it, as one that costs its id a record but not the run its end."""
-    if isinstance(error, AttemptFailed):
+    def _foreseen(self, error: Exception) -> AttemptFailed:
+        """The failure without secrets; one that nobody foresaw costs its id a record, but not the run its end."""
+        if not isinstance(error, AttemptFailed):
+            at = traceback.extract_tb(error.__traceback__)[-1]  # its own text could hold anything
+            return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")
+        # A server chose some of its words, and they go into the errors file. What was raised outside of a request's
+        # turn, while its reply was read, the pacer has not seen.
+        error.reason = self._scrub(error.reason)
         return error
-    at = traceback.extract_tb(error.__traceback__)[-1]  # its own text could hold anything
-    return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")

@@ -137,8 +137,16 @@ class AttemptFailed(Exception):
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
         self.status = status
+
+    @property
+    def reason(self) -> str:
+        """Why, in words; nowhere else are they kept, so that what is taken out of them is gone."""
+        return str(self.args[0])
+
+    @reason.setter
+    def reason(self, text: str) -> None:
+        self.args = (text,)
 
 
 class Transient(AttemptFailed):

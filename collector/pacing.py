@@ -29,6 +29,7 @@ class Pacer:
 
     What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow down
     are counted in `count`. `now` and `sleep` are in monotonic seconds, `wall` is in seconds since the epoch.
+    `scrub` takes secrets out of the reason of a failure.
 
     `waited` tells for how many seconds somebody waited to start, by what for.
     """
@@ -42,6 +43,7 @@ class Pacer:
         sleep: Callable[[float], Awaitable[None]],
         wall: Callable[[], float],
         count: RequestCount,
+        scrub: Callable[[str], str],
     ) -> None:
         self._send = send
         self._governor = governor
@@ -49,6 +51,7 @@ class Pacer:
         self._sleep = sleep
         self._wall = wall
         self._count = count
+        self._scrub = scrub
         self._line: deque[asyncio.Future[Start | None]] = deque()
         self._has_head = False
         self._is_stopped = False
@@ -208,6 +211,7 @@ class Pacer:
         """Tell the governor what an exception means to it."""
         if isinstance(error, AttemptFailed):
             error.seconds = now - start.at
+            error.reason = self._scrub(error.reason)  # which a server may have put, and the governor repeats
         match error:
             case Throttled():
                 self._count.throttled += 1

@@ -59,6 +59,7 @@ def pacer(send: Send, governed: Governor, clock: AnyClock, count: RequestCount |
         sleep=clock.sleep,
         wall=clock.now,
         count=RequestCount() if count is None else count,
+        scrub=str,
     )
 
 
