@@ -195,6 +195,8 @@ class Log:
     "Say nothing but warnings and errors."
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False
     "Say why each request is repeated and why the run pauses."
+    debug: Annotated[bool, Parameter(name="--debug", negative="")] = False
+    "Say what became of each request too, and what the libraries log; never a header, never a body."
 
 
 @dataclass(frozen=True)

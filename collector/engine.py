@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import NamedTuple
@@ -17,6 +17,7 @@ import anyio
 
 from collector.account import Account
 from collector.asking import Asker, Chance
+from collector.attempt_log import logged
 from collector.config import Settings
 from collector.credential import secrets_of
 from collector.fetch import Fetcher
@@ -26,7 +27,7 @@ from collector.limiter import Ceiling, OwnCeiling
 from collector.pacing import Pacer
 from collector.redact import Redactor
 from collector.retrying import RetryPolicy
-from collector.scrubber import Scrubber
+from collector.scrubber import Scrubber, secrets_in_url
 from collector.secret import Secret
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 from collector.timestamps import stamp
@@ -53,25 +54,29 @@ async def engine(
     warn: Callable[[str], None],
     note: Callable[[str], None],
     environ: Mapping[str, str],
+    learn: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> AsyncIterator[Engine]:
-    """Build and join the parts.
+    """Build and join the parts. `learn` is told what must never be said, before anything is done with it.
 
     Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
     exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
     """
     header = await authorization(settings.api, environ, warn)
-    scrubber = Scrubber(secrets_of(header))
+    secrets = [*secrets_of(header), *secrets_in_url(settings.api.proxy or "")]
+    learn(secrets)
+    scrubber = Scrubber(secrets)
     dice = random.Random()
     transport = _transport(settings, header, account)
     with closing(_ceiling(settings, header, warn)) as ceiling:
         governor = _governor(settings, ceiling, dice, warn=warn, note=note)
         pacer = Pacer(
-            transport.send,
+            logged(transport.send, note, time.monotonic) if settings.log.debug else transport.send,
             governor,
             now=time.monotonic,
             sleep=anyio.sleep,
             wall=time.time,
             count=account.requests,
+            scrub=scrubber.scrub,
         )
         asker = Asker(
             pacer,

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -81,11 +81,14 @@ class Run:
         environ: Mapping[str, str] = os.environ,
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
+        learn: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
+        """`learn` is told the secrets, so that whoever shows what a run says can leave them out."""
         self._settings = settings
         self._intake = intake
         self._reporter = reporter
         self._environ = Environment(environ)
+        self._learn = learn
         self._started = time.time()
         self._started_at = stamp(self._started)
         self.run_id = new_run_id(self._started)
@@ -120,7 +123,9 @@ class Run:
 
     def _engine(self) -> AbstractAsyncContextManager[Engine]:
         tell = self._reporter
-        return engine(self._settings, self.account, warn=tell.warn, note=tell.note, environ=self._environ)
+        return engine(
+            self._settings, self.account, warn=tell.warn, note=tell.note, environ=self._environ, learn=self._learn
+        )
 
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.

@@ -55,6 +55,7 @@ SWITCHES = [
     ("limits", "share_quota", "--share-quota"),
     ("log", "quiet", "--quiet"),
     ("log", "verbose", "--verbose"),
+    ("log", "debug", "--debug"),
 ]
 
 

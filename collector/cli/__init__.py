@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from cyclopts import App, CycloptsError
 
+from collector.cli import standard_error
 from collector.cli.arguments import refuse_keys, told
 from collector.cli.console import complain
 from collector.errors import CollectorError, ExitCode
@@ -52,6 +53,7 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """The `collector` console script."""
+    standard_error.install(os.environ)
     code = run(sys.argv[1:])
     _let_standard_error_go()
     sys.exit(code)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
@@ -12,6 +14,8 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
+from collector.cli.memory_image import withhold
+from collector.cli.standard_error import learn
 from collector.config import Settings, from_environment, from_file
 from collector.errors import Damaged, ExitCode, Interrupted
 from collector.manifest import exit_code_of
@@ -43,11 +47,19 @@ def collect(
     settings: Settings = Settings(),  # noqa: B008  # frozen
 ) -> int:
     """Collect and say what was done."""
-    reporter = reporter_for(quiet=settings.log.quiet, verbose=settings.log.verbose)
+    log = settings.log
+    reporter = reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
+    for missing in withhold():
+        reporter.note(missing)
+    if log.debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     intake = read_ids(ids, settings.ids.files, column=settings.ids.column)
     intake.tell(reporter.warn)
     with Watchdog(complain) as watchdog:  # around the loop, which waits for its threads when it ends
-        return anyio.run(partial(collect_and_tell, settings, intake, reporter, _ENVIRON, watchdog))
+        return anyio.run(
+            partial(collect_and_tell, settings, intake, reporter, _ENVIRON, watchdog),
+            backend_options={"debug": True} if log.debug else {},  # else as PYTHONASYNCIODEBUG and -X dev have it
+        )
 
 
 async def collect_and_tell(
@@ -61,7 +73,7 @@ async def collect_and_tell(
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
         signals.append(signal.SIGHUP)
-    run = Run(settings, intake, reporter, environ=environ, signals=signals, watchdog=watchdog)
+    run = Run(settings, intake, reporter, environ=environ, signals=signals, watchdog=watchdog, learn=learn)
     try:
         failure = await run.execute()
     finally:

@@ -1,9 +1,11 @@
-"""Standard error, for people: messages, progress and the summary. Nothing here goes to standard output."""
+"""Standard error, for people: messages, progress and the summary. Nothing here goes to standard output.
+
+A message is one line, whatever it quotes. Secrets are not looked for here: all passes `standard_error`.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from collector.account import Account
+from collector.cli.printable import printable
+from collector.cli.standard_error import drawing
 from collector.model import OutcomeKind
 from collector.pace import Pace
 from collector.run import Reporter
@@ -19,9 +23,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _EVERY = 5.0  # seconds between two lines of progress where there is no terminal
-
-# Controls, and marks that turn the direction of text: a name in the API must not move anybody's cursor.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def complain(text: str) -> None:
@@ -35,11 +36,6 @@ def complain(text: str) -> None:
         return
 
 
-def printable(text: str) -> str:
-    """`text` with everything that could move a terminal's cursor shown as an escape."""
-    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
 class ConsoleReporter(Reporter, Protocol):
     """A reporter that holds the terminal until it is closed."""
 
@@ -47,13 +43,13 @@ class ConsoleReporter(Reporter, Protocol):
         """The run is over; what follows is plain text."""
 
 
-def reporter_for(*, quiet: bool, verbose: bool) -> ConsoleReporter:
-    """A bar on a terminal, lines elsewhere or with NO_COLOR, warnings only when quiet."""
+def reporter_for(*, quiet: bool, verbose: bool, debug: bool = False) -> ConsoleReporter:
+    """A bar on a terminal, lines elsewhere, with NO_COLOR and beside libraries' logs, warnings only when quiet."""
     if quiet:
-        return QuietReporter(verbose=verbose)
-    if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        return QuietReporter(verbose=verbose or debug)
+    if sys.stderr is not None and sys.stderr.isatty() and not (os.environ.get("NO_COLOR") or debug):
         return BarReporter(verbose=verbose)
-    return LineReporter(verbose=verbose)
+    return LineReporter(verbose=verbose or debug)
 
 
 class QuietReporter:
@@ -129,9 +125,11 @@ class BarReporter(QuietReporter):
             TextColumn("{task.fields[retries]} retries"),
             TextColumn("{task.fields[failed]} failed"),
             TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
+            console=Console(file=drawing()),
             auto_refresh=False,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,  # which would draw what others say, control characters and all
         )
         self._task = progress.add_task("", total=account.input.unique, rate=0.0, retries=0, failed=0)
         with self._while_there_is_a_terminal():

@@ -10,7 +10,8 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.collect import collect_and_tell
-from collector.cli.console import complain, printable, reporter_for
+from collector.cli.console import complain, reporter_for
+from collector.cli.printable import printable
 from collector.config import Api, Limits, Output, Settings
 from collector.errors import ExitCode
 from collector.sandbox import Faults, Inventory, serve

@@ -1,0 +1,26 @@
+"""Text that cannot move a terminal's cursor, turn the direction of what is read, or pose as another line of ours."""
+
+from __future__ import annotations
+
+import re
+
+# Controls (C0, DEL, C1), what ends a line elsewhere than a newline does, marks that turn the direction of text
+# (Unicode Bidirectional Algorithm, UAX 9), and surrogates, which no encoding can write.
+_NOT_SHOWN = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_IN_A_LINE = re.compile(f"[\t\n{_NOT_SHOWN}]")
+_IN_LINES = re.compile(f"[{_NOT_SHOWN}]")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with everything that is not to be shown as an escape."""
+    return _IN_A_LINE.sub(_escaped, text)
+
+
+def printable_lines(text: str) -> str:
+    """The same for text that may have several lines, such as a traceback."""
+    return _IN_LINES.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
