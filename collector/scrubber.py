@@ -32,11 +32,11 @@ class Scrubber:
         self._needles: list[str] = []
         masked = set(known)
         for secret in known:
-            if not self._is_in(secret):  # else it is a form of one that is known already
+            if not self._is_in(_plainly(secret)):  # else it is a form of one that is known already
                 forms = set(_forms(secret))
                 masked |= forms
                 self._needles += sorted(set(map(_plainly, forms)) - set(self._needles))
-        self._masked = sorted(masked, key=len, reverse=True)
+        self._masked = [(_plainly(each), each) for each in sorted(masked, key=len, reverse=True)]
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
@@ -53,13 +53,14 @@ class Scrubber:
         return body if masked is text else masked.encode("latin-1")
 
     def _mask(self, text: str) -> str:
-        if self._is_in(text):
-            for secret in self._masked:
-                text = _anyhow(secret).sub(REDACTED, text)
+        plain = _plainly(text)
+        if self._is_in(plain):
+            for needle, secret in self._masked:
+                if needle in plain:
+                    text = _anyhow(secret).sub(REDACTED, text)
         return text
 
-    def _is_in(self, text: str) -> bool:
-        plain = _plainly(text)
+    def _is_in(self, plain: str) -> bool:
         return any(needle in plain for needle in self._needles)
 
 
