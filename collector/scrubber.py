@@ -20,7 +20,8 @@ from collector.detect.forms import mask as mask_forms
 from collector.redact import REDACTED
 
 _SHORTEST_SECRET = 8
-_ESCAPES = re.compile(r"\\+(?:(?:u00|x)([2-7][0-9a-fA-F]))?|%([2-7][0-9a-fA-F])")
+_BACKSLASHED = re.compile(r"\\(?:u00|x)([2-7][0-9a-fA-F])")
+_PERCENTED = re.compile("%([2-7][0-9a-fA-F])")
 
 
 class Scrubber:
@@ -35,8 +36,8 @@ class Scrubber:
             if not self._is_in(_plainly(secret)):  # else it is a form of one that is known already
                 forms = set(_forms(secret))
                 masked |= forms
-                self._needles += sorted(set(map(_plainly, forms)) - set(self._needles))
-        self._masked = [(_plainly(each), each) for each in sorted(masked, key=len, reverse=True)]
+                self._needles += sorted(set(map(_needle, forms)) - set(self._needles))
+        self._masked = [(_needle(each), each) for each in sorted(masked, key=len, reverse=True)]
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
@@ -75,10 +76,21 @@ def secrets_in_url(url: str) -> list[str]:
 
 
 def _plainly(text: str) -> str:
-    """Lowered and without escapes, to see whether there is anything to mask; for nearly all texts there is not."""
-    if "\\" in text or "%" in text:
-        text = _ESCAPES.sub(lambda found: chr(int(found[1] or found[2], 16)) if found[1] or found[2] else "", text)
+    """Lowered and without escapes, to see whether there is anything to mask; for nearly all texts there is not.
+
+    What has a percent sign is there twice, as it is and as a URL's: the sign may be the secret's own.
+    """
+    if "\\" in text:
+        if "\\u00" in text or "\\x" in text:
+            text = _BACKSLASHED.sub(_numbered, text)
+        text = text.replace("\\", "")
+    if "%" in text:
+        text += "\0" + _PERCENTED.sub(_numbered, text)
     return text.lower()
+
+
+def _numbered(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -92,6 +104,11 @@ def _forms(secret: str) -> Iterator[str]:
         core = whole[(0, 2, 3)[before] : end]
         yield core
         yield core.translate(_FOR_URLS)
+
+
+def _needle(secret: str) -> str:
+    """What `_plainly` makes of it, wherever it stands."""
+    return secret.replace("\\", "").lower()
 
 
 _FOR_URLS = str.maketrans("+/", "-_")
