@@ -50,7 +50,13 @@ def governor(
     )
 
 
-def pacer(send: Send, governed: Governor, clock: AnyClock, count: RequestCount | None = None) -> Pacer:
+def pacer(
+    send: Send,
+    governed: Governor,
+    clock: AnyClock,
+    count: RequestCount | None = None,
+    scrub: Callable[[str], str] = str,
+) -> Pacer:
     """A pacer in front of `send`, whose replies it judges."""
     return Pacer(
         send,
@@ -59,7 +65,7 @@ def pacer(send: Send, governed: Governor, clock: AnyClock, count: RequestCount |
         sleep=clock.sleep,
         wall=clock.now,
         count=RequestCount() if count is None else count,
-        scrub=str,
+        scrub=scrub,
     )
 
 

@@ -122,6 +122,21 @@ async def test_a_crew_sends_no_more_than_the_rate_in_any_second(rate: int) -> No
         assert sum(start <= other < start + 1 for other in server.starts) <= rate
 
 
+@pytest.mark.parametrize("by", ["send", "send_alone", "turn"])
+async def test_neither_the_governor_nor_who_asked_hears_a_secret_in_a_failure_s_reason(by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    governed = governor()
+    paced = pacer(server.send, governed, clock, scrub=lambda text: text.replace("secret", "[REDACTED]"))
+    asked = asyncio.create_task(start_by(by, paced, server))
+    await settled()
+    await server.answer(Transient("it said secret"))
+    with pytest.raises(Transient) as caught:
+        await asked
+    assert governed.last_failure == caught.value.reason == str(caught.value) == "it said [REDACTED]"
+    assert "secret" not in repr(caught.value)
+
+
 async def test_requests_start_in_the_order_they_came() -> None:
     clock = StoppedClock()
     server = Server(clock)
