@@ -140,6 +140,7 @@ class Keeper:
     place: dict[str, str]
     given_in: tuple[Path, ...] = ()
     watches: list[asyncio.Task[None]] = field(default_factory=list)
+    patience: float = 2 * PATIENCE
 
     def proxied_by(self, url: str) -> dict[str, str]:
         """The setting of a proxy with a password, which is looked for as well from now on."""
@@ -161,6 +162,8 @@ class Keeper:
 
     async def end(self, running: Running) -> Finished:
         """Wait for its end, and look everywhere."""
+        async with asyncio.timeout(self.patience):
+            await running.process.wait()
         done = await running.finished()
         self.search.look("standard output", done.out)
         self.search.look("standard error", done.err.encode())
@@ -248,7 +251,8 @@ async def test_no_answer_that_is_asked_for_again_shows_the_key(keeper: Keeper) -
 async def test_no_failure_shows_any_kind_of_key_in_a_long_run(
     keeper: Keeper, credentials: str, is_proxied: bool
 ) -> None:
-    await struck_by_all(keeper, credentials, is_proxied=is_proxied, well=2000, attempts=3, env=TRACED)
+    keeper.patience = 20 * PATIENCE
+    await struck_by_all(keeper, credentials, is_proxied=is_proxied, well=600, attempts=3, env=TRACED)
 
 
 @pytest.mark.parametrize("end", ENDS)
