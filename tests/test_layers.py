@@ -67,7 +67,18 @@ RINGS: tuple[set[str], ...] = (
     },
     # 2: flow
     {
-        *("asking", "attempt_log", "engine", "fetch", "listing", "live_schemas", "pacing", "pipeline", "run", "stopping"),
+        *(
+            "asking",
+            "attempt_log",
+            "engine",
+            "fetch",
+            "listing",
+            "live_schemas",
+            "pacing",
+            "pipeline",
+            "run",
+            "stopping",
+        ),
         "stream",
         "verification",
         "",
