@@ -8,7 +8,9 @@ itself is no setting (see `key`): it may not stand in a file that is shared, nor
 from __future__ import annotations
 
 import difflib
+import hashlib
 import ipaddress
+import json
 import math
 import os
 import tomllib
@@ -21,9 +23,9 @@ from urllib.parse import urlsplit
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
+from collector.detect.keylike import is_keylike
 from collector.detect.marks import is_rule
 from collector.errors import ConfigError
-from collector.keylike import is_keylike
 from collector.run_head import Resume
 
 ENV_PREFIX: Final = "COLLECTOR_"
@@ -185,6 +187,20 @@ class Redact:
                 _require(is_rule(rule), "redact", key, f"names or paths of fields, which {rule!r} is not")
         both = sorted(set(self.also) & set(self.keep))
         _require(not both, "redact", "keep", f"of other fields than also, which has {', '.join(both)} too")
+
+    def told(self) -> dict[str, Any]:
+        """What of it stands in a manifest."""
+        return {
+            "also": sorted(self.also),
+            "keep": sorted(self.keep),
+            "fingerprints": self.fingerprint_key_file is not None,
+            "live_schemas": self.live_schemas,
+        }
+
+    def digest(self) -> str:
+        """What tells these settings from others; empty for the default ones."""
+        told = json.dumps([self.told(), self.fingerprint_key_file], sort_keys=True)
+        return "" if self == Redact() else hashlib.sha256(told.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

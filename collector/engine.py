@@ -18,12 +18,16 @@ import anyio
 from collector.account import Account
 from collector.asking import Asker, Chance
 from collector.attempt_log import logged
-from collector.config import Settings
-from collector.credential import secrets_of
+from collector.config import Redact, Settings
+from collector.credential import forms_of, secrets_of
+from collector.detect.marks import Rules
 from collector.fetch import Fetcher
+from collector.fingerprint import fingerprint_under
 from collector.governor import Governor
 from collector.key import authorization
+from collector.key_sources import from_file, without_line_end
 from collector.limiter import Ceiling, OwnCeiling
+from collector.live_schemas import LiveSchemas
 from collector.pacing import Pacer
 from collector.redact import Redactor
 from collector.retrying import RetryPolicy
@@ -63,6 +67,7 @@ async def engine(
     """
     header = await authorization(settings.api, environ, warn)
     secrets = [*secrets_of(header), *secrets_in_url(settings.api.proxy or "")]
+    redactor = _redactor(settings.redact, secrets)
     learn(secrets)
     scrubber = Scrubber(secrets)
     dice = random.Random()
@@ -86,11 +91,22 @@ async def engine(
             scrub=scrubber.scrub,
             note=note,
         )
-        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, Redactor(), wall=time.time)
+        schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
+        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, redactor, wall=time.time, schemas=schemas)
         async with transport.opened(), anyio.create_task_group() as watch:
             watch.start_soon(pacer.watch, settings.limits.outage_limit)
             yield Engine(transport, asker, pacer, governor, fetcher_of)
             watch.cancel_scope.cancel()
+
+
+def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
+    """What masks by these settings; a key that is read for it joins the `secrets`."""
+    fingerprint = None
+    if settings.fingerprint_key_file is not None:
+        key = without_line_end(from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file"))
+        fingerprint = fingerprint_under(key)
+        secrets.extend(forms_of(key))
+    return Redactor(Rules(settings.also, settings.keep), fingerprint)
 
 
 def _transport(settings: Settings, header: Secret, account: Account) -> Transport:

@@ -11,6 +11,7 @@ from typing import Final
 
 from collector.errors import ConfigError
 from collector.redact import Fingerprint
+from collector.secret import Secret
 
 SHORTEST_KEY: Final = 16
 """Characters of a key that is not refused."""
@@ -18,9 +19,8 @@ SHORTEST_KEY: Final = 16
 _DIGITS: Final = 16
 
 
-def fingerprint_under(key: str) -> Fingerprint:
+def fingerprint_under(key: Secret) -> Fingerprint:
     """What makes fingerprints under this key. Raises `ConfigError` for a key that is easy to guess."""
-    if len(key) < SHORTEST_KEY:
+    if len(key.reveal()) < SHORTEST_KEY:
         raise ConfigError(f"[redact] fingerprint_key_file: its key has fewer than {SHORTEST_KEY} characters")
-    secret = key.encode()
-    return lambda value: hmac.new(secret, value, "sha256").hexdigest()[:_DIGITS]
+    return lambda value: hmac.new(key.reveal().encode(), value, "sha256").hexdigest()[:_DIGITS]

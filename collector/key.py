@@ -19,6 +19,7 @@ from collector.key_sources import (
     from_file,
     from_keyring,
     from_stdin,
+    without_line_end,
 )
 from collector.secret import Secret
 
@@ -29,7 +30,7 @@ async def authorization(api: Api, environ: Mapping[str, str], tell: Callable[[st
     Raises `ConfigError` when there is no key, its source cannot be used, or what is there cannot be one.
     """
     source, found = await _found(api, environ, tell)
-    key = _without_line_end(found)
+    key = without_line_end(found)
     if not is_key(key):
         raise ConfigError(
             f"{source}: what it holds cannot be a key: it is empty, over {LONGEST_KEY} characters, or has spaces, "
@@ -61,7 +62,3 @@ async def _found(api: Api, environ: Mapping[str, str], tell: Callable[[str], Non
         "no API key: set POLYTOMIC_API_KEY, or name where it is with --key-file, --key-command, --key-fd or "
         "--key-keyring, or in the configuration's [api] section"
     )
-
-
-def _without_line_end(secret: Secret) -> Secret:
-    return Secret(secret.reveal().removesuffix("\n").removesuffix("\r"))

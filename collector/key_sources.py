@@ -86,8 +86,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=1)
 
 
-def from_file(path: str) -> Secret:
-    """What a regular file holds that is ours or root's and that nobody else can use.
+def from_file(path: str, setting: str = "[api] key_file") -> Secret:
+    """What a regular file, named by a setting, holds that is ours or root's and that nobody else can use.
 
     What counts is the file that was opened. A symbolic link is followed, since that is how Kubernetes mounts secrets:
     who can change where it leads to can also replace a file.
@@ -95,26 +95,26 @@ def from_file(path: str) -> Secret:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
-            _check(path, os.fstat(descriptor))
+            _check(f"{setting} {path}", path, os.fstat(descriptor))
             return _decoded(io.BytesIO(os.read(descriptor, _ENOUGH)))
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigError(f"[api] key_file {path}: {error.strerror}") from None
+        raise ConfigError(f"{setting} {path}: {error.strerror}") from None
     except ValueError:  # its name has a NUL in it
-        raise ConfigError("[api] key_file is not the name of a file") from None
+        raise ConfigError(f"{setting} is not the name of a file") from None
 
 
-def _check(path: str, status: os.stat_result) -> None:
+def _check(named: str, path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"[api] key_file {path} is no regular file; a pipe goes by --key-fd or as standard input (-)")
+        raise ConfigError(f"{named} is no regular file; a pipe goes by --key-fd or as standard input (-)")
     run = []
     if status.st_uid not in (0, os.geteuid()):
         run.append(f"chown {_own_name()} {shlex.quote(path)}")
     if status.st_mode & 0o077:
         run.append(f"chmod 600 {shlex.quote(path)}")
     if run:
-        raise ConfigError(f"[api] key_file {path}: others can use it; run: {' && '.join(run)}")
+        raise ConfigError(f"{named}: others can use it; run: {' && '.join(run)}")
 
 
 def _own_name() -> str:
@@ -241,3 +241,8 @@ async def _read(descriptor: int, *, line: bool = False) -> Secret:
 
 def _decoded(held: io.BytesIO) -> Secret:
     return Secret(held.getvalue().decode("ascii", "replace"))  # a key is ASCII: with a replacement it is none
+
+
+def without_line_end(secret: Secret) -> Secret:
+    """A line of a file without what ends it."""
+    return Secret(secret.reveal().removesuffix("\n").removesuffix("\r"))

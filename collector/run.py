@@ -289,8 +289,8 @@ class Run:
         return self._intake.ids.digest()
 
     def _head(self) -> RunHead:
-        api = self._settings.api
-        return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA)
+        api, redaction = self._settings.api, self._settings.redact.digest()
+        return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
 
     def _manifest(self, files: list[FileFacts], failure: CollectorError | None = None) -> bytes:
         return manifest(
@@ -301,6 +301,7 @@ class Run:
                 api_version=self._settings.api.version,
                 ids_digest=self._ids_digest,
                 started_at=self._started_at,
+                redaction=self._settings.redact.told(),
             ),
             self.account,
             finished=failure is None,

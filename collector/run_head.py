@@ -21,6 +21,7 @@ _SHARED: Final = {
     "base_url": "another base URL",
     "api_version": "another API version",
     "schema": "another schema",
+    "redaction": "other settings of redaction",
 }
 
 
@@ -41,6 +42,8 @@ class RunHead(NamedTuple):
     base_url: str
     api_version: str
     schema: int
+    redaction: str = ""
+    "What tells apart by which settings its records are redacted; empty for none of the user's."
 
     def encode(self) -> bytes:
         """As JSON."""
@@ -79,7 +82,7 @@ def decode(content: bytes) -> RunHead | None:
     """The head that `content` is, or None when it is none."""
     try:
         found: Json = orjson.loads(content)
-        head = RunHead(**{key: found[key] for key in RunHead._fields})
+        head = RunHead(**{key: found[key] for key in RunHead._fields if key in found})
         aware = datetime.fromisoformat(head.started_at).tzinfo is not None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import pytest
 from cyclopts import App, CycloptsError, Parameter
 
-from collector.config import Api, Ids, Limits, Output, Retry, Settings, from_environment, from_file
+from collector.config import Api, Ids, Limits, Output, Redact, Retry, Settings, from_environment, from_file
 from collector.errors import ConfigError, ExitCode
 from collector.run_head import Resume
 
@@ -34,6 +34,9 @@ SETTINGS: list[Change] = [
     ("api", "proxy", "--proxy", "http://proxy.example:3128", "http://proxy.example:3128"),
     ("ids", "files", "--ids", "ids.txt", ("ids.txt",)),
     ("ids", "column", "--ids-column", "connection", "connection"),
+    ("redact", "also", "--redact-also", "api/auth.header.name", ("api/auth.header.name",)),
+    ("redact", "keep", "--redact-keep", "client_id", ("client_id",)),
+    ("redact", "fingerprint_key_file", "--fingerprint-key-file", "/etc/key", "/etc/key"),
     ("limits", "rate", "--rate", 12.5, 12.5),
     ("limits", "concurrency", "--concurrency", 3, 3),
     ("limits", "max_duration", "--max-duration", 60.5, 60.5),
@@ -50,6 +53,7 @@ SETTINGS: list[Change] = [
     ("output", "resume", "--resume", "never", Resume.NEVER),
 ]
 SWITCHES = [
+    ("redact", "live_schemas", "--live-schemas"),
     ("api", "allow_http", "--allow-http"),
     ("ids", "all", "--all"),
     ("limits", "share_quota", "--share-quota"),
@@ -229,7 +233,7 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_pa
     ("text", "told"),
     [
         ("[limit]\nrate = 1\n", r"\[limit\] is no section; did you mean limits\?"),
-        ("[zzz]\nrate = 1\n", r"\[zzz\] is no section; there are api, ids, limits, log, output, retry"),
+        ("[zzz]\nrate = 1\n", r"\[zzz\] is no section; there are api, ids, limits, log, output, redact, retry"),
         ("[limits]\nrat = 1\n", r"\[limits\] rat is no setting; did you mean rate\?"),
         ("[limits]\nmax_attempts = 1\n", r"\[limits\] max_attempts is no setting"),
         ("[limits]\nmax-pause = 1\n", r"\[limits\] max-pause is no setting; did you mean max_pause\?"),
@@ -444,3 +448,22 @@ def test_the_example_shows_no_setting_twice_and_only_the_defaultless_behind_a_ma
     for section, key in every_setting():
         default = value_of(Settings(), section, key)
         assert (key in shown[section]) == (default is not None), f"[{section}] {key}"
+
+
+@pytest.mark.parametrize("rule", ["", "a b/c", "a..b", "*", "x[0]", "/x"])
+def test_what_names_no_field_is_no_rule_of_redaction(rule: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[redact\] also must be names or paths of fields"):
+        Redact(also=(rule,))
+
+
+def test_a_field_cannot_be_kept_and_masked() -> None:
+    with pytest.raises(ConfigError, match=r"\[redact\] keep must be of other fields than also, which has b too"):
+        Redact(also=("a", "b"), keep=("b",))
+
+
+def test_settings_of_redaction_are_told_apart_whatever_their_order() -> None:
+    assert Redact().digest() == ""
+    assert Redact(also=("a", "b")).digest() == Redact(also=("b", "a")).digest() != Redact(keep=("a", "b")).digest()
+    one, two = Redact(fingerprint_key_file="/one"), Redact(fingerprint_key_file="/two")
+    assert one.digest() != two.digest()
+    assert one.told() == {"also": [], "keep": [], "fingerprints": True, "live_schemas": False}

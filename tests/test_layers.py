@@ -19,7 +19,6 @@ RINGS: tuple[set[str], ...] = (
         "credential",
         "errors",
         "ids",
-        "keylike",
         "limiter",
         "lines",
         "manifest",

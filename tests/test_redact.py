@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from collector.detect.marks import Rules
 from collector.fingerprint import fingerprint_under
 from collector.redact import REDACTED, Redactor
+from collector.secret import Secret
 
 CANARY = "canary-7c1e"
 VALUES: list[Any] = [
@@ -353,9 +354,9 @@ def test_a_live_schema_marks_on_top_of_the_packaged_one() -> None:
 
 
 def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
-    redactor = Redactor(fingerprint=fingerprint_under("a key of many characters"))
+    redactor = Redactor(fingerprint=fingerprint_under(Secret("a key of many characters")))
     one, _ = redacted({"password": "p", "again": {"secret": "p"}, "token": "q", "api_key": "********"}, redactor)
-    two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprint_under("another key of many")))
+    two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprint_under(Secret("another key of many"))))
     assert one["password"] == one["again"]["secret"] != one["token"]
     assert re.fullmatch(r"\[REDACTED:[0-9a-f]{16}\]", one["password"])
     assert one["api_key"] == REDACTED  # the server's mask says nothing of the secret
@@ -363,7 +364,7 @@ def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
 
 
 def test_of_a_url_the_fingerprint_stands_where_the_secret_was() -> None:
-    redactor = Redactor(fingerprint=fingerprint_under("a key of many characters"))
+    redactor = Redactor(fingerprint=fingerprint_under(Secret("a key of many characters")))
     found, masked = redacted({"note": "postgres://u:p@h/d"}, redactor)
     assert re.fullmatch(r"postgres://\[REDACTED:[0-9a-f]{16}\]@h/d", found["note"])
     assert masked == ["configuration.note"]

@@ -62,7 +62,7 @@ def test_half_a_head_is_none() -> None:
     assert [decode(whole[:length]) for length in range(len(whole))] == [None] * len(whole)
 
 
-@pytest.mark.parametrize("key", RunHead._fields)
+@pytest.mark.parametrize("key", sorted(set(RunHead._fields) - {"redaction"}))
 def test_without_any_one_key_it_is_none(key: str) -> None:
     fields = HEAD._asdict()
     del fields[key]
@@ -151,3 +151,14 @@ def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_
         HEAD.require_kin(begun, fresh=True)
     assert begun.started_at in str(caught.value)
     assert HEAD.require_kin(begun, fresh=False) is begun
+
+
+def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() -> None:
+    fields = HEAD._asdict()
+    del fields["redaction"]
+    assert decode(json.dumps(fields).encode()) == HEAD
+
+
+def test_records_redacted_by_other_settings_are_not_continued() -> None:
+    with pytest.raises(Damaged, match="it is of other settings of redaction"):
+        HEAD.require_kin(BEGUN._replace(redaction="else"), fresh=False)

@@ -1,6 +1,7 @@
 """Has a text the form of a key? For what stands where a name should: it may be a key, pasted by mistake.
 
-Rather let a key pass than refuse a name: paths, hosts, ids, dates and words are none of its business.
+Rather let a key pass than refuse a name: paths, hosts, ids, dates and words are none of its business. (`lots`, which
+judges what is written to files, is biased the other way.)
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ def is_keylike(text: str) -> bool:
     """Is this a credential by its form: `Bearer …`, `Basic …`, a JWT, or long, random and no path, host or UUID?"""
     if _SCHEME.match(text) or _JWT.match(text):
         return True
-    return not (set(text) & set("/.") or _is_uuid(text)) and looks_random(text)
+    return not (set(text) & set("/.") or _is_uuid(text)) and changes_often(text)
 
 
-def looks_random(text: str) -> bool:
+def changes_often(text: str) -> bool:
     """Does it hold a long run of letters and digits that changes between kinds more often than words and dates do?"""
     return len(text) >= _SHORTEST and any(
         4 * _changes(run) >= len(run) and any(map(str.isdigit, run)) for run in _RUN.findall(text)
