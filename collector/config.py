@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import ipaddress
 import json
 import math
 import os
@@ -18,15 +17,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
+from collector import address
+from collector.address import BadAddress
 from collector.detect.keylike import is_keylike
 from collector.detect.marks import is_rule
 from collector.errors import ConfigError
 from collector.run_head import Resume
+from collector.trust import Untrusted, read_trusted
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
@@ -38,6 +39,17 @@ def _whole(_type: object, tokens: Sequence[Token]) -> int:
         return int(tokens[0].value)
     except ValueError:
         raise ValueError(f"{tokens[0].value!r} is no whole number") from None
+
+
+def _proxy(_type: object, tokens: Sequence[Token]) -> str:
+    """A proxy; its password may stand in the environment or a file, but a flag is seen by every user of the host."""
+    token = tokens[0]
+    if token.source == "cli" and "@" in token.value:
+        raise ConfigError(
+            "--proxy: every user of this host can see a flag, and with it a password; set COLLECTOR_PROXY or "
+            "[api] proxy in the configuration file instead, and change this password"
+        )
+    return token.value
 
 
 @dataclass(frozen=True)
@@ -60,17 +72,18 @@ class Api:
     "SERVICE:USER that holds the API key in the system's keyring (needs the extra keyring)."
     ca_file: Annotated[str | None, Parameter(name="--ca-file")] = None
     "Certificates (PEM) to trust instead of the system's."
-    proxy: Annotated[str | None, Parameter(name="--proxy")] = None
-    "HTTP proxy to go through; the environment's proxies are not used."
+    proxy: Annotated[str | None, Parameter(name="--proxy", converter=_proxy)] = field(default=None, repr=False)
+    "HTTP proxy to go through; the environment's proxies are not used. No user and password here."
     allow_http: Annotated[bool, Parameter(name="--allow-http", negative="")] = False
     "Send the key unencrypted to a host other than this one."
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", _address(self.base_url, allow_http=self.allow_http))
+        object.__setattr__(self, "base_url", _base_url(self.base_url, allow_http=self.allow_http))
         _require(
             self.version.isascii() and self.version.isprintable() and self.version != "", "api", "version", "a date"
         )
-        _require(self.proxy is None or _is_address(self.proxy), "api", "proxy", "an http(s) address")
+        if self.proxy is not None:
+            _require_safe_proxy(self.proxy, self)
         self._check_key_source()
 
     def _check_key_source(self) -> None:
@@ -255,8 +268,8 @@ def from_environment(environ: Mapping[str, str]) -> Source:
 def from_file(environ: Mapping[str, str]) -> Source:
     """Settings from the TOML file that `--config`, or else the environment, names, or else the user's own.
 
-    Never from a file found in the current folder, which could send the key elsewhere. Raises `ConfigError` for a
-    file that cannot be read and for a name in it that is no setting.
+    Never from a file found in the current folder, nor from one that others can change: it could send the key
+    elsewhere. Raises `ConfigError` for such a file, for one that cannot be read and for a name that is no setting.
     """
 
     def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -275,7 +288,9 @@ def from_file(environ: Mapping[str, str]) -> Source:
 def _default_file(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get("COLLECTOR_CONFIG"):
         return Path(named)
-    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/nonexistent"), ".config")
+    home = environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(home):  # to be ignored, says the XDG Base Directory Specification
+        home = os.path.join(environ.get("HOME", ""), ".config")
     path = Path(home, "collector", "config.toml")
     return path if path.is_absolute() and path.exists() else None
 
@@ -296,7 +311,9 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_trusted(path).decode())
+    except Untrusted as reason:
+        raise ConfigError(f"{path}: {reason}, and it says where the key goes") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -345,34 +362,27 @@ def _is_name(path: str) -> bool:
     return path == "-" or (path != "" and "\0" not in path and not path.startswith("-"))
 
 
-def _address(text: str, *, allow_http: bool) -> str:
+def _base_url(text: str, *, allow_http: bool) -> str:
     """The base URL with a scheme and without a trailing slash, as Polytomic's own tools read it."""
-    if "@" in text or "?" in text or "#" in text:
-        raise ConfigError("[api] base_url may hold a scheme, a host, a port and a path only: no user, no query")
     try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or " " in text or not text.isprintable():
-        raise ConfigError(f"[api] base_url: {text!r} is no http(s) address")
-    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        found = address.base_url(text)
+    except BadAddress as reason:
+        raise ConfigError(f"[api] base_url {reason}") from None
+    if found.scheme == "http" and not (allow_http or found.is_loopback):
         raise ConfigError(
-            f"[api] base_url: the key would travel to {host} unencrypted; use https, or say --allow-http if you must"
+            f"[api] base_url: the key would travel to {found.host} unencrypted; use https, or say --allow-http if you "
+            "must"
         )
-    return parts.geturl().rstrip("/")
+    return found.origin + found.path
 
 
-def _is_address(text: str) -> bool:
+def _require_safe_proxy(text: str, api: Api) -> None:
     try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        found = address.proxy(text)
+    except BadAddress as reason:
+        raise ConfigError(f"[api] proxy {reason}") from None
+    if api.base_url.startswith("http:") and not (api.allow_http or found.is_loopback):
+        raise ConfigError(
+            f"[api] proxy: with plain http the proxy {found.host} would be given the key; use https in base_url, "
+            "or say --allow-http if you must"
+        )

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import NamedTuple
 
 import anyio
 
+from collector import address
 from collector.account import Account
 from collector.asking import Asker, Chance
 from collector.attempt_log import logged
 from collector.config import Redact, Settings
 from collector.credential import forms_of, secrets_of
 from collector.detect.marks import Rules
+from collector.errors import CollectorError
 from collector.fetch import Fetcher
 from collector.fingerprint import fingerprint_under
 from collector.governor import Governor
@@ -93,10 +95,38 @@ async def engine(
         )
         schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
         fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, redactor, wall=time.time, schemas=schemas)
-        async with transport.opened(), anyio.create_task_group() as watch:
-            watch.start_soon(pacer.watch, settings.limits.outage_limit)
-            yield Engine(transport, asker, pacer, governor, fetcher_of)
-            watch.cancel_scope.cancel()
+        _warn_of_plain_http(settings.api.base_url, warn)
+        with _scrubbed(scrubber.scrub):
+            async with transport.opened(), anyio.create_task_group() as watch:
+                watch.start_soon(pacer.watch, settings.limits.outage_limit)
+                yield Engine(transport, asker, pacer, governor, fetcher_of)
+                watch.cancel_scope.cancel()
+
+
+def _warn_of_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
+    found = address.parse(base_url)
+    if found.scheme == "http" and not found.is_loopback:
+        warn(f"the key and all records travel unencrypted to {found.host} (--allow-http): who listens can use the key")
+
+
+@contextmanager
+def _scrubbed(scrub: Callable[[str], str]) -> Iterator[None]:
+    """What ends the run is told without the key: a server may have chosen some of the words, such as a redirect's."""
+    try:
+        yield
+    except BaseException as error:
+        for failure in _leaves(error):
+            if isinstance(failure, CollectorError):
+                failure.args = (scrub(str(failure)),)
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
@@ -111,6 +141,7 @@ def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
 
 def _transport(settings: Settings, header: Secret, account: Account) -> Transport:
     api, retry = settings.api, settings.retry
+    is_plain = api.base_url.startswith("http:")
     return Transport(
         api.base_url,
         {"Authorization": header.reveal(), "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
@@ -119,6 +150,7 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
         count=account.requests,
         ca_file=api.ca_file,
         proxy=api.proxy,
+        only_here=is_plain and not api.allow_http,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from collector import address
 from collector.budget import AFTER_FAILURE, AFTER_THROTTLE
 from collector.errors import (
     AttemptFailed,
@@ -125,8 +126,11 @@ def judge(reply: Reply, now: float) -> None:
     if status in _ONLY_CONFIGURATION:
         raise ConfigError(f"{_ONLY_CONFIGURATION[status]} (HTTP {status}); check [api] proxy and base_url")
     if 300 <= status < 400:
+        # Of its Location no more than the origin is told: the rest could hold a token.
+        place = address.origin_of(reply.headers.get("Location", ""))
         raise ConfigError(
-            f"the server redirects (HTTP {status}), and the key is never sent on; set --base-url to its final address"
+            f"the server redirects{f' to {place}' if place else ''} (HTTP {status}), and the key is never sent on; set "
+            "--base-url to its final address"
         )
     if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
         raise Transient(f"HTTP {status}", status)

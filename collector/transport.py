@@ -8,11 +8,14 @@ traceback carries its request objects (and the key in them) on. What it guards a
 - its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
 - `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
 - a connection that said something while nobody asked is used again, and what it said is taken for the next reply;
-- cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off.
+- cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off;
+- a proxy's password stands in its exceptions when it stands in the proxy's address: it travels as a header instead.
 """
 
 from __future__ import annotations
 
+import base64
+import socket
 import ssl
 import time
 import zlib
@@ -20,16 +23,21 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
+from urllib.parse import unquote
 
 import aiohttp
 import anyio
 from yarl import URL
 
+from collector import address
 from collector.account import RequestCount
 from collector.deadline import Deadlines
 from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, TooLarge, Transient
+from collector.key import Secret
 from collector.model import Reply, Request
+from collector.trust import Untrusted, read_trusted
 
 MAX_WIRE_BYTES: Final = 2 * 1024 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -52,7 +60,8 @@ class Timeouts:
 class Transport:
     """Sends requests to one API while it is `opened`; safe to use from many tasks.
 
-    Every attempt given to a connection is counted in `count`.
+    Every attempt given to a connection is counted in `count`. With `only_here` whatever the host's name resolves to
+    must be this host: what goes there is not encrypted.
     """
 
     def __init__(
@@ -65,25 +74,34 @@ class Transport:
         count: RequestCount,
         ca_file: str | None = None,
         proxy: str | None = None,
+        only_here: bool = False,
     ) -> None:
         self._base_url = URL(base_url, encoded=True)
-        self._base_path = self._base_url.raw_path.rstrip("/")
         all_headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
         # A session's headers are sent to its proxy too (CONNECT), the key among them; a request's own are not.
         self._session_headers = all_headers if proxy is None else None
         self._own_headers = None if proxy is None else all_headers
+        self._proxy, self._proxy_headers = _proxy(proxy)
+        if base_url.startswith("http:") and self._own_headers is not None:  # there is no CONNECT for it then
+            self._own_headers |= self._proxy_headers
+        self._only_here = only_here
         self._connections = connections
         self._timeouts = timeouts
         self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
         self._count = count
-        self._ssl = _tls(ca_file) if base_url.startswith("https:") else True
-        self._proxy = proxy
+        is_encrypted = any(each.startswith("https:") for each in (base_url, self._proxy or ""))
+        self._ssl = _tls(ca_file) if is_encrypted else True
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Self]:
         """Keep the connections for as long as the context lasts."""
         session = aiohttp.ClientSession(
-            connector=_Connector(limit=self._connections, ssl=self._ssl, keepalive_timeout=_KEEP_ALIVE),
+            connector=_Connector(
+                limit=self._connections,
+                ssl=self._ssl,
+                keepalive_timeout=_KEEP_ALIVE,
+                resolver=_OnlyHere() if self._only_here else None,
+            ),
             headers=self._session_headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -109,7 +127,12 @@ class Transport:
         until_answer = min(self._timeouts.read, total)
         task = self._deadlines.start(until_answer)
         try:
-            response = await self._session.get(self._url(request), headers=self._own_headers, allow_redirects=False)
+            response = await self._session.get(
+                url_of(self._base_url, request),
+                headers=self._own_headers,
+                proxy_headers=self._proxy_headers or None,
+                allow_redirects=False,
+            )
             try:
                 self._deadlines.extend(task, total - until_answer)
                 self._count.by_status[response.status] += 1
@@ -140,17 +163,16 @@ class Transport:
         )
         try:
             async with self._session.get(
-                self._url(request), headers=self._own_headers, allow_redirects=False, timeout=timeout
+                url_of(self._base_url, request),
+                headers=self._own_headers,
+                proxy_headers=self._proxy_headers or None,
+                allow_redirects=False,
+                timeout=timeout,
             ) as response:
                 self._count.by_status[response.status] += 1
                 yield Reply(response.status, response.headers, b""), _chunks(response, cap, cap)
         except _FOREIGN as error:
             raise _broken(error) from None
-
-    def _url(self, request: Request) -> URL:
-        path, _, query = request.target.partition("?")
-        url = self._base_url.with_path(self._base_path + path, encoded=True)  # the host is not parsed again
-        return URL(f"{url}?{query}", encoded=True) if query else url
 
     async def _one_pass(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -173,6 +195,13 @@ class Transport:
         return response
 
 
+def url_of(base_url: URL, request: Request) -> URL:
+    """Where a request goes: its target behind the path of the base URL, neither of them changed."""
+    path, _, query = request.target.partition("?")
+    url = base_url.with_path(base_url.raw_path.rstrip("/") + path, encoded=True)  # the host is not parsed again
+    return URL(f"{url}?{query}", encoded=True) if query else url
+
+
 class _Connector(aiohttp.TCPConnector):
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
@@ -182,6 +211,22 @@ class _Connector(aiohttp.TCPConnector):
             if connection.protocol is None or not connection.protocol.should_close:
                 return connection
             connection.close()
+
+
+class _Elsewhere(OSError):
+    """A name that should mean this host means another."""
+
+
+class _OnlyHere(aiohttp.ThreadedResolver):
+    """Resolves names of this host: `localhost`, and what ends in it, is what files and name servers make of it."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await super().resolve(host, port, family)
+        if not all(address.is_loopback(each["host"]) for each in found):
+            raise _Elsewhere
+        return found
 
 
 _FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
@@ -206,20 +251,51 @@ def _told(error: Exception) -> str:
     for kind, text in _TOLD:
         if isinstance(error, kind):
             return text
-    reason = getattr(error, "strerror", None) or type(error).__name__
+    below = getattr(error, "os_error", error)
+    if isinstance(below, ssl.SSLError):
+        what = "what answers there speaks no TLS; is it plain http?" if below.reason in _NO_TLS else below.reason
+        return f"no TLS connection: {what}"
+    reason = getattr(below, "strerror", None) or type(below).__name__
     return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
 
 
 def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        why = error.certificate_error
-        return ConfigError(
-            f"the certificate of {error.host} does not verify ({getattr(why, 'verify_message', why)}); "
-            "set [api] ca_file to your own authority's certificate, or correct --base-url"
-        )
+        return ConfigError(f"the certificate of {error.host} does not verify {_why(error.certificate_error)}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
-        return ConfigError("the proxy wants credentials (HTTP 407); check [api] proxy")
+        return ConfigError(
+            "the proxy wants other credentials (HTTP 407); set http://user:password@… in COLLECTOR_PROXY or [api] proxy"
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, _Elsewhere):
+            return ConfigError(
+                f"{error.host} does not mean this host here, and the key would travel unencrypted; use https, or say "
+                "--allow-http if you must"
+            )
+        if isinstance(error.os_error, ssl.SSLError) and error.os_error.reason in _TOO_OLD:
+            return ConfigError(
+                f"{error.host} speaks no TLS that is safe ({error.os_error.reason}); its operator has to allow TLS 1.2 "
+                "or newer"
+            )
     return _broken(error)
+
+
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"}
+_TOO_OLD = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "WRONG_SSL_VERSION"}
+_OUT_OF_TIME = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_OF_ANOTHER = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a certificate, and what to do about it."""
+    code = getattr(error, "verify_code", None)
+    if code in _OUT_OF_TIME:
+        advice = "have it renewed, or set this machine's clock right"
+    elif code in _OF_ANOTHER:
+        advice = "set --base-url to the name that the certificate is for"
+    else:
+        advice = "set [api] ca_file to your own authority's certificate, or correct --base-url"
+    return f"({getattr(error, 'verify_message', type(error).__name__)}); {advice}"
 
 
 def _broken(error: Exception) -> Transient:
@@ -270,6 +346,15 @@ class _Gunzip:
             raise BadPayload("the gzip body ends too early", self._status)
 
 
+def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
+    """Its address without user and password, and the header that these travel in."""
+    if text is None:
+        return None, {}
+    found = address.proxy(text)
+    credentials = base64.b64encode(unquote(found.user).encode()).decode()
+    return found.origin, {"Proxy-Authorization": Secret(f"Basic {credentials}")} if found.user else {}
+
+
 def _tls(ca_file: str | None) -> ssl.SSLContext:
     # Not `create_default_context`: that one writes session keys to whatever file $SSLKEYLOGFILE names.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -278,7 +363,12 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
         context.load_default_certs()
         return context
     try:
+        read_trusted(Path(ca_file))
         context.load_verify_locations(cafile=ca_file)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+    except Untrusted as reason:
+        raise ConfigError(f"[api] ca_file {ca_file}: {reason}, and it says which servers get the key") from None
+    except ssl.SSLError:
+        raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form") from None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"[api] ca_file {ca_file}: {getattr(error, 'strerror', None) or error}") from None
     return context

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,7 @@ from .serving import (
     gzipped,
     hang,
     ids,
+    listening,
     raw,
     reset,
     response,
@@ -417,11 +419,57 @@ def _expired(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("127.0.0.1", not_before=now - timedelta(days=9), not_after=now - timedelta(days=1))
 
 
+def _not_yet_valid(authority: trustme.CA) -> trustme.LeafCert:
+    now = datetime.now(UTC)
+    return authority.issue_cert("127.0.0.1", not_before=now + timedelta(days=1), not_after=now + timedelta(days=9))
+
+
+@asynccontextmanager
+async def _tls_of_yesterday(folder: Path) -> AsyncIterator[Place]:
+    authority, bundle = new_authority(), folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    context = context_of(_right(authority))
+    context.set_ciphers("ALL:@SECLEVEL=0")  # or this end would refuse it already
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    server = Server("")
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As OpenSSL's own servers do: asyncio's would hang up without the alert that says why."""
+        server.opened += 1
+        received, due = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = context.wrap_bio(received, due, server_side=True)
+        received.write(await reader.read(65536))
+        with suppress(ssl.SSLError):
+            handshake.do_handshake()
+        writer.write(due.read())
+        server.heads += filter(None, [await reader.read(65536)])
+
+    async with listening(refuse) as port:
+        server.url = f"https://127.0.0.1:{port}"
+        yield Place(server.url, ca_file=str(bundle), servers=[server])
+
+
+@asynccontextmanager
+async def _self_signed(folder: Path) -> AsyncIterator[Place]:
+    """The certificate of an authority, used as a server's own."""
+    authority, pem = new_authority(), folder / "self.pem"
+    pem.write_bytes(authority.private_key_pem.bytes() + authority.cert_pem.bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    async with serving(answer(b"{}"), tls=context) as server:
+        yield Place(server.url, servers=[server])
+
+
 def _right(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("127.0.0.1")
 
 
-_CERTIFICATE = ("certificate", "ca_file")
+def _uncertified(place: Placing, *names: str) -> Road:
+    """The run ends, and it is told whose certificate it is, what is wrong with it and what to do."""
+    return Road(place, ConfigError, names=("the certificate of 127.0.0.1", *names))
+
 
 ROADS: dict[str, Road] = {
     "refused": Road(_refused),
@@ -438,14 +486,17 @@ ROADS: dict[str, Road] = {
     "a proxy that wants credentials": Road(
         _proxy_that_says("407 Proxy Authentication Required"), ConfigError, names=("proxy",)
     ),
-    "an expired certificate": Road(_certified_by(_expired), ConfigError, names=_CERTIFICATE),
-    "a certificate of another host": Road(
-        _certified_by(lambda authority: authority.issue_cert("other.example")), ConfigError, names=_CERTIFICATE
+    "an expired certificate": _uncertified(_certified_by(_expired), "expired", "clock"),
+    "a certificate of tomorrow": _uncertified(_certified_by(_not_yet_valid), "not yet valid", "clock"),
+    "a certificate of another host": _uncertified(
+        _certified_by(lambda authority: authority.issue_cert("other.example")), "mismatch", "--base-url"
     ),
-    "a certificate of another authority": Road(
-        _certified_by(lambda _: _right(new_authority())), ConfigError, names=_CERTIFICATE
+    "a certificate of another authority": _uncertified(
+        _certified_by(lambda _: _right(new_authority())), "unable to get local issuer", "ca_file"
     ),
-    "an authority of one's own, not named": Road(
-        _certified_by(_right, is_known=False), ConfigError, names=_CERTIFICATE
+    "an authority of one's own, not named": _uncertified(
+        _certified_by(_right, is_known=False), "unable to get local issuer", "ca_file"
     ),
+    "a certificate signed by itself": _uncertified(_self_signed, "self-signed", "ca_file"),
+    "no TLS newer than 1.1": Road(_tls_of_yesterday, ConfigError, names=("127.0.0.1", "TLS 1.2")),
 }

@@ -15,7 +15,7 @@ PACKAGE = Path(collector.__file__).parent
 RINGS: tuple[set[str], ...] = (
     # 0: pure
     {
-        *("account", "adaptive_rate", "breaker", "budget", "checkpoint", "concurrency", "deferral", "governor"),
+        *("account", "adaptive_rate", "address", "breaker", "budget", "checkpoint", "concurrency", "deferral", "governor"),
         "credential",
         "errors",
         "ids",
@@ -61,6 +61,7 @@ RINGS: tuple[set[str], ...] = (
             "stream_sink",
             "stretches",
             "transport",
+            "trust",
             "watchdog",
         ),
     },
