@@ -29,7 +29,10 @@ class Files:
         self.system = system
 
     def make_folder(self, path: Path) -> None:
-        """Make the folders `path` will be in, durably, and readable by their owner only. Raises `OutputError`."""
+        """Make the folders `path` will be in, durably, and readable by their owner only.
+
+        Raises `OutputError`, also for a folder in which any user could put something else in the place of our files.
+        """
         with translated(path.parent):
             for folder in (*reversed(path.parent.parents), path.parent):
                 try:
@@ -37,6 +40,11 @@ class Files:
                 except FileExistsError:
                     continue
                 self.system.fsync_dir(folder.parent)
+            if self.system.is_open_to_all(path.parent):
+                raise OutputError(
+                    f"{path.parent}: every user of this host can replace files in it; run chmod o-w {path.parent}, or "
+                    f"chmod +t {path.parent}"
+                )
 
     def claim(self, path: Path) -> int:
         """Open `path` for appending, made if it is missing, and hold its lock.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 _MODE = 0o600
+_FOLDER_MODE = 0o700
 
 
 class FileSystem(Protocol):
@@ -27,8 +28,8 @@ class FileSystem(Protocol):
     def open(self, path: Path, flags: int) -> int:
         """A descriptor, never one that a new process inherits, never through a link, of nothing but a regular file.
 
-        A new file is its owner's only.
-        `flags` are O_RDONLY, or O_RDWR with any of O_APPEND, O_CREAT and O_TRUNC.
+        `flags` are O_RDONLY, or O_RDWR with any of O_APPEND, O_CREAT and O_TRUNC. What is opened to be written is its
+        owner's only, whatever it was before and whatever the umask, and nothing but this user's own, under one name.
         """
 
     def write(self, descriptor: int, block: bytes | memoryview) -> int:
@@ -65,7 +66,13 @@ class FileSystem(Protocol):
         """Remove a name. Raises FileNotFoundError when it is not there."""
 
     def mkdir(self, folder: Path) -> None:
-        """Make a folder that is its owner's only. Raises FileExistsError when there is something of that name."""
+        """Make a folder that is its owner's only, whatever the umask.
+
+        Raises FileExistsError when there is something of that name.
+        """
+
+    def is_open_to_all(self, folder: Path) -> bool:
+        """Can any user replace what others have in `folder`? Not where its sticky bit is set."""
 
     def fsync_dir(self, folder: Path) -> None:
         """Have the names in `folder` on the disk."""
@@ -75,11 +82,25 @@ class Disk:
     """The system's own."""
 
     def open(self, path: Path, flags: int) -> int:
-        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, _MODE)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is no regular file")
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(path, flags & ~os.O_TRUNC, _MODE)  # nothing is cut before it is known to be ours
+        except OSError as error:
+            if error.errno == errno.ELOOP and path.is_symlink():
+                raise OSError(errno.ELOOP, "is one of the symbolic links that are never followed; remove it") from None
+            raise
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "is no regular file")
+            if flags & os.O_RDWR:
+                _make_ours(descriptor, status)
+            if flags & os.O_TRUNC:
+                os.ftruncate(descriptor, 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def write(self, descriptor: int, block: bytes | memoryview) -> int:
         return os.write(descriptor, block)
@@ -120,7 +141,13 @@ class Disk:
         path.unlink()
 
     def mkdir(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=_FOLDER_MODE)
+        if stat.S_IMODE(folder.lstat().st_mode) & _FOLDER_MODE != _FOLDER_MODE:  # the umask took something from us
+            folder.chmod(_FOLDER_MODE)
+
+    def is_open_to_all(self, folder: Path) -> bool:
+        mode = folder.stat().st_mode
+        return bool(mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
 
     def fsync_dir(self, folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -129,3 +156,13 @@ class Disk:
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def _make_ours(descriptor: int, status: os.stat_result) -> None:
+    """Raises OSError for a file that somebody else could have put here for us to write to."""
+    if status.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
+    if status.st_nlink > 1:
+        raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")
+    if stat.S_IMODE(status.st_mode) != _MODE:
+        os.fchmod(descriptor, _MODE)

@@ -19,9 +19,14 @@ def encode(record: Record | dict[str, Json]) -> bytes:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # an integer beyond 64 bits
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    if line.isascii() and b"\x7f" not in line:
-        return line
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+    return escaped(line)
+
+
+def escaped(text: bytes) -> bytes:
+    """JSON with every character escaped that ends a line for some reader, or moves a terminal's cursor."""
+    if text.isascii() and b"\x7f" not in text:
+        return text
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
 
 
 def error_line(outcome: Outcome) -> bytes:

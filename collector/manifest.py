@@ -11,6 +11,7 @@ import orjson
 
 from collector.account import OTHER_PATHS, Account, Tally
 from collector.errors import ExitCode
+from collector.lines import escaped
 from collector.model import Json, OutcomeKind
 from collector.pace import Pace
 from collector.timestamps import is_utc
@@ -109,7 +110,7 @@ def manifest(
         "unparsed_timestamps": account.tally.unparsed_timestamps,
         "resumed": account.resumed,
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def exit_code_of(account: Account) -> ExitCode:

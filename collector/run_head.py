@@ -11,6 +11,7 @@ import orjson
 
 from collector.account import Tally
 from collector.errors import Damaged
+from collector.lines import encode
 from collector.model import Json
 
 _STALE_AFTER: Final = 24 * 3600.0
@@ -47,7 +48,7 @@ class RunHead(NamedTuple):
 
     def encode(self) -> bytes:
         """As JSON."""
-        return orjson.dumps(self._asdict(), option=orjson.OPT_APPEND_NEWLINE)
+        return encode(self._asdict())
 
     def require_kin(self, begun: RunHead | None, *, fresh: bool) -> RunHead:
         """`begun`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.

@@ -139,12 +139,15 @@ def _open(path: Path) -> int:
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
     finally:
         os.close(folder)
-    return _checked(descriptor, stat.S_ISREG, "it is no regular file of this user's alone")
+    _checked(descriptor, stat.S_ISREG, "it is no regular file of this user's alone")
+    os.fchmod(descriptor, 0o600)  # whatever the umask
+    return descriptor
 
 
 def _open_folder(path: Path) -> int:
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
+        path.chmod(0o700)  # whatever the umask
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     return _checked(descriptor, stat.S_ISDIR, f"{path} is no folder of this user's alone")
 

@@ -26,6 +26,7 @@ from collector.run_head import Resume, RunHead, TakenOver
 from collector.snapshot import SnapshotSink
 from collector.stream_sink import StreamSink
 
+_MOST_LINKS = 40  # as in the kernel
 _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 
@@ -101,6 +102,7 @@ def sink_for(
         for flag, named in (("--errors", errors), ("--manifest", manifest)):
             if named and _is_no_file(Path(named)):
                 raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
+            _require_no_link(named or "")
         if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
             raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
         require(codec_of(output))
@@ -110,8 +112,7 @@ def sink_for(
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
-    # A link stays a link: what it points to is what is written.
-    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    target = _target_of(path)
     _require_good_names(output, SnapshotNames(target))
     require(codec_of(target.name))
     return SnapshotSink(target, warn, resume=resume)
@@ -127,6 +128,27 @@ def _require_good_names(output: str, names: SnapshotNames) -> None:
     for path in (names.errors, names.manifest):
         if os.path.isdir(path):
             raise UsageError(f"--output {output}: {path}, which belongs to it, is a folder")
+    for path in (names.snapshot, names.errors, names.manifest):  # they are replaced, not opened
+        _require_no_link(path)
+        if _is_no_file(path):
+            raise OutputError(f"{path}: cannot be written: is no regular file; remove it")
+
+
+def _target_of(path: Path) -> Path:
+    """A link of one's own stays a link: what it points to is what is written. Another user's is not followed."""
+    link = path
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(link):
+            return Path(os.path.realpath(path)) if link != path else path
+        if os.lstat(link).st_uid not in (0, os.geteuid()):
+            raise OutputError(f"{link}: cannot be written: is a link that another user made; remove it")
+        link = link.parent / os.readlink(link)
+    raise OutputError(f"{path}: cannot be written: its links lead in a circle")
+
+
+def _require_no_link(path: Path | str) -> None:
+    if os.path.islink(path):
+        raise OutputError(f"{path}: cannot be written: is a symbolic link; name the file itself, or remove it")
 
 
 def _is_stream(path: Path) -> bool:

@@ -15,6 +15,7 @@ traceback carries its request objects (and the key in them) on. What it guards a
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import ssl
 import time
@@ -27,7 +28,6 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote
 
-import aiohttp
 import anyio
 from yarl import URL
 
@@ -38,6 +38,13 @@ from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, T
 from collector.key import Secret
 from collector.model import Reply, Request
 from collector.trust import Untrusted, read_trusted
+
+# aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
+_session_keys = os.environ.pop("SSLKEYLOGFILE", None)
+import aiohttp  # noqa: E402
+
+if _session_keys is not None:
+    os.environ["SSLKEYLOGFILE"] = _session_keys
 
 MAX_WIRE_BYTES: Final = 2 * 1024 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024

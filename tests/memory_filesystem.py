@@ -152,6 +152,9 @@ class MemoryFileSystem:
         self._enter("mkdir")
         raise _refused(errno.EEXIST, folder)
 
+    def is_open_to_all(self, folder: Path) -> bool:
+        return False
+
     def fsync_dir(self, folder: Path) -> None:
         self._enter("fsync_dir", mutates=True)
         for change in [change for change in self._pending if change.is_in(folder)]:

@@ -1,0 +1,70 @@
+"""Files that decide where the key goes are believed only where nobody else can change them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from collector.trust import Untrusted, read_trusted
+
+
+def file_of(folder: Path, mode: int) -> Path:
+    path = folder / "settings.toml"
+    path.write_bytes(b"content")
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o644, 0o755])
+def test_what_others_can_at_most_read_is_read(mode: int, tmp_path: Path) -> None:
+    assert read_trusted(file_of(tmp_path, mode)) == b"content"
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o620, 0o602, 0o646, 0o666, 0o777])
+def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_path: Path) -> None:
+    path = file_of(tmp_path, mode)
+    with pytest.raises(Untrusted, match=f"run chmod go-w {path}"):
+        read_trusted(path)
+    path.chmod(0o600)
+    assert read_trusted(path) == b"content"
+
+
+def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(file_of(tmp_path, 0o666))
+    with pytest.raises(Untrusted):
+        read_trusted(tmp_path / "link")
+    file_of(tmp_path, 0o600)
+    assert read_trusted(tmp_path / "link") == b"content"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_another_users_file_is_not_believed_even_by_root(tmp_path: Path) -> None:
+    path = file_of(tmp_path, 0o600)
+    os.chown(path, 65534, 65534)
+    with pytest.raises(Untrusted, match=r"belongs to another user \(65534\): run chown"):
+        read_trusted(path)
+
+
+def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert read_trusted(tmp_path / "pipe") == b""
+    assert read_trusted(Path("/dev/null")) == b""
+    assert read_trusted(Path("/dev/zero")) == b""
+
+
+def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"content")
+    os.close(writing)
+    try:
+        assert read_trusted(Path(f"/proc/self/fd/{reading}")) == b"content"
+    finally:
+        os.close(reading)
+
+
+def test_what_is_not_there_is_the_systems_refusal(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(OSError, match=r"No such file|Is a directory"):
+            read_trusted(path)
