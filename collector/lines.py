@@ -9,8 +9,9 @@ import orjson
 
 from collector.model import Json, Outcome, Record
 
-# What ends a line for some reader (NEL, LS, PS), or moves a terminal's cursor: escaped, as JSON allows for any.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029]")
+# What ends a line for some reader (NEL, LS, PS), moves a terminal's cursor or turns the direction of its text: escaped,
+# as JSON allows for any.
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:
@@ -23,7 +24,7 @@ def encode(record: Record | dict[str, Json]) -> bytes:
 
 
 def escaped(text: bytes) -> bytes:
-    """JSON with every character escaped that ends a line for some reader, or moves a terminal's cursor."""
+    """JSON with every character escaped that ends a line for some reader, or that a terminal takes for a command."""
     if text.isascii() and b"\x7f" not in text:
         return text
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()

@@ -89,6 +89,7 @@ def file_with(folder: Path, text: str, name: str = "settings.toml") -> str:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    path.chmod(0o600)  # whatever the umask: what others can write is not read
     return str(path)
 
 
@@ -214,6 +215,72 @@ def test_a_file_that_is_named_and_missing_is_an_error_that_names_it(by: str, tmp
     with pytest.raises(ConfigError, match=f"{path}: cannot be read") as caught:
         parse(["--config", path] if by == "flag" else [], {"COLLECTOR_CONFIG": path} if by == "variable" else {})
     assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_a_folder_for_settings_that_is_relative_is_ignored_as_if_it_were_not_set(tmp_path: Path) -> None:
+    """XDG Base Directory Specification: such a path is invalid and to be ignored."""
+    file_with(tmp_path, "[limits]\nrate = 4\n", ".config/collector/config.toml")
+    assert parse((), {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "xdg"}).limits.rate == 4
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_change_is_an_error_that_tells_what_to_run(mode: int, tmp_path: Path) -> None:
+    path = Path(file_with(tmp_path, "[limits]\nrate = 1\n", "collector/config.toml"))
+    path.chmod(mode)
+    for argv, environ in (
+        (["--config", str(path)], {}),
+        ([], {"COLLECTOR_CONFIG": str(path)}),
+        ([], {"XDG_CONFIG_HOME": str(tmp_path)}),
+    ):
+        with pytest.raises(ConfigError, match=f"{path}: others can change it: run chmod go-w {path}"):
+            parse(argv, environ)
+
+
+def test_a_password_of_a_proxy_is_taken_from_the_environment_and_a_file_and_from_no_flag(tmp_path: Path) -> None:
+    proxy = "http://user:secret-9@proxy.example:3128"
+    path = file_with(tmp_path, f'[api]\nproxy = "{proxy}"\n')
+    assert parse((), {"COLLECTOR_PROXY": proxy}).api.proxy == proxy
+    assert parse(["--config", path]).api.proxy == proxy
+    with pytest.raises(ConfigError, match="COLLECTOR_PROXY") as caught:
+        parse(["--proxy", proxy])
+    assert "secret-9" not in str(caught.value)
+
+
+def test_a_password_of_a_proxy_is_in_no_picture_of_the_settings() -> None:
+    settings = Settings(api=Api(proxy="http://user:secret-9@proxy.example:3128"))
+    assert "secret-9" not in repr(settings)
+    assert "secret-9" not in repr(settings.api)
+
+
+@pytest.mark.parametrize(
+    "given", ["ftp://u:secret-9@host", "u:secret-9@host", "http://u:secret-9@host/x", "", "http://"]
+)
+def test_what_is_no_proxy_is_an_error_that_does_not_repeat_it(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[api\] proxy") as caught:
+        Api(proxy=given)
+    assert "secret-9" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "allow_http", "is_safe"),
+    [
+        ("http://127.0.0.1:3128", False, True),
+        ("http://proxy.example:3128", False, False),
+        ("https://proxy.example:3128", False, False),
+        ("http://proxy.example:3128", True, True),
+    ],
+)
+def test_a_proxy_is_given_the_key_of_plain_http_only_if_that_is_wanted(
+    proxy: str, allow_http: bool, is_safe: bool
+) -> None:
+    def make() -> Api:
+        return Api(base_url="http://127.0.0.1", proxy=proxy, allow_http=allow_http)
+
+    if is_safe:
+        assert make().proxy == proxy
+        return
+    with pytest.raises(ConfigError, match=r"proxy\.example would be given the key"):
+        make()
 
 
 def test_a_folder_as_file_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -347,7 +414,8 @@ def test_the_ends_of_a_range_belong_to_it(value: str) -> None:
         ("https://host.example/polytomic/", "https://host.example/polytomic"),
         ("app.eu.polytomic.com", "https://app.eu.polytomic.com"),
         ("host.example:8443", "https://host.example:8443"),
-        ("HTTPS://host.example", "https://host.example"),
+        ("HTTPS://Host.EXAMPLE:443", "https://host.example"),
+        ("http://[::ffff:127.0.0.1]:8080", "http://127.0.0.1:8080"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://api.localhost", "http://api.localhost"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
@@ -433,8 +501,8 @@ def test_no_flag_takes_a_key() -> None:
             parse([flag, "secret"])
 
 
-def test_the_example_loads_to_exactly_the_defaults() -> None:
-    assert parse(["--config", str(EXAMPLE)]) == Settings()
+def test_the_example_loads_to_exactly_the_defaults(tmp_path: Path) -> None:
+    assert parse(["--config", file_with(tmp_path, EXAMPLE.read_text())]) == Settings()
 
 
 def test_every_setting_stands_in_the_example_under_its_section() -> None:

@@ -224,7 +224,7 @@ def test_a_link_is_renamed_and_removed_itself(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
 def test_a_new_file_is_its_owners_only(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
@@ -244,7 +244,7 @@ def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: P
         Disk().open(tmp_path / "folder", APPENDED)
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
 def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
@@ -254,6 +254,66 @@ def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Pat
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     with pytest.raises(FileExistsError):
         Disk().mkdir(tmp_path / "new")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o666, 0o777, 0o400])
+def test_a_file_that_is_written_is_its_owners_only_from_then_on(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"kept")
+    path.chmod(mode)
+    with opened(Disk(), path, os.O_RDONLY):
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    if os.access(path, os.W_OK):
+        with opened(Disk(), path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes() == b"kept"
+
+
+def test_a_file_with_a_second_name_is_read_and_neither_cut_nor_written(tmp_path: Path) -> None:
+    path, second = tmp_path / "a", tmp_path / "b"
+    path.write_bytes(b"kept")
+    path.chmod(0o644)
+    os.link(path, second)
+    for flags in (APPENDED, APPENDED | os.O_TRUNC, os.O_RDWR):
+        with pytest.raises(OSError, match="has a second name"):
+            Disk().open(second, flags)
+    assert (read(Disk(), second), stat.S_IMODE(path.stat().st_mode)) == (b"kept", 0o644)
+    path.unlink()
+    write(Disk(), second, b", and more")
+    assert second.read_bytes() == b"kept, and more"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_another_users_file_is_neither_cut_nor_written_even_by_root(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"kept")
+    os.chown(path, 65534, 65534)
+    for flags in (APPENDED, APPENDED | os.O_TRUNC):
+        with pytest.raises(OSError, match=r"belongs to another user \(65534\)"):
+            Disk().open(path, flags)
+    assert read(Disk(), path) == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_open"), [(0o700, False), (0o755, False), (0o770, False), (0o777, True), (0o1777, False), (0o702, True)]
+)
+def test_a_folder_is_open_to_all_when_others_can_write_there_and_nothing_is_sticky(
+    mode: int, is_open: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder").chmod(mode)
+    assert Disk().is_open_to_all(tmp_path / "folder") is is_open
+
+
+def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    os.link(tmp_path / "a", tmp_path / "b")
+    os.mkfifo(tmp_path / "pipe")
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("a", "pipe"):
+        with pytest.raises(OSError, match=r"second name|no regular file"):
+            Disk().open(tmp_path / name, APPENDED)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_new_process_inherits_no_descriptor(tmp_path: Path) -> None:

@@ -601,6 +601,26 @@ async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Pa
     assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}
 
 
+def test_links_in_a_circle_are_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").symlink_to("d.jsonl")
+    (tmp_path / "d.jsonl").symlink_to("c.jsonl")
+    with pytest.raises(OutputError, match="lead in a circle"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_link_that_another_user_made_is_not_followed_at_any_hop(tmp_path: Path, hops: int) -> None:
+    link, target = tmp_path / "c.jsonl", tmp_path / "real.jsonl"
+    if hops == 2:
+        link.symlink_to("d.jsonl")
+        link = tmp_path / "d.jsonl"
+    link.symlink_to(target)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(OutputError, match="another user made"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
 async def test_an_unfinished_run_that_left_only_errors_is_set_aside_too(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl.partial").touch()
     (tmp_path / "c.partial.errors.jsonl").write_bytes(b"{}\n")
