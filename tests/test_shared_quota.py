@@ -291,6 +291,18 @@ def test_a_folder_that_others_can_use_is_refused(path: Path, mode: int) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o277, 0o777])
+def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        quota = SharedQuota(path, RATE, warn=pytest.fail)
+        assert quota.take(time.monotonic()) == 0
+        quota.close()
+    finally:
+        os.umask(before)
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_a_folder_of_another_user_is_refused(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
