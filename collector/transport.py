@@ -35,8 +35,8 @@ from collector import address
 from collector.account import RequestCount
 from collector.deadline import Deadlines
 from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, TooLarge, Transient
-from collector.key import Secret
 from collector.model import Reply, Request
+from collector.secret import Revealed
 from collector.trust import Untrusted, read_trusted
 
 # aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
@@ -359,7 +359,7 @@ def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
         return None, {}
     found = address.proxy(text)
     credentials = base64.b64encode(unquote(found.user).encode()).decode()
-    return found.origin, {"Proxy-Authorization": Secret(f"Basic {credentials}")} if found.user else {}
+    return found.origin, {"Proxy-Authorization": Revealed(f"Basic {credentials}")} if found.user else {}
 
 
 def _tls(ca_file: str | None) -> ssl.SSLContext:

@@ -15,7 +15,17 @@ PACKAGE = Path(collector.__file__).parent
 RINGS: tuple[set[str], ...] = (
     # 0: pure
     {
-        *("account", "adaptive_rate", "address", "breaker", "budget", "checkpoint", "concurrency", "deferral", "governor"),
+        *(
+            "account",
+            "adaptive_rate",
+            "address",
+            "breaker",
+            "budget",
+            "checkpoint",
+            "concurrency",
+            "deferral",
+            "governor",
+        ),
         "credential",
         "errors",
         "ids",

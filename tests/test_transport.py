@@ -62,7 +62,7 @@ async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
         count = RequestCount()
         transport = Transport(
             f"http://api.localhost:{port}",
-            {"Authorization": Secret(f"Bearer {CANARY}")},
+            {"Authorization": Secret(f"Bearer {CANARY}").reveal()},
             connections=1,
             timeouts=Timeouts(),
             count=count,
