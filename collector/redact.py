@@ -32,8 +32,8 @@ _MARK: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
 
 # What a server puts in the place of a secret; some leave its first or last characters.
 _SERVERS_MASK: Final = re.compile(
-    r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,}"
-    r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,}[\w.@-]{1,8}",
+    r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,64}"
+    r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,64}[\w.@-]{1,8}",
     re.IGNORECASE,
 )
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.

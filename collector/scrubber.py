@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from urllib.parse import quote, unquote, urlsplit
 
@@ -27,7 +27,9 @@ _PERCENTED = re.compile("%([2-7][0-9a-fA-F])")
 class Scrubber:
     """Masks known secrets, and passwords in URLs, wherever they stand in free text."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), public: Collection[str] = ()) -> None:
+        """`public` are texts that are none, though they have the form of one."""
+        self._public = public
         # What is shorter would be found, and masked, in innocent text.
         known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len)
         self._needles: list[str] = []
@@ -41,7 +43,7 @@ class Scrubber:
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
-        return mask_forms(self._mask(text), lambda _secret: REDACTED)
+        return mask_forms(self._mask(text), lambda found: found if found in self._public else REDACTED)
 
     def scrub(self, text: str) -> str:
         """`text` on one line, without secrets."""

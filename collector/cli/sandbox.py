@@ -10,6 +10,7 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.console import complain
+from collector.cli.standard_error import publish
 from collector.errors import ExitCode, UsageError
 from collector.sandbox import FAULTS_HEADER, FORMS, FaultError, Faults, Inventory, serve
 
@@ -47,6 +48,7 @@ def sandbox(
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
+            publish([served.key])  # everybody has it, and it opens nothing but this
             complain(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
             complain("to collect them, in another terminal:")
             complain(f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl")

@@ -44,6 +44,12 @@ def learn(secrets: Iterable[str]) -> None:
         sys.stderr.learn(secrets)
 
 
+def publish(texts: Iterable[str]) -> None:
+    """These are no secrets, though they have the form of one."""
+    if isinstance(sys.stderr, StandardError):
+        sys.stderr.publish(texts)
+
+
 def drawing() -> TextIO:
     """Standard error for what is drawn on a terminal: scrubbed as all is, but with its control characters."""
     return sys.stderr.drawing() if isinstance(sys.stderr, StandardError) else sys.stderr
@@ -61,6 +67,7 @@ class StandardError(io.TextIOBase):
         self._escapes = escapes
         self._lock = threading.RLock()
         self._secrets: frozenset[str] = frozenset()
+        self._public: frozenset[str] = frozenset()
         self._scrubber = Scrubber()
         self._held = ""
         self._drawings: list[StandardError] = []
@@ -69,9 +76,15 @@ class StandardError(io.TextIOBase):
         """Mask these from now on, in all their forms."""
         with self._lock:
             self._secrets |= frozenset(secrets)
-            self._scrubber = Scrubber(self._secrets)
+            self._scrubber = Scrubber(self._secrets, self._public)
             for each in self._drawings:
                 each.learn(self._secrets)
+
+    def publish(self, texts: Iterable[str]) -> None:
+        """Do not mask these for their form."""
+        with self._lock:
+            self._public |= frozenset(texts)
+            self._scrubber = Scrubber(self._secrets, self._public)
 
     def drawing(self) -> TextIO:
         """A stream to the same place whose control characters are left as they are."""

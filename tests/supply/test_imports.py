@@ -20,7 +20,7 @@ PACKAGE = Path(collector.__file__).parent
 
 LOADED = """
 import json, sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 before = set(sys.modules)
 sys.argv = ["collector", *{arguments!r}]
 sys.stdout, out = sys.stderr, sys.stdout
@@ -33,7 +33,17 @@ except SystemExit as end:
     assert end.code == 0, end.code
 modules = sorted(set(sys.modules) - before)
 homes = packages_distributions()
-found = sorted({{name for module in modules for name in homes.get(module.partition(".")[0], [])}})
+
+def home(module):
+    names = homes.get(module.partition(".")[0], [])
+    if len(names) < 2:
+        return names
+    if "." not in module:  # a namespace that several share, such as `backports`; what is in it is somebody's
+        return []
+    place = getattr(sys.modules[module], "__file__", None)
+    return [name for name in names if any(str(file.locate()) == place for file in distribution(name).files or ())]
+
+found = sorted({{name for module in modules for name in home(module)}})
 json.dump({{"modules": modules, "distributions": found}}, out)
 """
 """Run by an interpreter of its own: prints the names of the modules that a start loads and whose they are."""
