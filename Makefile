@@ -15,7 +15,7 @@ help:
 	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
 	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
 	@echo "make soak    run the long tests"
-	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery of 1,000,000 lines"
+	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery; redaction"
 	@echo "make limits  a limit of 50, 5 and 50 requests/s told in four forms: judged (6 minutes) and drawn; a slow server"
 	@echo "make wheel   build the sdist and the wheel into dist/, twice: the bytes must be the same"
 	@echo "make sbom    write the bill of materials beside them"
@@ -49,6 +49,7 @@ soak: $(VENV)/test
 bench: $(VENV)/bench
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/recovery.py
+	$(BIN)/python bench/redaction.py
 
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency
