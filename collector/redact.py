@@ -191,13 +191,16 @@ class _Walk:
             return self._whole(text, path)
         masked = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if masked is None:
-            if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
-                masked = self._address(text) if text else text
-            else:
-                masked = mask(text, self._put, guess=verdict is not Verdict.PLAIN)
+            masked = self._free_text(text, verdict)
         if is_masked(masked):
             self._masked.append(path)
-        elif masked == text and verdict is Verdict.UNKNOWN:
+        return masked
+
+    def _free_text(self, text: str, verdict: Sentence) -> str:
+        if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
+            return self._address(text) if text else text
+        masked = mask(text, self._put, guess=verdict is not Verdict.PLAIN)
+        if masked == text and verdict is Verdict.UNKNOWN and not is_masked(text):
             self._plain.add(text)
         return masked
 

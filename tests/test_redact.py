@@ -385,3 +385,16 @@ def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:
         configuration: dict[str, Any] = {"password": CANARY}
         redactor.redact_configuration(configuration, f"../{number}", [])
         assert configuration == {"password": REDACTED}
+
+
+def test_json_text_that_is_plain_in_one_type_may_hold_a_secret_of_another() -> None:
+    redactor = Redactor(Rules(also=["mysql/nickname"]))
+    text = json.dumps({"nickname": "orders of the day"})
+    for type_id, expected in (
+        ("postgresql", "orders of the day"),
+        ("mysql", REDACTED),
+        ("postgresql", "orders of the day"),
+    ):
+        configuration: dict[str, Any] = {"made_up": text}
+        redactor.redact_configuration(configuration, type_id, [])
+        assert json.loads(configuration["made_up"])["nickname"] == expected
