@@ -21,7 +21,17 @@ import pytest
 
 from .canary import KEY, ORGANIZATION, PASSWORD, Search, burrow, forms_of
 from .conftest import Finished, Running, Starting, clean_environment
-from .pathologies import BROKEN_ANSWERS, ENDLESS_ANSWERS, GOOD_REPLIES, ODD_REPLIES, ROADS, STATUSES, Road
+from .pathologies import (
+    BROKEN_ANSWERS,
+    ENDLESS_ANSWERS,
+    GOOD_REPLIES,
+    ODD_REPLIES,
+    REDIRECTS,
+    ROADS,
+    STATUSES,
+    Redirect,
+    Road,
+)
 from .serving import (
     PATIENCE,
     Exchange,
@@ -261,6 +271,19 @@ async def test_no_answer_that_ends_a_run_shows_the_key(keeper: Keeper, end: str)
     async with serving(scenario) as server:
         done = await keeper.call(*collecting(server, *ids(9)), env=CREDENTIALS["deployment"])
     assert done.code == code, done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("redirect", REDIRECTS.values(), ids=REDIRECTS.keys())
+async def test_no_redirect_takes_the_key_along_or_shows_it(keeper: Keeper, redirect: Redirect) -> None:
+    async def scenario(exchange: Exchange) -> None:
+        location = redirect.location(f"http://{exchange.header('Host')}", other.url)
+        headers = {} if location is None else {"Location": f"{location}?who={exchange.header('Authorization')}"}
+        await exchange.write(response(b"", f"{redirect.status} Elsewhere", **headers))
+
+    async with serving(answer(b"{}")) as other, serving(scenario) as server:
+        done = await keeper.call(*collecting(server, *ids(2)), env=CREDENTIALS["bearer"])
+    assert (done.code, other.opened) == (2, 0), done.err
     assert "Traceback" not in done.err
 
 
