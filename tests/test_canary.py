@@ -278,7 +278,9 @@ async def test_no_answer_that_ends_a_run_shows_the_key(keeper: Keeper, end: str)
 async def test_no_redirect_takes_the_key_along_or_shows_it(keeper: Keeper, redirect: Redirect) -> None:
     async def scenario(exchange: Exchange) -> None:
         location = redirect.location(f"http://{exchange.header('Host')}", other.url)
-        headers = {} if location is None else {"Location": f"{location}?who={exchange.header('Authorization')}"}
+        headers: dict[str, Any] = {}
+        if location is not None:
+            headers["Location"] = f"{location}?who={exchange.header('Authorization')}"
         await exchange.write(response(b"", f"{redirect.status} Elsewhere", **headers))
 
     async with serving(answer(b"{}")) as other, serving(scenario) as server:
