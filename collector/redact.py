@@ -40,6 +40,8 @@ _SERVERS_MASK: Final = re.compile(
 _HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,-]{0,19})")
 _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
 _MASK_STARTS: Final = frozenset("*•●[<(xX")
+_CANONICAL_LENGTH: Final = 36
+_UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset(("{", "["))
 _NESTING: Final = frozenset((dict, list))
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
@@ -75,7 +77,8 @@ class Redactor:
         self._fingerprint = fingerprint
         self._elsewhere = marks_of(None, self._rules, is_configuration=False)
         self._by_type: dict[str | None, Marks] = {}
-        self._plain = _Remembered()
+        self._put = _constant if fingerprint is None else self._fingerprinted
+        self._walker = _Walker(self._put, _Remembered())
         self._plain_texts = _Remembered()
 
     def learn(self, type_id: str, fields: Mapping[str, bool]) -> None:
@@ -89,11 +92,11 @@ class Redactor:
             marks = marks_of(type_id, self._rules)
             if len(self._by_type) < _MOST_TYPES:  # its name comes from outside
                 self._by_type[type_id] = marks
-        _Walk(self._put, self._plain, masked).walk(configuration, marks, "configuration")
+        self._walker.walk(configuration, marks, "configuration", masked)
 
     def redact_elsewhere(self, values: dict[str, Json], path: str, masked: list[str]) -> None:
         """The same for fields outside of a configuration, which no schema describes."""
-        _Walk(self._put, self._plain, masked).walk(values, self._elsewhere, path)
+        self._walker.walk(values, self._elsewhere, path, masked)
 
     def redact_texts(self, record: Record, masked: list[str]) -> None:
         """Mask what has the form of a secret in a record's own texts: systems quote what they were sent."""
@@ -108,7 +111,8 @@ class Redactor:
                     record[key][index] = self._text(text, f"{key}[]", masked)
 
     def _text(self, text: str, path: str, masked: list[str]) -> str:
-        if is_harmless(text) or is_canonical(text) or is_utc(text):
+        is_formed = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
+        if is_formed or is_harmless(text):
             self._plain_texts.add(text)
             return text
         found = self._put(text) if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
@@ -118,12 +122,16 @@ class Redactor:
             self._plain_texts.add(text)
         return found
 
-    def _put(self, secret: str) -> str:
+    def _fingerprinted(self, secret: str) -> str:
         if _MARK.fullmatch(secret):
             return secret
-        if self._fingerprint is None or is_masked(secret) or _is_mask(secret):
+        if self._fingerprint is None or is_masked(secret) or _is_mask(secret):  # a mask tells nothing of the secret
             return REDACTED
         return f"[REDACTED:{self._fingerprint(secret.encode())}]"
+
+
+def _constant(_secret: str) -> str:
+    return REDACTED
 
 
 class _Remembered(set[str]):
@@ -135,16 +143,15 @@ class _Remembered(set[str]):
         super().add(text)
 
 
-class _Walk:
-    """One walk over one object, which is changed in place."""
+class _Walker:
+    """Masks what is in objects, in place. What it masks it appends the path of to a list that it is given."""
 
-    def __init__(self, put: Callable[[str], str], plain: _Remembered, masked: list[str], depth: int = 0) -> None:
+    def __init__(self, put: Callable[[str], str], plain: _Remembered, depth: int = 0) -> None:
         self._put = put
         self._plain = plain
-        self._masked = masked
         self._depth = depth
 
-    def walk(self, values: dict[str, Json], marks: Marks, path: str) -> None:
+    def walk(self, values: dict[str, Json], marks: Marks, path: str, masked: list[str]) -> None:
         plain, is_any_key_secret = self._plain, False
         if "value" in values:
             marks = marks.of_pair(values)
@@ -153,63 +160,66 @@ class _Walk:
             kind = type(value)
             if len(key) >= _SHORTEST_TOKEN and _masked_key(key) != key:
                 is_any_key_secret = True
-            if verdict is Verdict.UNKNOWN or verdict is Verdict.PLAIN:
+            if verdict is _UNKNOWN or verdict is _PLAIN:
                 if kind is str:
-                    if value in plain or is_harmless(value):
-                        continue  # the way of nearly all values, with one call at most
+                    if value in plain:
+                        continue  # the way of most values, without a call
+                    if is_harmless(value):
+                        plain.add(value)
+                        continue
                 elif kind is not dict and kind is not list:
                     continue
-            values[key] = self._value(value, verdict, marks, f"{path}.{key}")
+            values[key] = self._value(value, verdict, marks, f"{path}.{key}", masked)
         if is_any_key_secret:
             _mask_keys(values)
 
-    def _value(self, value: Json, verdict: Sentence, marks: Marks, path: str) -> Json:
+    def _value(self, value: Json, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> Json:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
         if value is None or verdict is Verdict.KEPT:
             return value
         if verdict is Verdict.WHOLE:
-            return self._whole(value, path)
+            return self._whole(value, path, masked)
         if kind is str:
-            return self._text(value, verdict, marks, path)
+            return self._text(value, verdict, marks, path, masked)
         if kind is list:
-            return [self._value(item, verdict, marks, f"{path}[]") for item in value]
+            return [self._value(item, verdict, marks, f"{path}[]", masked) for item in value]
         if kind is dict:
-            return self._object(value, verdict, marks, path)
+            return self._object(value, verdict, marks, path, masked)
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
-        return self._whole(value, path) if is_secret else value
+        return self._whole(value, path, masked) if is_secret else value
 
-    def _object(self, value: dict[str, Json], verdict: Sentence, marks: Marks, path: str) -> Json:
+    def _object(self, value: dict[str, Json], verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> Json:
         if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
-            return self._whole(value, path)  # where the schema has an array, so nothing is known of its parts
-        self.walk(value, marks.inside(verdict), path)
+            return self._whole(value, path, masked)  # where the schema has an array, so nothing is known of its parts
+        self.walk(value, marks.inside(verdict), path, masked)
         return value
 
-    def _text(self, text: str, verdict: Sentence, marks: Marks, path: str) -> str:
+    def _text(self, text: str, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> str:
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
         if is_secret or _is_mask(text) or _MARK.fullmatch(text):
-            return self._whole(text, path)
-        masked = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
-        if masked is None:
-            masked = self._free_text(text, verdict)
-        if is_masked(masked):
-            self._masked.append(path)
-        return masked
+            return self._whole(text, path, masked)
+        found = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
+        if found is None:
+            found = self._free_text(text, verdict)
+        if is_masked(found):
+            masked.append(path)
+        return found
 
     def _free_text(self, text: str, verdict: Sentence) -> str:
         if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
             return self._address(text) if text else text
-        masked = mask(text, self._put, guess=verdict is not Verdict.PLAIN)
-        if masked == text and verdict is Verdict.UNKNOWN and not is_masked(text):
+        found = mask(text, self._put, guess=verdict is not _PLAIN)
+        if found == text and verdict is _UNKNOWN and not is_masked(text):
             self._plain.add(text)
-        return masked
+        return found
 
     def _address(self, text: str) -> str:
-        masked = mask_address(text, self._put)
-        if masked is not None:
-            return masked
-        masked = mask(text, self._put, guess=True)
-        return self._put(text) if masked == text and not is_masked(text) else masked  # what is in it nobody knows
+        found = mask_address(text, self._put)
+        if found is not None:
+            return found
+        found = mask(text, self._put, guess=True)
+        return self._put(text) if found == text and not is_masked(text) else found  # what is in it nobody knows
 
     def _json(self, text: str, verdict: Sentence, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when it is no object and no array."""
@@ -223,12 +233,12 @@ class _Walk:
             return self._put(text)
         inside: list[str] = []
         if verdict is Verdict.ADDRESS:  # what is in it is known by its names
-            verdict = Verdict.UNKNOWN
-        masked = _Walk(self._put, self._plain, inside, self._depth + 1)._value(value, verdict, marks, "[]")
-        return _dump(masked) if inside else text
+            verdict = _UNKNOWN
+        found = _Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", inside)
+        return _dump(found) if inside else text
 
-    def _whole(self, value: Json, path: str) -> str:
-        self._masked.append(path)
+    def _whole(self, value: Json, path: str, masked: list[str]) -> str:
+        masked.append(path)
         return self._put(value if type(value) is str else _dump(value))
 
 
