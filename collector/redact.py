@@ -152,14 +152,14 @@ class _Walker:
         self._depth = depth
 
     def walk(self, values: dict[str, Json], marks: Marks, path: str, masked: list[str]) -> None:
-        plain, is_any_key_secret = self._plain, False
+        plain = self._plain
+        if max(map(len, values), default=0) >= _SHORTEST_TOKEN:
+            _mask_keys(values)
         if "value" in values:
             marks = marks.of_pair(values)
         for key, value in values.items():
             verdict = marks[key]
             kind = type(value)
-            if len(key) >= _SHORTEST_TOKEN and _masked_key(key) != key:
-                is_any_key_secret = True
             if verdict is _UNKNOWN or verdict is _PLAIN:
                 if kind is str:
                     if value in plain:
@@ -170,8 +170,6 @@ class _Walker:
                 elif kind is not dict and kind is not list:
                     continue
             values[key] = self._value(value, verdict, marks, f"{path}.{key}", masked)
-        if is_any_key_secret:
-            _mask_keys(values)
 
     def _value(self, value: Json, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> Json:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
@@ -231,11 +229,10 @@ class _Walker:
             return None
         if self._depth >= _DEEPEST_TEXT:
             return self._put(text)
-        inside: list[str] = []
         if verdict is Verdict.ADDRESS:  # what is in it is known by its names
             verdict = _UNKNOWN
-        found = _Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", inside)
-        return _dump(found) if inside else text
+        found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", []))
+        return found if is_masked(found) else text
 
     def _whole(self, value: Json, path: str, masked: list[str]) -> str:
         masked.append(path)
@@ -255,6 +252,8 @@ def _is_known(verdict: Sentence) -> TypeGuard[Marks]:
 
 def _mask_keys(values: dict[str, Json]) -> None:
     """Put masks in the place of keys that are secrets themselves."""
+    if all(_masked_key(key) == key for key in values):
+        return
     items = list(values.items())
     values.clear()
     for key, value in items:

@@ -398,3 +398,13 @@ def test_json_text_that_is_plain_in_one_type_may_hold_a_secret_of_another() -> N
         configuration: dict[str, Any] = {"made_up": text}
         redactor.redact_configuration(configuration, type_id, [])
         assert json.loads(configuration["made_up"])["nickname"] == expected
+
+
+def test_a_key_that_is_a_secret_is_masked_in_the_path_of_what_is_below_it_and_in_json_text_too() -> None:
+    token = "ghp_" + "a1B2" * 9
+    found, masked = redacted({"labels": {token: {"password": "p"}}, "note": json.dumps({token: "plain"})})
+    assert found == {
+        "labels": {REDACTED: {"password": REDACTED}},
+        "note": json.dumps({REDACTED: "plain"}, separators=(",", ":")),
+    }
+    assert masked == [f"configuration.labels.{REDACTED}.password", "configuration.note"]
