@@ -48,6 +48,13 @@ class Address(NamedTuple):
         return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}"
 
     @property
+    def secrets(self) -> list[str]:
+        """The password, or the user where there is none, as it came and without the percents; none without a user."""
+        user, _, password = self.user.partition(":")
+        secret = password or user
+        return [secret, unquote(secret)] if secret else []
+
+    @property
     def is_loopback(self) -> bool:
         """Is it this host, as far as the name tells? What a name resolves to is for the transport to see."""
         return is_loopback(self.host)

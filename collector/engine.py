@@ -20,7 +20,7 @@ from collector.account import Account
 from collector.asking import Asker, Chance
 from collector.attempt_log import logged
 from collector.config import Redact, Settings
-from collector.credential import forms_of, secrets_of
+from collector.credential import secrets_of
 from collector.detect.marks import Rules
 from collector.errors import CollectorError
 from collector.fetch import Fetcher
@@ -33,7 +33,7 @@ from collector.live_schemas import LiveSchemas
 from collector.pacing import Pacer
 from collector.redact import Redactor
 from collector.retrying import RetryPolicy
-from collector.scrubber import Scrubber, secrets_in_url
+from collector.scrubber import Scrubber
 from collector.secret import Secret
 from collector.shared_quota import SharedQuota, identity_of, quota_file
 from collector.timestamps import stamp
@@ -68,7 +68,8 @@ async def engine(
     exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
     """
     header = await authorization(settings.api, environ, warn)
-    secrets = [*secrets_of(header), *secrets_in_url(settings.api.proxy or "")]
+    proxy = settings.api.proxy
+    secrets = [*secrets_of(header), *(address.proxy(proxy).secrets if proxy else ())]
     redactor = _redactor(settings.redact, secrets)
     learn(secrets)
     scrubber = Scrubber(secrets)
@@ -135,7 +136,7 @@ def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
     if settings.fingerprint_key_file is not None:
         key = without_line_end(from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file"))
         fingerprint = fingerprint_under(key)
-        secrets.extend(forms_of(key))
+        secrets.append(key.reveal())
     return Redactor(Rules(settings.also, settings.keep), fingerprint)
 
 

@@ -14,7 +14,7 @@ import base64
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from collector.detect.forms import mask as mask_forms
 from collector.redact import REDACTED
@@ -30,16 +30,21 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str] = (), public: Collection[str] = ()) -> None:
         """`public` are texts that are none, though they have the form of one."""
         self._public = public
+        self._pattern_of = cache(_anyhow)  # its own: no secret is kept longer than who looks for it
         # What is shorter would be found, and masked, in innocent text.
         known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len)
         self._needles: list[str] = []
         masked = set(known)
         for secret in known:
-            if not self._is_in(_plainly(secret)):  # else it is a form of one that is known already
+            if not self.is_in(secret):  # else it is a form of one that is known already
                 forms = set(_forms(secret))
                 masked |= forms
                 self._needles += sorted(set(map(_needle, forms)) - set(self._needles))
         self._masked = [(_needle(each), each) for each in sorted(masked, key=len, reverse=True)]
+
+    def is_in(self, text: str) -> bool:
+        """Does `text` hold a known secret?"""
+        return self._is_in(_plainly(text))
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
@@ -60,21 +65,11 @@ class Scrubber:
         if self._is_in(plain):
             for needle, secret in self._masked:
                 if needle in plain:
-                    text = _anyhow(secret).sub(REDACTED, text)
+                    text = self._pattern_of(secret).sub(REDACTED, text)
         return text
 
     def _is_in(self, plain: str) -> bool:
         return any(needle in plain for needle in self._needles)
-
-
-def secrets_in_url(url: str) -> list[str]:
-    """The password of a URL, or the user when there is no password, quoted and not."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return []
-    secret = parts.password or parts.username
-    return [secret, unquote(secret)] if secret else []
 
 
 def _plainly(text: str) -> str:
@@ -116,7 +111,6 @@ def _needle(secret: str) -> str:
 _FOR_URLS = str.maketrans("+/", "-_")
 
 
-@cache
 def _anyhow(secret: str) -> re.Pattern[str]:
     """Matches `secret` with each character plain, behind backslashes, or by its number."""
     return re.compile("".join(map(_anyhow_one, secret)), re.IGNORECASE | re.ASCII)

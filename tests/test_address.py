@@ -247,6 +247,19 @@ def test_what_is_no_proxy_is_refused_and_its_password_never_repeated(text: str) 
 
 
 @pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("http://user:pass%2Fword@proxy:3128", ["pass%2Fword", "pass/word"]),
+        ("http://user:a:b@proxy", ["a:b", "a:b"]),
+        ("http://token@proxy:3128", ["token", "token"]),
+        ("http://proxy:3128", []),
+    ],
+)
+def test_the_secret_of_a_proxy_is_its_password_or_the_user_who_has_none(text: str, secrets: list[str]) -> None:
+    assert address.proxy(text).secrets == secrets
+
+
+@pytest.mark.parametrize(
     ("location", "origin"),
     [
         ("https://New.example/path", "https://new.example"),

@@ -14,11 +14,10 @@ from typing import Final
 
 from cyclopts import CycloptsError, Token, UnknownOptionError
 
-from collector.credential import SHORTEST_FORM, forms_of, is_key
 from collector.detect.keylike import is_keylike
 from collector.errors import UsageError
 from collector.key_sources import KEY_VARIABLES
-from collector.secret import Environment, Secret
+from collector.scrubber import Scrubber
 
 _INSTEAD: Final = "set POLYTOMIC_API_KEY, or use --key-file, --key-command, --key-fd or --key-keyring"
 _ASKS_FOR_A_KEY: Final = re.compile(
@@ -34,13 +33,13 @@ _FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
 
 def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Raise `UsageError` when an argument is, holds or looks like a key, or is a flag that would take one."""
-    known = list(_known(Environment(environ)))
+    keys = Scrubber(environ.get(name, "").strip() for name in KEY_VARIABLES)
     flag = ""
     for number, argument in enumerate(argv, start=1):
         name, _, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
         if asked := _ASKS_FOR_A_KEY.fullmatch(name.lower().replace("_", "-")):
             raise UsageError(f"there is no {asked[0]}: others on this host could read it; {_INSTEAD}")
-        if any(secret in argument for secret in known) or _OWN_VARIABLE.match(argument):
+        if keys.is_in(argument) or _OWN_VARIABLE.match(argument):
             raise UsageError(f"argument {number} holds the API key, which others on this host can read; {_INSTEAD}")
         if not _is_free(name or flag) and (_is_pasted(value) or is_keylike(name.lstrip("-"))):
             raise UsageError(
@@ -52,15 +51,6 @@ def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def _is_free(flag: str) -> bool:
     return flag in _FREE or flag.startswith("-o")
-
-
-def _known(environ: Mapping[str, str]) -> Iterator[str]:
-    for name in KEY_VARIABLES:
-        key = Secret(environ.get(name, "").strip())
-        if is_key(key):
-            yield from forms_of(key)
-        elif len(key.reveal()) >= SHORTEST_FORM:
-            yield key.reveal()
 
 
 def _is_pasted(value: str) -> bool:
