@@ -313,7 +313,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(read_trusted(path).decode())
     except Untrusted as reason:
-        raise ConfigError(f"{path}: {reason}, and it says where the key goes") from None
+        raise ConfigError(f"{path}: it says where the key goes, and {reason}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import io
 import os
-import pwd
 import shlex
 import signal
 import stat
@@ -29,6 +28,7 @@ import anyio
 from collector.credential import LONGEST_KEY
 from collector.errors import ConfigError
 from collector.secret import Secret
+from collector.trust import Untrusted, require_ours
 
 KEY_VARIABLES: Final = ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY")
 
@@ -108,20 +108,10 @@ def from_file(path: str, setting: str = "[api] key_file") -> Secret:
 def _check(named: str, path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{named} is no regular file; a pipe goes by --key-fd or as standard input (-)")
-    run = []
-    if status.st_uid not in (0, os.geteuid()):
-        run.append(f"chown {_own_name()} {shlex.quote(path)}")
-    if status.st_mode & 0o077:
-        run.append(f"chmod 600 {shlex.quote(path)}")
-    if run:
-        raise ConfigError(f"{named}: others can use it; run: {' && '.join(run)}")
-
-
-def _own_name() -> str:
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+        require_ours(path, status, is_private=True)
+    except Untrusted as reason:
+        raise ConfigError(f"{named}: {reason}") from None
 
 
 async def from_stdin(tell: Callable[[str], None]) -> Secret:

@@ -373,7 +373,7 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
         read_trusted(Path(ca_file))
         context.load_verify_locations(cafile=ca_file)
     except Untrusted as reason:
-        raise ConfigError(f"[api] ca_file {ca_file}: {reason}, and it says which servers get the key") from None
+        raise ConfigError(f"[api] ca_file {ca_file}: it says which servers get the key, and {reason}") from None
     except ssl.SSLError:
         raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form") from None
     except (OSError, ValueError) as error:

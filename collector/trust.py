@@ -1,14 +1,16 @@
-"""Files that decide where the key goes: settings, certificates. What others can change is not believed."""
+"""Files that decide where the key goes, or hold it: what others can change, or read, is not believed."""
 
 from __future__ import annotations
 
 import os
+import pwd
+import shlex
 import stat
 from pathlib import Path
 
 
 class Untrusted(Exception):
-    """Others can change the file; the text says what to do about it."""
+    """Others can change the file, or use it; the text says what to run."""
 
 
 def read_trusted(path: Path) -> bytes:
@@ -20,12 +22,31 @@ def read_trusted(path: Path) -> bytes:
         status = os.fstat(file.fileno())
         if stat.S_ISCHR(status.st_mode):
             return b""
-        if status.st_uid not in (0, os.geteuid()):
-            raise Untrusted(f"belongs to another user ({status.st_uid}): run chown {os.geteuid()} {path}")
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise Untrusted(f"others can change it: run chmod go-w {path}")
+        require_ours(path, status)
         os.set_blocking(file.fileno(), True)
         return file.read()
+
+
+def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
+    """Raise `Untrusted` unless the file is this user's or root's, and others can change nothing in it.
+
+    When it `is_private`, they may not read it either.
+    """
+    can, forbidden, mode = ("use", 0o077, "600") if is_private else ("change", 0o022, "go-w")
+    name, run = shlex.quote(str(path)), []
+    if status.st_uid not in (0, os.geteuid()):
+        run.append(f"chown {_own_name()} {name}")
+    if status.st_mode & forbidden:
+        run.append(f"chmod {mode} {name}")
+    if run:
+        raise Untrusted(f"others can {can} it; run: {' && '.join(run)}")
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _at_once(path: str, flags: int) -> int:

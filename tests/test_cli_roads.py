@@ -310,7 +310,7 @@ async def test_a_configuration_that_others_can_change_is_2_whoever_named_it(call
         for arguments, env in ways:
             done = await call("collect", *ids(1), *arguments, env=env)
             assert (done.code, thief.opened) == (2, 0), done.err
-            assert f"{path}: others can change it: run chmod go-w {path}" in done.err
+            assert f"{path}: it says where the key goes, and others can change it; run: chmod go-w {path}" in done.err
     assert not (tmp_path / "stolen").exists()
 
 

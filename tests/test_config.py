@@ -232,7 +232,7 @@ def test_a_file_that_others_can_change_is_an_error_that_tells_what_to_run(mode: 
         ([], {"COLLECTOR_CONFIG": str(path)}),
         ([], {"XDG_CONFIG_HOME": str(tmp_path)}),
     ):
-        with pytest.raises(ConfigError, match=f"{path}: others can change it: run chmod go-w {path}"):
+        with pytest.raises(ConfigError, match=f"where the key goes, and others can change it; run: chmod go-w {path}"):
             parse(argv, environ)
 
 

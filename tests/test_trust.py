@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from collector.trust import Untrusted, read_trusted
+from collector.trust import Untrusted, read_trusted, require_ours
 
 
 def file_of(folder: Path, mode: int) -> Path:
@@ -25,10 +26,29 @@ def test_what_others_can_at_most_read_is_read(mode: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("mode", [0o660, 0o620, 0o602, 0o646, 0o666, 0o777])
 def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
-    with pytest.raises(Untrusted, match=f"run chmod go-w {path}"):
+    with pytest.raises(Untrusted, match=f"others can change it; run: chmod go-w {path}$"):
         read_trusted(path)
     path.chmod(0o600)
     assert read_trusted(path) == b"content"
+
+
+def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "it's; a folder"
+    folder.mkdir()
+    path = file_of(folder, 0o666)
+    with pytest.raises(Untrusted) as caught:
+        read_trusted(path)
+    subprocess.run(["sh", "-c", str(caught.value).partition("run: ")[2]], check=True)
+    assert read_trusted(path) == b"content"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o601, 0o620])
+def test_what_is_private_may_not_be_read_by_others_either(mode: int, tmp_path: Path) -> None:
+    path = file_of(tmp_path, mode)
+    with pytest.raises(Untrusted, match=f"others can use it; run: chmod 600 {path}$"):
+        require_ours(path, path.stat(), is_private=True)
+    path.chmod(0o600)
+    require_ours(path, path.stat(), is_private=True)
 
 
 def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
@@ -43,7 +63,7 @@ def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
 def test_another_users_file_is_not_believed_even_by_root(tmp_path: Path) -> None:
     path = file_of(tmp_path, 0o600)
     os.chown(path, 65534, 65534)
-    with pytest.raises(Untrusted, match=r"belongs to another user \(65534\): run chown"):
+    with pytest.raises(Untrusted, match=f"others can change it; run: chown root {path}$"):
         read_trusted(path)
 
 
