@@ -94,6 +94,15 @@ class Search:
                     self.look(f"the environment of {pid}", Path(f"/proc/{pid}/environ").read_bytes())
 
 
+def assert_nowhere(secret: str, folder: Path, *said: str) -> None:
+    """Neither what was said nor a file below the folder, nor the name of one, holds the secret in any form."""
+    search = Search((secret,))
+    for text in said:
+        search.look("what was said", text.encode())
+    search.look_below(folder)
+    assert search.hits == []
+
+
 def _is_in(secret: str, lowered: bytes) -> bool:
     return any(each in lowered for each in _cores(secret))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from .beside import keyless
+from .canary import assert_nowhere
 from .conftest import KEY, Calling, clean_environment
 from .pathologies import context_of, new_authority
 from .serving import Exchange, Scenario, Server, answer, found, free_port, ids, listening, serving
@@ -65,7 +65,7 @@ async def test_no_redirect_is_followed(
     assert (done.code, server.requests, other.opened) == (2, 1, 0), done.err
     assert f"HTTP {status}" in done.err
     assert "--base-url" in done.err
-    assert keyless(tmp_path, done.err)
+    assert_nowhere(KEY, tmp_path, done.err)
 
 
 @pytest.mark.parametrize("location", LOCATIONS.values(), ids=LOCATIONS.keys())

@@ -1,4 +1,4 @@
-"""The key stands in nothing that `collector collect` writes, whatever the server does with it."""
+"""Whichever source the key comes from, it travels as it should and stands in nothing else. (More: `test_canary`.)"""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
+from .canary import ORGANIZATION, assert_nowhere
 from .conftest import KEY, Calling, Finished, Starting
 from .serving import (
     Exchange,
@@ -27,37 +27,10 @@ from .serving import (
     serving,
 )
 
-ORGANIZATION = "11111111-1111-4111-8111-111111111111"
-
-FORMS = [
-    KEY,
-    quote(KEY, safe=""),
-    *(
-        base64.b64encode(text.encode()).decode().rstrip("=")
-        for text in (KEY, f"{KEY}:", f":{KEY}", f"{ORGANIZATION}:{KEY}")
-    ),
-]
-"""The key, and what it looks like in a header."""
-
 CREDENTIALS = {
-    "bearer": {"POLYTOMIC_API_KEY": KEY},
-    "partner": {
-        "POLYTOMIC_API_KEY": "",
-        "POLYTOMIC_PARTNER_KEY": KEY,
-        "COLLECTOR_ORGANIZATION_ID": ORGANIZATION,
-    },
+    "partner": {"POLYTOMIC_API_KEY": "", "POLYTOMIC_PARTNER_KEY": KEY, "COLLECTOR_ORGANIZATION_ID": ORGANIZATION},
     "deployment": {"POLYTOMIC_API_KEY": "", "POLYTOMIC_DEPLOYMENT_KEY": KEY},
 }
-
-
-def assert_keyless(done: Finished, folder: Path) -> None:
-    """Neither an output nor a file, nor the name of one, holds the key in any form."""
-    texts = {"standard output": done.out.decode(), "standard error": done.err}
-    for path in folder.rglob("*"):
-        texts[f"the name {path}"] = path.name
-        if path.is_file():
-            texts[str(path)] = path.read_bytes().decode(errors="replace")
-    assert [(where, form) for where, text in texts.items() for form in FORMS if form in text] == []
 
 
 def echo_as(status: str, media_type: str = "application/json") -> Scenario:
@@ -108,55 +81,6 @@ TROUBLE: dict[str, Scenario] = {
 }
 
 
-async def test_no_trouble_with_a_connection_shows_the_key(call: Calling, tmp_path: Path) -> None:
-    struck = dict(zip(TROUBLE, ids(len(TROUBLE)), strict=True))
-    async with serving(by_id({struck[name]: TROUBLE[name] for name in TROUBLE}, found)) as server:
-        done = await call(
-            *("collect", *ids(6, 500), *struck.values(), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0"),
-            *("--max-attempts", "2", "--read-timeout", "0.3", "-v"),
-            env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"},
-        )
-    assert done.code == 3, done.err
-    assert "Traceback" not in done.err
-    failed = [json.loads(line) for line in (tmp_path / "out/c.errors.jsonl").read_text().splitlines()]
-    shown = {line["id"] for line in failed for form in FORMS if form in line["error"]}
-    assert [name for name, one in struck.items() if one in shown] == []
-    assert {line["id"] for line in failed} == set(struck.values())
-    assert_keyless(done, tmp_path)
-
-
-@pytest.mark.parametrize("status", ["401", "403", "302", "407"])
-async def test_no_trouble_that_ends_the_run_shows_the_key(call: Calling, tmp_path: Path, status: str) -> None:
-    async with serving(echo_as(status)) as server:
-        done = await call(
-            *("collect", *ids(9), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "-v"),
-            env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"},
-        )
-    assert done.code in (2, 4), done.err
-    assert "Traceback" not in done.err
-    assert_keyless(done, tmp_path)
-
-
-@pytest.mark.parametrize("credentials", CREDENTIALS.values(), ids=CREDENTIALS.keys())
-@pytest.mark.parametrize("scenario", [found, echo_as("404")], ids=["well", "404"])
-async def test_no_kind_of_key_is_shown(
-    call: Calling, tmp_path: Path, scenario: Scenario, credentials: dict[str, str]
-) -> None:
-    async with serving(scenario) as server:
-        done = await call(
-            *("collect", *ids(2), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "-v"), env=credentials
-        )
-    assert server.requests
-    assert_keyless(done, tmp_path)
-
-
-async def test_a_record_in_which_the_server_shows_the_key_does_not_hold_it(call: Calling, tmp_path: Path) -> None:
-    async with serving(echo_in_a_record) as server:
-        done = await call("collect", *ids(2), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0")
-    assert done.code == 0, done.err
-    assert_keyless(done, tmp_path)
-
-
 async def test_the_partner_key_goes_with_the_organization_and_a_deployment_key_alone(call: Calling) -> None:
     for name, user in (("partner", f"{ORGANIZATION}:{KEY}"), ("deployment", f"{KEY}:")):
         async with serving(found) as server:
@@ -176,7 +100,7 @@ async def test_a_key_file_is_read_and_never_shown(call: Calling, tmp_path: Path)
     assert done.code == 0, done.err
     assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
     secret.unlink()
-    assert_keyless(done, tmp_path)
+    assert_nowhere(KEY, tmp_path, done.out.decode(), done.err)
 
 
 async def test_a_key_file_others_can_read_is_2_and_nothing_is_sent(call: Calling, tmp_path: Path) -> None:
@@ -201,7 +125,7 @@ async def test_a_key_command_is_run_without_a_shell_and_without_our_keys(call: C
     assert (tmp_path / "seen").read_text() == "$(id)|"
     assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
     script.unlink()
-    assert_keyless(done, tmp_path)
+    assert_nowhere(KEY, tmp_path, done.out.decode(), done.err)
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "clé", "tab\there", "line\nbreak"])
@@ -266,4 +190,4 @@ async def test_no_source_of_the_key_shows_it_when_the_server_does(
     expected = f"Authorization: {f'Basic {sent}' if organization else f'Bearer {KEY}'}\r\n"
     assert all(expected.encode() in head for head in server.heads)
     secret.unlink()
-    assert_keyless(done, tmp_path)
+    assert_nowhere(KEY, tmp_path, done.out.decode(), done.err)

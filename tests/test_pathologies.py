@@ -20,8 +20,10 @@ from collector.errors import ConfigError, ExitCode
 from collector.model import OutcomeKind
 from collector.transport import MAX_BODY_BYTES, MAX_WIRE_BYTES
 
-from .beside import collect_beside, keyless
+from .beside import collect_beside
+from .canary import assert_nowhere
 from .checker import Found, Given, Seen, check_finished, check_stopped
+from .conftest import KEY
 from .pathologies import (
     BROKEN_ANSWERS,
     ENDLESS_ANSWERS,
@@ -116,7 +118,7 @@ async def all_rows_at_once(
     assert struck.asked(server) == {name: made for name, (*_, made) in due.items()}
     assert set(result.records) >= set(struck.well)
     told = said.readouterr()
-    assert keyless(folder, told.out, told.err)
+    assert_nowhere(KEY, folder, told.out, told.err)
 
 
 async def test_every_answer_there_can_be_ends_its_id_as_the_table_says_and_no_other(
@@ -188,7 +190,7 @@ async def refused(wanted: Sequence[str], folder: Path, settings: Settings, said:
     """What a run says that ends with 2; nothing of it may hold the key."""
     assert await collect_beside(wanted, settings) == ExitCode.USAGE
     told = said.readouterr()
-    assert keyless(folder, told.out, told.err)
+    assert_nowhere(KEY, folder, told.out, told.err)
     return told.err
 
 
@@ -254,7 +256,7 @@ async def test_a_way_that_may_open_again_is_tried_as_often_as_an_id_is_worth(
     assert (line["outcome"], line["http_status"], line["attempts"]) == ("exhausted", None, 2)
     assert result.manifest["requests"]["sent"] == 2 * road.sent
     told = capsys.readouterr()
-    assert keyless(tmp_path, told.out, told.err)
+    assert_nowhere(KEY, tmp_path, told.out, told.err)
 
 
 def test_every_row_has_a_name_of_its_own() -> None:
