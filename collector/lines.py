@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Final
 
 import orjson
 
 from collector.model import Json, Outcome, Record
 
-# What ends a line for some reader (NEL, LS, PS), moves a terminal's cursor or turns the direction of its text: escaped,
-# as JSON allows for any.
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+UNSAFE: Final = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""A range of characters, as regular expressions write it: what ends a line for some reader (NEL, LS, PS),
+moves a terminal's cursor (DEL, C1), or turns the direction of text (Unicode Bidirectional Algorithm, UAX 9). Escaped,
+as JSON allows for any."""
+
+_UNSAFE: Final = re.compile(f"[{UNSAFE}]")
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:

@@ -129,9 +129,8 @@ def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _
             if not has_only_texts(record):
                 _refuse(path, f"{_where(codec, stretch, at)}: an array that holds something else than text")
             tally.add(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record))
-            if (
-                tally.unparsed_timestamps > claim.tally.unparsed_timestamps
-            ):  # what the API sent so is kept so, and counted
+            # What the API sent so is kept so, and counted.
+            if tally.unparsed_timestamps > claim.tally.unparsed_timestamps:
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
             if not ids.add(record["id"]):
                 _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# Controls (C0, DEL, C1), what ends a line elsewhere than a newline does, marks that turn the direction of text
-# (Unicode Bidirectional Algorithm, UAX 9), and surrogates, which no encoding can write.
-_NOT_SHOWN = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+from collector.lines import UNSAFE
+
+# With the C0 controls, which JSON escapes by itself, and surrogates, which no encoding can write.
+_NOT_SHOWN = rf"\x00-\x08\x0b-\x1f{UNSAFE}\ud800-\udfff"
 _IN_A_LINE = re.compile(f"[\t\n{_NOT_SHOWN}]")
 _IN_LINES = re.compile(f"[{_NOT_SHOWN}]")
 
