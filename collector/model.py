@@ -91,8 +91,8 @@ class Outcome(NamedTuple):
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
     connection; `at` is RFC 3339 UTC; `redactions` are the paths of the record's values in which something was masked;
-    `unparsed_timestamps` counts those that are none; `retried_s` is how many seconds failed attempts, and the waits
-    between them, took.
+    `unparsed_timestamps` counts its timestamps that are none; `retried_s` is how many seconds failed attempts, and the
+    waits between them, took.
     """
 
     id: str

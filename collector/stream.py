@@ -28,9 +28,9 @@ async def collect(
 
     A connection that cannot be had is an outcome too; what ends the whole is raised: `InputError` for a string that
     is no id (before anything is sent), `ConfigError` without a key, `KeyRefused`, `RunStopped`. Of the settings,
-    those of `api`, `limits` and `retry` count, except `max_duration`; the key comes from `environ` (the process's
-    own) or the settings. At most `concurrency` outcomes wait for the consumer. Who stops early closes the generator
-    (`contextlib.aclosing`), which cancels what is in flight.
+    those of `api`, `limits`, `retry` and `redact` count, except `max_duration`; the key comes from `environ` (the
+    process's own) or the settings. At most `concurrency` outcomes wait for the consumer. Who stops early closes the
+    generator (`contextlib.aclosing`), which cancels what is in flight.
     """
     settings = settings or Settings()
     environ = Environment(os.environ if environ is None else environ)
