@@ -24,20 +24,18 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote
 
 import anyio
 from yarl import URL
 
-from collector import address
+from collector import address, tls
 from collector.account import RequestCount
 from collector.deadline import Deadlines
 from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, TooLarge, Transient
 from collector.model import Reply, Request
 from collector.secret import Revealed
-from collector.trust import Untrusted, read_trusted
 
 # aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
 _session_keys = os.environ.pop("SSLKEYLOGFILE", None)
@@ -97,7 +95,7 @@ class Transport:
         self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
         self._count = count
         is_encrypted = any(each.startswith("https:") for each in (base_url, self._proxy or ""))
-        self._ssl = _tls(ca_file) if is_encrypted else True
+        self._ssl = tls.context_of(ca_file) if is_encrypted else True
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Self]:
@@ -260,15 +258,15 @@ def _told(error: Exception) -> str:
             return text
     below = getattr(error, "os_error", error)
     if isinstance(below, ssl.SSLError):
-        what = "what answers there speaks no TLS; is it plain http?" if below.reason in _NO_TLS else below.reason
-        return f"no TLS connection: {what}"
+        return tls.told(below)
     reason = getattr(below, "strerror", None) or type(below).__name__
     return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
 
 
 def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return ConfigError(f"the certificate of {error.host} does not verify {_why(error.certificate_error)}")
+        why = tls.told_of_certificate(error.certificate_error)
+        return ConfigError(f"the certificate of {error.host} does not verify {why}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError(
             "the proxy wants other credentials (HTTP 407); set http://user:password@… in COLLECTOR_PROXY or [api] proxy"
@@ -279,30 +277,12 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
                 f"{error.host} does not mean this host here, and the key would travel unencrypted; use https, or say "
                 "--allow-http if you must"
             )
-        if isinstance(error.os_error, ssl.SSLError) and error.os_error.reason in _TOO_OLD:
+        if isinstance(error.os_error, ssl.SSLError) and tls.is_too_old(error.os_error):
             return ConfigError(
                 f"{error.host} speaks no TLS that is safe ({error.os_error.reason}); its operator has to allow TLS 1.2 "
                 "or newer"
             )
     return _broken(error)
-
-
-_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"}
-_TOO_OLD = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "WRONG_SSL_VERSION"}
-_OUT_OF_TIME = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-_OF_ANOTHER = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-
-
-def _why(error: Exception) -> str:
-    """What is wrong with a certificate, and what to do about it."""
-    code = getattr(error, "verify_code", None)
-    if code in _OUT_OF_TIME:
-        advice = "have it renewed, or set this machine's clock right"
-    elif code in _OF_ANOTHER:
-        advice = "set --base-url to the name that the certificate is for"
-    else:
-        advice = "set [api] ca_file to your own authority's certificate, or correct --base-url"
-    return f"({getattr(error, 'verify_message', type(error).__name__)}); {advice}"
 
 
 def _broken(error: Exception) -> Transient:
@@ -360,22 +340,3 @@ def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
     found = address.proxy(text)
     credentials = base64.b64encode(unquote(found.user).encode()).decode()
     return found.origin, {"Proxy-Authorization": Revealed(f"Basic {credentials}")} if found.user else {}
-
-
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    # Not `create_default_context`: that one writes session keys to whatever file $SSLKEYLOGFILE names.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is None:
-        context.load_default_certs()
-        return context
-    try:
-        read_trusted(Path(ca_file))
-        context.load_verify_locations(cafile=ca_file)
-    except Untrusted as reason:
-        raise ConfigError(f"[api] ca_file {ca_file}: it says which servers get the key, and {reason}") from None
-    except ssl.SSLError:
-        raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"[api] ca_file {ca_file}: {getattr(error, 'strerror', None) or error}") from None
-    return context

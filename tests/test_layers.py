@@ -70,6 +70,7 @@ RINGS: tuple[set[str], ...] = (
             "source",
             "stream_sink",
             "stretches",
+            "tls",
             "transport",
             "trust",
             "watchdog",
