@@ -62,8 +62,8 @@ def verify(path: Path) -> Verified:
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
     claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id)
-    if not counted.is_as(claimed):
-        _refuse(path, f"has {counted}, but its manifest has {claimed}")
+    if differing := counted.differing(claimed):
+        _refuse(path, differing)
     return Verified(records, failed.total(), claim.facts.bytes, claim.facts.sha256, claim.status)
 
 
@@ -74,19 +74,21 @@ class _Counted(NamedTuple):
     unparsed_timestamps: int
     organization_id: str | None
 
-    def is_as(self, claimed: _Counted) -> bool:
-        """Is it what was claimed? Paths are compared where both tell them apart."""
-        told_apart = OTHER_PATHS not in self.redactions.keys() | claimed.redactions.keys()
-        masked = self.redactions == claimed.redactions if told_apart else self._masked == claimed._masked
-        return masked and self[1:] == claimed[1:]
-
-    @property
-    def _masked(self) -> int:
-        return self.redactions.total()
+    def differing(self, claimed: _Counted) -> str | None:
+        """What is not as it was claimed, if anything. Paths are compared where both tell them apart."""
+        if str(self) != str(claimed):
+            return f"has {self}, but its manifest has {claimed}"
+        paths = self.redactions.keys() | claimed.redactions.keys()
+        odd = sorted(path for path in paths if self.redactions[path] != claimed.redactions[path])
+        if not odd or OTHER_PATHS in paths:
+            return None
+        found, said = self.redactions[odd[0]], claimed.redactions[odd[0]]
+        return f"has {found} masked values at {odd[0]}, but its manifest has {said}"
 
     def __str__(self) -> str:
         whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
-        return f"{whose}, {self._masked} masked values and {self.unparsed_timestamps} timestamps that are none"
+        masked = self.redactions.total()
+        return f"{whose}, {masked} masked values and {self.unparsed_timestamps} timestamps that are none"
 
 
 def _claim(names: SnapshotNames) -> Manifest:

@@ -234,6 +234,21 @@ async def test_a_manifest_that_says_something_else_is_8(
     assert "Traceback" not in done.err
 
 
+async def test_masked_values_at_other_paths_than_the_manifest_says_are_8_and_named(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await collected(call, tmp_path)
+
+    def move(found: dict[str, Any]) -> None:
+        paths = found["redaction"]["paths"]
+        paths["configuration.elsewhere"] = paths.pop("configuration.password")
+
+    change_manifest(path, move)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert "masked values at configuration.elsewhere, but its manifest has" in done.err
+
+
 async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
     path = await collected(call, tmp_path)
     for name in ("jsonl", "errors.jsonl", "manifest.json"):
