@@ -98,7 +98,7 @@ def test_a_key_is_found_whichever_of_its_characters_are_escaped_in_whichever_way
 def test_a_key_is_found_in_base64_whatever_stands_around_it(before: bytes, after: bytes, is_for_urls: bool) -> None:
     encode = base64.urlsafe_b64encode if is_for_urls else base64.b64encode
     text = encode(before + SPECIAL.encode() + after).decode()
-    masked = Scrubber([SPECIAL]).mask(text)
+    masked = Scrubber([SPECIAL]).scrub_body(text.encode()).decode()  # by value: what is around may look like a token
     head, found, tail = masked.partition(REDACTED)
     assert found
     assert text.startswith(head)
