@@ -49,10 +49,11 @@ class Address(NamedTuple):
 
     @property
     def secrets(self) -> list[str]:
-        """The password, or the user where there is none, as it came and without the percents; none without a user."""
+        """The password, as it came and without the percents, or a user who has none and whose name is no word."""
         user, _, password = self.user.partition(":")
         secret = password or user
-        return [secret, unquote(secret)] if secret else []
+        is_mere_name = not password and is_wordlike(user)  # such as `collector`, which messages are full of
+        return [] if is_mere_name else [secret, unquote(secret)]
 
     @property
     def is_loopback(self) -> bool:

@@ -69,10 +69,13 @@ async def engine(
     """
     header = await authorization(settings.api, environ, warn)
     proxy = settings.api.proxy
-    secrets = [*secrets_of(header), *(address.proxy(proxy).secrets if proxy else ())]
-    redactor = _redactor(settings.redact, secrets)
+    keys = secrets_of(header)
+    redactor = _redactor(settings.redact, keys)
+    secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
     learn(secrets)
     scrubber = Scrubber(secrets)
+    # Who answers over TLS does not know the proxy's password, which may be a word that records are full of.
+    of_replies = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
     dice = random.Random()
     transport = _transport(settings, header, account)
     with closing(_ceiling(settings, header, warn)) as ceiling:
@@ -95,7 +98,7 @@ async def engine(
             note=note,
         )
         schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
-        fetcher_of = partial(Fetcher, pacer.send, asker, scrubber, redactor, wall=time.time, schemas=schemas)
+        fetcher_of = partial(Fetcher, pacer.send, asker, of_replies, redactor, wall=time.time, schemas=schemas)
         _warn_of_plain_http(settings.api.base_url, warn)
         with _scrubbed(scrubber.scrub):
             async with transport.opened(), anyio.create_task_group() as watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -177,6 +178,32 @@ async def test_a_proxy_on_the_way_to_https_sees_its_own_credentials_and_never_th
     assert KEY.encode() not in tunnel.passed
     assert not [head for head in server.heads if b"proxy" in head.lower()]
     assert_passwordless(tmp_path, done.err)
+
+
+async def test_a_password_of_a_proxy_that_is_a_word_does_no_harm_to_records(
+    call: Calling, tmp_path: Path, authority: trustme.CA
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = context_of(authority.issue_cert("127.0.0.1"))
+    one = {"id": ids(1)[0], "name": "Postgres", "organization_id": ids(2)[1], "configuration": {"hostname": "postgres"}}
+    async with tunnelling() as tunnel, serving(answer(json.dumps({"data": one}).encode()), tls=tls) as server:
+        for password in ("organization", "hostname", "postgres"):
+            done = await call(
+                *("collect", *ids(1), "--base-url", server.url, "--ca-file", "ca.pem"),
+                env={"COLLECTOR_PROXY": tunnel.url.replace("://", f"://user:{password}@")},
+            )
+            record = json.loads(done.out)
+            assert {key: record[key] for key in one} == one
+
+
+async def test_a_proxys_user_without_a_password_is_no_secret_when_it_is_a_name(call: Calling) -> None:
+    async with serving(found) as proxy:
+        done = await call(
+            *("collect", *ids(1), "--base-url", "http://127.0.0.1:9"),
+            env={"COLLECTOR_PROXY": proxy.url.replace("://", "://collector@")},
+        )
+    assert (done.code, proxy.requests) == (0, 1), done.err
+    assert done.err.startswith("collector: 1 of 1 connections")
 
 
 def assert_passwordless(folder: Path, told: str) -> None:
