@@ -13,6 +13,8 @@ import re
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
+from collector.detect.lots import is_wordlike
+
 _IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS: Final = {"http": 80, "https": 443}

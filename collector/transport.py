@@ -269,7 +269,8 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
         return ConfigError(f"the certificate of {error.host} does not verify {why}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError(
-            "the proxy wants other credentials (HTTP 407); set http://user:password@… in COLLECTOR_PROXY or [api] proxy"
+            "the proxy wants other credentials (HTTP 407); put its user and password into the address that "
+            "COLLECTOR_PROXY or [api] proxy holds"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, _Elsewhere):

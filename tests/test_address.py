@@ -251,7 +251,8 @@ def test_what_is_no_proxy_is_refused_and_its_password_never_repeated(text: str) 
     [
         ("http://user:pass%2Fword@proxy:3128", ["pass%2Fword", "pass/word"]),
         ("http://user:a:b@proxy", ["a:b", "a:b"]),
-        ("http://token@proxy:3128", ["token", "token"]),
+        ("http://t0k3n-5f1c9a77@proxy:3128", ["t0k3n-5f1c9a77", "t0k3n-5f1c9a77"]),
+        ("http://collector@proxy:3128", []),
         ("http://proxy:3128", []),
     ],
 )

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from collector.redact import REDACTED
+
 from .canary import assert_nowhere
 from .conftest import KEY, Calling, clean_environment
 from .pathologies import context_of, new_authority
@@ -234,6 +236,7 @@ async def test_a_proxy_that_fails_is_told_of_without_its_password(
         )
     assert done.code == (2 if status.startswith("407") else 3), done.err
     assert "the proxy wants other credentials" in done.err or not status.startswith("407")
+    assert REDACTED not in done.err  # not even in our own advice
     assert not [head for head in proxy.heads if KEY.encode() in head]
     assert "Traceback" not in done.err
     assert_passwordless(tmp_path / "out", done.err)
