@@ -183,7 +183,7 @@ def _looked_up(service: str, user: str) -> Secret | None:
         ) from None
     try:
         found = keyring.get_password(service, user)
-    except Exception as error:  # its backends are plug-ins, which raise what they like
+    except BaseException as error:  # its backends are plug-ins, which raise what they like: a panic of Rust, SystemExit
         raise ConfigError(
             f"[api] key_keyring: the system's keyring cannot be used ({type(error).__name__}); "
             f"to see why, run: keyring get {shlex.quote(service)} {shlex.quote(user)}"

@@ -385,6 +385,8 @@ class Ours(keyring.backend.KeyringBackend):
         open("asked", "w").close()
         if service == "breaks":
             raise RuntimeError("canary of a plug-in")
+        if service == "exits":
+            raise SystemExit("canary of a plug-in")
         if service == "locked":
             raise keyring.errors.KeyringLocked("canary of a plug-in")
         if service == "silent":
@@ -425,6 +427,7 @@ async def test_the_keyring_gives_the_password_of_a_service_and_a_user(
             "key_keyring poly:nobody here: the keyring has nothing there; run: keyring set poly 'nobody here'",
         ),
         ("breaks:me", "cannot be used (RuntimeError); to see why, run: keyring get breaks me"),
+        ("exits:me", "cannot be used (SystemExit)"),
         ("locked:me", "cannot be used (KeyringLocked)"),
     ],
 )
