@@ -26,6 +26,7 @@ from typing import IO, Final, cast
 import anyio
 
 from collector.credential import LONGEST_KEY
+from collector.detect.keylike import changes_often
 from collector.errors import ConfigError
 from collector.secret import Secret
 from collector.trust import Untrusted, require_ours
@@ -100,9 +101,15 @@ def from_file(path: str, setting: str = "[api] key_file") -> Secret:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigError(f"{setting} {path}: {error.strerror}") from None
+        raise ConfigError(f"{_named(setting, path)}: {error.strerror}") from None
     except ValueError:  # its name has a NUL in it
         raise ConfigError(f"{setting} is not the name of a file") from None
+
+
+def _named(setting: str, path: str) -> str:
+    """The setting and its file, unless there is none of that name: then it may be the key itself, pasted here."""
+    is_path = os.path.lexists(path) or (os.sep in path and not changes_often(path))
+    return f"{setting} {path}" if is_path else f"{setting} (not shown; it takes a file's path, never the key)"
 
 
 def _check(named: str, path: str, status: os.stat_result) -> None:

@@ -209,6 +209,16 @@ def test_what_is_no_file_is_an_error_that_says_so_and_is_not_waited_for(name: st
         from_file(os.path.join(tmp_path, name))
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    ["9f86d081884c7d659a2feaa0c55ad015", "Zx9Kq7Lm2N.aB3dE6gH9jK2mN5p", "Zx9Kq7L/m2Np4Rt6Vw8YbaB3d", 300 * "k9"],
+)
+def test_a_key_that_stands_where_its_file_belongs_is_not_shown(pasted: str) -> None:
+    with pytest.raises(ConfigError, match="never the key") as caught:
+        from_file(pasted)
+    assert pasted not in str(caught.value)
+
+
 # A descriptor.
 
 
