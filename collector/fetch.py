@@ -93,7 +93,7 @@ class Fetcher:
     def _message(self, reply: Reply) -> str:
         """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
         try:
-            body = parse(reply.body)
+            body = parse(self._scrubber.scrub_body(reply.body))  # before a cut can leave a part of a long key
         except BadPayload:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None

@@ -71,6 +71,7 @@ class Api:
         self.clock = Clock()
         self.count = RequestCount()
         self.mock = mock
+        self.key = KEY
 
     def answers(self, status: int = 200, payload: object = None, **how: Any) -> None:
         """The next answer."""
@@ -82,13 +83,13 @@ class Api:
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
-        headers = {"Authorization": f"Bearer {KEY}", "X-Polytomic-Version": "2025-09-18"}
+        headers = {"Authorization": f"Bearer {self.key}", "X-Polytomic-Version": "2025-09-18"}
         transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count)
         async with transport.opened():
             governed = governor()
             paced = pacer(transport.send, governed, self.clock, self.count)
             asking = asker(paced, governed, self.clock)
-            yield Fetcher(paced.send, asking, Scrubber([KEY]), Redactor(), "run-1", wall=lambda: WALL)
+            yield Fetcher(paced.send, asking, Scrubber([self.key]), Redactor(), "run-1", wall=lambda: WALL)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:
@@ -160,6 +161,12 @@ async def test_what_the_api_says_is_scrubbed_of_the_key_and_bounded(api: Api) ->
     assert error is not None
     assert error.startswith(f"HTTP 400: bad key {REDACTED} xxx")
     assert len(error) <= 300
+
+
+async def test_of_a_key_that_is_longer_than_what_is_told_no_part_is_told(api: Api) -> None:
+    api.key = "".join(map(str, range(2000)))
+    api.answers(400, {"message": f"bad key {api.key}"})
+    assert (await api.fetch()).error == f"HTTP 400: bad key {REDACTED}"
 
 
 @pytest.mark.parametrize(
