@@ -13,6 +13,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -170,6 +171,20 @@ def test_a_key_file_of_somebody_else_is_an_error_with_the_commands_to_run(tmp_pa
         from_file(path)
     own = pwd.getpwuid(os.geteuid()).pw_name
     assert str(caught.value).endswith(f"run: chown {own} {path} && chmod 600 {path}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a secret for others")
+def test_a_key_file_that_root_mounted_for_us_is_an_error_that_says_how_it_can_be_read() -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        path = file_with(Path(folder), mode=0o444)
+        os.seteuid(4711)
+        try:
+            with pytest.raises(ConfigError) as caught:
+                from_file(path)
+        finally:
+            os.seteuid(0)
+    assert f"a mounted secret goes by --key-command 'cat {path}'; else run: chown 4711 {path} &&" in str(caught.value)
 
 
 def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:
