@@ -69,7 +69,7 @@ async def engine(
     """
     header = await authorization(settings.api, environ, warn)
     proxy = settings.api.proxy
-    keys = secrets_of(header)
+    keys: list[str] = [*secrets_of(header)]
     redactor = _redactor(settings.redact, keys)
     secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
     learn(secrets)

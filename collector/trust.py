@@ -30,13 +30,15 @@ def read_trusted(path: Path) -> bytes:
 def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
     """Raise `Untrusted` unless the file is this user's or root's, and others can change nothing in it.
 
-    When it `is_private`, they may not read it either.
+    When it `is_private`, they may not read it either; it has to become this user's then, lest who runs the command locks
+    himself out of what root owns.
     """
     can, forbidden, mode = ("use", 0o077, "600") if is_private else ("change", 0o022, "go-w")
     name, run = shlex.quote(str(path)), []
-    if status.st_uid not in (0, os.geteuid()):
+    is_open = bool(status.st_mode & forbidden)
+    if status.st_uid not in (0, os.geteuid()) or (is_private and is_open and status.st_uid != os.geteuid()):
         run.append(f"chown {_own_name()} {name}")
-    if status.st_mode & forbidden:
+    if is_open:
         run.append(f"chmod {mode} {name}")
     if run:
         raise Untrusted(f"others can {can} it; run: {' && '.join(run)}")

@@ -209,3 +209,15 @@ def test_a_file_that_exists_may_have_any_name(tmp_path: Path, monkeypatch: pytes
 def test_a_key_variable_that_is_too_short_to_be_a_key_refuses_nothing(name: str) -> None:
     for value in ("", " ", "c", "collect"):
         assert not is_refused("collect", name, POLYTOMIC_API_KEY=value)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["collect", "248df4b7aa7047b8a03633ac447e668"],
+        ["collect", "248df4b7-aa70-47b8-a036-33ac447e668"],
+        ["collect", "--redact-also", "oauth2ClientSecretV2x9", "--redact-keep", "oauth2ClientSecretV2x9"],
+    ],
+)
+def test_an_id_that_is_a_digit_short_and_the_name_of_a_field_are_no_keys(argv: list[str]) -> None:
+    refuse_keys(argv, {})

@@ -25,8 +25,12 @@ _ASKS_FOR_A_KEY: Final = re.compile(
     r"(key|token|secret|pass|passwd|password|credentials?|bearer|auth|authorization)"
 )
 _OWN_VARIABLE: Final = re.compile(rf"({'|'.join(KEY_VARIABLES)})=.")
-_FREE: Final = frozenset({"-o", "--output", "--errors", "--manifest", "--folder", "--key-command"})
+_FREE: Final = frozenset(
+    {"-o", "--output", "--errors", "--manifest", "--folder", "--key-command", "--redact-also", "--redact-keep"}
+)
 """Flags whose values may be of any form: files are made under these names, and a command may name what looks random."""
+
+_NEARLY_AN_ID: Final = re.compile(r"[0-9a-fA-F-]{30,37}")
 
 _FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
 
@@ -54,7 +58,7 @@ def _is_free(flag: str) -> bool:
 
 
 def _is_pasted(value: str) -> bool:
-    return is_keylike(value) and not os.path.lexists(value)
+    return is_keylike(value) and not _NEARLY_AN_ID.fullmatch(value) and not os.path.lexists(value)
 
 
 def told(error: CycloptsError) -> str:
