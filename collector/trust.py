@@ -30,8 +30,8 @@ def read_trusted(path: Path) -> bytes:
 def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
     """Raise `Untrusted` unless the file is this user's or root's, and others can change nothing in it.
 
-    When it `is_private`, they may not read it either; it has to become this user's then, lest who runs the command locks
-    himself out of what root owns.
+    When it `is_private`, they may not read it either; the command makes it this user's then, whom it would lock out
+    otherwise.
     """
     can, forbidden, mode = ("use", 0o077, "600") if is_private else ("change", 0o022, "go-w")
     name, run = shlex.quote(str(path)), []
