@@ -11,7 +11,7 @@ from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record
 from collector.payload import parse
-from collector.redact import is_masked
+from collector.redact import masked_paths as paths_in
 from collector.timestamps import is_utc
 
 _TEXT: Final = (str,)
@@ -84,17 +84,7 @@ def masked_paths(line: bytes, record: Record) -> list[str]:
     """The paths of its values in which something was masked, as `redact` names them."""
     if _MASKED not in line:
         return []
-    found: list[str] = []
-    left: list[tuple[str, Json]] = list(record.items())
-    while left:
-        path, value = left.pop()
-        if type(value) is dict:
-            left.extend((f"{path}.{key}", inner) for key, inner in value.items())
-        elif type(value) is list:
-            left.extend((f"{path}[]", inner) for inner in value)
-        elif type(value) is str and is_masked(value):
-            found.append(path)
-    return found
+    return [path for key, value in record.items() for path in paths_in(key, value)]
 
 
 def count_unparsed(record: Record) -> int:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeGuard
 
@@ -21,6 +22,7 @@ import orjson
 from collector.detect.addresses import mask_address
 from collector.detect.forms import mask
 from collector.detect.marks import Marks, Rules, Sentence, Verdict, marks_of
+from collector.detect.put import MASKED
 from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import Json, Record
@@ -28,7 +30,6 @@ from collector.payload import parse
 from collector.timestamps import is_utc
 
 REDACTED: Final = "[REDACTED]"
-_MARK: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
 
 # What a server puts in the place of a secret; some leave its first or last characters.
 _SERVERS_MASK: Final = re.compile(
@@ -42,16 +43,17 @@ _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
 _MASK_STARTS: Final = frozenset("*•●[<(xX")
 _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
-_JSON_STARTS: Final = frozenset(("{", "["))
+_JSON_STARTS: Final = frozenset('{["\ufeff')
 _NESTING: Final = frozenset((dict, list))
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
 _SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
 _MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 300  # characters
 _MOST_TYPES: Final = 1024
 
 # Also those that should be ids and times: what is none stays as it came, and so could be anything.
 _TEXTS: Final = (
-    *("name", "organization_id", "parent_connection_id", "type_id", "type_name", "status", "status_error"),
+    *("name", "organization_id", "parent_connection_id", "type_id", "type_name", "status"),
     *("created_at", "created_by_id", "created_by_name", "created_by_type"),
     *("updated_at", "updated_by_id", "updated_by_name", "updated_by_type"),
 )
@@ -66,7 +68,20 @@ Fingerprint: TypeAlias = Callable[[bytes], str]
 
 def is_masked(text: str) -> bool:
     """Was something masked in this text?"""
-    return "[REDACTED" in text and _MARK.search(text) is not None
+    return "[REDACTED" in text and MASKED.search(text) is not None
+
+
+def masked_paths(path: str, value: Json) -> Iterator[str]:
+    """The paths of the texts in a value, which stands at `path`, in which something was masked."""
+    left: list[tuple[str, Json]] = [(path, value)]
+    while left:
+        at, inner = left.pop()
+        if type(inner) is dict:
+            left.extend((f"{at}.{key}", each) for key, each in inner.items())
+        elif type(inner) is list:
+            left.extend((f"{at}[]", each) for each in inner)
+        elif type(inner) is str and is_masked(inner):
+            yield at
 
 
 class Redactor:
@@ -80,6 +95,7 @@ class Redactor:
         self._put = _constant if fingerprint is None else self._fingerprinted
         self._walker = _Walker(self._put, _Remembered())
         self._plain_texts = _Remembered()
+        self._plain_errors = _Remembered()  # in which what looks drawn by lot is a secret
 
     def learn(self, type_id: str, fields: Mapping[str, bool]) -> None:
         """Take the fields of a type's live schema into account: path → is it marked as sensitive?"""
@@ -104,26 +120,29 @@ class Redactor:
         for key in _TEXTS:
             text = record[key]
             if text is not None and text not in plain:
-                record[key] = self._text(text, key, masked)
+                record[key] = self._text(text, key, masked, plain)
+        error = record["status_error"]
+        if error and error not in self._plain_errors:
+            record["status_error"] = self._text(error, "status_error", masked, self._plain_errors)
         for key in _LISTS:
             for index, text in enumerate(record[key]):
                 if text not in plain:
-                    record[key][index] = self._text(text, f"{key}[]", masked)
+                    record[key][index] = self._text(text, f"{key}[]", masked, plain)
 
-    def _text(self, text: str, path: str, masked: list[str]) -> str:
+    def _text(self, text: str, path: str, masked: list[str], plain: _Remembered) -> str:
         is_formed = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
         if is_formed or is_harmless(text):
-            self._plain_texts.add(text)
+            plain.add(text)
             return text
         found = self._put(text) if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
         if is_masked(found):
             masked.append(path)
         elif found == text and path != "name":
-            self._plain_texts.add(text)
+            plain.add(text)
         return found
 
     def _fingerprinted(self, secret: str) -> str:
-        if _MARK.fullmatch(secret):
+        if MASKED.fullmatch(secret):
             return secret
         if self._fingerprint is None or is_masked(secret) or _is_mask(secret):  # a mask tells nothing of the secret
             return REDACTED
@@ -135,12 +154,14 @@ def _constant(_secret: str) -> str:
 
 
 class _Remembered(set[str]):
-    """Texts without a secret in them: hosts, logos and people come again and again. Never more than a few thousand."""
+    """Texts without a secret in them, whatever field and type of connection they stand in: hosts, logos and people come
+    again and again. Never more than a few thousand, and short ones."""
 
     def add(self, text: str) -> None:
-        if len(self) >= _MOST_REMEMBERED:  # texts come from outside
-            self.clear()
-        super().add(text)
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_REMEMBERED:  # texts come from outside
+                self.clear()
+            super().add(text)
 
 
 class _Walker:
@@ -175,6 +196,7 @@ class _Walker:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
         if value is None or verdict is Verdict.KEPT:
+            masked.extend(masked_paths(path, value))  # by the server, or by us: as whoever reads it will count
             return value
         if verdict is Verdict.WHOLE:
             return self._whole(value, path, masked)
@@ -195,7 +217,7 @@ class _Walker:
 
     def _text(self, text: str, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> str:
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
-        if is_secret or _is_mask(text) or _MARK.fullmatch(text):
+        if is_secret or _is_mask(text) or MASKED.fullmatch(text):
             return self._whole(text, path, masked)
         found = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if found is None:
@@ -220,23 +242,56 @@ class _Walker:
         return self._put(text) if found == text and not is_masked(text) else found  # what is in it nobody knows
 
     def _json(self, text: str, verdict: Sentence, marks: Marks) -> str | None:
-        """JSON that is text, masked as the value it is would be; None when it is no object and no array."""
+        """JSON that is text, masked as the value it is would be; None when there is no object and no array in it."""
         try:
             value = parse(text.encode())
         except BadPayload:
             return None
-        if type(value) not in _NESTING:
+        if type(value) not in _NESTING and not (type(value) is str and value.lstrip()[:1] in _JSON_STARTS):
             return None
         if self._depth >= _DEEPEST_TEXT:
             return self._put(text)
         if verdict is Verdict.ADDRESS:  # what is in it is known by its names
             verdict = _UNKNOWN
+        try:
+            if (found := self._inside(value, verdict, marks)) is not None:
+                return found
+            twins = _with_twins(text)
+            hides_one = twins is not None and self._inside(twins, verdict, marks) is not None
+        except RecursionError:  # a hundred levels in each of them
+            hides_one = True
+        return self._put(text) if hides_one else text
+
+    def _inside(self, value: Json, verdict: Sentence, marks: Marks) -> str | None:
+        """What stands in a text as JSON, masked; None when there is no secret in it. `value` is used up."""
         found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", []))
-        return found if is_masked(found) else text
+        return found if is_masked(found) else None
 
     def _whole(self, value: Json, path: str, masked: list[str]) -> str:
         masked.append(path)
         return self._put(value if type(value) is str else _dump(value))
+
+
+def _with_twins(text: str) -> Json:
+    """JSON with an array of all values where a key stands more than once; None where none does.
+
+    Of such values parsers take the last, but whoever reads the text sees them all.
+    """
+    has_any = False
+
+    def every(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal has_any
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            has_any = True
+            by_key: dict[str, list[Json]] = {}
+            for key, value in pairs:
+                by_key.setdefault(key, []).append(value)
+            found = {key: values if len(values) > 1 else values[0] for key, values in by_key.items()}
+        return found
+
+    value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=every)
+    return value if has_any else None
 
 
 def _is_mask(text: str) -> bool:
@@ -251,21 +306,27 @@ def _is_known(verdict: Sentence) -> TypeGuard[Marks]:
 
 
 def _mask_keys(values: dict[str, Json]) -> None:
-    """Put masks in the place of keys that are secrets themselves."""
-    if all(_masked_key(key) == key for key in values):
+    """Put masks in the place of keys that are secrets themselves; done first, since paths are written too."""
+    masked = list(map(_masked_key, values))
+    if masked == list(values):
         return
-    items = list(values.items())
+    items = list(values.values())
     values.clear()
-    for key, value in items:
-        number, unused = 1, _masked_key(key)
+    numbers: Counter[str] = Counter()
+    for key, value in zip(masked, items, strict=True):
+        unused = key
         while unused in values:
-            number += 1
-            unused = f"{_masked_key(key)} {number}"
+            numbers[key] += 1  # goes on where the last one of its like stopped
+            unused = f"{key} {numbers[key] + 1}"
         values[unused] = value
 
 
-@lru_cache(4096)
 def _masked_key(key: str) -> str:
+    return _masked_short_key(key) if len(key) <= _LONGEST_REMEMBERED else _masked_short_key.__wrapped__(key)
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _masked_short_key(key: str) -> str:
     return mask(key, lambda _secret: REDACTED)
 
 

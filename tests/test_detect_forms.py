@@ -63,6 +63,17 @@ def test_of_an_address_only_the_secret_part_goes(text: str, expected: str) -> No
         ("CREATE USER x IDENTIFIED BY 'hunter2'", "CREATE USER x IDENTIFIED BY '#'"),
         ("DB_PASSWORD=hunter2\nREGION=eu", "DB_PASSWORD=#\nREGION=eu"),
         ("api-key: hunter2", "api-key: #"),
+        ("{'password': b'hunter2', u'token': u'abc'}", "{'password': b'#', u'token': u'#'}"),
+        ("password: |\n  hunter2\n  more\nhost: h", "password: #\nhost: h"),
+        ("CREATE USER x IDENTIFIED BY 'a''hunter2' x", "CREATE USER x IDENTIFIED BY '#' x"),
+        ("<password><![CDATA[hunter2]]></password>", "<password>#</password>"),
+        ("https://h/?auth[password]=hunter2&page=2", "https://h/?auth[password]=#&page=2"),
+        ("https://h/?auth%5Bpassword%5D=hunter2", "https://h/?auth%5Bpassword%5D=#"),
+        ('{"password": "[REDACTED]hunter2"', '{"password": "#"'),
+        (
+            '{"password": "[REDACTED] x", "token": "[REDACTED:00ff]"',
+            '{"password": "[REDACTED] x", "token": "[REDACTED:00ff]"',
+        ),
     ],
 )
 def test_what_stands_behind_a_name_for_a_secret_goes(text: str, expected: str) -> None:
@@ -116,7 +127,7 @@ def test_masking_never_fails_and_a_second_time_changes_nothing(text: str) -> Non
 PIECES = (
     'a a/ a. a- a: password= password:_ :// a:// a:b@ @ \\ \\" " \' < <password> key_ secret eyJ sk- 1//0 ? &token= = '
     "-- -----BEGIN_ -----BEGIN_A----- Bearer_ basic_aaaaaa_ oracle:a:b oracle:thin:a/ pwd={ ;pwd= https://hooks.a/ "
-    "webhook. [ % {{ * xx 0a token:a, user: a@b: f"
+    "webhook. [ % {{ * xx 0a token:a, user: a@b: f ;pwd={x ,a://b:x -eyJaaaaaa -api_customer_number_of_list -SG.a-"
 ).replace("_", " ")
 
 
@@ -124,7 +135,7 @@ PIECES = (
 def test_long_texts_take_no_more_than_their_length(piece: str) -> None:
     """A text that took the square of its length would not end: each has 40,000 characters."""
     text = piece * (40_000 // len(piece))
-    for odd in (text, f"{text}@", f'password="{text}', f"https://{text}@h"):
+    for odd in (text, f"{text}@", f"@ {text}", f'password="{text}', f"https://{text}@h"):
         shown(odd, guess=True)
         mask_address(odd, lambda _secret: "#")
 

@@ -79,7 +79,10 @@ def test_outside_of_a_configuration_no_path_counts() -> None:
         (Rules(also=["mysql/hush"]), "x.hush", Verdict.UNKNOWN),
         (Rules(keep=["client_id"]), "client_id", Verdict.KEPT),
         (Rules(keep=["credentials.region"]), "credentials.region", Verdict.KEPT),
-        (Rules(keep=["credentials.region"]), "credentials.other", Verdict.STRICT),
+        (Rules(keep=["credentials.region"]), "credentials.other", Verdict.WHOLE),
+        (Rules(keep=["credentials.region"]), "credentials.host", Verdict.WHOLE),
+        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.c", Verdict.WHOLE),
+        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.region", Verdict.KEPT),
         (Rules(keep=["headers.X-Team"]), "headers.X-Team", Verdict.KEPT),
         (Rules(keep=["headers.X-Team"]), "headers.X-Other", Verdict.STRICT),
         (Rules(keep=["headers.X-Team"]), "deeper.headers.X-Team", Verdict.STRICT),
@@ -127,12 +130,44 @@ def test_what_only_the_live_schema_marks_is_a_secret() -> None:
     assert verdict(marks, "list[].y") is Verdict.PLAIN
 
 
+def test_what_the_live_schema_does_not_mark_may_still_be_a_secret() -> None:
+    plain: dict[str, Json] = {
+        "hostname": {},
+        "password": {},
+        "signing_secret": {},
+        "headers": {"items": {"properties": {"value": {}}}},
+    }
+    schema = {"properties": plain | {"auth": {"properties": {"foo": {}}}, "hook_webhook": {}, "made_up": {}}}
+    without = marks_of("postgresql", Rules())
+    marks = marks_of("postgresql", Rules(), fields_of_schema(schema))
+    for path in ("hostname", "password", "signing_secret", "headers[].value", "auth.foo", "auth.bar", "hook_webhook"):
+        assert verdict(marks, path) is verdict(without, path), path
+    assert verdict(marks, "made_up") is Verdict.PLAIN
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"x": {"password": True}}},
+        {"oneOf": [{"properties": {"x": {}}}, {"properties": {"x": {"sensitive": True}}}]},
+        {"allOf": [{"anyOf": [{"properties": {"x": {"sensitive": True}}}]}]},
+        {"properties": {"x": {"oneOf": [{"type": "null"}, {"sensitive": True}]}}},
+        {"properties": {"x": {"type": "array", "items": {"sensitive": True}}}},
+        {"properties": {"x": {"type": "object", "additionalProperties": {"writeOnly": True}}}},
+    ],
+)
+def test_a_mark_counts_wherever_a_schema_may_have_it(schema: Json) -> None:
+    assert fields_of_schema(schema) == {"x": True}
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=3),
         lambda inner: (
             st.lists(inner, max_size=2)
-            | st.dictionaries(st.sampled_from(["properties", "items", "sensitive", "format", "a"]), inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["properties", "items", "sensitive", "oneOf", "format", "a"]), inner, max_size=3
+            )
         ),
     )
 )

@@ -126,3 +126,14 @@ def test_hardly_a_name_that_the_schemas_do_not_mark_is_taken_for_a_secret() -> N
 
 def test_case_and_separators_do_not_matter() -> None:
     assert squash("API-Key") == squash("api_key") == squash("apiKey") == squash("Api.Key ") == "apikey"
+
+
+@pytest.mark.parametrize(
+    "name", ["p\u00e4ssword", "pa\u0301ssword", "pass\u200bword", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"]
+)
+def test_accents_wide_letters_and_what_is_not_to_be_seen_hide_no_name(name: str) -> None:
+    assert suspicion(name) is Suspicion.LISTED
+
+
+def test_a_word_is_found_between_what_is_not_to_be_seen() -> None:
+    assert suspicion("db_p\u200bwd") is Suspicion.WORDED

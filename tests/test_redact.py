@@ -16,9 +16,13 @@ from hypothesis import strategies as st
 
 from collector.detect.marks import Rules
 from collector.fingerprint import fingerprint_under
+from collector.lines import encode
+from collector.normalize import normalize
+from collector.record_line import masked_paths
 from collector.redact import REDACTED, Redactor
 from collector.secret import Secret
 
+ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
 CANARY = "canary-7c1e"
 VALUES: list[Any] = [
     CANARY,
@@ -282,6 +286,45 @@ def test_a_pair_says_by_its_name_what_its_value_is(label: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"name": "Display", "key": "password", "value": CANARY},
+        {"name": None, "key": "password", "value": CANARY},
+        {"header": "Authorization", "value": CANARY},
+        {"param": "api_key", "value": CANARY},
+        {"name": "prod", "key": CANARY, "value": "x"},
+    ],
+)
+def test_a_pair_may_have_more_names_than_one(pair: dict[str, Any]) -> None:
+    assert CANARY not in json.dumps(redacted({"items": [pair]})[0])
+
+
+def test_a_pair_is_judged_by_its_name_where_the_live_schema_has_it_unmarked() -> None:
+    redactor = Redactor()
+    redactor.learn("no_such_type", {"items": False, "items[].value": False})
+    assert redacted({"items": [{"name": "password", "value": CANARY}]}, redactor)[0]["items"][0]["value"] == REDACTED
+
+
+@pytest.mark.parametrize("field", ["key", "name", "value"])
+def test_the_users_rule_holds_for_the_parts_of_a_pair(field: str) -> None:
+    pair = {"key": CANARY + "k", "name": CANARY + "n", "value": CANARY + "v"}
+    found, _ = redacted({"items": [pair]}, Redactor(Rules(also=[field])))
+    assert found["items"][0][field] == REDACTED
+    assert (
+        redacted({"items": [{field: CANARY, "value": CANARY}]}, Redactor(Rules(also=[field])))[0]["items"][0][field]
+        == REDACTED
+    )
+
+
+@pytest.mark.parametrize("secret", ["auth", "password", "webhook"])
+@pytest.mark.parametrize("form", [CANARY, 7_531_902, [CANARY], [{"host": CANARY, "x": CANARY}]])
+def test_what_the_user_keeps_of_a_secret_uncovers_nothing_else_of_it(secret: str, form: Any) -> None:
+    found, _ = redacted({secret: form}, Redactor(Rules(keep=[f"{secret}.region"])))
+    assert CANARY not in json.dumps(found).replace(f'"host": "{CANARY}"', "")
+    assert "7531902" not in json.dumps(found)
+
+
 def test_json_that_is_text_is_redacted_as_the_value_it_is() -> None:
     inner = json.dumps({"password": "p", "big": 10**30, "region": "eu"})
     outer = json.dumps({"inner": inner, "list": [{"token": "t"}]})
@@ -291,6 +334,48 @@ def test_json_that_is_text_is_redacted_as_the_value_it_is() -> None:
     settings = json.loads(found["settings"])
     assert settings["list"] == [{"token": REDACTED}]
     assert json.loads(settings["inner"]) == {"password": REDACTED, "big": 10**30, "region": "eu"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password":"hunter2-abc","password":null}',
+        '{"x":{"password":"hunter2-abc"},"x":1}',
+        '[{"auth":{"foo":"hunter2-abc"},"auth":true}]',
+        json.dumps('{"headers":{"X-Team":"hunter2-abc"}}'),
+        json.dumps(json.dumps([{"name": "password", "value": "hunter2-abc"}])),
+        '\ufeff{"headers":{"X-Team":"hunter2-abc"}}',
+        '{"postgres://u:hunter2-abc@h/d":1}',
+    ],
+)
+def test_json_hides_nothing_behind_a_key_that_is_there_twice_or_in_quotes_of_its_own(text: str) -> None:
+    found, masked = redacted({"settings": text})
+    assert "hunter2" not in found["settings"]
+    assert masked == ["configuration.settings"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a" : 1.10, "a" : 2e5 }', ' [ {"b":"x","b" : null}]', '"{\\"a\\": 1}"', '"[x"', "\ufeff"]
+)
+def test_json_in_which_nothing_is_masked_stays_to_the_letter(text: str) -> None:
+    assert redacted({"settings": text}) == ({"settings": text}, [])
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["])
+def test_json_in_json_that_is_deeper_than_can_be_walked_is_masked_whole(opening: str) -> None:
+    text = CANARY
+    for _ in range(5):
+        text = opening * 95 + json.dumps(text) + ("}" if opening != "[" else "]") * 95
+    assert CANARY not in redacted({"settings": text})[0]["settings"]
+
+
+def test_what_is_masked_in_a_field_that_the_user_keeps_is_counted_as_it_will_be_read() -> None:
+    configuration = {"note": REDACTED, "x": {"note": [f"a {REDACTED} b", {"y": REDACTED, "z": "plain"}]}}
+    found, masked = redacted(deepcopy(configuration), Redactor(Rules(keep=["note"])))
+    assert found == configuration
+    record: Any = {"configuration": found}
+    assert sorted(masked) == sorted(masked_paths(encode(record), record))
+    assert len(masked) == 3
 
 
 def test_json_in_json_in_json_without_end_is_masked_whole() -> None:
@@ -311,6 +396,28 @@ def test_a_key_that_is_a_secret_is_masked_and_nothing_of_its_value_is_lost() -> 
     token, other = "ghp_" + "a1B2" * 9, "ghp_" + "c3D4" * 9
     found, _ = redacted({"labels": {token: "one", "x": 2, other: "three"}})
     assert found["labels"] == {REDACTED: "one", "x": 2, f"{REDACTED} 2": "three"}
+
+
+def test_many_keys_that_are_secrets_keep_their_values_in_order() -> None:
+    found, _ = redacted({f"password={number:08}": number for number in range(20_000)} | {f"password={REDACTED} 3": -1})
+    assert len(found) == 20_001
+    assert list(found)[:3] == [f"password={REDACTED}", f"password={REDACTED} 2", f"password={REDACTED} 3"]
+
+
+def test_the_path_of_a_value_shows_nothing_of_a_key_that_is_a_secret_and_is_that_of_the_record() -> None:
+    token, other = "ghp_" + "a1B2" * 9, "ghp_" + "c3D4" * 9
+    address = f"postgres://u:{CANARY}@h/d"
+    found, masked = redacted(
+        {token: {"password": "p"}, "x": [{token: "***", other: "***"}], address: {"password": "p"}}
+    )
+    record: Any = {"configuration": found}
+    assert sorted(masked) == sorted(masked_paths(encode(record), record))
+    assert masked == [
+        f"configuration.{REDACTED}.password",
+        f"configuration.x[].{REDACTED}",
+        f"configuration.x[].{REDACTED} 2",
+        f"configuration.postgres://{REDACTED}@h/d.password",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -377,6 +484,27 @@ def test_more_texts_than_are_remembered_are_judged_alike() -> None:
     for number in range(10_000):
         found, _ = redacted({"host": f"db-{number}.example.com:5432", "note": f"token=abc{number}"}, redactor)
         assert found == {"host": f"db-{number}.example.com:5432", "note": f"token={REDACTED}"}
+
+
+@pytest.mark.parametrize("rules", [Rules(also=["mysql/note"]), Rules(keep=["s3/note", "s3/password"])])
+def test_json_that_is_plain_by_the_rules_for_one_type_is_judged_anew_for_another(rules: Rules) -> None:
+    redactor = Redactor(rules)
+    text = '{"password":"hunter2-abc"}' if rules.names("s3") else '{"note":"hunter2-abc"}'
+    one, other = {"options": text}, {"options": text}
+    redactor.redact_configuration(one, "s3", [])
+    redactor.redact_configuration(other, "mysql", [])
+    assert one == {"options": text}
+    assert "hunter2" not in other["options"]
+
+
+def test_a_text_that_is_plain_in_one_field_of_a_record_may_be_a_secret_in_its_error() -> None:
+    redactor = Redactor()
+    text = "refused: xK9vQ2mZ7pL4tR8wB3nY6cD1"
+    for _ in range(2):
+        record, _, _ = normalize(
+            {"id": ID, "type": {"name": text}, "status_error": text}, ID, redactor, collected_at="", run_id=""
+        )
+        assert (record["type_name"], record["status_error"]) == (text, f"refused: {REDACTED}")
 
 
 def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:

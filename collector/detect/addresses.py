@@ -14,8 +14,8 @@ _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
 _USER: Final = re.compile(
     rf"(?<![A-Za-z0-9+.-])({_SCHEME}//)(?:[^/?#\s\"'<>]*(?=@)"  # up to the last @ before the path
     # and where a password holds / ? or #, up to the first one behind it; a port is none
-    r"|[^/?#\s\"'<>:@\[\]]*:(?!\d{1,5}(?:[/?#\s\"',;)\]]|\Z))[^\s\"'<>@]*(?=@))"
-)
+    r"|[^/?#\s\"'<>:@\[\]]*:(?!\d{1,5}(?:[/?#\s\"',;)\]]|\Z))[^\s\"'<>@]*(?:(?=@)|(?P<none>)))"
+)  # without an @, what was read is matched all the same, so that it is read once
 _USER_NAME: Final = re.compile(r"[a-z][a-z_]{0,15}")
 _USER_WITHOUT_SCHEME: Final = re.compile(
     r"(?<![\w@/.])([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: user:password@tcp(host)
@@ -63,6 +63,8 @@ def mask_users(text: str, put: Put) -> str:
 
 def _user(found: re.Match[str], put: Put) -> str:
     scheme, user = found[1], found[0][len(found[1]) :]
+    if found["none"] is not None:
+        return found[0]
     is_name = _USER_NAME.fullmatch(user) and not scheme.lower().startswith("http")  # over HTTP it is a token
     return found[0] if is_name or not user else scheme + put(user)
 

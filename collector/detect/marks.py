@@ -20,6 +20,7 @@ from collector.detect.names import Suspicion, squash, suspicion, words
 from collector.model import Json
 
 _MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 300  # characters
 
 
 class Verdict(Enum):
@@ -40,16 +41,20 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
     deeper down, `is_known` says that any other form in its place is a secret too, and `is_array` that it is an array.
     """
 
-    def __init__(self, judge: Judge, *, is_strict: bool) -> None:
+    def __init__(self, judge: Judge, *, is_strict: bool, is_whole: bool = False) -> None:
         super().__init__()
         self._judge = judge
         self._is_strict = is_strict
+        self._is_whole = is_whole  # all is a secret but what the user keeps
         self.is_known = False
         self.is_array = False
 
     def __missing__(self, key: str) -> Sentence:
-        verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
-        if len(self) < _MOST_REMEMBERED:  # keys come from outside
+        if self._is_whole:
+            verdict: Sentence = Verdict.KEPT if self._judge.by_name(key) is Verdict.KEPT else Verdict.WHOLE
+        else:
+            verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
+        if len(self) < _MOST_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:  # keys come from outside
             self[key] = verdict
         return verdict
 
@@ -60,14 +65,20 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         return self._judge.strict if verdict in _STRICT_INSIDE else self._judge.loose
 
     def of_pair(self, pair: Mapping[str, Json]) -> Marks:
-        """The marks on an object with a `value`, which may say by a `name` or `key` of its own what that is."""
-        name = pair.get("name", pair.get("key"))
-        if type(name) is not str:
+        """The marks on an object with a `value`, which may say by a `name`, a `key` or the like what that is."""
+        labels = [label for label in _LABELS if type(pair.get(label)) is str]
+        if not labels:
             return self
-        verdict = self["value"] if self["value"] is not Verdict.UNKNOWN else self._judge.by_name(name)
+        verdict = self["value"]
+        for label in labels:
+            if verdict in _OPEN:  # else the first that says something has said it
+                by_name = self._judge.by_name(pair[label])
+                verdict = verdict if by_name in _OPEN else by_name
         marks = Marks(self._judge, is_strict=self._is_strict)
         marks.update(self)
-        marks.update(value=verdict, key=Verdict.PLAIN)
+        marks["value"] = verdict
+        if labels == ["key"] and self._judge.rule("key") is None:
+            marks["key"] = Verdict.PLAIN  # a name too, though by its own it would be a secret
         return marks
 
     def mark(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
@@ -82,8 +93,11 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             if child is Verdict.WHOLE and verdict is not Verdict.KEPT:
                 return
             if not isinstance(child, Marks) or self._judge.shares(child):
-                is_strict = strictly or child is Verdict.WHOLE or self.inside(child) is self._judge.strict
-                child = node[key.removesuffix("[]")] = Marks(self._judge, is_strict=is_strict)
+                is_strict = strictly or self.inside(child) is self._judge.strict
+                is_whole = child is Verdict.WHOLE
+                is_known = child is Verdict.WHOLE or child is Verdict.STRICT or child is Verdict.ADDRESS
+                child = node[key.removesuffix("[]")] = Marks(self._judge, is_strict=is_strict, is_whole=is_whole)
+                child.is_known = is_known
             node = child
             node.is_known = node.is_known or verdict is Verdict.WHOLE
             node.is_array = node.is_array or key.endswith("[]")
@@ -106,6 +120,8 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 
 Sentence: TypeAlias = Verdict | Marks
+_LABELS: Final = ("name", "key", "header", "field", "param", "parameter", "property", "variable")
+_OPEN: Final = (Verdict.UNKNOWN, Verdict.PLAIN)
 _STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
 # Where people put names and values of their own, of which no schema knows.
 _CARRIERS: Final = words(
@@ -159,20 +175,24 @@ def marks_of(
 ) -> Marks:
     """The marks on a configuration of this type of connection, or on what stands outside of a configuration.
 
-    `live` are the fields of the type's schema as the API has it now: path → is it marked as sensitive?
+    `live` are the fields of the type's schema as the API has it now: path → is it marked as sensitive? What they mark
+    is masked on top of everything else.
     """
     judge = Judge(rules.names(type_id))
     marks = Marks(judge, is_strict=False)
     if not is_configuration:
         return marks
-    fields = _fields_of(type_id) | dict(live or {})
+    packaged, live = _fields_of(type_id), dict(live or {})
     unmarked = _load("unmarked_secret_fields.json").get(type_id, {})
-    for path in chain((path for path, is_secret in fields.items() if is_secret), *_without_addresses(unmarked)):
+    secret = {path: None for fields in (packaged, live) for path, is_secret in fields.items() if is_secret}
+    for path in chain(secret, *_without_addresses(unmarked)):
         marks.mark(path, judge.rule(path) or Verdict.WHOLE, strictly=True)
     for path in unmarked.get(_ADDRESSES, ()):
         marks.mark(path, judge.rule(path) or Verdict.ADDRESS)
-    for path, is_secret in fields.items():
-        if not is_secret and path not in unmarked.get(_ADDRESSES, ()):
+    for path in packaged | live:
+        # Nobody has looked at what only the live schema has: unmarked, it may be a secret by its place or its name.
+        is_known_plain = path in packaged or judge.says_nothing_of(path)
+        if path not in secret and path not in unmarked.get(_ADDRESSES, ()) and is_known_plain:
             marks.mark_plain(path)
     for path, verdict in rules.paths(type_id):
         marks.mark(path, verdict)
@@ -203,6 +223,10 @@ class Judge:
     def rule(self, path: str) -> Verdict | None:
         """What the user says of the last name of a path, if anything."""
         return self._rules.get(squash(path.rpartition(".")[2]))
+
+    def says_nothing_of(self, path: str) -> bool:
+        """Are all names of a path those of plain fields?"""
+        return all(self.by_name(key) is Verdict.UNKNOWN for key in path.replace("[]", "").split("."))
 
     def shares(self, marks: Marks) -> bool:
         """Are these the marks of many objects, so that nothing may be marked in them?"""
@@ -238,8 +262,8 @@ def _fields_of(type_id: str | None) -> dict[str, bool]:
 def fields_of_schema(schema: Json) -> dict[str, bool]:
     """The fields a JSON Schema of a configuration describes: path → is it marked as sensitive?
 
-    Marks are Polytomic's own `sensitive`, and JSON Schema's `writeOnly` and `format: password`. What is no schema has
-    no fields.
+    Marks are Polytomic's own `sensitive` and `password`, and JSON Schema's `writeOnly` and `format: password`. What is
+    no schema has no fields.
     """
     fields: dict[str, bool] = {}
     left: list[tuple[str, Json]] = [("", schema)]
@@ -248,13 +272,28 @@ def fields_of_schema(schema: Json) -> dict[str, bool]:
         if not isinstance(node, dict):
             continue
         if path:
-            marked = node.get("sensitive") is True or node.get("writeOnly") is True or node.get("format") == "password"
-            fields[path] = marked
+            within = (node, node.get("items"), node.get("additionalProperties"))
+            fields[path] = fields.get(path, False) or any(map(_is_marked, within))
+        left.extend((path, choice) for key in _CHOICES for choice in _listed(node.get(key)))
         if isinstance(properties := node.get("properties"), dict):
             left.extend((f"{path}.{key}" if path else key, inner) for key, inner in properties.items())
         if path and isinstance(items := node.get("items"), dict) and isinstance(items.get("properties"), dict):
             left.append((f"{path}[]", {"properties": items["properties"]}))
     return {path: marked for path, marked in fields.items() if not path.endswith("[]")}
+
+
+_MARKED_BY: Final = ("sensitive", "password", "writeOnly")
+_CHOICES: Final = ("allOf", "anyOf", "oneOf")
+
+
+def _is_marked(node: Json) -> bool:
+    return isinstance(node, dict) and (
+        any(node.get(mark) is True for mark in _MARKED_BY) or node.get("format") == "password"
+    )
+
+
+def _listed(choices: Json) -> list[Json]:
+    return choices if isinstance(choices, list) else []
 
 
 @cache

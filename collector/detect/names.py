@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from enum import Enum
 from functools import cache
 from importlib.resources import files
@@ -63,11 +64,13 @@ _ASIDE_FIRST: Final = words(
 )
 _ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey)ids?$")
 _NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|detoken")
+_UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def suspicion(name: str) -> Suspicion:
     """What this name says of its value; nothing for nearly all names."""
+    name = _plainly(name)
     squashed = squash(name)
     if squashed in _listed():
         return Suspicion.LISTED
@@ -91,7 +94,15 @@ def _only_speaks_of_one(squashed: str, parts: list[str]) -> bool:
 
 def squash(name: str) -> str:
     """`name` without case and separators: `API-Key` and `apiKey` are one."""
-    return "".join(filter(str.isalnum, name)).lower()
+    return "".join(filter(str.isalnum, _plainly(name))).lower()
+
+
+def _plainly(name: str) -> str:
+    """`name` without accents, full-width and other forms of letters, and what is not to be seen."""
+    if name.isascii():
+        return name
+    letters = unicodedata.normalize("NFKD", name)
+    return "".join(letter for letter in letters if unicodedata.category(letter) not in _UNSEEN)
 
 
 @cache

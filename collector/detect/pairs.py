@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from collector.detect.names import Suspicion, suspicion
-from collector.detect.put import PLACEHOLDER, Put
+from collector.detect.put import MASKED, PLACEHOLDER, Put
 
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
@@ -16,8 +16,9 @@ _NAME: Final = (
 )
 _VALUE: Final = (
     r"\$\{[^{}\s]{1,100}\}|\{\{[^{}]{1,100}\}\}"
-    r'|"(?:[^"\\]|\\.)*"'
-    r"|'(?:[^'\\]|\\.)*'"
+    r'|[bBuUrRfF]{0,2}"(?:[^"\\]|\\.)*"'  # Python spells out what kind of text it is
+    r"|[bBuUrRfF]{0,2}'(?:[^'\\]|\\.)*'"
+    r"|[|>][+-]?\d?[ \t]*(?:\n[ \t]+[^\n]*)+"  # YAML: the lines that are further in
     r'|\\+"(?:(?!\\+").)*'
     r"|(?:(?:Bearer|Basic|Token|Digest)\s+)?[^\s&;,\"'<>{}\[\]()\\]+"
 )
@@ -30,24 +31,27 @@ _SPEAKING: Final = (
 )
 _SPEAKING_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "identified", "secret")
 _DSN_PAIR: Final = re.compile(
-    r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*\}|[^;'\"]+)", re.IGNORECASE
+    r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*+(?:\}|\Z)|[^;'\"]+)",
+    re.IGNORECASE,
 )
 _OPTION: Final = re.compile(
     r"((?:\A|\s)--?(?:password|passwd|pass|pwd|token|secret|api[-_]?key|auth)[= ]\s{0,2})([^\s-]\S*)", re.IGNORECASE
 )
-_SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('[^']+'|\"[^\"]+\")", re.IGNORECASE)
-_ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)([^<>]+)(?=</)", re.IGNORECASE)
+_SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('(?:[^']|'')+'|\"(?:[^\"]|\"\")+\")", re.IGNORECASE)
+_ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
 _PARAMETER: Final = re.compile(
-    r"([?&#;](?:[\w.\[\]-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
-    r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)=)"
+    r"([?&#;](?:[\w.\[\]%-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
+    r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)(?:\]|%5D)?=)"
     r"([^&#\s\"'<>]+)",
     re.IGNORECASE,
 )
 _NOT_SECRET: Final = re.compile(
     r"(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|\d{1,4})\Z", re.I
 )
+_DONE: Final = re.compile(MASKED.pattern + r"(?![\w-])")
 _PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature itself is the `sig=` among them
+_QUOTE: Final = re.compile(r"[bBuUrRfF]{0,2}\\*[\"']")
 _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
 
@@ -73,9 +77,10 @@ def _pair(found: re.Match[str], put: Put) -> str:
     verdict = suspicion(name)
     if verdict in {Suspicion.NONE, Suspicion.ADDRESS}:
         return found[0]
-    quote = re.match(r"\\*[\"']", value)
+    quote = _QUOTE.match(value)
     opening = quote[0] if quote else ""
-    closing = opening if opening and value.endswith(opening) and len(value) > len(opening) else ""
+    closing = opening.lstrip("bBuUrRfF")
+    closing = closing if closing and value.endswith(closing) and len(value) > len(opening) else ""
     bare = value[len(opening) : len(value) - len(closing)]
     if not bare or (not opening and _is_prose(found, bare, between)):
         return found[0]
@@ -93,7 +98,8 @@ def _unless_plain(value: str, put: Put) -> str:
     if (
         _NOT_SECRET.match(value)
         or PLACEHOLDER.fullmatch(value)
-        or value.startswith(("[REDACTED", *_PARTS_OF_A_SIGNATURE))
+        or _DONE.match(value)
+        or value.startswith(_PARTS_OF_A_SIGNATURE)
     ):
         return value
     return put(value)

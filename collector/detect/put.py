@@ -11,3 +11,6 @@ Put: TypeAlias = Callable[[str], str]
 
 PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
 """What a template has where a secret will be."""
+
+MASKED: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
+"""What was put in the place of a secret before."""
