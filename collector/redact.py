@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final, TypeAlias, TypeGuard
 
 import orjson
@@ -163,6 +163,10 @@ class _Remembered(set[str]):
                 self.clear()
             super().add(text)
 
+    def update(self, *texts: Iterable[str]) -> None:
+        for text in chain(*texts):
+            self.add(text)
+
 
 class _Walker:
     """Masks what is in objects, in place. What it masks it appends the path of to a list that it is given."""
@@ -170,12 +174,14 @@ class _Walker:
     def __init__(self, put: Callable[[str], str], plain: _Remembered, depth: int = 0) -> None:
         self._put = put
         self._plain = plain
+        self._plain_keys = _Remembered()
         self._depth = depth
 
     def walk(self, values: dict[str, Json], marks: Marks, path: str, masked: list[str]) -> None:
         plain = self._plain
-        if max(map(len, values), default=0) >= _SHORTEST_TOKEN:
+        if not self._plain_keys.issuperset(values):
             _mask_keys(values)
+            self._plain_keys.update(values)
         if "value" in values:
             marks = marks.of_pair(values)
         for key, value in values.items():
@@ -196,7 +202,8 @@ class _Walker:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
         if value is None or verdict is Verdict.KEPT:
-            masked.extend(masked_paths(path, value))  # by the server, or by us: as whoever reads it will count
+            if verdict is Verdict.KEPT:  # what the server masked in it counts, as whoever reads it will count
+                masked.extend(masked_paths(path, value))
             return value
         if verdict is Verdict.WHOLE:
             return self._whole(value, path, masked)
@@ -322,12 +329,7 @@ def _mask_keys(values: dict[str, Json]) -> None:
 
 
 def _masked_key(key: str) -> str:
-    return _masked_short_key(key) if len(key) <= _LONGEST_REMEMBERED else _masked_short_key.__wrapped__(key)
-
-
-@lru_cache(_MOST_REMEMBERED)
-def _masked_short_key(key: str) -> str:
-    return mask(key, lambda _secret: REDACTED)
+    return mask(key, _constant) if len(key) >= _SHORTEST_TOKEN else key
 
 
 def _dump(value: Json) -> str:
