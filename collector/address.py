@@ -13,7 +13,7 @@ import re
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-from collector.detect.lots import is_wordlike
+from collector.detect.randomness import is_wordlike
 
 _IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

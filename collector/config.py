@@ -23,9 +23,9 @@ from cyclopts.argument import Argument, ArgumentCollection
 
 from collector import address
 from collector.address import BadAddress
-from collector.detect.keylike import is_keylike
-from collector.detect.marks import is_rule
+from collector.detect.rules import is_rule
 from collector.errors import ConfigError
+from collector.keylike import is_keylike
 from collector.run_head import Resume
 from collector.trust import Untrusted, read_trusted
 

@@ -21,7 +21,7 @@ from collector.asking import Asker, Chance
 from collector.attempt_log import logged
 from collector.config import Redact, Settings
 from collector.credential import secrets_of
-from collector.detect.marks import Rules
+from collector.detect.rules import Rules
 from collector.errors import CollectorError
 from collector.fetch import Fetcher
 from collector.fingerprint import fingerprint_under

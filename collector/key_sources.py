@@ -26,8 +26,8 @@ from typing import IO, Final, cast
 import anyio
 
 from collector.credential import LONGEST_KEY
-from collector.detect.keylike import changes_often
 from collector.errors import ConfigError
+from collector.keylike import changes_often
 from collector.secret import Secret
 from collector.trust import Untrusted, require_ours
 

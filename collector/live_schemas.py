@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import anyio
 
 from collector.asking import Asker
-from collector.detect.marks import fields_of_schema
+from collector.detect.schemas import fields_of_schema
 from collector.errors import AttemptFailed, BadPayload
 from collector.model import Reply, Request, Send
 from collector.payload import parse

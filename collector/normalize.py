@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from collector.detect.masks import REDACTED
 from collector.errors import BadPayload
 from collector.ids import canonical_id
 from collector.model import SCHEMA, Json, Record
-from collector.redact import REDACTED, Redactor
+from collector.redact import Redactor
 from collector.timestamps import to_utc
 
 Expected: TypeAlias = tuple[tuple[str, type], ...]

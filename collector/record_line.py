@@ -7,11 +7,11 @@ from typing import Final
 
 import orjson
 
+from collector.detect.masks import masked_paths as paths_in
 from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record
 from collector.payload import parse
-from collector.redact import masked_paths as paths_in
 from collector.timestamps import is_utc
 
 _TEXT: Final = (str,)

@@ -1,9 +1,9 @@
-"""The secrets of a connection are masked here, and nowhere else.
+"""What of a record is masked is decided here; `detect` finds it, and puts what it is given in its place.
 
-What is one is known from its place (`marks`: the schemas, names, the user's rules) or from its form (`shapes`), also
-inside JSON that is text. A secret becomes `REDACTED` whatever it was, since a length is a fact about a secret, or, with
-a fingerprint, `[REDACTED:…]`, which differs from run to run only when the secret does. Of a URL or a sentence only the
-secret part goes. null stays null: it says that nothing is there. What the server masked itself is masked alike.
+What is a secret is known from its place (`marks`: the schemas, names, the user's rules) or from its form (`forms`),
+also inside JSON that is text. A secret becomes `REDACTED` whatever it was, since a length is a fact about a secret, or,
+with a fingerprint, `[REDACTED:…]`, which differs from run to run only when the secret does. Of a URL or a sentence only
+the secret part goes. null stays null: it says that nothing is there. What the server masked itself is masked alike.
 
 A value that had something masked in it is counted by its path, such as `configuration.auth.header.value`.
 """
@@ -13,34 +13,27 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Final, TypeAlias, TypeGuard
 
 import orjson
 
-from collector.detect.addresses import mask_address
 from collector.detect.forms import mask
-from collector.detect.marks import Marks, Rules, Sentence, Verdict, marks_of
-from collector.detect.put import MASKED
+from collector.detect.marks import Judgement, Marks, marks_of
+from collector.detect.masks import MASKED, REDACTED, is_masked, is_servers_mask, masked_paths
+from collector.detect.rules import Rules
+from collector.detect.urls import mask_address
+from collector.detect.verdict import Verdict
 from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import Json, Record
 from collector.payload import parse
 from collector.timestamps import is_utc
 
-REDACTED: Final = "[REDACTED]"
-
-# What a server puts in the place of a secret; some leave its first or last characters.
-_SERVERS_MASK: Final = re.compile(
-    r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,64}"
-    r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,64}[\w.@-]{1,8}",
-    re.IGNORECASE,
-)
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
 _HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,-]{0,19})")
 _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
-_MASK_STARTS: Final = frozenset("*•●[<(xX")
 _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset('{["\ufeff')
@@ -64,24 +57,6 @@ is_harmless: Final = _HARMLESS.fullmatch
 
 Fingerprint: TypeAlias = Callable[[bytes], str]
 """A secret → a few characters that tell it from another, and nothing else of it."""
-
-
-def is_masked(text: str) -> bool:
-    """Was something masked in this text?"""
-    return "[REDACTED" in text and MASKED.search(text) is not None
-
-
-def masked_paths(path: str, value: Json) -> Iterator[str]:
-    """The paths of the texts in a value, which stands at `path`, in which something was masked."""
-    left: list[tuple[str, Json]] = [(path, value)]
-    while left:
-        at, inner = left.pop()
-        if type(inner) is dict:
-            left.extend((f"{at}.{key}", each) for key, each in inner.items())
-        elif type(inner) is list:
-            left.extend((f"{at}[]", each) for each in inner)
-        elif type(inner) is str and is_masked(inner):
-            yield at
 
 
 class Redactor:
@@ -134,7 +109,7 @@ class Redactor:
         if is_formed or is_harmless(text):
             plain.add(text)
             return text
-        found = self._put(text) if _is_mask(text) else mask(text, self._put, guess=path == "status_error")
+        found = self._put(text) if is_servers_mask(text) else mask(text, self._put, guess=path == "status_error")
         if is_masked(found):
             masked.append(path)
         elif found == text and path != "name":
@@ -144,7 +119,9 @@ class Redactor:
     def _fingerprinted(self, secret: str) -> str:
         if MASKED.fullmatch(secret):
             return secret
-        if self._fingerprint is None or is_masked(secret) or _is_mask(secret):  # a mask tells nothing of the secret
+        if (
+            self._fingerprint is None or is_masked(secret) or is_servers_mask(secret)
+        ):  # a mask tells nothing of the secret
             return REDACTED
         return f"[REDACTED:{self._fingerprint(secret.encode())}]"
 
@@ -198,7 +175,7 @@ class _Walker:
                     continue
             values[key] = self._value(value, verdict, marks, f"{path}.{key}", masked)
 
-    def _value(self, value: Json, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> Json:
+    def _value(self, value: Json, verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> Json:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
         if value is None or verdict is Verdict.KEPT:
@@ -216,15 +193,15 @@ class _Walker:
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
         return self._whole(value, path, masked) if is_secret else value
 
-    def _object(self, value: dict[str, Json], verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> Json:
+    def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> Json:
         if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
             return self._whole(value, path, masked)  # where the schema has an array, so nothing is known of its parts
         self.walk(value, marks.inside(verdict), path, masked)
         return value
 
-    def _text(self, text: str, verdict: Sentence, marks: Marks, path: str, masked: list[str]) -> str:
+    def _text(self, text: str, verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> str:
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
-        if is_secret or _is_mask(text) or MASKED.fullmatch(text):
+        if is_secret or is_servers_mask(text) or MASKED.fullmatch(text):
             return self._whole(text, path, masked)
         found = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if found is None:
@@ -233,7 +210,7 @@ class _Walker:
             masked.append(path)
         return found
 
-    def _free_text(self, text: str, verdict: Sentence) -> str:
+    def _free_text(self, text: str, verdict: Judgement) -> str:
         if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
             return self._address(text) if text else text
         found = mask(text, self._put, guess=verdict is not _PLAIN)
@@ -248,7 +225,7 @@ class _Walker:
         found = mask(text, self._put, guess=True)
         return self._put(text) if found == text and not is_masked(text) else found  # what is in it nobody knows
 
-    def _json(self, text: str, verdict: Sentence, marks: Marks) -> str | None:
+    def _json(self, text: str, verdict: Judgement, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when there is no object and no array in it."""
         try:
             value = parse(text.encode())
@@ -269,7 +246,7 @@ class _Walker:
             hides_one = True
         return self._put(text) if hides_one else text
 
-    def _inside(self, value: Json, verdict: Sentence, marks: Marks) -> str | None:
+    def _inside(self, value: Json, verdict: Judgement, marks: Marks) -> str | None:
         """What stands in a text as JSON, masked; None when there is no secret in it. `value` is used up."""
         found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", []))
         return found if is_masked(found) else None
@@ -301,13 +278,7 @@ def _with_twins(text: str) -> Json:
     return value if has_any else None
 
 
-def _is_mask(text: str) -> bool:
-    """Did the server mask this?"""
-    may_be = text[:1] in _MASK_STARTS or "***" in text or "•••" in text or "●●●" in text
-    return may_be and _SERVERS_MASK.fullmatch(text) is not None
-
-
-def _is_known(verdict: Sentence) -> TypeGuard[Marks]:
+def _is_known(verdict: Judgement) -> TypeGuard[Marks]:
     """Does a schema mark something deeper down, so that anything else in its place may be that in another form?"""
     return isinstance(verdict, Marks) and verdict.is_known
 

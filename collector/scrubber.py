@@ -17,7 +17,7 @@ from functools import cache
 from urllib.parse import quote
 
 from collector.detect.forms import mask as mask_forms
-from collector.redact import REDACTED
+from collector.detect.masks import REDACTED
 
 _SHORTEST_SECRET = 8
 _BACKSLASHED = re.compile(r"\\(?:u00|x)([2-7][0-9a-fA-F])")

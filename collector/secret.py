@@ -15,7 +15,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from collector.redact import REDACTED
+from collector.detect.masks import REDACTED
 
 
 class Revealed(str):

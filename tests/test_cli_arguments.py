@@ -17,7 +17,7 @@ from collector.run import new_run_id
 
 from .conftest import KEY, Finished
 from .serving import ids
-from .test_detect_keylike import names
+from .test_keylike import names
 
 Here = Callable[..., Finished]
 

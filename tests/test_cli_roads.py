@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from collector.redact import REDACTED
+from collector.detect.masks import REDACTED
 
 from .canary import assert_nowhere
 from .conftest import KEY, Calling, clean_environment

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.detect.addresses import mask_address
 from collector.detect.forms import mask
+from collector.detect.urls import mask_address
 
 LOT = "q7Zt2Kp9Xw4Lm8Vb3Rn6Ty1Hc5Jd0Fg"
 

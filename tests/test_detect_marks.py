@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.detect.marks import Marks, Rules, Verdict, fields_of_schema, is_rule, marks_of
+from collector.detect.marks import Marks, marks_of
+from collector.detect.rules import Rules, is_rule
+from collector.detect.schemas import fields_of_schema
+from collector.detect.verdict import Verdict
 from collector.model import Json
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.schema import json_schema

@@ -29,6 +29,10 @@ def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name
     "name",
     [
         "db_password",
+        "db_pw",
+        "session_id",
+        "user_key",
+        "passkey",
         "DBPassword",
         "smtpPasswd",
         "bearer_token",

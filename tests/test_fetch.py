@@ -18,10 +18,11 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from collector.account import RequestCount
+from collector.detect.masks import REDACTED
 from collector.errors import ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
 from collector.model import FIELDS, Outcome, OutcomeKind, Reply
-from collector.redact import REDACTED, Redactor
+from collector.redact import Redactor
 from collector.scrubber import Scrubber
 from collector.transport import Timeouts, Transport
 

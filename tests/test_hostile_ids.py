@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from collector.detect.keylike import is_keylike
 from collector.ids import canonical_id
+from collector.keylike import is_keylike
 from collector.model import Request
 from collector.source import read_ids
 from collector.transport import url_of

@@ -40,7 +40,7 @@ RINGS: tuple[set[str], ...] = (
         "retry_after",
         "retrying",
         "run_head",
-        *("detect", "fingerprint", "scrubber"),
+        *("detect", "fingerprint", "keylike", "scrubber"),
         "secret",
         "server_limit",
         "timestamps",

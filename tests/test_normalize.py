@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.detect.masks import REDACTED
 from collector.errors import BadPayload
 from collector.lines import encode
 from collector.model import FIELDS, SCHEMA, Record
 from collector.normalize import normalize
 from collector.payload import read_data
-from collector.redact import REDACTED, Redactor
+from collector.redact import Redactor
 from collector.timestamps import to_utc
 
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec
+from collector.detect.masks import REDACTED
 from collector.errors import Damaged, ExitCode
 from collector.ids import IdSet
 from collector.lines import encode
@@ -21,7 +22,7 @@ from collector.model import OutcomeKind
 from collector.normalize import normalize
 from collector.payload import read_data
 from collector.recovery import Recovered, recover
-from collector.redact import REDACTED, Redactor
+from collector.redact import Redactor
 
 from .serving import connection, ids
 from .test_normalize import anything, connections, objects, timestamps

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.detect.marks import Rules
+from collector.detect.masks import REDACTED
+from collector.detect.rules import Rules
 from collector.fingerprint import fingerprint_under
 from collector.lines import encode
 from collector.normalize import normalize
 from collector.record_line import masked_paths
-from collector.redact import REDACTED, Redactor
+from collector.redact import Redactor
 from collector.secret import Secret
 
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.redact import REDACTED
+from collector.detect.masks import REDACTED
 from collector.scrubber import Scrubber
 
 CANARY = "canary-7c1e"

@@ -14,9 +14,9 @@ from typing import Final
 
 from cyclopts import CycloptsError, Token, UnknownOptionError
 
-from collector.detect.keylike import is_keylike
 from collector.errors import UsageError
 from collector.key_sources import KEY_VARIABLES
+from collector.keylike import is_keylike
 from collector.scrubber import Scrubber
 
 _INSTEAD: Final = "set POLYTOMIC_API_KEY, or use --key-file, --key-command, --key-fd or --key-keyring"

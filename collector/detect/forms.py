@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.detect.addresses import mask_hooks, mask_users
-from collector.detect.lots import mask_random
+from collector.detect.masks import Put
 from collector.detect.pairs import mask_pairs
-from collector.detect.put import Put
+from collector.detect.randomness import mask_random
 from collector.detect.tokens import mask_pem, mask_tokens
+from collector.detect.urls import mask_hooks, mask_users
 
 _LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 

@@ -1,37 +1,21 @@
 """Which fields of a connection hold secrets: by its type's schema, their place, their name, and the user's rules.
 
-A verdict says what to do with a value; `Marks` are the verdicts on the keys of one kind of object. Pure; knows no
-values and masks nothing. (Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection
-type schemas, and what these do not mark though it is a secret, carried in `collector/data`.)
+`Marks` are the verdicts on the keys of one kind of object. Pure; knows no values and masks nothing.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
-from enum import Enum
-from functools import cache
-from importlib.resources import files
-from itertools import chain
+from collections.abc import Mapping
 from typing import Final, TypeAlias, Union
 
 from collector.detect.names import Suspicion, squash, suspicion, words
+from collector.detect.rules import Rules
+from collector.detect.schemas import packaged_fields, unmarked_addresses, unmarked_secrets
+from collector.detect.verdict import Verdict
 from collector.model import Json
 
 _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300  # characters
-
-
-class Verdict(Enum):
-    """What the place of a value says of it."""
-
-    WHOLE = "a secret, whatever it is"
-    STRICT = "a secret, unless it is a truth value or a word that goes with one"
-    ADDRESS = "text that may hold a secret"
-    PLAIN = "known to be no secret; its form is looked at all the same"
-    UNKNOWN = "nobody knows: its form decides, also whether it looks drawn by lot"
-    KEPT = "the user's word for it that it is no secret"
 
 
 class Marks(dict[str, Union[Verdict, "Marks"]]):
@@ -49,16 +33,16 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         self.is_known = False
         self.is_array = False
 
-    def __missing__(self, key: str) -> Sentence:
+    def __missing__(self, key: str) -> Judgement:
         if self._is_whole:
-            verdict: Sentence = Verdict.KEPT if self._judge.by_name(key) is Verdict.KEPT else Verdict.WHOLE
+            verdict: Judgement = Verdict.KEPT if self._judge.by_name(key) is Verdict.KEPT else Verdict.WHOLE
         else:
             verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
         if len(self) < _MOST_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:  # keys come from outside
             self[key] = verdict
         return verdict
 
-    def inside(self, verdict: Sentence) -> Marks:
+    def inside(self, verdict: Judgement) -> Marks:
         """The marks on an object of this verdict."""
         if isinstance(verdict, Marks):
             return verdict
@@ -119,7 +103,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             node[leaf] = Verdict.PLAIN
 
 
-Sentence: TypeAlias = Verdict | Marks
+Judgement: TypeAlias = Verdict | Marks
 _LABELS: Final = ("name", "key", "header", "field", "param", "parameter", "property", "variable")
 _OPEN: Final = (Verdict.UNKNOWN, Verdict.PLAIN)
 _STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
@@ -137,39 +121,6 @@ _WITH_ONE: Final = words(
 _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
 
 
-_RULE: Final = re.compile(r"(?:[\w-]+/)?[^\W_][\w -]*(?:\[\])?(?:\.\w[\w -]*(?:\[\])?)*|_[\w-]+")
-
-
-def is_rule(text: str) -> bool:
-    """Has this the form of a rule of `Rules`?"""
-    return _RULE.fullmatch(text) is not None
-
-
-class Rules:
-    """What the user says on top: `also` are secrets, `keep` are none.
-
-    Each is the name of a field, at any depth and in any case, or a path such as `auth.header.name` or
-    `headers[].value`; `postgresql/…` in front says of which type of connection.
-    """
-
-    def __init__(self, also: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        self._rules = [(rule, Verdict.WHOLE) for rule in also] + [(rule, Verdict.KEPT) for rule in keep]
-
-    def names(self, type_id: str | None) -> dict[str, Verdict]:
-        """Squashed names → verdict, for this type."""
-        return {squash(field): verdict for field, verdict in self._of(type_id) if "." not in field and "[" not in field}
-
-    def paths(self, type_id: str | None) -> list[tuple[str, Verdict]]:
-        """Paths and their verdicts, for this type."""
-        return [(field, verdict) for field, verdict in self._of(type_id) if "." in field or "[" in field]
-
-    def _of(self, type_id: str | None) -> Iterable[tuple[str, Verdict]]:
-        for rule, verdict in self._rules:
-            of_type, slash, field = rule.rpartition("/")
-            if not slash or of_type == type_id:
-                yield field, verdict
-
-
 def marks_of(
     type_id: str | None, rules: Rules, live: Mapping[str, bool] | None = None, *, is_configuration: bool = True
 ) -> Marks:
@@ -182,28 +133,20 @@ def marks_of(
     marks = Marks(judge, is_strict=False)
     if not is_configuration:
         return marks
-    packaged, live = _fields_of(type_id), dict(live or {})
-    unmarked = _load("unmarked_secret_fields.json").get(type_id, {})
+    packaged, live = packaged_fields(type_id), dict(live or {})
     secret = {path: None for fields in (packaged, live) for path, is_secret in fields.items() if is_secret}
-    for path in chain(secret, *_without_addresses(unmarked)):
+    for path in (*secret, *unmarked_secrets(type_id)):
         marks.mark(path, judge.rule(path) or Verdict.WHOLE, strictly=True)
-    for path in unmarked.get(_ADDRESSES, ()):
+    addresses = unmarked_addresses(type_id)
+    for path in addresses:
         marks.mark(path, judge.rule(path) or Verdict.ADDRESS)
     for path in packaged | live:
         # Nobody has looked at what only the live schema has: unmarked, it may be a secret by its place or its name.
-        is_known_plain = path in packaged or judge.says_nothing_of(path)
-        if path not in secret and path not in unmarked.get(_ADDRESSES, ()) and is_known_plain:
+        if path not in secret and path not in addresses and (path in packaged or judge.says_nothing_of(path)):
             marks.mark_plain(path)
     for path, verdict in rules.paths(type_id):
         marks.mark(path, verdict)
     return marks
-
-
-_ADDRESSES: Final = "may_embed_secret"
-
-
-def _without_addresses(unmarked: Mapping[str, Json]) -> list[list[str]]:
-    return [paths for group, paths in unmarked.items() if group != _ADDRESSES]
 
 
 class Judge:
@@ -214,7 +157,7 @@ class Judge:
         self.loose = Marks(self, is_strict=False)
         self.strict = Marks(self, is_strict=True)
 
-    def by_name(self, key: str) -> Sentence:
+    def by_name(self, key: str) -> Judgement:
         """What the name alone says."""
         if (rule := self._rules.get(squash(key))) is not None:
             return rule
@@ -232,7 +175,7 @@ class Judge:
         """Are these the marks of many objects, so that nothing may be marked in them?"""
         return marks is self.loose or marks is self.strict
 
-    def strictly(self, key: str) -> Sentence:
+    def strictly(self, key: str) -> Judgement:
         """The same in an object that is there for secrets: what is not known to be none is one."""
         verdict = self.by_name(key)
         if verdict is not Verdict.UNKNOWN:
@@ -250,53 +193,3 @@ _BY_NAME: Final = {
     Suspicion.ADDRESS: Verdict.ADDRESS,
     Suspicion.PUBLIC: Verdict.PLAIN,
 }
-
-
-def _fields_of(type_id: str | None) -> dict[str, bool]:
-    """The fields of a type as the packaged schema has it: path → is it marked as sensitive?"""
-    fields = _load("connection_types.json").get(type_id, {}).get("fields", ())
-    known = {field["name"]: bool(field.get("sensitive")) for field in fields}
-    return known | dict.fromkeys(_load("sensitive_fields.json").get(type_id, ()), True)
-
-
-def fields_of_schema(schema: Json) -> dict[str, bool]:
-    """The fields a JSON Schema of a configuration describes: path → is it marked as sensitive?
-
-    Marks are Polytomic's own `sensitive` and `password`, and JSON Schema's `writeOnly` and `format: password`. What is
-    no schema has no fields.
-    """
-    fields: dict[str, bool] = {}
-    left: list[tuple[str, Json]] = [("", schema)]
-    while left:
-        path, node = left.pop()
-        if not isinstance(node, dict):
-            continue
-        if path:
-            within = (node, node.get("items"), node.get("additionalProperties"))
-            fields[path] = fields.get(path, False) or any(map(_is_marked, within))
-        left.extend((path, choice) for key in _CHOICES for choice in _listed(node.get(key)))
-        if isinstance(properties := node.get("properties"), dict):
-            left.extend((f"{path}.{key}" if path else key, inner) for key, inner in properties.items())
-        if path and isinstance(items := node.get("items"), dict) and isinstance(items.get("properties"), dict):
-            left.append((f"{path}[]", {"properties": items["properties"]}))
-    return {path: marked for path, marked in fields.items() if not path.endswith("[]")}
-
-
-_MARKED_BY: Final = ("sensitive", "password", "writeOnly")
-_CHOICES: Final = ("allOf", "anyOf", "oneOf")
-
-
-def _is_marked(node: Json) -> bool:
-    return isinstance(node, dict) and (
-        any(node.get(mark) is True for mark in _MARKED_BY) or node.get("format") == "password"
-    )
-
-
-def _listed(choices: Json) -> list[Json]:
-    return choices if isinstance(choices, list) else []
-
-
-@cache
-def _load(name: str) -> Mapping[str | None, Json]:
-    loaded: Mapping[str | None, Json] = json.loads((files("collector") / "data" / name).read_bytes())
-    return loaded

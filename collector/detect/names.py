@@ -8,13 +8,13 @@ separators do not matter.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from enum import Enum
 from functools import cache
-from importlib.resources import files
 from typing import Final
+
+from collector.detect.schemas import listed_names
 
 
 class Suspicion(Enum):
@@ -34,14 +34,15 @@ def words(text: str) -> frozenset[str]:
 
 # Found anywhere in a name, with or without separators.
 _STEM: Final = re.compile(
-    r"secret|passw|passphrase|passcode|token|credential|apikey|privatekey|connectionstring|connstring|connstr"
+    r"secret|passw|passphrase|passcode|passkey|token|credential|apikey|privatekey|connectionstring|connstring|connstr"
+    r"|sessionid|recoverycode|securityanswer|totp"
     r"|(?:access|client|encryption|signing|master|account|shared|session|ssh|storage|function|license|hmac|service"
-    r"|server|deploy|role|integration|subscription|app|auth|webhook|decryption|admin|root|write)key"
+    r"|server|deploy|user|functions|role|integration|subscription|app|auth|webhook|decryption|admin|root|write)key"
 )
 # Too short to be looked for within other words ("author", "passenger").
 _WORDS: Final = words(
-    "auth authorization cookie cookies dsn webhook webhooks pwd pass passwd jwt bearer signature sig otp pin sas creds "
-    "keytab pem pfx"
+    "auth authorization cookie cookies dsn webhook webhooks pwd pw psw pass passwd jwt bearer signature sig otp pin "
+    "sas creds keytab pem pfx"
 )
 _ADDRESS: Final = words("dsn webhook webhooks url uri endpoint href link callback")
 _PUBLIC: Final = words(
@@ -62,7 +63,7 @@ _ASIDE_FIRST: Final = words(
     "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "
     "show hide skip with without include no can should must max min num number total count remaining supports"
 )
-_ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey)ids?$")
+_ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey|session)ids?$")
 _NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|detoken")
 _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -107,5 +108,4 @@ def _plainly(name: str) -> str:
 
 @cache
 def _listed() -> frozenset[str]:
-    names = json.loads((files("collector") / "data" / "sensitive_fields.json").read_bytes())["_names"]
-    return frozenset(map(squash, names))
+    return frozenset(map(squash, listed_names()))

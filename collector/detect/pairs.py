@@ -7,8 +7,8 @@ import binascii
 import re
 from typing import Final
 
+from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
-from collector.detect.put import MASKED, PLACEHOLDER, Put
 
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"

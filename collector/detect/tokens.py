@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.detect.lots import looks_random
+from collector.detect.masks import Put
 from collector.detect.names import words
-from collector.detect.put import Put
+from collector.detect.randomness import looks_random
 
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE

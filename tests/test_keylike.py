@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.detect.keylike import changes_often, is_keylike
+from collector.keylike import changes_often, is_keylike
 from collector.run import new_run_id
 
 WORDS = [

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from collector.detect.lots import is_wordlike
+from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion, words
-from collector.detect.put import PLACEHOLDER, Put
+from collector.detect.randomness import is_wordlike
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
 _USER: Final = re.compile(

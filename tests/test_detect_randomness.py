@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from collector.detect.lots import looks_random, mask_random
+from collector.detect.randomness import looks_random, mask_random
 
 ALPHABETS = {
     "hex": "0123456789abcdef",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.detect.put import Put
+from collector.detect.masks import Put
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CANDIDATE: Final = re.compile(r"[A-Za-z0-9+_~-]{20,}={0,2}")

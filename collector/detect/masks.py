@@ -1,0 +1,53 @@
+"""What is put in the place of a secret, and what already stands in its place. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from collector.model import Json
+
+REDACTED: Final = "[REDACTED]"
+"""What stands in the place of a secret, without a fingerprint."""
+
+Put: TypeAlias = Callable[[str], str]
+"""A secret → what is put in its place."""
+
+PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
+"""What a template has where a secret will be."""
+
+MASKED: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
+"""What was put in the place of a secret before."""
+
+# What a server puts in the place of a secret; some leave its first or last characters.
+_SERVERS_MASK: Final = re.compile(
+    r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,64}"
+    r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,64}[\w.@-]{1,8}",
+    re.IGNORECASE,
+)
+_MASK_STARTS: Final = frozenset("*•●[<(xX")
+
+
+def is_masked(text: str) -> bool:
+    """Was something masked in this text?"""
+    return "[REDACTED" in text and MASKED.search(text) is not None
+
+
+def masked_paths(path: str, value: Json) -> Iterator[str]:
+    """The paths of the texts in a value, which stands at `path`, in which something was masked."""
+    left: list[tuple[str, Json]] = [(path, value)]
+    while left:
+        at, inner = left.pop()
+        if type(inner) is dict:
+            left.extend((f"{at}.{key}", each) for key, each in inner.items())
+        elif type(inner) is list:
+            left.extend((f"{at}[]", each) for each in inner)
+        elif type(inner) is str and is_masked(inner):
+            yield at
+
+
+def is_servers_mask(text: str) -> bool:
+    """Did the server mask this?"""
+    may_be = text[:1] in _MASK_STARTS or "***" in text or "•••" in text or "●●●" in text
+    return may_be and _SERVERS_MASK.fullmatch(text) is not None
