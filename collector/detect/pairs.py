@@ -10,10 +10,12 @@ from typing import Final
 from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
 
+# A name with a word for a secret in it; `names.suspicion` has the last word on it.
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
     r"|api[-_ ]?key|key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
 )
+# What stands behind it: a placeholder, something in quotes, a block, quotes that are escaped, or one word.
 _VALUE: Final = (
     r"\$\{[^{}\s]{1,100}\}|\{\{[^{}]{1,100}\}\}"
     r'|[bBuUrRfF]{0,2}"(?:[^"\\]|\\.)*"'  # Python spells out what kind of text it is
@@ -25,6 +27,7 @@ _VALUE: Final = (
 _PAIR: Final = re.compile(
     rf"(?<![\w.-])({_NAME})([\"'\\]{{0,6}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}})({_VALUE})", re.IGNORECASE
 )
+# Without one of these, and without another of what separates names from values, there is nothing to look for.
 _SPEAKING: Final = (
     *("pass", "pwd", "secret", "token", "credential", "cookie", "auth", "key", "sig", "jwt", "bearer", "basic", "dsn"),
     *("sas", "identified", "digest"),
@@ -34,12 +37,14 @@ _DSN_PAIR: Final = re.compile(
     r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*+(?:\}|\Z)|[^;'\"]+)",
     re.IGNORECASE,
 )
+# `--password x`, as on a command line.
 _OPTION: Final = re.compile(
     r"((?:\A|\s)--?(?:password|passwd|pass|pwd|token|secret|api[-_]?key|auth)[= ]\s{0,2})([^\s-]\S*)", re.IGNORECASE
 )
 _SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('(?:[^']|'')+'|\"(?:[^\"]|\"\")+\")", re.IGNORECASE)
 _ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
+# The names of a URL's parameters are shorter and plainer than those of fields: `key`, `code`, `sig`.
 _PARAMETER: Final = re.compile(
     r"([?&#;](?:[\w.\[\]%-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
     r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)(?:\]|%5D)?=)"

@@ -12,34 +12,62 @@ from collector.detect.randomness import looks_random
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
 _RUN: Final = re.compile(r"[\w-]*")
-_TOKEN: Final = re.compile(
-    r"(?:"
-    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"
-    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|gl(?:pat|ptt|dt|rt|cbt|oas)-[\w.-]{16,}|xox[a-z]-[\w-]{14,}"
-    r"|xapp-[\w-]{10,}|xwfp-[\w-]{10,}"
-    r"|(?:sk|rk|pk|whsec)_(?:live|test)_\w{10,}|whsec_\w{16,}|sk-[\w-]{20,}|AIza[\w-]{30,}|ya29\.[\w.-]{20,}"
-    r"|GOCSPX-[\w-]{20,}|1//0[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|(?:SK|AC)[0-9a-f]{32}|npm_\w{30,}"
-    r"|pypi-[\w-]{30,}|dapi[0-9a-f]{32}(?:-\d)?|dkea[0-9a-f]{32}|hf_\w{30,}|dckr_[a-z]{3}_[\w-]{20,}"
-    r"|hv[sbr]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}(?!\w)|(?:dop_v1|doo_v1|dor_v1|shp(?:at|ss|ca|pa))_[A-Za-z0-9_-]{20,}"
-    r"|lin_api_\w{20,}|pat-[a-z]{2}\d-[\w-]{30,}|pat\w{14}\.[0-9a-f]{32,}|key-[0-9a-f]{32}|NRAK-[A-Z0-9]{20,}"
-    r"|PMAK-[\w-]{30,}|ATATT3[\w=.-]{20,}|ATCTT3[\w=.-]{20,}|EAA[\w-]{40,}|dp\.[a-z]{2,5}\.\w{30,}|sq0\w{3}-[\w-]{20,}"
-    r"|AGE-SECRET-KEY-1[A-Z0-9]{20,}|sl\.[\w-]{40,}|v1\.0-[\w-]{40,}|xkeysib-[\w-]{30,}|re_\w{8,}_\w{16,}"
-    r")"
+# The first two characters of a token → its form, so that few places of a text are looked at closely.
+_FORMS: Final = (
+    ("AK AS AB AC", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),  # AWS
+    ("AC SK", r"(?:AC|SK)[0-9a-f]{32}"),  # Twilio
+    ("AG", r"AGE-SECRET-KEY-1[A-Z0-9]{20,}"),  # age
+    ("AI ya GO 1/", r"AIza[\w-]{30,}|ya29\.[\w.-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{20,}"),  # Google
+    ("AT", r"AT[AC]TT3[\w=.-]{20,}"),  # Atlassian
+    ("EA", r"EAA[\w-]{40,}"),  # Meta, Square
+    ("NR", r"NRAK-[A-Z0-9]{20,}"),  # New Relic
+    ("PM", r"PMAK-[\w-]{30,}"),  # Postman
+    ("SG", r"SG\.[\w-]{16,}\.[\w-]{16,}"),  # SendGrid
+    ("da dk", r"dapi[0-9a-f]{32}(?:-\d)?|dkea[0-9a-f]{32}"),  # Databricks
+    ("dc", r"dckr_[a-z]{3}_[\w-]{20,}"),  # Docker
+    ("do", r"do[por]_v1_[\w-]{20,}"),  # DigitalOcean
+    ("dp", r"dp\.[a-z]{2,5}\.\w{30,}"),  # Doppler
+    ("gh gi", r"gh[pousr]_\w{20,}|github_pat_\w{20,}"),  # GitHub
+    ("gl", r"gl(?:pat|ptt|dt|rt|cbt|oas)-[\w.-]{16,}"),  # GitLab
+    ("hf", r"hf_\w{30,}"),  # Hugging Face
+    ("hv s.", r"hv[sbr]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}(?!\w)"),  # Vault
+    ("ke", r"key-[0-9a-f]{32}"),  # Mailgun
+    ("li", r"lin_api_\w{20,}"),  # Linear
+    ("np", r"npm_\w{30,}"),  # npm
+    ("pa", r"pat-[a-z]{2}\d-[\w-]{30,}|pat\w{14}\.[0-9a-f]{32,}"),  # HubSpot, Airtable
+    ("py", r"pypi-[\w-]{30,}"),  # PyPI
+    ("re", r"re_\w{8,}_\w{16,}"),  # Resend
+    ("sh", r"shp(?:at|ss|ca|pa)_[\w-]{20,}"),  # Shopify
+    ("sk rk pk wh", r"(?:sk|rk|pk|whsec)_(?:live|test)_\w{10,}|whsec_\w{16,}"),  # Stripe
+    ("sk", r"sk-[\w-]{20,}"),  # OpenAI, Anthropic
+    ("sl", r"sl\.[\w-]{40,}"),  # Dropbox
+    ("sq", r"sq0\w{3}-[\w-]{20,}"),  # Square
+    ("v1", r"v1\.0-[\w-]{40,}"),  # Cloudflare
+    ("xk", r"xkeysib-[\w-]{30,}"),  # Brevo
+    ("xo xa xw", r"xox[a-z]-[\w-]{14,}|xapp-[\w-]{10,}|xwfp-[\w-]{10,}"),  # Slack
 )
-# What begins like one, and is one if it looks drawn by lot.
-_MAYBE: Final = re.compile(
-    r"(?:lin|phc|phx|sbp|fo1|rubygems|figd|ntn|secret|pul|glc|glsa|prefect|tskey|key|pat|api|tok|sk)_[A-Za-z0-9_-]{20,}"
+# What begins like one, before an underscore, and is one if it looks drawn by lot: `secret_santa_staging` is not.
+_MAYBE_FORMS: Final = words(
+    "api figd fo1 glc glsa key lin ntn pat phc phx prefect pul rubygems sbp secret sk tok tskey"
 )
+
+
+def _by_start() -> dict[str, re.Pattern[str]]:
+    forms: dict[str, list[str]] = {word[:2]: [] for word in _MAYBE_FORMS}
+    for starts, form in _FORMS:
+        for start in starts.split():
+            forms.setdefault(start, []).append(form)
+    return {start: re.compile("|".join(several) or r"(?!)") for start, several in forms.items()}
+
+
+_BY_START: Final = _by_start()
+_MAYBE: Final = re.compile(rf"(?:{'|'.join(sorted(_MAYBE_FORMS))})_[A-Za-z0-9_-]{{20,}}")
 # Those that begin with anything: of Mailchimp, Telegram (also in its URLs), and AWS, whose secrets have no beginning.
 _NUMBERED: Final = re.compile(
     r"[0-9a-f]{32}-us\d{1,2}(?!\w)|(?:bot)?\d{8,10}:AA[\w-]{30,}"
     r"|(?P<lot>(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-]))"
 )
 _TOKEN_START: Final = re.compile(r"(?<!\w)\w\S")
-_STARTS: Final = words(
-    "ey AK AS AB AC gh gi gl xo xa xw sk rk pk wh dp AI ya GO 1/ SG SK np py da dk hf dc hv s. li ph sb fo ru fi nt se "
-    "pu pr ts do sh ke pa ap to NR PM AT EA sq AG sl v1 xk re"
-)
 
 
 def mask_pem(text: str, put: Put) -> str:
@@ -58,12 +86,12 @@ def mask_tokens(text: str, put: Put) -> str:
             token = _JWT.match(text, at) if at >= no_jwt else None
             if token is None and at >= no_jwt:  # nor is there one that begins later in the same run
                 no_jwt = _run_end(text, at)
-        elif begins not in _STARTS:
+        elif (form := _BY_START.get(begins)) is None:
             token = _NUMBERED.match(text, at)
             if token and token.lastgroup and not looks_random(token[0]):
                 token = None
         else:
-            token = _TOKEN.match(text, at)
+            token = form.match(text, at)
             if token is None and at >= no_lot and (maybe := _MAYBE.match(text, at)):
                 if looks_random(maybe[0]):
                     token = maybe

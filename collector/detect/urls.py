@@ -11,6 +11,7 @@ from collector.detect.names import Suspicion, suspicion, words
 from collector.detect.randomness import is_wordlike
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
+# A scheme and what stands before the @: the user and the password.
 _USER: Final = re.compile(
     rf"(?<![A-Za-z0-9+.-])({_SCHEME}//)(?:[^/?#\s\"'<>]*(?=@)"  # up to the last @ before the path
     # and where a password holds / ? or #, up to the first one behind it; a port is none
@@ -19,8 +20,8 @@ _USER: Final = re.compile(
 _USER_NAME: Final = re.compile(r"[a-z][a-z_]{0,15}")
 _USER_WITHOUT_SCHEME: Final = re.compile(
     r"(?<![\w@/.])([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: user:password@tcp(host)
-    r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,128}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"
-    r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,128}(?=@)"
+    r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,128}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"  # …@host:5432/db
+    r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,128}(?=@)"  # JDBC: oracle:thin:user/password@host
 )
 _URL: Final = re.compile(
     rf"(?P<origin>{_SCHEME}//[^/?#\s]*|//[^/?#\s]+)?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?(?:#(?P<fragment>\S*))?"
@@ -33,10 +34,10 @@ _PLAIN_VALUE: Final = re.compile(
     r"|[0-9]{1,6}(?:\.[0-9]{1,3}){0,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}|"
 )
 _PARTS: Final = re.compile(r"[-_.,:~%+ ]")
-
-
+# `https://` and the host of something that takes messages (Slack, Zapier, Discord, Teams, …), then its path.
 _HOOK: Final = re.compile(
-    r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
+    r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}"
+    r"|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
     r"|outlook\.office(?:365)?\.com/webhook|maker\.ifttt\.com|events\.pagerduty\.com)/)([^\s\"'<>?#]+)"
 )
 _HOOK_WORDS: Final = words(
