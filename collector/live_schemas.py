@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import anyio
@@ -25,6 +26,8 @@ Learn: TypeAlias = Callable[[str, Mapping[str, bool]], None]
 _PATH: Final = "/api/connection_types/"
 _TYPE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it comes from outside and becomes a part of a path
 _MOST_TYPES: Final = 1000
+_PATIENCE: Final = 30.0  # seconds, and attempts: records wait meanwhile, and there is the packaged schema
+_ATTEMPTS: Final = 2
 
 
 class LiveSchemas:
@@ -36,6 +39,8 @@ class LiveSchemas:
         self._learn = learn
         self._warn = warn
         self._asked: dict[str, anyio.Event] = {}
+        patience = min(_PATIENCE, asker.policy.within)
+        self._policy = replace(asker.policy, max_attempts=min(_ATTEMPTS, asker.policy.max_attempts), within=patience)
 
     async def know(self, type_id: object) -> None:
         """Return when the schema of this type is known, or known not to be had.
@@ -58,7 +63,8 @@ class LiveSchemas:
             return await self._send(request)
 
         try:
-            reply = await self._asker.ask(attempt, Request(_PATH + type_id), is_telling=False)
+            request = Request(_PATH + type_id, within=self._policy.within)
+            reply = await self._asker.ask(attempt, request, self._policy, is_telling=False)
             if reply.status != 200:
                 raise BadPayload(f"HTTP {reply.status}", reply.status)
             self._learn(type_id, fields_of_schema(parse(reply.body)))
