@@ -151,6 +151,7 @@ class _Walker:
     def __init__(self, put: Callable[[str], str], plain: _Remembered, depth: int = 0) -> None:
         self._put = put
         self._plain = plain
+        self._without_forms = _Remembered()  # texts that may look drawn by lot, as no secret does in a plain field
         self._plain_keys = _Remembered()
         self._depth = depth
 
@@ -166,7 +167,7 @@ class _Walker:
             kind = type(value)
             if verdict is _UNKNOWN or verdict is _PLAIN:
                 if kind is str:
-                    if value in plain:
+                    if value in plain or (verdict is _PLAIN and value in self._without_forms):
                         continue  # the way of most values, without a call
                     if is_harmless(value):
                         plain.add(value)
@@ -214,8 +215,8 @@ class _Walker:
         if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
             return self._address(text) if text else text
         found = mask(text, self._put, guess=verdict is not _PLAIN)
-        if found == text and verdict is _UNKNOWN and not is_masked(text):
-            self._plain.add(text)
+        if found == text and not is_masked(text):
+            (self._plain if verdict is _UNKNOWN else self._without_forms).add(text)
         return found
 
     def _address(self, text: str) -> str:
