@@ -86,11 +86,15 @@ class Search:
                 self.look(path.name, path.read_bytes())
 
     def look_at_processes(self, first: int, *, ours: int) -> None:
-        """Look at the arguments of a process and those below it; at the environment of all but `ours`, which has it."""
+        """Look at the arguments of a process and those below it; at the environment of all but `ours`, which has it.
+
+        What was forked and runs no program of its own yet is still ours: its memory, the arguments too, is ours.
+        """
         for pid in _family(first):
             with suppress(OSError):  # it is gone
-                self.look(f"the arguments of {pid}", Path(f"/proc/{pid}/cmdline").read_bytes())
-                if pid != ours:
+                arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+                self.look(f"the arguments of {pid}", arguments)
+                if pid != ours and arguments != Path(f"/proc/{ours}/cmdline").read_bytes():
                     self.look(f"the environment of {pid}", Path(f"/proc/{pid}/environ").read_bytes())
 
 
