@@ -1,6 +1,6 @@
 """Has a text the form of a key? For what stands where a name should: it may be a key, pasted by mistake.
 
-Rather let a key pass than refuse a name: paths, hosts, ids, dates and words are none of its business. (`lots`, which
+Rather let a key pass than refuse a name: paths, hosts, ids, dates and words are none of its business. (`detect`, which
 judges what is written to files, is biased the other way.)
 """
 

@@ -21,7 +21,7 @@ import orjson
 
 from collector.detect.forms import mask
 from collector.detect.marks import Judgement, Marks, marks_of
-from collector.detect.masks import MASKED, REDACTED, is_masked, is_servers_mask, masked_paths
+from collector.detect.masks import MASKED, REDACTED, Put, is_masked, is_servers_mask, masked_paths
 from collector.detect.rules import Rules
 from collector.detect.urls import mask_address
 from collector.detect.verdict import Verdict
@@ -32,7 +32,7 @@ from collector.payload import parse
 from collector.timestamps import is_utc
 
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
-_HARMLESS: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,-]{0,19})")
+_is_harmless: Final = re.compile(r"(?![xX]{4})(?:[A-Za-z0-9_.-]{0,17}|[A-Za-z _.,-]{0,19})").fullmatch
 _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
 _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
@@ -52,9 +52,6 @@ _TEXTS: Final = (
 )
 _LISTS: Final = ("type_operations", "policies")
 
-is_harmless: Final = _HARMLESS.fullmatch
-"""Is a text too short to be looked at, whatever is in it?"""
-
 Fingerprint: TypeAlias = Callable[[bytes], str]
 """A secret → a few characters that tell it from another, and nothing else of it."""
 
@@ -64,10 +61,9 @@ class Redactor:
 
     def __init__(self, rules: Rules | None = None, fingerprint: Fingerprint | None = None) -> None:
         self._rules = rules or Rules()
-        self._fingerprint = fingerprint
         self._elsewhere = marks_of(None, self._rules, is_configuration=False)
         self._by_type: dict[str | None, Marks] = {}
-        self._put = _constant if fingerprint is None else self._fingerprinted
+        self._put = _constant if fingerprint is None else _fingerprinted(fingerprint)
         self._walker = _Walker(self._put, _Remembered())
         self._plain_texts = _Remembered()
         self._plain_errors = _Remembered()  # in which what looks drawn by lot is a secret
@@ -106,7 +102,7 @@ class Redactor:
 
     def _text(self, text: str, path: str, masked: list[str], plain: _Remembered) -> str:
         is_formed = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
-        if is_formed or is_harmless(text):
+        if is_formed or _is_harmless(text):
             plain.add(text)
             return text
         found = self._put(text) if is_servers_mask(text) else mask(text, self._put, guess=path == "status_error")
@@ -116,18 +112,20 @@ class Redactor:
             plain.add(text)
         return found
 
-    def _fingerprinted(self, secret: str) -> str:
-        if MASKED.fullmatch(secret):
-            return secret
-        if (
-            self._fingerprint is None or is_masked(secret) or is_servers_mask(secret)
-        ):  # a mask tells nothing of the secret
-            return REDACTED
-        return f"[REDACTED:{self._fingerprint(secret.encode())}]"
-
 
 def _constant(_secret: str) -> str:
     return REDACTED
+
+
+def _fingerprinted(fingerprint: Fingerprint) -> Put:
+    def put(secret: str) -> str:
+        if MASKED.fullmatch(secret):
+            return secret
+        if is_masked(secret) or is_servers_mask(secret):  # a mask tells nothing of the secret
+            return REDACTED
+        return f"[REDACTED:{fingerprint(secret.encode())}]"
+
+    return put
 
 
 class _Remembered(set[str]):
@@ -148,7 +146,7 @@ class _Remembered(set[str]):
 class _Walker:
     """Masks what is in objects, in place. What it masks it appends the path of to a list that it is given."""
 
-    def __init__(self, put: Callable[[str], str], plain: _Remembered, depth: int = 0) -> None:
+    def __init__(self, put: Put, plain: _Remembered, depth: int = 0) -> None:
         self._put = put
         self._plain = plain
         self._without_forms = _Remembered()  # texts that may look drawn by lot, as no secret does in a plain field
@@ -169,7 +167,7 @@ class _Walker:
                 if kind is str:
                     if value in plain or (verdict is _PLAIN and value in self._without_forms):
                         continue  # the way of most values, without a call
-                    if is_harmless(value):
+                    if _is_harmless(value):
                         plain.add(value)
                         continue
                 elif kind is not dict and kind is not list:
