@@ -15,14 +15,18 @@ from typing import NamedTuple
 
 
 class Checkpoint(NamedTuple):
-    """The first `size` bytes of the file are synced, and `sha256` (hex) is their digest."""
+    """The first `size` bytes of the file are synced, `sha256` (hex) is their digest, `repairs` values were repaired.
+
+    The file itself does not tell how many were.
+    """
 
     size: int
     sha256: str
+    repairs: int = 0
 
     def encode(self) -> bytes:
         """A line, behind the end of whatever half a line a crash may have left before it."""
-        text = f"{self.size} {self.sha256}"
+        text = f"{self.size} {self.sha256}" + (f" {self.repairs}" if self.repairs else "")
         return f"\n{text} {zlib.crc32(text.encode()):08x}\n".encode()
 
 
@@ -34,8 +38,8 @@ def decode(content: bytes) -> Checkpoint | None:
 
 def _decode(line: bytes) -> Checkpoint | None:
     try:
-        size, sha256, _ = line.decode("ascii").split(" ")
-        found = Checkpoint(int(size), sha256)
-    except ValueError:
+        size, sha256, *repairs, _ = line.decode("ascii").split(" ")
+        found = Checkpoint(int(size), sha256, *map(int, repairs))
+    except (ValueError, TypeError):
         return None
     return found if found.size >= 0 and found.encode().strip() == line else None

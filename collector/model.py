@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
@@ -45,6 +45,19 @@ Json: TypeAlias = Any
 
 Record: TypeAlias = dict[str, Json]
 """One connection as it is written: the keys of `FIELDS`."""
+
+
+def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
+    """Every text in a value that stands at `path`, with the path of each, such as `configuration.hosts[]`."""
+    left: list[tuple[str, Json]] = [(path, value)]
+    while left:
+        at, inner = left.pop()
+        if type(inner) is dict:
+            left.extend((f"{at}.{key}", each) for key, each in inner.items())
+        elif type(inner) is list:
+            left.extend((f"{at}[]", each) for each in inner)
+        elif type(inner) is str:
+            yield at, inner
 
 
 class OutcomeKind(StrEnum):
@@ -91,8 +104,9 @@ class Outcome(NamedTuple):
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
     connection; `at` is RFC 3339 UTC; `redactions` are the paths of the record's values in which something was masked;
-    `unparsed_timestamps` counts its timestamps that are none; `retried_s` is how many seconds failed attempts, and the
-    waits between them, took.
+    `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths, as the API names them, of values
+    that were changed to be JSON; `nuls` the paths of the record's texts with a NUL character; `retried_s` is how many
+    seconds failed attempts, and the waits between them, took.
     """
 
     id: str
@@ -105,3 +119,5 @@ class Outcome(NamedTuple):
     redactions: tuple[str, ...] = ()
     unparsed_timestamps: int = 0
     retried_s: float = 0.0
+    repairs: tuple[str, ...] = ()
+    nuls: tuple[str, ...] = ()

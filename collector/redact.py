@@ -28,7 +28,7 @@ from collector.detect.verdict import Verdict
 from collector.errors import BadPayload
 from collector.ids import is_canonical
 from collector.model import Json, Record
-from collector.payload import parse
+from collector.payload import parse_tolerantly
 from collector.timestamps import is_utc
 
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
@@ -84,6 +84,11 @@ class Redactor:
     def redact_elsewhere(self, values: dict[str, Json], path: str, masked: list[str]) -> None:
         """The same for fields outside of a configuration, which no schema describes."""
         self._walker.walk(values, self._elsewhere, path, masked)
+
+    @staticmethod
+    def path_of(keys: Iterable[str]) -> str:
+        """The keys to a value as a path, in which keys that are secrets themselves are masked."""
+        return ".".join(map(_masked_key, keys)).replace(".[]", "[]")
 
     def redact_texts(self, record: Record, masked: list[str]) -> None:
         """Mask what has the form of a secret in a record's own texts: systems quote what they were sent."""
@@ -227,7 +232,7 @@ class _Walker:
     def _json(self, text: str, verdict: Judgement, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when there is no object and no array in it."""
         try:
-            value = parse(text.encode())
+            value, _ = parse_tolerantly(text.encode())
         except BadPayload:
             return None
         if type(value) not in _NESTING and not (type(value) is str and value.lstrip()[:1] in _JSON_STARTS):

@@ -187,7 +187,7 @@ class SnapshotSink:
         """Add a checkpoint; one that cannot be written is as good as none."""
         writing = self._begun
         with contextlib.suppress(OSError):
-            noted = Checkpoint(writing.records.synced, writing.records.sha256)
+            noted = Checkpoint(writing.records.synced, writing.records.sha256, writing.lines.repairs)
             self._files.system.write(writing.checkpoints, noted.encode())
 
     @property
