@@ -18,19 +18,19 @@ from typing import Any
 import orjson
 
 from collector.normalize import normalize
-from collector.redact import Redactor
+from collector.redact import Masked, Redactor
 
 
 class Blind(Redactor):
     """Masks nothing."""
 
-    def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: list[str]) -> None:
+    def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: Masked) -> None:
         pass
 
-    def redact_elsewhere(self, values: dict[str, Any], path: str, masked: list[str]) -> None:
+    def redact_elsewhere(self, values: dict[str, Any], path: str, masked: Masked) -> None:
         pass
 
-    def redact_texts(self, record: dict[str, Any], masked: list[str]) -> None:
+    def redact_texts(self, record: dict[str, Any], masked: Masked) -> None:
         pass
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from collector.errors import AccountMismatch
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome, OutcomeKind, Redaction
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Counted(NamedTuple):
     """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
 
     kind: OutcomeKind
-    redactions: Sequence[str] = ()
+    redactions: Sequence[Redaction] = ()
     unparsed_timestamps: int = 0
     repairs: Sequence[str] = ()
     nuls: Sequence[str] = ()
@@ -83,7 +83,7 @@ class Tally:
     """Outcomes, and what their records hold.
 
     `redactions` are masked values, `repairs` values that were changed to be JSON, `nuls` texts with a NUL character,
-    each by path; `unparsed_timestamps` are those that stayed as they came.
+    each by path; `by_rule` are the masked values by what found them; `unparsed_timestamps` stayed as they came.
     """
 
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
@@ -91,13 +91,15 @@ class Tally:
     unparsed_timestamps: int = 0
     repairs: PathCounts = field(default_factory=PathCounts)
     nuls: PathCounts = field(default_factory=PathCounts)
+    by_rule: Counter[str] = field(default_factory=Counter)
 
     def add(self, one: Counted | Outcome) -> None:
         """Count one."""
         self.outcomes[one.kind] += 1
         self.unparsed_timestamps += one.unparsed_timestamps
-        for path in one.redactions:
+        for path, rule in one.redactions:
             self.redactions.count(path)
+            self.by_rule[rule] += 1
         if one.repairs or one.nuls:
             for path in one.repairs:
                 self.repairs.count(path)
@@ -115,6 +117,7 @@ class Tally:
         self.redactions.count_all(other.redactions)
         self.repairs.count_all(other.repairs)
         self.nuls.count_all(other.nuls)
+        self.by_rule.update(other.by_rule)
         return self
 
 

@@ -250,10 +250,10 @@ class RecordsAndErrors:
         return whole
 
     @property
-    def repairs(self) -> int:
-        """The repaired values in the records that will not be lost any more."""
+    def settled_records(self) -> Tally:
+        """The records whose lines will not be lost any more."""
         records, _ = self._both
-        return records.settled.repairs.total()
+        return records.settled
 
     def facts(self, name: str) -> FileFacts:
         """What the file of records is, under this name."""

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import orjson
 
 from collector.account import OTHER_PATHS, Account, PathCounts, Tally
+from collector.detect.reasons import UNKNOWN
 from collector.errors import ExitCode
 from collector.lines import escaped
 from collector.model import Json, OutcomeKind
@@ -106,7 +107,11 @@ def manifest(
         },
         "files": [facts._asdict() for facts in files],
         "redactions": account.tally.redactions.total(),
-        "redaction": {"paths": dict(account.tally.redactions.most_common()), **run.redaction},
+        "redaction": {
+            "paths": dict(account.tally.redactions.most_common()),
+            "by_rule": dict((+account.tally.by_rule).most_common()),
+            **run.redaction,
+        },
         "repaired": account.tally.repairs.total(),
         "repairs": {"paths": dict(account.tally.repairs.most_common())},
         "nul_characters": {"values": account.tally.nuls.total(), "paths": dict(account.tally.nuls.most_common())},
@@ -174,6 +179,7 @@ def _manifest_of(found: Json) -> Manifest:
             _count(found.get("unparsed_timestamps", 0)),
             _paths(found["repairs"]["paths"], found["repaired"]) if "repaired" in found else PathCounts(),
             _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
+            _rules(found),
         ),
         FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
         counts_nuls=nuls is not None,
@@ -203,6 +209,12 @@ def _redactions(found: Json) -> PathCounts:
     if "redaction" not in found:
         return PathCounts({OTHER_PATHS: total})
     return _paths(found["redaction"]["paths"], total)
+
+
+def _rules(found: Json) -> Counter[str]:
+    """The rules by which values were masked, each with its count; a manifest of before they were told has none."""
+    total, redaction = found["redactions"], found.get("redaction", {})
+    return Counter(_paths(redaction["by_rule"], total)) if "by_rule" in redaction else Counter({UNKNOWN: total})
 
 
 def _paths(found: Json, total: Json) -> PathCounts:

@@ -99,11 +99,21 @@ Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
 """The one verb of every layer that answers a request. Raises `AttemptFailed` or a `CollectorError`."""
 
 
+class Redaction(NamedTuple):
+    """A value in which something was masked: its path, such as `configuration.password`, and the rule that found it.
+
+    The rules are those of `detect.reasons`.
+    """
+
+    path: str
+    rule: str
+
+
 class Outcome(NamedTuple):
     """What became of one id.
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
-    connection; `at` is RFC 3339 UTC; `redactions` are the paths of the record's values in which something was masked;
+    connection; `at` is RFC 3339 UTC; `redactions` are the record's values in which something was masked;
     `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths, as the API names them, of values
     that were changed to be JSON; `nuls` the paths of the record's texts with a NUL character; `retried_s` is how many
     seconds failed attempts, and the waits between them, took.
@@ -116,7 +126,7 @@ class Outcome(NamedTuple):
     record: Record | None = None
     http_status: int | None = None
     error: str | None = None
-    redactions: tuple[str, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
     unparsed_timestamps: int = 0
     retried_s: float = 0.0
     repairs: tuple[str, ...] = ()

@@ -9,9 +9,10 @@ import orjson
 
 from collector.account import Counted
 from collector.detect.masks import masked_paths as paths_in
+from collector.detect.reasons import UNKNOWN
 from collector.errors import BadPayload
 from collector.ids import is_canonical
-from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record, texts_in
+from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record, Redaction, texts_in
 from collector.payload import parse
 from collector.timestamps import is_utc
 
@@ -83,8 +84,9 @@ def has_only_texts(record: Record) -> bool:
 
 
 def counted_in(line: bytes, record: Record) -> Counted:
-    """The part of a record's outcome that its line still tells: all but the repairs."""
-    return Counted(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record), nuls=nul_paths(line, record))
+    """The part of a record's outcome that its line still tells: all but the repairs and the rules."""
+    masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
+    return Counted(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
 
 
 def masked_paths(line: bytes, record: Record) -> list[str]:

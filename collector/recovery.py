@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from collector.account import OTHER_PATHS, Tally
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec
+from collector.detect.reasons import UNKNOWN
 from collector.errors import Damaged
 from collector.ids import IdSet
 from collector.model import Record
@@ -70,9 +71,19 @@ def recover(
         ids.untick()
         raise
     found.torn = size - found.end
-    if synced and synced.repairs:  # those behind the checkpoint are unknown: the lines do not tell
-        found.tally.repairs.count(OTHER_PATHS, synced.repairs)
+    if synced:
+        _add_what_no_line_tells(found.tally, synced)
     return found
+
+
+def _add_what_no_line_tells(tally: Tally, synced: Checkpoint) -> None:
+    """Behind the checkpoint repairs and rules stay unknown: at most those of the last second before a crash."""
+    if synced.repairs:
+        tally.repairs.count(OTHER_PATHS, synced.repairs)
+    known = sum(synced.by_rule.values())
+    if known <= tally.by_rule[UNKNOWN]:
+        tally.by_rule[UNKNOWN] -= known
+        tally.by_rule.update(synced.by_rule)
 
 
 def _damaged(flaw: _Flaw) -> Damaged:

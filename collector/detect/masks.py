@@ -11,8 +11,8 @@ from collector.model import Json, texts_in
 REDACTED: Final = "[REDACTED]"
 """What stands in the place of a secret, without a fingerprint."""
 
-Put: TypeAlias = Callable[[str], str]
-"""A secret → what is put in its place."""
+Put: TypeAlias = Callable[[str, str], str]
+"""A secret, and the rule that found it (see `reasons`) → what is put in its place."""
 
 PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
 """What a template has where a secret will be."""

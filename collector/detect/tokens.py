@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from collector.detect import reasons
 from collector.detect.masks import Put
 from collector.detect.names import words
 from collector.detect.randomness import looks_random
@@ -72,7 +73,7 @@ _TOKEN_START: Final = re.compile(r"(?<!\w)\w\S")
 
 def mask_pem(text: str, put: Put) -> str:
     """`text` without its PEM blocks (RFC 7468), whole or cut short."""
-    return _PEM.sub(lambda found: put(found[0]), text)
+    return _PEM.sub(lambda found: put(found[0], reasons.PEM), text)
 
 
 def mask_tokens(text: str, put: Put) -> str:
@@ -97,7 +98,7 @@ def mask_tokens(text: str, put: Put) -> str:
                     token = maybe
                 no_lot = maybe.end()  # if it does not, then no later part of it does
         if token:
-            parts += text[done:at], put(token[0])
+            parts += text[done:at], put(token[0], reasons.JWT if begins == "ey" else reasons.token("unknown"))
             done = token.end()
     return "".join(parts) + text[done:]
 
