@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from string import digits
 from typing import Final
 
 from collector.detect.masks import PLACEHOLDER, Put
@@ -127,4 +128,6 @@ def _mask_segment(segment: str, put: Put) -> str:
 
 
 def _is_plain_part(part: str) -> bool:
-    return _PLAIN_PART.fullmatch(part) is not None and (len(part) < 6 or part.isdigit() or is_wordlike(part))
+    return _PLAIN_PART.fullmatch(part) is not None and (
+        len(part) < 6 or part.isdigit() or is_wordlike(part.rstrip(digits))
+    )
