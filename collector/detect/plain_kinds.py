@@ -50,7 +50,7 @@ _INTRODUCED: Final = re.compile(
     r"\b(?:request|trace|span|correlation|query|job|run|operation|transaction|invocation|execution"
     r"|activity|message|event|object|resource|document|file|sheet|folder|snapshot|version|commit|revision|rev|digest"
     r"|checksum|etag|hash|fingerprint|thumbprint|serial|statement|cluster|instance|node|host|bucket|table|topic|stream"
-    r"|pod|container|image|address|account|tenant|project|workspace|cursor|lsn|gtid|offset))"
+    r"|pod|container|image|address|account|tenant|project|workspace|cursor|lsn|gtid|offset)"
     r"(?:[ _-]?(?:id|number|no|uuid|handle))?"
     r"[\"']?\s?(?:is|was|[:=#(])?\s?[\"'`(\[]?([\w+/.:=~-]+)",
     re.IGNORECASE,

@@ -37,6 +37,15 @@ _RUN: Final = re.compile(r"[A-Za-z0-9]+")
 _FRAGMENT: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
 _MOMENT: Final = re.compile(r"(?<![0-9])(?:19|20)[0-9]{6}[Tt][0-9]{4,9}[Zz]?(?![0-9A-Za-z])")
 
+_BESIDE: Final = 60  # characters
+_CREDENTIAL: Final = (
+    r"(?:key|token|secret|pass(?:word|phrase|code|wd)?|pwd|credential|bearer|authorization|signature|cookie)s?"
+)
+_CREDENTIAL_BEFORE: Final = re.compile(rf"{_CREDENTIAL}\b[^.;,\n]{{0,30}}\Z", re.IGNORECASE)
+_CREDENTIAL_AFTER: Final = re.compile(
+    rf"[\"'`)\]]*\s(?:is|was|as|as an?|for)\s[^.;,\n]{{0,20}}{_CREDENTIAL}\b", re.IGNORECASE
+)
+
 _BOUNDARY: Final = 2.0
 _ENOUGH: Final = 3.0  # acronyms (`jwks`) are a little above 0
 _SHORT: Final = 4  # letters; of shorter fragments pairs say little
@@ -56,12 +65,17 @@ _PAIRS: Final = {
 }
 
 
-def mask_random(text: str, put: Put) -> str:
-    """`text` without its random-looking words, but for those that are of a plain kind or a part of a host's name."""
+def mask_random(text: str, put: Put, *, is_prose: bool = False) -> str:
+    """`text` without its random-looking words, but for those that are of a plain kind or a part of a host's name.
+
+    In prose only those beside a word for a credential go: errors are full of ids.
+    """
     if _WHOLE_BASE64.fullmatch(text) and "/" in text and looks_random(text.replace("/", "+")):
         return put(text, HIGH_ENTROPY)
     parts, done = list[str](), 0
     for start, end in random_spans(text):
+        if is_prose and not _is_called_a_credential(text, start, end):
+            continue
         parts += text[done:start], put(text[start:end], HIGH_ENTROPY)
         done = end
     return "".join(parts) + text[done:]
@@ -80,12 +94,17 @@ def random_spans(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
+def _is_called_a_credential(text: str, start: int, end: int) -> bool:
+    before, after = text[max(0, start - _BESIDE) : start], text[end : end + _BESIDE]
+    return _CREDENTIAL_BEFORE.search(before) is not None or _CREDENTIAL_AFTER.match(after) is not None
+
+
 @lru_cache(maxsize=4096)
 def looks_random(text: str) -> bool:
     """Is this word of 20 characters or more random-looking, as keys are, and not a name, a number or a UUID?"""
     if len(text) < _SHORTEST_RANDOM or _UUID.fullmatch(text):
         return False
-    runs = _RUN.findall(_MOMENT.sub("", text))
+    runs = _RUN.findall(_MOMENT.sub("", text).replace("+", ""))
     random = sum(len(run) for run in runs if not is_wordlike(run))
     return random >= _MANY_RANDOM or (random >= _SOME_RANDOM and 2 * random >= sum(map(len, runs)))
 
