@@ -99,6 +99,12 @@ def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
     assert suspicion(name) is Suspicion.NONE
 
 
+@pytest.mark.parametrize("name", ["LINODE_TOKEN", "node_token", "codeToken", "invite_code_token"])
+def test_the_end_of_one_word_and_the_next_are_no_word(name: str) -> None:
+    """`detoken` stands in `LINODE_TOKEN`, across two words."""
+    assert suspicion(name) is Suspicion.WORDED
+
+
 @pytest.mark.parametrize(
     "name", ["dsn", "webhook", "slack_webhook_url", "connectionString", "DATABASE_URL", "token_endpoint", "auth_url"]
 )

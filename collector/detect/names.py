@@ -64,7 +64,7 @@ _ASIDE_FIRST: Final = words(
     "show hide skip with without include no can should must max min num number total count remaining supports"
 )
 _ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey|session)ids?$")
-_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|detoken")
+_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|^detoken")
 _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 

@@ -1,0 +1,135 @@
+"""The issuers of tokens, and the forms of their tokens as they are published. Pure.
+
+The table is `collector/data/token_issuers.txt`: one issuer a line, sorted, with where its forms are published.
+Sources in one word are public rule sets, all read in 2026: gitleaks (b58d3f1), trufflehog (3ab759f), betterleaks
+(6381fa4), kingfisher (ee7c0db), microsoft/security-utilities. A source with a dot is the issuer's own documentation.
+
+A form is what a token is made of, from left to right:
+
+- `<hex:32>` is a run of 32 characters of an alphabet, `<hex:20-32>` of 20 to 32, `<hex:20+>` of 20 or more;
+- `<uuid>` is a UUID, `(live|test)` is one of these texts, and all else is itself;
+- `?` in front says that the beginning is also one of ordinary words: the token must look random too.
+
+What is public by design is missing from the table: publishable keys (Stripe `pk_live_`, PostHog `phc_`, Mapbox `pk.`,
+Langfuse `pk-lf-`, Supabase `sb_publishable_`), account ids (Twilio `AC`) and client ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+ALPHABETS: Final = {
+    "digits": "0-9",
+    "hex": "0-9a-f",
+    "Hex": "0-9a-fA-F",
+    "letters": "A-Za-z",
+    "lower": "a-z0-9",
+    "UPPER": "A-Z0-9",
+    "BASE32": "A-Z2-7",
+    "alnum": "A-Za-z0-9",
+    "word": "A-Za-z0-9_",
+    "dashed": "A-Za-z0-9-",
+    "url": "A-Za-z0-9_-",
+    "dotted": "A-Za-z0-9_.-",
+    "padded": "A-Za-z0-9_.=-",
+    "tilde": "A-Za-z0-9_.~-",
+    "base64": "A-Za-z0-9+/",
+    "any64": "A-Za-z0-9+/_=-",
+    "percent": "A-Za-z0-9%+/",
+    "A-L": "A-L",
+    "MNO": "MNO",
+}
+"""The name of an alphabet → its characters, as between the brackets of a regular expression."""
+
+_PART: Final = re.compile(r"<([\w-]+)(?::(\d+)(?:-(\d+)|(\+))?)?>|\(([^()]*)\)|([^<(]+)")
+_UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+class Run(NamedTuple):
+    """A run of characters of an alphabet; `most` is None when there is no limit."""
+
+    alphabet: str
+    least: int
+    most: int | None
+
+
+UUID: Final = Run("uuid", 36, 36)
+
+
+class Form(NamedTuple):
+    """What one kind of token of an issuer is made of; a tuple of texts is one of these."""
+
+    issuer: str
+    parts: tuple[Run | tuple[str, ...], ...]
+    must_look_random: bool
+
+    def beginnings(self) -> list[str]:
+        """The texts a token begins with; an empty one when it begins with a run."""
+        found = [""]
+        for part in self.parts:
+            if isinstance(part, Run):
+                break
+            found = [start + text for start in found for text in part]
+        return found
+
+    def pattern(self) -> str:
+        """The regular expression of it; what is behind the token does not belong to it."""
+        last, end = self.parts[-1], r"(?<!\.)"  # where a sentence ends
+        if not isinstance(last, Run):
+            end += r"(?![^\W_])"
+        elif last.most is not None:
+            end += r"(?![\w-])" if "-" in ALPHABETS.get(last.alphabet, "")[-1:] else r"(?![^\W_])"
+        return "".join(map(_pattern, self.parts)) + end
+
+    def least(self) -> str:
+        """The regular expression of its shortest tokens, whatever is behind them."""
+        *parts, last = self.parts
+        shortest = last._replace(most=last.least) if isinstance(last, Run) and last is not UUID else last
+        return "".join(map(_pattern, (*parts, shortest)))
+
+
+class Issuer(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    source: str
+    forms: tuple[Form, ...]
+
+
+def _pattern(part: Run | tuple[str, ...]) -> str:
+    if not isinstance(part, Run):
+        return f"(?:{'|'.join(map(re.escape, part))})"
+    if part is UUID:
+        return _UUID
+    most = "" if part.most is None else part.most
+    return f"[{ALPHABETS[part.alphabet]}]{{{part.least},{most}}}"
+
+
+@cache
+def issuers() -> tuple[Issuer, ...]:
+    """The table."""
+    text = (files("collector") / "data" / "token_issuers.txt").read_text("utf-8")
+    return tuple(_issuer(line) for line in text.splitlines() if not line.startswith("#"))
+
+
+def _issuer(line: str) -> Issuer:
+    name, source, forms = line.split(" | ")
+    return Issuer(name, source, tuple(_form(name, form) for form in forms.split()))
+
+
+def _form(issuer: str, text: str) -> Form:
+    return Form(issuer, tuple(_parts(text.removeprefix("?"))), text.startswith("?"))
+
+
+def _parts(text: str) -> Iterator[Run | tuple[str, ...]]:
+    for alphabet, least, most, is_open, choice, literal in _PART.findall(text):
+        if alphabet == "uuid":
+            yield UUID
+        elif alphabet:
+            yield Run(alphabet, int(least), None if is_open else int(most or least))
+        else:
+            yield (literal,) if literal else tuple(choice.split("|"))

@@ -1,0 +1,42 @@
+"""Tokens made up from the forms of the table of issuers."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import cache
+from random import Random
+from typing import Final
+
+from collector.detect.issuers import ALPHABETS, UUID, Form, Run
+from collector.detect.randomness import looks_random
+
+LONGER: Final = 12
+"""So many characters more has a run without a limit."""
+
+
+def made(form: Form, dice: Random) -> str:
+    """A token of this form; one that looks random where it must."""
+    while True:
+        token = "".join(_part(part, dice) for part in form.parts)
+        if not form.must_look_random or looks_random(token):
+            return token
+
+
+def _part(part: Run | tuple[str, ...], dice: Random) -> str:
+    if not isinstance(part, Run):
+        return dice.choice(part)
+    if part is UUID:
+        return str(uuid.UUID(int=dice.getrandbits(128), version=4))
+    length = part.least + LONGER if part.most is None else dice.randint(part.least, part.most)
+    return "".join(dice.choices(characters(part.alphabet), k=length))
+
+
+@cache
+def characters(alphabet: str) -> str:
+    """The letters and digits of an alphabet, of which every body is drawn, and what else is in it but for `.` and `=`.
+
+    These two end a sentence or pad base64: neither stands in the middle of a token of one run.
+    """
+    every = "".join(filter(re.compile(f"[{ALPHABETS[alphabet]}]").match, map(chr, range(128))))
+    return every.replace(".", "").replace("=", "")
