@@ -1,4 +1,4 @@
-"""Tokens made up from the forms of the table of issuers."""
+"""Generate tokens from the forms in the table of issuers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from collector.detect.issuers import ALPHABETS, UUID, Form, Run
 from collector.detect.randomness import looks_random
 
 LONGER: Final = 12
-"""So many characters more has a run without a limit."""
+"""An unlimited run gets this many characters more than its least."""
 
 
 def made(form: Form, dice: Random) -> str:
-    """A token of this form; one that looks random where it must."""
+    """A token of this form; random-looking where the form demands it."""
     while True:
         token = "".join(_part(part, dice) for part in form.parts)
         if not form.must_look_random or looks_random(token):
@@ -34,9 +34,6 @@ def _part(part: Run | tuple[str, ...], dice: Random) -> str:
 
 @cache
 def characters(alphabet: str) -> str:
-    """The letters and digits of an alphabet, of which every body is drawn, and what else is in it but for `.` and `=`.
-
-    These two end a sentence or pad base64: neither stands in the middle of a token of one run.
-    """
+    """The characters of an alphabet except `.` and `=`, which only separate or pad."""
     every = "".join(filter(re.compile(f"[{ALPHABETS[alphabet]}]").match, map(chr, range(128))))
     return every.replace(".", "").replace("=", "")

@@ -100,8 +100,8 @@ def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["LINODE_TOKEN", "node_token", "codeToken", "invite_code_token"])
-def test_the_end_of_one_word_and_the_next_are_no_word(name: str) -> None:
-    """`detoken` stands in `LINODE_TOKEN`, across two words."""
+def test_letters_across_two_words_are_not_a_word(name: str) -> None:
+    """`LINODE_TOKEN` contains the letters `detoken`."""
     assert suspicion(name) is Suspicion.WORDED
 
 

@@ -1,4 +1,4 @@
-"""The table of issuers, and the tokens that are found by it."""
+"""The table of token issuers and the matcher built from it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
 
 @pytest.mark.parametrize("form", [form for form in FORMS if not form.must_look_random], ids=named)
 def test_a_token_cut_short_is_none(form: Form) -> None:
-    """Whatever has the beginning alone is a name."""
+    """A beginning alone is a name."""
     for beginning in filter(None, form.beginnings()):
         text = f"{beginning} {beginning}x {beginning}_team"
         assert shown(text) == text
@@ -130,7 +130,7 @@ def test_every_form_is_well_formed_and_none_stands_twice() -> None:
         assert runs
         assert all(run.most is None or run.least <= run.most <= 400 for run in runs)
         without_limit = [run for run in form.parts[:-1] if isinstance(run, Run) and run.most is None]
-        assert not without_limit, form  # or a hostile text would take the square of its length
+        assert not without_limit, form  # else time is quadratic in hostile texts
         literals = "".join(text for part in form.parts if not isinstance(part, Run) for text in part)
         assert not set(literals) & set("<>(){}"), form
         re.compile(form.pattern())
@@ -138,7 +138,7 @@ def test_every_form_is_well_formed_and_none_stands_twice() -> None:
 
 
 def test_no_form_begins_with_so_few_letters_that_words_do() -> None:
-    """Three characters that tell, or it must look random, or something in its middle tells."""
+    """A beginning of fewer than three letters needs a random look or a distinctive form."""
     for form in FORMS:
         for start in filter(None, form.beginnings()):
             tells = len(start) >= 3 or not start.isalnum() or not start.isascii()
@@ -151,7 +151,7 @@ HOSTILE = "eyJ eyJ- sk- sk-a -sk sk_ api_ hvs. s. b. ya29. dp.st. perm- ls- 1//0
 
 @pytest.mark.parametrize("start", HOSTILE.split())
 def test_time_grows_with_the_length_alone(start: str) -> None:
-    """A text that took the square of its length would take minutes: each has 200,000 characters."""
+    """Each text has 200,000 characters; quadratic time would be minutes."""
     for rest in ("", "-", "a", "A1b2", "...", "0123456789abcdef"):
         text = (start + rest) * (200_000 // len(start + rest))
         began = time.process_time()
@@ -177,13 +177,13 @@ def test_the_documents_count_the_issuers(document: str) -> None:
 
 
 def listing() -> str:
-    """The table of the reference, as the table of issuers has it."""
+    """The reference's table, generated from the issuers."""
     rows = [f"| {issuer.name} | {issuer.source} | {shapes(issuer)} |" for issuer in issuers()]
     return "\n".join(["| issuer | source | begins with |", "|---|---|---|", *rows, ""])
 
 
 def shapes(issuer: Issuer) -> str:
-    """What the tokens of an issuer begin with."""
+    """The beginnings of an issuer's tokens, at most eight."""
     starts = {start for form in issuer.forms for start in form.beginnings()}
     told = [f"`{start}`".replace("|", "\\|") for start in sorted(filter(None, starts))]
     return " ".join(told[:8] + ["…"] * (len(told) > 8) + ["(by its shape)"] * ("" in starts))

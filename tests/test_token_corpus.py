@@ -1,7 +1,7 @@
-"""Tokens of known issuers go wherever they stand, and what only looks like one stays.
+"""Tokens of known issuers are masked wherever they stand; look-alikes are kept.
 
-`token_corpus` and `near_tokens.json` were written from the issuers' published formats, without sight of the table that
-`collector.detect.issuers` reads. The way is that of a run: the body of an answer in, a line of the snapshot out.
+`token_corpus` and `near_tokens.json` were written from the issuers' published formats, without sight of the table in
+`collector.detect.issuers`. Each value takes the way of a run: response body in, line of the snapshot out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .token_corpus import TOKEN_FORMS, TokenForm, tokens
 
 NEAR: Final[list[tuple[str, str]]] = json.loads((Path(__file__).parent / "near_tokens.json").read_bytes())
 BEGINNING: Final = 6
-"""The first characters of a token are published: they may be read."""
+"""The first characters of a token are published and may stay."""
 CHUNK: Final = 12
-"""A token has leaked as soon as so many of its characters in a row, or half as many last ones, can be read."""
+"""A token leaks if this many characters in a row, or half as many at its end, stay readable."""
 LONGER_TEXT: Final = "moved over in 2024 by the data team, see {} in the runbook; ask them before it is changed"
 
 Place = Callable[[str], PlainCase]
@@ -75,7 +75,7 @@ def tried_alone() -> Iterator[Tried]:
 
 
 def tried_beside_its_name() -> Iterator[Tried]:
-    """Each token that needs a name, behind it in each place that is a text, and as a field of this name."""
+    """Each token that needs a name, as `NAME=token` in each place and as a field of that name."""
     for form, token in tokens():
         if form.needs_name is not None:
             for place, put in PLACES.items():
@@ -84,14 +84,14 @@ def tried_beside_its_name() -> Iterator[Tried]:
 
 
 def is_readable(token: str, readable: str) -> bool:
-    """Can enough of the token be read? Of an address only the last part of its path counts."""
+    """Does the token leak? For an address, only the last part of its path counts."""
     secret = token.rpartition("/")[2] if token.startswith("https://") else token[BEGINNING:]
     chunks = [secret[at : at + CHUNK] for at in range(0, max(1, len(secret) - CHUNK + 1), CHUNK)]
     return any(chunk in readable for chunk in (*chunks, token[-CHUNK // 2 :]))
 
 
 def by_issuer(left: list[Tried], all_tried: list[Tried]) -> str:
-    """What is left, by issuer, form and place."""
+    """The leaked tokens, by issuer, form and place."""
     forms: dict[str, list[str]] = defaultdict(list)
     for each in left:
         forms[f"{each.form.issuer}: {each.form.form} ({each.form.source})"].append(each.place)
@@ -104,7 +104,7 @@ def test_at_most_two_tokens_in_a_hundred_are_left(tried: Callable[[], Iterator[T
     every = list(tried())
     left = [each for each in every if is_readable(each.token, everything_in(record_of(each.case)[1]))]
     report = by_issuer(left, every)
-    print(report)  # also when it passes: each is one to think about
+    print(report)  # also on success, for review
     assert len(left) <= len(every) / 50, report
 
 
@@ -141,6 +141,6 @@ def test_the_corpora_are_as_large_as_promised() -> None:
 
 
 def test_a_token_in_clear_counts_as_left() -> None:
-    """Else the corpus could pass whatever the redaction does."""
+    """Proves that the corpus can fail."""
     blind = [each for each in (*tried_alone(), *tried_beside_its_name()) if not is_readable(each.token, each.token)]
     assert not blind

@@ -1,17 +1,19 @@
-"""The issuers of tokens, and the forms of their tokens as they are published. Pure.
+"""The table of token issuers: the published form of each of their tokens. Pure.
 
-The table is `collector/data/token_issuers.txt`: one issuer a line, sorted, with where its forms are published.
-Sources in one word are public rule sets, all read in 2026: gitleaks (b58d3f1), trufflehog (3ab759f), betterleaks
-(6381fa4), kingfisher (ee7c0db), microsoft/security-utilities. A source with a dot is the issuer's own documentation.
+Reads `collector/data/token_issuers.txt`, one issuer per line, sorted: name, source, forms. A source is a public rule
+set (gitleaks b58d3f1, trufflehog 3ab759f, betterleaks 6381fa4, kingfisher ee7c0db, microsoft/security-utilities; all as
+of 2026) or, with a dot, the issuer's own documentation.
 
-A form is what a token is made of, from left to right:
+Notation of a form, from left to right:
 
-- `<hex:32>` is a run of 32 characters of an alphabet, `<hex:20-32>` of 20 to 32, `<hex:20+>` of 20 or more;
-- `<uuid>` is a UUID, `(live|test)` is one of these texts, and all else is itself;
-- `?` in front says that the beginning is also one of ordinary words: the token must look random too.
+- `<hex:32>`: exactly 32 characters of an alphabet; `<hex:20-32>`: 20 to 32; `<hex:20+>`: 20 or more
+- `<uuid>`: a UUID
+- `(live|test)`: one of these texts; an empty one is allowed
+- anything else stands for itself
+- `?` in front: ordinary words share the beginning, so a match must also look random
 
-What is public by design is missing from the table: publishable keys (Stripe `pk_live_`, PostHog `phc_`, Mapbox `pk.`,
-Langfuse `pk-lf-`, Supabase `sb_publishable_`), account ids (Twilio `AC`) and client ids.
+Values that are public by design are not in the table: publishable keys (Stripe `pk_live_`, PostHog `phc_`, Mapbox
+`pk.`, Langfuse `pk-lf-`, Supabase `sb_publishable_`), account ids (Twilio `AC…`) and client ids.
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ ALPHABETS: Final = {
     "A-L": "A-L",
     "MNO": "MNO",
 }
-"""The name of an alphabet → its characters, as between the brackets of a regular expression."""
+"""Alphabet name → its characters, as in a regular expression's brackets."""
 
 _PART: Final = re.compile(r"<([\w-]+)(?::(\d+)(?:-(\d+)|(\+))?)?>|\(([^()]*)\)|([^<(]+)")
 _UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class Run(NamedTuple):
-    """A run of characters of an alphabet; `most` is None when there is no limit."""
+    """`least` to `most` characters of an alphabet; `most` is None for no limit."""
 
     alphabet: str
     least: int
@@ -61,14 +63,14 @@ UUID: Final = Run("uuid", 36, 36)
 
 
 class Form(NamedTuple):
-    """What one kind of token of an issuer is made of; a tuple of texts is one of these."""
+    """One kind of token. A part is a run or a choice of fixed texts."""
 
     issuer: str
     parts: tuple[Run | tuple[str, ...], ...]
     must_look_random: bool
 
     def beginnings(self) -> list[str]:
-        """The texts a token begins with; an empty one when it begins with a run."""
+        """The fixed texts a token may begin with; empty if it begins with a run."""
         found = [""]
         for part in self.parts:
             if isinstance(part, Run):
@@ -77,16 +79,16 @@ class Form(NamedTuple):
         return found
 
     def pattern(self) -> str:
-        """The regular expression of it; what is behind the token does not belong to it."""
-        last, end = self.parts[-1], r"(?<!\.)"  # where a sentence ends
+        """A regular expression for the whole token, without a full stop behind it."""
+        last, end = self.parts[-1], r"(?<!\.)"
         if not isinstance(last, Run):
             end += r"(?![^\W_])"
         elif last.most is not None:
             end += r"(?![\w-])" if "-" in ALPHABETS.get(last.alphabet, "")[-1:] else r"(?![^\W_])"
         return "".join(map(_pattern, self.parts)) + end
 
-    def least(self) -> str:
-        """The regular expression of its shortest tokens, whatever is behind them."""
+    def shortest_pattern(self) -> str:
+        """A regular expression that matches the start of every token of this form, in bounded time."""
         *parts, last = self.parts
         shortest = last._replace(most=last.least) if isinstance(last, Run) and last is not UUID else last
         return "".join(map(_pattern, (*parts, shortest)))
