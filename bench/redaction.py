@@ -19,7 +19,7 @@ import orjson
 
 from collector.detect.tokens import mask_tokens
 from collector.normalize import normalize
-from collector.redact import Redactor
+from collector.redact import Masked, Redactor
 
 TEXTS: Final = {
     "name": "Finance warehouse of the EMEA team",
@@ -35,13 +35,13 @@ TEXTS["long"] = " ".join(TEXTS.values()) * 10
 class Blind(Redactor):
     """Masks nothing."""
 
-    def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: list[str]) -> None:
+    def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: Masked) -> None:
         pass
 
-    def redact_elsewhere(self, values: dict[str, Any], path: str, masked: list[str]) -> None:
+    def redact_elsewhere(self, values: dict[str, Any], path: str, masked: Masked) -> None:
         pass
 
-    def redact_texts(self, record: dict[str, Any], masked: list[str]) -> None:
+    def redact_texts(self, record: dict[str, Any], masked: Masked) -> None:
         pass
 
 
@@ -73,7 +73,7 @@ def _search_cost(text: str, rounds: int) -> float:
     for _ in range(rounds):
         began = time.process_time()
         for _ in range(calls):
-            mask_tokens(text, str)
+            mask_tokens(text, lambda _secret, _rule: "")
         costs.append((time.process_time() - began) / calls * 1e6)
     return min(costs)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from collector.errors import AccountMismatch
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome, OutcomeKind, Redaction
 
 
 @dataclass(slots=True)
@@ -41,36 +41,70 @@ class RequestCount:
     by_status: Counter[int] = field(default_factory=Counter)
 
 
-Counted: TypeAlias = tuple[OutcomeKind, Sequence[str], int]
-"""What of an outcome is counted: its kind, the paths of masked values, timestamps that are none."""
-
 OTHER_PATHS: Final = "(other)"
-"""Stands for the paths of masked values beyond those that are told apart: keys come from outside."""
+"""Stands for the paths beyond those that are told apart: keys come from outside."""
 
 _MOST_PATHS: Final = 1000
 _LONGEST_PATH: Final = 200
 
 
+class PathCounts(Counter[str]):
+    """Values by their path, of which at most 1,000 are told apart."""
+
+    def count(self, path: str, number: int = 1) -> None:
+        """Count values at one path."""
+        if path not in self and (len(self) >= _MOST_PATHS or len(path) > _LONGEST_PATH):
+            path = OTHER_PATHS
+        self[path] += number
+
+    def count_all(self, counts: Mapping[str, int]) -> None:
+        """Count the values at all of these paths."""
+        for path, number in counts.items():
+            self.count(path, number)
+
+
+class Counted(NamedTuple):
+    """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
+
+    kind: OutcomeKind
+    redactions: Sequence[Redaction] = ()
+    unparsed_timestamps: int = 0
+    repairs: Sequence[str] = ()
+    nuls: Sequence[str] = ()
+
+
+def counted(outcome: Outcome) -> Counted:
+    """What is counted of an outcome."""
+    return Counted(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
+
+
 @dataclass(slots=True)
 class Tally:
-    """Outcomes, and what their records hold: values that were masked, by their paths, and timestamps that are none."""
+    """Outcomes, and what their records hold.
+
+    `redactions` are masked values, `repairs` values that were changed to be JSON, `nuls` texts with a NUL character,
+    each by path; `by_rule` are the masked values by what found them; `unparsed_timestamps` stayed as they came.
+    """
 
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
-    redactions: Counter[str] = field(default_factory=Counter)
+    redactions: PathCounts = field(default_factory=PathCounts)
     unparsed_timestamps: int = 0
+    repairs: PathCounts = field(default_factory=PathCounts)
+    nuls: PathCounts = field(default_factory=PathCounts)
+    by_rule: Counter[str] = field(default_factory=Counter)
 
-    def add(self, kind: OutcomeKind, redactions: Iterable[str], unparsed_timestamps: int) -> None:
+    def add(self, one: Counted | Outcome) -> None:
         """Count one."""
-        self.outcomes[kind] += 1
-        self.unparsed_timestamps += unparsed_timestamps
-        for path in redactions:
-            self._count_masked(path, 1)
-
-    def _count_masked(self, path: str, count: int) -> None:
-        counts = self.redactions
-        if path not in counts and (len(counts) >= _MOST_PATHS or len(path) > _LONGEST_PATH):
-            path = OTHER_PATHS
-        counts[path] += count
+        self.outcomes[one.kind] += 1
+        self.unparsed_timestamps += one.unparsed_timestamps
+        for path, rule in one.redactions:
+            self.redactions.count(path)
+            self.by_rule[rule] += 1
+        if one.repairs or one.nuls:
+            for path in one.repairs:
+                self.repairs.count(path)
+            for path in one.nuls:
+                self.nuls.count(path)
 
     @property
     def total(self) -> int:
@@ -79,9 +113,11 @@ class Tally:
 
     def __iadd__(self, other: Tally) -> Tally:
         self.outcomes.update(other.outcomes)
-        for path, count in other.redactions.items():
-            self._count_masked(path, count)
         self.unparsed_timestamps += other.unparsed_timestamps
+        self.redactions.count_all(other.redactions)
+        self.repairs.count_all(other.repairs)
+        self.nuls.count_all(other.nuls)
+        self.by_rule.update(other.by_rule)
         return self
 
 
@@ -101,7 +137,7 @@ class Account:
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome, once it is taken for writing; `settle` takes back what could not be written."""
-        self.tally.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
+        self.tally.add(outcome)
 
     def take_over(self, tally: Tally) -> None:
         """Begin with what an unfinished run left."""

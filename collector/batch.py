@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import anyio
 from anyio import to_thread
 
-from collector.account import Counted, Tally
+from collector.account import Counted, Tally, counted
 from collector.codec import Codec
 from collector.errors import OutputError
 from collector.journal import Journal
@@ -66,7 +66,7 @@ class Batch:
 
     def put(self, line: bytes, outcome: Outcome) -> None:
         self._lines.append(line)
-        self._waiting.append((outcome.kind, outcome.redactions, outcome.unparsed_timestamps))
+        self._waiting.append(counted(outcome))
         self._size += len(line)
 
     @property
@@ -129,7 +129,7 @@ class Batch:
             elif self.journal.bytes == before:
                 outcomes = []
             for outcome in outcomes:
-                self._written.add(*outcome)
+                self._written.add(outcome)
 
     def _sync(self) -> None:
         before = self.journal.synced
@@ -138,10 +138,10 @@ class Batch:
         except OutputError:
             self._written = Tally()  # cut off, or out of reach
             raise
-        if self.journal.synced > before:
-            self._on_sync()
         self._synced_at = self._clock()
         self._settle()
+        if self.journal.synced > before:
+            self._on_sync()
 
     def _settle(self) -> None:
         self.settled += self._written
@@ -248,6 +248,12 @@ class RecordsAndErrors:
         for each in self._both:
             whole += each.settled
         return whole
+
+    @property
+    def settled_records(self) -> Tally:
+        """The records whose lines will not be lost any more."""
+        records, _ = self._both
+        return records.settled
 
     def facts(self, name: str) -> FileFacts:
         """What the file of records is, under this name."""

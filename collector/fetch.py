@@ -10,13 +10,17 @@ from collector.live_schemas import LiveSchemas
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize, type_id_of
 from collector.payload import parse, read_data
+from collector.record_line import nul_paths
 from collector.redact import Redactor
+from collector.repair import JsonPath
 from collector.retrying import RetryPolicy, kind_of, outcome_of
 from collector.scrubber import Scrubber
 from collector.timestamps import stamp
 
 _LONGEST_MESSAGE = 300
 _PATH = "/api/connections/"
+_PAGES = ("html", "xml")  # also application/xhtml+xml
+_NUL = b"\\u0000"
 _ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
@@ -84,11 +88,15 @@ class Fetcher:
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
-        data = read_data(self._scrubber.scrub_body(reply.body))
+        repairs: list[JsonPath] = []
+        data = read_data(self._scrubber.scrub_body(reply.body), repairs)
         if self._schemas is not None:
             await self._schemas.know(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
-        return Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
+        outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
+        if not repairs and _NUL not in reply.body:
+            return outcome
+        return outcome._replace(repairs=tuple(map(self._redactor.path_of, repairs)), nuls=nul_paths(_NUL, record))
 
     def _message(self, reply: Reply) -> str:
         """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
@@ -103,9 +111,12 @@ class Fetcher:
 
 
 def require_json(reply: Reply) -> None:
-    """Raise `BadPayload` unless the reply says that it is JSON."""
+    """Raise `BadPayload` for a reply that says it is a page: a sign-in, or a gateway's error.
+
+    Proxies strip and rewrite the type. Every other body proves itself: it is whole JSON of the id asked for, or not.
+    """
     if reply.headers.get("Content-Type") == "application/json":
         return
     media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise BadPayload(f"the body is {media_type or 'of no type'!r}, not JSON", reply.status)
+    if media_type.endswith(_PAGES):
+        raise BadPayload(f"the body is {media_type!r}, not JSON", reply.status)

@@ -18,7 +18,7 @@ from collector.asking import Asker
 from collector.detect.schemas import fields_of_schema
 from collector.errors import AttemptFailed, BadPayload
 from collector.model import Reply, Request, Send
-from collector.payload import parse
+from collector.payload import parse_tolerantly
 
 Learn: TypeAlias = Callable[[str, Mapping[str, bool]], None]
 """Takes what a schema says into account: the type, and path of a field → is it marked as sensitive?"""
@@ -67,7 +67,7 @@ class LiveSchemas:
             reply = await self._asker.ask(attempt, request, self._policy, is_telling=False)
             if reply.status != 200:
                 raise BadPayload(f"HTTP {reply.status}", reply.status)
-            self._learn(type_id, fields_of_schema(parse(reply.body)))
+            self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
         except AttemptFailed as failure:
             self._warn(
                 f"the schema of connections of type {type_id} is not to be had ({failure.reason}); what is secret in "

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from collector.account import OTHER_PATHS, Account, Tally
+from collector.account import OTHER_PATHS, Account, PathCounts, Tally
+from collector.detect.reasons import UNKNOWN
 from collector.errors import ExitCode
 from collector.lines import escaped
 from collector.model import Json, OutcomeKind
@@ -106,7 +107,14 @@ def manifest(
         },
         "files": [facts._asdict() for facts in files],
         "redactions": account.tally.redactions.total(),
-        "redaction": {"paths": dict(account.tally.redactions.most_common()), **run.redaction},
+        "redaction": {
+            "paths": dict(account.tally.redactions.most_common()),
+            "by_rule": dict((+account.tally.by_rule).most_common()),
+            **run.redaction,
+        },
+        "repaired": account.tally.repairs.total(),
+        "repairs": {"paths": dict(account.tally.repairs.most_common())},
+        "nul_characters": {"values": account.tally.nuls.total(), "paths": dict(account.tally.nuls.most_common())},
         "unparsed_timestamps": account.tally.unparsed_timestamps,
         "resumed": account.resumed,
     }
@@ -123,7 +131,10 @@ class BadManifest(Exception):
 
 
 class Manifest(NamedTuple):
-    """What a manifest says of its one file, each value of the type it should be."""
+    """What a manifest says of its one file, each value of the type it should be.
+
+    A manifest of an earlier version does not count NUL characters.
+    """
 
     run_id: str
     status: str
@@ -133,6 +144,7 @@ class Manifest(NamedTuple):
     input: dict[str, int]
     tally: Tally
     facts: FileFacts
+    counts_nuls: bool = True
 
 
 def decode(content: bytes) -> Manifest:
@@ -153,7 +165,7 @@ def _manifest_of(found: Json) -> Manifest:
     [facts] = found["files"]
     source, account = found["source"], found["account"]
     outcomes = Counter({kind: _count(account["outcomes"][kind]) for kind in OutcomeKind})
-    organization_id = source["organization_id"]
+    organization_id, nuls = source["organization_id"], found.get("nul_characters")
     return Manifest(
         _text(found["run_id"]),
         _text(found["status"]),
@@ -161,8 +173,16 @@ def _manifest_of(found: Json) -> Manifest:
         _text(source["ids_digest"]),
         None if organization_id is None else _text(organization_id),
         {key: _count(account["input"][key]) for key in _INPUT},
-        Tally(outcomes, _redactions(found), _count(found.get("unparsed_timestamps", 0))),
+        Tally(
+            outcomes,
+            _redactions(found),
+            _count(found.get("unparsed_timestamps", 0)),
+            _paths(found["repairs"]["paths"], found["repaired"]) if "repaired" in found else PathCounts(),
+            _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
+            _rules(found),
+        ),
         FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
+        counts_nuls=nuls is not None,
     )
 
 
@@ -183,14 +203,25 @@ def _require_account_of_the_run(found: Json) -> None:
         raise ValueError("more records taken over than there are")
 
 
-def _redactions(found: Json) -> Counter[str]:
+def _redactions(found: Json) -> PathCounts:
     """The paths of masked values, each with its count; a manifest of before they were told has a total only."""
     total = _count(found["redactions"])
     if "redaction" not in found:
-        return Counter({OTHER_PATHS: total})
-    paths = Counter({_text(path): _count(count) for path, count in found["redaction"]["paths"].items()})
-    if paths.total() != total:
-        raise ValueError("more or fewer masked values than at their paths")
+        return PathCounts({OTHER_PATHS: total})
+    return _paths(found["redaction"]["paths"], total)
+
+
+def _rules(found: Json) -> Counter[str]:
+    """The rules by which values were masked, each with its count; a manifest of before they were told has none."""
+    total, redaction = found["redactions"], found.get("redaction", {})
+    return Counter(_paths(redaction["by_rule"], total)) if "by_rule" in redaction else Counter({UNKNOWN: total})
+
+
+def _paths(found: Json, total: Json) -> PathCounts:
+    """Counts by path. Raises ValueError unless they add up to the total."""
+    paths = PathCounts({_text(path): _count(count) for path, count in found.items()})
+    if paths.total() != _count(total):
+        raise ValueError("a total that is not the sum of its paths")
     return paths
 
 

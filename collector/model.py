@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
@@ -47,6 +47,19 @@ Record: TypeAlias = dict[str, Json]
 """One connection as it is written: the keys of `FIELDS`."""
 
 
+def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
+    """Every text in a value that stands at `path`, with the path of each, such as `configuration.hosts[]`."""
+    left: list[tuple[str, Json]] = [(path, value)]
+    while left:
+        at, inner = left.pop()
+        if type(inner) is dict:
+            left.extend((f"{at}.{key}", each) for key, each in inner.items())
+        elif type(inner) is list:
+            left.extend((f"{at}[]", each) for each in inner)
+        elif type(inner) is str:
+            yield at, inner
+
+
 class OutcomeKind(StrEnum):
     """How one id ended. A closed list; every id has exactly one."""
 
@@ -86,13 +99,24 @@ Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
 """The one verb of every layer that answers a request. Raises `AttemptFailed` or a `CollectorError`."""
 
 
+class Redaction(NamedTuple):
+    """A value in which something was masked: its path, such as `configuration.password`, and the rule that found it.
+
+    The rules are those of `detect.reasons`.
+    """
+
+    path: str
+    rule: str
+
+
 class Outcome(NamedTuple):
     """What became of one id.
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
-    connection; `at` is RFC 3339 UTC; `redactions` are the paths of the record's values in which something was masked;
-    `unparsed_timestamps` counts its timestamps that are none; `retried_s` is how many seconds failed attempts, and the
-    waits between them, took.
+    connection; `at` is RFC 3339 UTC; `redactions` are the record's values in which something was masked;
+    `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths, as the API names them, of values
+    that were changed to be JSON; `nuls` the paths of the record's texts with a NUL character; `retried_s` is how many
+    seconds failed attempts, and the waits between them, took.
     """
 
     id: str
@@ -102,6 +126,8 @@ class Outcome(NamedTuple):
     record: Record | None = None
     http_status: int | None = None
     error: str | None = None
-    redactions: tuple[str, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
     unparsed_timestamps: int = 0
     retried_s: float = 0.0
+    repairs: tuple[str, ...] = ()
+    nuls: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from collector.detect.masks import REDACTED
 from collector.errors import BadPayload
 from collector.ids import canonical_id
-from collector.model import SCHEMA, Json, Record
+from collector.model import SCHEMA, Json, Record, Redaction
 from collector.redact import Redactor
 from collector.timestamps import to_utc
 
@@ -43,13 +43,13 @@ _ONLY_TEXT: Final = frozenset((str,))
 
 def normalize(
     data: dict[str, Json], asked: str, redactor: Redactor, *, collected_at: str, run_id: str
-) -> tuple[Record, tuple[str, ...], int]:
+) -> tuple[Record, tuple[Redaction, ...], int]:
     """The record of the connection `asked` for (a canonical id) out of a body's `data`, which is used up.
 
-    With it come the paths of its values that were masked, and how many of its timestamps are none and stayed as they
+    With it come its values that were masked, and how many of its timestamps are none and stayed as they
     came. Raises `BadPayload` when it is not that connection, never anything else.
     """
-    rest, masked = data, list[str]()
+    rest, masked = data, list[Redaction]()
     (
         found, name, organization_id, parent_id, kind, status, status_error, saved, calls, rate_limit,
         created_at, created_by, updated_at, updated_by, configuration,
@@ -63,7 +63,7 @@ def normalize(
     creator_id, creator_name, creator_type = _take_nested(rest, "created_by", created_by, _ACTOR)
     updater_id, updater_name, updater_type = _take_nested(rest, "updated_by", updated_by, _ACTOR)
     if "configuration" in rest:  # no object, so it has no parts that a mark could be matched to
-        rest["configuration"] = REDACTED
+        rest["configuration"] = REDACTED  # counted below as masked by the server
     redactor.redact_elsewhere(rest, "extra", masked)
     if configuration:
         redactor.redact_configuration(configuration, type_id, masked)

@@ -13,6 +13,7 @@ import orjson
 
 from collector.errors import BadPayload
 from collector.model import Json
+from collector.repair import JsonPath, parse_repaired
 
 MAX_DEPTH = 100
 """Deepest nesting of a body that is read."""
@@ -23,25 +24,40 @@ _LONG_NUMBER = b"0" * 19  # the first length at which an integer may not fit 64 
 _LONG_RUN = re.compile(rb"[0-9]{19,}")
 
 
-def read_data(body: bytes) -> dict[str, Json]:
-    """The object under `data` in `body`.
+def read_data(body: bytes, repairs: list[JsonPath] | None = None) -> dict[str, Json]:
+    """The object under `data` in `body`. Paths below it of values that were repaired are appended to `repairs`.
 
-    Stricter than a JSON parser where silence would lose something: NaN, infinities, numbers that overflow, lone
-    surrogates and nesting below `MAX_DEPTH` are refused. Integers survive exactly, up to the 4,300 digits that
-    Python converts; longer ones are refused. A byte order mark is tolerated, the last of duplicate keys wins. Raises
-    `BadPayload`, never anything else.
+    Stricter than a JSON parser where silence would lose something: NaN, infinities and nesting below `MAX_DEPTH` are
+    refused. Integers survive exactly. For what is repaired instead see `repair`. A byte order mark is tolerated, the
+    last of duplicate keys wins. Raises `BadPayload`, never anything else.
     """
-    document = parse(body)
+    document, changed = parse_tolerantly(body)
     if not isinstance(document, dict):
         raise BadPayload(f"the body is a JSON {type(document).__name__}, not an object", 200)
     data = document.get("data")
     if not isinstance(data, dict):
         raise BadPayload("the body has no object under 'data'", 200)
+    if repairs is not None:
+        repairs.extend(path[1:] for path in changed if path[0] == "data")
     return data
 
 
+def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
+    """Any JSON value, by the rules of `read_data`, and the paths of the values that were repaired."""
+    try:
+        return parse(body), []
+    except BadPayload as refusal:
+        try:
+            document, repairs = parse_repaired(body.removeprefix(_BOM))
+        except (ValueError, RecursionError):
+            raise refusal from None
+        if not repairs or _is_deeper(document, MAX_DEPTH):
+            raise
+        return document, repairs
+
+
 def parse(body: bytes) -> Json:
-    """Any JSON value, by the rules of `read_data`. Raises `BadPayload`."""
+    """Any JSON value in which nothing needs a repair. Raises `BadPayload`, never anything else."""
     if not body:
         raise BadPayload("the body is empty", 200)
     body = body.removeprefix(_BOM)

@@ -7,10 +7,12 @@ from typing import Final
 
 import orjson
 
+from collector.account import Counted
 from collector.detect.masks import masked_paths as paths_in
+from collector.detect.reasons import UNKNOWN
 from collector.errors import BadPayload
 from collector.ids import is_canonical
-from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record
+from collector.model import FIELDS, SCHEMA, Json, OutcomeKind, Record, Redaction, texts_in
 from collector.payload import parse
 from collector.timestamps import is_utc
 
@@ -41,6 +43,7 @@ _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
 _ONLY_TEXT: Final = frozenset(_TEXT)
 _MASKED: Final = b"[REDACTED"
+_NUL: Final = b"\\u0000"  # as JSON has it; the text \u0000 itself holds it too, so the values decide
 _SHAPES: Final = 1024  # that are remembered; a million records have a handful
 
 
@@ -80,11 +83,24 @@ def has_only_texts(record: Record) -> bool:
     return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in ("type_operations", "policies"))
 
 
+def counted_in(line: bytes, record: Record) -> Counted:
+    """The part of a record's outcome that its line still tells: all but the repairs and the rules."""
+    masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
+    return Counted(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
+
+
 def masked_paths(line: bytes, record: Record) -> list[str]:
     """The paths of its values in which something was masked, as `redact` names them."""
     if _MASKED not in line:
         return []
     return [path for key, value in record.items() for path in paths_in(key, value)]
+
+
+def nul_paths(line: bytes, record: Record) -> tuple[str, ...]:
+    """The paths of its texts with a NUL character, which PostgreSQL and others do not store."""
+    if _NUL not in line:
+        return ()
+    return tuple(path for key, value in record.items() for path, text in texts_in(key, value) if "\0" in text)
 
 
 def count_unparsed(record: Record) -> int:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from collector.account import Tally
+from collector.account import OTHER_PATHS, Tally
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec
+from collector.detect.reasons import UNKNOWN
 from collector.errors import Damaged
 from collector.ids import IdSet
-from collector.model import OutcomeKind, Record
-from collector.record_line import BadLine, count_unparsed, masked_paths, read_record
+from collector.model import Record
+from collector.record_line import BadLine, counted_in, read_record
 from collector.stretches import Pread, end_of, lines_of, stretches
 
 _CHUNK: Final = 1024 * 1024
@@ -37,7 +38,7 @@ class Recovered:
 
     def take(self, line: bytes, record: Record) -> None:
         tally, self.answered = self.tally, record["id"]
-        tally.add(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record))
+        tally.add(counted_in(line, record))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 
@@ -70,7 +71,19 @@ def recover(
         ids.untick()
         raise
     found.torn = size - found.end
+    if synced:
+        _add_what_no_line_tells(found.tally, synced)
     return found
+
+
+def _add_what_no_line_tells(tally: Tally, synced: Checkpoint) -> None:
+    """Behind the checkpoint repairs and rules stay unknown: at most those of the last second before a crash."""
+    if synced.repairs:
+        tally.repairs.count(OTHER_PATHS, synced.repairs)
+    known = sum(synced.by_rule.values())
+    if known <= tally.by_rule[UNKNOWN]:
+        tally.by_rule[UNKNOWN] -= known
+        tally.by_rule.update(synced.by_rule)
 
 
 def _damaged(flaw: _Flaw) -> Damaged:

@@ -5,7 +5,8 @@ also inside JSON that is text. A secret becomes `REDACTED` whatever it was, sinc
 with a fingerprint, `[REDACTED:…]`, which differs from run to run only when the secret does. Of a URL or a sentence only
 the secret part goes. null stays null: it says that nothing is there. What the server masked itself is masked alike.
 
-A value that had something masked in it is counted by its path, such as `configuration.auth.header.value`.
+A value that had something masked in it is counted by its path, such as `configuration.auth.header.value`, and by the
+rule that found the last of it (`detect.reasons`).
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ import orjson
 
 from collector.detect.forms import mask
 from collector.detect.marks import Judgement, Marks, marks_of
-from collector.detect.masks import MASKED, REDACTED, Put, is_masked, is_servers_mask, masked_paths
+from collector.detect.masks import MASKED, REDACTED, is_masked, is_servers_mask, masked_paths
+from collector.detect.reasons import NESTED, SCHEMA, SERVER, URL_PART
 from collector.detect.rules import Rules
 from collector.detect.urls import mask_address
 from collector.detect.verdict import Verdict
 from collector.errors import BadPayload
 from collector.ids import is_canonical
-from collector.model import Json, Record
-from collector.payload import parse
+from collector.model import Json, Record, Redaction
+from collector.payload import parse_tolerantly
 from collector.timestamps import is_utc
 
 # Too short, and of too few kinds of characters, to have the form of a secret or of a mask.
@@ -52,6 +54,9 @@ _TEXTS: Final = (
 )
 _LISTS: Final = ("type_operations", "policies")
 
+Masked: TypeAlias = list[Redaction]
+"""The values that were masked so far; what masks another appends it."""
+
 Fingerprint: TypeAlias = Callable[[bytes], str]
 """A secret → a few characters that tell it from another, and nothing else of it."""
 
@@ -63,7 +68,7 @@ class Redactor:
         self._rules = rules or Rules()
         self._elsewhere = marks_of(None, self._rules, is_configuration=False)
         self._by_type: dict[str | None, Marks] = {}
-        self._put = _constant if fingerprint is None else _fingerprinted(fingerprint)
+        self._put = _Substitute(fingerprint)
         self._walker = _Walker(self._put, _Remembered())
         self._plain_texts = _Remembered()
         self._plain_errors = _Remembered()  # in which what looks drawn by lot is a secret
@@ -72,7 +77,7 @@ class Redactor:
         """Take the fields of a type's live schema into account: path → is it marked as sensitive?"""
         self._by_type[type_id] = marks_of(type_id, self._rules, fields)
 
-    def redact_configuration(self, configuration: dict[str, Json], type_id: str | None, masked: list[str]) -> None:
+    def redact_configuration(self, configuration: dict[str, Json], type_id: str | None, masked: Masked) -> None:
         """Mask the secrets of a connection's configuration, in place; their paths are appended to `masked`."""
         marks = self._by_type.get(type_id)
         if marks is None:
@@ -81,11 +86,16 @@ class Redactor:
                 self._by_type[type_id] = marks
         self._walker.walk(configuration, marks, "configuration", masked)
 
-    def redact_elsewhere(self, values: dict[str, Json], path: str, masked: list[str]) -> None:
+    def redact_elsewhere(self, values: dict[str, Json], path: str, masked: Masked) -> None:
         """The same for fields outside of a configuration, which no schema describes."""
         self._walker.walk(values, self._elsewhere, path, masked)
 
-    def redact_texts(self, record: Record, masked: list[str]) -> None:
+    @staticmethod
+    def path_of(keys: Iterable[str]) -> str:
+        """The keys to a value as a path, in which keys that are secrets themselves are masked."""
+        return ".".join(map(_masked_key, keys)).replace(".[]", "[]")
+
+    def redact_texts(self, record: Record, masked: Masked) -> None:
         """Mask what has the form of a secret in a record's own texts: systems quote what they were sent."""
         plain = self._plain_texts
         for key in _TEXTS:
@@ -100,32 +110,37 @@ class Redactor:
                 if text not in plain:
                     record[key][index] = self._text(text, f"{key}[]", masked, plain)
 
-    def _text(self, text: str, path: str, masked: list[str], plain: _Remembered) -> str:
+    def _text(self, text: str, path: str, masked: Masked, plain: _Remembered) -> str:
         is_formed = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
         if is_formed or _is_harmless(text):
             plain.add(text)
             return text
-        found = self._put(text) if is_servers_mask(text) else mask(text, self._put, guess=path == "status_error")
+        put = self._put
+        put.rule = SERVER  # where nothing else masks it, the server has
+        found = put(text, SERVER) if is_servers_mask(text) else mask(text, put, guess=path == "status_error")
         if is_masked(found):
-            masked.append(path)
+            masked.append(Redaction(path, put.rule))
         elif found == text and path != "name":
             plain.add(text)
         return found
 
 
-def _constant(_secret: str) -> str:
-    return REDACTED
+class _Substitute:
+    """Puts a mask in the place of secrets; `rule` is the rule that found the last one."""
 
+    def __init__(self, fingerprint: Fingerprint | None) -> None:
+        self._fingerprint = fingerprint
+        self.rule = SERVER
 
-def _fingerprinted(fingerprint: Fingerprint) -> Put:
-    def put(secret: str) -> str:
+    def __call__(self, secret: str, rule: str) -> str:
+        self.rule = rule
+        if self._fingerprint is None:
+            return REDACTED
         if MASKED.fullmatch(secret):
             return secret
         if is_masked(secret) or is_servers_mask(secret):  # a mask tells nothing of the secret
             return REDACTED
-        return f"[REDACTED:{fingerprint(secret.encode())}]"
-
-    return put
+        return f"[REDACTED:{self._fingerprint(secret.encode())}]"
 
 
 class _Remembered(set[str]):
@@ -146,14 +161,14 @@ class _Remembered(set[str]):
 class _Walker:
     """Masks what is in objects, in place. What it masks it appends the path of to a list that it is given."""
 
-    def __init__(self, put: Put, plain: _Remembered, depth: int = 0) -> None:
+    def __init__(self, put: _Substitute, plain: _Remembered, depth: int = 0) -> None:
         self._put = put
         self._plain = plain
         self._without_forms = _Remembered()  # texts that may look drawn by lot, as no secret does in a plain field
         self._plain_keys = _Remembered()
         self._depth = depth
 
-    def walk(self, values: dict[str, Json], marks: Marks, path: str, masked: list[str]) -> None:
+    def walk(self, values: dict[str, Json], marks: Marks, path: str, masked: Masked) -> None:
         plain = self._plain
         if not self._plain_keys.issuperset(values):
             _mask_keys(values)
@@ -174,15 +189,15 @@ class _Walker:
                     continue
             values[key] = self._value(value, verdict, marks, f"{path}.{key}", masked)
 
-    def _value(self, value: Json, verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> Json:
+    def _value(self, value: Json, verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
         """What is to stand in the place of a value; its marks are those of the object it is in."""
         kind = type(value)
         if value is None or verdict is Verdict.KEPT:
             if verdict is Verdict.KEPT:  # what the server masked in it counts, as whoever reads it will count
-                masked.extend(masked_paths(path, value))
+                masked.extend(Redaction(each, SERVER) for each in masked_paths(path, value))
             return value
         if verdict is Verdict.WHOLE:
-            return self._whole(value, path, masked)
+            return self._whole(value, path, masked, marks.reason_of(path))
         if kind is str:
             return self._text(value, verdict, marks, path, masked)
         if kind is list:
@@ -190,23 +205,26 @@ class _Walker:
         if kind is dict:
             return self._object(value, verdict, marks, path, masked)
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
-        return self._whole(value, path, masked) if is_secret else value
+        return self._whole(value, path, masked, marks.reason_of(path)) if is_secret else value
 
-    def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> Json:
+    def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
         if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
-            return self._whole(value, path, masked)  # where the schema has an array, so nothing is known of its parts
+            return self._whole(value, path, masked, SCHEMA)  # where it has an array, so nothing is known of its parts
         self.walk(value, marks.inside(verdict), path, masked)
         return value
 
-    def _text(self, text: str, verdict: Judgement, marks: Marks, path: str, masked: list[str]) -> str:
-        is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and not _URL.fullmatch(text))
-        if is_secret or is_servers_mask(text) or MASKED.fullmatch(text):
-            return self._whole(text, path, masked)
+    def _text(self, text: str, verdict: Judgement, marks: Marks, path: str, masked: Masked) -> str:
+        is_known = _is_known(verdict)
+        if is_known or (verdict is Verdict.STRICT and not _URL.fullmatch(text)):
+            return self._whole(text, path, masked, SCHEMA if is_known else marks.reason_of(path))
+        if is_servers_mask(text) or MASKED.fullmatch(text):
+            return self._whole(text, path, masked, SERVER)
+        self._put.rule = SERVER  # where nothing else masks it, the server has
         found = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if found is None:
             found = self._free_text(text, verdict)
         if is_masked(found):
-            masked.append(path)
+            masked.append(Redaction(path, self._put.rule))
         return found
 
     def _free_text(self, text: str, verdict: Judgement) -> str:
@@ -222,18 +240,20 @@ class _Walker:
         if found is not None:
             return found
         found = mask(text, self._put, guess=True)
-        return self._put(text) if found == text and not is_masked(text) else found  # what is in it nobody knows
+        return (
+            self._put(text, URL_PART) if found == text and not is_masked(text) else found
+        )  # what is in it nobody knows
 
     def _json(self, text: str, verdict: Judgement, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when there is no object and no array in it."""
         try:
-            value = parse(text.encode())
+            value, _ = parse_tolerantly(text.encode())
         except BadPayload:
             return None
         if type(value) not in _NESTING and not (type(value) is str and value.lstrip()[:1] in _JSON_STARTS):
             return None
         if self._depth >= _DEEPEST_TEXT:
-            return self._put(text)
+            return self._put(text, NESTED)
         if verdict is Verdict.ADDRESS:  # what is in it is known by its names
             verdict = _UNKNOWN
         try:
@@ -243,16 +263,19 @@ class _Walker:
             hides_one = twins is not None and self._inside(twins, verdict, marks) is not None
         except RecursionError:  # a hundred levels in each of them
             hides_one = True
-        return self._put(text) if hides_one else text
+        return self._put(text, NESTED) if hides_one else text
 
     def _inside(self, value: Json, verdict: Judgement, marks: Marks) -> str | None:
         """What stands in a text as JSON, masked; None when there is no secret in it. `value` is used up."""
         found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", []))
         return found if is_masked(found) else None
 
-    def _whole(self, value: Json, path: str, masked: list[str]) -> str:
-        masked.append(path)
-        return self._put(value if type(value) is str else _dump(value))
+    def _whole(self, value: Json, path: str, masked: Masked, rule: str) -> str:
+        masked.append(Redaction(path, rule))
+        return self._put(value if type(value) is str else _dump(value), rule)
+
+
+_CONSTANT: Final = _Substitute(None)
 
 
 def _with_twins(text: str) -> Json:
@@ -299,7 +322,7 @@ def _mask_keys(values: dict[str, Json]) -> None:
 
 
 def _masked_key(key: str) -> str:
-    return mask(key, _constant) if len(key) >= _SHORTEST_TOKEN else key
+    return mask(key, _CONSTANT) if len(key) >= _SHORTEST_TOKEN else key
 
 
 def _dump(value: Json) -> str:

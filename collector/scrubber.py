@@ -48,7 +48,7 @@ class Scrubber:
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
-        return mask_forms(self._mask(text), lambda found: found if found in self._public else REDACTED)
+        return mask_forms(self._mask(text), lambda found, _rule: found if found in self._public else REDACTED)
 
     def scrub(self, text: str) -> str:
         """`text` on one line, without secrets."""

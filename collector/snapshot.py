@@ -187,7 +187,8 @@ class SnapshotSink:
         """Add a checkpoint; one that cannot be written is as good as none."""
         writing = self._begun
         with contextlib.suppress(OSError):
-            noted = Checkpoint(writing.records.synced, writing.records.sha256)
+            tally = writing.lines.settled_records
+            noted = Checkpoint(writing.records.synced, writing.records.sha256, tally.repairs.total(), +tally.by_rule)
             self._files.system.write(writing.checkpoints, noted.encode())
 
     @property

@@ -141,7 +141,7 @@ class _Listing:
         self.settled = Tally()
 
     def put(self, line: bytes, outcome: Outcome) -> None:
-        self.settled.add(outcome.kind, outcome.redactions, outcome.unparsed_timestamps)
+        self.settled.add(outcome)
         if self.settled.total <= MAX_LISTED:
             self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
         elif self.settled.total == MAX_LISTED + 1:

@@ -22,7 +22,7 @@ from collector.ids import IdSet
 from collector.manifest import BadManifest, FileFacts, Manifest, decode, exit_code_of, status_of
 from collector.model import OutcomeKind
 from collector.names import SnapshotNames
-from collector.record_line import BadLine, count_unparsed, has_only_texts, masked_paths, read_error, read_record
+from collector.record_line import BadLine, counted_in, has_only_texts, read_error, read_record
 from collector.stretches import Pread, Stretch, digest_of, lines_of, stretches
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
@@ -61,7 +61,9 @@ def verify(path: Path) -> Verified:
         _refuse(names.errors, f"{failed.total()} errors, but the account has {expected.total()}, or others")
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
-    claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id)
+    claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id, claim.tally.nuls)
+    if not claim.counts_nuls:
+        claimed = claimed._replace(nuls=counted.nuls)
     if differing := counted.differing(claimed):
         _refuse(path, differing)
     return Verified(records, failed.total(), claim.facts.bytes, claim.facts.sha256, claim.status)
@@ -73,6 +75,7 @@ class _Counted(NamedTuple):
     redactions: Counter[str]
     unparsed_timestamps: int
     organization_id: str | None
+    nuls: Counter[str]
 
     def differing(self, claimed: _Counted) -> str | None:
         """What is not as it was claimed, if anything. Paths are compared where both tell them apart."""
@@ -88,7 +91,8 @@ class _Counted(NamedTuple):
     def __str__(self) -> str:
         whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
         masked = self.redactions.total()
-        return f"{whose}, {masked} masked values and {self.unparsed_timestamps} timestamps that are none"
+        nuls = f", {self.nuls.total()} texts with a NUL character" if self.nuls else ""
+        return f"{whose}, {masked} masked values and {self.unparsed_timestamps} timestamps that are none{nuls}"
 
 
 def _claim(names: SnapshotNames) -> Manifest:
@@ -130,7 +134,7 @@ def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _
                 _refuse(path, f"{_where(codec, stretch, at)}: a record of another run")
             if not has_only_texts(record):
                 _refuse(path, f"{_where(codec, stretch, at)}: an array that holds something else than text")
-            tally.add(OutcomeKind.OK, masked_paths(line, record), count_unparsed(record))
+            tally.add(counted_in(line, record))
             # What the API sent so is kept so, and counted.
             if tally.unparsed_timestamps > claim.tally.unparsed_timestamps:
                 _refuse(path, f"{_where(codec, stretch, at)}: a timestamp that is none, and that no count has")
@@ -138,7 +142,7 @@ def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _
                 _refuse(path, f"{_where(codec, stretch, at)}: {record['id']} is there twice")
             if record["organization_id"] is not None:
                 organizations[record["organization_id"]] = None
-    return _Counted(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None))
+    return _Counted(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None), tally.nuls)
 
 
 def _where(codec: Codec, stretch: Stretch, at: int) -> str:

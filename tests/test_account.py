@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.account import Account, InputCount, Tally
+from collector.account import Account, InputCount, PathCounts, Tally
 from collector.errors import AccountMismatch
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome, OutcomeKind, Redaction
 
 tried = st.lists(st.sampled_from([kind for kind in OutcomeKind if kind is not OutcomeKind.NOT_ATTEMPTED]), max_size=40)
 
@@ -77,18 +77,22 @@ def test_what_the_output_refused_has_no_outcome_again(kinds: list[OutcomeKind], 
     assert account.outcomes.total() == account.input.unique
 
 
+def masked_at(*paths: str) -> tuple[Redaction, ...]:
+    return tuple(Redaction(path, "name") for path in paths)
+
+
 def test_what_an_unfinished_run_left_is_taken_over() -> None:
     account = Account(input=InputCount(unique=5))
-    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=Counter(a=7), unparsed_timestamps=1))
-    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=("a", "b")))
+    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=PathCounts(a=7), unparsed_timestamps=1))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=masked_at("a", "b")))
     assert (account.done, account.resumed) == (4, 3)
     assert (account.tally.redactions, account.tally.unparsed_timestamps) == (Counter(a=8, b=1), 1)
 
 
 def test_totals_follow_the_outcomes() -> None:
     account = Account(input=InputCount(unique=4))
-    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=("a", "a", "c"), unparsed_timestamps=1))
-    account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=("a", "b")))
+    account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=masked_at("a", "a", "c"), unparsed_timestamps=1))
+    account.add(Outcome("b", OutcomeKind.OK, 1, "now", {}, redactions=masked_at("a", "b")))
     account.add(Outcome("c", OutcomeKind.FORBIDDEN, 1, "now"))
     assert (account.done, account.failed) == (3, 1)
     assert (account.tally.redactions, account.tally.unparsed_timestamps) == (Counter(a=3, b=1, c=1), 1)

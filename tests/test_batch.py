@@ -13,14 +13,18 @@ from collector.codec import Codec
 from collector.errors import OutputError
 from collector.files import Files
 from collector.journal import Journal
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome, OutcomeKind, Redaction
 
 from .clock import Clock
 from .memory_filesystem import Fault, MemoryFileSystem
 from .serving import ids
 
 PATH = Path("/out/c.jsonl.partial")
-OK = Outcome(ids(1)[0], OutcomeKind.OK, 1, "2026-01-02T03:04:05.000000Z", redactions=("a", "a"), unparsed_timestamps=1)
+OK = Outcome(
+    *(ids(1)[0], OutcomeKind.OK, 1, "2026-01-02T03:04:05.000000Z"),
+    redactions=(Redaction("a", "name"),) * 2,
+    unparsed_timestamps=1,
+)
 LINE = b'{"id":1}\n'
 
 

@@ -15,7 +15,11 @@ DIGEST = hashlib.sha256(b"one\n").hexdigest()
 LINE = Checkpoint(1234, DIGEST).encode()
 
 checkpoints = st.builds(
-    Checkpoint, st.integers(min_value=0), st.binary().map(lambda content: hashlib.sha256(content).hexdigest())
+    Checkpoint,
+    st.integers(min_value=0),
+    st.binary().map(lambda content: hashlib.sha256(content).hexdigest()),
+    st.integers(0, 2**40),
+    st.dictionaries(st.sampled_from(["name", "schema", "token:github", "(resumed)"]), st.integers(1, 2**40)),
 )
 
 

@@ -64,6 +64,7 @@ async def test_the_manifest_says_what_was_masked_where_and_by_which_settings(cal
             "configuration.settings": 3,
             "status_error": 3,
         },
+        "by_rule": {"name": 6, "pair": 3, "also": 3, "url-credentials": 3},
         "also": ["nickname"],
         "keep": ["postgresql/client_id"],
         "fingerprints": False,

@@ -16,7 +16,7 @@ LOT = "q7Zt2Kp9Xw4Lm8Vb3Rn6Ty1Hc5Jd0Fg"
 
 
 def shown(text: str, *, guess: bool = False) -> str:
-    return mask(text, lambda _secret: "#", guess=guess)
+    return mask(text, lambda _secret, _rule: "#", guess=guess)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_what_looks_drawn_by_lot_goes_only_where_it_is_asked_for() -> None:
 
 @given(st.text(max_size=200))
 def test_masking_never_fails_and_a_second_time_changes_nothing(text: str) -> None:
-    once = mask(text, lambda _secret: "[REDACTED]", guess=True)
-    assert mask(once, lambda _secret: "[REDACTED]", guess=True) == once
+    once = mask(text, lambda _secret, _rule: "[REDACTED]", guess=True)
+    assert mask(once, lambda _secret, _rule: "[REDACTED]", guess=True) == once
 
 
 PIECES = (
@@ -138,7 +138,7 @@ def test_long_texts_take_no_more_than_their_length(piece: str) -> None:
     text = piece * (20_000 // len(piece))
     for odd in (text, f"{text}@", f"@ {text}", f'password="{text}', f"https://{text}@h"):
         shown(odd, guess=True)
-        mask_address(odd, lambda _secret: "#")
+        mask_address(odd, lambda _secret, _rule: "#")
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_long_texts_take_no_more_than_their_length(piece: str) -> None:
     ],
 )
 def test_in_a_field_that_may_hold_one_all_that_may_be_a_secret_goes(text: str, expected: str | None) -> None:
-    assert mask_address(text, lambda _secret: "***") == (text if expected is None else expected)
+    assert mask_address(text, lambda _secret, _rule: "***") == (text if expected is None else expected)
 
 
 @pytest.mark.parametrize("text", ["canary", "two words", "hunter2-abc", "a;b", "", "<xml/>"])
 def test_what_is_no_address_is_told_apart(text: str) -> None:
-    assert mask_address(text, lambda _secret: "***") in (None, text if text == "" else None)
+    assert mask_address(text, lambda _secret, _rule: "***") in (None, text if text == "" else None)

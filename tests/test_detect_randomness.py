@@ -50,7 +50,7 @@ MADE_UP = [
 ]
 
 
-def hashed(text: str) -> str:
+def hashed(text: str, _rule: str) -> str:
     return "#"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from urllib.parse import quote
@@ -52,7 +53,17 @@ PLACES = (
 
 
 def shown(text: str) -> str:
-    return mask_tokens(text, lambda _secret: "#")
+    return mask_tokens(text, lambda _secret, _rule: "#")
+
+
+def noting(rules: list[str]) -> Callable[[str, str], str]:
+    """Note the rule of each masked token."""
+
+    def put(_secret: str, rule: str) -> str:
+        rules.append(rule)
+        return "#"
+
+    return put
 
 
 def named(form: Form) -> str:
@@ -65,7 +76,10 @@ def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
     takes_percents = any(isinstance(part, Run) and part.alphabet == "percent" for part in form.parts)
     for place in PLACES[:-1] if takes_percents else PLACES:
         token = made(form, dice)
-        assert shown(place.format(token)) == place.format("#"), (place, token)
+        rules = list[str]()
+        assert mask_tokens(place.format(token), noting(rules)) == place.format("#"), (place, token)
+        assert len(rules) == 1
+        assert rules[0] == f"token:{form.issuer}", (token, rules)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if not form.must_look_random], ids=named)

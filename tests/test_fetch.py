@@ -21,7 +21,7 @@ from collector.account import RequestCount
 from collector.detect.masks import REDACTED
 from collector.errors import ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
-from collector.model import FIELDS, Outcome, OutcomeKind, Reply
+from collector.model import FIELDS, Outcome, OutcomeKind, Redaction, Reply
 from collector.redact import Redactor
 from collector.scrubber import Scrubber
 from collector.transport import Timeouts, Transport
@@ -111,7 +111,11 @@ async def test_a_connection_is_fetched_normalized_and_redacted(api: Api) -> None
     api.answers(payload=connection(type={"id": "postgresql"}, configuration={"hostname": "db", "password": "p"}))
     outcome = await api.fetch()
     assert outcome[:4] == (ID, OutcomeKind.OK, 1, AT)
-    assert (outcome.http_status, outcome.error, outcome.redactions) == (200, None, ("configuration.password",))
+    assert (outcome.http_status, outcome.error, outcome.redactions) == (
+        200,
+        None,
+        (Redaction("configuration.password", "name"),),
+    )
     assert outcome.record is not None
     assert tuple(outcome.record) == FIELDS
     assert outcome.record["configuration"] == {"hostname": "db", "password": REDACTED}

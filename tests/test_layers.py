@@ -37,6 +37,7 @@ RINGS: tuple[set[str], ...] = (
         *("pace", "pauses", "payload", "quota"),
         "record_line",
         "redact",
+        "repair",
         "retry_after",
         "retrying",
         "run_head",

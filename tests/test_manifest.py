@@ -15,7 +15,7 @@ from collector.account import Account, InputCount
 from collector.errors import ExitCode
 from collector.governor import Cause
 from collector.manifest import BadManifest, FileFacts, RunFacts, decode, exit_code_of, manifest, status_of
-from collector.model import Outcome, OutcomeKind
+from collector.model import Outcome, OutcomeKind, Redaction
 from collector.pace import Pace
 
 from .test_normalize import anything
@@ -40,7 +40,7 @@ PACE = Pace(
 def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
     account = Account(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
     for kind in kinds:
-        account.add(Outcome("id", kind, 1, "now", redactions=("a", "b", "b", "b")))
+        account.add(Outcome("id", kind, 1, "now", redactions=tuple(Redaction(path, "name") for path in "abbb")))
     return account
 
 
@@ -112,7 +112,10 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
         },
         "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
         "redactions": 8,
-        "redaction": {"paths": {"b": 6, "a": 2}},
+        "redaction": {"paths": {"b": 6, "a": 2}, "by_rule": {"name": 8}},
+        "repaired": 0,
+        "repairs": {"paths": {}},
+        "nul_characters": {"values": 0, "paths": {}},
         "resumed": 0,
     }
 

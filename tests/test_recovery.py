@@ -339,10 +339,10 @@ def test_what_is_counted_of_records_is_what_was_counted_when_they_were_made(made
     redactions: Counter[str] = Counter()
     unparsed = 0
     lines = []
-    for one, fields in zip(WANTED, made, strict=False):
-        body = json.dumps({"data": {**fields, "id": one}}).encode()
-        record, masked, odd_times = normalize(read_data(body), one, Redactor(), collected_at=AT, run_id=RUN)
-        redactions.update(masked)
+    for asked_for, fields in zip(WANTED, made, strict=False):
+        body = json.dumps({"data": {**fields, "id": asked_for}}).encode()
+        record, masked, odd_times = normalize(read_data(body), asked_for, Redactor(), collected_at=AT, run_id=RUN)
+        redactions.update(one.path for one in masked)
         unparsed += odd_times
         lines.append(encode(record))
     found = taken(b"".join(lines), Codec.PLAIN, asked())

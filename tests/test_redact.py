@@ -18,6 +18,7 @@ from collector.detect.masks import REDACTED
 from collector.detect.rules import Rules
 from collector.fingerprint import fingerprint_under
 from collector.lines import encode
+from collector.model import Redaction
 from collector.normalize import normalize
 from collector.record_line import masked_paths
 from collector.redact import Redactor
@@ -63,14 +64,14 @@ FIELDS_BY_TYPE = sorted(
 
 def redact(configuration: dict[str, Any], type_id: str | None) -> int:
     """Mask in place; returns how many values."""
-    masked: list[str] = []
+    masked: list[Redaction] = []
     Redactor().redact_configuration(configuration, type_id, masked)
     return len(masked)
 
 
 def redact_elsewhere(values: dict[str, Any]) -> int:
     """The same for what is no configuration."""
-    masked: list[str] = []
+    masked: list[Redaction] = []
     Redactor().redact_elsewhere(values, "extra", masked)
     return len(masked)
 
@@ -254,9 +255,9 @@ def test_an_object_where_the_schema_has_an_array_of_secrets_is_masked_whole() ->
 
 def redacted(configuration: dict[str, Any], redactor: Redactor | None = None) -> tuple[dict[str, Any], list[str]]:
     """A configuration of no known type without its secrets, and their paths."""
-    masked: list[str] = []
+    masked: list[Redaction] = []
     (redactor or Redactor()).redact_configuration(configuration, "no_such_type", masked)
-    return configuration, masked
+    return configuration, [each.path for each in masked]
 
 
 def test_the_paths_of_masked_values_are_told() -> None:

@@ -117,7 +117,7 @@ def test_in_no_place_more_than_two_tokens_in_a_hundred_are_left() -> None:
 
 
 def test_at_most_one_near_token_in_a_hundred_is_masked_as_a_token() -> None:
-    masked = [(kind, text) for kind, text in NEAR if mask_tokens(text, lambda _secret: "#") != text]
+    masked = [(kind, text) for kind, text in NEAR if mask_tokens(text, lambda _secret, _rule: "#") != text]
     print(masked)
     assert len(masked) <= len(NEAR) / 100, masked
 

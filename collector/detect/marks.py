@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias, Union
 
 from collector.detect.names import Suspicion, squash, suspicion, words
+from collector.detect.reasons import ALSO, NAME, PLACE, SCHEMA
 from collector.detect.rules import Rules
 from collector.detect.schemas import packaged_fields, unmarked_addresses, unmarked_secrets
 from collector.detect.verdict import Verdict
@@ -30,6 +31,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         self._judge = judge
         self._is_strict = is_strict
         self._is_whole = is_whole  # all is a secret but what the user keeps
+        self._is_pair = False  # the name beside it says what `value` is
         self.is_known = False
         self.is_array = False
 
@@ -41,6 +43,15 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         if len(self) < _MOST_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:  # keys come from outside
             self[key] = verdict
         return verdict
+
+    def reason_of(self, path: str) -> str:
+        """The rule by which the value at a path, whose last key is one of this object's, is a secret."""
+        key = path.rpartition(".")[2].replace("[]", "")
+        if self._judge.is_also(key):
+            return ALSO
+        if suspicion(key) in _NAMED or (key == "value" and self._is_pair):
+            return NAME
+        return PLACE if self._is_strict else SCHEMA
 
     def inside(self, verdict: Judgement) -> Marks:
         """The marks on an object of this verdict."""
@@ -61,6 +72,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         marks = Marks(self._judge, is_strict=self._is_strict)
         marks.update(self)
         marks["value"] = verdict
+        marks._is_pair = verdict is not self["value"]
         if labels == ["key"] and self._judge.rule("key") is None:
             marks["key"] = Verdict.PLAIN  # a name too, though by its own it would be a secret
         return marks
@@ -105,6 +117,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 Judgement: TypeAlias = Verdict | Marks
 _LABELS: Final = ("name", "key", "header", "field", "param", "parameter", "property", "variable")
+_NAMED: Final = (Suspicion.LISTED, Suspicion.WORDED)
 _OPEN: Final = (Verdict.UNKNOWN, Verdict.PLAIN)
 _STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
 # Where people put names and values of their own, of which no schema knows.
@@ -129,7 +142,7 @@ def marks_of(
     `live` are the fields of the type's schema as the API has it now: path → is it marked as sensitive? What they mark
     is masked on top of everything else.
     """
-    judge = Judge(rules.names(type_id))
+    judge = Judge(rules.names(type_id), rules.paths(type_id))
     marks = Marks(judge, is_strict=False)
     if not is_configuration:
         return marks
@@ -152,8 +165,10 @@ def marks_of(
 class Judge:
     """Judges the keys that no schema marks."""
 
-    def __init__(self, rules: Mapping[str, Verdict]) -> None:
-        self._rules = rules
+    def __init__(self, names: Mapping[str, Verdict], paths: Iterable[tuple[str, Verdict]] = ()) -> None:
+        self._rules = names
+        leaves = {path.rpartition(".")[2].removesuffix("[]") for path, verdict in paths if verdict is Verdict.WHOLE}
+        self._also = leaves | {name for name, verdict in names.items() if verdict is Verdict.WHOLE}
         self.loose = Marks(self, is_strict=False)
         self.strict = Marks(self, is_strict=True)
 
@@ -162,6 +177,10 @@ class Judge:
         if (rule := self._rules.get(squash(key))) is not None:
             return rule
         return self.strict if squash(key) in _CARRIERS else _BY_NAME[suspicion(key)]
+
+    def is_also(self, key: str) -> bool:
+        """Does the user say that a field of this name is a secret?"""
+        return key in self._also or squash(key) in self._also
 
     def rule(self, path: str) -> Verdict | None:
         """What the user says of the last name of a path, if anything."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from collector.model import Json
+from collector.model import Json, texts_in
 
 REDACTED: Final = "[REDACTED]"
 """What stands in the place of a secret, without a fingerprint."""
 
-Put: TypeAlias = Callable[[str], str]
-"""A secret → what is put in its place."""
+Put: TypeAlias = Callable[[str, str], str]
+"""A secret, and the rule that found it (see `reasons`) → what is put in its place."""
 
 PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
 """What a template has where a secret will be."""
@@ -36,15 +36,7 @@ def is_masked(text: str) -> bool:
 
 def masked_paths(path: str, value: Json) -> Iterator[str]:
     """The paths of the texts in a value, which stands at `path`, in which something was masked."""
-    left: list[tuple[str, Json]] = [(path, value)]
-    while left:
-        at, inner = left.pop()
-        if type(inner) is dict:
-            left.extend((f"{at}.{key}", each) for key, each in inner.items())
-        elif type(inner) is list:
-            left.extend((f"{at}[]", each) for each in inner)
-        elif type(inner) is str and is_masked(inner):
-            yield at
+    return (at for at, text in texts_in(path, value) if is_masked(text))
 
 
 def is_servers_mask(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
+from collector.detect.reasons import HEADER, PAIR
 
 # A name with a word for a secret in it; `names.suspicion` has the last word on it.
 _NAME: Final = (
@@ -63,16 +64,16 @@ _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
 def mask_pairs(text: str, put: Put) -> str:
     """`text` without the values that stand behind a name for a secret."""
     if ";" in text and "=" in text:
-        text = _DSN_PAIR.sub(lambda found: found[1] + put(found[2]), text)
+        text = _DSN_PAIR.sub(lambda found: found[1] + put(found[2], PAIR), text)
     if "=" in text:
         text = _PARAMETER.sub(lambda found: found[1] + _unless_plain(found[2], put), text)
     words_to_look_for = _SPEAKING if "=" in text or ":" in text else _SPEAKING_ALONE
     lowered = text.lower()
     if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # for so few quicker than a generator
         text = _PAIR.sub(lambda found: _pair(found, put), text)
-        text = _ELEMENT.sub(lambda found: found[1] + put(found[3]), text)
-        text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1]) + found[2][0], text)
-        text = _OPTION.sub(lambda found: found[1] + put(found[2]), text)
+        text = _ELEMENT.sub(lambda found: found[1] + put(found[3], PAIR), text)
+        text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1], PAIR) + found[2][0], text)
+        text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
         text = _CREDENTIALS.sub(lambda found: _credentials(found, put), text)
     return text
 
@@ -107,7 +108,7 @@ def _unless_plain(value: str, put: Put) -> str:
         or value.startswith(_PARTS_OF_A_SIGNATURE)
     ):
         return value
-    return put(value)
+    return put(value, PAIR)
 
 
 def _credentials(found: re.Match[str], put: Put) -> str:
@@ -116,7 +117,7 @@ def _credentials(found: re.Match[str], put: Put) -> str:
         return found[0]
     if _LETTERS.fullmatch(credential) or credential.startswith(("realm=", "error=")):  # a sentence goes on
         return found[0]
-    return found[1] + found[2] + put(credential)
+    return found[1] + found[2] + put(credential, HEADER)
 
 
 def _is_basic(credential: str) -> bool:

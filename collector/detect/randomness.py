@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from collector.detect.masks import Put
+from collector.detect.reasons import HIGH_ENTROPY
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CANDIDATE: Final = re.compile(r"[A-Za-z0-9+_~-]{20,}={0,2}")
@@ -27,11 +28,11 @@ _TECHNICAL: Final = re.compile(
 def mask_random(text: str, put: Put) -> str:
     """`text` without the words in it that look drawn by lot, but for those that are a part of a host's name."""
     if _WHOLE_BASE64.fullmatch(text) and "/" in text and looks_random(text.replace("/", "+")):
-        return put(text)
+        return put(text, HIGH_ENTROPY)
 
     def masked(found: re.Match[str]) -> str:
         is_plain = not looks_random(found[0]) or (found[0].islower() and _REST_OF_HOST.match(text, found.end()))
-        return found[0] if is_plain else put(found[0])
+        return found[0] if is_plain else put(found[0], HIGH_ENTROPY)
 
     return _CANDIDATE.sub(masked, text)
 

@@ -7,7 +7,7 @@ How a token is found:
 3. Forms without a fixed beginning are tried only inside long runs of token characters.
 
 This design was measured (bench/redaction.py) against the one before, a dictionary keyed by a word's first two
-characters, with 40 issuers. With 284 issuers it takes less than half the time for names, SQL and error texts, and the
+characters, with 40 issuers. With 282 issuers it takes less than half the time for names, SQL and error texts, and the
 same time for host names and URLs. The regular expression rejects most words at their first letters, without running
 Python code.
 
@@ -23,14 +23,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from collector.detect.issuers import Form, issuers
+from collector.detect import reasons
+from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
 from collector.detect.randomness import looks_random
 
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
-_JWT_RULE: Final = "token:json-web-token"
 _JWT_RUN: Final = re.compile(r"[\w-]*")
 _INDEXED_LENGTH: Final = 8
 """The trie holds at most this many characters of a beginning."""
@@ -43,7 +43,6 @@ _AWS_KEY: Final = (
     r"\b(?<![./])(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])"
     r"[A-Za-z0-9/+]{40}(?![\w/+=-])"
 )
-_AWS_KEY_RULE: Final = "token:aws-secret-key"
 _BEHIND_ESCAPE: Final = r"(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})"
 
 
@@ -80,7 +79,7 @@ class _Matcher(NamedTuple):
 
 def mask_pem(text: str, put: Put) -> str:
     """`text` with its PEM blocks (RFC 7468) masked, complete or truncated."""
-    return _PEM.sub(lambda found: put(found[0]), text)
+    return _PEM.sub(lambda found: put(found[0], reasons.PEM), text)
 
 
 def mask_tokens(text: str, put: Put) -> str:
@@ -100,9 +99,9 @@ def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: 
     not_a_token_until = dict[re.Pattern[str], int]()
     while candidate:
         at = candidate.start()
-        end, _rule = _longest(text, at, candidate[0], not_a_token_until)
+        end, rule = _longest(text, at, candidate[0], not_a_token_until)
         if end:
-            parts += text[done:at], put(text[at:end])
+            parts += text[done:at], put(text[at:end], rule)
             done = end
         candidate = beginning.search(text, end or at + 1)
     return "".join(parts) + text[done:]
@@ -113,7 +112,7 @@ def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Patt
     end, rule = 0, ""
     if beginning == _JWT_BEGINNING and at >= not_a_token_until.get(_JWT, 0):
         if token := _JWT.match(text, at):
-            end, rule = token.end(), _JWT_RULE
+            end, rule = token.end(), reasons.JWT
         elif run := _JWT_RUN.match(text, at):
             not_a_token_until[_JWT] = run.end()
     candidates = _candidates(beginning)
@@ -138,9 +137,9 @@ def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
     done, parts = 0, list[str]()
     for run in _LONG_RUN.finditer(text):
         for token in unanchored.finditer(text, *run.span()) if _DENSE_RUN.search(text, *run.span()) else ():
-            rule = rules[(token.lastindex or 1) - 1]
-            if rule is not _AWS_KEY_RULE or looks_random(token[0]):
-                parts += text[done : token.start()], put(token[0])
+            group = token.lastindex or 1
+            if group < len(rules) or looks_random(token[0]):  # the last is AWS's
+                parts += text[done : token.start()], put(token[0], rules[group - 1])
                 done = token.end()
     return "".join(parts) + text[done:]
 
@@ -161,7 +160,7 @@ def _matcher() -> _Matcher:
             re.compile(rf"(?:\b|{_BEHIND_ESCAPE}){trie}"), re.compile(rf"(?:(?<!\w)|{_BEHIND_ESCAPE})(?:{groups})")
         ),
         {beginning: tuple(_forms_behind(beginning, by_beginning)) for beginning in by_beginning},
-        (*(f"token:{form.issuer}" for form in unanchored), _AWS_KEY_RULE),
+        (*(reasons.token(form.issuer) for form in unanchored), reasons.token("aws")),
     )
 
 
@@ -173,12 +172,20 @@ def _forms_behind(beginning: str, by_beginning: Mapping[str, Sequence[Form]]) ->
 
 @cache
 def _candidates(beginning: str) -> _Candidates:
-    """The compiled forms for a beginning; compiled on first use."""
-    forms = _matcher().forms_by_beginning[beginning]
+    """The compiled forms for a beginning, most specific first; compiled on first use."""
+    forms = sorted(_matcher().forms_by_beginning[beginning], key=_generality)
     return _Candidates(
         re.compile("|".join(form.shortest_pattern() for form in forms) or "(?!)"),
-        tuple(_Candidate(f"token:{form.issuer}", re.compile(form.pattern()), form.must_look_random) for form in forms),
+        tuple(
+            _Candidate(reasons.token(form.issuer), re.compile(form.pattern()), form.must_look_random) for form in forms
+        ),
     )
+
+
+def _generality(form: Form) -> tuple[bool, int, bool]:
+    """Sorts specific forms before general ones: of two that match the same text, the first wins."""
+    last = form.parts[-1]
+    return form.must_look_random, -min(map(len, form.beginnings())), isinstance(last, Run) and last.most is None
 
 
 def _trie(texts: Iterable[str]) -> str:

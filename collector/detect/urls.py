@@ -9,6 +9,7 @@ from typing import Final
 from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion, words
 from collector.detect.randomness import is_wordlike
+from collector.detect.reasons import URL_CREDENTIALS, URL_PART, WEBHOOK
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
 # A scheme and what stands before the @: the user and the password.
@@ -53,7 +54,7 @@ def mask_hooks(text: str, put: Put) -> str:
 
 def _hook_segment(segment: str, put: Put) -> str:
     is_plain = not segment or segment.isdigit() or segment.lower() in _HOOK_WORDS or PLACEHOLDER.fullmatch(segment)
-    return segment if is_plain else put(segment)
+    return segment if is_plain else put(segment, WEBHOOK)
 
 
 def mask_users(text: str, put: Put) -> str:
@@ -67,13 +68,13 @@ def _user(found: re.Match[str], put: Put) -> str:
     if found["none"] is not None:
         return found[0]
     is_name = _USER_NAME.fullmatch(user) and not scheme.lower().startswith("http")  # over HTTP it is a token
-    return found[0] if is_name or not user else scheme + put(user)
+    return found[0] if is_name or not user else scheme + put(user, URL_CREDENTIALS)
 
 
 def _behind_its_name(put: Put) -> Callable[[re.Match[str]], str]:
     def masked(found: re.Match[str]) -> str:
         name = found[found.lastindex or 0]
-        return name + put(found[0][len(name) :])
+        return name + put(found[0][len(name) :], URL_CREDENTIALS)
 
     return masked
 
@@ -104,7 +105,7 @@ def mask_address(text: str, put: Put) -> str | None:
 def _mask_fragment(fragment: str, put: Put) -> str:
     if "=" in fragment:
         return _mask_query(fragment, put)
-    return fragment if _PLAIN_VALUE.fullmatch(fragment) else put(fragment)
+    return fragment if _PLAIN_VALUE.fullmatch(fragment) else put(fragment, URL_PART)
 
 
 def _mask_query(query: str, put: Put) -> str:
@@ -116,13 +117,13 @@ def _mask_parameter(name: str, value: str, put: Put) -> str:
     is_plain = _PLAIN_VALUE.fullmatch(value) or PLACEHOLDER.fullmatch(value)
     if is_plain and (not value or suspicion(name) is Suspicion.NONE):
         return value
-    return put(value)
+    return put(value, URL_PART)
 
 
 def _mask_segment(segment: str, put: Put) -> str:
     if PLACEHOLDER.fullmatch(segment) or all(map(_is_plain_part, _PARTS.split(segment))):
         return segment
-    return put(segment)
+    return put(segment, URL_PART)
 
 
 def _is_plain_part(part: str) -> bool:
