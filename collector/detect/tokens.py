@@ -182,10 +182,10 @@ def _candidates(beginning: str) -> _Candidates:
     )
 
 
-def _generality(form: Form) -> tuple[bool, int, bool]:
+def _generality(form: Form) -> tuple[int, bool, bool]:
     """Sorts specific forms before general ones: of two that match the same text, the first wins."""
     last = form.parts[-1]
-    return form.must_look_random, -min(map(len, form.beginnings())), isinstance(last, Run) and last.most is None
+    return -min(map(len, form.beginnings())), form.must_look_random, isinstance(last, Run) and last.most is None
 
 
 def _trie(texts: Iterable[str]) -> str:
