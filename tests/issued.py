@@ -9,8 +9,9 @@ from random import Random
 from typing import Final
 
 from collector.detect.issuers import ALPHABETS, UUID, Form, Run
-from collector.detect.randomness import looks_random
+from collector.detect.randomness import is_wordlike
 
+ENOUGH: Final = 11
 LONGER: Final = 12
 """An unlimited run gets this many characters more than its least."""
 
@@ -19,8 +20,13 @@ def made(form: Form, dice: Random) -> str:
     """A token of this form; random-looking where the form demands it."""
     while True:
         token = "".join(_part(part, dice) for part in form.parts)
-        if not form.must_look_random or looks_random(token):
+        if not form.must_look_random or random_characters(token) > ENOUGH:
             return token
+
+
+def random_characters(token: str) -> int:
+    """How many characters are in runs that no one would make up."""
+    return sum(len(run) for run in re.findall(r"[A-Za-z0-9]{6,}", token) if not is_wordlike(run))
 
 
 def _part(part: Run | tuple[str, ...], dice: Random) -> str:

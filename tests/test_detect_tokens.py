@@ -102,11 +102,13 @@ WORDS = words(
     "santa report monthly staging access denied public server project service account 2024 7 v2 eu"
 )
 JOINTS = st.sampled_from("_-. /:")
-# But for the one of AWS Bedrock, which is long and random itself.
-BEGINNINGS = sorted({start for form in FORMS for start in form.beginnings() if start and form.issuer != "aws-bedrock"})
+LONG_WORDS = sorted(word for word in WORDS if len(word) > 3 and word.isalpha())
+# Beginnings in base64 (`eyJ` is one of JSON) look random themselves.
+BASE64 = re.compile("eyJ|AAAA|a2V5|FwoG|FQoD|FQoG|AQoD|AQoE|IQoJ|YmVk|dG9r")
+BEGINNINGS = sorted({start for form in FORMS for start in form.beginnings() if start and not BASE64.search(start)})
 
 
-@given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(sorted(WORDS)), min_size=2, max_size=16), JOINTS)
+@given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(LONG_WORDS), min_size=2, max_size=16), JOINTS)
 def test_words_behind_the_beginning_of_a_token_stay(beginning: str, several: list[str], joint: str) -> None:
     text = beginning + joint.join(several)
     assert shown(text) == text

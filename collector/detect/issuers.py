@@ -10,8 +10,8 @@ Notation of a form, from left to right:
 - `<uuid>`: a UUID
 - `(live|test)`: one of these texts; an empty one is allowed
 - anything else stands for itself
-- `?` in front: ordinary words share the beginning, so a match must also look random; a form with a run of 20 or more
-  characters that can spell words must look random in any case (of 4,000 random tokens of 20 characters, 0.5 % do not)
+- `?` in front: ordinary words share the beginning, so what is behind it must look random; a form with a run of 20 or
+  more characters that can spell words demands that in any case
 
 Values that are public by design are not in the table: publishable keys (Stripe `pk_live_`, PostHog `phc_`, Mapbox
 `pk.`, Langfuse `pk-lf-`, Supabase `sb_publishable_`), account ids (Twilio `AC…`) and client ids.

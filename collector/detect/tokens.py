@@ -26,12 +26,15 @@ from typing import Final, NamedTuple
 from collector.detect import reasons
 from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
-from collector.detect.randomness import looks_random
+from collector.detect.randomness import is_wordlike, looks_random
 
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
 _JWT_RUN: Final = re.compile(r"[\w-]*")
+_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_FEWEST_RANDOM: Final = 8
+"""Characters in random runs; fewer than `looks_random` demands, since the beginning is evidence too."""
 _INDEXED_LENGTH: Final = 8
 """The trie holds at most this many characters of a beginning."""
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9_.+/~:=!|-]{30,}")
@@ -51,7 +54,15 @@ class _Candidate(NamedTuple):
 
     rule: str
     pattern: re.Pattern[str]
-    must_look_random: bool
+    beginnings: tuple[str, ...]
+    """Those of a form that must look random behind them; else none."""
+
+    def is_name(self, token: str) -> bool:
+        """Is this text, which has the token's form, made of words?"""
+        if not self.beginnings:
+            return False
+        body = token[max(len(beginning) for beginning in self.beginnings if token.startswith(beginning)) :]
+        return sum(len(run) for run in _RUN.findall(body) if not is_wordlike(run)) < _FEWEST_RANDOM
 
 
 class _Candidates(NamedTuple):
@@ -124,7 +135,7 @@ def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Patt
         token = candidate.pattern.match(text, at)
         if token is None or token.end() <= end:
             continue
-        if candidate.must_look_random and not looks_random(token[0]):
+        if candidate.is_name(token[0]):
             not_a_token_until[candidate.pattern] = token.end()
         else:
             end, rule = token.end(), candidate.rule
@@ -176,10 +187,13 @@ def _candidates(beginning: str) -> _Candidates:
     forms = sorted(_matcher().forms_by_beginning[beginning], key=_generality)
     return _Candidates(
         re.compile("|".join(form.shortest_pattern() for form in forms) or "(?!)"),
-        tuple(
-            _Candidate(reasons.token(form.issuer), re.compile(form.pattern()), form.must_look_random) for form in forms
-        ),
+        tuple(map(_candidate, forms)),
     )
+
+
+def _candidate(form: Form) -> _Candidate:
+    beginnings = tuple(form.beginnings()) if form.must_look_random else ()
+    return _Candidate(reasons.token(form.issuer), re.compile(form.pattern()), beginnings)
 
 
 def _generality(form: Form) -> tuple[int, bool, bool]:
