@@ -115,9 +115,9 @@ class Redactor:
         if is_formed or _is_harmless(text):
             plain.add(text)
             return text
-        put = self._put
+        put, is_error = self._put, path == "status_error"
         put.rule = SERVER  # where nothing else masks it, the server has
-        found = put(text, SERVER) if is_servers_mask(text) else mask(text, put, guess=path == "status_error")
+        found = put(text, SERVER) if is_servers_mask(text) else mask(text, put, guess=is_error, is_prose=is_error)
         if is_masked(found):
             masked.append(Redaction(path, put.rule))
         elif found == text and path != "name":

@@ -501,12 +501,12 @@ def test_json_that_is_plain_by_the_rules_for_one_type_is_judged_anew_for_another
 
 def test_a_text_that_is_plain_in_one_field_of_a_record_may_be_a_secret_in_its_error() -> None:
     redactor = Redactor()
-    text = "refused: xK9vQ2mZ7pL4tR8wB3nY6cD1"
+    text = "key refused: xK9vQ2mZ7pL4tR8wB3nY6cD1"
     for _ in range(2):
         record, _, _ = normalize(
             {"id": ID, "type": {"name": text}, "status_error": text}, ID, redactor, collected_at="", run_id=""
         )
-        assert (record["type_name"], record["status_error"]) == (text, f"refused: {REDACTED}")
+        assert (record["type_name"], record["status_error"]) == (text, f"key refused: {REDACTED}")
 
 
 def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:

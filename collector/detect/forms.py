@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from collector.detect.broken_urls import is_suspect, mask_broken_urls
 from collector.detect.masks import Put
 from collector.detect.pairs import mask_pairs
 from collector.detect.randomness import mask_random
@@ -21,10 +22,15 @@ from collector.detect.urls import mask_hooks, mask_users
 _LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 
 
-def mask(text: str, put: Put, *, guess: bool = False) -> str:
-    """`text` with `put` of each secret in its place; with `guess` also of what looks drawn by lot."""
+def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) -> str:
+    """`text` with `put` of each secret in its place; with `guess` also of random-looking words.
+
+    In prose, such as an error, a random-looking word is one only beside a word for a credential.
+    """
     if "-----BEGIN " in text:
         text = mask_pem(text, put)
+    if is_prose and is_suspect(text):
+        text = mask_broken_urls(text, put)
     if "@" in text:
         text = mask_users(text, put)
     if "://" in text:
@@ -34,5 +40,5 @@ def mask(text: str, put: Put, *, guess: bool = False) -> str:
     if _LONG_RUN.search(text) or "/" in text:
         text = mask_tokens(text, put)
         if guess:
-            text = mask_random(text, put)
+            text = mask_random(text, put, is_prose=is_prose)
     return text

@@ -188,7 +188,7 @@ class Judge:
 
     def says_nothing_of(self, path: str) -> bool:
         """Are all names of a path those of plain fields?"""
-        return all(self.by_name(key) is Verdict.UNKNOWN for key in path.replace("[]", "").split("."))
+        return all(self.by_name(key) in _OPEN for key in path.replace("[]", "").split("."))
 
     def shares(self, marks: Marks) -> bool:
         """Are these the marks of many objects, so that nothing may be marked in them?"""
@@ -197,7 +197,7 @@ class Judge:
     def strictly(self, key: str) -> Judgement:
         """The same in an object that is there for secrets: what is not known to be none is one."""
         verdict = self.by_name(key)
-        if verdict is not Verdict.UNKNOWN:
+        if verdict is not Verdict.UNKNOWN and (verdict is not Verdict.PLAIN or suspicion(key) is Suspicion.PUBLIC):
             return verdict
         squashed = squash(key)
         if squashed in _ADDRESSES_WITH_ONE:
@@ -211,4 +211,5 @@ _BY_NAME: Final = {
     Suspicion.WORDED: Verdict.STRICT,
     Suspicion.ADDRESS: Verdict.ADDRESS,
     Suspicion.PUBLIC: Verdict.PLAIN,
+    Suspicion.NAMING: Verdict.PLAIN,
 }

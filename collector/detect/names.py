@@ -25,6 +25,7 @@ class Suspicion(Enum):
     WORDED = "made of words for a secret; a truth value under it is none"
     ADDRESS = "an address that may hold a secret"
     PUBLIC = "made to be known, though it may look drawn by lot"
+    NAMING = "what something is called or where it is, which may look random"
 
 
 def words(text: str) -> frozenset[str]:
@@ -48,6 +49,28 @@ _ADDRESS: Final = words("dsn webhook webhooks url uri endpoint href link callbac
 _PUBLIC: Final = words(
     "fingerprint fingerprints thumbprint checksum etag commit revision sha sha1 sha256 md5 digest uuid guid id ids"
 )
+# The last word, or the first, of what names a thing. `key` is missing: it may be either.
+_NAMES: Final = words(
+    "table tables bucket buckets dataset datasets arn arns path paths query queries sql label labels metric metrics "
+    "name names host hosts hostname hostnames region zone schema schemas database db catalog column columns topic "
+    "topics stream streams queue queues prefix suffix folder folders directory dir file files filename image images "
+    "digest revision branch tag tags version email emails user username users role roles warehouse workspace project "
+    "account subnet subnets vpc cluster instance server cursor cron schedule timezone location format pattern regex "
+    "glob template statement view views function procedure stage title selector entity object objects collection "
+    "index namespace group groups consumer channel partition shard container volume pipeline workflow job dag model "
+    "models property properties site tenant domain principal resource resources cipher ciphers suite encoding charset "
+    "collation locale language currency sid ulid ksuid watermark lsn slot publication subscription position offset "
+    "fields field filter filters expression jsonpath xpath mapping mappings sheet board list audience segment "
+    "campaign dashboard report scopes scope permissions"
+)
+_NAMES_FIRST: Final = words("table bucket dataset subnet vpc cluster topic stream column schema index")
+# Words that say that any text may follow, also one with a secret.
+_OPEN: Final = words("custom extra raw body payload header headers option options setting settings")
+_KEY_TO_DATA: Final = re.compile(
+    r"^(?:s3|file|object|blob|partition|primary|sort|foreign|range|distribution|dist|routing|join|merge|unique|row|surrogate"
+    r"|natural|business|translation|i18n|cache|dedup|dedupe|deduplication|group|order|record|message|kms|public)_?keys?"
+    r"(?:arns?|ids?|names?|columns?|fields?|alias|path|prefix)?$"
+)
 _STRINGS: Final = re.compile(r"connectionstring|connstring|connstr|connectionur[il]|databaseur[il]")
 # The last word of what only speaks of a secret.
 _ASIDE: Final = words(
@@ -64,7 +87,9 @@ _ASIDE_FIRST: Final = words(
     "show hide skip with without include no can should must max min num number total count remaining supports"
 )
 _ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey|session)ids?$")
-_NO_WORD_FOR_IT: Final = re.compile(r"tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|^detoken")
+_NO_WORD_FOR_IT: Final = re.compile(
+    r"passthrough|passport|bypass|tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|^detoken"
+)
 _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -79,10 +104,21 @@ def suspicion(name: str) -> Suspicion:
     if not _STEM.search(squashed) and _WORDS.isdisjoint(parts):
         if _STRINGS.search(squashed):
             return Suspicion.ADDRESS
-        return Suspicion.PUBLIC if parts and parts[-1] in _PUBLIC and "session" not in parts else Suspicion.NONE
+        return _unsuspected(parts)
     if parts[-1] in _ADDRESS or _STRINGS.search(squashed):
         return Suspicion.ADDRESS
-    return Suspicion.NONE if _only_speaks_of_one(squashed, parts) else Suspicion.WORDED
+    is_aside = _KEY_TO_DATA.search(squashed) or _only_speaks_of_one(squashed, parts)
+    return Suspicion.NONE if is_aside else Suspicion.WORDED
+
+
+def _unsuspected(parts: list[str]) -> Suspicion:
+    """What a name without a word for a secret says."""
+    if not parts or not _OPEN.isdisjoint(parts):
+        return Suspicion.NONE
+    if parts[-1] in _PUBLIC and "session" not in parts:
+        return Suspicion.PUBLIC
+    names_something = parts[-1] in _NAMES or parts[0] in _NAMES_FIRST or _KEY_TO_DATA.search("".join(parts))
+    return Suspicion.NAMING if names_something else Suspicion.NONE
 
 
 def _only_speaks_of_one(squashed: str, parts: list[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from string import digits
 from typing import Final
 
 from collector.detect.masks import PLACEHOLDER, Put
@@ -29,6 +30,7 @@ _URL: Final = re.compile(
 )
 _HOST: Final = re.compile(r"(?:(?:[\w-]+\.)+[\w-]+|localhost|\[[0-9a-fA-F:.]+\])(?::\d+)?(?=/|\Z)")
 _QUERY: Final = re.compile(r"[\w.\[\]-]+=[^&=\s]*(?:&[\w.\[\]-]+=[^&\s]*)*")
+_HARMLESS: Final = (Suspicion.NONE, Suspicion.NAMING)
 _PLAIN_PART: Final = re.compile(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
 _PLAIN_VALUE: Final = re.compile(
     r"[a-z]{1,12}(?:[_ +,-][a-z]{1,12}){0,5}|[A-Z][a-z]{1,12}|[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4}"
@@ -115,7 +117,7 @@ def _mask_query(query: str, put: Put) -> str:
 
 def _mask_parameter(name: str, value: str, put: Put) -> str:
     is_plain = _PLAIN_VALUE.fullmatch(value) or PLACEHOLDER.fullmatch(value)
-    if is_plain and (not value or suspicion(name) is Suspicion.NONE):
+    if is_plain and (not value or suspicion(name) in _HARMLESS):
         return value
     return put(value, URL_PART)
 
@@ -127,4 +129,6 @@ def _mask_segment(segment: str, put: Put) -> str:
 
 
 def _is_plain_part(part: str) -> bool:
-    return _PLAIN_PART.fullmatch(part) is not None and (len(part) < 6 or part.isdigit() or is_wordlike(part))
+    return _PLAIN_PART.fullmatch(part) is not None and (
+        len(part) < 6 or part.isdigit() or is_wordlike(part.rstrip(digits))
+    )

@@ -1,0 +1,91 @@
+"""Kinds of values that look random and are not secrets, recognized by what they are. Pure.
+
+Each kind proves itself: by a prefix, a form of its own, or the word in front of it. A random word of no kind stays a
+suspect. Resource ids of clouds, digests and public keys are public by their issuers' documentation; the sources stand
+beside the forms.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final
+
+_BASE58: Final = "1-9A-HJ-NP-Za-km-z"
+_POD: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes: k8s.io/apimachinery/pkg/util/rand
+PUBLIC_PEM: Final = (
+    r"-----BEGIN (?:(?:RSA |EC |DSA |SSH2 )?PUBLIC KEY|PGP PUBLIC KEY BLOCK|[A-Z0-9 ]{0,10}CERTIFICATE(?: REQUEST)?)"
+    r"-----[^-]*(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
+)
+"""A block of text (RFC 7468) that is made to be known."""
+
+_KINDS: Final = (
+    r"arn:aws[\w-]{0,12}:[^\s\"'<>,;]+",  # AWS: Amazon Resource Names
+    r"/subscriptions/[^\s\"'<>,;]+|/providers/Microsoft\.[^\s\"'<>,;]+",  # Azure: resource ids
+    r"//[a-z]+\.googleapis\.com/[^\s\"'<>,;]+|projects/[\w.:-]+/[a-z]\w+/[^\s\"'<>,;]+",  # Google: full resource names
+    r"(?:urn|gid|did):[^\s\"'<>,;]+",  # RFC 8141, Shopify, W3C DID
+    # digests, as OCI images and subresource integrity name them
+    r"(?:sha-?(?:1|224|256|384|512)|md5|blake[23]\w?|crc32c?)[:=-][0-9a-zA-Z+/_-]{20,}={0,2}",
+    r"[a-z]{1,10}(?:-[a-z]{1,10})?-0[0-9a-f]{16}",  # AWS: subnet-…, vpc-…, i-…, ami-…
+    rf"[a-z][a-z0-9.-]{{1,60}}-[{_POD}]{{6,10}}-[{_POD}]{{5}}",  # Kubernetes: pods of a deployment
+    r"01[0-9A-HJKMNP-TV-Z]{24}",  # ULID of the years 2004 to 2039
+    r"0x[0-9a-fA-F]{40}",  # Ethereum: an address; a key has 64 digits
+    rf"Qm[{_BASE58}]{{44}}|baf[a-z2-7]{{56}}",  # IPFS: content ids
+    r"age1[02-9ac-hj-np-z]{58}",  # age: a recipient
+    r"(?:ssh-[a-z0-9-]{3,20}|ecdsa-sha2-\w+|sk-ssh-[\w@.-]+)\s+AAAA[A-Za-z0-9+/]+={0,3}",  # OpenSSH: public keys
+    r"AAAA[BCE][23][A-Za-z0-9+/]{20,}={0,3}",
+    r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.)?(?:gserviceaccount|googleusercontent)\.com",  # Google: service accounts
+    r"\d{6,}-[a-z0-9]{32}\.apps\.googleusercontent\.com",  # Google: a client id
+    r"(?:TLS_|ECDHE?-|DHE-|RSA-|AES)[A-Z0-9_-]*(?:AES|CHACHA|GCM|CBC|SHA)[A-Z0-9_-]*",  # IANA, OpenSSL: cipher suites
+    # the ids of documents, in their URLs
+    r"(?:docs|drive|sheets)\.google\.com/[^\s\"'<>]*|[\w-]+\.sharepoint\.com/[^\s\"'<>?]*|(?:www\.)?notion\.so/[^\s\"'<>?]*",
+    r"airtable\.com/[^\s\"'<>?]*|(?:app|tbl|viw|fld|rec|wsp)[A-Za-z0-9]{14}(?:/|\b)",
+    r"(?:app|public|lookerstudio|datastudio)\.(?:powerbi|tableau|google)\.com/[^\s\"'<>?]*",
+    PUBLIC_PEM,
+)
+_KIND: Final = re.compile(rf"(?<![\w.-])(?:{'|'.join(_KINDS)})")
+# A name that says that an id, a digest or a cursor follows.
+_INTRODUCED: Final = re.compile(
+    r"\b(?:request|trace|span|correlation|query|job|run|operation|transaction|invocation|execution"
+    r"|activity|message|event|object|resource|document|file|sheet|folder|snapshot|version|commit|revision|rev|digest"
+    r"|checksum|etag|hash|fingerprint|thumbprint|serial|statement|cluster|instance|node|host|bucket|table|topic|stream"
+    r"|pod|container|image|address|account|tenant|project|workspace|cursor|lsn|gtid|offset)"
+    r"(?:[ _-]?(?:id|number|no|uuid|handle))?"
+    r"[\"']?\s?(?:is|was|[:=#(])?\s?[\"'`(\[]?([\w+/.:=~-]+)",
+    re.IGNORECASE,
+)
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
+_POSITION: Final = re.compile(r"(?:[a-z]\w*://|[A-Za-z]{3,40}:)[\w/.-]{1,200}|[{\[].*[}\]]", re.DOTALL)
+
+
+def plain_spans(text: str) -> list[tuple[int, int]]:
+    """Where a text holds values of the plain kinds."""
+    found = [match.span() for match in _KIND.finditer(text)]
+    found += [match.span(1) for match in _INTRODUCED.finditer(text)]
+    found += [match.span() for match in _ENCODED.finditer(text) if is_position(match[0])]
+    return found
+
+
+def is_position(text: str) -> bool:
+    """Is it base64 of readable text that says where something is, such as a query's cursor?
+
+    A user and password (`user:password`) are not; a decoded object is read again for secrets by the caller.
+    """
+    decoded = _decoded(text)
+    return decoded is not None and _POSITION.fullmatch(decoded) is not None and not _SPEAKS_OF_A_SECRET.search(decoded)
+
+
+_SPEAKS_OF_A_SECRET: Final = re.compile(r"pass|pwd|secret|token|key|cred|auth|bearer|\bsig", re.IGNORECASE)
+
+
+def _decoded(text: str) -> str | None:
+    bare = text.rstrip("=")
+    try:
+        decoded = base64.b64decode(
+            bare + "=" * (-len(bare) % 4), altchars=b"-_" if "-" in bare or "_" in bare else None
+        )
+        readable = decoded.decode()
+    except (binascii.Error, ValueError):
+        return None
+    return readable if readable.isprintable() else None
