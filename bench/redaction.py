@@ -1,8 +1,8 @@
-"""What does redaction cost? Microseconds a record, next to what the record costs without it.
+"""What does redaction cost? Microseconds a record, next to what the record costs without it; and the tokens alone.
 
 The reference record is the one of the API's own page on the endpoint, with the host, the names and the ids of each
 record different, as they are in an organization. Both ways take turns; the CPU time of the process counts, and the
-median of the rounds. Nothing here passes or fails.
+median of the rounds. Then texts of several kinds are searched for tokens of issuers. Nothing here passes or fails.
 
 python bench/redaction.py [--records 20000] [--rounds 7]
 """
@@ -13,12 +13,23 @@ import argparse
 import statistics
 import time
 import uuid
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from collector.detect.tokens import mask_tokens
 from collector.normalize import normalize
 from collector.redact import Masked, Redactor
+
+TEXTS: Final = {
+    "name": "Finance warehouse of the EMEA team",
+    "host": "postgres-123.eu-central-1.rds.amazonaws.com",
+    "url": "https://connect-assets.example.com/logos/postgresql.svg",
+    "sql": "SELECT id, email, created_at FROM public.customers WHERE updated_at > :since ORDER BY id LIMIT 1000",
+    "error": "dial tcp 10.2.3.4:5432: connect: connection refused (the server closed the connection) after 30s",
+    "near": "sk-learn-pipeline re_engagement_campaign_2024 secret_santa_staging s.monthly.report access denied",
+}
+TEXTS["long"] = " ".join(TEXTS.values()) * 10
 
 
 class Blind(Redactor):
@@ -44,6 +55,8 @@ def main() -> None:
     costs = [with_it - without for with_it, without in rounds]
     print(f"redaction: {statistics.median(costs):.1f} µs a record ({min(costs):.1f} … {max(costs):.1f})")
     print(f"normalize with it: {statistics.median(with_it / without for with_it, without in rounds):.2f} of without")
+    for kind, text in TEXTS.items():
+        print(f"tokens in {kind} ({len(text)} characters): {_search_cost(text, options.rounds):.2f} µs")
 
 
 def _cost(bodies: list[bytes], redactor: Redactor) -> float:
@@ -52,6 +65,17 @@ def _cost(bodies: list[bytes], redactor: Redactor) -> float:
     for data in documents:
         normalize(data, data["id"], redactor, collected_at="2026-01-02T03:04:05.000000Z", run_id="run")
     return (time.process_time() - began) / len(bodies) * 1e6
+
+
+def _search_cost(text: str, rounds: int) -> float:
+    calls = max(1, 200_000 // len(text))
+    costs = []
+    for _ in range(rounds):
+        began = time.process_time()
+        for _ in range(calls):
+            mask_tokens(text, lambda _secret, _rule: "")
+        costs.append((time.process_time() - began) / calls * 1e6)
+    return min(costs)
 
 
 def reference(number: int) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def shown(text: str, *, guess: bool = False) -> str:
         ("https://h/cb#access_token=abc&state=ok", "https://h/cb#access_token=#&state=ok"),
         ("https://hooks.zapier.com/hooks/catch/123/abcdefg/", "https://hooks.zapier.com/hooks/catch/123/#/"),
         ("https://discord.com/api/webhooks/123/aBc", "https://discord.com/api/webhooks/123/#"),
+        ("https://acme.tines.com/webhook/0a1b/2c3d", "https://acme.tines.com/webhook/#/#"),
     ],
 )
 def test_of_an_address_only_the_secret_part_goes(text: str, expected: str) -> None:

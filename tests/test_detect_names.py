@@ -99,6 +99,12 @@ def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
     assert suspicion(name) in {Suspicion.NONE, Suspicion.NAMING}
 
 
+@pytest.mark.parametrize("name", ["LINODE_TOKEN", "node_token", "codeToken", "invite_code_token"])
+def test_letters_across_two_words_are_not_a_word(name: str) -> None:
+    """`LINODE_TOKEN` contains the letters `detoken`."""
+    assert suspicion(name) is Suspicion.WORDED
+
+
 @pytest.mark.parametrize(
     "name", ["dsn", "webhook", "slack_webhook_url", "connectionString", "DATABASE_URL", "token_endpoint", "auth_url"]
 )

@@ -88,7 +88,7 @@ _ASIDE_FIRST: Final = words(
 )
 _ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey|session)ids?$")
 _NO_WORD_FOR_IT: Final = re.compile(
-    r"passthrough|passport|bypass|tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|detoken"
+    r"passthrough|passport|bypass|tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|^detoken"
 )
 _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

@@ -1,108 +1,217 @@
-"""Tokens that say by their beginning what they are. Pure. (Source of each prefix: its issuer's documentation.)"""
+"""Detect tokens by their issuer's published form, anywhere in a text. Pure. (`issuers` has the table and its sources.)
+
+How a token is found:
+
+1. A trie of all beginnings, compiled to one regular expression, finds candidate positions at the start of a word.
+2. The beginning selects the forms to try there; the longest match is the token.
+3. Forms without a fixed beginning are tried only inside long runs of token characters.
+
+This design was measured (bench/redaction.py) against the one before, a dictionary keyed by a word's first two
+characters, with 40 issuers. With 282 issuers it takes less than half the time for names, SQL and error texts, and the
+same time for host names and URLs. The regular expression rejects most words at their first letters, without running
+Python code.
+
+Time is linear in the length of the text. Only the last run of a form may be unlimited (tests hold the table to that),
+so a failed attempt costs at most the length of the form. Two kinds of failure could rescan an unlimited run: a JSON web
+token without its dots and a match that does not look random. Both are remembered until the end of that run.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Final, NamedTuple
 
 from collector.detect import reasons
+from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
-from collector.detect.names import words
-from collector.detect.randomness import looks_random
+from collector.detect.randomness import is_wordlike, looks_random
 
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
+_JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
-_RUN: Final = re.compile(r"[\w-]*")
-# The first two characters of a token → its form, so that few places of a text are looked at closely.
-_FORMS: Final = (
-    ("AK AS AB AC", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),  # AWS
-    ("AC SK", r"(?:AC|SK)[0-9a-f]{32}"),  # Twilio
-    ("AG", r"AGE-SECRET-KEY-1[A-Z0-9]{20,}"),  # age
-    ("AI ya GO 1/", r"AIza[\w-]{30,}|ya29\.[\w.-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{20,}"),  # Google
-    ("AT", r"AT[AC]TT3[\w=.-]{20,}"),  # Atlassian
-    ("EA", r"EAA[\w-]{40,}"),  # Meta, Square
-    ("NR", r"NRAK-[A-Z0-9]{20,}"),  # New Relic
-    ("PM", r"PMAK-[\w-]{30,}"),  # Postman
-    ("SG", r"SG\.[\w-]{16,}\.[\w-]{16,}"),  # SendGrid
-    ("da dk", r"dapi[0-9a-f]{32}(?:-\d)?|dkea[0-9a-f]{32}"),  # Databricks
-    ("dc", r"dckr_[a-z]{3}_[\w-]{20,}"),  # Docker
-    ("do", r"do[por]_v1_[\w-]{20,}"),  # DigitalOcean
-    ("dp", r"dp\.[a-z]{2,5}\.\w{30,}"),  # Doppler
-    ("gh gi", r"gh[pousr]_\w{20,}|github_pat_\w{20,}"),  # GitHub
-    ("gl", r"gl(?:pat|ptt|dt|rt|cbt|oas)-[\w.-]{16,}"),  # GitLab
-    ("hf", r"hf_\w{30,}"),  # Hugging Face
-    ("hv s.", r"hv[sbr]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}(?!\w)"),  # Vault
-    ("ke", r"key-[0-9a-f]{32}"),  # Mailgun
-    ("li", r"lin_api_\w{20,}"),  # Linear
-    ("np", r"npm_\w{30,}"),  # npm
-    ("pa", r"pat-[a-z]{2}\d-[\w-]{30,}|pat\w{14}\.[0-9a-f]{32,}"),  # HubSpot, Airtable
-    ("py", r"pypi-[\w-]{30,}"),  # PyPI
-    ("re", r"re_\w{8,}_\w{16,}"),  # Resend
-    ("sh", r"shp(?:at|ss|ca|pa)_[\w-]{20,}"),  # Shopify
-    ("sk rk pk wh", r"(?:sk|rk|pk|whsec)_(?:live|test)_\w{10,}|whsec_\w{16,}"),  # Stripe
-    ("sk", r"sk-[\w-]{20,}"),  # OpenAI, Anthropic
-    ("sl", r"sl\.[\w-]{40,}"),  # Dropbox
-    ("sq", r"sq0\w{3}-[\w-]{20,}"),  # Square
-    ("v1", r"v1\.0-[\w-]{40,}"),  # Cloudflare
-    ("xk", r"xkeysib-[\w-]{30,}"),  # Brevo
-    ("xo xa xw", r"xox[a-z]-[\w-]{14,}|xapp-[\w-]{10,}|xwfp-[\w-]{10,}"),  # Slack
+_JWT_RUN: Final = re.compile(r"[\w-]*")
+_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_FEWEST_RANDOM: Final = 8
+"""Characters in random runs; fewer than `looks_random` demands, since the beginning is evidence too."""
+_INDEXED_LENGTH: Final = 8
+"""The trie holds at most this many characters of a beginning."""
+_LONG_RUN: Final = re.compile(r"[A-Za-z0-9_.+/~:=!|-]{30,}")
+"""Every token without a fixed beginning lies inside such a run."""
+_DENSE_RUN: Final = re.compile(r"[A-Za-z0-9_+~=-]{16}|[A-Za-z0-9+/]{40}")
+"""Part of every token without a fixed beginning; most URLs and host names lack one."""
+# AWS publishes no form for a secret access key but its length. Behind `/` or `.` it is part of a path or a host name.
+_AWS_KEY: Final = (
+    r"\b(?<![./])(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])"
+    r"[A-Za-z0-9/+]{40}(?![\w/+=-])"
 )
-# What begins like one, before an underscore, and is one if it looks drawn by lot: `secret_santa_staging` is not.
-_MAYBE_FORMS: Final = words(
-    "api figd fo1 glc glsa key lin ntn pat phc phx prefect pul rubygems sbp secret sk tok tskey"
-)
+_BEHIND_ESCAPE: Final = r"(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})"
 
 
-def _by_start() -> dict[str, re.Pattern[str]]:
-    forms: dict[str, list[str]] = {word[:2]: [] for word in _MAYBE_FORMS}
-    for starts, form in _FORMS:
-        for start in starts.split():
-            forms.setdefault(start, []).append(form)
-    return {start: re.compile("|".join(several) or r"(?!)") for start, several in forms.items()}
+class _Candidate(NamedTuple):
+    """A compiled form."""
+
+    rule: str
+    pattern: re.Pattern[str]
+    beginnings: tuple[str, ...]
+    """Those of a form that must look random behind them; else none."""
+
+    def is_name(self, token: str) -> bool:
+        """Is this text, which has the token's form, made of words?"""
+        if not self.beginnings:
+            return False
+        body = token[max(len(beginning) for beginning in self.beginnings if token.startswith(beginning)) :]
+        return sum(len(run) for run in _RUN.findall(body) if not is_wordlike(run)) < _FEWEST_RANDOM
 
 
-_BY_START: Final = _by_start()
-_MAYBE: Final = re.compile(rf"(?:{'|'.join(sorted(_MAYBE_FORMS))})_[A-Za-z0-9_-]{{20,}}")
-# Those that begin with anything: of Mailchimp, Telegram (also in its URLs), and AWS, whose secrets have no beginning.
-_NUMBERED: Final = re.compile(
-    r"[0-9a-f]{32}-us\d{1,2}(?!\w)|(?:bot)?\d{8,10}:AA[\w-]{30,}"
-    r"|(?P<lot>(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-]))"
-)
-_TOKEN_START: Final = re.compile(r"(?<!\w)\w\S")
+class _Candidates(NamedTuple):
+    """The forms to try behind one beginning. `shortest` matches where one of them may match, in bounded time."""
+
+    shortest: re.Pattern[str]
+    each: tuple[_Candidate, ...]
+
+
+class _Patterns(NamedTuple):
+    """The patterns for one kind of text: `beginning` is the trie, `unanchored` has one group per form."""
+
+    beginning: re.Pattern[str]
+    unanchored: re.Pattern[str]
+
+
+class _Matcher(NamedTuple):
+    """The compiled table. `escaped` also matches behind `\\n` and `%3D`, in quoted and percent-encoded texts."""
+
+    plain: _Patterns
+    escaped: _Patterns
+    forms_by_beginning: dict[str, tuple[Form, ...]]
+    unanchored_rules: tuple[str, ...]
 
 
 def mask_pem(text: str, put: Put) -> str:
-    """`text` without its PEM blocks (RFC 7468), whole or cut short."""
+    """`text` with its PEM blocks (RFC 7468) masked, complete or truncated."""
     return _PEM.sub(lambda found: put(found[0], reasons.PEM), text)
 
 
 def mask_tokens(text: str, put: Put) -> str:
-    """`text` without the tokens in it."""
-    done, no_jwt, no_lot, parts = 0, 0, 0, list[str]()
-    for start in _TOKEN_START.finditer(text):
-        at, begins = start.start(), start[0]
-        if at < done:
-            continue
-        if begins == "ey":
-            token = _JWT.match(text, at) if at >= no_jwt else None
-            if token is None and at >= no_jwt:  # nor is there one that begins later in the same run
-                no_jwt = _run_end(text, at)
-        elif (form := _BY_START.get(begins)) is None:
-            token = _NUMBERED.match(text, at)
-            if token and token.lastgroup and not looks_random(token[0]):
-                token = None
-        else:
-            token = form.match(text, at)
-            if token is None and at >= no_lot and (maybe := _MAYBE.match(text, at)):
-                if looks_random(maybe[0]):
-                    token = maybe
-                no_lot = maybe.end()  # if it does not, then no later part of it does
-        if token:
-            parts += text[done:at], put(token[0], reasons.JWT if begins == "ey" else reasons.token("unknown"))
-            done = token.end()
+    """`text` with its tokens masked."""
+    matcher = _matcher()
+    patterns = matcher.escaped if "%" in text or "\\" in text else matcher.plain
+    if candidate := patterns.beginning.search(text):
+        text = _mask_with_beginning(text, candidate, patterns.beginning, put)
+    if _LONG_RUN.search(text):
+        text = _mask_unanchored(text, patterns.unanchored, put)
+    return text
+
+
+def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: re.Pattern[str], put: Put) -> str:
+    """Mask the tokens that have a fixed beginning; `candidate` is the first match of `beginning`."""
+    done, parts = 0, list[str]()
+    not_a_token_until = dict[re.Pattern[str], int]()
+    while candidate:
+        at = candidate.start()
+        end, rule = _longest(text, at, candidate[0], not_a_token_until)
+        if end:
+            parts += text[done:at], put(text[at:end], rule)
+            done = end
+        candidate = beginning.search(text, end or at + 1)
     return "".join(parts) + text[done:]
 
 
-def _run_end(text: str, at: int) -> int:
-    run = _RUN.match(text, at)
-    return run.end() if run else at
+def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Pattern[str], int]) -> tuple[int, str]:
+    """The end of the longest token at this position and its rule; 0 if there is none."""
+    end, rule = 0, ""
+    if beginning == _JWT_BEGINNING and at >= not_a_token_until.get(_JWT, 0):
+        if token := _JWT.match(text, at):
+            end, rule = token.end(), reasons.JWT
+        elif run := _JWT_RUN.match(text, at):
+            not_a_token_until[_JWT] = run.end()
+    candidates = _candidates(beginning)
+    if not candidates.shortest.match(text, at):
+        return end, rule
+    for candidate in candidates.each:
+        if at < not_a_token_until.get(candidate.pattern, 0):
+            continue
+        token = candidate.pattern.match(text, at)
+        if token is None or token.end() <= end:
+            continue
+        if candidate.is_name(token[0]):
+            not_a_token_until[candidate.pattern] = token.end()
+        else:
+            end, rule = token.end(), candidate.rule
+    return end, rule
+
+
+def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
+    """Mask the tokens without a fixed beginning."""
+    rules = _matcher().unanchored_rules
+    done, parts = 0, list[str]()
+    for run in _LONG_RUN.finditer(text):
+        for token in unanchored.finditer(text, *run.span()) if _DENSE_RUN.search(text, *run.span()) else ():
+            group = token.lastindex or 1
+            if group < len(rules) or looks_random(token[0]):  # the last is AWS's
+                parts += text[done : token.start()], put(token[0], rules[group - 1])
+                done = token.end()
+    return "".join(parts) + text[done:]
+
+
+@cache
+def _matcher() -> _Matcher:
+    forms = [form for issuer in issuers() for form in issuer.forms]
+    by_beginning: dict[str, list[Form]] = {_JWT_BEGINNING: []}
+    for form in forms:
+        for beginning in filter(None, form.beginnings()):
+            by_beginning.setdefault(beginning[:_INDEXED_LENGTH], []).append(form)
+    unanchored = [form for form in forms if "" in form.beginnings()]
+    trie = _trie(by_beginning)
+    groups = "|".join(f"({pattern})" for pattern in (*(form.pattern() for form in unanchored), _AWS_KEY))
+    return _Matcher(
+        _Patterns(re.compile(rf"\b{trie}"), re.compile(rf"(?<!\w)(?:{groups})")),
+        _Patterns(
+            re.compile(rf"(?:\b|{_BEHIND_ESCAPE}){trie}"), re.compile(rf"(?:(?<!\w)|{_BEHIND_ESCAPE})(?:{groups})")
+        ),
+        {beginning: tuple(_forms_behind(beginning, by_beginning)) for beginning in by_beginning},
+        (*(reasons.token(form.issuer) for form in unanchored), reasons.token("aws")),
+    )
+
+
+def _forms_behind(beginning: str, by_beginning: Mapping[str, Sequence[Form]]) -> Iterator[Form]:
+    """The forms indexed under this text or under a prefix of it."""
+    for length in range(len(beginning), 0, -1):
+        yield from by_beginning.get(beginning[:length], ())
+
+
+@cache
+def _candidates(beginning: str) -> _Candidates:
+    """The compiled forms for a beginning, most specific first; compiled on first use."""
+    forms = sorted(_matcher().forms_by_beginning[beginning], key=_generality)
+    return _Candidates(
+        re.compile("|".join(form.shortest_pattern() for form in forms) or "(?!)"),
+        tuple(map(_candidate, forms)),
+    )
+
+
+def _candidate(form: Form) -> _Candidate:
+    beginnings = tuple(form.beginnings()) if form.must_look_random else ()
+    return _Candidate(reasons.token(form.issuer), re.compile(form.pattern()), beginnings)
+
+
+def _generality(form: Form) -> tuple[int, bool, bool]:
+    """Sorts specific forms before general ones: of two that match the same text, the first wins."""
+    last = form.parts[-1]
+    return -min(map(len, form.beginnings())), form.must_look_random, isinstance(last, Run) and last.most is None
+
+
+def _trie(texts: Iterable[str]) -> str:
+    """A regular expression for the longest of these texts, factored by common prefixes."""
+    by_first: dict[str, list[str]] = {}
+    is_end = False
+    for text in texts:
+        if text:
+            by_first.setdefault(text[0], []).append(text[1:])
+        else:
+            is_end = True
+    if not by_first:
+        return ""
+    branches = [re.escape(first) + _trie(rest) for first, rest in sorted(by_first.items())]
+    return f"(?:{'|'.join(branches)}){'?' if is_end else ''}"

@@ -41,7 +41,7 @@ _PARTS: Final = re.compile(r"[-_.,:~%+ ]")
 _HOOK: Final = re.compile(
     r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}"
     r"|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
-    r"|outlook\.office(?:365)?\.com/webhook|maker\.ifttt\.com|events\.pagerduty\.com)/)([^\s\"'<>?#]+)"
+    r"|[\w-]{1,60}\.tines\.com/webhook|outlook\.office(?:365)?\.com/webhook|maker\.ifttt\.com|events\.pagerduty\.com)/)([^\s\"'<>?#]+)"
 )
 _HOOK_WORDS: Final = words(
     "services hooks hook catch api webhook webhooks webhookb2 triggers trigger workflows incomingwebhook with key "
