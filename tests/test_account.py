@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.account import Account, InputCount, Tally
+from collector.account import Account, InputCount, PathCounts, Tally
 from collector.errors import AccountMismatch
 from collector.model import Outcome, OutcomeKind
 
@@ -79,7 +79,7 @@ def test_what_the_output_refused_has_no_outcome_again(kinds: list[OutcomeKind], 
 
 def test_what_an_unfinished_run_left_is_taken_over() -> None:
     account = Account(input=InputCount(unique=5))
-    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=Counter(a=7), unparsed_timestamps=1))
+    account.take_over(Tally(Counter({OutcomeKind.OK: 3}), redactions=PathCounts(a=7), unparsed_timestamps=1))
     account.add(Outcome("a", OutcomeKind.OK, 1, "now", {}, redactions=("a", "b")))
     assert (account.done, account.resumed) == (4, 3)
     assert (account.tally.redactions, account.tally.unparsed_timestamps) == (Counter(a=8, b=1), 1)

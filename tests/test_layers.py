@@ -36,7 +36,7 @@ RINGS: tuple[set[str], ...] = (
         "normalize",
         *("pace", "pauses", "payload", "quota"),
         "record_line",
-        "redact",
+        *("redact", "repair"),
         "retry_after",
         "retrying",
         "run_head",

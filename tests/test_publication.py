@@ -7,7 +7,6 @@ import errno
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.account import Account, Tally
+from collector.account import Account, PathCounts, Tally
 from collector.errors import ExitCode, OutputError
 from collector.files import Files
 from collector.manifest import FileFacts, RunFacts, manifest
@@ -43,7 +42,7 @@ State = Mapping[Path, bytes]
 
 
 def manifest_of(content: bytes, run_id: str, *, failed: int) -> bytes:
-    tally = Tally(redactions=Counter(a=3), unparsed_timestamps=2)
+    tally = Tally(redactions=PathCounts(a=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
     facts = FileFacts(NAMES.snapshot.name, tally.total, len(content), hashlib.sha256(content).hexdigest())
     return manifest(
