@@ -43,7 +43,7 @@ RINGS: tuple[set[str], ...] = (
         *("detect", "fingerprint", "keylike", "scrubber"),
         "secret",
         "server_limit",
-        "timestamps",
+        *("tables", "timestamps"),
         "version",
     },
     # 1: I/O
