@@ -32,8 +32,8 @@ class Codec(Enum):
     ZSTD = ".zst"
 
     def strip(self, name: str) -> str:
-        """`name` without this suffix."""
-        return name.removesuffix(self.value)
+        """`name` without this suffix, in whatever case it is."""
+        return name[: -len(self.value)] if self.value and name.lower().endswith(self.value) else name
 
     def pack(self, block: bytes) -> bytes:
         """One whole member or frame; such blocks, one behind the other, are a valid file."""
@@ -55,8 +55,9 @@ class Codec(Enum):
 
 
 def codec_of(name: str) -> Codec:
-    """The codec a file's name asks for."""
-    return next((codec for codec in (Codec.GZIP, Codec.ZSTD) if name.endswith(codec.value)), Codec.PLAIN)
+    """The codec a file's name asks for; `.GZ` is `.gz`."""
+    lowered = name.lower()
+    return next((codec for codec in (Codec.GZIP, Codec.ZSTD) if lowered.endswith(codec.value)), Codec.PLAIN)
 
 
 def require(codec: Codec) -> None:

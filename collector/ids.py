@@ -6,7 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_FORM = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CANONICAL = re.compile(_FORM, re.ASCII)
+_ANYWHERE = re.compile(rf"(?<![0-9a-f-]){_FORM}(?![0-9a-f-])", re.ASCII | re.IGNORECASE)
 
 
 def canonical_id(text: str) -> str | None:
@@ -22,6 +24,11 @@ def canonical_id(text: str) -> str | None:
 def is_canonical(text: str) -> bool:
     """Is `text` an id as `canonical_id` returns it?"""
     return _CANONICAL.fullmatch(text) is not None
+
+
+def ids_in(text: str) -> list[str]:
+    """The canonical ids that stand anywhere in a text."""
+    return [found.lower() for found in _ANYWHERE.findall(text)]
 
 
 class IdSet:

@@ -51,7 +51,7 @@ def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
             document, repairs = parse_repaired(body.removeprefix(_BOM))
         except (ValueError, RecursionError):
             raise refusal from None
-        if not repairs or _is_deeper(document, MAX_DEPTH):
+        if _is_deeper(document, MAX_DEPTH):
             raise
         return document, repairs
 

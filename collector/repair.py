@@ -1,8 +1,9 @@
 """Reads JSON in which single values are beyond strict readers, and says which values it changed. Pure.
 
-The repairs: a lone surrogate becomes U+FFFD (Unicode Standard, section 3.9, "substitution"), a number beyond a double
-and an integer longer than Python converts become the text they came as. Everything else that is not JSON (RFC 8259)
-is refused as before, NaN and the infinities included.
+The repairs: a lone surrogate, and what is not UTF-8, becomes U+FFFD (Unicode Standard, section 3.9, "substitution"); a
+number beyond a double and an integer longer than Python converts become the text they came as. A control character that
+is not escaped is taken as it is, which changes nothing. Everything else that is not JSON (RFC 8259) is refused as
+before, NaN and the infinities included.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ JsonPath: TypeAlias = tuple[str, ...]
 """The keys from a document's root to a value; `[]` stands for any item of an array."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NOT_UTF_8: Final = re.compile("[\udc80-\udcff]+")  # as `surrogateescape` reads it
+_LONE: Final = "\udfff"
 
 
 class _Digits(str):
@@ -31,10 +34,19 @@ def parse_repaired(body: bytes) -> tuple[Json, list[JsonPath]]:
 
     Raises ValueError for what is not JSON otherwise, and RecursionError for nesting beyond Python's stack.
     """
-    text = body.decode("utf-8", "surrogatepass")
-    value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_refuse)
+    text = _NOT_UTF_8.sub(_surrogates, body.decode("utf-8", "surrogateescape"))
+    value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_refuse, strict=False)
     repairs: list[JsonPath] = []
     return _repaired(value, (), repairs), repairs
+
+
+def _surrogates(found: re.Match[str]) -> str:
+    """Bytes that are not UTF-8 as lone surrogates: those they encode (CESU-8), or one for each broken character."""
+    raw = found[0].encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return _LONE * len(raw.decode("utf-8", "replace"))
 
 
 def _repaired(value: Json, path: JsonPath, repairs: list[JsonPath]) -> Json:

@@ -66,6 +66,8 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
     account.requests.sent, account.requests.retried = 5, 3
     account.requests.unanswered, account.requests.throttled = 1, 2
     account.requests.by_status.update({500: 2, 200: 1, 404: 1})
+    account.tally.repairs.count_all({"r": 2, "name": 1})
+    account.tally.nuls.count("n")
     found = document(account, exit_code=ExitCode.INCOMPLETE)
     assert found.pop("unparsed_timestamps") == 0
     assert found == {
@@ -113,9 +115,9 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
         "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
         "redactions": 8,
         "redaction": {"paths": {"b": 6, "a": 2}, "by_rule": {"name": 8}},
-        "repaired": 0,
-        "repairs": {"paths": {}},
-        "nul_characters": {"values": 0, "paths": {}},
+        "repaired": 3,
+        "repairs": {"paths": {"r": 2, "name": 1}},
+        "nul_characters": {"values": 1, "paths": {"n": 1}},
         "resumed": 0,
     }
 

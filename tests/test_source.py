@@ -207,13 +207,99 @@ def test_what_was_told_once_is_not_told_again() -> None:
     assert [line.partition(": ")[0] for line in told] == ["argument:1", "--all:7"]
 
 
-@pytest.mark.parametrize(("name", "separator"), [("ids.csv", ","), ("ids.tsv", "\t")])
-def test_a_quote_that_is_never_closed_is_an_error_and_swallows_no_id(name: str, separator: str, tmp_path: Path) -> None:
-    rows = [
-        ("id", "name"),
-        ("248df4b7-aa70-47b8-a036-33ac447e668d", '"foo'),
-        ("348df4b7-aa70-47b8-a036-33ac447e668d", "b"),
+def test_a_quote_that_is_never_closed_in_a_csv_is_an_error_that_names_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ids.csv: line 2: unexpected end of data"):
+        read("ids.csv", f'id,name\n{A},"foo\n{B},b\n'.encode(), tmp_path)
+
+
+@pytest.mark.parametrize("row", [f'x,"""\n{A},b', f'"Sales" export,{A}', f'"a,{A}\nb" c,{B}'])
+def test_quotes_that_no_csv_has_are_an_error_and_swallow_no_id(row: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ids.csv: line [23]: "):
+        read("ids.csv", f"name,id\n{row}\n".encode(), tmp_path)
+
+
+def test_a_quote_in_a_tsv_as_databases_print_it_is_a_character_like_any_other(tmp_path: Path) -> None:
+    """The shape in which ids were lost with exit code 0: a reader of quotes makes one field of two rows."""
+    rows = ["name\tid", f'"quarterly\t{A}', f'report"\t{B}', f'"Sales" export\t{C}', f'"\t{A}', f'5" disk\t{B}']
+    intake = read("silent.tsv", "\n".join(rows).encode(), tmp_path)
+    assert list(intake.ids) == [A, B, C]
+    assert intake.count == InputCount(unique=3, duplicates=2)
+    assert intake.complaints == intake.remarks == []
+
+
+def test_ids_that_a_quoted_field_swallowed_are_invalid_lines_of_their_own(tmp_path: Path) -> None:
+    intake = read("ids.csv", f'name,id\nplain,{C}\n"quarterly,{A}\nreport",{B}\n'.encode(), tmp_path)
+    assert list(intake.ids) == [C, B]
+    assert intake.count == InputCount(unique=2, invalid=1)
+    told: list[str] = []
+    intake.tell(told.append)
+    assert [line.partition("ids.csv:")[2].partition(";")[0] for line in told] == [
+        " quoted fields span lines 3-4",
+        "3: an id in a quoted field that spans lines 3-4",
     ]
-    (tmp_path / name).write_text("".join(separator.join(row) + "\n" for row in rows))
-    with pytest.raises(InputError, match="unexpected end of data"):
-        read_ids([], [str(tmp_path / name)], column="id")
+
+
+@pytest.mark.parametrize("name", ["ids.CSV", "ids.Csv", "a.csv.GZ", "b.CSV.Zst"])
+def test_the_name_of_a_table_counts_in_any_case(name: str, tmp_path: Path) -> None:
+    content = f"id,n\n{A},1\n".encode()
+    if name.lower().endswith(".gz"):
+        content = gzip.compress(content)
+    elif name.lower().endswith(".zst"):
+        content = zstd.compress(content)
+    assert list(read(name, content, tmp_path).ids) == [A]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "b.NDJSON", "c.JSONL", "d.Jsonl.Gz", "e.ndjson.gz"])
+def test_json_lines_have_two_names_in_any_case(name: str, tmp_path: Path) -> None:
+    content = b'{"id": "%s"}\n' % A.encode()
+    intake = read(name, gzip.compress(content) if name.lower().endswith(".gz") else content, tmp_path)
+    assert list(intake.ids) == [A]
+
+
+def test_a_tsv_in_capitals_is_one(tmp_path: Path) -> None:
+    assert list(read("ids.TSV", f"n\tid\n1\t{A}\n".encode(), tmp_path).ids) == [A]
+
+
+@pytest.mark.parametrize("name", ["ids.txt", "ids.csv", "ids.jsonl"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_lines_end_in_every_way_and_may_begin_with_a_byte_order_mark(
+    name: str, end: str, mark: str, tmp_path: Path
+) -> None:
+    rows = {".txt": [A, B], ".csv": ["id", A, B], ".jsonl": [f'{{"id":"{A}"}}', f'{{"id":"{B}"}}']}[Path(name).suffix]
+    intake = read(name, (mark + end.join(rows) + end).encode(), tmp_path)
+    assert list(intake.ids) == [A, B]
+    assert intake.count == InputCount(unique=2)
+
+
+@pytest.mark.parametrize("name", ["ids.txt", "ids.tsv"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_text_in_utf_16_is_an_error_and_with_its_mark_one_that_says_so(
+    name: str, encoding: str, tmp_path: Path
+) -> None:
+    told = "is UTF-16; save it as UTF-8" if encoding == "utf-16" else "line 1 holds a NUL byte"
+    with pytest.raises(InputError, match=f"{name}: {told}"):
+        read(name, f"id\tn\n{A}\tx\n".encode(encoding), tmp_path)
+
+
+@pytest.mark.parametrize("line", [f"{A},comment", f"{A};1", f"{A}\tx", f"{A} {B}", f"'{A}'"])
+def test_a_line_of_text_with_more_than_an_id_is_invalid_and_says_what_to_do(line: str, tmp_path: Path) -> None:
+    intake = read("ids.txt", f"{line}\n{C}\n".encode(), tmp_path)
+    assert intake.count == InputCount(unique=1, invalid=1)
+    assert "more than an id on this line; put # before a comment, or name a table .csv or .tsv" in intake.complaints[0]
+
+
+def test_an_odd_value_beside_the_id_costs_a_json_line_nothing(tmp_path: Path) -> None:
+    rows = [
+        b'{"id":"%s","name":"cut \\ud83d"}' % A.encode(),
+        b'{"id":"%s","limit":1e400}' % B.encode(),
+        b'{"id":"%s","name":"cut \xf0\x9f"}' % C.encode(),
+    ]
+    assert list(read("odd.jsonl", b"\n".join(rows), tmp_path).ids) == [A, B, C]
+
+
+def test_a_json_line_with_two_ids_is_invalid_and_one_with_ids_deeper_down_is_not(tmp_path: Path) -> None:
+    rows = [f'{{"id":"{A}","id":"{B}"}}', f'{{"id":"{C}","of":{{"id":1}},"and":[{{"id":2}}]}}']
+    intake = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
+    assert list(intake.ids) == [C]
+    assert intake.count == InputCount(unique=1, invalid=1)

@@ -1,0 +1,297 @@
+"""One column of a delimited table, so that every line of the file is accounted for. Pure.
+
+Theory of operation. Two dialects share the names `.csv` and `.tsv`. RFC 4180, which Excel and pandas write with any
+delimiter, quotes a field that holds a delimiter, a quote or a line end. Tables as databases print them (psql, Hive,
+`mysql --batch`; IANA text/tab-separated-values) have no quoting: a quote is a character like any other.
+
+Commas and semicolons mean RFC 4180, read strictly: a quote that is never closed, or closed too early, is an error.
+With tabs and bars each row is read by the dialect that gives it as many columns as the header has, preferably as one
+line. A quoted field that spans lines is possible in either; it is told with its lines, and an id that it swallowed is
+an invalid line of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from collector.ids import ids_in
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_WITHOUT_QUOTING: Final = frozenset("\t|")
+_CLOSING: Final = re.compile(r'[^"]*(?:""[^"]*)*"(?!")')
+_MOST_LINES: Final = 1000  # of one field, where a quote may as well be a character
+_MOST_TOLD: Final = 20
+_SEPARATOR_LINE: Final = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's
+
+
+class BadTable(Exception):
+    """The file cannot be read as a table; the text says why, and quotes nothing of it."""
+
+
+class Cell(NamedTuple):
+    """What one row has in the column: "" for a blank row, None and a `fault` where there is nothing to read."""
+
+    line: int
+    text: str | None
+    fault: str = "no id in it"
+
+
+class _Line(NamedTuple):
+    number: int
+    text: str
+
+
+class _Row(NamedTuple):
+    lines: tuple[_Line, ...]
+    cells: list[str]
+
+
+def read_column(
+    lines: Iterable[str], column: str, *, delimiter: str, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Cell]:
+    """The cells of `column`, one for each row behind the header; `lines` come without their ends.
+
+    The header decides on another delimiter than `delimiter`, if only another one gives it that column. Names are
+    compared without spaces around them and, where that finds none, in any case. `tell` is told what a user should
+    check. Raises `BadTable`.
+    """
+    source = _Lines(lines)
+    blank = _leading_blank(source)
+    yield from (Cell(line.number, "") for line in blank)
+    header = _header(source, column, delimiter)
+    if header.delimiter != delimiter:
+        tell(f"its columns are separated by {header.delimiter!r}, not by {delimiter!r}; they are read so")
+    yield from _Reader(source, header).cells(tell)
+
+
+class _Lines:
+    """Numbered lines, of which some can be put back."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._left = enumerate(lines, start=1)
+        self._back: deque[_Line] = deque()
+
+    def __iter__(self) -> Iterator[_Line]:
+        return self
+
+    def __next__(self) -> _Line:
+        return self._back.popleft() if self._back else _Line(*next(self._left))
+
+    def put_back(self, lines: Iterable[_Line]) -> None:
+        """The first of `lines` is the next to come."""
+        self._back.extendleft(reversed(list(lines)))
+
+
+class _Fields:
+    """The fields of one row as RFC 4180 reads them, line by line."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.cells: list[str] = []
+        self.is_open = False  # does a quoted field go on in the next line?
+        self.is_broken = False  # is there text behind a closing quote?
+        self._delimiter = delimiter
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.is_open and not self.is_broken
+
+    def feed(self, line: str) -> None:
+        at = self._close(line, 0) if self.is_open else self._begin(line, 0)
+        while at is not None and not self.is_broken:
+            at = self._begin(line, at)
+
+    def _begin(self, line: str, at: int) -> int | None:
+        """Read the field that begins at `at`; returns where the next one begins, None at the end of the line."""
+        if line.startswith('"', at):
+            self.cells.append("")
+            return self._close(line, at + 1)
+        end = line.find(self._delimiter, at)
+        self.cells.append(line[at:] if end < 0 else line[at:end])
+        return None if end < 0 else end + 1
+
+    def _close(self, line: str, at: int) -> int | None:
+        """The same inside a quoted field."""
+        closing = _CLOSING.match(line, at)
+        self.is_open = closing is None
+        self.cells[-1] += line[at:] + "\n" if closing is None else closing[0][:-1]
+        if closing is None:
+            return None
+        self.cells[-1] = self.cells[-1].replace('""', '"')
+        if closing.end() == len(line):
+            return None
+        self.is_broken = not line.startswith(self._delimiter, closing.end())
+        return closing.end() + 1
+
+
+class _Header(NamedTuple):
+    at: int
+    width: int
+    delimiter: str
+
+
+class _Reader:
+    """Rows behind a header."""
+
+    def __init__(self, lines: _Lines, header: _Header) -> None:
+        self._lines = lines
+        self._at, self._width, self._delimiter = header
+        self._read = self._printed if header.delimiter in _WITHOUT_QUOTING else self._quoted
+        self._spans: list[str] = []
+
+    def cells(self, tell: Callable[[str], None]) -> Iterator[Cell]:
+        for line in self._lines:
+            if '"' not in line.text:  # in either dialect the same
+                yield self._cell(line.number, line.text.split(self._delimiter))
+                continue
+            row = self._read(line)
+            cell = self._cell(line.number, row.cells)
+            yield cell
+            if len(row.lines) > 1:
+                self._spans.append(f"{line.number}-{row.lines[-1].number}")
+                yield from _swallowed(row, cell.text)
+        if self._spans:
+            tell(_told(self._spans))
+
+    def _cell(self, number: int, cells: list[str]) -> Cell:
+        if not any(map(_unquoted, cells)):
+            return Cell(number, "")
+        if len(cells) > self._width and any(map(ids_in, cells[self._width :])):
+            return Cell(number, None, "an id behind the last column that the header names")
+        text = _unquoted(cells[self._at]) if self._at < len(cells) else ""
+        return Cell(number, text or None)
+
+    def _quoted(self, first: _Line) -> _Row:
+        fields, lines = _Fields(self._delimiter), [first]
+        fields.feed(first.text)
+        while fields.is_open:
+            if (line := next(self._lines, None)) is None:
+                raise _never_closed(first.number)
+            lines.append(line)
+            fields.feed(line.text)
+        if fields.is_broken:
+            raise BadTable(
+                f"line {lines[-1].number}: text behind a closing quote; double each quote that belongs to a text"
+            )
+        return _Row(tuple(lines), fields.cells)
+
+    def _printed(self, first: _Line) -> _Row:
+        plain, fields = first.text.split(self._delimiter), _Fields(self._delimiter)
+        fields.feed(first.text)
+        if fields.is_open and (row := self._spanning(first, plain, fields)):
+            return row
+        is_quoted = fields.is_whole and self._fits(fields.cells) and not self._fits(plain)
+        return _Row((first,), fields.cells if is_quoted else plain)
+
+    def _spanning(self, first: _Line, plain: list[str], fields: _Fields) -> _Row | None:
+        """The row that goes on in the lines behind `first`; None, and they are put back, if it is a line by itself."""
+        lines, fits = [first], self._fits(plain)
+        for line in self._lines:
+            lines.append(line)
+            fields.feed(line.text)
+            is_row = self._fits(line.text.split(self._delimiter))
+            if (is_row and (fits or fields.is_open)) or len(lines) > _MOST_LINES:
+                break
+            if fields.is_whole and self._fits(fields.cells):
+                return _Row(tuple(lines), fields.cells)
+            if not fields.is_open:
+                break
+        self._lines.put_back(lines[1:])
+        return None
+
+    def _fits(self, cells: list[str]) -> bool:
+        """Has the row as many columns as the header, but for an empty one at the end?"""
+        return len(cells) == self._width or (len(cells) == self._width + 1 and not cells[-1].strip())
+
+
+def _leading_blank(source: _Lines) -> list[_Line]:
+    blank: list[_Line] = []
+    for line in source:
+        if line.text.strip():
+            source.put_back([line])
+            break
+        blank.append(line)
+    return blank
+
+
+def _header(source: _Lines, column: str, delimiter: str) -> _Header:
+    first = next(source, _Line(1, ""))
+    if separator := _SEPARATOR_LINE.fullmatch(first.text):
+        delimiter = separator[1]
+        first = next(source, _Line(2, ""))
+    lines = [first.text]
+    while delimiter not in _WITHOUT_QUOTING and _fields_of(lines, delimiter).is_open:
+        if (line := next(source, None)) is None:
+            raise _never_closed(first.number)
+        lines.append(line.text)
+    for each in dict.fromkeys((delimiter, *_DELIMITERS)):
+        names = _names(lines, each)
+        if (at := _position(names, column)) is not None:
+            return _Header(at, len(names), each)
+    if ids_in("\n".join(lines)):
+        raise BadTable(
+            f"its first line holds an id, but a table begins with the names of its columns; add that line, with "
+            f"{column!r} in it, or name a file of ids alone .txt"
+        )
+    names = _names(lines, delimiter)
+    width = len(names) if any(name.strip() for name in names) else 0
+    raise BadTable(f"none of its {width} columns is named {column!r}; choose with --ids-column")
+
+
+def _fields_of(lines: list[str], delimiter: str) -> _Fields:
+    fields = _Fields(delimiter)
+    for line in lines:
+        fields.feed(line)
+    return fields
+
+
+def _names(lines: list[str], delimiter: str) -> list[str]:
+    fields = _fields_of(lines, delimiter)
+    return fields.cells if fields.is_whole else lines[0].split(delimiter)
+
+
+def _position(names: list[str], column: str) -> int | None:
+    """Where the column is, if it is there. Raises `BadTable` when it is there twice."""
+    wanted = column.strip()
+    for fold in (str, str.casefold):
+        found = [at for at, name in enumerate(names) if fold(_unquoted(name)) == fold(wanted)]
+        if len(found) > 1:
+            raise BadTable(f"{len(found)} of its columns are named {column!r}; rename all but one")
+        if found:
+            return found[0]
+    return None
+
+
+def _unquoted(cell: str) -> str:
+    cell = cell.strip()
+    is_quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].replace('""', '"').strip() if is_quoted else cell
+
+
+def _swallowed(row: _Row, own: str | None) -> Iterator[Cell]:
+    """The lines of a row in which there is an id that the row does not give: rows, perhaps, that a quote took in."""
+    known = (own or "").lower()
+    for line in row.lines:
+        if any(found != known for found in ids_in(line.text)):
+            place = f"lines {row.lines[0].number}-{row.lines[-1].number}"
+            yield Cell(
+                line.number,
+                None,
+                f"an id in a quoted field that spans {place}; close its quote, or take the id out",
+            )
+
+
+def _told(spans: list[str]) -> str:
+    more = f" and {len(spans) - _MOST_TOLD} more" if len(spans) > _MOST_TOLD else ""
+    return (
+        f"quoted fields span lines {', '.join(spans[:_MOST_TOLD])}{more}; each such row counts as one line; "
+        "check that no quote is missing there"
+    )
+
+
+def _never_closed(number: int) -> BadTable:
+    return BadTable(
+        f"line {number}: unexpected end of data: a quote is never closed; close it, or double one that is a character"
+    )
