@@ -21,9 +21,11 @@ from typing import Final, TypeAlias, TypeGuard
 import orjson
 
 from collector.detect.forms import mask
-from collector.detect.marks import Judgement, Marks, marks_of
+from collector.detect.json_schemas import EXAMPLES, is_schema
+from collector.detect.marks import VALUE_KEYS, Judgement, Marks, marks_of
 from collector.detect.masks import MASKED, REDACTED, is_masked, is_servers_mask, masked_paths
-from collector.detect.reasons import NESTED, SCHEMA, SERVER, URL_PART
+from collector.detect.names import squash, words
+from collector.detect.reasons import NAME, NESTED, SCHEMA, SERVER, URL_PART
 from collector.detect.rules import Rules
 from collector.detect.urls import mask_address
 from collector.detect.verdict import Verdict
@@ -41,6 +43,11 @@ _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset('{["\ufeff')
 _NESTING: Final = frozenset((dict, list))
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
+# Beside the name of a column, the type of its values.
+_COLUMN_TYPES: Final = words(
+    "varchar char text string str nvarchar clob bytes binary blob int integer bigint smallint number numeric decimal "
+    "float double real boolean bool date time datetime timestamp timestamptz json jsonb variant uuid array object null"
+)
 _SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
 _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300  # characters
@@ -173,7 +180,7 @@ class _Walker:
         if not self._plain_keys.issuperset(values):
             _mask_keys(values)
             self._plain_keys.update(values)
-        if "value" in values:
+        if not VALUE_KEYS.isdisjoint(values):
             marks = marks.of_pair(values)
         for key, value in values.items():
             verdict = marks[key]
@@ -196,18 +203,40 @@ class _Walker:
             if verdict is Verdict.KEPT:  # what the server masked in it counts, as whoever reads it will count
                 masked.extend(Redaction(each, SERVER) for each in masked_paths(path, value))
             return value
+        if kind is dict:
+            return self._object(value, verdict, marks, path, masked)
         if verdict is Verdict.WHOLE:
             return self._whole(value, path, masked, marks.reason_of(path))
         if kind is str:
             return self._text(value, verdict, marks, path, masked)
         if kind is list:
-            return [self._value(item, verdict, marks, f"{path}[]", masked) for item in value]
-        if kind is dict:
-            return self._object(value, verdict, marks, path, masked)
+            return self._list(value, verdict, marks, f"{path}[]", masked)
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
         return self._whole(value, path, masked, marks.reason_of(path)) if is_secret else value
 
+    def _schema(self, schema: dict[str, Json], marks: Marks, path: str, masked: Masked) -> Json:
+        """A description of a secret: only its examples are secrets themselves."""
+        examples = {key: schema.pop(key) for key in EXAMPLES if key in schema}
+        self.walk(schema, marks.inside(_UNKNOWN), path, masked)
+        for key, value in examples.items():
+            schema[key] = None if value is None else self._whole(value, f"{path}.{key}", masked, NAME)
+        return schema
+
+    def _list(self, items: list[Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
+        """Items one by one; a list of two texts, inside another list, may be a name and its value."""
+        if path.endswith("[][]") and len(items) == 2 and type(items[0]) is type(items[1]) is str:
+            name, value = items
+            of_name = marks.inside(verdict)[name]
+            if of_name is not _UNKNOWN and of_name is not _PLAIN:
+                is_type = squash(value) in _COLUMN_TYPES
+                return items if is_type else [name, self._value(value, of_name, marks, path, masked)]
+        return [self._value(item, verdict, marks, path, masked) for item in items]
+
     def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
+        if verdict is not _UNKNOWN and verdict is not _PLAIN and is_schema(value):
+            return self._schema(value, marks, path, masked)
+        if verdict is Verdict.WHOLE:
+            return self._whole(value, path, masked, marks.reason_of(path))
         if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
             return self._whole(value, path, masked, SCHEMA)  # where it has an array, so nothing is known of its parts
         self.walk(value, marks.inside(verdict), path, masked)
@@ -267,7 +296,10 @@ class _Walker:
 
     def _inside(self, value: Json, verdict: Judgement, marks: Marks) -> str | None:
         """What stands in a text as JSON, masked; None when there is no secret in it. `value` is used up."""
-        found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "[]", []))
+        masked: Masked = []
+        found = _dump(_Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "{}", masked))
+        if masked:
+            self._put.rule = masked[-1].rule
         return found if is_masked(found) else None
 
     def _whole(self, value: Json, path: str, masked: Masked, rule: str) -> str:

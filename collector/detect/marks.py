@@ -49,7 +49,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         key = path.rpartition(".")[2].replace("[]", "")
         if self._judge.is_also(key):
             return ALSO
-        if suspicion(key) in _NAMED or (key == "value" and self._is_pair):
+        if suspicion(key) in _NAMED or (self._is_pair and key.lower() in _VALUES):
             return NAME
         return PLACE if self._is_strict else SCHEMA
 
@@ -60,22 +60,34 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         return self._judge.strict if verdict in _STRICT_INSIDE else self._judge.loose
 
     def of_pair(self, pair: Mapping[str, Json]) -> Marks:
-        """The marks on an object with a `value`, which may say by a `name`, a `key` or the like what that is."""
-        labels = [label for label in _LABELS if type(pair.get(label)) is str]
-        if not labels:
+        """The marks on an object with a value, which may say by a `name`, a `key` or a flag what that is.
+
+        Labels and values count in any case: `{"Key": …, "Value": …}`.
+        """
+        values = [key for key in pair if key.lower() in _VALUES]
+        labels = [key for key in pair if squash(key) in _LABELS and type(pair[key]) is str]
+        if not values or not (labels or _is_flagged(pair)):
             return self
-        verdict = self["value"]
-        for label in labels:
-            if verdict in _OPEN:  # else the first that says something has said it
-                by_name = self._judge.by_name(pair[label])
-                verdict = verdict if by_name in _OPEN else by_name
         marks = Marks(self._judge, is_strict=self._is_strict)
         marks.update(self)
-        marks["value"] = verdict
-        marks._is_pair = verdict is not self["value"]
-        if labels == ["key"] and self._judge.rule("key") is None:
-            marks["key"] = Verdict.PLAIN  # a name too, though by its own it would be a secret
+        for key in values:
+            verdict = marks[key] = self._of_value(key, pair, labels)
+            marks._is_pair = marks._is_pair or verdict is not self[key]
+        if [squash(label) for label in labels] == ["key"] and self._judge.rule("key") is None:
+            marks[labels[0]] = Verdict.PLAIN  # a name too, though by its own it would be a secret
         return marks
+
+    def _of_value(self, key: str, pair: Mapping[str, Json], labels: list[str]) -> Judgement:
+        """The verdict on the value of a pair: its own, else that of the first label that says something."""
+        verdict = self[key]
+        if verdict in _OPEN and _is_flagged(pair):
+            return Verdict.WHOLE
+        for label in labels:
+            if verdict not in _OPEN:
+                break
+            by_name = self._judge.by_name(pair[label])
+            verdict = verdict if by_name in _OPEN else by_name
+        return verdict
 
     def mark(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
         """Mark a field by its path, such as `auth.query[].value`, unless what it is in is marked as a whole.
@@ -116,7 +128,16 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 
 Judgement: TypeAlias = Verdict | Marks
-_LABELS: Final = ("name", "key", "header", "field", "param", "parameter", "property", "variable")
+VALUE_KEYS: Final = frozenset(spelled for key in ("value", "val", "v") for spelled in (key, key.title(), key.upper()))
+"""The keys under which a pair has its value."""
+
+_VALUES: Final = words("value val v")
+_LABELS: Final = words(
+    "name key k n header field param parameter property variable var option setting attribute attr id label env "
+    "headername fieldname keyname paramname parametername variablename propertyname"
+)
+_FLAGS: Final = words("secret issecret sensitive issensitive encrypted isencrypted masked ismasked confidential hidden")
+_SECRET_KINDS: Final = words("secret password credential token apikey secretstring encrypted")
 _NAMED: Final = (Suspicion.LISTED, Suspicion.WORDED)
 _OPEN: Final = (Verdict.UNKNOWN, Verdict.PLAIN)
 _STRICT_INSIDE: Final = frozenset((Verdict.STRICT, Verdict.ADDRESS))
@@ -132,6 +153,16 @@ _WITH_ONE: Final = words(
     "granttype authstyle required enabled description label host"
 )
 _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl authurl authorizeurl authorizationurl")
+
+
+def _is_flagged(pair: Mapping[str, Json]) -> bool:
+    """Does the object say of its value that it is a secret?"""
+    for key, value in pair.items():
+        if value is True and squash(key) in _FLAGS:
+            return True
+        if type(value) is str and key.lower() in {"type", "kind"} and squash(value) in _SECRET_KINDS:
+            return True
+    return False
 
 
 def marks_of(

@@ -9,6 +9,7 @@ from typing import Final
 
 from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
+from collector.detect.randomness import looks_random
 from collector.detect.reasons import HEADER, PAIR
 
 # A name with a word for a secret in it; `names.suspicion` has the last word on it.
@@ -57,6 +58,11 @@ _NOT_SECRET: Final = re.compile(
 )
 _DONE: Final = re.compile(MASKED.pattern + r"(?![\w-])")
 _PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature itself is the `sig=` among them
+# A query compares columns with values; statements that create users, or copy with credentials, are others.
+_QUERY: Final = re.compile(
+    r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(?\s*(?:select|with|explain)\s(?=.*\bfrom\b)(?!.*\bcredentials\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _QUOTE: Final = re.compile(r"[bBuUrRfF]{0,2}\\*[\"']")
 _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
@@ -70,7 +76,8 @@ def mask_pairs(text: str, put: Put) -> str:
     words_to_look_for = _SPEAKING if "=" in text or ":" in text else _SPEAKING_ALONE
     lowered = text.lower()
     if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # for so few quicker than a generator
-        text = _PAIR.sub(lambda found: _pair(found, put), text)
+        is_query = _QUERY.match(text) is not None
+        text = _PAIR.sub(lambda found: _pair(found, put, is_query=is_query), text)
         text = _ELEMENT.sub(lambda found: found[1] + put(found[3], PAIR), text)
         text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1], PAIR) + found[2][0], text)
         text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
@@ -78,7 +85,7 @@ def mask_pairs(text: str, put: Put) -> str:
     return text
 
 
-def _pair(found: re.Match[str], put: Put) -> str:
+def _pair(found: re.Match[str], put: Put, *, is_query: bool) -> str:
     name, between, value = found[1], found[2], found[3]
     verdict = suspicion(name)
     if verdict in {Suspicion.NONE, Suspicion.ADDRESS}:
@@ -89,6 +96,8 @@ def _pair(found: re.Match[str], put: Put) -> str:
     closing = closing if closing and value.endswith(closing) and len(value) > len(opening) else ""
     bare = value[len(opening) : len(value) - len(closing)]
     if not bare or (not opening and _is_prose(found, bare, between)):
+        return found[0]
+    if is_query and not looks_random(bare):  # a condition on a column
         return found[0]
     return f"{name}{between}{opening}{_unless_plain(bare, put)}{closing}"
 
