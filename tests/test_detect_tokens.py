@@ -17,7 +17,7 @@ from collector.detect.issuers import ALPHABETS, Form, Issuer, Run, issuers
 from collector.detect.names import words
 from collector.detect.tokens import mask_tokens
 
-from .issued import made
+from .issued import characters, made
 
 FORMS = [form for issuer in issuers() for form in issuer.forms]
 ASKED_FOR = words(
@@ -182,6 +182,26 @@ def test_time_grows_with_the_length_alone(start: str) -> None:
         began = time.process_time()
         shown(text)
         assert time.process_time() - began < 4, rest
+
+
+def test_an_aws_secret_key_has_no_form_but_its_length() -> None:
+    dice, alphabet = Random(40), characters("base64")
+    keys = ["".join(dice.choices(alphabet, k=40)) for _ in range(2000)]
+    left = [key for key in keys if shown(f"as {key} says") != "as # says"]
+    assert len(left) <= len(keys) / 200, left  # those without a digit, an upper case or a lower case letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://hg.example.org/cpython/file/7aaba721ebc0/Lib/socket.py",
+        "/srv/exports/2024/Customers/ByRegion/Weekly/a",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
+    ],
+)
+def test_paths_and_digests_are_no_aws_secret_keys(text: str) -> None:
+    assert shown(text) == text
 
 
 def test_what_is_percent_encoded_or_escaped_before_a_token_does_not_hide_it() -> None:

@@ -1,6 +1,6 @@
 """The table of token issuers: the published form of each of their tokens. Pure.
 
-Reads `collector/data/token_issuers.txt`, one issuer per line, sorted: name, source, forms. A source is a public rule
+Reads `collector/data/token_issuers.json`, one issuer per line, sorted: name, source, forms. A source is a public rule
 set (gitleaks b58d3f1, trufflehog 3ab759f, betterleaks 6381fa4, kingfisher ee7c0db, microsoft/security-utilities; all as
 of 2026) or, with a dot, the issuer's own documentation.
 
@@ -19,6 +19,7 @@ Values that are public by design are not in the table: publishable keys (Stripe 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -117,12 +118,11 @@ def _pattern(part: Run | tuple[str, ...]) -> str:
 @cache
 def issuers() -> tuple[Issuer, ...]:
     """The table."""
-    text = (files("collector") / "data" / "token_issuers.txt").read_text("utf-8")
-    return tuple(_issuer(line) for line in text.splitlines() if not line.startswith("#"))
+    rows: list[tuple[str, str, str]] = json.loads((files("collector") / "data" / "token_issuers.json").read_bytes())
+    return tuple(_issuer(*row) for row in rows)
 
 
-def _issuer(line: str) -> Issuer:
-    name, source, forms = line.split(" | ")
+def _issuer(name: str, source: str, forms: str) -> Issuer:
     return Issuer(name, source, tuple(_form(name, form) for form in forms.split()))
 
 
