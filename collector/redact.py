@@ -42,6 +42,7 @@ _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset('{["\ufeff')
 _NESTING: Final = frozenset((dict, list))
+_WEB: Final = ("http://", "https://")  # whose paths may be passwords
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
 # Beside the name of a column, the type of its values.
 _COLUMN_TYPES: Final = words(
@@ -125,6 +126,8 @@ class Redactor:
         put, is_error = self._put, path == "status_error"
         put.rule = SERVER  # where nothing else masks it, the server has
         found = put(text, SERVER) if is_servers_mask(text) else mask(text, put, guess=is_error, is_prose=is_error)
+        if is_error and text[0] in _JSON_STARTS:  # names decide in it, forms in the rest
+            found = self._walker.json_in(found, self._elsewhere) or found
         if is_masked(found):
             masked.append(Redaction(path, put.rule))
         elif found == text and path != "name":
@@ -230,7 +233,12 @@ class _Walker:
             if of_name is not _UNKNOWN and of_name is not _PLAIN:
                 is_type = squash(value) in _COLUMN_TYPES
                 return items if is_type else [name, self._value(value, of_name, marks, path, masked)]
-        return [self._value(item, verdict, marks, path, masked) for item in items]
+        found: list[Json] = []
+        of_option: Judgement = verdict
+        for item in items:
+            found.append(self._value(item, of_option, marks, path, masked))
+            of_option = marks.of_option(item, verdict)
+        return found
 
     def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
         if verdict is not _UNKNOWN and verdict is not _PLAIN and is_schema(value):
@@ -259,7 +267,7 @@ class _Walker:
     def _free_text(self, text: str, verdict: Judgement) -> str:
         if verdict is Verdict.STRICT or verdict is Verdict.ADDRESS:
             return self._address(text) if text else text
-        found = mask(text, self._put, guess=verdict is not _PLAIN)
+        found = mask(text, self._put, guess=verdict is not _PLAIN or text.startswith(_WEB))
         if found == text and not is_masked(text):
             (self._plain if verdict is _UNKNOWN else self._without_forms).add(text)
         return found
@@ -272,6 +280,10 @@ class _Walker:
         return (
             self._put(text, URL_PART) if found == text and not is_masked(text) else found
         )  # what is in it nobody knows
+
+    def json_in(self, text: str, marks: Marks) -> str | None:
+        """A text that is JSON without the secrets in it, None for another text; its random-looking words stay."""
+        return self._json(text, _PLAIN, marks)
 
     def _json(self, text: str, verdict: Judgement, marks: Marks) -> str | None:
         """JSON that is text, masked as the value it is would be; None when there is no object and no array in it."""

@@ -79,7 +79,9 @@ def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
         rules = list[str]()
         assert mask_tokens(place.format(token), noting(rules)) == place.format("#"), (place, token)
         assert len(rules) == 1
-        assert rules[0] == f"token:{form.issuer}", (token, rules)
+        alike = {f"token:{each.issuer}" for each in FORMS if re.fullmatch(each.pattern(), token)}
+        assert rules[0] in alike, (token, rules)  # `EAAA…` is of two issuers
+        assert f"token:{form.issuer}" in alike
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if not form.must_look_random], ids=named)

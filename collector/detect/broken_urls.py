@@ -55,7 +55,7 @@ def _passwords(text: str) -> Iterator[str]:
                 yield found[group].removesuffix("@")
 
 
-_USER: Final = re.compile(rf"{_SCHEME}[^\s\"'`<>@/?#:]*:([^\s\"'`<>]*)@")
+_USER: Final = re.compile(rf"{_SCHEME}[^\s\"'`<>@/?#:]*:(?!\d{{1,5}}[/?#,])([^\s\"'`<>]*)@")
 
 
 def _pieces(password: str) -> Iterator[str]:

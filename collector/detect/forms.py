@@ -16,6 +16,7 @@ from collector.detect.broken_urls import is_suspect, mask_broken_urls
 from collector.detect.masks import Put
 from collector.detect.pairs import mask_pairs
 from collector.detect.randomness import mask_random
+from collector.detect.statements import mask_statements
 from collector.detect.tokens import mask_pem, mask_tokens
 from collector.detect.urls import mask_hooks, mask_users
 
@@ -27,9 +28,9 @@ def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) ->
 
     In prose, such as an error, a random-looking word is one only beside a word for a credential.
     """
-    if "-----BEGIN " in text:
+    if "-----BEGIN " in text or "PuTTY-User-Key-File" in text:
         text = mask_pem(text, put)
-    if is_prose and is_suspect(text):
+    if " " in text and is_suspect(text):
         text = mask_broken_urls(text, put)
     if "@" in text:
         text = mask_users(text, put)
@@ -37,6 +38,8 @@ def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) ->
         text = mask_hooks(text, put)
     if "=" in text or " " in text or "<" in text or text.count(":") > text.count("://"):
         text = mask_pairs(text, put)
+    if " " in text or "$" in text or ":" in text or "," in text or "=" in text:
+        text = mask_statements(text, put)
     if _LONG_RUN.search(text) or "/" in text:
         text = mask_tokens(text, put)
         if guess:

@@ -43,8 +43,8 @@ ALPHABETS: Final = {
     "tilde": "A-Za-z0-9_.~-",
     "base64": "A-Za-z0-9+/",
     "any64": "A-Za-z0-9+/_=-",
+    "caret": "A-Za-z0-9^#+/=",
     "percent": "A-Za-z0-9%+/",
-    "A-L": "A-L",
     "MNO": "MNO",
 }
 """Alphabet name → its characters, as in a regular expression's brackets."""

@@ -89,6 +89,13 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             verdict = verdict if by_name in _OPEN else by_name
         return verdict
 
+    def of_option(self, item: Json, verdict: Judgement) -> Judgement:
+        """The verdict on the item behind another, which is a secret's where that is an option such as `--password`."""
+        if verdict not in _OPEN or type(item) is not str or not item.startswith("-"):
+            return verdict
+        of_name = self._judge.by_name(item)
+        return verdict if of_name in _OPEN else of_name
+
     def mark(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
         """Mark a field by its path, such as `auth.query[].value`, unless what it is in is marked as a whole.
 
@@ -128,12 +135,13 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 
 Judgement: TypeAlias = Verdict | Marks
-VALUE_KEYS: Final = frozenset(spelled for key in ("value", "val", "v") for spelled in (key, key.title(), key.upper()))
+_VALUE_NAMES: Final = "value val v content right second setting"
+VALUE_KEYS: Final = frozenset(spelled for key in _VALUE_NAMES.split() for spelled in (key, key.title(), key.upper()))
 """The keys under which a pair has its value."""
 
-_VALUES: Final = words("value val v")
+_VALUES: Final = words(_VALUE_NAMES)
 _LABELS: Final = words(
-    "name key k n header field param parameter property variable var option setting attribute attr id label env "
+    "name key k n header field param parameter property variable var option attribute attr id env left first "
     "headername fieldname keyname paramname parametername variablename propertyname"
 )
 _FLAGS: Final = words("secret issecret sensitive issensitive encrypted isencrypted masked ismasked confidential hidden")

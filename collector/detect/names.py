@@ -61,7 +61,9 @@ _NAMES: Final = words(
     "models property properties site tenant domain principal resource resources cipher ciphers suite encoding charset "
     "collation locale language currency sid ulid ksuid watermark lsn slot publication subscription position offset "
     "fields field filter filters expression jsonpath xpath mapping mappings sheet board list audience segment "
-    "campaign dashboard report scopes scope permissions"
+    "campaign dashboard report scopes scope permissions address addresses hash xpub npub did lei nanoid cuid space "
+    "site gclid seller plan ocid urn ref run node metadata wal primer peptide sequence parent workbook explore marker "
+    "deployment task revision version build artifact license sku asset integrity"
 )
 _NAMES_FIRST: Final = words("table bucket dataset subnet vpc cluster topic stream column schema index")
 # Words that say that any text may follow, also one with a secret.
@@ -80,7 +82,7 @@ _ASIDE: Final = words(
     "min policy policies version algorithm alg format prefix suffix rotation rotated scope scopes arn user username "
     "email level field fields column columns table region host hostname server domain issuer audience location "
     "changed updated created source mechanism manager database event events topic topics ref reference hint "
-    "description label position placement path file filename consent id ids"
+    "description label position placement path file filename resource resources library consent id ids"
 )
 _ASIDE_FIRST: Final = words(
     "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "

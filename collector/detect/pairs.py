@@ -9,6 +9,7 @@ from typing import Final
 
 from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
+from collector.detect.plain_kinds import plain_spans
 from collector.detect.randomness import looks_random
 from collector.detect.reasons import HEADER, PAIR
 
@@ -20,8 +21,8 @@ _NAME: Final = (
 # What stands behind it: a placeholder, something in quotes, a block, quotes that are escaped, or one word.
 _VALUE: Final = (
     r"\$\{[^{}\s]{1,100}\}|\{\{[^{}]{1,100}\}\}"
-    r'|[bBuUrRfF]{0,2}"(?:[^"\\]|\\.)*"'  # Python spells out what kind of text it is
-    r"|[bBuUrRfF]{0,2}'(?:[^'\\]|\\.)*'"
+    r'|[bBuUrRfFN]{0,2}"(?:[^"\\]|\\.)*"'  # Python spells out what kind of text it is
+    r"|[bBuUrRfFN]{0,2}'(?:[^'\\]|\\.)*'"
     r"|[|>][+-]?\d?[ \t]*(?:\n[ \t]+[^\n]*)+"  # YAML: the lines that are further in
     r'|\\+"(?:(?!\\+").)*'
     r"|(?:(?:Bearer|Basic|Token|Digest)\s+)?[^\s&;,\"'<>{}\[\]()\\]+"
@@ -38,10 +39,6 @@ _SPEAKING_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "
 _DSN_PAIR: Final = re.compile(
     r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*+(?:\}|\Z)|[^;'\"]+)",
     re.IGNORECASE,
-)
-# `--password x`, as on a command line.
-_OPTION: Final = re.compile(
-    r"((?:\A|\s)--?(?:password|passwd|pass|pwd|token|secret|api[-_]?key|auth)[= ]\s{0,2})([^\s-]\S*)", re.IGNORECASE
 )
 _SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('(?:[^']|'')+'|\"(?:[^\"]|\"\")+\")", re.IGNORECASE)
 _ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE)
@@ -63,7 +60,10 @@ _QUERY: Final = re.compile(
     r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(?\s*(?:select|with|explain)\s(?=.*\bfrom\b)(?!.*\bcredentials\b)",
     re.IGNORECASE | re.DOTALL,
 )
-_QUOTE: Final = re.compile(r"[bBuUrRfF]{0,2}\\*[\"']")
+_QUOTE: Final = re.compile(r"[bBuUrRfFN]{0,2}\\*[\"']")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CONSTANT: Final = re.compile(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TYPE`, `YOUR_SECRET_KEY`
+_LETTERS_AND_UNDERSCORES: Final = re.compile(r"[A-Za-z_.]+")
 _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
 
@@ -80,7 +80,6 @@ def mask_pairs(text: str, put: Put) -> str:
         text = _PAIR.sub(lambda found: _pair(found, put, is_query=is_query), text)
         text = _ELEMENT.sub(lambda found: found[1] + put(found[3], PAIR), text)
         text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1], PAIR) + found[2][0], text)
-        text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
         text = _CREDENTIALS.sub(lambda found: _credentials(found, put), text)
     return text
 
@@ -88,24 +87,32 @@ def mask_pairs(text: str, put: Put) -> str:
 def _pair(found: re.Match[str], put: Put, *, is_query: bool) -> str:
     name, between, value = found[1], found[2], found[3]
     verdict = suspicion(name)
-    if verdict in {Suspicion.NONE, Suspicion.ADDRESS}:
+    if verdict not in {Suspicion.LISTED, Suspicion.WORDED}:
         return found[0]
     quote = _QUOTE.match(value)
     opening = quote[0] if quote else ""
-    closing = opening.lstrip("bBuUrRfF")
+    closing = opening.lstrip("bBuUrRfFN")
     closing = closing if closing and value.endswith(closing) and len(value) > len(opening) else ""
     bare = value[len(opening) : len(value) - len(closing)]
     if not bare or (not opening and _is_prose(found, bare, between)):
         return found[0]
-    if is_query and not looks_random(bare):  # a condition on a column
+    if (is_query and not looks_random(bare)) or (between == ":" and _is_part_of_a_name(found)):
         return found[0]
     return f"{name}{between}{opening}{_unless_plain(bare, put)}{closing}"
+
+
+def _is_part_of_a_name(found: re.Match[str]) -> bool:
+    """Is the colon inside a resource's name, as in `arn:…:secret:prod/db` and `{{resolve:…:password}}`?"""
+    if any(start <= found.start() and found.end() <= end for start, end in plain_spans(found.string)):
+        return True
+    is_reference = found[1].endswith("s") and _LETTERS_AND_UNDERSCORES.fullmatch(found[3]) is not None
+    return is_reference or _UUID.fullmatch(found[3]) is not None
 
 
 def _is_prose(found: re.Match[str], value: str, between: str) -> bool:
     """Does a sentence go on behind the colon, as in `invalid token: please reconnect`?"""
     rest = found.string[found.end() : found.end() + 2]
-    is_word = _LETTERS.fullmatch(value.rstrip(".!?")) is not None
+    is_word = _LETTERS.fullmatch(value.rstrip(".!?")) is not None or _CONSTANT.fullmatch(value) is not None
     return "=" not in between and is_word and rest[:1] in {" ", ",", ""}
 
 
@@ -124,7 +131,11 @@ def _credentials(found: re.Match[str], put: Put) -> str:
     scheme, credential = found[1].lower(), found[3]
     if scheme == "basic" and not _is_basic(credential):
         return found[0]
-    if _LETTERS.fullmatch(credential) or credential.startswith(("realm=", "error=")):  # a sentence goes on
+    if (
+        _LETTERS.fullmatch(credential.rstrip("."))
+        or _CONSTANT.fullmatch(credential)
+        or credential.startswith(("realm=", "error="))
+    ):  # a sentence goes on
         return found[0]
     return found[1] + found[2] + put(credential, HEADER)
 

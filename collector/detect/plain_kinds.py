@@ -26,16 +26,30 @@ _KINDS: Final = (
     r"//[a-z]+\.googleapis\.com/[^\s\"'<>,;]+|projects/[\w.:-]+/[a-z]\w+/[^\s\"'<>,;]+",  # Google: full resource names
     r"(?:urn|gid|did):[^\s\"'<>,;]+",  # RFC 8141, Shopify, W3C DID
     # digests, as OCI images and subresource integrity name them
-    r"(?:sha-?(?:1|224|256|384|512)|md5|blake[23]\w?|crc32c?)[:=-][0-9a-zA-Z+/_-]{20,}={0,2}",
+    r"(?:(?:sha|SHA)-?(?:1|224|256|384|512)|md5|MD5|blake[23]\w?|crc32c?)[:=-][0-9a-zA-Z+/_-]{20,}={0,2}",
     r"[a-z]{1,10}(?:-[a-z]{1,10})?-0[0-9a-f]{16}",  # AWS: subnet-…, vpc-…, i-…, ami-…
     rf"[a-z][a-z0-9.-]{{1,60}}-[{_POD}]{{6,10}}-[{_POD}]{{5}}",  # Kubernetes: pods of a deployment
-    r"01[0-9A-HJKMNP-TV-Z]{24}",  # ULID of the years 2004 to 2039
-    r"0x[0-9a-fA-F]{40}",  # Ethereum: an address; a key has 64 digits
-    rf"Qm[{_BASE58}]{{44}}|baf[a-z2-7]{{56}}",  # IPFS: content ids
-    r"age1[02-9ac-hj-np-z]{58}",  # age: a recipient
+    r"[a-z][a-z0-9-]{3,60}-(?:[2456789bcdfghkmt]{10}|[0-9a-f]{8}-[a-z0-9]{4})(?![\w-])",  # … Kustomize, nodes
+    r"(?:[a-z]{2,10}_)?01(?:[0-9A-HJKMNP-TV-Z]{24}|[0-9a-hjkmnp-tv-z]{24})(?!\w)",  # ULID of 2004 to 2039, TypeID
+    r"0x(?:[0-9a-fA-F]{40})(?!\w)",  # Ethereum: an address; a key has 64 digits
+    rf"Qm[{_BASE58}]{{44}}(?!\w)|baf[a-z2-7]{{56}}(?!\w)",  # IPFS: content ids
+    r"(?:age|bc|ltc|tb|npub|addr|stake|cosmos|osmo)1[02-9ac-hj-np-z]{38,110}(?!\w)",  # bech32 (BIP 173): recipients
+    rf"[xyz]pub[{_BASE58}]{{100,112}}(?!\w)",  # BIP 32: extended public keys
+    r"RW[A-Za-z0-9+/]{54}(?![\w+/])",  # minisign: a public key
+    r"h1:[A-Za-z0-9+/]{43}=",  # Go: sums of modules
+    # Stripe: the ids of objects
+    r"(?:acct|price|prod|cus|sub|in|pi|pm|ch|evt|we|txn|po|plan|promo|si|seti|cs)_[A-Za-z0-9]{14,32}(?!\w)",
+    r"(?:pk_(?:live|test)_|phc_|pk-lf-|sb_publishable_|pk\.eyJ)[\w.-]+",  # keys that are made to be published
+    r"(?:run|ws|org|team|prj|plan|apply|sv|cv|pol|varset|var)-[A-Za-z0-9]{16}(?!\w)",  # HCP Terraform: ids
+    r"ocid1\.[a-z0-9.-]+",  # Oracle Cloud: ids
+    # YouTube, Google Maps, Apps Script, Google Ads
+    r"(?:UC[\w-]{22}|ChIJ[\w-]{23}|AKfycb[\w-]{20,}|(?:Cj0K|CjwK|EAIaIQ)[\w-]{30,})(?![\w-])",
+    r"[\w.%+~-]+@[\w-]+(?:\.[\w-]+)+",  # addresses, also of messages and calendars
+    r"[A-Z]{14}-[A-Z]{10}-[A-Z](?!\w)|[ACGTUN]{20,}(?!\w)",  # InChIKey; nucleotides
+    r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?!\w)",  # W3C Trace Context
+    r"0{7}[0-9A-F]{17}(?!\w)",  # PostgreSQL: a segment of the write-ahead log
     r"(?:ssh-[a-z0-9-]{3,20}|ecdsa-sha2-\w+|sk-ssh-[\w@.-]+)\s+AAAA[A-Za-z0-9+/]+={0,3}",  # OpenSSH: public keys
     r"AAAA[BCE][23][A-Za-z0-9+/]{20,}={0,3}",
-    r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.)?(?:gserviceaccount|googleusercontent)\.com",  # Google: service accounts
     r"\d{6,}-[a-z0-9]{32}\.apps\.googleusercontent\.com",  # Google: a client id
     r"(?:TLS_|ECDHE?-|DHE-|RSA-|AES)[A-Z0-9_-]*(?:AES|CHACHA|GCM|CBC|SHA)[A-Z0-9_-]*",  # IANA, OpenSSL: cipher suites
     # the ids of documents, in their URLs

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import pairwise, product
 from string import ascii_lowercase
 from typing import Final
@@ -35,7 +34,9 @@ _MANY_RANDOM: Final = 16  # characters in random runs that need no further evide
 _SOME_RANDOM: Final = 12  # … that are random when they are half of the word: a name may end in a short hash
 _RUN: Final = re.compile(r"[A-Za-z0-9]+")
 _FRAGMENT: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
-_MOMENT: Final = re.compile(r"(?<![0-9])(?:19|20)[0-9]{6}[Tt][0-9]{4,9}[Zz]?(?![0-9A-Za-z])")
+_PLAIN_PART: Final = re.compile(
+    rf"(?<![0-9A-Za-z])(?:(?:19|20)[0-9]{{6}}[Tt][0-9]{{4,9}}[Zz]?|{_UUID.pattern})(?![0-9A-Za-z])"
+)
 
 _BESIDE: Final = 60  # characters
 _CREDENTIAL: Final = (
@@ -99,12 +100,11 @@ def _is_called_a_credential(text: str, start: int, end: int) -> bool:
     return _CREDENTIAL_BEFORE.search(before) is not None or _CREDENTIAL_AFTER.match(after) is not None
 
 
-@lru_cache(maxsize=4096)
 def looks_random(text: str) -> bool:
     """Is this word of 20 characters or more random-looking, as keys are, and not a name, a number or a UUID?"""
     if len(text) < _SHORTEST_RANDOM or _UUID.fullmatch(text):
         return False
-    runs = _RUN.findall(_MOMENT.sub("", text).replace("+", ""))
+    runs = _RUN.findall(_PLAIN_PART.sub("", text).replace("+", ""))
     random = sum(len(run) for run in runs if not is_wordlike(run))
     return random >= _MANY_RANDOM or (random >= _SOME_RANDOM and 2 * random >= sum(map(len, runs)))
 

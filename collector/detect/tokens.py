@@ -26,9 +26,12 @@ from typing import Final, NamedTuple
 from collector.detect import reasons
 from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
+from collector.detect.plain_kinds import PUBLIC_PEM
 from collector.detect.randomness import is_wordlike, looks_random
 
+_PUTTY: Final = re.compile(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
+_PUBLIC_PEM: Final = re.compile(PUBLIC_PEM)
 _JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
 _JWT_RUN: Final = re.compile(r"[\w-]*")
@@ -89,8 +92,9 @@ class _Matcher(NamedTuple):
 
 
 def mask_pem(text: str, put: Put) -> str:
-    """`text` with its PEM blocks (RFC 7468) masked, complete or truncated."""
-    return _PEM.sub(lambda found: put(found[0], reasons.PEM), text)
+    """`text` with its private blocks (RFC 7468, PuTTY) masked, complete or truncated. Public keys stay."""
+    text = _PUTTY.sub(lambda found: put(found[0], reasons.PEM), text)
+    return _PEM.sub(lambda found: found[0] if _PUBLIC_PEM.match(found[0]) else put(found[0], reasons.PEM), text)
 
 
 def mask_tokens(text: str, put: Put) -> str:

@@ -36,6 +36,7 @@ _PLAIN_VALUE: Final = re.compile(
     r"[a-z]{1,12}(?:[_ +,-][a-z]{1,12}){0,5}|[A-Z][a-z]{1,12}|[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4}"
     r"|[0-9]{1,6}(?:\.[0-9]{1,3}){0,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}|"
 )
+_SHORTEST_PART: Final = 6  # characters that could be a secret
 _PARTS: Final = re.compile(r"[-_.,:~%+ ]")
 # `https://` and the host of something that takes messages (Slack, Zapier, Discord, Teams, …), then its path.
 _HOOK: Final = re.compile(
@@ -129,6 +130,6 @@ def _mask_segment(segment: str, put: Put) -> str:
 
 
 def _is_plain_part(part: str) -> bool:
-    return _PLAIN_PART.fullmatch(part) is not None and (
-        len(part) < 6 or part.isdigit() or is_wordlike(part.rstrip(digits))
-    )
+    if len(part) < _SHORTEST_PART:
+        return part.isalnum() or not part
+    return _PLAIN_PART.fullmatch(part) is not None and (part.isdigit() or is_wordlike(part.rstrip(digits)))
