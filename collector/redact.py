@@ -182,9 +182,9 @@ class _Walker:
         plain = self._plain
         if not self._plain_keys.issuperset(values):
             _mask_keys(values)
-            self._plain_keys.update(values)
-        if not VALUE_KEYS.isdisjoint(values):
-            marks = marks.of_pair(values)
+            self._plain_keys.update(values.keys() - VALUE_KEYS)
+            if not VALUE_KEYS.isdisjoint(values):
+                marks = marks.of_pair(values)
         for key, value in values.items():
             verdict = marks[key]
             kind = type(value)
@@ -209,20 +209,20 @@ class _Walker:
         if kind is dict:
             return self._object(value, verdict, marks, path, masked)
         if verdict is Verdict.WHOLE:
-            return self._whole(value, path, masked, marks.reason_of(path))
+            return self._whole(value, masked, marks.redaction(path))
         if kind is str:
             return self._text(value, verdict, marks, path, masked)
         if kind is list:
             return self._list(value, verdict, marks, f"{path}[]", masked)
         is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
-        return self._whole(value, path, masked, marks.reason_of(path)) if is_secret else value
+        return self._whole(value, masked, marks.redaction(path)) if is_secret else value
 
     def _schema(self, schema: dict[str, Json], marks: Marks, path: str, masked: Masked) -> Json:
         """A description of a secret: only its examples are secrets themselves."""
         examples = {key: schema.pop(key) for key in EXAMPLES if key in schema}
         self.walk(schema, marks.inside(_UNKNOWN), path, masked)
         for key, value in examples.items():
-            schema[key] = None if value is None else self._whole(value, f"{path}.{key}", masked, NAME)
+            schema[key] = None if value is None else self._whole(value, masked, Redaction(f"{path}.{key}", NAME))
         return schema
 
     def _list(self, items: list[Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
@@ -244,18 +244,20 @@ class _Walker:
         if verdict is not _UNKNOWN and verdict is not _PLAIN and is_schema(value):
             return self._schema(value, marks, path, masked)
         if verdict is Verdict.WHOLE:
-            return self._whole(value, path, masked, marks.reason_of(path))
+            return self._whole(value, masked, marks.redaction(path))
         if _is_known(verdict) and verdict.is_array and not path.endswith("[]"):
-            return self._whole(value, path, masked, SCHEMA)  # where it has an array, so nothing is known of its parts
+            return self._whole(
+                value, masked, Redaction(path, SCHEMA)
+            )  # where it has an array, so nothing is known of its parts
         self.walk(value, marks.inside(verdict), path, masked)
         return value
 
     def _text(self, text: str, verdict: Judgement, marks: Marks, path: str, masked: Masked) -> str:
         is_known = _is_known(verdict)
         if is_known or (verdict is Verdict.STRICT and not _URL.fullmatch(text)):
-            return self._whole(text, path, masked, SCHEMA if is_known else marks.reason_of(path))
+            return self._whole(text, masked, Redaction(path, SCHEMA) if is_known else marks.redaction(path))
         if is_servers_mask(text) or MASKED.fullmatch(text):
-            return self._whole(text, path, masked, SERVER)
+            return self._whole(text, masked, Redaction(path, SERVER))
         self._put.rule = SERVER  # where nothing else masks it, the server has
         found = self._json(text, verdict, marks) if text.lstrip()[:1] in _JSON_STARTS else None
         if found is None:
@@ -314,9 +316,9 @@ class _Walker:
             self._put.rule = masked[-1].rule
         return found if is_masked(found) else None
 
-    def _whole(self, value: Json, path: str, masked: Masked, rule: str) -> str:
-        masked.append(Redaction(path, rule))
-        return self._put(value if type(value) is str else _dump(value), rule)
+    def _whole(self, value: Json, masked: Masked, redaction: Redaction) -> str:
+        masked.append(redaction)
+        return self._put(value if type(value) is str else _dump(value), redaction.rule)
 
 
 _CONSTANT: Final = _Substitute(None)

@@ -22,12 +22,19 @@ from collector.detect.urls import mask_hooks, mask_users
 
 _LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 
+# Words and short numbers, as most names and hosts are: no form of a secret fits in.
+_is_plain_words: Final = re.compile(
+    r"(?:[A-Za-z]{1,14}|[0-9]{1,5})(?:[ ,&()_.-]{1,2}(?:[A-Za-z]{1,14}|[0-9]{1,5}))*[.)]?"
+).fullmatch
+
 
 def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) -> str:
     """`text` with `put` of each secret in its place; with `guess` also of random-looking words.
 
     In prose, such as an error, a random-looking word is one only beside a word for a credential.
     """
+    if _is_plain_words(text):
+        return text
     if "-----BEGIN " in text or "PuTTY-User-Key-File" in text:
         text = mask_pem(text, put)
     if " " in text and is_suspect(text):

@@ -13,7 +13,7 @@ from collector.detect.reasons import ALSO, NAME, PLACE, SCHEMA
 from collector.detect.rules import Rules
 from collector.detect.schemas import packaged_fields, unmarked_addresses, unmarked_secrets
 from collector.detect.verdict import Verdict
-from collector.model import Json
+from collector.model import Json, Redaction
 
 _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300  # characters
@@ -34,6 +34,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         self._is_pair = False  # the name beside it says what `value` is
         self.is_known = False
         self.is_array = False
+        self._redactions: dict[str, Redaction] = {}
 
     def __missing__(self, key: str) -> Judgement:
         if self._is_whole:
@@ -44,9 +45,15 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             self[key] = verdict
         return verdict
 
-    def reason_of(self, path: str) -> str:
-        """The rule by which the value at a path, whose last key is one of this object's, is a secret."""
-        key = path.rpartition(".")[2].replace("[]", "")
+    def redaction(self, path: str) -> Redaction:
+        """The redaction of the value at a path, whose last key is one of this object's, with the rule it has."""
+        if (found := self._redactions.get(path)) is None:
+            found = Redaction(path, self._reason(path.rpartition(".")[2].replace("[]", "")))
+            if len(self._redactions) < _MOST_REMEMBERED and len(path) <= _LONGEST_REMEMBERED:
+                self._redactions[path] = found
+        return found
+
+    def _reason(self, key: str) -> str:
         if self._judge.is_also(key):
             return ALSO
         if suspicion(key) in _NAMED or (self._is_pair and key.lower() in _VALUES):

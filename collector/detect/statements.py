@@ -33,11 +33,16 @@ _COMMANDS: Final = (
     rf"(htpasswd\s+-\w*b\w*\s+\S+\s+\S+\s+){_ARGUMENT}",
     rf"(net\s+use\s[^\n]{{0,100}}?/user:\S+\s+){_ARGUMENT}",
     r"(net\s+use\s+\S+\s+)(?!/)([^\s\"']+)(?=\s+/user:)",
+)
+_ORACLE: Final = re.compile(
     r"((?:sqlplus|sqlldr|expdp|impdp|ora-\d+|oracle|connect)\b[^\n]{0,100}?\s[\w$#.-]+/)(\"[^\"]+\"|[^\s/\"@]+)(?=@[\w(/])",
-    r"(\.logon\s+[\w.-]+/\w+,)([^\s;]+)",
-    r"(connect\s+to\s+\w+\s+user\s+\S+\s+using\s+)(\S+)",
+    re.IGNORECASE,
 )
 _STATEMENTS: Final = (
+    rf"(net\s+use\s[^\n]{{0,100}}?/user:\S+\s+){_ARGUMENT}",
+    r"(net\s+use\s+\S+\s+)(?!/)([^\s\"']+)(?=\s+/user:)",
+    r"(\.logon\s+[\w.-]+/\w+,)([^\s;]+)",
+    r"(connect\s+to\s+\w+\s+user\s+\S+\s+using\s+)(\S+)",
     r"(\bpassword\s*\(\s*n?')((?:[^']|'')+)(?=')",  # MySQL
     r"(\bpassword\s*=?\s*\$\$)([^$]+)(?=\$\$)",  # PostgreSQL
     r"(\bidentified\s+by\s+(?:values\s+|password\s+)?)(?!['\"]|values\b|password\b)([^\s;,'\"]+)",
@@ -51,6 +56,7 @@ _DIRECTIVES: Final = (
     r"(\bAUTH\s+(?:PLAIN|LOGIN|XOAUTH2)\s+)([A-Za-z0-9+/]{8,}={0,2})",
     r"(\bresponse=\"?)([0-9a-f]{32,})",  # of a Digest
 )
+_PGPASS: Final = re.compile(r"((?:\A|\n)[\w.*-]+:(?:\d{1,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
 _HASH: Final = re.compile(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s\"':,;]{8,}")
 _QUOTED: Final = re.compile(
     rf"(\b{_WORDS_FOR_IT}(?:\s(?:is|was|ist)\s|\s?[:=]\s?|\s)[\"'\u00ab\u201c\u201e]\s?)"
@@ -67,15 +73,14 @@ _NAMED_VALUE: Final = re.compile(
     r"(?:\s?,\s?\"(?:value|val|v)\"\s?:\s?\"|\s+value=[\"']|[^<>]{0,100}>))([^\"'<>]+)",
     re.IGNORECASE,
 )
-_ALL: Final = re.compile("|".join((*_COMMANDS, *_STATEMENTS, *_DIRECTIVES)), re.IGNORECASE)
-# Without one of these there is nothing to look for.
-_SPEAKS: Final = re.compile(
-    r"mysql|mariadb|redis-cli|ldap|vsql|bcp|sqlcmd|osql|isql|nzsql|plink|pscp|psftp|hdbsql|sshpass|mongo|cqlsh|exaplus"
-    r"|login|curl|wget|htpasswd|net use|sqlplus|sqlldr|impdp|expdp|ora-|oracle|connect|\.logon|pass|pw\b"
-    r"|identified|auth|fs\.azure|[?&]u=|digest|\$\d|\$apr|\$argon|\$y|secret|token|key|:[*\d]+:"
-    r"|kennwort|mot de|contrase|senha|parola|has\u0142o|wachtwoord|l\u00f6senord|adgangskode|salasana"
-    r"|\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6|\u30d1\u30b9",
-    re.IGNORECASE,
+_COMMAND: Final = re.compile("|".join(_COMMANDS), re.IGNORECASE)
+_STATEMENT: Final = re.compile("|".join((*_STATEMENTS, *_DIRECTIVES)), re.IGNORECASE)
+_SHORTEST_PGPASS: Final = 4  # colons
+# Without one of these there is no statement to look at closely.
+_SPEAKING: Final = (
+    *("pass", "pwd", "secret", "token", "key", "auth", "identified", "bindpw", "rootpw", "response=", "&p=", "net use"),
+    *(".logon", " using ", "kennwort", "mot de", "contrase", "senha", "parola", "has\u0142o", "wachtwoord"),
+    *("l\u00f6senord", "adgangskode", "salasana", "\u043f\u0430\u0440\u043e\u043b", "\u5bc6", "\u30d1\u30b9"),
 )
 _MADE_UP: Final = re.compile(r"(?=[^\s]*[0-9$!#%^&*~+@])[^\s]{4,}")
 _CONSTANT: Final = re.compile(
@@ -85,15 +90,23 @@ _CONSTANT: Final = re.compile(
 
 def mask_statements(text: str, put: Put) -> str:
     """`text` without the passwords of commands, statements, directives and sentences in it."""
-    if not _SPEAKS.search(text):
-        return text
-    text = _ALL.sub(lambda found: _masked(found, put), text)
-    text = _HASH.sub(lambda found: put(found[0], PAIR), text)
-    text = _QUOTED.sub(lambda found: found[1] + _unless_template(found[2], put), text)
-    text = _SAID.sub(lambda found: _said(found, put), text)
-    text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
-    text = _TWO_TEXTS.sub(lambda found: _second(found, put), text)
-    return _NAMED_VALUE.sub(lambda found: _named(found, put), text)
+    if " -" in text:
+        text = _COMMAND.sub(lambda found: _masked(found, put), text)
+    if "/" in text and "@" in text:
+        text = _ORACLE.sub(lambda found: _masked(found, put), text)
+    if "$" in text:
+        text = _HASH.sub(lambda found: put(found[0], PAIR), text)
+    if text.count(":") >= _SHORTEST_PGPASS:
+        text = _PGPASS.sub(lambda found: _masked(found, put), text)
+    lowered = text.lower()
+    if any([word in lowered for word in _SPEAKING]):  # noqa: C419  # quicker than a generator
+        text = _STATEMENT.sub(lambda found: _masked(found, put), text)
+        text = _QUOTED.sub(lambda found: found[1] + _unless_template(found[2], put), text)
+        text = _SAID.sub(lambda found: _said(found, put), text)
+        text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
+        text = _TWO_TEXTS.sub(lambda found: _second(found, put), text)
+        text = _NAMED_VALUE.sub(lambda found: _named(found, put), text)
+    return text
 
 
 def _masked(found: re.Match[str], put: Put) -> str:
