@@ -23,6 +23,7 @@ RINGS: tuple[set[str], ...] = (
             "budget",
             "checkpoint",
             "concurrency",
+            "content_coding",
             "deferral",
             "governor",
         ),
