@@ -21,15 +21,15 @@ from typing import Annotated, Any, Final, TypeAlias
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
-from collector import address, utf8
+from collector import address, text_encoding
 from collector.address import BadAddress
 from collector.detect.rules import is_rule
 from collector.errors import ConfigError
 from collector.keylike import is_keylike
 from collector.run_head import Resume
 from collector.service_links import is_service_link
+from collector.text_encoding import NotUTF8
 from collector.trust import Untrusted, read_trusted
-from collector.utf8 import NotUTF8
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
@@ -313,7 +313,7 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(utf8.decoded(read_trusted(path)))
+        return tomllib.loads(text_encoding.decoded(read_trusted(path)))
     except Untrusted as reason:
         raise ConfigError(f"{path}: it says where the key goes, and {reason}") from None
     except OSError as error:

@@ -45,7 +45,7 @@ RINGS: tuple[set[str], ...] = (
         "secret",
         *("server_limit", "service_links"),
         "timestamps",
-        "utf8",
+        "text_encoding",
         "version",
     },
     # 1: I/O
