@@ -114,6 +114,12 @@ class StandardError(io.TextIOBase):
                 self._pass_on(held)
             self._below.flush()
 
+    def __del__(self) -> None:
+        """Leave the stream below alone, which has other owners: from 3.13 on Python reports that it cannot be flushed.
+
+        Nothing is lost: the interpreter flushes `sys.stderr` before it ends.
+        """
+
     def _pass_on(self, text: str) -> None:
         masked = self._scrubber.mask(text)
         self._below.write(printable_lines(masked) if self._escapes else masked)
