@@ -6,11 +6,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 # What checks the project has an environment of its own, so that none of it gets among what is tested and shipped.
 TOOLS := $(VENV)/tools/bin
 
-.PHONY: help demo test check security audit soak bench limits lock wheel sbom clean
+.PHONY: help demo test test-core check security audit soak bench limits lock wheel sbom clean
 
 help:
 	@echo "make demo    run the demo (creates $(VENV))"
 	@echo "make test    run the tests"
+	@echo "make test-core  run what differs between versions of Python: the core and the command line, not the long tests of faults"
 	@echo "make check   lint, formatting, types"
 	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
 	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
@@ -27,6 +28,15 @@ demo: $(VENV)/run
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal
+
+# What differs between versions of Python: the standard library the core uses, and the command line.
+CORE := address account asking attempt_log batch budget checkpoint codec config content_coding credential deadline \
+  early_signals fetch files ids journal key key_sources key_wrapping keylike lines listing live_schemas manifest \
+  normalize pacing payload record_line redact retry_after retrying scrubber secret server_limit service_links source \
+  stopping stretches timestamps tls transport trust watchdog cli_arguments cli_encodings cli_input cli_redaction \
+  cli_secrets cli_standard_error cli_stopping cli_terminal cli_tls cli_verify
+test-core: $(VENV)/test
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal --quiet $(CORE:%=tests/test_%.py)
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

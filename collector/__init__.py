@@ -3,24 +3,30 @@
     async for outcome in collector.collect(ids, collector.Settings()):
         print(outcome.id, outcome.kind, outcome.record)
 
-The command line is `collector.cli`; what a record, an outcome and a manifest are is in README.md.
+The command line is `collector.cli`; what a record, an outcome and a manifest are is in README.md. A name is imported
+when it is first used (PEP 562): the command line listens for signals before it waits for the imports.
 """
 
-from collector.config import Api, Ids, Limits, Log, Output, Retry, Settings
-from collector.errors import (
-    CollectorError,
-    ConfigError,
-    ExitCode,
-    InputError,
-    KeyRefused,
-    OutputError,
-    OutputLocked,
-    RunStopped,
-    UsageError,
-)
-from collector.model import FIELDS, SCHEMA, Outcome, OutcomeKind, Record
-from collector.stream import collect
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from collector.version import VERSION
+
+if TYPE_CHECKING:
+    from collector.config import Api, Ids, Limits, Log, Output, Retry, Settings
+    from collector.errors import (
+        CollectorError,
+        ConfigError,
+        ExitCode,
+        InputError,
+        KeyRefused,
+        OutputError,
+        OutputLocked,
+        RunStopped,
+        UsageError,
+    )
+    from collector.model import FIELDS, SCHEMA, Outcome, OutcomeKind, Record
+    from collector.stream import collect
 
 __version__ = VERSION
 
@@ -49,3 +55,22 @@ __all__ = [
     "__version__",
     "collect",
 ]
+
+_HOMES = {
+    "config": {"Api", "Ids", "Limits", "Log", "Output", "Retry", "Settings"},
+    "model": {"FIELDS", "SCHEMA", "Outcome", "OutcomeKind", "Record"},
+    "stream": {"collect"},
+}
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """The public name, from its home."""
+        if name not in __all__:
+            raise AttributeError(f"module 'collector' has no attribute {name!r}")
+        home = next((home for home, names in _HOMES.items() if name in names), "errors")
+        found = globals()[name] = getattr(import_module(f"collector.{home}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -21,12 +21,14 @@ from typing import Annotated, Any, Final, TypeAlias
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
-from collector import address
+from collector import address, text_encoding
 from collector.address import BadAddress
 from collector.detect.rules import is_rule
 from collector.errors import ConfigError
 from collector.keylike import is_keylike
 from collector.run_head import Resume
+from collector.service_links import is_service_link
+from collector.text_encoding import NotUTF8
 from collector.trust import Untrusted, read_trusted
 
 ENV_PREFIX: Final = "COLLECTOR_"
@@ -250,12 +252,12 @@ Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
 
 
 def from_environment(environ: Mapping[str, str]) -> Source:
-    """Settings from `COLLECTOR_…`; a variable of that prefix that is no setting is a `ConfigError`."""
+    """Settings from `COLLECTOR_…`; another variable of that prefix is a `ConfigError`, unless it is a service link."""
 
     def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         known = {_variable(argument): argument for argument in arguments if _is_setting(argument)}
         for name in sorted(environ.keys() - _NOT_SETTINGS):
-            if name.startswith(ENV_PREFIX) and name not in known:
+            if name.startswith(ENV_PREFIX) and name not in known and not is_service_link(name, environ):
                 raise ConfigError(f"environment: {name} is no setting{_suggestion(name, known)}")
         for name, argument in known.items():
             value = environ.get(name) or _polytomic_own(argument, environ)
@@ -311,12 +313,14 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(read_trusted(path).decode())
+        return tomllib.loads(text_encoding.decoded(read_trusted(path)))
     except Untrusted as reason:
         raise ConfigError(f"{path}: it says where the key goes, and {reason}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except NotUTF8 as reason:
+        raise ConfigError(f"{path}: not TOML: {reason}") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 

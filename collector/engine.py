@@ -137,7 +137,9 @@ def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
     """What masks by these settings; a key that is read for it joins the `secrets`."""
     fingerprint = None
     if settings.fingerprint_key_file is not None:
-        key = without_line_end(from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file"))
+        # ASCII, as ever: under another reading of the same file every fingerprint would change.
+        held = from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file", encoding="ascii")
+        key = without_line_end(held)
         fingerprint = fingerprint_under(key)
         secrets.append(key.reveal())
     return Redactor(Rules(settings.also, settings.keep), fingerprint)

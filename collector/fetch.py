@@ -106,7 +106,7 @@ class Fetcher:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None
         said = error.get("message") if isinstance(error, dict) else None
-        text = f"HTTP {reply.status}: {said}" if isinstance(said, str) and said else f"HTTP {reply.status}"
+        text = f"{reply.told}: {said}" if isinstance(said, str) and said else reply.told
         return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]
 
 

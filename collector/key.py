@@ -13,34 +13,39 @@ from collector.config import Api
 from collector.credential import LONGEST_KEY, basic, basic_alone, bearer, is_key
 from collector.errors import ConfigError
 from collector.key_sources import (
-    KEY_VARIABLES,
     from_command,
     from_descriptor,
     from_file,
     from_keyring,
     from_stdin,
-    without_line_end,
 )
+from collector.key_wrapping import KEY_VARIABLES, is_quoted, is_utf_16, unwrapped
 from collector.secret import Secret
 
 
 async def authorization(api: Api, environ: Mapping[str, str], tell: Callable[[str], None]) -> Secret:
-    """The value of the `Authorization` header; `tell` is told what a terminal is asked for.
+    """The value of the `Authorization` header.
+
+    `tell` hears what a terminal is asked for, and of quotes and the like around the key; never the key.
 
     Raises `ConfigError` when there is no key, its source cannot be used, or what is there cannot be one.
     """
     source, found = await _found(api, environ, tell)
-    key = without_line_end(found)
+    is_of_a_user = source == "POLYTOMIC_API_KEY" or not (api.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY")
+    key, left_out = unwrapped(found, is_bearer=is_of_a_user)
     if not is_key(key):
+        encoding = "; it looks like UTF-16, save it as UTF-8" if is_utf_16(key) else ""
         raise ConfigError(
             f"{source}: what it holds cannot be a key: it is empty, over {LONGEST_KEY} characters, or has spaces, "
-            "control or other characters"
+            f"control or other characters{encoding}"
         )
-    if source == "POLYTOMIC_DEPLOYMENT_KEY" and not api.organization_id:
-        return basic_alone(key)
-    if source != "POLYTOMIC_API_KEY" and api.organization_id:
-        return basic(api.organization_id, key)
-    return bearer(key)
+    if left_out:
+        tell(f"{source}: ignoring {' and '.join(left_out)} around the key; store the key alone")
+    if is_of_a_user:
+        return bearer(key)
+    if is_quoted(key):
+        tell(f"{source}: the key is in quotes, which are sent with it; remove them if the API refuses the key")
+    return basic(api.organization_id, key) if api.organization_id else basic_alone(key)
 
 
 async def _found(api: Api, environ: Mapping[str, str], tell: Callable[[str], None]) -> tuple[str, Secret]:

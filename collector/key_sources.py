@@ -27,16 +27,16 @@ import anyio
 
 from collector.credential import LONGEST_KEY
 from collector.errors import ConfigError
+from collector.key_wrapping import KEY_VARIABLES
 from collector.keylike import changes_often
 from collector.secret import Secret
 from collector.trust import Untrusted, require_ours
 
-KEY_VARIABLES: Final = ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY")
-
 PATIENCE: Final = 30.0
 """Seconds a command or the keyring has."""
 
-_ENOUGH: Final = LONGEST_KEY + len("\r\n") + 1  # bytes: what is longer is no key, however long it is
+_WRAPPING: Final = 128  # bytes that may be around a key, its line end among them
+_ENOUGH: Final = LONGEST_KEY + _WRAPPING  # bytes: a longer text is not a key, however long it is
 _STDIN: Final = 0
 
 
@@ -87,7 +87,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=1)
 
 
-def from_file(path: str, setting: str = "[api] key_file") -> Secret:
+def from_file(path: str, setting: str = "[api] key_file", *, encoding: str = "utf-8") -> Secret:
     """What a regular file, named by a setting, holds that is ours or root's and that nobody else can use.
 
     What counts is the file that was opened. A symbolic link is followed, since that is how Kubernetes mounts secrets:
@@ -97,7 +97,7 @@ def from_file(path: str, setting: str = "[api] key_file") -> Secret:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             _check(f"{setting} {path}", path, os.fstat(descriptor))
-            return _decoded(io.BytesIO(os.read(descriptor, _ENOUGH)))
+            return _decoded(io.BytesIO(os.read(descriptor, _ENOUGH)), encoding)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -240,8 +240,8 @@ async def _read(descriptor: int, *, line: bool = False) -> Secret:
             return _decoded(io.BytesIO(held.getvalue().partition(b"\n")[0]))
 
 
-def _decoded(held: io.BytesIO) -> Secret:
-    return Secret(held.getvalue().decode("ascii", "replace"))  # a key is ASCII: with a replacement it is none
+def _decoded(held: io.BytesIO, encoding: str = "utf-8") -> Secret:
+    return Secret(held.getvalue().decode(encoding, "replace"))  # a key is ASCII: another character makes it none
 
 
 def without_line_end(secret: Secret) -> Secret:

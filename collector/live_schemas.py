@@ -66,7 +66,7 @@ class LiveSchemas:
             request = Request(_PATH + type_id, within=self._policy.within)
             reply = await self._asker.ask(attempt, request, self._policy, is_telling=False)
             if reply.status != 200:
-                raise BadPayload(f"HTTP {reply.status}", reply.status)
+                raise BadPayload(reply.told, reply.status)
             self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
         except AttemptFailed as failure:
             self._warn(

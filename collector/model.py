@@ -88,11 +88,20 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """One HTTP answer, whole: header names compare case-insensitively, the body is decoded."""
+    """One HTTP answer: header names compare case-insensitively, the body is decoded.
+
+    `unread` says why the body is not whole, which only a status other than 200 can have; empty for a whole one.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    unread: str = ""
+
+    @property
+    def told(self) -> str:
+        """`HTTP 404`, and what is wrong with its body."""
+        return f"HTTP {self.status}{f' (body unreadable: {self.unread})' if self.unread else ''}"
 
 
 Send: TypeAlias = Callable[[Request], Awaitable[Reply]]

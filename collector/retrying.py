@@ -118,7 +118,7 @@ def judge(reply: Reply, now: float) -> None:
     if status == 200:
         return
     if status == 401:
-        raise KeyDoubted("HTTP 401", status)
+        raise KeyDoubted(reply.told, status)
     if status == 429 and _ABUSE in reply.body:
         raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
     if is_throttle(reply, now):
@@ -133,7 +133,7 @@ def judge(reply: Reply, now: float) -> None:
             "--base-url to its final address"
         )
     if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
-        raise Transient(f"HTTP {status}", status)
+        raise Transient(reply.told, status)
     if status < 300:
         raise BadPayload(f"HTTP {status} has no connection in it", status)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from collector.retry_after import retry_after, seconds_until
+from collector.retry_after import bounded, retry_after, seconds_told
 
 if TYPE_CHECKING:
     from http_sf import StructuredType
@@ -23,8 +23,6 @@ _COUNTERS = (
     ("X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"),
 )
 _COUNT = re.compile(r"[0-9]{1,15}")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?")
-_ENDLESS, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
 
 
 class Allowance(NamedTuple):
@@ -87,17 +85,7 @@ def _reset(headers: Mapping[str, str], name: str, now: float) -> float | None:
 
     The revisions up to 06 know only seconds to go, but GitLab sends moments under their names.
     """
-    text = headers.get(name, "").strip()
-    if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    if number >= _EPOCH:
-        number = seconds_until(number / 1000 if number >= _EPOCH_MILLISECONDS else number, headers, now)
-    return _bounded(number)
-
-
-def _bounded(seconds: float) -> float:
-    return float(seconds) if seconds < _ENDLESS else inf
+    return seconds_told(headers.get(name, "").strip(), headers, now)
 
 
 def _structured(headers: Mapping[str, str]) -> Allowance | None:
@@ -154,7 +142,7 @@ def _revision_07(field: str) -> Allowance | None:
 
 def _whole_allowance(remaining: object, reset: object) -> Allowance | None:
     count, seconds = _whole(remaining), _whole(reset)
-    return None if count is None or seconds is None else Allowance(count, _bounded(seconds))
+    return None if count is None or seconds is None else Allowance(count, bounded(seconds))
 
 
 def _whole(value: object) -> int | None:

@@ -30,7 +30,8 @@ def context_of(ca_file: str | None) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cadata=certificates)
     except (ssl.SSLError, ValueError):  # the latter for none at all
-        raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form") from None
+        encoding = "; it looks like UTF-16, save it as UTF-8" if "\0" in certificates else ""
+        raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form{encoding}") from None
     return context
 
 

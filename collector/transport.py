@@ -5,6 +5,7 @@ traceback carries its request objects (and the key in them) on. What it guards a
 
 - it re-sends an idempotent request once by itself when a connection drops. There is no public switch, but it does
   so only for its own exceptions, so a client middleware, which sees every pass, translates them before it can;
+- a parser given a head together with a broken body forgets the status: errors are given to it in two pieces;
 - its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
 - `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
 - a connection that said something while nobody asked is used again, and what it said is taken for the next reply;
@@ -19,12 +20,12 @@ import os
 import socket
 import ssl
 import time
-import zlib
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import partial
+from typing import Any, Final, Self, cast
 from urllib.parse import unquote
 
 import anyio
@@ -32,14 +33,17 @@ from yarl import URL
 
 from collector import address, tls
 from collector.account import RequestCount
+from collector.content_coding import decoder_of
 from collector.deadline import Deadlines
-from collector.errors import AttemptFailed, BadPayload, ConfigError, TimedOut, TooLarge, Transient
+from collector.errors import AttemptFailed, ConfigError, TimedOut, TooLarge, Transient
 from collector.model import Reply, Request
 from collector.secret import Revealed
 
 # aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
 _session_keys = os.environ.pop("SSLKEYLOGFILE", None)
 import aiohttp  # noqa: E402
+from aiohttp.client_proto import ResponseHandler  # noqa: E402
+from aiohttp.http_exceptions import HttpProcessingError  # noqa: E402
 
 if _session_keys is not None:
     os.environ["SSLKEYLOGFILE"] = _session_keys
@@ -48,8 +52,12 @@ MAX_WIRE_BYTES: Final = 2 * 1024 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """Largest body of one reply, as it travels and unpacked."""
 
+_OK, _HTTP, _END_OF_HEAD = b"HTTP/1.1 200 ", b"HTTP/", b"\r\n\r\n"
+
 _TICK = 0.25  # seconds, the precision of time-outs
 _LONGEST_STREAM = 20
+_REFUSAL_PATIENCE = 1.0  # seconds for the body of an error: meanwhile nobody knows of a limit or a refused key
+_MAX_REFUSAL_BYTES = 256 * 1024
 _KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
 
 
@@ -122,11 +130,12 @@ class Transport:
             watch.cancel_scope.cancel()
 
     async def send(self, request: Request) -> Reply:
-        """One attempt, whole: the reply of any status with its body unpacked.
+        """One attempt: a reply of status 200 with its whole body decoded, or any other status with what can be read.
 
-        Raises `TimedOut` after the time-outs or `request.within`, `Transient` when there is no whole reply for another
-        reason, `BadPayload` when its packing is broken, `TooLarge` over `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`, and
-        `ConfigError` for a certificate that does not verify.
+        Raises `TimedOut` after the time-outs or `request.within`, and `Transient` when the head of a reply, or the body
+        of a 200, is not whole for another reason. Raises `BadPayload` when the content coding of a 200 is broken, and
+        `TooLarge` when it exceeds `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`. Raises `ConfigError` for a certificate that
+        does not verify.
         """
         total = min(self._timeouts.total, request.within)
         until_answer = min(self._timeouts.read, total)
@@ -139,9 +148,12 @@ class Transport:
                 allow_redirects=False,
             )
             try:
-                self._deadlines.extend(task, total - until_answer)
                 self._count.by_status[response.status] += 1
-                return Reply(response.status, response.headers, await _body(response))
+                if response.status != 200:
+                    self._deadlines.stop(task)
+                    return await _refusal(response, min(_REFUSAL_PATIENCE, total))
+                self._deadlines.extend(task, total - until_answer)
+                return Reply(200, response.headers, await _body(response))
             except BaseException:
                 response.close()  # a reply that was read to its end has given its connection back
                 raise
@@ -156,7 +168,9 @@ class Transport:
 
     @asynccontextmanager
     async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
-        """One attempt whose body, unpacked up to `cap` bytes, is read as it comes; the reply's own is empty.
+        """One attempt whose body, decoded up to `cap` bytes, is read as it comes; the reply's own is empty.
+
+        A status other than 200 streams nothing: its reply has what can be read of its body, as from `send`.
 
         It may take as long as it goes on, up to `_LONGEST_STREAM` times the time-out of one attempt. Raises what `send`
         does, also while the body is read.
@@ -175,7 +189,10 @@ class Transport:
                 timeout=timeout,
             ) as response:
                 self._count.by_status[response.status] += 1
-                yield Reply(response.status, response.headers, b""), _chunks(response, cap, cap)
+                if response.status == 200:
+                    yield Reply(200, response.headers, b""), _chunks(response, cap, cap)
+                else:
+                    yield await _refusal(response, _REFUSAL_PATIENCE), _nothing()
         except _FOREIGN as error:
             raise _broken(error) from None
 
@@ -207,7 +224,48 @@ def url_of(base_url: URL, request: Request) -> URL:
     return URL(f"{url}?{query}", encoded=True) if query else url
 
 
+class _Protocol(ResponseHandler):
+    """Gives the parser the head of an error apart from its body: with both at once, a broken body loses the status.
+
+    A parse error also ends a body that somebody is reading, who would wait for the time-out otherwise.
+    """
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        if isinstance(exc, HttpProcessingError) and self._payload and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError())
+
+    def data_received(self, data: bytes) -> None:
+        if not data.startswith(_OK):
+            *heads, data = _apart(data)
+            for head in heads:
+                super().data_received(head)
+        super().data_received(data)
+
+
+def _apart(data: bytes) -> list[bytes]:
+    """What a server wrote, cut behind its heads."""
+    pieces: list[bytes] = []
+    while True:
+        head, end, rest = data.partition(_END_OF_HEAD)
+        if not rest:
+            return [*pieces, data]
+        pieces.append(head + end)
+        data = rest
+        if not data.startswith(_HTTP):
+            return [*pieces, data]
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
+
+
 class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = cast("partial[ResponseHandler]", partial(_Protocol, loop=self._loop))
+
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
@@ -297,41 +355,37 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _chunks(response: aiohttp.ClientResponse, wire_cap: int, body_cap: int) -> AsyncIterator[bytes]:
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise BadPayload(f"unknown Content-Encoding {encoding!r}", response.status)
-    unpack = _Gunzip(body_cap, response.status) if encoding == "gzip" else None
+    decoder = decoder_of(",".join(response.headers.getall("Content-Encoding", ())), body_cap, response.status)
     travelled = 0
     async for chunk in response.content.iter_any():
         travelled += len(chunk)
         if travelled > wire_cap:
             raise TooLarge(f"the body is over {wire_cap} bytes", response.status)
-        yield unpack.feed(chunk) if unpack else chunk
-    if unpack:
-        unpack.close()
+        yield decoder.feed(chunk) if decoder else chunk
+    if decoder:
+        decoder.close()
 
 
-class _Gunzip:
-    """Unpacks one gzip stream, never more than `cap` bytes of it, and demands its end."""
+async def _refusal(response: aiohttp.ClientResponse, patience: float) -> Reply:
+    """The reply of a status other than 200: its body is for a message at most, so whatever can be read of it will do.
 
-    def __init__(self, cap: int, status: int) -> None:
-        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._left = cap
-        self._status = status
-
-    def feed(self, chunk: bytes) -> bytes:
-        try:
-            body = self._inflate.decompress(chunk, self._left + 1)
-        except zlib.error:
-            raise BadPayload("the body is not the gzip it says it is", self._status) from None
-        self._left -= len(body)
-        if self._left < 0:
-            raise TooLarge("the body unpacks to more than the cap", self._status)
-        return body
-
-    def close(self) -> None:
-        if not self._inflate.eof:
-            raise BadPayload("the gzip body ends too early", self._status)
+    A body that was not read to its end takes its connection with it.
+    """
+    pieces: list[bytes] = []
+    unread = f"it takes longer than {patience:g} s"
+    try:
+        with anyio.move_on_after(patience):
+            async for piece in _chunks(response, _MAX_REFUSAL_BYTES, _MAX_REFUSAL_BYTES):
+                pieces.append(piece)  # what came before a failure counts
+            unread = ""
+    except AttemptFailed as failure:
+        unread = failure.reason
+    except _FOREIGN as error:
+        unread = _told(error)
+    finally:
+        if unread:
+            response.close()
+    return Reply(response.status, response.headers, b"".join(pieces), unread)
 
 
 def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:

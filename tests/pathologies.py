@@ -12,6 +12,7 @@ import asyncio
 import json
 import ssl
 import warnings
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -123,6 +124,15 @@ def _in_segments(body: bytes) -> Scenario:
     return raw(*(whole[at : at + size] for at in range(0, len(whole), size)))
 
 
+def _encoded(field: str, *codings: Callable[[bytes], bytes]) -> Serving:
+    def serve(due: bytes) -> Scenario:
+        for encode in codings:
+            due = encode(due)
+        return answer(due, Content_Encoding=field)
+
+    return serve
+
+
 GOOD_REPLIES: dict[str, Row] = {
     "length": fine(answer),
     "chunks": fine(lambda due: raw(CHUNKED + chunked(due[:9], due[9:]))),
@@ -135,6 +145,39 @@ GOOD_REPLIES: dict[str, Row] = {
         lambda due: raw(
             JSON_HEAD + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
             chunked(gzipped(due)[:7], gzipped(due)[7:]),
+        )
+    ),
+    **{
+        f"Content-Encoding: {field}": fine(_encoded(field, *codings))
+        for field, *codings in (
+            ("x-gzip", gzipped),
+            ("X-GZip", gzipped),
+            ("gzip, identity", gzipped),
+            ("identity,gzip", gzipped),
+            (" ,gzip,, ", gzipped),
+            ("gzip, gzip", gzipped, gzipped),
+            ("deflate", zlib.compress),
+            ("Deflate, gzip", zlib.compress, gzipped),
+            ("", bytes),
+            ("utf-8", bytes),
+        )
+    },
+    "Content-Encoding on two lines": fine(
+        lambda due: answer(gzipped(zlib.compress(due)), Content_Encoding="deflate\r\nContent-Encoding: gzip")
+    ),
+    "deflate without zlib": fine(lambda due: answer(zlib.compress(due, wbits=-15), Content_Encoding="deflate")),
+    "gzip in two members": fine(lambda due: answer(gzipped(due[:9]) + gzipped(due[9:]), Content_Encoding="gzip")),
+    "gzip in a member for each byte": fine(
+        lambda due: answer(b"".join(gzipped(bytes([each])) for each in due), Content_Encoding="gzip")
+    ),
+    "gzip with members of nothing": fine(
+        lambda due: answer(gzipped(b"") + gzipped(due) + gzipped(b""), Content_Encoding="gzip")
+    ),
+    "gzip and padding": fine(lambda due: answer(gzipped(due) + bytes(512), Content_Encoding="gzip")),
+    "gzip and stray output": fine(lambda due: answer(gzipped(due) + b"\r\n<!-- -->", Content_Encoding="gzip")),
+    "gzip with a name inside": fine(
+        lambda due: answer(
+            gzipped(due)[:3] + b"\x08" + gzipped(due)[4:10] + b"n\0" + gzipped(due)[10:], Content_Encoding="gzip"
         )
     ),
     "identity by name": fine(lambda due: answer(due, Content_Encoding="identity")),
@@ -163,11 +206,21 @@ BROKEN_ANSWERS: dict[str, Row] = {
     "gzip that is none": garbled(lambda due: answer(due, Content_Encoding="gzip")),  # otherwise: transient
     "br": garbled(lambda due: answer(due, Content_Encoding="br")),
     "an encoding nobody knows": garbled(lambda due: answer(due, Content_Encoding="klingon")),
-    "gzip twice": garbled(lambda due: answer(gzipped(gzipped(due)), Content_Encoding="gzip, gzip")),
+    "a second member cut": garbled(lambda due: answer(gzipped(due) + gzipped(due)[:-9], Content_Encoding="gzip")),
+    "deflate cut": garbled(lambda due: answer(zlib.compress(due)[:-5], Content_Encoding="deflate")),
+    "four codings": garbled(lambda due: answer(due, Content_Encoding="gzip, gzip, gzip, gzip")),
+    "the outer of two codings cut": garbled(
+        lambda due: answer(gzipped(gzipped(due))[:-8], Content_Encoding="gzip, gzip")
+    ),
     "too long by its length": huge(always(answer(b" " * (MAX_WIRE_BYTES + 1)))),
     "a length that is never sent": lost(lambda due: raw(response(b"", length=10**15), due, then=Exchange.close)),
     "endless chunks": huge(always(forever(CHUNKED, chunked(b" " * 65536, end=False)))),
     "endless, until closed": huge(always(forever(JSON_HEAD + b"\r\n", b" " * 65536))),
+    "gzip bomb in members": huge(
+        lambda _: answer(gzip_of_zeros(MAX_BODY_BYTES // 8) * 9, Content_Encoding="gzip"),
+    ),
+    "gzip bomb in gzip": huge(lambda _: answer(gzipped(gzip_of_zeros(300 << 20)), Content_Encoding="gzip, gzip")),
+    "deflate bomb": huge(lambda _: answer(zlib.compress(bytes(MAX_BODY_BYTES + 1)), Content_Encoding="deflate")),
     "gzip bomb": huge(lambda _: answer(gzip_of_zeros(300 << 20), Content_Encoding="gzip")),
     "unpacks to one byte too many": huge(lambda _: answer(gzip_of_zeros(MAX_BODY_BYTES + 1), Content_Encoding="gzip")),
     "random bytes": lost(always(raw(b"\xff\xfe\x00garbage\r\n\r\n", then=Exchange.close))),

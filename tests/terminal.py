@@ -8,7 +8,9 @@ import os
 from .conftest import Starting
 
 
-async def on_a_terminal(start: Starting, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+async def on_a_terminal(
+    start: Starting, *arguments: str, env: dict[str, str] | None = None, encoding: str = "utf-8"
+) -> tuple[int, str]:
     """Run with standard output and standard error on a pseudo-terminal; the exit code and all that was sent there."""
     leader, follower = os.openpty()
     try:
@@ -19,7 +21,7 @@ async def on_a_terminal(start: Starting, *arguments: str, env: dict[str, str] | 
         os.close(follower)
     reading = asyncio.create_task(asyncio.to_thread(_drained, leader))
     code = (await running.finished()).code
-    return code, (await reading).decode()
+    return code, (await reading).decode(encoding)
 
 
 def _drained(leader: int) -> bytes:

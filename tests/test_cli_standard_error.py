@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -151,6 +152,16 @@ def test_it_fails_as_the_stream_below_fails_and_does_not_try_again() -> None:
         error.flush()
 
 
+def test_it_is_left_to_the_collector_of_garbage_without_a_word_after_the_stream_below_is_closed() -> None:
+    """Python reports what its destructors raise, from 3.13 on those of streams too."""
+    below = io.StringIO()
+    error = StandardError(below)
+    error.write("held")
+    below.close()
+    del error
+    gc.collect()
+
+
 def said(script: str, folder: Path, *options: str, closing: str = "") -> str:
     """What a process says in which the stream is installed before the script runs."""
     begin = "import os; from collector.cli import standard_error; standard_error.install(os.environ)\n"
@@ -171,7 +182,10 @@ WAYS: dict[str, tuple[str, str]] = {
         "raise ExceptionGroup('g', [ValueError(os.environ['POLYTOMIC_API_KEY'])])",
         "    | ValueError: [REDACTED]\n    +------------------------------------\n",
     ),
-    "a warning": ("import warnings; warnings.warn(os.environ['POLYTOMIC_API_KEY'])", "UserWarning: [REDACTED]\n"),
+    "a warning": (  # of a place that has no source, which Python shows behind it from 3.13 on for `-c` too
+        "import warnings; warnings.warn_explicit(os.environ['POLYTOMIC_API_KEY'], UserWarning, 'nowhere', 1)",
+        "nowhere:1: UserWarning: [REDACTED]\n",
+    ),
     "a thread": (
         "import threading; threading.Thread(target=lambda: {}[os.environ['POLYTOMIC_API_KEY']]).start()",
         "KeyError: '[REDACTED]'\n",

@@ -318,6 +318,41 @@ def test_a_name_in_the_file_that_is_no_setting_is_an_error_that_names_it(text: s
 
 
 @pytest.mark.parametrize(
+    "content", ["\ufeff[limits]\r\nrate = 7.5\r\n", "\ufeff[limits]\nrate = 7.5", "[limits]\r\nrate = 7.5"]
+)
+def test_a_file_that_an_editor_of_windows_saved_is_read(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(content.encode())
+    assert parse(["--config", str(path)]).limits.rate == 7.5
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_a_file_in_another_encoding_is_an_error_that_says_what_to_do(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes("[limits]\nrate = 7.5\n".encode(encoding))
+    with pytest.raises(ConfigError, match=f"{path}: not TOML: saved as UTF-16 or UTF-32; save it as UTF-8"):
+        parse(["--config", str(path)])
+
+
+def test_a_file_in_latin_1_is_an_error_that_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes("[limits]\n# Größe\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"not TOML: not UTF-8 \(line 2\); save it as UTF-8"):
+        parse(["--config", str(path)])
+
+
+@pytest.mark.parametrize("service", ["COLLECTOR", "COLLECTOR_OUTPUT", "COLLECTOR_RATE"])
+def test_the_service_links_of_a_cluster_are_no_settings_and_a_misspelt_setting_beside_them_is_told(
+    service: str,
+) -> None:
+    links = {f"{service}_PORT": "tcp://10.0.48.109:4317", f"{service}_SERVICE_HOST": "10.0.48.109"}
+    assert parse((), links) == Settings()
+    assert parse((), {**links, "COLLECTOR_RATE": "7"}).limits.rate == 7
+    with pytest.raises(ConfigError, match="COLLECTOR_RAT is no setting; did you mean COLLECTOR_RATE"):
+        parse((), {**links, "COLLECTOR_RAT": "7"})
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [
         ("COLLECTOR_RAT", "did you mean COLLECTOR_RATE"),

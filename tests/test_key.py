@@ -134,6 +134,53 @@ async def test_what_cannot_be_a_key_is_an_error_that_names_its_place_and_does_no
         assert not content.strip() or len(content) < 3 or content not in str(caught.value)
 
 
+async def told_and_header(api: Api, **environ: str) -> tuple[list[str], str]:
+    told: list[str] = []
+    found = await authorization(api, environ, told.append)
+    return told, found.reveal()
+
+
+@pytest.mark.parametrize("text", ['"{}"', "'{}'\r\n", "Bearer {}\n", "export POLYTOMIC_API_KEY='{}'\n", "\ufeff“{}”"])
+async def test_what_is_around_a_key_is_ignored_with_a_warning_that_names_the_place_and_not_the_key(
+    text: str, tmp_path: Path
+) -> None:
+    path = file_with(tmp_path, text.format(KEY))
+    for api, place in ((Api(key_file=path), f"[api] key_file {path}"), (Api(key_command=f"cat {path}"), "key_command")):
+        told, sent = await told_and_header(api)
+        assert sent == f"Bearer {KEY}"
+        assert len(told) == 1
+        assert place in told[0]
+        assert KEY not in told[0]
+    told, sent = await told_and_header(Api(), POLYTOMIC_API_KEY=f'"{KEY}"\r')
+    assert (told, sent) == (
+        ["POLYTOMIC_API_KEY: ignoring quotes around the key; store the key alone"],
+        f"Bearer {KEY}",
+    )
+
+
+@pytest.mark.parametrize(("organization", "text"), [("org", f'org:"{KEY}"'), (None, f'"{KEY}":')])
+async def test_a_key_of_a_basic_header_keeps_its_quotes_and_a_warning_says_so(
+    organization: str | None, text: str
+) -> None:
+    told, sent = await told_and_header(Api(organization_id=organization), POLYTOMIC_DEPLOYMENT_KEY=f'"{KEY}"')
+    assert sent == basic(text)
+    assert told == [
+        "POLYTOMIC_DEPLOYMENT_KEY: the key is in quotes, which are sent with it; remove them if the API refuses the key"
+    ]
+
+
+async def test_a_byte_order_mark_in_front_of_a_key_goes_unsaid(tmp_path: Path) -> None:
+    assert await told_and_header(Api(key_file=file_with(tmp_path, f"\ufeff{KEY}\r\n"))) == ([], f"Bearer {KEY}")
+
+
+async def test_a_key_that_an_editor_saved_as_utf_16_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(f"{KEY}\r\n".encode("utf-16"))
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="looks like UTF-16, save it as UTF-8"):
+        await header(Api(key_file=str(path)))
+
+
 async def test_the_longest_key_is_one(tmp_path: Path) -> None:
     assert await header(Api(key_file=file_with(tmp_path, "x" * 8192 + "\r\n"))) == "Bearer " + "x" * 8192
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,7 @@ RINGS: tuple[set[str], ...] = (
             "budget",
             "checkpoint",
             "concurrency",
+            "content_coding",
             "deferral",
             "governor",
         ),
@@ -40,10 +43,10 @@ RINGS: tuple[set[str], ...] = (
         "retry_after",
         "retrying",
         "run_head",
-        *("detect", "fingerprint", "keylike", "scrubber"),
+        *("detect", "fingerprint", "key_wrapping", "keylike", "scrubber"),
         "secret",
-        "server_limit",
-        *("tables", "timestamps"),
+        *("server_limit", "service_links"),
+        *("tables", "text_encoding", "timestamps"),
         "version",
     },
     # 1: I/O
@@ -54,6 +57,7 @@ RINGS: tuple[set[str], ...] = (
             "codec",
             "config",
             "deadline",
+            "early_signals",
             "filesystem",
             "files",
             "journal",
@@ -199,3 +203,15 @@ def test_no_two_modules_import_each_other() -> None:
 def test_the_public_names_are_all_there_once() -> None:
     assert len(set(collector.__all__)) == len(collector.__all__)
     assert all(hasattr(collector, name) for name in collector.__all__)
+    assert set(collector.__all__) <= set(dir(collector))
+    assert all(getattr(collector, name) is not None for name in collector.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        collector.Nothing  # type: ignore[attr-defined]  # noqa: B018  # that is the point
+
+
+def test_the_command_line_listens_for_signals_before_it_loads_anything_slow() -> None:
+    code = (
+        "import sys, collector.__main__; print(*sorted(name for name in sys.modules if name.startswith('collector')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["collector", "collector.__main__", "collector.early_signals", "collector.version"]

@@ -6,16 +6,18 @@ most requests is an outage, which is another matter.
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.config import Api, Limits, Output, Retry, Settings
+from collector.config import Api, Ids, Limits, Output, Retry, Settings
 from collector.errors import ConfigError, ExitCode
 from collector.model import OutcomeKind
 from collector.transport import MAX_BODY_BYTES, MAX_WIRE_BYTES
@@ -37,6 +39,7 @@ from .pathologies import (
     Row,
     redirecting,
 )
+from .refusals import STATUSES_WITHOUT_A_BODY, UNREADABLE, Refusing
 from .serving import Exchange, Server, answer, by_id, connection, found, ids, serving
 
 AT_ONCE: dict[str, Row] = {**GOOD_REPLIES, **ODD_REPLIES, **STATUSES, **BROKEN_ANSWERS}
@@ -103,11 +106,17 @@ def settings_for(url: str, folder: Path, *, limits: Limits | None = None, retry:
 
 
 async def all_rows_at_once(
-    folder: Path, said: pytest.CaptureFixture[str], *, attempts: int, rate: int, passes: int = 1
+    folder: Path,
+    said: pytest.CaptureFixture[str],
+    *,
+    attempts: int,
+    rate: int,
+    passes: int = 1,
+    rows: Mapping[str, Row] = AT_ONCE,
 ) -> None:
-    """Every row of `AT_ONCE`, while good ids are asked for until the last row has had its attempts."""
+    """Every row, while good ids are asked for until the last row has had its attempts."""
     seconds = 0.5 * 2 ** (attempts - 1) + 0.5  # the longest that the backing off of one can last, and some more
-    struck = Struck(AT_ONCE, well=int(rate * seconds * 1.5))
+    struck = Struck(rows, well=int(rate * seconds * 1.5))
     limits, retry = Limits(rate=rate, concurrency=100), Retry(max_attempts=attempts)
     async with struck.serving() as server:
         code = await collect_beside(struck.wanted, settings_for(server.url, folder, limits=limits, retry=retry))
@@ -126,6 +135,12 @@ async def test_every_answer_there_can_be_ends_its_id_as_the_table_says_and_no_ot
 ) -> None:
     """Three attempts at most tell what is worth five from what is worth one or three by its outcome alone."""
     await all_rows_at_once(tmp_path, capsys, attempts=3, rate=600)
+
+
+async def test_a_status_ends_its_id_in_the_same_way_whether_its_body_can_be_read_or_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await all_rows_at_once(tmp_path, capsys, attempts=2, rate=600, rows=STATUSES_WITHOUT_A_BODY)
 
 
 @pytest.mark.soak
@@ -219,6 +234,61 @@ async def test_a_status_that_only_the_configuration_can_mend_ends_the_run_after_
         settings = settings_for(server.url, tmp_path, limits=Limits(concurrency=1))
         await refused(ids(5), tmp_path, settings, capsys)
     check_stopped(tmp_path / "out/c.jsonl", Given(ids(5)), 2, seen=Seen(1, {status: 1}))
+
+
+UNREADABLE_HERE = {name: UNREADABLE[name] for name in ("gzip that is none", "br", "cut", "chunk size garbled")}
+
+
+@pytest.mark.parametrize("refuse", UNREADABLE_HERE.values(), ids=UNREADABLE_HERE.keys())
+async def test_a_refused_key_ends_the_run_and_leaves_the_older_snapshot_though_no_body_can_be_read(
+    refuse: Refusing, tmp_path: Path
+) -> None:
+    wanted = ids(30)
+    async with serving(found) as server:
+        assert await collect_beside(wanted, settings_for(server.url, tmp_path)) == ExitCode.OK
+    before = (tmp_path / "out/c.jsonl").read_bytes()
+    async with serving(refuse("401 Unauthorized")) as server:
+        settings = settings_for(server.url, tmp_path, limits=Limits(concurrency=4))
+        assert await collect_beside(wanted, settings) == ExitCode.KEY_REFUSED
+    assert server.requests <= 4 + 1
+    assert (tmp_path / "out/c.jsonl").read_bytes() == before
+    check_stopped(tmp_path / "out/c.jsonl", Given(wanted), 4, seen=Seen(server.requests, {401: server.requests}))
+
+
+@pytest.mark.parametrize("refuse", UNREADABLE_HERE.values(), ids=UNREADABLE_HERE.keys())
+@pytest.mark.parametrize(("status", "code"), [(302, 2), (401, 4), (404, 2), (407, 2), (503, 5)])
+async def test_the_list_is_judged_by_its_status_though_no_body_can_be_read(
+    refuse: Refusing, status: int, code: int, tmp_path: Path
+) -> None:
+    async with serving(refuse(f"{status} No")) as server:
+        settings = settings_for(server.url, tmp_path, retry=Retry(max_attempts=1))
+        settings = replace(settings, ids=Ids(all=True))
+        assert await collect_beside([], settings) == code
+    assert server.requests == (2 if status == 401 else 1)
+
+
+@pytest.mark.parametrize("refuse", UNREADABLE_HERE.values(), ids=UNREADABLE_HERE.keys())
+async def test_a_request_to_slow_down_is_heard_though_its_body_cannot_be_read(refuse: Refusing, tmp_path: Path) -> None:
+    times: list[float] = []
+
+    async def refused_once(exchange: Exchange) -> None:
+        times.append(asyncio.get_running_loop().time())
+        await (refuse("429 Slow down", Retry_After="1") if len(times) == 1 else found)(exchange)
+
+    async with serving(refused_once) as server:
+        assert await collect_beside(ids(1), settings_for(server.url, tmp_path)) == ExitCode.OK
+    assert times[1] - times[0] >= 1
+    manifest = check_finished(tmp_path / "out/c.jsonl", Given(ids(1)), 0, seen=Seen(2)).manifest
+    assert manifest["requests"]["throttled"] == 1
+    assert manifest["requests"]["by_status"] == {"200": 1, "429": 1}
+
+
+async def test_the_errors_file_says_that_the_body_could_not_be_read(tmp_path: Path) -> None:
+    [one] = ids(1)
+    async with serving(UNREADABLE["br"]("404 Not Found")) as server:
+        assert await collect_beside([one], settings_for(server.url, tmp_path)) == ExitCode.INCOMPLETE
+    line = check_finished(tmp_path / "out/c.jsonl", Given([one]), 3, seen=Seen(1)).errors[one]
+    assert line["error"] == "HTTP 404 (body unreadable: unknown Content-Encoding 'br')"
 
 
 FATAL = {name: road for name, road in ROADS.items() if road.failure is ConfigError}

@@ -9,6 +9,7 @@ from math import inf, isnan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from collector.retry_after import retry_after
 
@@ -45,12 +46,85 @@ def test_the_two_old_forms_of_a_date_are_read_too(form: str) -> None:
     assert retry_after({"Retry-After": value, "Date": date(NOW)}, 0.0) == 90.0
 
 
+@pytest.mark.parametrize("clock", [NOW, NOW + 3600, 0.0])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (f"{NOW + 30:.0f}", 30.0),
+        (f"{NOW + 30.5:.1f}", 30.5),
+        (f"{(NOW + 30) * 1000:.0f}", 30.0),
+        (f"{NOW * 1000 + 250:.0f}", 0.25),
+        (f"{NOW - 30:.0f}", 0.0),
+        (f"{(NOW - 30) * 1000:.0f}", 0.0),
+        (f"{NOW + 10**7:.0f}", inf),
+        (f"{NOW + 10**7 - 1:.0f}", 9_999_999.0),
+    ],
+)
+def test_a_moment_since_the_epoch_counts_from_the_servers_own_date_too(
+    value: str, seconds: float, clock: float
+) -> None:
+    assert retry_after({"Retry-After": value, "Date": date(NOW)}, clock) == pytest.approx(seconds)
+
+
+def test_a_moment_since_the_epoch_counts_from_the_local_clock_where_the_server_has_none() -> None:
+    assert retry_after({"Retry-After": f"{NOW + 7:.0f}"}, NOW) == 7.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        *(("30s", 30.0), ("1m0s", 60.0), ("1m30s", 90.0), ("2m59.56s", 179.56), ("370ms", 0.37), ("1h2m3s", 3723.0)),
+        *(("1.5S", 1.5), ("5m", 300.0), ("0s", 0.0), ("1h", 3600.0), ("99999999h", inf)),
+    ],
+)
+def test_a_duration_as_go_prints_it_is_taken(value: str, seconds: float) -> None:
+    assert retry_after({"Retry-After": value}, NOW) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [
+        (["1", "30"], 30.0),
+        (["30", "1"], 30.0),
+        (["soon", "7"], 7.0),
+        (["2", date(NOW + 90)], 90.0),
+        (["soon", ""], None),
+    ],
+)
+def test_of_several_lines_the_longest_wait_counts(lines: list[str], seconds: float | None) -> None:
+    fields = [("Date", date(NOW)), *(("retry-after", line) for line in lines)]
+    assert retry_after(CIMultiDictProxy(CIMultiDict(fields)), NOW) == seconds
+
+
 def test_a_past_date_is_no_wait() -> None:
     assert retry_after({"Retry-After": date(NOW - 30), "Date": date(NOW)}, NOW) == 0.0
 
 
 @pytest.mark.parametrize(
-    "value", ["", " ", "-1", "-0.5", "+5", "soon", "1e3", "1,5", "NaN", "inf", "0x10", "٣", "5 s", "1 2", "60, 60"]
+    "value",
+    [
+        "",
+        " ",
+        "-1",
+        "-0.5",
+        "+5",
+        "soon",
+        "1e3",
+        "1,5",
+        "NaN",
+        "inf",
+        "0x10",
+        "٣",
+        "5 s",
+        "1 2",
+        "60, 60",
+        '"30"',
+        "s",
+        "ms",
+        "1s1m",
+        "1ms2",
+        "٣s",
+    ],
 )
 def test_garbage_says_nothing(value: str) -> None:
     assert retry_after({"Retry-After": value}, NOW) is None

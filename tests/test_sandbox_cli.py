@@ -16,7 +16,7 @@ import pytest
 from collector.sandbox import SANDBOX_KEY, Inventory
 
 from .checker import Given, Seen, check_finished
-from .conftest import Calling, Finished, Running, Starting
+from .conftest import KEY, Calling, Finished, Running, Starting
 from .serving import free_port
 
 
@@ -54,6 +54,27 @@ async def test_it_serves_what_the_seed_says_until_it_is_stopped_and_tells_what_i
     assert (done.code, done.out) == (0, b"")
     assert "served 1 requests" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("text", [SANDBOX_KEY, f'"{SANDBOX_KEY}"', "127.0.0.1"])
+async def test_its_key_and_its_address_are_shown_whatever_the_user_has_as_a_key(start: Starting, text: str) -> None:
+    """The README has users export the sandbox's key; a warning about another sandbox must not hide this one."""
+    running = await start(
+        *("sandbox", "--port", "0"),
+        env={"POLYTOMIC_API_KEY": text, "POLYTOMIC_DEPLOYMENT_KEY": SANDBOX_KEY},
+    )
+    await running.says("-o out.jsonl")
+    said = running.said.decode()
+    assert "REDACTED" not in said
+    assert f"its key is {SANDBOX_KEY};" in said
+    assert f"POLYTOMIC_API_KEY={SANDBOX_KEY} collector collect --base-url http://" in said
+
+
+async def test_a_key_that_is_not_the_sandboxs_is_masked_in_what_it_says(start: Starting) -> None:
+    running = await start("sandbox", "--port", "0", "--faults", f"{KEY}=1")
+    done = await running.finished()
+    assert done.code == 2
+    assert KEY not in done.err
 
 
 async def test_the_command_line_it_suggests_collects_everything(start: Starting, call: Calling, tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ def test_what_holds_no_certificate_is_refused_by_its_name(content: bytes, tmp_pa
         tls.context_of(str(path))
 
 
+def test_certificates_that_an_editor_of_windows_saved_are_read(authority: trustme.CA, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(b"\xef\xbb\xbf" + authority.cert_pem.bytes().replace(b"\n", b"\r\n"))
+    assert names_in(tls.context_of(str(bundle))) == 1
+    bundle.write_bytes(authority.cert_pem.bytes().decode().encode("utf-16"))
+    with pytest.raises(ConfigError, match="looks like UTF-16, save it as UTF-8"):
+        tls.context_of(str(bundle))
+
+
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ca_file .*/ca\.pem: No such file"):
         tls.context_of(str(tmp_path / "ca.pem"))

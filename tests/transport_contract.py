@@ -60,6 +60,7 @@ from .pathologies import (
     new_authority,
     redirecting,
 )
+from .refusals import ENDLESS, UNREADABLE, Refusing
 from .serving import (
     PATIENCE,
     Exchange,
@@ -71,6 +72,7 @@ from .serving import (
     ending_after,
     forever,
     gzip_of_zeros,
+    gzipped,
     hang,
     in_turn,
     raw,
@@ -369,6 +371,59 @@ async def test_a_gzip_bomb_takes_no_memory_beyond_the_cap(opened: Opening) -> No
 async def test_an_endless_body_takes_no_memory_beyond_the_cap(opened: Opening) -> None:
     async with serving(forever(CHUNKED, chunked(b" " * 65536, end=False))) as server, opened(server.url) as (send, _):
         assert await peak_of_what_is_too_large(send) < 4 * MAX_WIRE_BYTES
+
+
+# Errors: the status counts, whatever the body is.
+
+
+@pytest.mark.parametrize("refuse", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("status", [201, 206, 302, 401, 403, 404, 407, 429, 500, 503])
+async def test_a_status_is_a_reply_though_its_body_cannot_be_read_and_the_next_request_is_answered(
+    opened: Opening, refuse: Refusing, status: int
+) -> None:
+    scenario = in_turn(refuse(f"{status} Whatever", Retry_After="7", X_RateLimit_Remaining="0"), answer(GOOD))
+    async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
+        reply = await send(ASKED)
+        assert (await send(ASKED)).body == GOOD
+    assert (reply.status, reply.headers["Retry-After"], reply.headers["X-RateLimit-Remaining"]) == (status, "7", "0")
+    assert reply.unread
+    assert count.by_status == {status: 1, 200: 1}
+    assert_counts_agree(count, server, answered=True)
+
+
+@pytest.mark.parametrize("refuse", ENDLESS.values(), ids=ENDLESS.keys())
+async def test_nobody_waits_for_the_body_of_an_error(opened: Opening, refuse: Refusing) -> None:
+    """Not for as long as a body of a 200 may take: all others would go on in ignorance of what the status says."""
+    scenario = in_turn(refuse("401 Whatever"), answer(GOOD))
+    async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
+        async with asyncio.timeout(PATIENCE / 4):
+            reply = await send(ASKED)
+        assert (await send(ASKED)).body == GOOD
+    assert (reply.status, count.by_status) == (401, {401: 1, 200: 1})
+    assert "longer than" in reply.unread
+    assert_counts_agree(count, server, answered=True)
+
+
+async def test_an_error_whose_body_never_ends_can_be_cancelled(opened: Opening) -> None:
+    async with serving(ENDLESS["hang"]("401 Whatever")) as server, opened(server.url) as (send, _):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SOON):
+                await send(ASKED)
+
+
+async def test_the_body_of_an_error_is_unpacked_like_any_other(opened: Opening) -> None:
+    scenario = answer(gzipped(b'{"message":') + gzipped(b'"no"}'), "404 No", Content_Encoding="x-gzip")
+    async with serving(scenario) as server, opened(server.url) as (send, _):
+        reply = await send(ASKED)
+    assert (reply.status, reply.body, reply.unread) == (404, b'{"message":"no"}', "")
+
+
+async def test_a_body_that_breaks_later_is_not_waited_for(opened: Opening) -> None:
+    """A parser's error in a segment behind the head ends the body at once, and not by a time-out."""
+    scenario = raw(CHUNKED + chunked(b"{", end=False), b"zz\r\n")
+    async with serving(scenario) as server, opened(server.url) as (send, count):
+        assert type(await failure_of(send)) is Transient
+    assert_counts_agree(count, server, answered=True)
 
 
 # Time.

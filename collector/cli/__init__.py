@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from collector.cli import standard_error
 from collector.cli.arguments import refuse_keys, told
 from collector.cli.console import complain
+from collector.cli.standard_output import take_every_character
 from collector.errors import CollectorError, ExitCode
 from collector.version import VERSION
 
@@ -54,6 +55,7 @@ def run(argv: Sequence[str]) -> int:
 def main() -> None:
     """The `collector` console script."""
     standard_error.install(os.environ)
+    take_every_character()
     code = run(sys.argv[1:])
     _let_standard_error_go()
     sys.exit(code)

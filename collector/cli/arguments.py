@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from json import JSONDecodeError
 from typing import Final
 
 from cyclopts import CycloptsError, Token, UnknownOptionError
 
 from collector.errors import UsageError
-from collector.key_sources import KEY_VARIABLES
+from collector.key_wrapping import KEY_VARIABLES, keys_in
 from collector.keylike import is_keylike
 from collector.scrubber import Scrubber
 
@@ -37,7 +38,7 @@ _FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
 
 def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Raise `UsageError` when an argument is, holds or looks like a key, or is a flag that would take one."""
-    keys = Scrubber(environ.get(name, "").strip() for name in KEY_VARIABLES)
+    keys = Scrubber(chain.from_iterable(keys_in(environ.get(name, "")) for name in KEY_VARIABLES))
     flag = ""
     for number, argument in enumerate(argv, start=1):
         name, _, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)

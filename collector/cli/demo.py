@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from collector.cli.collect import collect_and_tell
 from collector.cli.console import complain, reporter_for
 from collector.cli.printable import printable
+from collector.cli.standard_output import write_lines
 from collector.config import Api, Limits, Output, Settings
 from collector.errors import ExitCode
 from collector.sandbox import Faults, Inventory, serve
@@ -45,15 +46,14 @@ async def _demo(folder: Path) -> int:
         reporter = reporter_for(quiet=False, verbose=False)
         code = await collect_and_tell(settings, intake, reporter, {"POLYTOMIC_API_KEY": sandbox.key})
         complain(f"requests, as the sandbox counted them: {sandbox.log.summary().total}")
-    if code == ExitCode.OK:
-        _show(output)
-    return code
+    return _show(output) if code == ExitCode.OK else code
 
 
-def _show(output: Path) -> None:
+def _show(output: Path) -> int:
     with output.open(encoding="utf-8") as lines:
-        for line in islice(lines, _SHOWN):
-            print(printable(line.rstrip("\n")))  # noqa: T201  # three records are what the demo is for
+        if code := write_lines(printable(line.rstrip("\n")) for line in islice(lines, _SHOWN)):
+            return code
     complain(f"above: {_SHOWN} of the records; all are in {output}, the account in {output.stem}.manifest.json")
     complain("next: collector sandbox, and in another terminal collector collect against it; then your own:")
     complain("  POLYTOMIC_API_KEY=… collector collect --all -o connections.jsonl")
+    return ExitCode.OK

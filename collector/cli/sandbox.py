@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import Annotated
 
 import anyio
@@ -11,6 +10,7 @@ from cyclopts import App, Parameter
 
 from collector.cli.console import complain
 from collector.cli.standard_error import publish
+from collector.cli.standard_output import write_lines
 from collector.errors import ExitCode, UsageError
 from collector.sandbox import FAULTS_HEADER, FORMS, FaultError, Faults, Inventory, serve
 
@@ -37,7 +37,7 @@ def sandbox(
     """Serve, or list what would be served."""
     inventory = _inventory(connections, seed)
     if list_ids:
-        return _print(inventory)
+        return write_lines(inventory.ids())
     try:
         return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
     except (OSError, OverflowError) as error:  # the latter for what is no port
@@ -48,7 +48,7 @@ def sandbox(
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
-            publish([served.key])  # everybody has it, and it opens nothing but this
+            publish([served.key, served.url, host])  # the key is in the README, and opens nothing but this
             complain(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
             complain("to collect them, in another terminal:")
             complain(f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl")
@@ -70,14 +70,3 @@ def _faults(text: str) -> Faults:
         return Faults.parse(text)
     except FaultError as error:
         raise UsageError(f"--faults: {error}") from None
-
-
-def _print(inventory: Inventory) -> int:
-    try:
-        for one in inventory.ids():
-            sys.stdout.write(f"{one}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stdout = None  # or the interpreter flushes it once more, and complains
-        return ExitCode.BROKEN_PIPE
-    return ExitCode.OK

@@ -20,6 +20,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Final, TextIO
 
 from collector.cli.printable import printable_lines
+from collector.key_wrapping import keys_in
 from collector.scrubber import Scrubber
 
 _LONGEST_HELD: Final = 65536  # characters of a line without an end
@@ -33,7 +34,9 @@ def install(environ: MutableMapping[str, str]) -> None:
     stream = StandardError(sys.stderr)
     sys.stderr = stream
     sys.__stderr__ = stream  # type: ignore[misc,assignment]  # who goes past `sys.stderr` comes here as well
-    learn(value for name, value in environ.items() if name.startswith("POLYTOMIC_") and name.endswith("_KEY"))
+    for name, value in environ.items():
+        if name.startswith("POLYTOMIC_") and name.endswith("_KEY"):
+            learn(keys_in(value))
     # From 3.13 on Python colours tracebacks on a terminal; the codes would be shown as what they are.
     environ.setdefault("PYTHON_COLORS", "0")
 
@@ -45,7 +48,7 @@ def learn(secrets: Iterable[str]) -> None:
 
 
 def publish(texts: Iterable[str]) -> None:
-    """These are no secrets, though they have the form of one."""
+    """Show these from now on, though they have the form of a secret or the user set them as a key."""
     if isinstance(sys.stderr, StandardError):
         sys.stderr.publish(texts)
 
@@ -76,15 +79,15 @@ class StandardError(io.TextIOBase):
         """Mask these from now on, in all their forms."""
         with self._lock:
             self._secrets |= frozenset(secrets)
-            self._scrubber = Scrubber(self._secrets, self._public)
+            self._scrubber = Scrubber(self._secrets - self._public, self._public)
             for each in self._drawings:
                 each.learn(self._secrets)
 
     def publish(self, texts: Iterable[str]) -> None:
-        """Do not mask these for their form."""
+        """Do not mask these, for their form or because they were learned as secrets."""
         with self._lock:
             self._public |= frozenset(texts)
-            self._scrubber = Scrubber(self._secrets, self._public)
+            self._scrubber = Scrubber(self._secrets - self._public, self._public)
 
     def drawing(self) -> TextIO:
         """A stream to the same place whose control characters are left as they are."""
@@ -110,6 +113,12 @@ class StandardError(io.TextIOBase):
             if held:
                 self._pass_on(held)
             self._below.flush()
+
+    def __del__(self) -> None:
+        """Leave the stream below alone, which has other owners: from 3.13 on Python reports that it cannot be flushed.
+
+        Nothing is lost: the interpreter flushes `sys.stderr` before it ends.
+        """
 
     def _pass_on(self, text: str) -> None:
         masked = self._scrubber.mask(text)

@@ -27,8 +27,10 @@ sys.stdout, out = sys.stderr, sys.stdout
 try:
     import collector
     if sys.argv[1:]:
-        import collector.cli
-        collector.cli.main()
+        import collector.__main__
+        collector.__main__.main()
+    else:
+        collector.collect  # what a program uses of it: the names of the package are imported at their first use
 except SystemExit as end:
     assert end.code == 0, end.code
 modules = sorted(set(sys.modules) - before)
