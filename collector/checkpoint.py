@@ -6,28 +6,38 @@ it nothing does. Which ids are done the file alone says.
 Checkpoints are appended, one after each sync, a line each that carries its own check sum; what they say only grows, so
 that the last whole one counts. They are not synced themselves: what a crash of the machine loses of them only makes the
 part larger that it may have torn.
+
+Between them stand notes of the values that were repaired, since the lines of the file do not tell. A note is synced
+before its line is written, and means nothing while the file has no such line. The last whole note of an id counts.
 """
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import NamedTuple
 
 
 class Checkpoint(NamedTuple):
-    """The first `size` bytes of the file are synced, `sha256` (hex) is their digest, `repairs` values were repaired.
-
-    The file itself does not tell how many were.
-    """
+    """The first `size` bytes of the file are synced, and `sha256` (hex) is their digest."""
 
     size: int
     sha256: str
-    repairs: int = 0
 
     def encode(self) -> bytes:
         """A line, behind the end of whatever half a line a crash may have left before it."""
-        text = f"{self.size} {self.sha256}" + (f" {self.repairs}" if self.repairs else "")
-        return f"\n{text} {zlib.crc32(text.encode()):08x}\n".encode()
+        return _line(f"{self.size} {self.sha256}")
+
+
+class RepairNote(NamedTuple):
+    """The paths of the repaired values of one record."""
+
+    id: str
+    paths: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """A line, as that of a checkpoint."""
+        return _line(f"repaired {self.id} {json.dumps(self.paths, separators=(',', ':'))}")
 
 
 def decode(content: bytes) -> Checkpoint | None:
@@ -36,10 +46,29 @@ def decode(content: bytes) -> Checkpoint | None:
     return next(filter(None, map(_decode, reversed(whole_lines))), None)
 
 
+def repairs_in(content: bytes) -> dict[str, tuple[str, ...]]:
+    """The paths of the repaired values of each id, as the notes in a file of checkpoints have them. Never raises."""
+    whole_lines = content.split(b"\n")[:-1]
+    notes = map(_decode_note, filter(lambda line: line.startswith(b"repaired "), whole_lines))
+    return {note.id: note.paths for note in notes if note}
+
+
+def _line(text: str) -> bytes:
+    return f"\n{text} {zlib.crc32(text.encode()):08x}\n".encode()
+
+
+def _decode_note(line: bytes) -> RepairNote | None:
+    text, _, _ = line.decode("ascii", "replace").rpartition(" ")
+    if _line(text).strip() != line:
+        return None
+    _, one, paths = text.split(" ", 2)
+    return RepairNote(one, tuple(json.loads(paths)))
+
+
 def _decode(line: bytes) -> Checkpoint | None:
     try:
-        size, sha256, *repairs, _ = line.decode("ascii").split(" ")
-        found = Checkpoint(int(size), sha256, *map(int, repairs))
-    except (ValueError, TypeError):
+        size, sha256, _ = line.decode("ascii").split(" ")
+        found = Checkpoint(int(size), sha256)
+    except ValueError:
         return None
     return found if found.size >= 0 and found.encode().strip() == line else None
