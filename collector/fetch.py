@@ -9,7 +9,7 @@ from collector.errors import AttemptFailed, BadPayload
 from collector.live_schemas import LiveSchemas
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
 from collector.normalize import normalize, path_in, type_id_of
-from collector.payload import parse, read_data
+from collector.payload import parse_tolerantly, read_data
 from collector.record_line import nul_paths
 from collector.redact import Redactor
 from collector.repair import JsonPath
@@ -102,7 +102,9 @@ class Fetcher:
     def _message(self, reply: Reply) -> str:
         """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
         try:
-            body = parse(self._scrubber.scrub_body(reply.body))  # before a cut can leave a part of a long key
+            body, _ = parse_tolerantly(
+                self._scrubber.scrub_body(reply.body)
+            )  # before a cut can leave a part of a long key
         except BadPayload:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None

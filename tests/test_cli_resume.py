@@ -103,6 +103,34 @@ async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
     assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+async def test_a_resumed_run_counts_what_was_repaired_before(
+    start: Starting, call: Calling, tmp_path: Path, suffix: str, end: signal.Signals
+) -> None:
+    odd = b'"name": "\\ud800", "limit": 1e400, "note": "\\u0000"'
+    stuck = set(STUCK)
+
+    async def talk(exchange: Exchange) -> None:
+        one = exchange.target.rpartition("/")[2]
+        await exchange.write(response(connection(one).replace(b'"name": "Warehouse"', odd))) if one not in stuck else (
+            await hang(exchange)
+        )
+
+    async with serving(talk) as server:
+        api = Api(server)
+        await unfinished(start, api, tmp_path, end, suffix)
+        stuck.clear()
+        done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
+    assert done.code == 0, done.err
+    manifest = check_finished(tmp_path / f"out/c.jsonl{suffix}", Given(WANTED), 0).manifest
+    assert manifest["resumed"] == len(ANSWERED)
+    assert manifest["repairs"]["paths"] == {"name": len(WANTED), "extra.limit": len(WANTED)}
+    assert manifest["repaired"] == 2 * len(WANTED)
+    assert manifest["nul_characters"] == {"values": len(WANTED), "paths": {"extra.note": len(WANTED)}}
+    assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
+
+
 async def test_a_run_that_is_stopped_again_keeps_what_both_collected(
     start: Starting, call: Calling, api: Api, tmp_path: Path
 ) -> None:
