@@ -96,8 +96,9 @@ class Tally:
         """Count one."""
         self.outcomes[one.kind] += 1
         self.unparsed_timestamps += one.unparsed_timestamps
+        count_masked = self.redactions.count
         for path in one.redactions:
-            self.redactions.count(path)
+            count_masked(path)
         if one.repairs or one.nuls:
             for path in one.repairs:
                 self.repairs.count(path)
