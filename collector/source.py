@@ -159,9 +159,9 @@ def _json_line(line: str) -> str | None:
         value = orjson.loads(line)
     except ValueError:
         value = _odd_json(line)
-    if line.count('"id"') > 1 and _has_two_ids(line):
+    if not isinstance(value, dict) or (line.count('"id"') > 1 and _has_two_ids(line)):
         return None
-    found = value.get("id") if isinstance(value, dict) else None
+    found = value.get("id")
     return found.strip() or None if isinstance(found, str) else None
 
 
@@ -180,7 +180,10 @@ def _has_two_ids(line: str) -> bool:
     def count(pairs: list[tuple[str, Json]]) -> None:
         numbers[0] = sum(key == "id" for key, _ in pairs)  # the outermost object comes last
 
-    json.loads(line, object_pairs_hook=count)
+    try:
+        json.loads(line, object_pairs_hook=count, parse_int=str, strict=False)  # which was read before
+    except RecursionError:  # nobody knows
+        return True
     return numbers[0] > 1
 
 

@@ -195,11 +195,13 @@ def _header(source: _Lines, column: str, delimiter: str) -> _Header:
     if separator := _SEPARATOR_LINE.fullmatch(first.text):
         delimiter = separator[1]
         first = next(source, _Line(2, ""))
-    lines = [first.text]
-    while delimiter not in _WITHOUT_QUOTING and _fields_of(lines, delimiter).is_open:
+    lines, fields = [first.text], Fields(delimiter)
+    fields.feed(first.text)
+    while fields.is_open and delimiter not in _WITHOUT_QUOTING:
         if (line := next(source, None)) is None:
             raise _never_closed(first.number)
         lines.append(line.text)
+        fields.feed(line.text)
     for each in dict.fromkeys((delimiter, *_DELIMITERS)):
         names = _names(lines, each)
         if (at := _position(names, column)) is not None:
