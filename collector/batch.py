@@ -44,6 +44,7 @@ class Batch:
         is_durable: bool = True,
         backlog: int | None = None,
         settled: Tally | None = None,
+        before_write: Callable[[], None] = lambda: None,
         on_sync: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,6 +55,7 @@ class Batch:
         self._is_durable = is_durable
         self._backlog = math.inf if backlog is None else backlog
         self._batch_lines = _SYNC_LINES if backlog is None else max(1, backlog // 2)
+        self._before_write = before_write
         self._on_sync = on_sync
         self._clock = clock
         self._synced_at = clock()
@@ -119,6 +121,7 @@ class Batch:
             self._sync()
 
     def _append(self, lines: list[bytes], outcomes: list[Counted]) -> None:
+        self._before_write()
         before = self.journal.bytes
         is_lines = self._codec is Codec.PLAIN
         try:
@@ -138,10 +141,10 @@ class Batch:
         except OutputError:
             self._written = Tally()  # cut off, or out of reach
             raise
-        self._synced_at = self._clock()
-        self._settle()
         if self.journal.synced > before:
             self._on_sync()
+        self._synced_at = self._clock()
+        self._settle()
 
     def _settle(self) -> None:
         self.settled += self._written

@@ -109,7 +109,7 @@ class Ids:
     """Which connections are collected."""
 
     files: Annotated[tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True)] = ()
-    "Read ids from FILE: text, .csv, .tsv, .jsonl, each also .gz or .zst; - is standard input. Repeatable."
+    "Read ids from FILE: text, .csv, .tsv, .jsonl, .ndjson, each also .gz or .zst; - is standard input. Repeatable."
     column: Annotated[str, Parameter(name="--ids-column")] = "id"
     "The column of a CSV or TSV file that holds the ids."
     all: Annotated[bool, Parameter(name="--all", negative="")] = False

@@ -8,8 +8,8 @@ from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload
 from collector.live_schemas import LiveSchemas
 from collector.model import Outcome, OutcomeKind, Reply, Request, Send
-from collector.normalize import normalize, type_id_of
-from collector.payload import parse, read_data
+from collector.normalize import normalize, path_in, type_id_of
+from collector.payload import parse_tolerantly, read_data
 from collector.record_line import nul_paths
 from collector.redact import Redactor
 from collector.repair import JsonPath
@@ -94,14 +94,17 @@ class Fetcher:
             await self._schemas.know(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
-        if not repairs and _NUL not in reply.body:
+        if not repairs and _NUL not in reply.body and b"\0" not in reply.body:
             return outcome
-        return outcome._replace(repairs=tuple(map(self._redactor.path_of, repairs)), nuls=nul_paths(_NUL, record))
+        paths = tuple(self._redactor.path_of(path_in(record, keys)) for keys in repairs if keys)
+        return outcome._replace(repairs=paths, nuls=nul_paths(_NUL, record))
 
     def _message(self, reply: Reply) -> str:
         """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
         try:
-            body = parse(self._scrubber.scrub_body(reply.body))  # before a cut can leave a part of a long key
+            body, _ = parse_tolerantly(
+                self._scrubber.scrub_body(reply.body)
+            )  # before a cut can leave a part of a long key
         except BadPayload:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None

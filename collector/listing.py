@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Final
 
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload, InputError, RunStopped, Transient
@@ -26,6 +27,7 @@ MAX_LIST_BYTES = 1024 * 1024 * 1024
 _LONGEST_ITEM = 16 * 1024 * 1024
 _BACKOFF = 2.0  # seconds, more than for an id: without the list there is no run
 _LIST = Request("/api/connections")
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 _OPENING = re.compile(r"\s*\{\s*")
 _MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
 _COMMA = re.compile(r"\s*,\s*")
@@ -68,6 +70,8 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
 
 def _id_of(item: object) -> str | None:
     found = item.get("id") if isinstance(item, dict) else None
+    if isinstance(found, str) and _NOT_UTF_8.search(found):
+        raise BadPayload("an id of the list is not UTF-8", 200)
     return found if isinstance(found, str) and found else None
 
 
@@ -85,8 +89,8 @@ class _ArrayScanner:
     """Takes the items off `{"data": [...]}` while its text is still coming in."""
 
     def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._parse = json.JSONDecoder(parse_constant=_refuse).raw_decode
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
+        self._parse = _DECODER.raw_decode
         self._text = ""
         self._is_open = False
         self._is_inside = False
@@ -96,10 +100,7 @@ class _ArrayScanner:
 
     def feed(self, chunk: bytes) -> list[object]:
         """The items that `chunk` completes."""
-        try:
-            self._text += self._decode(chunk)
-        except UnicodeDecodeError:
-            raise BadPayload("the list is not UTF-8", 200) from None
+        self._text += self._decode(chunk)
         if len(self._text) < self._enough:
             return []
         if len(self._text) > _LONGEST_ITEM:
@@ -166,7 +167,7 @@ class _ArrayScanner:
 def _is_end_of_object(text: str) -> bool:
     """Is this what may follow the first member of a JSON object?"""
     try:
-        json.loads(f'{{"data":0{text}', parse_constant=_refuse)
+        _DECODER.decode(f'{{"data":0{text}')
     except (ValueError, RecursionError):
         return False
     return True
@@ -174,3 +175,7 @@ def _is_end_of_object(text: str) -> bool:
 
 def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
+
+
+# Numbers stay text, so that none is too large, and control characters are taken: of an item only its id counts.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str, parse_int=str, strict=False)

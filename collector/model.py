@@ -123,8 +123,8 @@ class Outcome(NamedTuple):
 
     `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
     connection; `at` is RFC 3339 UTC; `redactions` are the record's values in which something was masked;
-    `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths, as the API names them, of values
-    that were changed to be JSON; `nuls` the paths of the record's texts with a NUL character; `retried_s` is how many
+    `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths of the record's values that were
+    changed to be JSON, masked ones too; `nuls` the paths of its texts with a NUL character; `retried_s` is how many
     seconds failed attempts, and the waits between them, took.
     """
 

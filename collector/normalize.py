@@ -38,6 +38,7 @@ _CONNECTION: Final = (
 )
 _TYPE: Final = (("id", str), ("name", str))
 _ACTOR: Final = (("id", str), ("name", str), ("type", str))
+_NESTED: Final = frozenset(("type", "created_by", "updated_by"))
 _ONLY_TEXT: Final = frozenset((str,))
 
 
@@ -103,6 +104,15 @@ def normalize(
     }
     redactor.redact_texts(record, masked)
     return record, tuple(masked), unparsed
+
+
+def path_in(record: Record, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the value that a body's `data` has under `keys` is in its record."""
+    extra, first, second = record["extra"], keys[0], keys[1] if len(keys) > 1 else ""
+    joined = f"{first}_{second}".lower()
+    if first in _NESTED and joined in record and second not in (extra.get(first) or ()):
+        return (joined, *keys[2:])
+    return keys if first in record and first not in extra else ("extra", *keys)
 
 
 def type_id_of(data: dict[str, Json]) -> Json:

@@ -8,11 +8,11 @@ is refused.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from collector.account import OTHER_PATHS, Tally
+from collector.account import Tally
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec
 from collector.detect.reasons import UNKNOWN
@@ -35,10 +35,11 @@ class Recovered:
     end: int = 0
     torn: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+    repairs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def take(self, line: bytes, record: Record) -> None:
-        tally, self.answered = self.tally, record["id"]
-        tally.add(counted_in(line, record))
+        self.answered = record["id"]
+        self.tally.add(counted_in(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 
@@ -50,15 +51,23 @@ class _Flaw(NamedTuple):
 
 
 def recover(
-    pread: Pread, codec: Codec, *, synced: Checkpoint | None, run_id: str, ids: IdSet, is_checkpointed: bool = True
+    pread: Pread,
+    codec: Codec,
+    *,
+    synced: Checkpoint | None,
+    run_id: str,
+    ids: IdSet,
+    is_checkpointed: bool = True,
+    repairs: Mapping[str, Sequence[str]] | None = None,
 ) -> Recovered:
     """Read the file and tick off, in `ids`, those that it has a whole line of.
 
     `synced` is its checkpoint, None while there is none. A file that has none although it should
     (`is_checkpointed` is False) was not left by a crash: only its last line, or its last member, may be torn.
+    `repairs` are the paths of repaired values that were noted of each id; the lines do not tell.
     Raises `Damaged`, with nothing ticked off, for a flaw before that.
     """
-    found = Recovered()
+    found = Recovered(repairs=repairs or {})
     try:
         flaw = _read(pread, codec, run_id, ids, found)
         size = end_of(pread, found.end)
@@ -77,9 +86,7 @@ def recover(
 
 
 def _add_what_no_line_tells(tally: Tally, synced: Checkpoint) -> None:
-    """Behind the checkpoint repairs and rules stay unknown: at most those of the last second before a crash."""
-    if synced.repairs:
-        tally.repairs.count(OTHER_PATHS, synced.repairs)
+    """Behind the checkpoint the rules stay unknown: at most those of the last second before a crash."""
     known = sum(synced.by_rule.values())
     if known <= tally.by_rule[UNKNOWN]:
         tally.by_rule[UNKNOWN] -= known

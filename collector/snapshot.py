@@ -14,6 +14,7 @@ data holds even where somebody takes the lock file away.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from collector import checkpoint, run_head
 from collector.account import Tally
 from collector.aside import set_aside
 from collector.batch import Batch, RecordsAndErrors
-from collector.checkpoint import Checkpoint
+from collector.checkpoint import Checkpoint, RepairNote
 from collector.codec import Codec, codec_of
 from collector.errors import Damaged, OutputError
 from collector.files import Files, translated
@@ -66,6 +67,8 @@ class SnapshotSink:
         self._partial: int | None = None
         self._published: Tally | None = None
         self._writing: _Writing | None = None
+        self._notes: deque[bytes] = deque()  # of repairs, on their way
+        self._noted: dict[str, tuple[str, ...]] = {}  # by an earlier process
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
@@ -117,7 +120,11 @@ class SnapshotSink:
 
     def _synced_before(self) -> Checkpoint | None:
         """How much a run of this output had synced, be its records there or not."""
-        return checkpoint.decode(self._files.read(self._names.checkpoint) or b"")
+        return checkpoint.decode(self._checkpoints)
+
+    @property
+    def _checkpoints(self) -> bytes:
+        return self._files.read(self._names.checkpoint) or b""
 
     def _refuse(self, names: SnapshotNames, begun: RunHead | None, reason: str) -> None:
         """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
@@ -134,6 +141,7 @@ class SnapshotSink:
         if not self._files.exists(names.partial):
             raise Damaged("its records are gone")
         descriptor = self._claim_partial()
+        self._noted = checkpoint.repairs_in(self._checkpoints)
         with translated(names.partial):
             found = recover(
                 partial(system.pread, descriptor),
@@ -142,6 +150,7 @@ class SnapshotSink:
                 is_checkpointed=self._files.exists(names.checkpoint),
                 run_id=begun.run_id,
                 ids=ids,
+                repairs=self._noted,
             )
             if found.torn:
                 system.truncate(descriptor, found.end)
@@ -179,7 +188,8 @@ class SnapshotSink:
         errors_path = names.partial_errors
         errors = Journal(files.system, partial(files.create, errors_path), str(errors_path), path=errors_path)
         lines = RecordsAndErrors(
-            Batch(records, self._codec, settled=found.tally, on_sync=self._note), Batch(errors, Codec.PLAIN)
+            Batch(records, self._codec, settled=found.tally, before_write=self._note_repairs, on_sync=self._note),
+            Batch(errors, Codec.PLAIN),
         )
         self._writing = _Writing(lines, records, errors, files.append_to(names.checkpoint))
 
@@ -187,9 +197,22 @@ class SnapshotSink:
         """Add a checkpoint; one that cannot be written is as good as none."""
         writing = self._begun
         with contextlib.suppress(OSError):
-            tally = writing.lines.settled_records
-            noted = Checkpoint(writing.records.synced, writing.records.sha256, tally.repairs.total(), +tally.by_rule)
+            by_rule = +writing.lines.settled_records.by_rule
+            noted = Checkpoint(writing.records.synced, writing.records.sha256, by_rule)
             self._files.system.write(writing.checkpoints, noted.encode())
+
+    def _note_repairs(self) -> None:
+        """Have on the disk what was repaired, before the lines that do not tell. Raises `OutputError`."""
+        if not self._notes:
+            return
+        system, descriptor = self._files.system, self._begun.checkpoints
+        with translated(self._names.checkpoint):
+            while self._notes:
+                left = memoryview(self._notes[0])
+                while left:
+                    left = left[system.write(descriptor, left) :]
+                self._notes.popleft()
+            system.fdatasync(descriptor)
 
     @property
     def _begun(self) -> _Writing:
@@ -198,6 +221,8 @@ class SnapshotSink:
         return self._writing
 
     def put(self, outcome: Outcome) -> None:
+        if outcome.record is not None and (outcome.repairs or outcome.id in self._noted):
+            self._notes.append(RepairNote(outcome.id, outcome.repairs).encode())
         self._begun.lines.put(outcome)
 
     @property

@@ -92,8 +92,8 @@ def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, std
 
     The name of a path, in any case, says what is in it: `.csv` and `.tsv` (the id under `column`), `.jsonl` and
     `.ndjson` (the id under `id`), else text with one id a line and `#` comments; `.gz` or `.zst` behind it is unpacked.
-    Standard input is JSON Lines when its first character that is not blank is `{`, else text. A line ends with LF, CR
-    or both. Raises `InputError` for a path that cannot be read or is not text.
+    Standard input is JSON Lines when its first character that is not blank is `{`, else text. A line ends with LF,
+    CR LF or, where there is no LF, CR. Raises `InputError` for a path that cannot be read or is not text.
     """
     intake = Intake()
     for number, argument in enumerate(arguments, start=1):
@@ -122,8 +122,9 @@ def _read(path: str, column: str, stdin: IO[bytes] | None, tell: Callable[[str],
         return
     name = codec_of(path).strip(path).lower()
     with open_decoded(Path(path)) as stream:
-        lines = _text(stream)
-        if delimiter := _TABLES.get(Path(name).suffix):
+        delimiter = _TABLES.get(Path(name).suffix)
+        lines = _text(stream, is_table=delimiter is not None)
+        if delimiter:
             yield from read_column(map(_readable, lines), column, delimiter=delimiter, tell=tell)
         else:
             yield from _cells(lines, _json_line if name.endswith(_JSON_LINES) else _text_line)
@@ -159,9 +160,9 @@ def _json_line(line: str) -> str | None:
         value = orjson.loads(line)
     except ValueError:
         value = _odd_json(line)
-    if line.count('"id"') > 1 and _has_two_ids(line):
+    if not isinstance(value, dict) or (line.count('"id"') > 1 and _has_two_ids(line)):
         return None
-    found = value.get("id") if isinstance(value, dict) else None
+    found = value.get("id")
     return found.strip() or None if isinstance(found, str) else None
 
 
@@ -180,7 +181,10 @@ def _has_two_ids(line: str) -> bool:
     def count(pairs: list[tuple[str, Json]]) -> None:
         numbers[0] = sum(key == "id" for key, _ in pairs)  # the outermost object comes last
 
-    json.loads(line, object_pairs_hook=count)
+    try:
+        json.loads(line, object_pairs_hook=count, parse_int=str, strict=False)  # which was read before
+    except RecursionError:  # nobody knows
+        return True
     return numbers[0] > 1
 
 
@@ -191,17 +195,26 @@ def _readable(line: str) -> str:
     return line if line.isascii() else _SURROGATE.sub("\ufffd", line)
 
 
-def _text(stream: IO[bytes]) -> Iterator[str]:
-    """The lines of a text without their ends; what is not UTF-8 in them are lone surrogates."""
-    lines = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+def _text(stream: IO[bytes], *, is_table: bool = False) -> Iterator[str]:
+    """The lines of a text without their ends; what is not UTF-8 in them are lone surrogates.
+
+    In a table each CR ends a line, as RFC 4180 readers have it; elsewhere one does in a file without any LF.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="" if is_table else "\n")
     try:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_with_cr_only(text), start=1):
             if "\0" in line:
                 raise _NotText(_is_binary(number, line))
             yield (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
     finally:
         with contextlib.suppress(ValueError):  # the stream is closed already
-            lines.detach()  # which leaves standard input open
+            text.detach()  # which leaves standard input open
+
+
+def _with_cr_only(lines: Iterator[str]) -> Iterator[str]:
+    if first := next(lines, ""):
+        yield from [first] if first.endswith("\n") else first.removesuffix("\r").split("\r")
+    yield from lines
 
 
 def _is_binary(number: int, line: str) -> str:

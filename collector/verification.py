@@ -81,18 +81,22 @@ class _Counted(NamedTuple):
         """What is not as it was claimed, if anything. Paths are compared where both tell them apart."""
         if str(self) != str(claimed):
             return f"has {self}, but its manifest has {claimed}"
-        paths = self.redactions.keys() | claimed.redactions.keys()
-        odd = sorted(path for path in paths if self.redactions[path] != claimed.redactions[path])
-        if not odd or OTHER_PATHS in paths:
-            return None
-        found, said = self.redactions[odd[0]], claimed.redactions[odd[0]]
-        return f"has {found} masked values at {odd[0]}, but its manifest has {said}"
+        masked = _differing("masked values", self.redactions, claimed.redactions)
+        return masked or _differing("texts with a NUL character", self.nuls, claimed.nuls)
 
     def __str__(self) -> str:
         whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
         masked = self.redactions.total()
         nuls = f", {self.nuls.total()} texts with a NUL character" if self.nuls else ""
         return f"{whose}, {masked} masked values and {self.unparsed_timestamps} timestamps that are none{nuls}"
+
+
+def _differing(what: str, counted: Counter[str], claimed: Counter[str]) -> str | None:
+    paths = counted.keys() | claimed.keys()
+    odd = sorted(path for path in paths if counted[path] != claimed[path])
+    if not odd or OTHER_PATHS in paths:
+        return None
+    return f"has {counted[odd[0]]} {what} at {odd[0]}, but its manifest has {claimed[odd[0]]}"
 
 
 def _claim(names: SnapshotNames) -> Manifest:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.checkpoint import Checkpoint, decode
+from collector.checkpoint import Checkpoint, RepairNote, decode, repairs_in
 
 DIGEST = hashlib.sha256(b"one\n").hexdigest()
 LINE = Checkpoint(1234, DIGEST).encode()
@@ -18,7 +18,6 @@ checkpoints = st.builds(
     Checkpoint,
     st.integers(min_value=0),
     st.binary().map(lambda content: hashlib.sha256(content).hexdigest()),
-    st.integers(0, 2**40),
     st.dictionaries(st.sampled_from(["name", "schema", "token:github", "(resumed)"]), st.integers(1, 2**40)),
 )
 
@@ -99,3 +98,35 @@ def test_a_size_in_another_form_says_nothing_even_with_the_right_check_sum(size:
 @given(st.binary() | st.text().map(str.encode) | st.lists(st.integers() | st.text(max_size=3)).map(str).map(str.encode))
 def test_garbage_says_nothing_and_never_raises(line: bytes) -> None:
     assert decode(line) is None
+
+
+notes = st.builds(
+    RepairNote, st.uuids().map(str), st.lists(st.text(), max_size=3).map(tuple) | st.just(("configuration.a b", "name"))
+)
+
+
+@given(st.lists(notes | checkpoints, max_size=6), st.binary(max_size=9))
+def test_notes_and_checkpoints_are_read_back_side_by_side(lines: list[RepairNote | Checkpoint], torn: bytes) -> None:
+    content = b"".join(line.encode() for line in lines) + torn.replace(b"\n", b"")
+    assert repairs_in(content) == {line.id: line.paths for line in lines if isinstance(line, RepairNote)}
+    synced = [line for line in lines if isinstance(line, Checkpoint)]
+    assert decode(content) == (synced[-1] if synced else None)
+
+
+@given(notes, st.data())
+def test_half_a_note_is_none(note: RepairNote, data: st.DataObject) -> None:
+    whole = note.encode()
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    assert repairs_in(whole[:cut]) == {}
+    assert repairs_in(whole[:cut] + note.encode()) == {note.id: note.paths}
+
+
+@given(st.binary() | st.binary().map(lambda tail: b"repaired " + tail + b"\n"))
+def test_whatever_the_bytes_are_reading_notes_raises_nothing(content: bytes) -> None:
+    assert isinstance(repairs_in(content), dict)
+
+
+def test_the_last_note_of_an_id_counts() -> None:
+    """Its line was torn and the id asked for again: now there was nothing to repair."""
+    first, last = RepairNote("a", ("name",)), RepairNote("a", ())
+    assert repairs_in(first.encode() + last.encode()) == {"a": ()}

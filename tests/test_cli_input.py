@@ -88,6 +88,32 @@ async def test_the_first_twenty_bad_lines_are_named_then_there_is_a_count(call: 
     assert server.requests == 1
 
 
+async def test_no_quote_in_a_tsv_loses_an_id(call: Calling, tmp_path: Path) -> None:
+    """As `mysql --batch` prints it: a name begins with a quote, a later one ends with one."""
+    names = ["plain", '"quarterly', 'report"', '"Sales" export', '5" disk', '"', "plain"]
+    rows = "".join(f"{name}\t{one}\n" for name, one in zip(names, ids(7), strict=True))
+    (tmp_path / "ids.TSV").write_text(f"name\tid\n{rows}")
+    async with serving(found) as server:
+        done = await call("collect", "--ids", "ids.TSV", "--base-url", server.url, "-o", "out/c.jsonl")
+    assert done.code == 0, done.err
+    check_finished(tmp_path / "out/c.jsonl", Given(ids(7)), 0)
+
+
+async def test_an_id_that_a_quote_of_a_csv_swallowed_is_told_and_the_exit_code_is_3(
+    call: Calling, tmp_path: Path
+) -> None:
+    one, two, three = ids(3)
+    (tmp_path / "ids.csv").write_text(f'name;id\n"quarterly;{one}\nreport";{two}\nplain;{three}\n')
+    async with serving(found) as server:
+        done = await call("collect", "--ids", "ids.csv", "--base-url", server.url, "-o", "out/c.jsonl")
+    assert done.code == 3, done.err
+    check_finished(tmp_path / "out/c.jsonl", Given([two, three], invalid=1), 3)
+    assert "ids.csv:2: an id in a quoted field that spans lines 2-3" in done.err
+    assert "ids.csv: quoted fields span lines 2-3" in done.err
+    assert "ids.csv: its columns are separated by ';', not by ','" in done.err
+    assert one not in done.err
+
+
 HOSTILE = [
     "{00000001-0000-4000-8000-00000000c0de}",
     "urn:uuid:00000001-0000-4000-8000-00000000c0de",

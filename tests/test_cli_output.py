@@ -84,6 +84,19 @@ def test_an_unknown_placeholder_is_2(call_here: Here, name: str, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+async def test_a_suffix_in_capitals_compresses_too_and_what_it_wrote_is_input_and_verifies(
+    call: Calling, tmp_path: Path
+) -> None:
+    async with serving(found) as server:
+        done = await call("collect", *ids(3), "--base-url", server.url, "-o", "C.jsonl.GZ")
+        again = await call("collect", "--ids", "C.jsonl.GZ", "--base-url", server.url, "-o", "out/c.jsonl")
+    assert (done.code, again.code) == (0, 0), done.err + again.err
+    assert len(gzip.decompress((tmp_path / "C.jsonl.GZ").read_bytes()).splitlines()) == 3
+    assert (tmp_path / "C.manifest.json").exists()
+    assert (await call("verify", "C.jsonl.GZ")).code == 0
+    check_finished(tmp_path / "out/c.jsonl", Given(ids(3)), 0)
+
+
 async def test_gz_compresses_and_the_account_is_of_the_file_as_it_is(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as server:
         done = await call("collect", *ids(9), "--base-url", server.url, "-o", "out/c.jsonl.gz")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from collector.checkpoint import decode
+
 from .checker import Given, check_finished, check_stopped
 from .conftest import Calling, Starting
 from .serving import PATIENCE, Exchange, Server, connection, error, found, hang, once_set, response, serving
@@ -74,7 +76,7 @@ async def unfinished(start: Starting, api: Api, folder: Path, end: signal.Signal
     await api.server.saw(len(WANTED))
     checkpoint = folder / "out/c.partial.checkpoint"
     async with asyncio.timeout(PATIENCE):  # until the records are synced
-        while not checkpoint.exists() or not checkpoint.read_bytes():  # noqa: ASYNC110  # has no event
+        while not checkpoint.exists() or decode(checkpoint.read_bytes()) is None:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
     running.send(end)
     if end is not signal.SIGKILL:
@@ -100,6 +102,34 @@ async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
     assert result.manifest["run_id"] == head["run_id"]
     assert result.manifest["started_at"] == head["started_at"]
     assert "4" in next(line for line in done.err.splitlines() if "taken over" in line)
+    assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+async def test_a_resumed_run_counts_what_was_repaired_before(
+    start: Starting, call: Calling, tmp_path: Path, suffix: str, end: signal.Signals
+) -> None:
+    odd = b'"name": "\\ud800", "limit": 1e400, "note": "\\u0000"'
+    stuck = set(STUCK)
+
+    async def talk(exchange: Exchange) -> None:
+        one = exchange.target.rpartition("/")[2]
+        await exchange.write(response(connection(one).replace(b'"name": "Warehouse"', odd))) if one not in stuck else (
+            await hang(exchange)
+        )
+
+    async with serving(talk) as server:
+        api = Api(server)
+        await unfinished(start, api, tmp_path, end, suffix)
+        stuck.clear()
+        done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
+    assert done.code == 0, done.err
+    manifest = check_finished(tmp_path / f"out/c.jsonl{suffix}", Given(WANTED), 0).manifest
+    assert manifest["resumed"] == len(ANSWERED)
+    assert manifest["repairs"]["paths"] == {"name": len(WANTED), "extra.limit": len(WANTED)}
+    assert manifest["repaired"] == 2 * len(WANTED)
+    assert manifest["nul_characters"] == {"values": len(WANTED), "paths": {"extra.note": len(WANTED)}}
     assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
 
 

@@ -249,6 +249,52 @@ async def test_masked_values_at_other_paths_than_the_manifest_says_are_8_and_nam
     assert "masked values at configuration.elsewhere, but its manifest has" in done.err
 
 
+async def test_odd_values_are_told_and_verified_and_another_count_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, suffix: str
+) -> None:
+    name = b'"name": "Warehouse"'
+    body = connection(WANTED[0]).replace(name, b'"name": "a\\ud800", "limit": 1e400, "note": "\\u0000"')
+    clean = connection(WANTED[1]).replace(name, b'"name": "a\\ufffd", "limit": "1e400", "note": "\\\\u0000"')
+    assert name not in body + clean
+    special = {WANTED[0]: raw(response(body)), WANTED[1]: raw(response(clean))}
+    async with serving(by_id(special, found)) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 0, done.err
+    path = tmp_path / f"c.jsonl{suffix}"
+    manifest = json.loads((tmp_path / "c.manifest.json").read_bytes())
+    assert manifest["repaired"] == 2
+    assert manifest["repairs"] == {"paths": {"name": 1, "extra.limit": 1}}
+    assert manifest["nul_characters"] == {"values": 1, "paths": {"extra.note": 1}}
+    assert call_here("verify", str(path)).code == 0
+    for change, code in ODD_COUNTS:
+        (tmp_path / "c.manifest.json").write_text(json.dumps(manifest))
+        change_manifest(path, change)
+        done = call_here("verify", str(path))
+        assert (done.code, "Traceback" in done.err) == (code, False), done.err
+
+
+def without_odd_counts(found: dict[str, Any]) -> None:
+    """As earlier versions wrote it."""
+    for key in ("repaired", "repairs", "nul_characters"):
+        del found[key]
+
+
+ODD_COUNTS: list[tuple[Callable[[dict[str, Any]], Any], int]] = [
+    (without_odd_counts, 0),
+    (lambda found: found.update(repaired=3), 8),
+    (lambda found: found.update(repaired=-2), 8),
+    (lambda found: found.update(repaired="2"), 8),
+    (lambda found: found.pop("repairs"), 8),
+    (lambda found: found["repairs"].update(paths={"name": 1}), 8),
+    (lambda found: found["repairs"].update(paths={"name": 3, "extra.limit": -1}), 8),
+    (lambda found: found.update(nul_characters={"values": 0, "paths": {}}), 8),
+    (lambda found: found.update(nul_characters={"values": 2, "paths": {"extra.note": 2}}), 8),
+    (lambda found: found.update(nul_characters={"values": 1, "paths": {"name": 1}}), 8),
+    (lambda found: found.update(nul_characters={"values": 1, "paths": {}}), 8),
+    (lambda found: found.update(nul_characters=7), 8),
+]
+
+
 async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
     path = await collected(call, tmp_path)
     for name in ("jsonl", "errors.jsonl", "manifest.json"):

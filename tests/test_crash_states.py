@@ -38,6 +38,7 @@ from .serving import connection, ids
 AT = "2026-01-02T03:04:05.000000Z"
 WANTED = ids(20)
 FAILING = {WANTED[3], WANTED[17]}
+REPAIRED = {WANTED[4], WANTED[11], WANTED[12]}
 OLDER = b'{"an older":"snapshot"}\n'
 
 
@@ -46,7 +47,8 @@ def outcome(one: str, run_id: str) -> Outcome:
         return Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404")
     body = connection(one, name="x" * (int(one[:8], 16) * 37))
     record, redactions, _ = normalize(read_data(body), one, Redactor(), collected_at=AT, run_id=run_id)
-    return Outcome(one, OutcomeKind.OK, 1, AT, record, 200, None, redactions)
+    repairs = ("name",) if one in REPAIRED else ()
+    return Outcome(one, OutcomeKind.OK, 1, AT, record, 200, None, redactions, repairs=repairs)
 
 
 @dataclass
@@ -160,6 +162,7 @@ def check_finished(where: str, path: Path, files: dict[Path, bytes]) -> None:
     manifest = json.loads(files[path.with_name("c.manifest.json")])
     assert manifest["files"][0]["sha256"] == hashlib.sha256(files[path]).hexdigest(), where
     assert manifest["account"]["outcomes"]["ok"] == len(records), where
+    assert manifest["repairs"]["paths"] == {"name": len(REPAIRED)}, where
 
 
 def check_next_run(where: str, path: Path, state: MemoryFileSystem, committed: set[str]) -> None:

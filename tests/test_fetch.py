@@ -7,6 +7,7 @@ depends on time, resets and bytes, and on the count, is tried with a real server
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from yarl import URL
 
 from collector.account import RequestCount
 from collector.detect.masks import REDACTED
-from collector.errors import ConfigError, KeyRefused
+from collector.errors import BadPayload, ConfigError, KeyRefused
 from collector.fetch import Fetcher, require_json
 from collector.model import FIELDS, Outcome, OutcomeKind, Redaction, Reply
 from collector.redact import Redactor
@@ -241,6 +242,73 @@ async def test_ids_are_fetched_side_by_side(api: Api) -> None:
     async with api.fetcher() as fetcher:
         outcomes = await asyncio.gather(*(fetcher.fetch(ID) for _ in range(5)))
     assert [outcome.kind for outcome in outcomes] == [OutcomeKind.OK] * 5
+
+
+ODD = (
+    b'{"data":{"id":"%s","name":"cut \\ud83d","type":{"id":"postgresql","name":"\\ud800"},"saved":1e400,'
+    b'"configuration":{"hostname":"h","password":"p\\udc00","limit":-1e999,"hosts":["a","b\\u0000"]},'
+    b'"new\\ud800":1,"note":"x\\u0000","logo_url":"\\\\u0000"}}' % ID.encode()
+)
+
+
+async def test_values_that_were_repaired_are_counted_by_their_place_in_the_record_masked_ones_too(api: Api) -> None:
+    api.answers(body=ODD, content_type="application/json")
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
+    assert sorted(outcome.repairs) == [
+        *("configuration.limit", "configuration.password", "extra.new\ufffd", "extra.saved", "name", "type_name")
+    ]
+    assert sorted(outcome.nuls) == ["configuration.hosts[]", "extra.note"]
+    assert tuple(each.path for each in outcome.redactions) == ("configuration.password",)
+    assert outcome.record is not None
+    assert outcome.record["name"] == "cut \ufffd"
+    assert outcome.record["configuration"]["limit"] == "-1e999"
+    assert outcome.record["configuration"]["hosts"] == ["a", "b\0"]
+
+
+async def test_of_an_odd_value_that_is_a_secret_nothing_is_left(api: Api) -> None:
+    odd = {"token": "hunter2\ud800", "settings": '{"password": "hunter2", "limit": 1e400}'}
+    api.answers(body=json.dumps(connection(type={"id": "api"}, configuration=odd)).encode(), content_type="text/plain")
+    outcome = await api.fetch()
+    assert outcome.kind is OutcomeKind.OK
+    assert outcome.repairs == ("configuration.token",)
+    assert "hunter2" not in str(outcome)
+
+
+async def test_an_error_in_odd_json_is_told_all_the_same(api: Api) -> None:
+    api.answers(404, body=b'{"message":"gone \\ud83d","limit":1e400}', content_type="application/json")
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.error) == (OutcomeKind.NOT_FOUND, "HTTP 404: gone \ufffd")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "text/plain", "application/octet-stream", "binary/octet-stream", "text/json"]
+)
+async def test_whole_json_of_the_id_asked_for_is_taken_whatever_type_it_is_given(api: Api, media_type: str) -> None:
+    api.answers(payload=connection(), content_type=media_type)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain"])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"data":{"id":"348df4b7-aa70-47b8-a036-33ac447e668d"}}', b'{"data":{"id":', b"", b"OK"]
+)
+async def test_what_does_not_prove_itself_is_refused_whatever_type_it_is_given(
+    api: Api, media_type: str, body: bytes
+) -> None:
+    for _ in range(3):
+        api.answers(body=body, content_type=media_type)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.record) == (OutcomeKind.BAD_PAYLOAD, None)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml", "application/xml"]
+)
+def test_a_page_is_refused_even_if_json_were_in_it(media_type: str) -> None:
+    with pytest.raises(BadPayload, match="not JSON"):
+        require_json(Reply(200, {"Content-Type": media_type}, b"{}"))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ RINGS: tuple[set[str], ...] = (
         "manifest",
         "model",
         "normalize",
-        *("pace", "pauses", "payload", "quota"),
+        *("pace", "pauses", "payload", "quota", "quoting"),
         "record_line",
         *("redact", "repair"),
         "retry_after",

@@ -156,6 +156,31 @@ def test_what_is_no_whole_list_ends_the_run_after_all_attempts(body: bytes) -> N
         assert api.attempts == 3
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"cut \\ud83d"',
+        b'"cut \xf0\x9f"',
+        b'"\xed\xa0\x80"',
+        b"1e400",
+        b"-1e999",
+        b"7" * 5000,
+        b'"\\u0000"',
+        b'"two\nlines"',
+        b'{"\\ud800":[1e400]}',
+    ],
+    ids=range(9),
+)
+def test_an_odd_value_costs_a_list_none_of_its_ids(odd: bytes) -> None:
+    body = b'{"before":%s,"data":[{"id":"a"},{"id":"b","name":%s},{"id":"c"}],"after":%s}' % (odd, odd, odd)
+    for chunks in ([body], chopped(body, [1] * 100)):
+        assert ids_of(*chunks) == ["a", "b", "c"]
+
+
+def test_a_list_without_a_type_is_taken() -> None:
+    assert asyncio.run(Api([b'{"data":[{"id":"a"}]}'], headers={}).ids()) == ["a"]
+
+
 def test_a_list_that_breaks_off_is_asked_for_again_from_its_start() -> None:
     api = Api([b'{"data":[{"id":"a"},', b"BREAK"], [b'{"data":[{"id":"a"},{"id":"b"}]}'])
     assert asyncio.run(api.ids()) == ["a", "b"]

@@ -15,7 +15,7 @@ from collector.detect.masks import REDACTED
 from collector.errors import BadPayload
 from collector.lines import encode
 from collector.model import FIELDS, SCHEMA, Record
-from collector.normalize import normalize
+from collector.normalize import normalize, path_in
 from collector.payload import read_data
 from collector.redact import Redactor
 from collector.timestamps import to_utc
@@ -373,3 +373,41 @@ def test_the_id_is_lower_case_whatever_the_api_sends() -> None:
 def test_a_body_of_any_bytes_is_refused_and_never_crashes(body: bytes) -> None:
     with pytest.raises(BadPayload):
         normalize(read_data(body), ID, Redactor(), collected_at=AT, run_id=RUN)
+
+
+@pytest.mark.parametrize(
+    ("keys", "path"),
+    [
+        (("name",), "name"),
+        (("type", "name"), "type_name"),
+        (("type", "operations", "[]"), "type_operations.[]"),
+        (("created_by", "name"), "created_by_name"),
+        (("updated_by", "team"), "extra.updated_by.team"),
+        (("policies", "[]"), "policies.[]"),
+        (("configuration", "a", "b"), "configuration.a.b"),
+        (("rate_limit", "limited_since"), "rate_limit.limited_since"),
+        (("saved",), "extra.saved"),
+        (("new",), "extra.new"),
+        (("_run_id",), "extra._run_id"),
+        (("type", "new"), "extra.type.new"),
+        (("created", "at"), "extra.created.at"),
+    ],
+)
+def test_a_value_of_the_body_is_found_in_its_record(keys: tuple[str, ...], path: str) -> None:
+    given = {
+        "name": "n",
+        "type": {"id": "api", "name": "n", "operations": ["x"], "new": "n"},
+        "created_by": {"name": "n"},
+        "updated_by": {"name": "n", "team": "n"},
+        "policies": ["x"],
+        "configuration": {"a": {"b": "n"}},
+        "rate_limit": {"limited_since": "n"},
+        "saved": "1e400",
+        "created": {"at": "n"},
+        **{"new": "n", "_run_id": "n"},
+    }
+    record, _, _ = normalize(read_data(body_of(given)), ID, Redactor(), collected_at=AT, run_id=RUN)
+    assert ".".join(path_in(record, keys)) == path
+    found = record
+    for key in path_in(record, keys):
+        found = found[0 if key == "[]" else key]  # type: ignore[index]  # a list, where the path says so

@@ -303,3 +303,11 @@ def test_a_json_line_with_two_ids_is_invalid_and_one_with_ids_deeper_down_is_not
     intake = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
     assert list(intake.ids) == [C]
     assert intake.count == InputCount(unique=1, invalid=1)
+
+
+@given(
+    st.lists(st.sampled_from([*'{}[],:" ', '"id"', f'"{A}"', f'{{"id":"{B}"}}', "1e400", "7" * 5000, "\\ud800", "NaN"]))
+)
+def test_whatever_a_json_line_is_it_is_one_line_of_input(parts: list[str]) -> None:
+    intake = from_stdin(("{\n" + "".join(parts)).encode())
+    assert intake.count.lines == 2 - (not parts)

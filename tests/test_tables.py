@@ -209,3 +209,18 @@ def test_an_open_quote_in_a_table_without_quoting_takes_no_row_with_it(count: in
     rows = "".join(f"x\t{A}\n" for _ in range(count))
     cells, _ = read(f'name\tid\n"short\n{rows}', delimiter="\t")
     assert texts_of(cells) == [None, *[A] * count]
+
+
+def test_a_quote_that_stays_open_over_many_lines_is_told_in_no_time() -> None:
+    with pytest.raises(BadTable, match="line 2: unexpected end of data"):
+        read('note,id\n"x\n' + f"y,{A}\n" * 200_000)
+    with pytest.raises(BadTable, match="line 1: unexpected end of data"):
+        read('"note,id\n' + f"y,{A}\n" * 200_000)
+
+
+def test_a_row_that_is_quoted_well_is_read_alike_with_and_without_the_faster_reader() -> None:
+    """A field beyond the limit of the standard library goes the other way."""
+    for note in ("plain", 'a ""quote""', "a,b", 'x" y'):
+        quoted = note if note.startswith("x") else f'"{note}"'
+        for filling in ("", "z" * 200_000):
+            assert texts_of(read(f"note,id,more\n{quoted},{A},{filling}\n")[0]) == [A]
