@@ -81,6 +81,7 @@ class Governor:
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
         self._resumed_at = now
+        self._refused_start = now  # when the request started whose refusal began the last pause
         self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
         self._is_outage_told = False
         self._warned_at = float("-inf")
@@ -124,6 +125,8 @@ class Governor:
         An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
         """
         self._rate.answered(now)
+        if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=False)
         if is_success:
             self._concurrency.succeeded(self.in_flight)
         self.in_flight -= 1
@@ -165,8 +168,13 @@ class Governor:
         self.in_flight -= 1
         is_late = start.at < self._resumed_at
         is_first = not self._breaker.is_open and not is_late
-        if is_first:
-            self._slow_down(now)
+        begins = is_first or start.is_probe
+        if begins:
+            self._refused_start = start.at
+        elif not is_late and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=True)
+        if not is_late and self._rate.refused(now, begins=begins):
+            self._concurrency.cut(now)
         self._refused_probes += start.is_probe
         if not (is_first or start.is_probe or wait):
             return
@@ -181,8 +189,7 @@ class Governor:
 
     def _slow_down(self, now: float) -> None:
         """Once for each pause: fewer at once and fewer a second."""
-        if not self._breaker.is_open:
-            self._rate.refused(now)
+        if not self._breaker.is_open and self._rate.refused(now, is_certain=True):
             self._concurrency.cut(now)
 
     def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
