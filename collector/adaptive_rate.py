@@ -85,6 +85,7 @@ class AdaptiveRate:
         self._is_judged = self._is_cut = False  # in this episode, and did the rate come down?
         self._trial: Trial | None = None
         self._trials = 0  # that ended in noise
+        self._climbs = 0  # that ended, one after the other
         self._is_proved = False  # by what noise does not explain, or twice
         self._recent: deque[float] = deque()
 
@@ -148,15 +149,17 @@ class AdaptiveRate:
         """
         if begins:
             self._begin(now)
-        if self._is_judged:
-            return False  # it was sent at the rate from before
         accepted = self._answers - self._at_refusal
-        self._refusals.refused(accepted, begins=begins)
         self._at_refusal = self._answers
+        self._refusals.refused(accepted, begins=begins)
+        is_far = self._refusals.are_beyond_noise
+        if self._is_judged:  # it was sent at the rate from before, and says nothing but whether that was rightly judged
+            is_news = self._is_cut and is_far and not self._is_proved
+            self._is_proved = self._is_proved or is_news
+            return is_news
         is_noise = self._try(accepted, now)
         is_cut = is_certain or (not is_noise and self._is_limit(now))
         self._is_judged = is_cut or is_noise
-        is_far = self._refusals.are_beyond_noise
         if is_cut:
             self._cut(now, is_far=is_far)
             self._is_cut = True
@@ -175,6 +178,7 @@ class AdaptiveRate:
             self._clock += self._pause
         if self._is_cut:
             self._clock, self._ramp, self._is_cut = now, _RAMP, False
+            self._refusals.start_over()
         self._resumed_at = now
         self._is_judged = False
         self._recent.clear()
@@ -233,10 +237,11 @@ class AdaptiveRate:
         self.is_measured = self.is_measured or is_climb or enough >= _ENOUGH
         if is_climb:
             self._was_refused_above(self._tried)
-            self._trial, self._is_proved = None, True
+            self._climbs += 1
+            self._trial, self._is_proved = None, self._is_proved or is_far or self._climbs > 1
             refusals.expect()
         else:
-            self._is_proved = self._is_proved or is_far
+            self._is_proved, self._climbs = self._is_proved or is_far, 0
             self._was_refused_below()
             self._trial = Trial(max(before, self._trial.before if self._trial else 0.0), refusals.spacing)
             refusals.charge()

@@ -131,9 +131,14 @@ class Refusals:
         self._charge = (0, 0)
         self._forget()
 
+    def start_over(self) -> None:
+        """What is refused from now on was sent at the new rate."""
+        self._above_any_noise.nats = 0.0
+        self._forget()
+
     def _forget(self) -> None:
         self._unlearned, self._seen, self.episodes = (0, 0), (0, 0), 0
-        self._above_noise.nats = self._above_any_noise.nats = 0.0
+        self._above_noise.nats = 0.0
 
     def _learn(self, requests: int, refusals: float) -> None:
         self._requests += requests
