@@ -46,6 +46,7 @@ _BETWEEN = 0.6  # … and how far it moves towards what was refused
 _ALARM, _MORE = 5.0, 2.0  # nats of evidence for a limit where none is known, and more after each acquittal
 _KNOWN = 3.0  # … below a limit that is known
 _LONGEST_TRIAL = 20.0  # seconds in which no climb begins
+_STILL = 6  # episodes after a trial; as many would there be without it
 _RARE = 80.0  # requests a refusal, that may be noise where a limit is known
 _EPISODES = 3  # that cause a trial, twice as many after each acquittal
 _DOUBT = 3.0  # refusals that there might as well have been: by chance none in one case of 20
@@ -198,25 +199,32 @@ class AdaptiveRate:
 
     def _try(self, accepted: int, now: float) -> bool:
         """Go on with a trial. True when it ends in noise: the rate is what it was before."""
-        trial = self._trial
+        trial, refusals = self._trial, self._refusals
         if trial is None:
-            return False
+            is_noise = not self._is_proved and self.safe < inf and refusals.episodes >= _STILL and refusals.are_mild(MILD)
+            if is_noise:
+                self._acquit(now, inf)
+            return is_noise
         trial.accepted(accepted)
         if trial.is_limit:
             self._convict()
             return False
         trial.refused()
         is_climb = self._is_proved and now - self._clock >= self._hold
-        if is_climb or not (trial.is_noise and self._refusals.are_mild(_RARE if self._is_proved else MILD)):
-            return False
-        self.safe = trial.before
+        is_noise = not is_climb and trial.is_noise and refusals.are_mild(_RARE if self._is_proved else MILD)
+        if is_noise:
+            self._acquit(now, trial.before)
+        return is_noise
+
+    def _acquit(self, now: float, rate: float) -> None:
+        """It was noise: the rate is again what it was."""
+        self.safe = rate
         self._trial = None
         self._clock, self._ramp = now, 0.0
         if not self._is_proved:
             self._trials += 1
         self._refusals.acquit()
         self._start_over()
-        return True
 
     def _is_limit(self, now: float) -> bool:
         refusals = self._refusals
