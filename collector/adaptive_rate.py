@@ -201,7 +201,8 @@ class AdaptiveRate:
         """Go on with a trial. True when it ends in noise: the rate is what it was before."""
         trial, refusals = self._trial, self._refusals
         if trial is None:
-            is_noise = not self._is_proved and self.safe < inf and refusals.episodes >= _STILL and refusals.are_mild(MILD)
+            is_doubtful = self.safe < inf and not self._is_proved
+            is_noise = is_doubtful and refusals.episodes >= _STILL and refusals.are_mild(MILD)
             if is_noise:
                 self._acquit(now, inf)
             return is_noise

@@ -12,7 +12,7 @@ from math import log
 
 from collector.refusals import MILD
 
-_SHORTEST = 100.0  # requests; what calls for a trial is chosen by its short spacing, and says too little of the true one
+_SHORTEST = 100.0  # requests; a trial is called for by short spacings, which are shorter than the true one by chance
 _FEWER = 5.0  # times
 _NOISE = 0.4  # nats; one refusal within one and a half times the spacing
 _LIMIT = -2.8  # nats; no refusal in three and a half times the spacing: by chance in 3 % of all cases

@@ -37,6 +37,7 @@ RINGS: tuple[set[str], ...] = (
         *("pace", "pauses", "payload", "quota"),
         "record_line",
         "redact",
+        "refusals",
         "retry_after",
         "retrying",
         "run_head",
@@ -44,6 +45,7 @@ RINGS: tuple[set[str], ...] = (
         "secret",
         "server_limit",
         "timestamps",
+        "trial",
         "version",
     },
     # 1: I/O
