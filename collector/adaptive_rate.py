@@ -47,11 +47,11 @@ _ALARM, _MORE = 5.0, 2.0  # nats of evidence for a limit where none is known, an
 _KNOWN = 3.0  # … below a limit that is known
 _LONGEST_TRIAL = 20.0  # seconds in which no climb begins
 _STILL = 6  # episodes after a trial; as many would there be without it
-_RARE = 80.0  # requests a refusal, that may be noise where a limit is known
 _EPISODES = 3  # that cause a trial, twice as many after each acquittal
 _DOUBT = 3.0  # refusals that there might as well have been: by chance none in one case of 20
 _LESS, _LEAST = 0.93, 0.3  # of the safe rate; the bounds of a step down
 _PAUSE = 2.0  # seconds; of a longer pause this much counts, and four times as much after each trial
+_PART = 0.2  # of what was sent behind a refusal; more is refused by a limit only
 _SHORTEST = 0.01  # seconds; less is no time to measure a rate in
 _GUESS = 10.0  # requests a second, when there were too few answers before the first refusal to judge by
 _SOON = 5.0  # seconds after a pause within which a refusal is a sign of a rate much too high
@@ -80,9 +80,11 @@ class AdaptiveRate:
         self._lasted = 0.0  # seconds, from that one to this
         self._since = 0.0  # seconds from the end of the pause before to the beginning of the episode
         self._top = 0.0  # the highest of these since the rate changed
+        self._deep = inf  # the rate to come down to, if it shows that more is refused than noise explains
         self._took = 0  # answers between this episode and the one before
         self._taken, self._within = 0, 0.0  # answers, and seconds, since the rate changed
         self._behind = self._refused_behind = 0  # verdicts on what was sent behind a refusal, since the rate changed
+        self._late = self._refused_late = 0  # the same in this episode
         self._is_judged = self._is_cut = False  # in this episode, and did the rate come down?
         self._trial: Trial | None = None
         self._trials = 0  # that ended in noise
@@ -156,7 +158,8 @@ class AdaptiveRate:
         is_far = self._refusals.are_beyond_noise
         if self._is_judged:  # it was sent at the rate from before, and says nothing but whether that was rightly judged
             is_news = self._is_cut and is_far and not self._is_proved
-            self._is_proved = self._is_proved or is_news
+            if is_news:
+                self._is_proved, self._trial = True, None
             return is_news
         is_noise = self._try(accepted, now)
         is_cut = is_certain or (not is_noise and self._is_limit(now))
@@ -168,6 +171,8 @@ class AdaptiveRate:
 
     def answered_behind(self, *, is_refused: bool) -> None:
         """One that started after the request whose refusal began the present pause has its verdict."""
+        self._late += 1
+        self._refused_late += is_refused
         if not self._is_judged:
             self._behind += 1
             self._refused_behind += is_refused
@@ -178,6 +183,8 @@ class AdaptiveRate:
             self._pause = now - self._refused_at
             self._clock += self._pause
         if self._is_cut:
+            if self._refused_late > _PART * self._late:  # far more than noise refuses
+                self.safe, self._trial = max(LOWEST, min(self.safe, self._deep)), None
             self._clock, self._ramp, self._is_cut = now, _RAMP, False
             self._refusals.start_over()
         self._resumed_at = now
@@ -196,6 +203,7 @@ class AdaptiveRate:
         self._within += self._lasted - max(0.0, self._pause - _PAUSE * 4**self._trials)
         self._at_episode = self._answers
         self._refused_at = now
+        self._late = self._refused_late = 0
 
     def _try(self, accepted: int, now: float) -> bool:
         """Go on with a trial. True when it ends in noise: the rate is what it was before."""
@@ -212,7 +220,8 @@ class AdaptiveRate:
             return False
         trial.refused()
         is_climb = self._is_proved and now - self._clock >= self._hold
-        is_noise = not is_climb and trial.is_noise and refusals.are_mild(_RARE if self._is_proved else MILD)
+        is_ordinary = refusals.is_due() if self._is_proved else refusals.are_mild(MILD)
+        is_noise = not is_climb and trial.is_noise and is_ordinary
         if is_noise:
             self._acquit(now, trial.before)
         return is_noise
@@ -231,6 +240,8 @@ class AdaptiveRate:
         refusals = self._refusals
         if self._is_proved:
             climb = now - self._clock - self._hold
+            if climb < 0:
+                refusals.note_noise()
             is_due = refusals.is_due(None if climb < 0 else climb * self.safe)
             return not is_due or refusals.nats >= _KNOWN
         if self._trial and self._trial.is_mild:
@@ -240,6 +251,7 @@ class AdaptiveRate:
         return refusals.nats >= _ALARM + _MORE * self._trials
 
     def _cut(self, now: float, *, is_far: bool) -> None:
+        self._deep = inf
         refusals, before = self._refusals, self.safe
         is_climb = before < inf and now - self._clock >= self._hold
         enough = self._answers if before == inf else self._took
@@ -252,7 +264,9 @@ class AdaptiveRate:
         else:
             self._is_proved, self._climbs = self._is_proved or is_far, 0
             self._was_refused_below()
-            self._trial = Trial(max(before, self._trial.before if self._trial else 0.0), refusals.spacing)
+            before = max(before, self._trial.before if self._trial else 0.0)
+            is_open = before < inf or not self._is_proved  # nobody goes back to no rate at all once a limit is proved
+            self._trial = Trial(before, refusals.spacing) if is_open else None
             refusals.charge()
         self.safe = max(self.safe, LOWEST)
         self._start_over()
@@ -277,12 +291,15 @@ class AdaptiveRate:
             return
         if self._was_short and not was_short:
             return  # it was the pause that was too short, for once
-        less = self.safe * (0.8 if self._since < _SOON else _LESS)
+        self._deep = 0.8 * self.safe if self._since < _SOON else _LESS * self.safe
+        if self._since < _AT_ONCE and not self._was_short:
+            self._deep = min(self._deep, 0.95 * self._took / max(self._lasted, _SHORTEST))
+        self._deep = max(_LEAST * self.safe, self._deep)
         if not self._is_proved:
-            less = min(less, self._bound)
-        elif self._since < _AT_ONCE and not self._was_short:
-            less = min(less, 0.95 * self._took / max(self._lasted, _SHORTEST))
-        self.safe = max(_LEAST * self.safe, less)
+            self.safe = max(_LEAST * self.safe, min(self._deep, self._bound))
+        else:
+            is_early = self._refusals.is_early
+            self.safe = self._deep if is_early else _LESS * self.safe
         self._hold = min(self._longest_hold, max(self._hold, _HOLDS[1]))
 
     @property

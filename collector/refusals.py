@@ -30,6 +30,7 @@ _MANY: Final = 40.0  # refusals; from here on, too, half is forgotten
 _TIMES: Final = 8.0  # the noise; the hazard that a sum looks for
 MILD: Final = 40.0  # requests a refusal; a higher hazard is never taken for noise
 _DUE: Final = 0.4  # refusals; noise brings the next one earlier in a third of all cases
+_SHORT_RUN: Final = 20  # requests; in so few the worst noise refuses one in a third of all cases
 _SOME: Final = 2.0  # refusals, from which on the noise is known
 _BEYOND_NOISE: Final = 6.5  # nats
 
@@ -93,6 +94,16 @@ class Refusals:
         """Would noise have refused one of so many, or of all since the refusal before, about as often as not?"""
         run = self._run if requests is None else requests
         return self._refusals >= _SOME and run * self.noise >= _DUE
+
+    @property
+    def is_early(self) -> bool:
+        """Would noise hardly ever have refused the last one so soon?"""
+        return self._run < _SHORT_RUN or self.are_beyond_noise
+
+    def note_noise(self) -> None:
+        """The last refusal, at a rate that is thought to be safe, may have been noise."""
+        if self._run >= _SHORT_RUN:
+            self._learn(self._run, 1)
 
     def refused(self, accepted: int, *, begins: bool) -> None:
         """A request is refused, after so many `accepted` ones; `begins` when it is the first of its episode."""
