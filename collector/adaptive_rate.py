@@ -48,6 +48,7 @@ _KNOWN = 3.0  # … below a limit that is known
 _LONGEST_TRIAL = 20.0  # seconds in which no climb begins
 _STILL = 6  # episodes after a trial; as many would there be without it
 _EPISODES = 3  # that cause a trial, twice as many after each acquittal
+_MOST_TRIALS = 5
 _DOUBT = 3.0  # refusals that there might as well have been: by chance none in one case of 20
 _LESS, _LEAST = 0.93, 0.3  # of the safe rate; the bounds of a step down
 _PAUSE = 2.0  # seconds; of a longer pause this much counts, and four times as much after each trial
@@ -71,6 +72,7 @@ class AdaptiveRate:
         self._clock = now  # from when hold and climb are counted; pauses for noise move it on
         self._ramp = 0.0  # seconds of a ramp, if the clock began with one
         self._resumed_at = self._refused_at = now
+        self._was_early = False  # was the last refusal one that noise would hardly explain?
         self._was_short = False  # did the last pause end too early?
         self._told = (inf, now)  # requests a second that the server says are left, until when
         self._arrival = float("-inf")  # of the next request, as in `limiter`
@@ -231,8 +233,7 @@ class AdaptiveRate:
         self.safe = rate
         self._trial = None
         self._clock, self._ramp = now, 0.0
-        if not self._is_proved:
-            self._trials += 1
+        self._trials = min(self._trials + 1, _MOST_TRIALS)
         self._refusals.acquit()
         self._start_over()
 
@@ -243,12 +244,17 @@ class AdaptiveRate:
             if climb < 0:
                 refusals.note_noise()
             is_due = refusals.is_due(None if climb < 0 else climb * self.safe)
-            return not is_due or refusals.nats >= _KNOWN
+            return not is_due or refusals.nats >= _KNOWN or (climb < 0 and self._is_costly)
         if self._trial and self._trial.is_mild:
             return refusals.are_beyond_noise
-        if self.safe == inf and refusals.episodes >= _EPISODES * 2**self._trials:
+        if self.safe == inf and self._is_costly:
             return True
         return refusals.nats >= _ALARM + _MORE * self._trials
+
+    @property
+    def _is_costly(self) -> bool:
+        """Were there enough refusals at this rate to try a lower one for?"""
+        return self._refusals.episodes >= _EPISODES * 2**self._trials
 
     def _cut(self, now: float, *, is_far: bool) -> None:
         self._deep = inf
@@ -298,8 +304,9 @@ class AdaptiveRate:
         if not self._is_proved:
             self.safe = max(_LEAST * self.safe, min(self._deep, self._bound))
         else:
-            is_early = self._refusals.is_early
-            self.safe = self._deep if is_early else _LESS * self.safe
+            was_early, self._was_early = self._was_early, self._refusals.is_early
+            less = (0.8 if self._was_early else _LESS) * self.safe
+            self.safe = self._deep if self._was_early and (was_early or not self._refusals.is_known) else less
         self._hold = min(self._longest_hold, max(self._hold, _HOLDS[1]))
 
     @property

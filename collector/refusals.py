@@ -29,7 +29,7 @@ _OLD: Final = 8000.0  # requests
 _MANY: Final = 40.0  # refusals; from here on, too, half is forgotten
 _TIMES: Final = 8.0  # the noise; the hazard that a sum looks for
 MILD: Final = 40.0  # requests a refusal; a higher hazard is never taken for noise
-_DUE: Final = 0.4  # refusals; noise brings the next one earlier in a third of all cases
+_DUE: Final = 0.25  # refusals; noise brings the next one earlier in a fifth of all cases
 _SHORT_RUN: Final = 20  # requests; in so few the worst noise refuses one in a third of all cases
 _SOME: Final = 2.0  # refusals, from which on the noise is known
 _BEYOND_NOISE: Final = 6.5  # nats
@@ -93,7 +93,12 @@ class Refusals:
     def is_due(self, requests: float | None = None) -> bool:
         """Would noise have refused one of so many, or of all since the refusal before, about as often as not?"""
         run = self._run if requests is None else requests
-        return self._refusals >= _SOME and run * self.noise >= _DUE
+        return self.is_known and run * self.noise >= _DUE
+
+    @property
+    def is_known(self) -> bool:
+        """Were there enough refusals to speak of noise?"""
+        return self._refusals >= _SOME
 
     @property
     def is_early(self) -> bool:
