@@ -87,6 +87,7 @@ class AdaptiveRate:
         self._taken, self._within = 0, 0.0  # answers, and seconds, since the rate changed
         self._behind = self._refused_behind = 0  # verdicts on what was sent behind a refusal, since the rate changed
         self._late = self._refused_late = 0  # the same in this episode
+        self._is_hold = False  # did the episode begin below a limit that is known?
         self._is_judged = self._is_cut = False  # in this episode, and did the rate come down?
         self._trial: Trial | None = None
         self._trials = 0  # that ended in noise
@@ -184,8 +185,12 @@ class AdaptiveRate:
         if self._refused_at > self._resumed_at:
             self._pause = now - self._refused_at
             self._clock += self._pause
+        is_clump = self._refused_late > _PART * self._late  # far more than noise refuses
+        if self._is_hold and not is_clump:
+            self._refusals.note_noise()
+        self._is_hold = False
         if self._is_cut:
-            if self._refused_late > _PART * self._late:  # far more than noise refuses
+            if is_clump:
                 self.safe, self._trial = max(LOWEST, min(self.safe, self._deep)), None
             self._clock, self._ramp, self._is_cut = now, _RAMP, False
             self._refusals.start_over()
@@ -241,8 +246,7 @@ class AdaptiveRate:
         refusals = self._refusals
         if self._is_proved:
             climb = now - self._clock - self._hold
-            if climb < 0:
-                refusals.note_noise()
+            self._is_hold = climb < 0
             is_due = refusals.is_due(None if climb < 0 else climb * self.safe)
             return not is_due or refusals.nats >= _KNOWN or (climb < 0 and self._is_costly)
         if self._trial and self._trial.is_mild:
