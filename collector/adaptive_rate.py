@@ -258,7 +258,7 @@ class AdaptiveRate:
     @property
     def _is_costly(self) -> bool:
         """Were there enough refusals at this rate to try a lower one for?"""
-        return self._refusals.episodes >= _EPISODES * 2**self._trials
+        return self._refusals.episodes >= _EPISODES << self._trials
 
     def _cut(self, now: float, *, is_far: bool) -> None:
         self._deep = inf

@@ -128,7 +128,7 @@ class Governor:
         if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:
             self._rate.answered_behind(is_refused=False)
         if is_success:
-            self._concurrency.succeeded(self.in_flight)
+            self._concurrency.succeeded(self.in_flight, now - start.at)
         self.in_flight -= 1
         if start.is_probe and self._breaker.outage_wait:
             self.budget.restock()

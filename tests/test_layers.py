@@ -34,7 +34,7 @@ RINGS: tuple[set[str], ...] = (
         "manifest",
         "model",
         "normalize",
-        *("pace", "pauses", "payload", "quota"),
+        *("pace", "pauses", "payload", "queueing", "quota"),
         "record_line",
         "redact",
         "refusals",
