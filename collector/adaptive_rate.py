@@ -76,7 +76,7 @@ class AdaptiveRate:
         self._was_short = False  # did the last pause end too early?
         self._told = (inf, now)  # requests a second that the server says are left, until when
         self._arrival = float("-inf")  # of the next request, as in `limiter`
-        self._answers = 0
+        self.answers = 0  # in all
         self._at_refusal = self._at_episode = 0  # the answers by then
         self._tried = 0.0  # the rate as the episode began
         self._lasted = 0.0  # seconds, from that one to this
@@ -111,7 +111,7 @@ class AdaptiveRate:
         trial = self._trial
         if trial is None or self._is_proved or since >= _LONGEST_TRIAL:
             return False
-        if not trial.would_be_limit(self._answers - self._at_refusal):
+        if not trial.would_be_limit(self.answers - self._at_refusal):
             return True
         self._convict()
         self._clock += max(0.0, since - self._hold)  # the climb begins now
@@ -142,7 +142,7 @@ class AdaptiveRate:
 
     def answered(self, now: float) -> None:
         """The server took a request."""
-        self._answers += 1
+        self.answers += 1
         recent = self._recent
         recent.append(now)
         while recent[0] < now - _MEMORY:
@@ -155,8 +155,8 @@ class AdaptiveRate:
         """
         if begins:
             self._begin(now)
-        accepted = self._answers - self._at_refusal
-        self._at_refusal = self._answers
+        accepted = self.answers - self._at_refusal
+        self._at_refusal = self.answers
         self._refusals.refused(accepted, begins=begins)
         is_far = self._refusals.are_beyond_noise
         if self._is_judged:  # it was sent at the rate from before, and says nothing but whether that was rightly judged
@@ -204,11 +204,11 @@ class AdaptiveRate:
         self._tried = min(self.at(now), self._measured(now))
         self._top = max(self._top, self._tried)
         self._since = now - self._resumed_at
-        self._took = self._answers - self._at_episode
+        self._took = self.answers - self._at_episode
         self._lasted = now - self._refused_at
         self._taken += self._took
         self._within += self._lasted - max(0.0, self._pause - _PAUSE * 4**self._trials)
-        self._at_episode = self._answers
+        self._at_episode = self.answers
         self._refused_at = now
         self._late = self._refused_late = 0
 
@@ -264,7 +264,7 @@ class AdaptiveRate:
         self._deep = inf
         refusals, before = self._refusals, self.safe
         is_climb = before < inf and now - self._clock >= self._hold
-        enough = self._answers if before == inf else self._took
+        enough = self.answers if before == inf else self._took
         self.is_measured = self.is_measured or is_climb or enough >= _ENOUGH
         if is_climb:
             self._was_refused_above(self._tried)

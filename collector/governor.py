@@ -29,6 +29,7 @@ from collector.server_limit import Allowance
 
 _WORTH_A_WARNING = 60.0  # seconds of a pause
 _BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
+_OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
 _SHORT_WINDOW = 5.0  # seconds; in a shorter one the server's whole seconds are too coarse to spread requests by
 
 
@@ -186,6 +187,23 @@ class Governor:
         else:
             self._breaker.paused(now, seconds, is_probe=start.is_probe)
         self._tell_pause(seconds, reason, now)
+
+    def is_own(self, start: Start, refused_at: int | None) -> bool:
+        """Does the server refuse an id alone? It took many others since it refused this one before.
+
+        The probe's refusal is everybody's: nothing else shows whether the pause was long enough.
+        """
+        return refused_at is not None and not start.is_probe and self.accepted - refused_at >= _OTHERS
+
+    def refused_alone(self, start: Start, now: float) -> None:
+        """The server refuses an id whatever the rate: nobody else has to wait for it."""
+        self.in_flight -= 1
+        self._breaker.answered(now, is_probe=start.is_probe)
+
+    @property
+    def accepted(self) -> int:
+        """How many requests the server took."""
+        return self._rate.answers
 
     def _slow_down(self, now: float) -> None:
         """Once for each pause: fewer at once and fewer a second."""
