@@ -75,6 +75,7 @@ class AdaptiveRate:
         self._was_early = False  # was the last refusal one that noise would hardly explain?
         self._was_short = False  # did the last pause end too early?
         self._told = (inf, now)  # requests a second that the server says are left, until when
+        self._started = now  # when the last request was due
         self._arrival = float("-inf")  # of the next request, as in `limiter`
         self.answers = 0  # in all
         self._at_refusal = self._at_episode = 0  # the answers by then
@@ -129,12 +130,13 @@ class AdaptiveRate:
     def start(self, now: float) -> None:
         """A request starts now; it is the caller's duty to have waited out `delay`."""
         if (rate := self._allowed(now)) < inf:
-            self._arrival = max(self._arrival, now) + 1 / rate
+            self._started = max(self._arrival, now)
+            self._arrival = self._started + 1 / rate
 
     def told(self, now: float, rate: float, seconds: float) -> None:
         """The server says that `rate` requests a second are left for so many seconds; what it said before is void."""
         self._told = (rate, now + seconds)
-        self._arrival = min(self._arrival, now + 1 / self._allowed(now))
+        self._arrival = min(self._arrival, self._started + 1 / self._allowed(now))
 
     def _allowed(self, now: float) -> float:
         rate, until = self._told

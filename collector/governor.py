@@ -25,12 +25,12 @@ from collector.budget import RetryBudget
 from collector.concurrency import ConcurrencyLimit
 from collector.limiter import Ceiling
 from collector.pauses import Pauses
-from collector.server_limit import Allowance
+from collector.server_limit import Allowance, Quota
+from collector.stated_quota import StatedQuota
 
 _WORTH_A_WARNING = 60.0  # seconds of a pause
 _BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
 _OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
-_SHORT_WINDOW = 5.0  # seconds; in a shorter one the server's whole seconds are too coarse to spread requests by
 
 
 class Cause(StrEnum):
@@ -81,8 +81,10 @@ class Governor:
         self._breaker = Breaker()
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
+        self._quota = StatedQuota()
         self._resumed_at = now
         self._refused_start = now  # when the request started whose refusal began the last pause
+        self._is_used_up = False  # did the pause begin with a quota that is used up?
         self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
         self._is_outage_told = False
         self._warned_at = float("-inf")
@@ -120,7 +122,15 @@ class Governor:
         seconds = self._breaker.delay(now)
         return Wait(seconds, Cause.SERVER) if seconds > 0 else None
 
-    def answered(self, start: Start, now: float, *, is_success: bool, allowance: Allowance | None = None) -> None:
+    def answered(
+        self,
+        start: Start,
+        now: float,
+        *,
+        is_success: bool,
+        allowance: Allowance | None = None,
+        quota: Quota | None = None,
+    ) -> None:
         """The server answered; `is_success` when it did so with what was asked for.
 
         An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
@@ -136,26 +146,29 @@ class Governor:
         if self._breaker.answered(now, is_probe=start.is_probe):
             self._go_on(now)
         if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
-            self._heed(allowance, now)
+            self._heed(allowance, quota, now)
 
     def _go_on(self, now: float) -> None:
         self._refused_probes = 0
+        self._is_used_up = False
         self._resumed_at = now
         self._rate.resumed(now)
         (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
         self._is_outage_told = False
 
-    def _heed(self, allowance: Allowance, now: float) -> None:
+    def _heed(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
         """Ask for no more than the server says is left of its quota."""
         self._gone_for = 0.0
+        rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
+        if allowance.remaining or quota:
+            self._rate.told(now, rate, lasts)
         if allowance.remaining:
-            is_long = _SHORT_WINDOW <= allowance.seconds <= self._max_pause
-            left = max(1, allowance.remaining - self.in_flight)  # what is in flight may not be counted in it yet
-            self._rate.told(now, left / allowance.seconds if is_long else inf, allowance.seconds)
             return
         if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
             self._gone_for = allowance.seconds
-        self._slow_down(now)
+        if not (quota and quota.window):
+            self._slow_down(now)
+        self._is_used_up = True
         seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
         self._breaker.paused(now, seconds, is_probe=False)
         self._tell_pause(seconds, "a used-up quota", now)
@@ -174,7 +187,8 @@ class Governor:
             self._refused_start = start.at
         elif not is_late and start.at > self._refused_start:
             self._rate.answered_behind(is_refused=True)
-        if not is_late and self._rate.refused(now, begins=begins):
+        is_expected = self._is_used_up and not begins  # the quota was used up before it was sent
+        if not (is_late or is_expected) and self._rate.refused(now, begins=begins):
             self._concurrency.cut(now)
         self._refused_probes += start.is_probe
         if not (is_first or start.is_probe or wait):

@@ -19,7 +19,7 @@ from collector.errors import AttemptFailed, BadPayload, KeyDoubted, RunStopped, 
 from collector.governor import Cause, Governor, Start
 from collector.model import Reply, Request, Send
 from collector.retrying import judge
-from collector.server_limit import allowance
+from collector.server_limit import allowance, quota
 
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 
@@ -198,7 +198,8 @@ class Pacer:
     def _answered(self, start: Start, reply: Reply | None) -> None:
         said = allowance(reply.headers, self._wall()) if reply else None
         is_success = reply is None or reply.status == 200
-        self._governor.answered(start, self._now(), is_success=is_success, allowance=said)
+        named = quota(reply.headers) if reply and said else None
+        self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
         self._wake()
 
     def _failed(self, start: Start, request: Request, error: BaseException) -> None:

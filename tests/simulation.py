@@ -17,7 +17,7 @@ from bench.limit_log import Arrival
 from bench.limits import Limit, Segment, Verdict, limit_at
 from collector.errors import RunStopped
 from collector.governor import Start
-from collector.server_limit import Allowance
+from collector.server_limit import Allowance, Quota
 
 from .governing import governor
 
@@ -67,6 +67,7 @@ class Simulation:
     noise_wait: float = 1.0
     queue: Queue | None = None
     says: Callable[[Verdict, int, float], Allowance | None] = lambda _verdict, _limit, _now: None
+    quota: Quota | None = None
     is_outage: bool = False
     late: float = 0.0
     jitter: float = 0.2
@@ -153,7 +154,7 @@ class Simulation:
     def _answer(self, start: Start, verdict: Verdict, limit: int) -> None:
         if verdict.allowed:
             said = self.says(verdict, limit, self._now)
-            self.governor.answered(start, self._now, is_success=True, allowance=said)
+            self.governor.answered(start, self._now, is_success=True, allowance=said, quota=self.quota)
             return
         wait = self.told(verdict.wait)
         until = self._now + (wait or 0.0)

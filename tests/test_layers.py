@@ -44,7 +44,7 @@ RINGS: tuple[set[str], ...] = (
         *("detect", "fingerprint", "keylike", "scrubber"),
         "secret",
         "server_limit",
-        "timestamps",
+        *("stated_quota", "timestamps"),
         "trial",
         "version",
     },
