@@ -39,7 +39,7 @@ class StatedQuota:
         window = self._window(quota)
         if count is not None and window:
             return _USED * count / window, _LASTS
-        if not _SHORT <= said.seconds <= longest:
+        if self._most < _SHORT or said.seconds > longest:
             return inf, said.seconds
         left = max(1, said.remaining - in_flight)  # what is in flight may not be counted in it yet
         return left / said.seconds, said.seconds
