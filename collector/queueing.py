@@ -9,7 +9,8 @@ connection, a slow minute. So a suspicion is tried before it is believed:
       ▲                                         │
       └── restore, and watch again later ◂── it did not fall: at once ──────── later ──▸ steer by one a window
 
-The lower quartile of a window stands for it: a queue delays the fastest replies too, a heavy tail does not. What adds
+The lower quartile of a window stands for it: a queue delays the fastest replies too, a heavy tail does not. Once the
+queue is proved, the median steers. What adds
 less than `_FLOOR` to twice the idle latency is no queue: the collector's own event loop adds as much.
 """
 
@@ -66,6 +67,8 @@ class QueueProbe:
         window, self._window = sorted(self._window), []
         if self._idle == inf:
             self._idle = window[0]
+        if self._phase is _Phase.STEER:
+            return self._steer(window[len(window) // 2], limit)
         return self._judge(window[len(window) // 4], limit)
 
     def forget(self) -> None:
@@ -80,10 +83,8 @@ class QueueProbe:
                 return self._watch(latency, limit)
             case _Phase.MEASURE:
                 return self._halve(latency, limit)
-            case _Phase.HALVE:
+            case _:
                 return self._compare(latency, limit)
-            case _Phase.STEER:
-                return self._steer(latency, limit)
 
     def _watch(self, latency: float, limit: int) -> int:
         is_slow = latency > _SLOW * self._idle + _FLOOR
@@ -118,9 +119,9 @@ class QueueProbe:
         self._skip = limit
         if limit == 1:
             self._idle = latency
-        if latency > _SLOW * self._idle + _FLOOR:
+        if latency > _SLOW * self._idle + _FLOOR / 2:
             return max(1, limit - max(1, limit // 8))
-        return limit + 1 if latency < _FAST * self._idle + _FLOOR / 2 else limit
+        return limit + 1 if latency < _FAST * self._idle + _FLOOR / 4 else limit
 
     def __repr__(self) -> str:
         return f"<QueueProbe {self._phase.name.lower()} idle={self._idle * 1000:.0f}ms>"
