@@ -120,6 +120,10 @@ class AdaptiveRate:
             return self.safe
         return self.safe * (1 + ((since - self._hold) / _CLIMB) ** 3)
 
+    def after_pause(self, now: float) -> float:
+        """Requests a second as the present pause ends; without one, at this moment."""
+        return _RESTART * self.safe if self._is_cut else self.at(now)
+
     def _is_undecided(self, since: float) -> bool:
         """Does a trial go on? Then the climb waits, but not for ever: at a low rate a trial takes minutes."""
         trial = self._trial

@@ -277,7 +277,7 @@ class Governor:
         tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
 
     def _pace(self, now: float) -> str:
-        rate = "at no rate of its own" if self._rate.safe == inf else f"at {self._rate.at(now):.1f}/s"
+        rate = "at no rate of its own" if self._rate.safe == inf else f"at {self._rate.after_pause(now):.1f}/s"
         return f"{rate}, {self._concurrency.limit} at once"
 
     def __repr__(self) -> str:
