@@ -15,7 +15,7 @@ from collector.server_limit import Allowance, Quota
 
 _SHORT = 5.0  # seconds; in a shorter window whole seconds are too coarse to spread requests by
 _COARSE = 3.0  # seconds; so few are one too many, by rounding up the moment and down the time of the reply
-_USED = 0.95  # of a quota; jitter on the way bunches requests up
+_USED = 0.95  # of a quota less one, which would use it up; jitter on the way bunches requests up
 _LASTS = 60.0  # seconds for which a quota is taken to hold, if nothing else is said
 
 
@@ -38,7 +38,7 @@ class StatedQuota:
         self._most = max(self._most, said.seconds)
         window = self._window(quota)
         if count is not None and window:
-            return _USED * count / window, _LASTS
+            return max(0.5, _USED * (count - 1)) / window, _LASTS  # the last one would bring a pause
         if self._most < _SHORT or said.seconds > longest:
             return inf, said.seconds
         left = max(1, said.remaining - in_flight)  # what is in flight may not be counted in it yet
