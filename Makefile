@@ -17,7 +17,7 @@ help:
 	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
 	@echo "make soak    run the long tests"
 	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery; redaction"
-	@echo "make limits  a limit of 50, 5 and 50 requests/s told in four forms: judged (6 minutes) and drawn; a slow server"
+	@echo "make limits  a limit of 50, 5 and 50 requests/s told in six forms, noise, a queue: judged (11 minutes) and drawn"
 	@echo "make wheel   build the sdist and the wheel into dist/, twice: the bytes must be the same"
 	@echo "make sbom    write the bill of materials beside them"
 	@echo "make lock    compile the requirement files from pyproject.toml"
@@ -63,7 +63,9 @@ bench: $(VENV)/bench
 
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.limit_noise
 	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/limit-steps.svg
+	$(BIN)/python -m bench.limit_steps --form ratelimit x --limits 50 --seconds 70
 
 wheel: $(VENV)/run
 	$(BIN)/python .ci/build_twice.py dist

@@ -29,13 +29,15 @@ class Left(NamedTuple):
 
 
 @asynccontextmanager
-async def collecting(folder: Path, url: str, ids: int, concurrency: int) -> AsyncIterator[Process]:
-    """Collect so many made-up ids without a ceiling of the user's; what still runs at the end is stopped as by a user.
+async def collecting(
+    folder: Path, url: str, ids: int, concurrency: int, *, rate: float = 0.0
+) -> AsyncIterator[Process]:
+    """Collect so many made-up ids at no more than `rate` (0: no ceiling); what still runs at the end is stopped.
 
     Raises TimeoutError, after killing it, if it does not stop.
     """
     _write_ids(folder / "ids.txt", ids)
-    limits = ["--rate", "0", "--concurrency", str(concurrency)]
+    limits = ["--rate", f"{rate:g}", "--concurrency", str(concurrency)]
     command = [sys.executable, "-m", "collector", "collect", "--base-url", url, "--ids", "ids.txt", "-q"]
     with (folder / "stderr.txt").open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(

@@ -46,8 +46,21 @@ class LimitServer:
     """
 
     def __init__(
-        self, segments: tuple[Segment, ...], limit: Limit, *, form: str, latency: float, jitter: float, seed: int
+        self,
+        segments: tuple[Segment, ...],
+        limit: Limit,
+        *,
+        form: str,
+        latency: float,
+        jitter: float,
+        seed: int,
+        noise: float = 0.0,
+        capacity: float = 0.0,
     ) -> None:
+        """`noise` is the probability of a refusal with `Retry-After: 1`; `capacity` what one worker serves a second."""
+        self._noise = noise
+        self._service = 1 / capacity if capacity else 0.0
+        self._free_at = 0.0
         self._segments = segments
         self._limit = limit
         self._form = form
@@ -58,6 +71,7 @@ class LimitServer:
         self.url = ""
         self.arrivals: list[Arrival] = []
         self.replied: list[float] = []
+        self.latencies: list[float] = []
 
     def reply(self, target: str) -> bytes:
         """Judge and log a request that arrives now, and give what it is answered with."""
@@ -69,6 +83,9 @@ class LimitServer:
             self._first = now
             self.asked.set()
         limit = limit_at(self._segments, now - self._first)
+        if self._dice.random() < self._noise:
+            self.arrivals.append(Arrival(now - self._first, False))
+            return response("429 Too Many Requests", _error(429, "noise"), ["Retry-After: 1"])
         verdict = self._limit.judge(now, limit)
         self.arrivals.append(Arrival(now - self._first, verdict.allowed))
         headers = FORMS[self._form](verdict, limit, time.time())
@@ -78,7 +95,11 @@ class LimitServer:
 
     def latency(self) -> float:
         """Seconds until the next reply leaves."""
-        return self._dice.uniform(*self._latencies)
+        now, latency = time.monotonic(), self._dice.uniform(*self._latencies)
+        self._free_at = max(now, self._free_at) + self._service
+        latency += self._free_at - now
+        self.latencies.append(latency)
+        return latency
 
     def left(self) -> None:
         """A reply has been written."""
@@ -92,10 +113,20 @@ class LimitServer:
 
 @asynccontextmanager
 async def serving(
-    segments: tuple[Segment, ...], limit: Limit, *, form: str, latency: float = 0.1, jitter: float = 0.2, seed: int = 0
+    segments: tuple[Segment, ...],
+    limit: Limit,
+    *,
+    form: str,
+    latency: float = 0.1,
+    jitter: float = 0.2,
+    seed: int = 0,
+    noise: float = 0.0,
+    capacity: float = 0.0,
 ) -> AsyncIterator[LimitServer]:
     """Serve on a free port of the loopback until the block ends; `jitter` is the share the latency varies by."""
-    server = LimitServer(segments, limit, form=form, latency=latency, jitter=jitter, seed=seed)
+    server = LimitServer(
+        segments, limit, form=form, latency=latency, jitter=jitter, seed=seed, noise=noise, capacity=capacity
+    )
     connections: set[asyncio.BaseTransport] = set()
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: _Connection(server, connections), "127.0.0.1", 0, backlog=1_024)

@@ -105,7 +105,12 @@ class Asker:
             if attempts.made > 1:
                 confirmations = self._confirmations
                 try:
-                    retry = Request(request.target, policy.within - attempts.seconds, is_retry=True)
+                    retry = Request(
+                        request.target,
+                        policy.within - attempts.seconds,
+                        is_retry=True,
+                        refused_at=attempts.refused_at,
+                    )
                     return await self._retry(attempt, retry, attempts)
                 except CollectorError:
                     raise

@@ -160,8 +160,12 @@ class TimedOut(Transient):
 class Throttled(AttemptFailed):
     """The server asked to slow down; everybody waits, and the id's attempts are not used up.
 
-    `wait` is in seconds, as the server put it, or None when it did not say.
+    `wait` is in seconds, as the server put it, or None when it did not say. `refused_at` is how many requests it had
+    taken by then; `is_own` says that it refuses this id alone, which then waits alone.
     """
+
+    refused_at = 0
+    is_own = False
 
     def __init__(self, reason: str, status: int | None = None, *, wait: float | None = None) -> None:
         super().__init__(reason, status)

@@ -25,11 +25,12 @@ from collector.budget import RetryBudget
 from collector.concurrency import ConcurrencyLimit
 from collector.limiter import Ceiling
 from collector.pauses import Pauses
-from collector.server_limit import Allowance
+from collector.server_limit import Allowance, Quota
+from collector.stated_quota import StatedQuota
 
 _WORTH_A_WARNING = 60.0  # seconds of a pause
 _BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
-_SHORT_WINDOW = 5.0  # seconds; in a shorter one the server's whole seconds are too coarse to spread requests by
+_OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
 
 
 class Cause(StrEnum):
@@ -80,7 +81,10 @@ class Governor:
         self._breaker = Breaker()
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
+        self._quota = StatedQuota()
         self._resumed_at = now
+        self._refused_start = now  # when the request started whose refusal began the last pause
+        self._is_used_up = False  # did the pause begin with a quota that is used up?
         self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
         self._is_outage_told = False
         self._warned_at = float("-inf")
@@ -118,40 +122,53 @@ class Governor:
         seconds = self._breaker.delay(now)
         return Wait(seconds, Cause.SERVER) if seconds > 0 else None
 
-    def answered(self, start: Start, now: float, *, is_success: bool, allowance: Allowance | None = None) -> None:
+    def answered(
+        self,
+        start: Start,
+        now: float,
+        *,
+        is_success: bool,
+        allowance: Allowance | None = None,
+        quota: Quota | None = None,
+    ) -> None:
         """The server answered; `is_success` when it did so with what was asked for.
 
         An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
         """
         self._rate.answered(now)
+        if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=False)
         if is_success:
-            self._concurrency.succeeded(self.in_flight)
+            self._concurrency.succeeded(self.in_flight, now - start.at)
         self.in_flight -= 1
         if start.is_probe and self._breaker.outage_wait:
             self.budget.restock()
         if self._breaker.answered(now, is_probe=start.is_probe):
             self._go_on(now)
         if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
-            self._heed(allowance, now)
+            self._heed(allowance, quota, now)
 
     def _go_on(self, now: float) -> None:
         self._refused_probes = 0
+        self._is_used_up = False
         self._resumed_at = now
         self._rate.resumed(now)
         (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
         self._is_outage_told = False
 
-    def _heed(self, allowance: Allowance, now: float) -> None:
+    def _heed(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
         """Ask for no more than the server says is left of its quota."""
         self._gone_for = 0.0
+        rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
+        if allowance.remaining or quota:
+            self._rate.told(now, rate, lasts)
         if allowance.remaining:
-            is_long = _SHORT_WINDOW <= allowance.seconds <= self._max_pause
-            left = max(1, allowance.remaining - self.in_flight)  # what is in flight may not be counted in it yet
-            self._rate.told(now, left / allowance.seconds if is_long else inf, allowance.seconds)
             return
         if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
             self._gone_for = allowance.seconds
-        self._slow_down(now)
+        if not (quota and quota.window):
+            self._slow_down(now)
+        self._is_used_up = True
         seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
         self._breaker.paused(now, seconds, is_probe=False)
         self._tell_pause(seconds, "a used-up quota", now)
@@ -165,8 +182,14 @@ class Governor:
         self.in_flight -= 1
         is_late = start.at < self._resumed_at
         is_first = not self._breaker.is_open and not is_late
-        if is_first:
-            self._slow_down(now)
+        begins = is_first or start.is_probe
+        if begins:
+            self._refused_start = start.at
+        elif not is_late and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=True)
+        is_expected = self._is_used_up and not begins  # the quota was used up before it was sent
+        if not (is_late or is_expected) and self._rate.refused(now, begins=begins):
+            self._concurrency.cut(now)
         self._refused_probes += start.is_probe
         if not (is_first or start.is_probe or wait):
             return
@@ -179,10 +202,26 @@ class Governor:
             self._breaker.paused(now, seconds, is_probe=start.is_probe)
         self._tell_pause(seconds, reason, now)
 
+    def is_own(self, start: Start, refused_at: int | None) -> bool:
+        """Does the server refuse an id alone? It took many others since it refused this one before.
+
+        The probe's refusal is everybody's: nothing else shows whether the pause was long enough.
+        """
+        return refused_at is not None and not start.is_probe and self.accepted - refused_at >= _OTHERS
+
+    def refused_alone(self, start: Start, now: float) -> None:
+        """The server refuses an id whatever the rate: nobody else has to wait for it."""
+        self.in_flight -= 1
+        self._breaker.answered(now, is_probe=start.is_probe)
+
+    @property
+    def accepted(self) -> int:
+        """How many requests the server took."""
+        return self._rate.answers
+
     def _slow_down(self, now: float) -> None:
         """Once for each pause: fewer at once and fewer a second."""
-        if not self._breaker.is_open:
-            self._rate.refused(now)
+        if not self._breaker.is_open and self._rate.refused(now, is_certain=True):
             self._concurrency.cut(now)
 
     def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
@@ -238,7 +277,7 @@ class Governor:
         tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
 
     def _pace(self, now: float) -> str:
-        rate = "at no rate of its own" if self._rate.safe == inf else f"at {self._rate.at(now):.1f}/s"
+        rate = "at no rate of its own" if self._rate.safe == inf else f"at {self._rate.after_pause(now):.1f}/s"
         return f"{rate}, {self._concurrency.limit} at once"
 
     def __repr__(self) -> str:

@@ -79,12 +79,14 @@ class OutcomeKind(StrEnum):
 class Request(NamedTuple):
     """One GET: `target` is the path below the base URL, as it goes on the wire.
 
-    `within` is the seconds it may take; `is_retry` tells that the same was asked before.
+    `within` is the seconds it may take; `is_retry` tells that the same was asked before. `refused_at` is how many
+    requests the server had taken when it last refused this one, None if it never did.
     """
 
     target: str
     within: float = inf
     is_retry: bool = False
+    refused_at: int | None = None
 
 
 class Reply(NamedTuple):

@@ -19,7 +19,7 @@ from collector.errors import AttemptFailed, BadPayload, KeyDoubted, RunStopped, 
 from collector.governor import Cause, Governor, Start
 from collector.model import Reply, Request, Send
 from collector.retrying import judge
-from collector.server_limit import allowance
+from collector.server_limit import allowance, quota
 
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 
@@ -97,7 +97,7 @@ class Pacer:
             if reply.status != 200:
                 judge(reply, self._wall())
         except BaseException as error:
-            self._failed(start, error)
+            self._failed(start, request, error)
             raise
         self._answered(start, reply)
         return reply
@@ -110,7 +110,7 @@ class Pacer:
         try:
             yield
         except BaseException as error:
-            self._failed(start, error)
+            self._failed(start, request, error)
             raise
         self._answered(start, None)
 
@@ -198,16 +198,17 @@ class Pacer:
     def _answered(self, start: Start, reply: Reply | None) -> None:
         said = allowance(reply.headers, self._wall()) if reply else None
         is_success = reply is None or reply.status == 200
-        self._governor.answered(start, self._now(), is_success=is_success, allowance=said)
+        named = quota(reply.headers) if reply and said else None
+        self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
         self._wake()
 
-    def _failed(self, start: Start, error: BaseException) -> None:
+    def _failed(self, start: Start, request: Request, error: BaseException) -> None:
         try:
-            self._tell(start, error, self._now())
+            self._tell(start, request, error, self._now())
         finally:
             self._wake()
 
-    def _tell(self, start: Start, error: BaseException, now: float) -> None:
+    def _tell(self, start: Start, request: Request, error: BaseException, now: float) -> None:
         """Tell the governor what an exception means to it."""
         if isinstance(error, AttemptFailed):
             error.seconds = now - start.at
@@ -215,7 +216,12 @@ class Pacer:
         match error:
             case Throttled():
                 self._count.throttled += 1
-                self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
+                error.refused_at = self._governor.accepted
+                error.is_own = self._governor.is_own(start, request.refused_at)
+                if error.is_own:
+                    self._governor.refused_alone(start, now)
+                else:
+                    self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
             case Transient():
                 error.is_excused = start.is_probe
                 error.halts = self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))

@@ -56,11 +56,12 @@ class RetryPolicy:
 class Attempts:
     """What one id has gone through. `seconds` is what its failed attempts and the waits after them took."""
 
-    __slots__ = ("bad_payloads", "excused", "last", "made", "seconds", "throttled")
+    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled")
 
     def __init__(self) -> None:
         self.made = 0
         self.throttled = 0
+        self.alone = 0  # of these, refused whatever the rate
         self.excused = 0
         self.bad_payloads = 0
         self.seconds = 0.0
@@ -70,6 +71,7 @@ class Attempts:
         """Another attempt has failed. One that tried whether the server is back does not count against the id."""
         self.last = failure
         self.throttled += isinstance(failure, Throttled)
+        self.alone += isinstance(failure, Throttled) and failure.is_own
         self.bad_payloads += isinstance(failure, BadPayload)
         if failure.is_excused:
             self.excused += 1
@@ -79,7 +81,12 @@ class Attempts:
     @property
     def counted(self) -> int:
         """The attempts that count against the id."""
-        return self.made - self.throttled - self.excused
+        return self.made - (self.throttled - self.alone) - self.excused
+
+    @property
+    def refused_at(self) -> int | None:
+        """How many requests the server had taken when it last refused this id; None if it never did."""
+        return self.last.refused_at if isinstance(self.last, Throttled) else None
 
     @property
     def retry_cost(self) -> int:
@@ -87,7 +94,7 @@ class Attempts:
         return AFTER_THROTTLE if isinstance(self.last, Throttled) else AFTER_FAILURE
 
     def are_spent(self, policy: RetryPolicy) -> bool:
-        """Is another attempt pointless or too many? A throttled one does not count against the id."""
+        """Is another attempt pointless or too many? A throttled one counts against the id if it alone is refused."""
         return (
             isinstance(self.last, TooLarge)
             or self.counted >= policy.max_attempts
@@ -97,7 +104,16 @@ class Attempts:
         )
 
     def backoff(self, policy: RetryPolicy, dice: random.Random) -> float:
-        """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting."""
+        """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting.
+
+        An id that is refused again lets others go first, so that it is not the one to try after the pause; one that
+        is refused alone waits alone, as long as the server asks or as an own back-off that doubles.
+        """
+        if isinstance(self.last, Throttled) and self.throttled > 1:
+            asked = self.last.wait or 0.0
+            if self.last.is_own:
+                return max(asked, min(policy.cap, dice.uniform(0.5, 1) * 2.0**self.alone))
+            return min(policy.cap, asked + dice.uniform(0.1, 0.5))
         if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
             return 0.0
         return dice.uniform(0, min(policy.cap, policy.base * 2 ** (self.counted - 1)))
@@ -175,7 +191,8 @@ async def retrying(
 
     def wait(_: RetryCallState) -> float:
         seconds = attempts.backoff(policy, dice)
-        attempts.seconds += seconds
+        if not isinstance(attempts.last, Throttled) or attempts.last.is_own:
+            attempts.seconds += seconds  # else the run's pause goes on meanwhile
         return seconds
 
     return await AsyncRetrying(

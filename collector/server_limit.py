@@ -32,6 +32,30 @@ class Allowance(NamedTuple):
     seconds: float
 
 
+class Quota(NamedTuple):
+    """How many requests a server serves in a window of so many seconds, None where it does not say."""
+
+    requests: int
+    window: float | None
+
+
+def quota(headers: Mapping[str, str]) -> Quota | None:
+    """The quota behind the limit of a reply; None where there is none, or several; never raises."""
+    policies = list(_items(_joined(headers, "RateLimit-Policy") or ""))
+    if len(policies) > 1:
+        return None
+    if policies:
+        params = policies[0][1]
+        requests, window = _whole(params.get("q")), _whole(params.get("w"))
+        counts = params.get("qu", "requests") == "requests"
+        return Quota(requests, _bounded(window) if window else None) if requests and counts else None
+    for remaining, _ in _COUNTERS:
+        text = headers.get(remaining.replace("Remaining", "Limit"), "").strip()
+        if remaining in headers and _COUNT.fullmatch(text) and int(text):
+            return Quota(int(text), None)
+    return None
+
+
 def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
     """The limit a reply states, or None when it states none that can be used; never raises.
 

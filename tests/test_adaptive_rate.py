@@ -42,19 +42,31 @@ def test_until_something_is_refused_there_is_no_rate() -> None:
         assert rate.at(moment / 10) == inf
 
 
-def test_the_first_refusal_makes_a_rate_of_what_the_server_took() -> None:
+def limited(answers: int = 100) -> AdaptiveRate:
+    """A rate of 20 a second that met a limit after so many answers: of what was in flight four were refused."""
     rate = AdaptiveRate(0.0)
-    for moment in range(100):
-        rate.answered(moment / 20)  # 20 a second
-    rate.refused(5.0)
-    assert 15 < rate.safe < 20
+    for moment in range(answers):
+        rate.answered(moment / 20)
+    for number in range(4):
+        rate.refused(5.0, begins=number == 0)
+    return rate
 
 
-def test_after_a_pause_the_rate_starts_lower_and_is_back_in_seconds_and_holds_and_climbs() -> None:
+def test_a_refusal_alone_makes_no_rate() -> None:
     rate = AdaptiveRate(0.0)
     for moment in range(100):
         rate.answered(moment / 20)
-    rate.refused(5.0)
+    assert not rate.refused(5.0)
+    rate.resumed(6.0)
+    assert rate.at(6.0) == inf
+
+
+def test_refusals_of_what_was_in_flight_make_a_rate_of_what_the_server_took() -> None:
+    assert 15 < limited().safe < 20
+
+
+def test_after_a_limit_the_rate_starts_lower_and_is_back_in_seconds_and_holds_and_climbs() -> None:
+    rate = limited()
     rate.resumed(6.0)
     assert rate.at(6.0) == pytest.approx(0.7 * rate.safe)
     assert rate.at(9.5) == rate.at(10.9) == rate.safe
@@ -63,10 +75,7 @@ def test_after_a_pause_the_rate_starts_lower_and_is_back_in_seconds_and_holds_an
 
 
 def test_a_refusal_right_after_a_pause_means_that_the_pause_was_short_and_not_that_the_rate_was_high() -> None:
-    rate = AdaptiveRate(0.0)
-    for moment in range(100):
-        rate.answered(moment / 20)
-    rate.refused(5.0)
+    rate = limited()
     before = rate.safe
     rate.resumed(6.0)
     rate.answered(6.0)
@@ -79,9 +88,15 @@ def test_a_refusal_right_after_a_pause_means_that_the_pause_was_short_and_not_th
 
 
 def test_a_run_that_is_refused_before_it_has_answers_begins_with_a_guess_and_not_with_a_crawl() -> None:
+    assert limited(answers=0).safe == 10
+
+
+def test_what_the_server_says_of_its_limit_needs_no_evidence() -> None:
     rate = AdaptiveRate(0.0)
-    rate.refused(0.1)
-    assert rate.safe == 10
+    for moment in range(100):
+        rate.answered(moment / 20)
+    rate.refused(5.0, is_certain=True)
+    assert 15 < rate.safe < 20
 
 
 @given(st.lists(st.tuples(st.sampled_from(["answered", "refused"]), st.floats(0, 30)), max_size=200))

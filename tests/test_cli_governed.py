@@ -324,11 +324,11 @@ async def test_the_summary_and_the_manifest_say_what_limited_the_run(call: Calli
     assert "limited by: server " in done.err
     assert "pauses: 1 for HTTP 429" in done.err
     assert "all requests pause for 1." in done.err
-    assert "a request was answered: going on at " in done.err
+    assert "a request was answered: going on " in done.err
     pace = json.loads((tmp_path / "c.manifest.json").read_bytes())["pace"]
     assert sum(pace["limited_by"].values()) == pytest.approx(1, abs=0.01)
     assert pace["pauses"] == {"HTTP 429": 1}
-    assert pace["settled_rate"] > 0
+    assert pace["settled_rate"] is None  # one refusal is no limit
     assert pace["limited_by"]["server"] > 0
     assert pace["limited_by"]["own rate"] > 0
 
@@ -340,3 +340,22 @@ async def test_a_run_at_its_own_rate_says_so(call: Calling, tmp_path: Path) -> N
     assert pace["limited_by"]["own rate"] > pace["limited_by"]["server"] == 0
     assert pace["settled_rate"] is None
     assert "limited by: own rate " in done.err
+
+
+@pytest.mark.parametrize("bad", [1, 4])
+async def test_an_id_that_is_always_refused_waits_alone_and_ends_exhausted(
+    call: Calling, tmp_path: Path, bad: int
+) -> None:
+    asked = ids(1_500)
+    refused = asked[200 : 200 + 100 * bad : 100]
+    server_side = Stamped(lambda _since: by_id(dict.fromkeys(refused, error(429, Retry_After="1")), found))
+    async with serving(server_side) as server:
+        done = await call(
+            *("collect", *asked, "--base-url", server.url, "-o", "c.jsonl", "--rate", "300", "--max-attempts", "2"),
+        )
+    assert done.code == 3, done.err
+    result = check_finished(tmp_path / "c.jsonl", Given(asked), 3, seen=Seen(server.requests))
+    assert result.outcomes == {"ok": 1_500 - bad, "exhausted": bad}
+    late = [moment for moment in server_side.arrivals if moment > server_side.arrivals[-1] - 3]
+    pauses = sum(after - before > 0.8 for before, after in pairwise(server_side.arrivals[: -len(late)]))
+    assert pauses <= 3 * bad

@@ -425,11 +425,14 @@ def test_the_users_rate_is_told_apart_from_the_servers() -> None:
     assert governed.take(0.0)[1] is Cause.SERVER
 
 
-def test_a_rate_is_settled_on_only_once_the_server_has_refused_one() -> None:
+def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise() -> None:
     governed = governor()
-    crew(governed, 10)
+    first, *behind = crew(governed, 10)
     assert governed.settled_rate is None
-    refuse(governed, 5.0)
+    governed.refused(first, 5.0, None, "HTTP 429", is_outage=False)
+    assert governed.settled_rate is None
+    for start in behind:
+        governed.refused(start, 5.0, None, "HTTP 429", is_outage=False)
     assert governed.settled_rate is not None
     assert governed.settled_rate > 0
 

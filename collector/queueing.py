@@ -1,0 +1,127 @@
+"""Does the server queue what it is sent? Judged by latency alone. Pure.
+
+Theory of operation. A server that queues takes no more a second from more requests in flight; each of them waits
+longer (Little's law). The gradient of latency, as in TCP Vegas, Netflix's concurrency-limits and Envoy's adaptive
+concurrency, compares the latency of now with that of an idle server. Latency also rises by itself: another kind of
+connection, a slow minute. So a suspicion is tried before it is believed:
+
+    watch ── a window is slow ──▸ measure ──▸ halve ── latency fell by a quarter ──▸ halve again
+      ▲                                         │
+      └── restore, and watch again later ◂── it did not fall: at once ──────── later ──▸ steer by one a window
+
+The lower quartile of a window stands for it: a queue delays the fastest replies too, a heavy tail does not. Once the
+queue is proved, the median steers. What adds
+less than `_FLOOR` to twice the idle latency is no queue: the collector's own event loop adds as much.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import inf
+
+_SMALLEST = 8  # replies in a window; as many as may be in flight as it begins, where these are more
+_SLOW = 2.0  # times the idle latency
+_FAST = 1.5
+_FLOOR = 0.01  # seconds
+_FELL = 0.75  # of the latency at twice as many in flight
+_REST = 8  # windows without a suspicion after a wrong one; twice as many after each
+_LONGEST_REST = 512
+
+
+class _Phase(Enum):
+    WATCH = 1
+    MEASURE = 2
+    HALVE = 3
+    STEER = 4
+
+
+class QueueProbe:
+    """Gives the number of requests that may be in flight, as latency has it. Latencies are in seconds."""
+
+    def __init__(self) -> None:
+        self._phase = _Phase.WATCH
+        self._idle = inf
+        self._window: list[float] = []
+        self._size = _SMALLEST
+        self._skip = 0  # replies to what was sent before the number changed
+        self._before = (0, 0.0)  # in flight and latency, before it was halved
+        self._first = 0  # in flight, when a suspicion arose
+        self._rest = 0
+        self._next_rest = _REST
+
+    @property
+    def holds(self) -> bool:
+        """Does the number of requests in flight follow latency, and not grow by success?"""
+        return self._phase is not _Phase.WATCH
+
+    def replied(self, seconds: float, limit: int) -> int:
+        """A reply came after so long, with up to `limit` in flight; how many may be from now on."""
+        if self._skip:
+            self._skip -= 1
+            return limit
+        if not self._window:
+            self._size = max(_SMALLEST, limit)
+        self._window.append(seconds)
+        if len(self._window) < self._size:
+            return limit
+        window, self._window = sorted(self._window), []
+        if self._idle == inf:
+            self._idle = window[0]
+        if self._phase is _Phase.STEER:
+            return self._steer(window[len(window) // 2], limit)
+        return self._judge(window[len(window) // 4], limit)
+
+    def forget(self) -> None:
+        """The number changed for another reason."""
+        self._window.clear()
+        if self._phase in {_Phase.MEASURE, _Phase.HALVE}:
+            self._phase = _Phase.WATCH
+
+    def _judge(self, latency: float, limit: int) -> int:
+        match self._phase:
+            case _Phase.WATCH:
+                return self._watch(latency, limit)
+            case _Phase.MEASURE:
+                return self._halve(latency, limit)
+            case _:
+                return self._compare(latency, limit)
+
+    def _watch(self, latency: float, limit: int) -> int:
+        is_slow = latency > _SLOW * self._idle + _FLOOR
+        self._idle = min(self._idle, latency)
+        if self._rest:
+            self._rest -= 1
+        elif is_slow and limit > 1:
+            self._phase, self._skip, self._first = _Phase.MEASURE, limit, limit
+        return limit
+
+    def _halve(self, latency: float, limit: int) -> int:
+        self._phase, self._skip, self._before = _Phase.HALVE, limit, (limit, latency)
+        return max(1, limit // 2)
+
+    def _compare(self, latency: float, limit: int) -> int:
+        before, latency_before = self._before
+        if latency <= _FELL * latency_before:
+            self._idle = min(self._idle, latency)
+            if limit > 1:
+                return self._halve(latency, limit)
+            self._phase = _Phase.STEER
+            return limit
+        self._idle = latency  # fewer in flight are not faster: this is what an idle server takes
+        if before == self._first:
+            self._phase, self._rest = _Phase.WATCH, self._next_rest
+            self._next_rest = min(_LONGEST_REST, 2 * self._next_rest)
+            return before
+        self._phase = _Phase.STEER
+        return before
+
+    def _steer(self, latency: float, limit: int) -> int:
+        self._skip = limit
+        if limit == 1:
+            self._idle = latency
+        if latency > _SLOW * self._idle + _FLOOR / 2:
+            return max(1, limit - max(1, limit // 8))
+        return limit + 1 if latency < _FAST * self._idle + _FLOOR / 4 else limit
+
+    def __repr__(self) -> str:
+        return f"<QueueProbe {self._phase.name.lower()} idle={self._idle * 1000:.0f}ms>"
