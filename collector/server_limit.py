@@ -48,7 +48,7 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
         params = policies[0][1]
         requests, window = _whole(params.get("q")), _whole(params.get("w"))
         counts = params.get("qu", "requests") == "requests"
-        return Quota(requests, _bounded(window) if window else None) if requests and counts else None
+        return Quota(requests, bounded(window) if window else None) if requests and counts else None
     for remaining, _ in _COUNTERS:
         text = headers.get(remaining.replace("Remaining", "Limit"), "").strip()
         if remaining in headers and _COUNT.fullmatch(text) and int(text):
