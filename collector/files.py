@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,13 +25,15 @@ _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 class Files:
     """The files of one folder and what is done with them."""
 
-    def __init__(self, system: FileSystem) -> None:
+    def __init__(self, system: FileSystem, warn: Callable[[str], None] = lambda _: None) -> None:
         self.system = system
+        self._warn = warn
 
     def make_folder(self, path: Path) -> None:
         """Make the folders `path` will be in, durably, and readable by their owner only.
 
-        Raises `OutputError`, also for a folder in which any user could put something else in the place of our files.
+        Raises `OutputError`. A folder in which any user may replace files is warned of: a volume of a container and the
+        workspace of a CI job often are such, and their users cannot change it.
         """
         with translated(path.parent):
             for folder in (*reversed(path.parent.parents), path.parent):
@@ -41,9 +43,9 @@ class Files:
                     continue
                 self.system.fsync_dir(folder.parent)
             if self.system.is_open_to_all(path.parent):
-                raise OutputError(
-                    f"{path.parent}: every user of this host can replace files in it; run chmod o-w {path.parent}, or "
-                    f"chmod +t {path.parent}"
+                self._warn(
+                    f"{path.parent}: every user of this host can replace files in it; verify the snapshot before use, "
+                    f"or run chmod +t {path.parent}"
                 )
 
     def claim(self, path: Path) -> int:

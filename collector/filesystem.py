@@ -2,6 +2,10 @@
 
 Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but `Disk`
 writes records, errors, manifests and locks to a disk.
+
+A guarantee that the system or the file system lacks is warned of once, and what there is is used: macOS has no
+fdatasync, CIFS, FUSE and 9p may not sync folders, NFS may not lock, vfat has no permissions (restic, borg and RocksDB
+do alike). Only an error that says that something went wrong, such as EIO, is raised.
 """
 
 from __future__ import annotations
@@ -11,10 +15,15 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 _MODE = 0o600
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_OPENED = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
+# What a file system says of a call that it does not have.
+_UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.ENOTTY))
 _FOLDER_MODE = 0o700
 
 
@@ -79,14 +88,28 @@ class FileSystem(Protocol):
 
 
 class Disk:
-    """The system's own."""
+    """The system's own. `warn` is told, once each, which guarantees it lacks."""
+
+    def __init__(self, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._warn = warn
+        self._warned: set[str] = set()
+
+    def _lacks(self, guarantee: str, meaning: str, error: OSError | None = None) -> None:
+        if guarantee not in self._warned:
+            self._warned.add(guarantee)
+            why = f" ({error.strerror})" if error else ""
+            self._warn(f"the output's file system cannot {guarantee}{why}: {meaning}")
 
     def open(self, path: Path, flags: int) -> int:
-        flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        flags |= _OPENED
+        if not _NO_FOLLOW:
+            self._lacks("open files without following links", "another user could redirect what is written")
         try:
+            if not _NO_FOLLOW and path.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             descriptor = os.open(path, flags & ~os.O_TRUNC, _MODE)  # nothing is cut before it is known to be ours
         except OSError as error:
-            if error.errno == errno.ELOOP and path.is_symlink():
+            if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():  # EMLINK: FreeBSD
                 raise OSError(errno.ELOOP, "is one of the symbolic links that are never followed; remove it") from None
             raise
         try:
@@ -94,7 +117,7 @@ class Disk:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "is no regular file")
             if flags & os.O_RDWR:
-                _make_ours(descriptor, status)
+                self._make_ours(descriptor, status)
             if flags & os.O_TRUNC:
                 os.ftruncate(descriptor, 0)
         except OSError:
@@ -115,10 +138,24 @@ class Disk:
         os.ftruncate(descriptor, length)
 
     def fdatasync(self, descriptor: int) -> None:
-        os.fdatasync(descriptor)
+        for sync in _SYNCS:
+            try:
+                sync(descriptor)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                refusal = error
+            else:
+                return
+        self._lacks("sync files", "a crash of the machine may lose records that were counted", refusal)
 
     def lock(self, descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            self._lacks("lock files", "let no two runs write the same output", error)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -150,19 +187,47 @@ class Disk:
         return bool(mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
 
     def fsync_dir(self, folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+            _sync_folder(folder)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED | {errno.EACCES, errno.EBADF}:
+                raise
+            self._lacks("sync folders", "a crash of the machine may undo the last change of names", error)
+
+    def _make_ours(self, descriptor: int, status: os.stat_result) -> None:
+        """Raises OSError for a file that somebody else could have put here for us to write to."""
+        if status.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
+        if status.st_nlink > 1:
+            raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")
+        if stat.S_IMODE(status.st_mode) == _MODE:
+            return
+        try:
+            os.fchmod(descriptor, _MODE)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED | {errno.EPERM}:
+                raise
+            self._lacks("keep permissions", "other users may read the output", error)
 
 
-def _make_ours(descriptor: int, status: os.stat_result) -> None:
-    """Raises OSError for a file that somebody else could have put here for us to write to."""
-    if status.st_uid != os.geteuid():
-        raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
-    if status.st_nlink > 1:
-        raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")
-    if stat.S_IMODE(status.st_mode) != _MODE:
-        os.fchmod(descriptor, _MODE)
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def _syncs() -> tuple[Callable[[int], object], ...]:
+    """What has an open file on the disk, the strongest first.
+
+    On macOS fsync leaves the disk's own cache alone (fsync(2) there), F_FULLFSYNC does not.
+    """
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    strongest = () if full is None else (lambda descriptor: fcntl.fcntl(descriptor, full),)
+    data_only = getattr(os, "fdatasync", None)
+    return (*strongest, *(() if data_only is None else (data_only,)), os.fsync)
+
+
+_SYNCS = _syncs()

@@ -22,6 +22,7 @@ from collector.ids import IdSet
 from collector.manifest import WriteManifest
 from collector.model import Outcome
 from collector.names import SnapshotNames
+from collector.preflight import hindrance
 from collector.run_head import Resume, RunHead, TakenOver
 from collector.snapshot import SnapshotSink
 from collector.stream_sink import StreamSink
@@ -132,6 +133,8 @@ def _require_good_names(output: str, names: SnapshotNames) -> None:
         _require_no_link(path)
         if _is_no_file(path):
             raise OutputError(f"{path}: cannot be written: is no regular file; remove it")
+        if why := hindrance(path):
+            raise OutputError(f"{path}: {why}")
 
 
 def _target_of(path: Path) -> Path:

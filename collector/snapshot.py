@@ -62,7 +62,7 @@ class SnapshotSink:
         self._codec = codec_of(path.name)
         self._warn = warn
         self._resume = resume
-        self._files = Files(system or Disk())
+        self._files = Files(system or Disk(warn), warn)
         self._lock: int | None = None
         self._partial: int | None = None
         self._published: Tally | None = None

@@ -48,7 +48,7 @@ class StreamSink:
         self._manifest_path = Path(manifest) if manifest else None
         self._warn = warn
         self._backlog = backlog
-        self._files = Files(Disk())
+        self._files = Files(Disk(warn), warn)
         self._records: Journal | None = None
         self._errors: Journal | None = None
 

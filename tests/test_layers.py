@@ -64,7 +64,7 @@ RINGS: tuple[set[str], ...] = (
             "key",
             "key_sources",
             "names",
-            "publication",
+            *("preflight", "publication"),
         ),
         *(
             "recovery",

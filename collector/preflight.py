@@ -1,0 +1,79 @@
+"""Would the system refuse to replace a file at the end of a run? Asked before the first request, and changes nothing.
+
+A rename onto a mount point is EBUSY, onto an immutable file EPERM, and in a folder with the sticky bit EPERM onto
+another user's file (rename(2), chattr(1)). A system that does not tell is taken for one without such a hindrance.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Final
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_MOUNT_POINT: Final = 4  # the field, counted from 0: proc(5)
+_GET_FLAGS: Final = 0x80086601  # FS_IOC_GETFLAGS, include/uapi/linux/fs.h
+_IMMUTABLE: Final = 0x10
+_APPEND_ONLY: Final = 0x20
+
+
+def hindrance(path: Path) -> str | None:
+    """Why a file could not be renamed to `path`, and what to do; None when nothing is known against it."""
+    if is_mount_point(path):
+        return "is a mount point, which cannot be replaced; mount the folder around it instead"
+    if (flags := _flags(path)) & (_IMMUTABLE | _APPEND_ONLY):
+        return f"is {_named(flags)}, so it cannot be replaced; run chattr -{'i' if flags & _IMMUTABLE else 'a'} {path}"
+    if (flags := _flags(path.parent)) & (_IMMUTABLE | _APPEND_ONLY):
+        return f"its folder is {_named(flags)}, so nothing in it can be renamed; choose another folder"
+    if _is_anothers_in_sticky_folder(path):
+        return "belongs to another user, and its folder lets only owners replace files; choose another name"
+    return None
+
+
+def is_mount_point(path: Path) -> bool:
+    """Is something mounted on this very file? `os.path.ismount` does not see a file of the same file system."""
+    if os.path.ismount(path):
+        return True
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return False
+    place = os.fsencode(os.path.realpath(path))
+    return any(_unescaped(line.split(b" ")[_MOUNT_POINT]) == place for line in lines)
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A name of /proc/self/mountinfo, in which blanks and backslashes are octal."""
+    return name.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
+def _named(flags: int) -> str:
+    return "immutable" if flags & _IMMUTABLE else "append-only"
+
+
+def _flags(path: Path) -> int:
+    """The attributes of a file or folder (chattr(1)); 0 where the system has none, or does not tell."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    flags = array.array("L", [0])
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(descriptor, _GET_FLAGS, flags, True)  # the C call's own
+        finally:
+            os.close(descriptor)
+    return flags[0]
+
+
+def _is_anothers_in_sticky_folder(path: Path) -> bool:
+    user = os.geteuid()
+    try:
+        folder, there = path.parent.stat(), path.lstat()
+    except OSError:
+        return False
+    return bool(folder.st_mode & stat.S_ISVTX) and user not in (0, folder.st_uid, there.st_uid)
