@@ -31,6 +31,7 @@ from collector.errors import (
     Damaged,
     InputError,
     KeyRefused,
+    NothingCollected,
     UsageError,
     first_of,
 )
@@ -110,6 +111,7 @@ class Run:
             warn=reporter.warn,
             backlog=settings.limits.concurrency,
             resume=output.resume,
+            allow_empty=output.allow_empty,
         )
 
     def place(self, *, finished: bool) -> str:
@@ -304,7 +306,7 @@ class Run:
                 redaction=self._settings.redact.told(),
             ),
             self.account,
-            finished=failure is None,
+            finished=failure is None or isinstance(failure, NothingCollected),
             exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,

@@ -68,7 +68,10 @@ class Sink(Protocol):
         """The outcomes whose lines will not be lost any more."""
 
     async def publish(self, write_manifest: WriteManifest) -> None:
-        """Finish, after `settle`: everything under its final name, the manifest last."""
+        """Finish, after `settle`: everything under its final name, the manifest last.
+
+        Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
+        """
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         """Stop, after `settle` or a `publish` that failed: everything whole under its unfinished name."""
@@ -88,6 +91,7 @@ def sink_for(
     warn: Callable[[str], None],
     backlog: int,
     resume: Resume = Resume.AUTO,
+    allow_empty: bool = False,
 ) -> Sink:
     """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
 
@@ -115,7 +119,7 @@ def sink_for(
     target = _target_of(path)
     _require_good_names(output, SnapshotNames(target))
     require(codec_of(target.name))
-    return SnapshotSink(target, warn, resume=resume)
+    return SnapshotSink(target, warn, resume=resume, allow_empty=allow_empty)
 
 
 def _require_good_names(output: str, names: SnapshotNames) -> None:

@@ -27,15 +27,15 @@ from collector.aside import set_aside
 from collector.batch import Batch, RecordsAndErrors
 from collector.checkpoint import Checkpoint
 from collector.codec import Codec, codec_of
-from collector.errors import Damaged, OutputError
+from collector.errors import Damaged, NothingCollected, OutputError
 from collector.files import Files, translated
 from collector.filesystem import Disk, FileSystem
 from collector.ids import IdSet
 from collector.journal import Journal
 from collector.manifest import WriteManifest
-from collector.model import Outcome
+from collector.model import Outcome, OutcomeKind
 from collector.names import SnapshotNames
-from collector.publication import complete, publish
+from collector.publication import complete, publish, replaced_by_nothing
 from collector.recovery import Recovered, recover
 from collector.run_head import Resume, RunHead, TakenOver
 
@@ -55,12 +55,19 @@ class SnapshotSink:
     is_resumable = True
 
     def __init__(
-        self, path: Path, warn: Callable[[str], None], *, resume: Resume = Resume.AUTO, system: FileSystem | None = None
+        self,
+        path: Path,
+        warn: Callable[[str], None],
+        *,
+        resume: Resume = Resume.AUTO,
+        allow_empty: bool = False,
+        system: FileSystem | None = None,
     ) -> None:
         self._names = SnapshotNames(path)
         self._codec = codec_of(path.name)
         self._warn = warn
         self._resume = resume
+        self._allow_empty = allow_empty
         self._files = Files(system or Disk())
         self._lock: int | None = None
         self._partial: int | None = None
@@ -228,7 +235,19 @@ class SnapshotSink:
         writing = self._begun
         for journal in (writing.records, writing.errors):
             journal.require_unchanged()
+        if not self.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
+            self._require_nothing_to_lose()
         publish(self._files, self._names, write_manifest([writing.lines.facts(self._names.snapshot.name)]))
+
+    def _require_nothing_to_lose(self) -> None:
+        older = replaced_by_nothing(self._files, self._names)
+        if older is not None:
+            failed = ", ".join(f"{count} {kind}" for kind, count in self.settled.outcomes.most_common() if count)
+            raise NothingCollected(
+                f"no id was ok ({failed}); {older} stays as it was, the errors are in "
+                f"{self._names.partial_errors}; check --base-url, the organization and the key, or replace the "
+                "snapshot by an empty one with --allow-empty"
+            )
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         await to_thread.run_sync(self._leave, write_manifest)
