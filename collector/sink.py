@@ -33,13 +33,20 @@ _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 class Sink(Protocol):
     """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
 
-    `is_resumable` says that what a run that stopped leaves is taken over by the next one.
+    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
     """
 
     is_resumable: bool
+    has_left: bool
 
     async def open(self) -> None:
         """Claim the output, before the first request."""
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
+
+        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
+        """
 
     async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
         """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.

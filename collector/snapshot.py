@@ -34,7 +34,7 @@ from collector.ids import IdSet
 from collector.journal import Journal
 from collector.manifest import WriteManifest
 from collector.model import Outcome, OutcomeKind
-from collector.names import SnapshotNames
+from collector.names import SnapshotNames, draft_of
 from collector.publication import complete, publish, replaced_by_nothing
 from collector.recovery import Recovered, recover
 from collector.run_head import Resume, RunHead, TakenOver
@@ -73,6 +73,7 @@ class SnapshotSink:
         self._partial: int | None = None
         self._published: Tally | None = None
         self._writing: _Writing | None = None
+        self.has_left = False
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
@@ -109,6 +110,14 @@ class SnapshotSink:
                 self._refuse(names, begun, str(reason))
         self._start(head)
         return None
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        return await to_thread.run_sync(self._resume_only, head, ids)
+
+    def _resume_only(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        begun = run_head.decode(self._files.read(self._names.head) or b"")
+        complete(self._files, self._names)
+        return self._continue(head, begun, ids) if self._is_unfinished(self._names) else None
 
     def _may_end_with(self, head: RunHead, begun: RunHead) -> bool:
         try:
@@ -253,9 +262,11 @@ class SnapshotSink:
         await to_thread.run_sync(self._leave, write_manifest)
 
     def _leave(self, write_manifest: WriteManifest) -> None:
+        self.has_left = self._files.exists(draft_of(self._names.manifest))  # which the next start completes
         if self._writing is not None and self._files.exists(self._names.partial):
             for journal in (self._writing.records, self._writing.errors):
                 journal.require_in_place()  # there is no account of what is not there
+            self.has_left = True
             content = write_manifest([self._writing.lines.facts(self._names.partial.name)])
             self._files.put(self._names.partial_manifest, content)
 

@@ -89,6 +89,6 @@ async def collect_and_tell(
     if isinstance(failure, NothingCollected):
         complain(f"nothing published: {failure}")
         return failure.exit_code
-    goes_on = run.is_resumable and not isinstance(failure, Damaged)
-    complain(f"stopped: {failure}{'; the same command goes on from here' if goes_on else ''}")
+    hint = None if isinstance(failure, Damaged) else run.resume_hint
+    complain(f"stopped: {failure}{f'; {hint}' if hint else ''}")
     return failure.exit_code
