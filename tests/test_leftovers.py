@@ -101,19 +101,19 @@ def test_a_run_that_holds_its_lock_is_not_a_leftover() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begun", "changes", "allowed"),
+    ("begun", "head", "allowed"),
     [
-        ("2026-01-01T03:05:00.000000Z", {}, {Resume.AUTO, Resume.ALWAYS}),
-        ("2026-01-01T03:04:00.000000Z", {}, {Resume.ALWAYS}),
-        (AT, {"ids_digest": "other"}, set()),
-        (AT, {"base_url": "https://other.example"}, set()),
-        (AT, {"redaction": "other"}, set()),
+        ("2026-01-01T03:05:00.000000Z", HEAD, {Resume.AUTO, Resume.ALWAYS}),
+        ("2026-01-01T03:04:00.000000Z", HEAD, {Resume.ALWAYS}),
+        (AT, HEAD._replace(ids_digest="other"), set()),
+        (AT, HEAD._replace(base_url="https://other.example"), set()),
+        (AT, HEAD._replace(redaction="other"), set()),
     ],
 )
 def test_only_a_run_of_the_same_kind_and_of_the_last_day_may_be_resumed(
-    begun: str, changes: dict[str, str], allowed: set[Resume]
+    begun: str, head: RunHead, allowed: set[Resume]
 ) -> None:
-    left("2026-01-01.jsonl", begun=begun, head=HEAD._replace(**changes))
+    left("2026-01-01.jsonl", begun=begun, head=head)
     [one] = find("{date}.jsonl")
     assert {resume for resume in Resume if one.may_become(HEAD, resume)} == allowed
 
