@@ -38,7 +38,7 @@ class Night:
 
     async def stopped(self, *arguments: str, output: str = "out/{date}.jsonl") -> Finished:
         """Stop a run in which some ids were answered, then mend the server."""
-        done = await self.collect("--max-duration", "1", *arguments, output=output)
+        done = await self.collect("--max-duration", "1", "--read-timeout", "1.2", *arguments, output=output)
         assert done.code == 5, done.err
         self.stuck = set()
         return done
