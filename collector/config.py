@@ -178,6 +178,8 @@ class Output:
     "The manifest, when the output is standard output."
     resume: Annotated[Resume, Parameter(name="--resume")] = Resume.AUTO
     "What to do with an unfinished run's file: auto, always or never continue it."
+    allow_empty: Annotated[bool, Parameter(name="--allow-empty", negative="")] = False
+    "Replace an older snapshot even if no id was ok."
 
     def __post_init__(self) -> None:
         _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")

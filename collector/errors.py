@@ -8,6 +8,7 @@
     ├── RunStopped            5   stopped before the end; what was collected is kept
     ├── OutputError           6   the system refuses to write
     ├── OutputLocked          7   another run holds this output
+    ├── NothingCollected      3   no id was ok; the older snapshot stays
     ├── Damaged               8   a file of records is not what it should be
     ├── AccountMismatch      70   a bug: the account does not add up
     └── Interrupted     128 + n   a signal, or nobody reads standard output any more
@@ -91,6 +92,12 @@ class OutputLocked(CollectorError):
     """Another run holds this output."""
 
     exit_code = ExitCode.LOCKED
+
+
+class NothingCollected(CollectorError):
+    """The run finished, but no id was ok, and its empty snapshot would replace one with records."""
+
+    exit_code = ExitCode.INCOMPLETE
 
 
 class Damaged(CollectorError):

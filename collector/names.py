@@ -34,6 +34,15 @@ class SnapshotNames:
         self.drafts = tuple(map(draft_of, (self.partial_manifest, self.checkpoint, self.head)))
 
     @property
+    def held(self) -> dict[Path, Path]:
+        """Where the manifest and the errors of an older snapshot wait while new data takes its name."""
+        older = f"{self.stem}.partial.older"
+        return {
+            self.manifest: self.manifest.with_name(f"{older}.manifest.json"),
+            self.errors: self.errors.with_name(f"{older}.errors.jsonl"),
+        }
+
+    @property
     def unfinished(self) -> tuple[Path, ...]:
         """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
         return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.head

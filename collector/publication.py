@@ -1,23 +1,35 @@
-"""Several files take their names as one: at every step a reader finds the old set, or new data without a manifest.
+"""Publish several files as one: at every step a reader finds the old set, or data without a manifest, or the new set.
 
     unfinished names durable
-    draft of the manifest, on the disk     from here on the next start completes what a crash cuts short
-    old manifest removed                   old data, nothing vouches for it
-    .partial ─▸ snapshot                   new data, nothing vouches for it
-    errors renamed, or an old one removed
+    draft of the manifest durable          from here on the next start completes an interrupted publication
+    old manifest ─▸ held name              old data, no manifest beside it
+    old errors ─▸ held name
+    .partial ─▸ snapshot                   new data, no manifest beside it
+    errors ─▸ their name
     draft ─▸ manifest                      the new set
-    unfinished names removed, the head last
+    held and unfinished names removed, the head last
 
-Each step is durable before the next, and each is skipped when it was done before.
+Each step is durable before the next. Each step is skipped if it was done before.
+
+The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), no space. Every name that a step would
+replace is first renamed away, so a refusal comes before the data is replaced. The held names then go back, and the
+older snapshot verifies again. The draft stays: the next start retries the publication and sends no requests for it.
+
+A run in which no id was ok does not replace a snapshot that holds records: see `replaced_by_nothing`. Its files keep
+their unfinished names, as those of a stopped run do; their manifest has the status `partial`. The next start resumes
+that run within 24 hours and asks for all its ids again. Later it sets those files aside with a warning. Without an
+older snapshot the empty one is published: an auditor needs its errors file and manifest.
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 from collector import run_head
 from collector.account import Tally
+from collector.errors import OutputError
 from collector.files import Files, translated
 from collector.manifest import BadManifest, Manifest, decode
 from collector.model import OutcomeKind
@@ -52,6 +64,7 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
             _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
             return _published(drafted) if owner is names else None
     files.remove(draft_of(names.manifest))
+    _restore(files, names)
     vouched = _read(files, names.manifest)
     if vouched is None or vouched.run_id != _run_id(files, names):
         return None
@@ -62,16 +75,59 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
     return _published(vouched) if owner is names else None
 
 
+def replaced_by_nothing(files: Files, names: SnapshotNames) -> Path | None:
+    """The snapshot with records that an empty one under `names` would replace, itself or by taking its manifest."""
+    found = _read(files, names.manifest)
+    owner = found and _owner(found, names)
+    for path in dict.fromkeys((owner.snapshot if owner else names.snapshot, names.snapshot)):
+        size = files.size(path) if files.exists(path) else 0
+        is_known_empty = owner and owner.snapshot == path and found and found.facts[1:3] == (0, size)
+        if size and not is_known_empty:
+            return path
+    return None
+
+
 def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None:
-    files.remove(names.manifest)
     if files.exists(names.partial):
-        files.rename(names.partial, names.snapshot)
+        _replace_data(files, names)
     if not has_errors:
         files.remove(names.errors)
     elif files.exists(names.partial_errors):
         files.rename(names.partial_errors, names.errors)
     files.rename(draft_of(names.manifest), names.manifest)
-    files.remove(*names.drafts, *names.unfinished)
+    files.remove(*names.held.values(), *names.drafts, *names.unfinished)
+
+
+def _replace_data(files: Files, names: SnapshotNames) -> None:
+    """Hold the old manifest and errors, then rename the data. Raises `OutputError`; the old set is whole again then."""
+    try:
+        for path, held in names.held.items():
+            if files.exists(path):
+                files.rename(path, held)
+        files.rename(names.partial, names.snapshot)
+    except OutputError:
+        with contextlib.suppress(OutputError):  # the next start completes or restores what stays held
+            if files.exists(names.partial):  # else the data was renamed, and only the sync failed
+                _put_back(files, names)
+        raise
+
+
+def _put_back(files: Files, names: SnapshotNames) -> None:
+    """Give what is held its name again, the manifest last."""
+    for path, held in reversed(names.held.items()):
+        if files.exists(held):
+            files.rename(held, path)
+
+
+def _restore(files: Files, names: SnapshotNames) -> None:
+    """Put back what is held of a publication that cannot be completed, unless other data replaced its own."""
+    if not any(map(files.exists, names.held.values())):
+        return
+    held = _read(files, names.held[names.manifest])
+    owner = held and _owner(held, names)
+    if held and owner and not files.exists(names.manifest) and _vouches_for(files, held, owner.snapshot):
+        _put_back(files, names)
+    files.remove(*names.held.values())
 
 
 def _read(files: Files, path: Path) -> Manifest | None:

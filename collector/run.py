@@ -7,7 +7,6 @@ ids ─▸ pump(crew) ─▸ engine: id → Outcome
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -31,7 +30,7 @@ from collector.errors import (
     Damaged,
     InputError,
     KeyRefused,
-    UsageError,
+    NothingCollected,
     first_of,
 )
 from collector.governor import Cause
@@ -41,8 +40,8 @@ from collector.model import SCHEMA, Outcome, OutcomeKind
 from collector.pace import Pace, pace_of
 from collector.pipeline import collect
 from collector.run_head import RunHead, TakenOver
+from collector.run_output import RunOutput
 from collector.secret import Environment
-from collector.sink import sink_for
 from collector.source import Intake
 from collector.stopping import Stopping
 from collector.timestamps import stamp
@@ -101,25 +100,23 @@ class Run:
         self._stopping = Stopping(reporter.warn, signals, watchdog)
         if not settings.ids.all and not intake.ids:
             _no_ids(intake)
-        output = settings.output
-        path = _filled_in(output.path, self.run_id, self._started)
-        self._sink = sink_for(
-            path,
-            errors=output.errors,
-            manifest=output.manifest,
-            warn=reporter.warn,
+        self._output = RunOutput(
+            settings.output,
+            run_id=self.run_id,
+            now=self._started,
             backlog=settings.limits.concurrency,
-            resume=output.resume,
+            warn=reporter.warn,
         )
+        self._sink = self._output.sink
 
     def place(self, *, finished: bool) -> str:
         """Where the records of a run are, for a message."""
         return self._sink.place(finished=finished)
 
     @property
-    def is_resumable(self) -> bool:
-        """Does the same command go on with what this run leaves when it stops?"""
-        return self._sink.is_resumable and "{run_id}" not in self._settings.output.path
+    def resume_hint(self) -> str | None:
+        """What to do to resume this run once it stopped; None when it left nothing to resume."""
+        return self._output.resume_hint
 
     def _engine(self) -> AbstractAsyncContextManager[Engine]:
         tell = self._reporter
@@ -182,7 +179,10 @@ class Run:
             self._stopping.can_wind_down = True
             await self._discover(parts)
             head = await to_thread.run_sync(self._head)  # which digests all ids
-            self._take_over(await self._sink.begin(head, self._intake.ids))
+            try:
+                self._take_over(await self._output.begin(head, self._intake.ids))
+            finally:
+                self._sink = self._output.sink
             watchers.start_soon(self._beat)
             self._reporter.begin(self.account)
             if not self._is_finished:
@@ -304,7 +304,7 @@ class Run:
                 redaction=self._settings.redact.told(),
             ),
             self.account,
-            finished=failure is None,
+            finished=failure is None or isinstance(failure, NothingCollected),
             exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
@@ -325,13 +325,6 @@ async def _failure_of(step: Awaitable[None]) -> CollectorError | None:
 def new_run_id(now: float) -> str:
     """A run's name: sorts by time, can stand in a file name, never comes twice."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-
-
-def _filled_in(path: str, run_id: str, now: float) -> str:
-    known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
-    for unknown in set(re.findall(r"\{[^{}]*\}", path)) - known.keys():
-        raise UsageError(f"--output {path}: {unknown} is no placeholder; there are {{date}} and {{run_id}}")
-    return re.sub(r"\{[^{}]*\}", lambda found: known[found[0]], path)
 
 
 def _no_ids(intake: Intake) -> NoReturn:

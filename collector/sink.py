@@ -34,13 +34,20 @@ _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 class Sink(Protocol):
     """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
 
-    `is_resumable` says that what a run that stopped leaves is taken over by the next one.
+    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
     """
 
     is_resumable: bool
+    has_left: bool
 
     async def open(self) -> None:
         """Claim the output, before the first request."""
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
+
+        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
+        """
 
     async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
         """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
@@ -69,7 +76,10 @@ class Sink(Protocol):
         """The outcomes whose lines will not be lost any more."""
 
     async def publish(self, write_manifest: WriteManifest) -> None:
-        """Finish, after `settle`: everything under its final name, the manifest last."""
+        """Finish, after `settle`: everything under its final name, the manifest last.
+
+        Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
+        """
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         """Stop, after `settle` or a `publish` that failed: everything whole under its unfinished name."""
@@ -89,6 +99,7 @@ def sink_for(
     warn: Callable[[str], None],
     backlog: int,
     resume: Resume = Resume.AUTO,
+    allow_empty: bool = False,
 ) -> Sink:
     """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
 
@@ -116,7 +127,7 @@ def sink_for(
     target = _target_of(path)
     _require_good_names(output, SnapshotNames(target))
     require(codec_of(target.name))
-    return SnapshotSink(target, warn, resume=resume)
+    return SnapshotSink(target, warn, resume=resume, allow_empty=allow_empty)
 
 
 def _require_good_names(output: str, names: SnapshotNames) -> None:

@@ -28,15 +28,15 @@ from collector.aside import set_aside
 from collector.batch import Batch, RecordsAndErrors
 from collector.checkpoint import Checkpoint, RepairNote
 from collector.codec import Codec, codec_of
-from collector.errors import Damaged, OutputError
+from collector.errors import Damaged, NothingCollected, OutputError
 from collector.files import Files, translated
 from collector.filesystem import Disk, FileSystem
 from collector.ids import IdSet
 from collector.journal import Journal
 from collector.manifest import WriteManifest
-from collector.model import Outcome
-from collector.names import SnapshotNames
-from collector.publication import complete, publish
+from collector.model import Outcome, OutcomeKind
+from collector.names import SnapshotNames, draft_of
+from collector.publication import complete, publish, replaced_by_nothing
 from collector.recovery import Recovered, recover
 from collector.run_head import Resume, RunHead, TakenOver
 
@@ -56,12 +56,19 @@ class SnapshotSink:
     is_resumable = True
 
     def __init__(
-        self, path: Path, warn: Callable[[str], None], *, resume: Resume = Resume.AUTO, system: FileSystem | None = None
+        self,
+        path: Path,
+        warn: Callable[[str], None],
+        *,
+        resume: Resume = Resume.AUTO,
+        allow_empty: bool = False,
+        system: FileSystem | None = None,
     ) -> None:
         self._names = SnapshotNames(path)
         self._codec = codec_of(path.name)
         self._warn = warn
         self._resume = resume
+        self._allow_empty = allow_empty
         self._files = Files(system or Disk(warn), warn)
         self._lock: int | None = None
         self._partial: int | None = None
@@ -69,6 +76,7 @@ class SnapshotSink:
         self._writing: _Writing | None = None
         self._notes: deque[bytes] = deque()  # of repairs, on their way
         self._noted: dict[str, tuple[str, ...]] = {}  # by an earlier process
+        self.has_left = False
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
@@ -105,6 +113,14 @@ class SnapshotSink:
                 self._refuse(names, begun, str(reason))
         self._start(head)
         return None
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        return await to_thread.run_sync(self._resume_only, head, ids)
+
+    def _resume_only(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        begun = run_head.decode(self._files.read(self._names.head) or b"")
+        complete(self._files, self._names)
+        return self._continue(head, begun, ids) if self._is_unfinished(self._names) else None
 
     def _may_end_with(self, head: RunHead, begun: RunHead) -> bool:
         try:
@@ -253,15 +269,29 @@ class SnapshotSink:
         writing = self._begun
         for journal in (writing.records, writing.errors):
             journal.require_unchanged()
+        if not self.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
+            self._require_nothing_to_lose()
         publish(self._files, self._names, write_manifest([writing.lines.facts(self._names.snapshot.name)]))
+
+    def _require_nothing_to_lose(self) -> None:
+        older = replaced_by_nothing(self._files, self._names)
+        if older is not None:
+            failed = ", ".join(f"{count} {kind}" for kind, count in self.settled.outcomes.most_common() if count)
+            raise NothingCollected(
+                f"no id was ok ({failed}); {older} stays as it was, the errors are in "
+                f"{self._names.partial_errors}; check --base-url, the organization and the key, or replace the "
+                "snapshot by an empty one with --allow-empty"
+            )
 
     async def leave(self, write_manifest: WriteManifest) -> None:
         await to_thread.run_sync(self._leave, write_manifest)
 
     def _leave(self, write_manifest: WriteManifest) -> None:
+        self.has_left = self._files.exists(draft_of(self._names.manifest))  # which the next start completes
         if self._writing is not None and self._files.exists(self._names.partial):
             for journal in (self._writing.records, self._writing.errors):
                 journal.require_in_place()  # there is no account of what is not there
+            self.has_left = True
             content = write_manifest([self._writing.lines.facts(self._names.partial.name)])
             self._files.put(self._names.partial_manifest, content)
 

@@ -39,6 +39,7 @@ class StreamSink:
     """
 
     is_resumable = False
+    has_left = False
 
     def __init__(
         self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int
@@ -77,6 +78,9 @@ class StreamSink:
         return Batch(self._errors, codec_of(self._errors_path.name))
 
     async def begin(self, head: RunHead, ids: IdSet) -> None:
+        pass
+
+    async def resume(self, head: RunHead, ids: IdSet) -> None:
         pass
 
     def put(self, outcome: Outcome) -> None:

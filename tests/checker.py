@@ -99,11 +99,23 @@ def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | N
 
 def check_stopped(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None) -> Found:
     """A run that stopped left whole lines and an honest account, all under unfinished names."""
+    return _check_unfinished(output, given, exit_code, "stopped", seen)
+
+
+def check_unpublished(output: Path, given: Given, *, seen: Seen | None = None) -> Found:
+    """A run that finished without a record, beside an older snapshot: it left its account under unfinished names."""
+    found = _check_unfinished(output, given, 3, "partial", seen)
+    assert not found.records
+    assert set(found.errors) == given.unique
+    return found
+
+
+def _check_unfinished(output: Path, given: Given, exit_code: int, status: str, seen: Seen | None) -> Found:
     stem = _stem(output)
     partial, head = output.with_name(f"{output.name}.partial"), output.with_name(f"{stem}.partial.run.json")
     errors, manifest = (output.with_name(f"{stem}.partial.{name}") for name in ("errors.jsonl", "manifest.json"))
     found = _check(partial, errors, manifest, given, exit_code)
-    assert found.manifest["status"] == "stopped"
+    assert found.manifest["status"] == status
     began = json.loads(head.read_bytes())
     assert began.keys() >= HEAD_KEYS
     assert began["run_id"] == found.manifest["run_id"]

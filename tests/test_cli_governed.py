@@ -95,7 +95,7 @@ async def test_a_server_that_is_gone_costs_few_requests_and_ends_the_run_resumab
     found_ = check_stopped(tmp_path / "c.jsonl", Given(asked), 5, seen=Seen(server.requests))
     assert found_.outcomes == {"not_attempted": 100_000}
     assert "nothing but failures for 4 s, --outage-limit is 4: HTTP 503" in done.err
-    assert "the same command goes on from here" in done.err
+    assert "rerun the same command within 24 hours of its start to resume" in done.err
 
 
 @pytest.mark.parametrize("scenario", [hang, reset], ids=["hangs", "resets"])

@@ -56,6 +56,7 @@ SWITCHES = [
     ("redact", "live_schemas", "--live-schemas"),
     ("api", "allow_http", "--allow-http"),
     ("ids", "all", "--all"),
+    ("output", "allow_empty", "--allow-empty"),
     ("limits", "share_quota", "--share-quota"),
     ("log", "quiet", "--quiet"),
     ("log", "verbose", "--verbose"),

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from collector.account import Account, Tally
-from collector.errors import OutputError
+from collector.errors import NothingCollected, OutputError
 from collector.ids import IdSet
 from collector.manifest import FileFacts, RunFacts, manifest
 from collector.model import Outcome, OutcomeKind
@@ -249,6 +249,47 @@ def test_no_crash_while_a_run_is_set_aside_loses_any_of_it(tmp_path: Path, cap: 
             each.name.removesuffix(".run-1"): content for each, content in state.files.items() if ".run-1" in each.name
         }
         assert aside == kept, where
+
+
+def test_no_crash_of_a_run_without_a_record_touches_the_older_snapshot(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    older = older_set(path)
+    states = 0
+    for where, state, _ in crashes(path, 12, lambda system: _Nothing(system, path)):
+        states += 1
+        assert {each: state.files.get(each) for each in older} == older, where
+        again = _Nothing(state, path)
+        asyncio.run(again.run())
+        assert again.is_refused, where
+        assert {each: state.files.get(each) for each in older} == older, where
+        following = Process(state, path)
+        asyncio.run(following.run())
+        assert sorted(following.asked) == WANTED, where
+        check_finished(where, path, state.files)
+    assert states > 50
+
+
+class _Nothing(Process):
+    """No id is ok: it publishes nothing and leaves its account."""
+
+    is_refused = False
+
+    async def run(self) -> None:
+        wanted = IdSet()
+        for one in WANTED:
+            wanted.add(one)
+        sink = SnapshotSink(self.path, lambda _: None, system=self.system)
+        await sink.open()
+        await sink.begin(RunHead(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), wanted)
+        for one in wanted:
+            sink.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
+        await sink.settle(is_whole=True)
+        try:
+            await sink.publish(lambda files: manifest_of(files, self.run_id, sink.settled))
+        except NothingCollected:
+            self.is_refused = True
+            await sink.leave(lambda files: manifest_of(files, self.run_id, sink.settled))
+        await sink.close()
 
 
 class _Enough(Exception):

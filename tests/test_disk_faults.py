@@ -13,7 +13,8 @@ import pytest
 
 from .checker import Given, check_finished, check_stopped, whole_ids
 from .conftest import Calling, Finished, Running, Starting
-from .serving import PATIENCE, Server, connection, found, free_port, ids, serving
+from .serving import PATIENCE, Exchange, Server, connection, found, free_port, ids, serving
+from .serving import error as error_reply
 from .tracing import Fault, needs_strace
 
 WANTED = ids(40)
@@ -258,3 +259,32 @@ async def test_a_name_that_is_never_resolved_does_not_hold_up_a_signal(start: St
     done = await running.finished()
     assert done.code == 143, done.err
     assert check_stopped(tmp_path / "out/c.jsonl", Given(WANTED), 143).outcomes == {"not_attempted": 40}
+
+
+@needs_strace
+@pytest.mark.parametrize("replaced", ["c.jsonl", "c.manifest.json", "c.errors.jsonl"])
+@pytest.mark.parametrize("error", ["EBUSY", "EPERM"], ids=["a mount point", "an immutable file"])
+async def test_a_name_that_cannot_be_replaced_leaves_an_older_snapshot_that_verifies(
+    call: Calling, tmp_path: Path, replaced: str, error: str
+) -> None:
+    async def all_but_one(exchange: Exchange) -> None:
+        is_gone = exchange.target.endswith(WANTED[0])
+        await (error_reply(404, "gone") if is_gone else found)(exchange)
+
+    output, log = tmp_path / "c.jsonl", tmp_path / "strace"
+    async with serving(all_but_one) as server:
+        assert (await call(*command(server, output))).code == 3
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        path = existing_partial(output) if replaced == output.name else tmp_path / replaced
+        fault = Fault("/^rename", f"error={error}", "1+", path)
+        done = await call(*command(server, output), under=fault.command(log))
+        assert fault.times(log) == 1
+        log.unlink()
+        assert done.code == 6, done.err
+        assert "cannot be written" in done.err
+        assert {name: (tmp_path / name).read_bytes() for name in before} == before
+        assert (await call("verify", str(output))).code == 0
+        server.heads.clear()
+        assert (await call(*command(server, output))).code == 3
+        assert not server.targets  # all its records were there
+    check_finished(output, Given(WANTED), 3)

@@ -35,7 +35,7 @@ def test_a_name_that_is_nothing_but_an_ending_has_siblings_too(name: str) -> Non
 def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(name: str) -> None:
     names = SnapshotNames(OUT / name)
     assert not names.is_reserved
-    for beside in (names.errors, names.manifest, names.lock, *names.drafts, *names.unfinished):
+    for beside in (names.errors, names.manifest, names.lock, *names.drafts, *names.unfinished, *names.held.values()):
         assert SnapshotNames(beside).is_reserved, beside
 
 

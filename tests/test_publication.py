@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import errno
 import hashlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -262,6 +263,130 @@ def test_records_beside_the_manifest_of_the_same_run_are_not_what_it_vouches_for
     system = MemoryFileSystem(files)
     assert completing(system) is None
     assert system.files == files
+
+
+# A step that the system refuses.
+
+
+class Refusing(MemoryFileSystem):
+    """Refuses to rename or remove one name, or to rename onto it, as for a mount point or an immutable file."""
+
+    refused: Path | None = None
+    reason = errno.EBUSY
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._require_free(old, new)
+        super().rename(old, new)
+
+    def remove(self, path: Path) -> None:
+        self._require_free(path)
+        super().remove(path)
+
+    def _require_free(self, *paths: Path) -> None:
+        if self.refused in paths:
+            raise OSError(self.reason, os.strerror(self.reason))
+
+
+def refusing(path: Path, *, with_errors: bool, reason: int = errno.EBUSY, crash_before: int | None = None) -> Refusing:
+    system = Refusing({**OLDER, **unfinished(with_errors=with_errors)}, crash_before=crash_before)
+    system.refused, system.reason = path, reason
+    return system
+
+
+replaced = pytest.mark.parametrize(
+    "path", [NAMES.snapshot, NAMES.manifest, NAMES.errors], ids=["data", "manifest", "errors"]
+)
+
+
+@both
+@replaced
+@pytest.mark.parametrize("reason", [errno.EBUSY, errno.EPERM, errno.EROFS, errno.ENOSPC])
+def test_a_name_that_cannot_be_replaced_leaves_the_older_set_as_it_was(
+    path: Path, with_errors: bool, reason: int
+) -> None:
+    system = refusing(path, with_errors=with_errors, reason=reason)
+    for work in (publishing(with_errors), completing):  # the next start retries, and is refused as well
+        with pytest.raises(OutputError, match=os.strerror(reason)):
+            work(system)
+        left = {**OLDER, **unfinished(with_errors=with_errors), DRAFT: MANIFEST[with_errors]}
+        assert system.files == left
+    system.refused = None
+    assert completing(system) is not None
+    assert system.files == new_set(with_errors=with_errors)
+
+
+@both
+@replaced
+def test_no_crash_on_the_way_back_loses_the_older_set_or_the_new_one(path: Path, with_errors: bool) -> None:
+    moment = 1
+    while True:
+        system = refusing(path, with_errors=with_errors, crash_before=moment)
+        try:
+            publishing(with_errors)(system)
+        except Crashed:
+            pass
+        except OutputError:
+            break
+        for number, left in enumerate(left_by(system)):
+            where = f"call {moment}, state {number}"
+            check_readable(where, OLDER, left.files, with_errors=with_errors)
+            check_completed(where, OLDER, left, with_errors=with_errors)
+        moment += 1
+    assert moment > 2
+
+
+@both
+@pytest.mark.parametrize("name", ["rename", "remove", "fsync_dir"])
+def test_whichever_step_is_refused_old_data_keeps_its_manifest(name: str, with_errors: bool) -> None:
+    refusals = 0
+    for moment in itertools.count(1):
+        system = MemoryFileSystem({**OLDER, **unfinished(with_errors=with_errors)})
+        calls = itertools.count(1)
+
+        def fault(call: str, _: int, calls: Iterator[int] = calls, moment: int = moment) -> OSError | None:
+            return OSError(errno.EIO, "Input/output error") if call == name and next(calls) == moment else None
+
+        system.fault = fault
+        try:
+            publishing(with_errors)(system)
+        except OutputError:
+            refusals += 1
+        if next(calls) <= moment:
+            break
+        if system.files[NAMES.snapshot] != NEW:
+            assert seen(system.files) == OLDER, moment
+        system.fault = None
+        check_completed(f"{name} {moment}", OLDER, system, with_errors=with_errors)
+    assert refusals > 2
+
+
+HELD = {held: OLDER[path] for path, held in NAMES.held.items()}
+WITHOUT_MANIFEST = {NAMES.snapshot: OLDER[NAMES.snapshot], **unfinished(with_errors=True)}
+
+
+@pytest.mark.parametrize("draft", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
+def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(draft: bytes | None) -> None:
+    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({DRAFT: draft} if draft else {})})
+    assert completing(system) is None
+    assert system.files == {**OLDER, **unfinished(with_errors=True)}
+
+
+def test_no_crash_while_it_goes_back_loses_the_older_set() -> None:
+    for moment in itertools.count(1):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD}, crash_before=moment)
+        if not cut(system, completing):
+            break
+        for number, left in enumerate(left_by(system)):
+            check_readable(f"call {moment}, state {number}", OLDER, left.files, with_errors=True)
+            completing(left)
+            assert left.files == {**OLDER, **unfinished(with_errors=True)}, (moment, number)
+
+
+def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
+    for data in (NEW, OLDER[NAMES.snapshot] + b"\n"):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, NAMES.snapshot: data})
+        assert completing(system) is None
+        assert system.files == {**WITHOUT_MANIFEST, NAMES.snapshot: data}
 
 
 # A draft that does not vouch for the data it stands beside.

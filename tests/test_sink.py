@@ -418,6 +418,7 @@ async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_pat
     await begun(second)
     await leave(second)
     third = await begun(sink_to(tmp_path / "c.jsonl"))
+    third.put(ok(2))  # without a record the older snapshot would stay
     await publish(third)
 
 

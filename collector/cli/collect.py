@@ -17,7 +17,7 @@ from collector.cli.console import ConsoleReporter, complain, reporter_for, summa
 from collector.cli.memory_image import withhold
 from collector.cli.standard_error import learn
 from collector.config import Settings, from_environment, from_file
-from collector.errors import Damaged, ExitCode, Interrupted
+from collector.errors import Damaged, ExitCode, Interrupted, NothingCollected
 from collector.manifest import exit_code_of
 from collector.run import Run
 from collector.secret import Environment
@@ -86,6 +86,9 @@ async def collect_and_tell(
             complain(line)
     if failure is None:
         return exit_code_of(run.account)
-    goes_on = run.is_resumable and not isinstance(failure, Damaged)
-    complain(f"stopped: {failure}{'; the same command goes on from here' if goes_on else ''}")
+    if isinstance(failure, NothingCollected):
+        complain(f"nothing published: {failure}")
+        return failure.exit_code
+    hint = None if isinstance(failure, Damaged) else run.resume_hint
+    complain(f"stopped: {failure}{f'; {hint}' if hint else ''}")
     return failure.exit_code
