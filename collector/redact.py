@@ -25,9 +25,10 @@ from collector.detect.json_schemas import EXAMPLES, is_schema
 from collector.detect.marks import VALUE_KEYS, Judgement, Marks, marks_of
 from collector.detect.masks import MASKED, REDACTED, is_masked, is_servers_mask, masked_paths
 from collector.detect.names import squash, words
+from collector.detect.plain_kinds import is_of_a_kind, is_public_id, is_robot
 from collector.detect.reasons import NAME, NESTED, SCHEMA, SERVER, URL_PART
 from collector.detect.rules import Rules
-from collector.detect.urls import mask_address
+from collector.detect.urls import is_plain_dsn, mask_address
 from collector.detect.verdict import Verdict
 from collector.errors import BadPayload
 from collector.ids import is_canonical
@@ -42,12 +43,17 @@ _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset('{["\ufeff')
 _NESTING: Final = frozenset((dict, list))
+_TEMPLATE: Final = re.compile(r"(?:[A-Za-z-]{1,40}: ?)?(?:(?:Bearer|Basic|Token) )?(?:\{\{[^{}]*\}\}|\$\{[^{}]*\})")
+_FLAGS: Final = (0, 1, -1)  # in a projection or a sort order
 _WEB: Final = ("http://", "https://")  # whose paths may be passwords
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
 # Beside the name of a column, the type of its values.
 _COLUMN_TYPES: Final = words(
     "varchar char text string str nvarchar clob bytes binary blob int integer bigint smallint number numeric decimal "
     "float double real boolean bool date time datetime timestamp timestamptz json jsonb variant uuid array object null"
+)
+_COLUMN_TYPE: Final = re.compile(
+    rf"(?:{'|'.join(sorted(_COLUMN_TYPES))}|bytea|blob)(?:\([0-9, ]{{1,12}}\))?(?: not null)?"
 )
 _SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
 _MOST_REMEMBERED: Final = 4096
@@ -209,12 +215,14 @@ class _Walker:
         if kind is dict:
             return self._object(value, verdict, marks, path, masked)
         if verdict is Verdict.WHOLE:
-            return self._whole(value, masked, marks.redaction(path))
+            redaction = marks.redaction(path)
+            is_plain = redaction.rule == NAME and kind is str and is_robot(value)
+            return value if is_plain else self._whole(value, masked, redaction)
         if kind is str:
             return self._text(value, verdict, marks, path, masked)
         if kind is list:
             return self._list(value, verdict, marks, f"{path}[]", masked)
-        is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool)
+        is_secret = _is_known(verdict) or (verdict is Verdict.STRICT and kind is not bool and not _is_flag(value))
         return self._whole(value, masked, marks.redaction(path)) if is_secret else value
 
     def _schema(self, schema: dict[str, Json], marks: Marks, path: str, masked: Masked) -> Json:
@@ -222,7 +230,8 @@ class _Walker:
         examples = {key: schema.pop(key) for key in EXAMPLES if key in schema}
         self.walk(schema, marks.inside(_UNKNOWN), path, masked)
         for key, value in examples.items():
-            schema[key] = None if value is None else self._whole(value, masked, Redaction(f"{path}.{key}", NAME))
+            is_plain = value is None or type(value) is bool
+            schema[key] = value if is_plain else self._whole(value, masked, Redaction(f"{path}.{key}", NAME))
         return schema
 
     def _list(self, items: list[Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
@@ -241,6 +250,11 @@ class _Walker:
         return found
 
     def _object(self, value: dict[str, Json], verdict: Judgement, marks: Marks, path: str, masked: Masked) -> Json:
+        if _is_reference(value) or _names_columns(value, is_map=verdict is _PLAIN):
+            return value
+        if _is_query(value):
+            self.walk(value, marks.inside(_UNKNOWN), path, masked)
+            return value
         if verdict is not _UNKNOWN and verdict is not _PLAIN and is_schema(value):
             return self._schema(value, marks, path, masked)
         if verdict is Verdict.WHOLE:
@@ -254,6 +268,8 @@ class _Walker:
 
     def _text(self, text: str, verdict: Judgement, marks: Marks, path: str, masked: Masked) -> str:
         is_known = _is_known(verdict)
+        if verdict is Verdict.STRICT and _proves_itself(text):
+            return text
         if is_known or (verdict is Verdict.STRICT and not _URL.fullmatch(text)):
             return self._whole(text, masked, Redaction(path, SCHEMA) if is_known else marks.redaction(path))
         if is_servers_mask(text) or MASKED.fullmatch(text):
@@ -279,9 +295,8 @@ class _Walker:
         if found is not None:
             return found
         found = mask(text, self._put, guess=True)
-        return (
-            self._put(text, URL_PART) if found == text and not is_masked(text) else found
-        )  # what is in it nobody knows
+        is_unknown = found == text and not (is_masked(text) or is_plain_dsn(text) or is_of_a_kind(text))
+        return self._put(text, URL_PART) if is_unknown else found
 
     def json_in(self, text: str, marks: Marks) -> str | None:
         """A text that is JSON without the secrets in it, None for another text; its random-looking words stay."""
@@ -344,6 +359,48 @@ def _with_twins(text: str) -> Json:
 
     value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=every)
     return value if has_any else None
+
+
+_QUERY_KEYS: Final = frozenset(
+    ("bool", "match", "match_all", "term", "terms", "range", "exists", "aggs", "multi_match")
+)
+
+
+_FEWEST_COLUMNS: Final = 2
+_IDENTIFIER: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
+_SECRET_KEY: Final = re.compile(r"[a-z]+(?:[.-][a-z0-9]+)*")
+
+
+def _is_query(value: dict[str, Json]) -> bool:
+    """Is it a query of Elasticsearch, whose keys name fields?"""
+    return not _QUERY_KEYS.isdisjoint(value) or ("query" in value and isinstance(value["query"], dict))
+
+
+def _names_columns(value: dict[str, Json], *, is_map: bool) -> bool:
+    """Does it give columns their types, or, in a field for maps, other names?"""
+    if len(value) < _FEWEST_COLUMNS or not all(type(each) is str for each in value.values()):
+        return False
+    has_types = all(_COLUMN_TYPE.fullmatch(each.lower()) for each in value.values())
+    return has_types or (is_map and all(map(_IDENTIFIER.fullmatch, value.values())))
+
+
+def _is_reference(value: dict[str, Json]) -> bool:
+    """Does it name a secret of Kubernetes and a key in it (SecretKeySelector)?"""
+    names = value.keys() - {"optional"}
+    texts = [value[each] for each in names]
+    return names == {"name", "key"} and all(type(text) is str and _SECRET_KEY.fullmatch(text) for text in texts)
+
+
+def _is_flag(value: Json) -> bool:
+    """Is it a number that a projection or a sort order has beside the name of a column?"""
+    return type(value) is int and value in _FLAGS
+
+
+def _proves_itself(text: str) -> bool:
+    """Is a text, whose name is made of words for a secret, of a kind that cannot be one?"""
+    if _TEMPLATE.fullmatch(text):
+        return True
+    return is_robot(text) or is_public_id(text) or _COLUMN_TYPE.fullmatch(text.lower()) is not None
 
 
 def _is_known(verdict: Judgement) -> TypeGuard[Marks]:

@@ -15,11 +15,13 @@ from typing import Final
 from collector.detect.broken_urls import is_suspect, mask_broken_urls
 from collector.detect.masks import Put
 from collector.detect.pairs import mask_pairs
+from collector.detect.plain_kinds import PUBLIC_PEM
 from collector.detect.randomness import mask_random
 from collector.detect.statements import mask_statements
 from collector.detect.tokens import mask_pem, mask_tokens
 from collector.detect.urls import mask_hooks, mask_users
 
+_PUBLIC_PEM: Final = re.compile(PUBLIC_PEM)
 _LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 
 # Words and short numbers, as most names and hosts are: no form of a secret fits in.
@@ -35,6 +37,11 @@ def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) ->
     """
     if _is_plain_words(text):
         return text
+    if "-----BEGIN " in text and (public := _PUBLIC_PEM.search(text)):
+        rest = [
+            mask(part, put, guess=guess, is_prose=is_prose) for part in (text[: public.start()], text[public.end() :])
+        ]
+        return public[0].join(rest)
     if "-----BEGIN " in text or "PuTTY-User-Key-File" in text:
         text = mask_pem(text, put)
     if " " in text and is_suspect(text):

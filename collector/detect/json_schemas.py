@@ -10,7 +10,7 @@ from typing import Final
 
 from collector.model import Json
 
-_TYPES: Final = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
+_TYPES: Final = frozenset(("string", "number", "integer", "boolean", "object", "array", "null", "keyword", "text"))
 _REFERENCES: Final = ("$ref", "anyOf", "oneOf", "allOf")
 _KEYWORDS: Final = frozenset(
     (
@@ -20,7 +20,28 @@ _KEYWORDS: Final = frozenset(
         *("minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"),
         *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
         *("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "nullable", "deprecated", "readOnly", "writeOnly"),
-        *("default", "const", "enum", "examples", "example", "sensitive", "airbyte_secret", "order", "group"),
+        *(
+            "default",
+            "const",
+            "enum",
+            "examples",
+            "example",
+            "sensitive",
+            "airbyte_secret",
+            "airbyte_hidden",
+            "order",
+            "group",
+        ),
+        *(
+            "multiline",
+            "placeholder",
+            "always_show",
+            "pattern_descriptor",
+            "display_type",
+            "secret",
+            "unit",
+            "enumNames",
+        ),
     )
 )
 EXAMPLES: Final = ("default", "const", "enum", "examples", "example")
@@ -29,6 +50,8 @@ EXAMPLES: Final = ("default", "const", "enum", "examples", "example")
 
 def is_schema(value: dict[str, Json]) -> bool:
     """Does an object describe a value, instead of being one?"""
+    if value and all(key.startswith("ui:") for key in value):  # react-jsonschema-form
+        return True
     if not _KEYWORDS.issuperset(value):
         return False
     kind = value.get("type")

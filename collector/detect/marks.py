@@ -71,6 +71,8 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
         Labels and values count in any case: `{"Key": …, "Value": …}`.
         """
+        if "kty" in pair:
+            return self._of_jwk(pair)
         values = [key for key in pair if key.lower() in _VALUES]
         labels = [key for key in pair if squash(key) in _LABELS and type(pair[key]) is str]
         if not values or not (labels or _is_flagged(pair)):
@@ -82,6 +84,14 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             marks._is_pair = marks._is_pair or verdict is not self[key]
         if [squash(label) for label in labels] == ["key"] and self._judge.rule("key") is None:
             marks[labels[0]] = Verdict.PLAIN  # a name too, though by its own it would be a secret
+        return marks
+
+    def _of_jwk(self, jwk: Mapping[str, Json]) -> Marks:
+        """The marks on a JSON Web Key (RFC 7517, 7518): its parameters are public, but for those of a private key."""
+        marks = Marks(self._judge, is_strict=self._is_strict)
+        marks.update(self)
+        for key in jwk:
+            marks[key] = Verdict.WHOLE if key in _PRIVATE_OF_JWK else Verdict.PLAIN
         return marks
 
     def _of_value(self, key: str, pair: Mapping[str, Json], labels: list[str]) -> Judgement:
@@ -143,9 +153,12 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
 
 Judgement: TypeAlias = Verdict | Marks
 _VALUE_NAMES: Final = "value val v content right second setting"
-VALUE_KEYS: Final = frozenset(spelled for key in _VALUE_NAMES.split() for spelled in (key, key.title(), key.upper()))
-"""The keys under which a pair has its value."""
+VALUE_KEYS: Final = frozenset(
+    ("kty", *(spelled for key in _VALUE_NAMES.split() for spelled in (key, key.title(), key.upper())))
+)
+"""The keys under which a pair has its value; `kty` marks a JSON Web Key."""
 
+_PRIVATE_OF_JWK: Final = words("d p q dp dq qi oth k")
 _VALUES: Final = words(_VALUE_NAMES)
 _LABELS: Final = words(
     "name key k n header field param parameter property variable var option attribute attr id env left first "

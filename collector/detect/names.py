@@ -47,7 +47,7 @@ _WORDS: Final = words(
 )
 _ADDRESS: Final = words("dsn webhook webhooks url uri endpoint href link callback")
 _PUBLIC: Final = words(
-    "fingerprint fingerprints thumbprint checksum etag commit revision sha sha1 sha256 md5 digest uuid guid id ids"
+    "fingerprint fingerprints thumbprint checksum etag commit revision sha digest uuid guid id ids oid"
 )
 # The last word, or the first, of what names a thing. `key` is missing: it may be either.
 _NAMES: Final = words(
@@ -63,11 +63,16 @@ _NAMES: Final = words(
     "fields field filter filters expression jsonpath xpath mapping mappings sheet board list audience segment "
     "campaign dashboard report scopes scope permissions address addresses hash xpub npub did lei nanoid cuid space "
     "site gclid seller plan ocid urn ref run node metadata wal primer peptide sequence parent workbook explore marker "
+    "after before continuation locator bookmark checkpoint number serial iban bic swift vat wkb ewkb account "
+    "certificate certificates cert tree cid message request client app profile item rename "
     "deployment task revision version build artifact license sku asset integrity"
 )
 _NAMES_FIRST: Final = words("table bucket dataset subnet vpc cluster topic stream column schema index")
 # Words that say that any text may follow, also one with a secret.
 _OPEN: Final = words("custom extra raw body payload header headers option options setting settings")
+_DIGEST: Final = re.compile(
+    r"checksum|(?:sha(?:1|224|256|384|512)|md5|crc32c?|x5ts256|x5t|amzid2|blake2[bs]|publickeys?)$"
+)
 _KEY_TO_DATA: Final = re.compile(
     r"^(?:s3|file|object|blob|partition|primary|sort|foreign|range|distribution|dist|routing|join|merge|unique|row|surrogate"
     r"|natural|business|translation|i18n|cache|dedup|dedupe|deduplication|group|order|record|message|kms|public)_?keys?"
@@ -81,8 +86,8 @@ _ASIDE: Final = words(
     "enabled disabled required optional supported count counts length size limit limits quota usage used budget max "
     "min policy policies version algorithm alg format prefix suffix rotation rotated scope scopes arn user username "
     "email level field fields column columns table region host hostname server domain issuer audience location "
-    "changed updated created source mechanism manager database event events topic topics ref reference hint "
-    "description label position placement path file filename resource resources library consent id ids"
+    "changed updated created source mechanism manager plugin plugins driver database event events topic topics ref "
+    "reference hint description label position placement path file filename resource resources library consent id ids"
 )
 _ASIDE_FIRST: Final = words(
     "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "
@@ -117,7 +122,7 @@ def _unsuspected(parts: list[str]) -> Suspicion:
     """What a name without a word for a secret says."""
     if not parts or not _OPEN.isdisjoint(parts):
         return Suspicion.NONE
-    if parts[-1] in _PUBLIC and "session" not in parts:
+    if (parts[-1] in _PUBLIC or _DIGEST.search("".join(parts))) and "session" not in parts:
         return Suspicion.PUBLIC
     names_something = parts[-1] in _NAMES or parts[0] in _NAMES_FIRST or _KEY_TO_DATA.search("".join(parts))
     return Suspicion.NAMING if names_something else Suspicion.NONE

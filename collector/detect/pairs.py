@@ -63,6 +63,10 @@ _QUERY: Final = re.compile(
 _QUOTE: Final = re.compile(r"[bBuUrRfFN]{0,2}\\*[\"']")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONSTANT: Final = re.compile(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TYPE`, `YOUR_SECRET_KEY`
+_NAME_OF_A_SECRET: Final = re.compile(
+    r"[A-Za-z]+[-_](?:[A-Za-z]+[-_])*(?:password|secret|token|key|credentials)s?", re.I
+)
+_VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.:-]*")
 _LETTERS_AND_UNDERSCORES: Final = re.compile(r"[A-Za-z_.]+")
 _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
@@ -96,14 +100,20 @@ def _pair(found: re.Match[str], put: Put, *, is_query: bool) -> str:
     bare = value[len(opening) : len(value) - len(closing)]
     if not bare or (not opening and _is_prose(found, bare, between)):
         return found[0]
-    if (is_query and not looks_random(bare)) or (between == ":" and _is_part_of_a_name(found)):
+    if name == "key" and _NAME_OF_A_SECRET.fullmatch(bare):  # a call that names one
+        return found[0]
+    if (is_query and not looks_random(bare)) or (between.strip() == ":" and _is_part_of_a_name(found)):
         return found[0]
     return f"{name}{between}{opening}{_unless_plain(bare, put)}{closing}"
 
 
 def _is_part_of_a_name(found: re.Match[str]) -> bool:
     """Is the colon inside a resource's name, as in `arn:…:secret:prod/db` and `{{resolve:…:password}}`?"""
-    if any(start <= found.start() and found.end() <= end for start, end in plain_spans(found.string)):
+    if _VERSION.fullmatch(found[3]) and "-" in found[1]:  # Maven: `group:token-exchange:2.14.0`
+        return True
+    if "{{resolve:" in found.string[: found.start()] or _NAME_OF_A_SECRET.fullmatch(found[3]) or found[3].endswith(":"):
+        return True
+    if any(start <= found.start(3) and found.end(3) <= end for start, end in plain_spans(found.string)):
         return True
     is_reference = found[1].endswith("s") and _LETTERS_AND_UNDERSCORES.fullmatch(found[3]) is not None
     return is_reference or _UUID.fullmatch(found[3]) is not None
@@ -122,6 +132,7 @@ def _unless_plain(value: str, put: Put) -> str:
         or PLACEHOLDER.fullmatch(value)
         or _DONE.match(value)
         or value.startswith(_PARTS_OF_A_SIGNATURE)
+        or _CONSTANT.fullmatch(value.rpartition(" ")[2])
     ):
         return value
     return put(value, PAIR)

@@ -22,7 +22,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from collector.detect.masks import Put
-from collector.detect.plain_kinds import plain_spans
+from collector.detect.plain_kinds import is_of_a_kind, plain_spans
 from collector.detect.reasons import HIGH_ENTROPY
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -33,6 +33,7 @@ _SHORTEST_RANDOM: Final = 20
 _MANY_RANDOM: Final = 16  # characters in random runs that need no further evidence
 _SOME_RANDOM: Final = 12  # … that are random when they are half of the word: a name may end in a short hash
 _RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_WORDS_WITH_PLUS: Final = re.compile(r"[A-Za-z]{2,}(?:\+[A-Za-z]{2,})+")  # blanks in a URL
 _FRAGMENT: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
 _PLAIN_PART: Final = re.compile(
     rf"(?<![0-9A-Za-z])(?:(?:19|20)[0-9]{{6}}[Tt][0-9]{{4,9}}[Zz]?|{_UUID.pattern})(?![0-9A-Za-z])"
@@ -72,7 +73,7 @@ def mask_random(text: str, put: Put, *, is_prose: bool = False) -> str:
     In prose only those beside a word for a credential go: errors are full of ids.
     """
     if _WHOLE_BASE64.fullmatch(text) and "/" in text and looks_random(text.replace("/", "+")):
-        return put(text, HIGH_ENTROPY)
+        return text if is_of_a_kind(text) else put(text, HIGH_ENTROPY)
     parts, done = list[str](), 0
     for start, end in random_spans(text):
         if is_prose and not _is_called_a_credential(text, start, end):
@@ -104,7 +105,8 @@ def looks_random(text: str) -> bool:
     """Is this word of 20 characters or more random-looking, as keys are, and not a name, a number or a UUID?"""
     if len(text) < _SHORTEST_RANDOM or _UUID.fullmatch(text):
         return False
-    runs = _RUN.findall(_PLAIN_PART.sub("", text).replace("+", ""))
+    joined = text if _WORDS_WITH_PLUS.fullmatch(text) else text.replace("+", "")
+    runs = _RUN.findall(_PLAIN_PART.sub("", joined))
     random = sum(len(run) for run in runs if not is_wordlike(run))
     return random >= _MANY_RANDOM or (random >= _SOME_RANDOM and 2 * random >= sum(map(len, runs)))
 

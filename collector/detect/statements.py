@@ -50,13 +50,12 @@ _STATEMENTS: Final = (
 _DIRECTIVES: Final = (
     r"(\b(?:requirepass|masterauth|bindpw|rootpw|sasl_passwd)\s+)([\"']?[^\s\"']+)",
     r"(\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+)(\S+)",  # .netrc
-    r"((?:\A|\n)[\w.*-]+:(?:\d{1,5}|\*):[\w*.-]+:[\w.*-]+:)([^\s:]+)(?=\s*(?:\n|\Z))",  # .pgpass
     r"(fs\.azure\.[\w.-]{0,80}(?:key|secret|password)[\w.-]{0,80}\s?[=:]\s?)(\S+)",
     r"([?&]u=[^&\s]{1,100}&p=)([^&\s]+)",  # InfluxDB
     r"(\bAUTH\s+(?:PLAIN|LOGIN|XOAUTH2)\s+)([A-Za-z0-9+/]{8,}={0,2})",
     r"(\bresponse=\"?)([0-9a-f]{32,})",  # of a Digest
 )
-_PGPASS: Final = re.compile(r"((?:\A|\n)[\w.*-]+:(?:\d{1,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
+_PGPASS: Final = re.compile(r"((?:\A|\n)[\w.*-]+:(?:\d{4,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
 _HASH: Final = re.compile(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s\"':,;]{8,}")
 _QUOTED: Final = re.compile(
     rf"(\b{_WORDS_FOR_IT}(?:\s(?:is|was|ist)\s|\s?[:=]\s?|\s)[\"'\u00ab\u201c\u201e]\s?)"

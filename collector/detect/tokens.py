@@ -31,6 +31,8 @@ from collector.detect.randomness import is_wordlike, looks_random
 
 _PUTTY: Final = re.compile(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
 _PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
+_ANY_UUID: Final = "(?:-[0-9a-fA-F]{4}){3}"  # in the pattern of a form that has one
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PUBLIC_PEM: Final = re.compile(PUBLIC_PEM)
 _JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
@@ -122,6 +124,11 @@ def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: 
     return "".join(parts) + text[done:]
 
 
+def _is_built_on_an_id(token: re.Match[str]) -> bool:
+    """Does it hold a UUID that its form does not ask for, as a file's name may?"""
+    return "-" in token[0] and _ANY_UUID not in token.re.pattern and _UUID.search(token[0]) is not None
+
+
 def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Pattern[str], int]) -> tuple[int, str]:
     """The end of the longest token at this position and its rule; 0 if there is none."""
     end, rule = 0, ""
@@ -137,7 +144,7 @@ def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Patt
         if at < not_a_token_until.get(candidate.pattern, 0):
             continue
         token = candidate.pattern.match(text, at)
-        if token is None or token.end() <= end:
+        if token is None or token.end() <= end or _is_built_on_an_id(token):
             continue
         if candidate.is_name(token[0]):
             not_a_token_until[candidate.pattern] = token.end()

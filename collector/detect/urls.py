@@ -9,7 +9,7 @@ from typing import Final
 
 from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion, words
-from collector.detect.randomness import is_wordlike
+from collector.detect.randomness import is_wordlike, looks_random
 from collector.detect.reasons import URL_CREDENTIALS, URL_PART, WEBHOOK
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
@@ -21,7 +21,7 @@ _USER: Final = re.compile(
 )  # without an @, what was read is matched all the same, so that it is read once
 _USER_NAME: Final = re.compile(r"[a-z][a-z_]{0,15}")
 _USER_WITHOUT_SCHEME: Final = re.compile(
-    r"(?<![\w@/.])([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: user:password@tcp(host)
+    r"(?<![\w@/.])(?!(?:jdbc:)?oracle:)([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: @tcp(host)
     r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,128}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"  # …@host:5432/db
     r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,128}(?=@)"  # JDBC: oracle:thin:user/password@host
 )
@@ -39,6 +39,10 @@ _PLAIN_VALUE: Final = re.compile(
 _SHORTEST_PART: Final = 6  # characters that could be a secret
 _PARTS: Final = re.compile(r"[-_.,:~%+ ]")
 # `https://` and the host of something that takes messages (Slack, Zapier, Discord, Teams, …), then its path.
+_DSN: Final = re.compile(
+    r"(?:[A-Za-z][\w ]{0,40}=(?:\{[^}]*\}|[^;={}]*)(?:;\s*|\Z)){2,}|(?:[A-Za-z]\w{0,40}=[^;=\s]*(?:\s+|\Z)){2,}"
+)
+_DSN_PART: Final = re.compile(r"([A-Za-z][\w ]{0,40})=(\{[^}]*\}|[^;=\s]*)")
 _HOOK: Final = re.compile(
     r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}"
     r"|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
@@ -103,6 +107,13 @@ def mask_address(text: str, put: Put) -> str | None:
     if url["fragment"] is not None:
         masked += "#" + _mask_fragment(url["fragment"], put)
     return masked
+
+
+def is_plain_dsn(text: str) -> bool:
+    """Is it a connection string (`host=… dbname=…`, `Server=…;Port=…`) in which nothing can be a secret?"""
+    if not _DSN.fullmatch(text):
+        return False
+    return all(suspicion(name) in _HARMLESS and not looks_random(value) for name, value in _DSN_PART.findall(text))
 
 
 def _mask_fragment(fragment: str, put: Put) -> str:
