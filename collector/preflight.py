@@ -10,6 +10,7 @@ import array
 import contextlib
 import fcntl
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -35,12 +36,15 @@ def hindrance(path: Path) -> str | None:
     return None
 
 
-def is_mount_point(path: Path) -> bool:
-    """Is something mounted on this very file? `os.path.ismount` does not see a file of the same file system."""
+def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
+    """Is something mounted on this very file? `os.path.ismount` does not see a file of the same file system.
+
+    `mounts` is the system's list of mounts (proc(5)); without it, nothing is known of such a file.
+    """
     if os.path.ismount(path):
         return True
     try:
-        lines = _MOUNTS.read_bytes().splitlines()
+        lines = mounts.read_bytes().splitlines()
     except OSError:
         return False
     place = os.fsencode(os.path.realpath(path))
@@ -49,7 +53,7 @@ def is_mount_point(path: Path) -> bool:
 
 def _unescaped(name: bytes) -> bytes:
     """A name of /proc/self/mountinfo, in which blanks and backslashes are octal."""
-    return name.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1")
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)
 
 
 def _named(flags: int) -> str:
