@@ -22,9 +22,13 @@ _QUOTED: Final = re.compile(
 # Without quotes it ends with the word. A port is not a password.
 _CUT: Final = re.compile(rf"({_SCHEME}[^\s\"'`<>@/?#:]*:)([^\s\"'`<>@/?#,;:)\]]+)(?=[:;,)\]]*(?:\s|\Z))")
 _PORT: Final = re.compile(
-    r"((?:port|literal|input string|integer value)\b[^\"'`\n]{0,60}[\"'`]:?)([^\"'`\n]+)(?=[\"'`])", re.IGNORECASE
+    r"((?:\b(?:invalid|bad|illegal|unknown) port|\bport could not be cast to integer value as"
+    r"|\binvalid integer value(?=[^\n]{0,80}connection option \"port)"
+    r"|\b(?:literal for int\(\) with base 10|for input string)(?=[^\n]{0,8}[\"'`](?=\S*[0-9])(?=\S*[A-Za-z])))\b"
+    r"[^\"'`\n]{0,40}[\"'`]:?)([^\"'`\n]+)(?=[\"'`])",
+    re.IGNORECASE,
 )
-_SPEAKS_OF_A_PORT: Final = re.compile(r"port|input string|://", re.IGNORECASE)
+_SPEAKS_OF_A_PORT: Final = re.compile(r"\bport|input string|with base 10|://|host ?name|lookup", re.IGNORECASE)
 _HOST: Final = re.compile(r"((?:host ?(?:name)?|address|lookup)\s+[\"'`]?)([^\s\"'`@]+)(?=@)", re.IGNORECASE)
 _IS_PORT: Final = re.compile(r"\d{0,5}|\[?port\]?|[\w-]*ports?", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[/?#@:%&=\s]+")
@@ -45,7 +49,7 @@ def mask_broken_urls(text: str, put: Put) -> str:
 
 def is_suspect(text: str) -> bool:
     """Could the text quote a URL, or a part of one, that was not understood?"""
-    return ":" in text and _SPEAKS_OF_A_PORT.search(text) is not None
+    return _SPEAKS_OF_A_PORT.search(text) is not None
 
 
 def _passwords(text: str) -> Iterator[str]:
