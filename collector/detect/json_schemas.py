@@ -8,41 +8,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from collector.detect.names import words
 from collector.model import Json
 
-_TYPES: Final = frozenset(("string", "number", "integer", "boolean", "object", "array", "null", "keyword", "text"))
+_TYPES: Final = words("string number integer boolean object array null keyword text")  # the last two: Elasticsearch
 _REFERENCES: Final = ("$ref", "anyOf", "oneOf", "allOf")
-_KEYWORDS: Final = frozenset(
-    (
-        *("type", "title", "description", "$comment", "$id", "$ref", "$schema", "$anchor", "$defs", "definitions"),
-        *("properties", "required", "additionalProperties", "patternProperties", "propertyNames", "dependentRequired"),
-        *("items", "prefixItems", "contains", "uniqueItems", "minItems", "maxItems", "minProperties", "maxProperties"),
-        *("minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"),
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-        *("anyOf", "oneOf", "allOf", "not", "if", "then", "else", "nullable", "deprecated", "readOnly", "writeOnly"),
-        *(
-            "default",
-            "const",
-            "enum",
-            "examples",
-            "example",
-            "sensitive",
-            "airbyte_secret",
-            "airbyte_hidden",
-            "order",
-            "group",
-        ),
-        *(
-            "multiline",
-            "placeholder",
-            "always_show",
-            "pattern_descriptor",
-            "display_type",
-            "secret",
-            "unit",
-            "enumNames",
-        ),
-    )
+_KEYWORDS: Final = words(
+    "type title description $comment $id $ref $schema $anchor $defs definitions properties required "
+    "additionalProperties patternProperties propertyNames dependentRequired items prefixItems contains uniqueItems "
+    "minItems maxItems minProperties maxProperties minLength maxLength pattern format contentEncoding "
+    "contentMediaType minimum maximum exclusiveMinimum exclusiveMaximum multipleOf anyOf oneOf allOf not if then else "
+    "nullable deprecated readOnly writeOnly default const enum examples example sensitive airbyte_secret "
+    "airbyte_hidden order group multiline placeholder always_show pattern_descriptor display_type secret unit "
+    "enumNames index analyzer fields"
 )
 EXAMPLES: Final = ("default", "const", "enum", "examples", "example")
 """The keywords whose values are of what a schema describes, so that they may be secrets themselves."""

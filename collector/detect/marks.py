@@ -82,6 +82,9 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         for key in values:
             verdict = marks[key] = self._of_value(key, pair, labels)
             marks._is_pair = marks._is_pair or verdict is not self[key]
+        for key in pair:
+            if pair[key] is True and squash(key) in _FLAGS and self._judge.rule(key) is None:
+                marks[key] = Verdict.PLAIN  # it says so of the value, and is not one
         if [squash(label) for label in labels] == ["key"] and self._judge.rule("key") is None:
             marks[labels[0]] = Verdict.PLAIN  # a name too, though by its own it would be a secret
         return marks
