@@ -377,8 +377,12 @@ def _is_query(value: dict[str, Json]) -> bool:
 
 
 def _names_columns(value: dict[str, Json], *, is_map: bool) -> bool:
-    """Does it give columns their types, or, in a field for maps, other names?"""
-    if len(value) < _FEWEST_COLUMNS or not all(type(each) is str for each in value.values()):
+    """Does it choose or sort columns, give them types, or, in a field for maps, other names?"""
+    if len(value) < _FEWEST_COLUMNS:
+        return False
+    if all(map(_is_flag, value.values())):  # a projection, or a sort order
+        return True
+    if not all(type(each) is str for each in value.values()):
         return False
     has_types = all(_COLUMN_TYPE.fullmatch(each.lower()) for each in value.values())
     return has_types or (is_map and all(map(_IDENTIFIER.fullmatch, value.values())))

@@ -116,8 +116,9 @@ class Site:
         for line in reversed(path.read_bytes().split(b"\n") if path.exists() else []):
             text, _, check_sum = line.rpartition(b" ")
             if text and check_sum == b"%08x" % zlib.crc32(text):  # a crash may have left half of the last one
-                size, _, digest = text.partition(b" ")
-                return int(size), digest.decode()
+                size, digest = text.split(b" ")[:2]
+                if size.isdigit():  # else it is a note of what was repaired
+                    return int(size), digest.decode()
         return 0, hashlib.sha256().hexdigest()
 
     async def synced(self, records: int) -> None:

@@ -66,6 +66,8 @@ _CONSTANT: Final = re.compile(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TY
 _NAME_OF_A_SECRET: Final = re.compile(
     r"[A-Za-z]+[-_](?:[A-Za-z]+[-_])*(?:password|secret|token|key|credentials)s?", re.I
 )
+# Terraform, GitHub Actions, Node: the place of a value; SQL: no value of one's own.
+_REFERENCE: Final = re.compile(r"(?:var|local|module|data|secrets|env|vars|process\.env)\.[A-Za-z_][\w.]*|DEFAULT|NULL")
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.:-]*")
 _LETTERS_AND_UNDERSCORES: Final = re.compile(r"[A-Za-z_.]+")
 _LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
@@ -133,6 +135,7 @@ def _unless_plain(value: str, put: Put) -> str:
         or _DONE.match(value)
         or value.startswith(_PARTS_OF_A_SIGNATURE)
         or _CONSTANT.fullmatch(value.rpartition(" ")[2])
+        or _REFERENCE.fullmatch(value)
     ):
         return value
     return put(value, PAIR)
