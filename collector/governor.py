@@ -188,7 +188,7 @@ class Governor:
         elif not is_late and start.at > self._refused_start:
             self._rate.answered_behind(is_refused=True)
         is_expected = self._is_used_up and not begins  # the quota was used up before it was sent
-        if not (is_late or is_expected) and self._rate.refused(now, begins=begins):
+        if not (is_late or is_expected) and self._rate.refused(now, sent=start.at, begins=begins):
             self._concurrency.cut(now)
         self._refused_probes += start.is_probe
         if not (is_first or start.is_probe or wait):
@@ -221,7 +221,7 @@ class Governor:
 
     def _slow_down(self, now: float) -> None:
         """Once for each pause: fewer at once and fewer a second."""
-        if not self._breaker.is_open and self._rate.refused(now, is_certain=True):
+        if not self._breaker.is_open and self._rate.refused(now, sent=now, is_certain=True):
             self._concurrency.cut(now)
 
     def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
@@ -262,7 +262,7 @@ class Governor:
     @property
     def settled_rate(self) -> float | None:
         """The requests a second that the server was found to allow; None if it refused none, or too few to tell."""
-        return self._rate.safe if self._rate.is_measured else None
+        return self._rate.rate if self._rate.is_settled else None
 
     def _tell_pause(self, seconds: float, reason: str, now: float) -> None:
         tell = self._warn if seconds >= _WORTH_A_WARNING else self._note
@@ -277,7 +277,7 @@ class Governor:
         tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
 
     def _pace(self, now: float) -> str:
-        rate = "at no rate of its own" if self._rate.safe == inf else f"at {self._rate.after_pause(now):.1f}/s"
+        rate = "at no rate of its own" if self._rate.rate == inf else f"at {self._rate.rate:.1f}/s"
         return f"{rate}, {self._concurrency.limit} at once"
 
     def __repr__(self) -> str:

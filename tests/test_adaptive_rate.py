@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bench.limit_bars import Bars, judge
 from bench.limits import ALGORITHMS, schedule
-from collector.adaptive_rate import LOWEST, AdaptiveRate
+from collector.adaptive_rate import AdaptiveRate
+from collector.limit_belief import LOWEST
 
 from .simulation import FORMS, Simulation
 
@@ -35,83 +36,102 @@ def test_a_limit_above_the_users_ceiling_is_never_met() -> None:
     assert simulation.governor.settled_rate is None
 
 
+class Played:
+    """A rate and its clock: requests at even distances, with their answers at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.rate = AdaptiveRate(0.0)
+
+    def goes(self, seconds: float, per_second: float) -> Played:
+        """So many start a second, or fewer if fewer may, and all are taken."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now += max(1 / per_second, self.rate.delay(self.now))
+            self.rate.start(self.now)
+            self.rate.answered(self.now)
+        return self
+
+    def is_refused(self, pause: float = 1.0, behind: int = 0, refused: int = 0, *, is_certain: bool = False) -> Played:
+        """One is refused, then so many of those behind it, and all pause."""
+        sent = self.now
+        self.rate.start(sent)
+        self.rate.refused(sent, sent=sent, is_certain=is_certain)
+        for number in range(behind):
+            self.rate.answered_behind(is_refused=number < refused)
+            if number < refused:
+                self.rate.refused(sent, sent=sent, begins=False)
+        self.now += pause
+        self.rate.resumed(self.now)
+        return self
+
+
 def test_until_something_is_refused_there_is_no_rate() -> None:
-    rate = AdaptiveRate(0.0)
-    for moment in range(100):
-        rate.answered(moment / 10)
-        assert rate.at(moment / 10) == inf
-
-
-def limited(answers: int = 100) -> AdaptiveRate:
-    """A rate of 20 a second that met a limit after so many answers: of what was in flight four were refused."""
-    rate = AdaptiveRate(0.0)
-    for moment in range(answers):
-        rate.answered(moment / 20)
-    for number in range(4):
-        rate.refused(5.0, begins=number == 0)
-    return rate
+    assert Played().goes(10, 20).rate.rate == inf
 
 
 def test_a_refusal_alone_makes_no_rate() -> None:
-    rate = AdaptiveRate(0.0)
-    for moment in range(100):
-        rate.answered(moment / 20)
-    assert not rate.refused(5.0)
-    rate.resumed(6.0)
-    assert rate.at(6.0) == inf
+    played = Played().goes(20, 20).is_refused(behind=4)
+    assert played.rate.rate == inf
+    assert not played.rate.is_settled
 
 
-def test_refusals_of_what_was_in_flight_make_a_rate_of_what_the_server_took() -> None:
-    assert 15 < limited().safe < 20
+def test_refusals_of_what_was_in_flight_make_a_rate_below_what_was_refused() -> None:
+    played = Played().goes(20, 20).is_refused(behind=4, refused=4)
+    assert 10 < played.rate.rate <= 20
+    assert played.rate.is_settled
 
 
-def test_after_a_limit_the_rate_starts_lower_and_is_back_in_seconds_and_holds_and_climbs() -> None:
-    rate = limited()
-    rate.resumed(6.0)
-    assert rate.at(6.0) == pytest.approx(0.7 * rate.safe)
-    assert rate.at(9.5) == rate.at(10.9) == rate.safe
-    assert rate.safe < rate.at(15.0) < rate.at(20.0)
-    assert rate.at(21.0) == pytest.approx(2 * rate.safe)
+def test_what_the_server_says_of_its_limit_needs_no_more_evidence() -> None:
+    assert 10 < Played().goes(20, 20).is_refused(is_certain=True).rate.rate <= 20
 
 
-def test_a_refusal_right_after_a_pause_means_that_the_pause_was_short_and_not_that_the_rate_was_high() -> None:
-    rate = limited()
-    before = rate.safe
-    rate.resumed(6.0)
-    rate.answered(6.0)
-    rate.refused(6.01)
-    assert rate.safe == before
-    rate.resumed(7.0)
-    rate.answered(7.0)
-    rate.refused(7.01)
-    assert rate.safe == pytest.approx(0.8 * before)
+def test_a_rate_that_goes_well_is_kept_and_then_exceeded() -> None:
+    played = Played().goes(20, 20).is_refused(behind=4, refused=4)
+    before = played.rate.rate
+    assert played.goes(3, 100).rate.rate < 1.3 * before
+    assert played.goes(120, 100).rate.rate > 2 * before
 
 
-def test_a_run_that_is_refused_before_it_has_answers_begins_with_a_guess_and_not_with_a_crawl() -> None:
-    assert limited(answers=0).safe == 10
+def test_a_probe_that_is_refused_says_nothing_of_the_rate() -> None:
+    played = Played().goes(20, 20)
+    played.rate.start(played.now)
+    played.rate.refused(played.now, sent=played.now)
+    before = played.rate.rate, repr(played.rate)
+    for _ in range(5):
+        played.now += 1
+        played.rate.start(played.now)
+        assert not played.rate.refused(played.now, sent=played.now)
+    assert (played.rate.rate, repr(played.rate)) == before
 
 
-def test_what_the_server_says_of_its_limit_needs_no_evidence() -> None:
-    rate = AdaptiveRate(0.0)
-    for moment in range(100):
-        rate.answered(moment / 20)
-    rate.refused(5.0, is_certain=True)
-    assert 15 < rate.safe < 20
+def test_that_more_is_refused_than_noise_explains_is_told_once_a_pause() -> None:
+    rate = Played().goes(5, 20).rate
+    assert not rate.refused(5.0, sent=5.0)
+    told = []
+    for _ in range(5):
+        rate.answered_behind(is_refused=True)
+        told.append(rate.refused(5.0, sent=5.0, begins=False))
+    assert told == [False, True, False, False, False]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["answered", "refused"]), st.floats(0, 30)), max_size=200))
+def test_a_run_that_is_refused_before_it_has_an_answer_goes_on() -> None:
+    assert Played().is_refused().goes(10, 20).rate.answers >= 5
+
+
+@given(st.lists(st.tuples(st.sampled_from(["answered", "refused", "outage"]), st.floats(0, 30)), max_size=100))
 def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[str, float]]) -> None:
-    rate, now = AdaptiveRate(0.0), 0.0
+    played = Played()
     for what, seconds in events:
-        now += seconds
+        played.now += seconds
         if what == "answered":
-            rate.answered(now)
+            played.rate.start(played.now)
+            played.rate.answered(played.now)
+        elif what == "refused":
+            played.is_refused(seconds)
         else:
-            rate.refused(now)
-            now += seconds
-            rate.resumed(now)
-        assert rate.safe >= LOWEST
-        assert rate.at(now) >= 0.7 * LOWEST
+            played.rate.resumed(played.now)
+        assert played.rate.rate >= LOWEST
 
 
 def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() -> None:

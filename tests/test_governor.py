@@ -426,15 +426,20 @@ def test_the_users_rate_is_told_apart_from_the_servers() -> None:
 
 
 def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise() -> None:
-    governed = governor()
-    first, *behind = crew(governed, 10)
+    governed, now, behind = governor(), 0.0, []
+    for _ in range(40):
+        now = answer(governed, now + 0.02)
+    for _ in range(4):
+        now, start = next_start(governed, now + 0.02)
+        behind.append(start)
     assert governed.settled_rate is None
-    governed.refused(first, 5.0, None, "HTTP 429", is_outage=False)
+    governed.refused(behind.pop(0), now, None, "HTTP 429", is_outage=False)
     assert governed.settled_rate is None
     for start in behind:
-        governed.refused(start, 5.0, None, "HTTP 429", is_outage=False)
+        governed.refused(start, now, None, "HTTP 429", is_outage=False)
+    answer(governed, now)
     assert governed.settled_rate is not None
-    assert governed.settled_rate > 0
+    assert 20 < governed.settled_rate < 60
 
 
 def test_the_repr_tells_what_is_in_flight_and_what_forbids_a_start() -> None:

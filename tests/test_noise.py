@@ -54,6 +54,48 @@ def test_noise_costs_little_over_many_seeds(noise: float, rate: int, latency: fl
     assert sum(share >= 0.8 for share in shares) >= 19
 
 
+ON_TOP = [
+    (algorithm, noise, rate, latency)
+    for algorithm in ALGORITHMS
+    for noise in (0.0005, 0.002, 0.01)
+    for rate in (0, 300)
+    for latency in (0.02, 0.1)
+]
+
+
+def share_of_limit(algorithm: str, noise: float, rate: float, latency: float, seed: int) -> float:
+    """The part of a limit of 50/s that a run gets, outside of its pauses, with noise on top."""
+    simulation = Simulation(
+        ALGORITHMS[algorithm](),
+        schedule([50], [150]),
+        FORMS["whole seconds"],
+        latency,
+        seed=seed,
+        rate=rate,
+        noise=lambda _: noise,
+    ).run()
+    assert simulation.stopped is None
+    late = [arrival for arrival in simulation.arrivals if arrival.at >= 30]
+    assert sum(not arrival.allowed for arrival in late) <= (noise + 0.025) * len(late)
+    return simulation.throughput / 50
+
+
+@pytest.mark.parametrize("noise", [0.0005, 0.002, 0.01])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_noise_on_top_of_a_limit_does_not_hide_it(algorithm: str, noise: float) -> None:
+    shares = sorted(share_of_limit(algorithm, noise, 300, 0.1, seed) for seed in range(3))
+    assert shares[1] >= 0.75  # and nearly always over many seeds: see below
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("algorithm", "noise", "rate", "latency"), ON_TOP)
+def test_noise_on_top_of_a_limit_hides_it_from_hardly_anybody_over_many_seeds(
+    algorithm: str, noise: float, rate: float, latency: float
+) -> None:
+    shares = [share_of_limit(algorithm, noise, rate, latency, seed) for seed in range(3, 23)]
+    assert sum(share >= 0.75 for share in shares) >= 19
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_hiccup_is_over_when_it_is_over(seed: int) -> None:
     simulation = with_noise(lambda now: 1.0 if 30 <= now < 31 else 0.0, 50, 0.1, "whole seconds", seed)
