@@ -390,9 +390,9 @@ def _names_columns(value: dict[str, Json], *, is_map: bool) -> bool:
 
 def _is_reference(value: dict[str, Json]) -> bool:
     """Does it name a secret of Kubernetes and a key in it (SecretKeySelector)?"""
-    names = value.keys() - {"optional"}
-    texts = [value[each] for each in names]
-    return names == {"name", "key"} and all(type(text) is str and _SECRET_KEY.fullmatch(text) for text in texts)
+    if "name" not in value or "key" not in value or value.keys() - {"name", "key", "optional"}:
+        return False
+    return all(type(text) is str and _SECRET_KEY.fullmatch(text) for text in (value["name"], value["key"]))
 
 
 def _is_flag(value: Json) -> bool:
