@@ -89,7 +89,7 @@ class LimitBelief:
         if verdicts > _MOST_VERDICTS:
             refused, verdicts = round(refused * _MOST_VERDICTS / verdicts), _MOST_VERDICTS
         passed = verdicts - refused
-        edge = bisect_left(_LIMITS, rate)
+        edge = _edge(rate)
         any_part = _FULL / ((verdicts + 1) * comb(verdicts, refused))
         chances = [any_part + (1 - _FULL) * part**refused * (1 - part) ** passed for part in _excess_parts(edge, rate)]
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
@@ -117,15 +117,14 @@ class LimitBelief:
 
     def is_below(self, rate: float) -> float:
         """The probability that the limit is below this rate."""
-        edge = bisect_left(_LIMITS, rate)
-        return sum(sum(row[:edge]) for row in self._rows)
+        return sum(sum(row[: _edge(rate)]) for row in self._rows)
 
     def best(self, pause: float, most: float) -> float:
         """The rate up to `most` that is expected to bring most when a refusal costs a pause of so many seconds."""
         noise, columns = self.noise, _sums(self._rows)
         rest, failed = sum(columns), 0.0
         best, best_value = LOWEST, 0.0
-        for limit, weight in zip(_LIMITS[: bisect_left(_LIMITS, most) + 1], columns, strict=False):
+        for limit, weight in zip(_LIMITS[: _edge(most) + 1], columns, strict=False):
             cost = pause + _PRICE / limit
             taken = limit / (1 + limit * noise * cost)
             value = rest * taken + failed
@@ -143,9 +142,14 @@ class LimitBelief:
         return f"<LimitBelief noise={self.noise:.2%}>"
 
 
+def _edge(rate: float) -> int:
+    """How many limits are below the rate; the last one stands for none, so it never is."""
+    return bisect_left(_LIMITS, rate, hi=len(_LIMITS) - 1)
+
+
 def _parts_above(rate: float) -> Row:
     """For each limit below the rate, how much of its excess it refuses."""
-    return [min(1.0, (rate / limit - 1) / _SOFT) for limit in _LIMITS[: bisect_left(_LIMITS, rate)]]
+    return [min(1.0, (rate / limit - 1) / _SOFT) for limit in _LIMITS[: _edge(rate)]]
 
 
 def _excess_parts(edge: int, rate: float) -> Row:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from collector.limit_belief import LOWEST, LimitBelief
 
-RATES = st.floats(0.01, 30_000)
+RATES = st.floats(0.01, 1e6)
 EVENTS = st.one_of(
-    st.tuples(st.just("accepted"), st.integers(1, 20_000), RATES),
+    st.tuples(st.just("accepted"), st.integers(1, 1_000_000), RATES),
     st.tuples(st.just("refused"), RATES),
     st.tuples(st.just("refused_behind"), st.integers(0, 2_000), st.integers(0, 2_000), RATES),
     st.tuples(st.just("pass_time"), st.floats(0, 10_000)),
@@ -92,5 +92,5 @@ def test_whatever_comes_what_is_believed_is_a_probability(events: list[tuple[obj
         below = [belief.is_below(rate) for rate in (0.1, 1, 10, 100, 1_000, 100_000)]
         assert below == sorted(below)
         assert below[0] == 0
-        assert below[-1] == pytest.approx(1)
+        assert below[-1] < 1.001
         assert LOWEST <= belief.best(2.0, 1_000) <= 1_050

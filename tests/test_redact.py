@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collector.detect.masks import REDACTED
@@ -147,6 +147,7 @@ def test_the_fields_of_all_types_and_of_all_three_groups_are_tried() -> None:
 def test_a_name_marked_for_some_type_is_a_secret_in_any_type_at_any_depth_in_any_spelling(
     name: str, spell: Any, around: dict[str, Any], value: Any, data: st.DataObject
 ) -> None:
+    assume(name != "key" or around.get("value") is None)  # beside a value a key is a name
     planted_value: Any = {**around, spell(name): deepcopy(value)}
     for as_list in data.draw(st.lists(st.booleans(), max_size=6)):
         planted_value = [planted_value, 1] if as_list else {"options": planted_value, "host": "h"}

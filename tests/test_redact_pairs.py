@@ -24,6 +24,7 @@ PAIRS: list[Any] = [
     ["--user", "etl", "--password", SECRET],
     {"name": "anything", "value": SECRET, "secret": True},
     {"name": "anything", "value": SECRET, "type": "password"},
+    {"key": SECRET, "value": None},
     {"kty": "oct", "k": SECRET},
     {"kty": "RSA", "n": "public", "d": SECRET},
     {"type": "string", "default": SECRET},

@@ -69,11 +69,11 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
     def of_pair(self, pair: Mapping[str, Json]) -> Marks:
         """The marks on an object with a value, which may say by a `name`, a `key` or a flag what that is.
 
-        Labels and values count in any case: `{"Key": …, "Value": …}`.
+        Labels and values count in any case: `{"Key": …, "Value": …}`. Without a value a key is a key.
         """
         if "kty" in pair:
             return self._of_jwk(pair)
-        values = [key for key in pair if key.lower() in _VALUES]
+        values = [key for key in pair if key.lower() in _VALUES and pair[key] is not None]
         labels = [key for key in pair if squash(key) in _LABELS and type(pair[key]) is str]
         if not values or not (labels or _is_flagged(pair)):
             return self
