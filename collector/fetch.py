@@ -94,7 +94,7 @@ class Fetcher:
             await self._schemas.know(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
-        if not repairs and _NUL not in reply.body and b"\0" not in reply.body:
+        if not repairs and not _may_hold_nul(reply.body):
             return outcome
         paths = tuple(self._redactor.path_of(path_in(record, keys)) for keys in repairs if keys)
         return outcome._replace(repairs=paths, nuls=nul_paths(_NUL, record))
@@ -111,6 +111,10 @@ class Fetcher:
         said = error.get("message") if isinstance(error, dict) else None
         text = f"{reply.told}: {said}" if isinstance(said, str) and said else reply.told
         return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]
+
+
+def _may_hold_nul(body: bytes) -> bool:
+    return (b"\\" in body and _NUL in body) or b"\0" in body
 
 
 def require_json(reply: Reply) -> None:

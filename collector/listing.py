@@ -17,6 +17,7 @@ from typing import Final
 from collector.asking import Asker
 from collector.errors import AttemptFailed, BadPayload, InputError, RunStopped, Transient
 from collector.fetch import require_json
+from collector.lazy_pattern import lazy_pattern
 from collector.model import Reply, Request
 from collector.pacing import Pacer
 from collector.retrying import judge
@@ -28,10 +29,10 @@ _LONGEST_ITEM = 16 * 1024 * 1024
 _BACKOFF = 2.0  # seconds, more than for an id: without the list there is no run
 _LIST = Request("/api/connections")
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
-_OPENING = re.compile(r"\s*\{\s*")
-_MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
-_COMMA = re.compile(r"\s*,\s*")
-_AFTER_ITEM = re.compile(r"\s*(?:,\s*|(?=\]))")
+_OPENING = lazy_pattern(r"\s*\{\s*")
+_MEMBER = lazy_pattern(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
+_COMMA = lazy_pattern(r"\s*,\s*")
+_AFTER_ITEM = lazy_pattern(r"\s*(?:,\s*|(?=\]))")
 
 Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
 

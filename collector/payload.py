@@ -37,7 +37,7 @@ def read_data(body: bytes, repairs: list[JsonPath] | None = None) -> dict[str, J
     data = document.get("data")
     if not isinstance(data, dict):
         raise BadPayload("the body has no object under 'data'", 200)
-    if repairs is not None:
+    if changed and repairs is not None:
         repairs.extend(path[1:] for path in changed if path[0] == "data")
     return data
 

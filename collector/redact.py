@@ -32,6 +32,7 @@ from collector.detect.urls import is_plain_dsn, mask_address
 from collector.detect.verdict import Verdict
 from collector.errors import BadPayload
 from collector.ids import is_canonical
+from collector.lazy_pattern import lazy_pattern
 from collector.model import Json, Record, Redaction
 from collector.payload import parse_tolerantly
 from collector.timestamps import is_utc
@@ -43,16 +44,16 @@ _CANONICAL_LENGTH: Final = 36
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _JSON_STARTS: Final = frozenset('{["\ufeff')
 _NESTING: Final = frozenset((dict, list))
-_TEMPLATE: Final = re.compile(r"(?:[A-Za-z-]{1,40}: ?)?(?:(?:Bearer|Basic|Token) )?(?:\{\{[^{}]*\}\}|\$\{[^{}]*\})")
+_TEMPLATE: Final = lazy_pattern(r"(?:[A-Za-z-]{1,40}: ?)?(?:(?:Bearer|Basic|Token) )?(?:\{\{[^{}]*\}\}|\$\{[^{}]*\})")
 _FLAGS: Final = (0, 1, -1)  # in a projection or a sort order
 _WEB: Final = ("http://", "https://")  # whose paths may be passwords
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
+_URL: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+")
 # Beside the name of a column, the type of its values.
 _COLUMN_TYPES: Final = words(
     "varchar char text string str nvarchar clob bytes binary blob int integer bigint smallint number numeric decimal "
     "float double real boolean bool date time datetime timestamp timestamptz json jsonb variant uuid array object null"
 )
-_COLUMN_TYPE: Final = re.compile(
+_COLUMN_TYPE: Final = lazy_pattern(
     rf"(?:{'|'.join(sorted(_COLUMN_TYPES))}|bytea|blob)(?:\([0-9, ]{{1,12}}\))?(?: not null)?"
 )
 _SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
@@ -367,6 +368,8 @@ _QUERY_KEYS: Final = frozenset(
 
 
 _FEWEST_COLUMNS: Final = 2
+_ONLY_TEXTS: Final = {str}
+_ONLY_NUMBERS: Final = {int}
 _IDENTIFIER: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _SECRET_KEY: Final = re.compile(r"[a-z]+(?:[.-][a-z0-9]+)*")
 
@@ -380,12 +383,11 @@ def _names_columns(value: dict[str, Json], *, is_map: bool) -> bool:
     """Does it choose or sort columns, give them types, or, in a field for maps, other names?"""
     if len(value) < _FEWEST_COLUMNS:
         return False
-    if all(map(_is_flag, value.values())):  # a projection, or a sort order
-        return True
-    if not all(type(each) is str for each in value.values()):
-        return False
-    has_types = all(_COLUMN_TYPE.fullmatch(each.lower()) for each in value.values())
-    return has_types or (is_map and all(map(_IDENTIFIER.fullmatch, value.values())))
+    kinds = set(map(type, value.values()))
+    if kinds == _ONLY_TEXTS:
+        has_types = all(_COLUMN_TYPE.fullmatch(each.lower()) for each in value.values())
+        return has_types or (is_map and all(map(_IDENTIFIER.fullmatch, value.values())))
+    return kinds == _ONLY_NUMBERS and all(map(_is_flag, value.values()))  # a projection, or a sort order
 
 
 def _is_reference(value: dict[str, Json]) -> bool:

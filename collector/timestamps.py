@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
+from collector.lazy_pattern import lazy_pattern
+
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
@@ -25,7 +27,7 @@ _OURS = re.compile(  # all but the last days of a month, of which the calendar d
 _DATE: Final = r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
 _TIME: Final = r"([0-9]{2})(?:(:?)([0-9]{2})(?:\6([0-9]{2}))?)?(?:[.,]([0-9]+))?"
 _SHIFT: Final = r"([+\-\u2212])([0-9]{2})(?:(:?)([0-9]{2})(?:\12([0-9]{2}))?)?(?: [A-Z]{3,5})?"
-_ISO_8601: Final = re.compile(rf"{_DATE}(?:[Tt]| +){_TIME} ?(?:[Zz]|UTC|GMT|{_SHIFT})(?:\[[^\]\[]+\])*")
+_ISO_8601: Final = lazy_pattern(rf"{_DATE}(?:[Tt]| +){_TIME} ?(?:[Zz]|UTC|GMT|{_SHIFT})(?:\[[^\]\[]+\])*")
 
 
 def to_utc(text: str) -> str | None:

@@ -236,11 +236,15 @@ class _Protocol(ResponseHandler):
             self._payload.set_exception(aiohttp.ClientPayloadError())
 
     def data_received(self, data: bytes) -> None:
-        if not data.startswith(_OK):
+        if data and not data.startswith(_OK) and not self._is_in_body:  # aiohttp begins each request with b""
             *heads, data = _apart(data)
             for head in heads:
                 super().data_received(head)
         super().data_received(data)
+
+    @property
+    def _is_in_body(self) -> bool:
+        return self._payload is not None and not self._payload.is_eof()
 
 
 def _apart(data: bytes) -> list[bytes]:

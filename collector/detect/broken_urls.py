@@ -13,25 +13,26 @@ from typing import Final
 
 from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.reasons import URL_CREDENTIALS
+from collector.lazy_pattern import lazy_pattern
 
 _SCHEME: Final = r"(?<![A-Za-z0-9+.-])(?!(?:docker|oci)\b)[A-Za-z][A-Za-z0-9+.-]{1,30}://"
 # In quotes a password may hold spaces; without an @ behind it, it ends where the quote does.
-_QUOTED: Final = re.compile(
+_QUOTED: Final = lazy_pattern(
     rf"([\"'`])({_SCHEME}[^\s\"'`<>@/?#:]*:)((?:(?!\1)[^\n<>])*@|[^\s\"'`<>@/?#]+(?=\1|[^\s\w]{{0,2}}\s))"
 )
 # Without quotes it ends with the word. A port is not a password.
-_CUT: Final = re.compile(rf"({_SCHEME}[^\s\"'`<>@/?#:]*:)([^\s\"'`<>@/?#,;:)\]]+)(?=[:;,)\]]*(?:\s|\Z))")
-_PORT: Final = re.compile(
+_CUT: Final = lazy_pattern(rf"({_SCHEME}[^\s\"'`<>@/?#:]*:)([^\s\"'`<>@/?#,;:)\]]+)(?=[:;,)\]]*(?:\s|\Z))")
+_PORT: Final = lazy_pattern(
     r"((?:\b(?:invalid|bad|illegal|unknown) port|\bport could not be cast to integer value as"
     r"|\binvalid integer value(?=[^\n]{0,80}connection option \"port)"
     r"|\b(?:literal for int\(\) with base 10|for input string)(?=[^\n]{0,8}[\"'`](?=\S*[0-9])(?=\S*[A-Za-z])))\b"
     r"[^\"'`\n]{0,40}[\"'`]:?)([^\"'`\n]+)(?=[\"'`])",
     re.IGNORECASE,
 )
-_SPEAKS_OF_A_PORT: Final = re.compile(r"\bport|input string|with base 10|://|host ?name|lookup", re.IGNORECASE)
-_HOST: Final = re.compile(r"((?:host ?(?:name)?|address|lookup)\s+[\"'`]?)([^\s\"'`@]+)(?=@)", re.IGNORECASE)
-_IS_PORT: Final = re.compile(r"\d{0,5}|\[?port\]?|[\w-]*ports?", re.IGNORECASE)
-_SEPARATORS: Final = re.compile(r"[/?#@:%&=\s]+")
+_SPEAKS_OF_A_PORT: Final = lazy_pattern(r"\bport|input string|with base 10|://|host ?name|lookup", re.IGNORECASE)
+_HOST: Final = lazy_pattern(r"((?:host ?(?:name)?|address|lookup)\s+[\"'`]?)([^\s\"'`@]+)(?=@)", re.IGNORECASE)
+_IS_PORT: Final = lazy_pattern(r"\d{0,5}|\[?port\]?|[\w-]*ports?", re.IGNORECASE)
+_SEPARATORS: Final = lazy_pattern(r"[/?#@:%&=\s]+")
 _SHORTEST_PIECE: Final = 4
 
 
@@ -59,7 +60,7 @@ def _passwords(text: str) -> Iterator[str]:
                 yield found[group].removesuffix("@")
 
 
-_USER: Final = re.compile(rf"{_SCHEME}[^\s\"'`<>@/?#:]*:(?!\d{{1,5}}[/?#,])([^\s\"'`<>]*)@")
+_USER: Final = lazy_pattern(rf"{_SCHEME}[^\s\"'`<>@/?#:]*:(?!\d{{1,5}}[/?#,])([^\s\"'`<>]*)@")
 
 
 def _pieces(password: str) -> Iterator[str]:

@@ -20,9 +20,10 @@ from collector.detect.randomness import mask_random
 from collector.detect.statements import mask_statements
 from collector.detect.tokens import mask_pem, mask_tokens
 from collector.detect.urls import mask_hooks, mask_users
+from collector.lazy_pattern import lazy_pattern
 
-_PUBLIC_PEM: Final = re.compile(PUBLIC_PEM)
-_LONG_RUN: Final = re.compile(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
+_PUBLIC_PEM: Final = lazy_pattern(PUBLIC_PEM)
+_LONG_RUN: Final = lazy_pattern(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 
 # Words and short numbers, as most names and hosts are: no form of a secret fits in.
 _is_plain_words: Final = re.compile(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from collector.lazy_pattern import lazy_pattern
 from collector.model import Json, texts_in
 
 REDACTED: Final = "[REDACTED]"
@@ -14,14 +15,14 @@ REDACTED: Final = "[REDACTED]"
 Put: TypeAlias = Callable[[str, str], str]
 """A secret, and the rule that found it (see `reasons`) → what is put in its place."""
 
-PLACEHOLDER: Final = re.compile(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
+PLACEHOLDER: Final = lazy_pattern(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")
 """What a template has where a secret will be."""
 
-MASKED: Final = re.compile(r"\[REDACTED(?::[0-9a-f]+)?\]")
+MASKED: Final = lazy_pattern(r"\[REDACTED(?::[0-9a-f]+)?\]")
 """What was put in the place of a secret before."""
 
 # What a server puts in the place of a secret; some leave its first or last characters.
-_SERVERS_MASK: Final = re.compile(
+_SERVERS_MASK: Final = lazy_pattern(
     r"[*•●]+|[<(](?:redacted|hidden|masked|sensitive)[>)]|[xX]{4,64}"
     r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,64}[\w.@-]{1,8}",
     re.IGNORECASE,

@@ -8,13 +8,13 @@ separators do not matter.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from enum import Enum
 from functools import cache
 from typing import Final
 
 from collector.detect.schemas import listed_names
+from collector.lazy_pattern import lazy_pattern
 
 
 class Suspicion(Enum):
@@ -34,7 +34,7 @@ def words(text: str) -> frozenset[str]:
 
 
 # Found anywhere in a name, with or without separators.
-_STEM: Final = re.compile(
+_STEM: Final = lazy_pattern(
     r"secret|passw|passphrase|passcode|passkey|token|credential|apikey|privatekey|connectionstring|connstring|connstr"
     r"|sessionid|recoverycode|securityanswer|totp"
     r"|(?:access|client|encryption|signing|master|account|shared|session|ssh|storage|function|license|hmac|service"
@@ -70,15 +70,15 @@ _NAMES: Final = words(
 _NAMES_FIRST: Final = words("table bucket dataset subnet vpc cluster topic stream column schema index")
 # Words that say that any text may follow, also one with a secret.
 _OPEN: Final = words("custom extra raw body payload header headers option options setting settings")
-_DIGEST: Final = re.compile(
+_DIGEST: Final = lazy_pattern(
     r"checksum|(?:sha(?:1|224|256|384|512)|md5|crc32c?|x5ts256|x5t|amzid2|blake2[bs]|publickeys?)$"
 )
-_KEY_TO_DATA: Final = re.compile(
+_KEY_TO_DATA: Final = lazy_pattern(
     r"^(?:s3|file|object|blob|partition|primary|sort|foreign|range|distribution|dist|routing|join|merge|unique|row|surrogate"
     r"|natural|business|translation|i18n|cache|dedup|dedupe|deduplication|group|order|record|message|kms|public)_?keys?"
     r"(?:arns?|ids?|names?|columns?|fields?|alias|path|prefix)?$"
 )
-_STRINGS: Final = re.compile(r"connectionstring|connstring|connstr|connectionur[il]|databaseur[il]")
+_STRINGS: Final = lazy_pattern(r"connectionstring|connstring|connstr|connectionur[il]|databaseur[il]")
 # The last word of what only speaks of a secret.
 _ASIDE: Final = words(
     "type types method methods mode modes style name names kind flow grant strategy provider scheme status state "
@@ -93,12 +93,12 @@ _ASIDE_FIRST: Final = words(
     "has is are use uses using enable enables enabled disable disabled allow allows require requires required needs "
     "show hide skip with without include no can should must max min num number total count remaining supports"
 )
-_ID_OF_A_SECRET: Final = re.compile(r"(?:secret|accesskey|privatekey|session)ids?$")
-_NO_WORD_FOR_IT: Final = re.compile(
+_ID_OF_A_SECRET: Final = lazy_pattern(r"(?:secret|accesskey|privatekey|session)ids?$")
+_NO_WORD_FOR_IT: Final = lazy_pattern(
     r"passthrough|passport|bypass|tokeni[sz]|secretar|secretsmanager|passwordless|passwordreset|^detoken"
 )
 _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format controls such as a zero-width space
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def suspicion(name: str) -> Suspicion:

@@ -12,6 +12,7 @@ from collector.detect.names import Suspicion, suspicion
 from collector.detect.plain_kinds import plain_spans
 from collector.detect.randomness import looks_random
 from collector.detect.reasons import HEADER, PAIR
+from collector.lazy_pattern import lazy_pattern
 
 # A name with a word for a secret in it; `names.suspicion` has the last word on it.
 _NAME: Final = (
@@ -27,7 +28,7 @@ _VALUE: Final = (
     r'|\\+"(?:(?!\\+").)*'
     r"|(?:(?:Bearer|Basic|Token|Digest)\s+)?[^\s&;,\"'<>{}\[\]()\\]+"
 )
-_PAIR: Final = re.compile(
+_PAIR: Final = lazy_pattern(
     rf"(?<![\w.-])({_NAME})([\"'\\]{{0,6}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}})({_VALUE})", re.IGNORECASE
 )
 # Without one of these, and without another of what separates names from values, there is nothing to look for.
@@ -36,41 +37,45 @@ _SPEAKING: Final = (
     *("sas", "identified", "digest"),
 )
 _SPEAKING_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "identified", "secret")
-_DSN_PAIR: Final = re.compile(
+_DSN_PAIR: Final = lazy_pattern(
     r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*+(?:\}|\Z)|[^;'\"]+)",
     re.IGNORECASE,
 )
-_SQL: Final = re.compile(r"((?:identified\s+by|password)\s{1,3})('(?:[^']|'')+'|\"(?:[^\"]|\"\")+\")", re.IGNORECASE)
-_ELEMENT: Final = re.compile(rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE)
-_CREDENTIALS: Final = re.compile(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
+_SQL: Final = lazy_pattern(r"((?:identified\s+by|password)\s{1,3})('(?:[^']|'')+'|\"(?:[^\"]|\"\")+\")", re.IGNORECASE)
+_ELEMENT: Final = lazy_pattern(
+    rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE
+)
+_CREDENTIALS: Final = lazy_pattern(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
 # The names of a URL's parameters are shorter and plainer than those of fields: `key`, `code`, `sig`.
-_PARAMETER: Final = re.compile(
+_PARAMETER: Final = lazy_pattern(
     r"([?&#;](?:[\w.\[\]%-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
     r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)(?:\]|%5D)?=)"
     r"([^&#\s\"'<>]+)",
     re.IGNORECASE,
 )
-_NOT_SECRET: Final = re.compile(
+_NOT_SECRET: Final = lazy_pattern(
     r"(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|\d{1,4})\Z", re.I
 )
-_DONE: Final = re.compile(MASKED.pattern + r"(?![\w-])")
+_DONE: Final = lazy_pattern(MASKED.pattern + r"(?![\w-])")
 _PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature itself is the `sig=` among them
 # A query compares columns with values; statements that create users, or copy with credentials, are others.
-_QUERY: Final = re.compile(
+_QUERY: Final = lazy_pattern(
     r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(?\s*(?:select|with|explain)\s(?=.*\bfrom\b)(?!.*\bcredentials\b)",
     re.IGNORECASE | re.DOTALL,
 )
-_QUOTE: Final = re.compile(r"[bBuUrRfFN]{0,2}\\*[\"']")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_CONSTANT: Final = re.compile(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TYPE`, `YOUR_SECRET_KEY`
-_NAME_OF_A_SECRET: Final = re.compile(
+_QUOTE: Final = lazy_pattern(r"[bBuUrRfFN]{0,2}\\*[\"']")
+_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CONSTANT: Final = lazy_pattern(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TYPE`, `YOUR_SECRET_KEY`
+_NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[A-Za-z]+[-_](?:[A-Za-z]+[-_])*(?:password|secret|token|key|credentials)s?", re.I
 )
 # Terraform, GitHub Actions, Node: the place of a value; SQL: no value of one's own.
-_REFERENCE: Final = re.compile(r"(?:var|local|module|data|secrets|env|vars|process\.env)\.[A-Za-z_][\w.]*|DEFAULT|NULL")
-_VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.:-]*")
-_LETTERS_AND_UNDERSCORES: Final = re.compile(r"[A-Za-z_.]+")
-_LETTERS: Final = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
+_REFERENCE: Final = lazy_pattern(
+    r"(?:var|local|module|data|secrets|env|vars|process\.env)\.[A-Za-z_][\w.]*|DEFAULT|NULL"
+)
+_VERSION: Final = lazy_pattern(r"\d+(?:\.\d+)+[\w.:-]*")
+_LETTERS_AND_UNDERSCORES: Final = lazy_pattern(r"[A-Za-z_.]+")
+_LETTERS: Final = lazy_pattern(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
 
 def mask_pairs(text: str, put: Put) -> str:

@@ -13,6 +13,8 @@ import re
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
+from collector.lazy_pattern import lazy_pattern
+
 _BASE58: Final = "1-9A-HJ-NP-Za-km-z"
 _POD: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes: k8s.io/apimachinery/pkg/util/rand
 PUBLIC_PEM: Final = (
@@ -68,9 +70,9 @@ _KINDS: Final = (
     r"(?:app|public|lookerstudio|datastudio)\.(?:powerbi|tableau|google)\.com/[^\s\"'<>?]*",
     PUBLIC_PEM,
 )
-_KIND: Final = re.compile(rf"(?<![\w.-])(?:{'|'.join(_KINDS)})")
+_KIND: Final = lazy_pattern(rf"(?<![\w.-])(?:{'|'.join(_KINDS)})")
 # A name that says that an id, a digest or a cursor follows.
-_INTRODUCED: Final = re.compile(
+_INTRODUCED: Final = lazy_pattern(
     r"\b(?:request|trace|span|correlation|query|job|run|operation|transaction|invocation|execution"
     r"|activity|message|event|object|resource|document|file|sheet|folder|snapshot|version|commit|revision|rev|digest"
     r"|checksum|etag|hash|fingerprint|thumbprint|serial|statement|cluster|instance|node|host|bucket|table|topic|stream"
@@ -79,22 +81,22 @@ _INTRODUCED: Final = re.compile(
     r"[\"']?\s?(?:is|was|[:=#(])?\s?[\"'`(\[]?([\w+/.:=~-]+)",
     re.IGNORECASE,
 )
-_ROBOT: Final = re.compile(r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.|developer\.)?gserviceaccount\.com")
-_PUBLIC_ID: Final = re.compile(
+_ROBOT: Final = lazy_pattern(r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.|developer\.)?gserviceaccount\.com")
+_PUBLIC_ID: Final = lazy_pattern(
     r"\d{6,}-[a-z0-9]{32}\.apps\.googleusercontent\.com"
     r"|pin-sha256=\"?[A-Za-z0-9+/]{43}=\"?"  # RFC 7469
     r"|0oa[A-Za-z0-9]{17}|X-[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z0-9]*)+"  # an Okta client; the name of a header
     r"|arn:aws[\w-]{0,12}:[^\s\"'<>,;]+"
 )
-_OBJECT_ID: Final = re.compile(r"(?<![\w-])[0-9a-f]{24}(?![\w-])")
-_KSUID: Final = re.compile(r"(?<![A-Za-z0-9-])[a-z]{2,10}_([0-3][0-9A-Za-z]{26})(?![\w-])")
+_OBJECT_ID: Final = lazy_pattern(r"(?<![\w-])[0-9a-f]{24}(?![\w-])")
+_KSUID: Final = lazy_pattern(r"(?<![A-Za-z0-9-])[a-z]{2,10}_([0-3][0-9A-Za-z]{26})(?![\w-])")
 _BASE62: Final = {digit: value for value, digit in enumerate(digits + ascii_uppercase + ascii_lowercase)}
 # Parameters of a URL that trace a click or name a query or a job.
-_CLICK: Final = re.compile(r"(?<=[?&])(?:(?:gclid|fbclid|msclkid|qid|utm_\w+|j)=[^&#\s]+)")
+_CLICK: Final = lazy_pattern(r"(?<=[?&])(?:(?:gclid|fbclid|msclkid|qid|utm_\w+|j)=[^&#\s]+)")
 _KSUID_EPOCH: Final = 1_400_000_000  # segmentio/ksuid
 _YEARS: Final = range(1_262_300_000, 2_051_200_000)  # 2010 to 2034, in seconds since the epoch
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
-_POSITION: Final = re.compile(r"(?:[a-z]\w*://|[A-Za-z]{3,40}:)[\w/.:+-]{1,200}|[{\[].*[}\]]", re.DOTALL)
+_ENCODED: Final = lazy_pattern(r"[A-Za-z0-9+/_-]{20,}={0,2}")
+_POSITION: Final = lazy_pattern(r"(?:[a-z]\w*://|[A-Za-z]{3,40}:)[\w/.:+-]{1,200}|[{\[].*[}\]]", re.DOTALL)
 
 
 def plain_spans(text: str) -> list[tuple[int, int]]:
@@ -140,7 +142,7 @@ def _moment_of(ksuid: str) -> int:
     return (number >> 128) + _KSUID_EPOCH
 
 
-_SPEAKS_OF_A_SECRET: Final = re.compile(r"pass|pwd|secret|token|key|cred|auth|bearer|\bsig", re.IGNORECASE)
+_SPEAKS_OF_A_SECRET: Final = lazy_pattern(r"pass|pwd|secret|token|key|cred|auth|bearer|\bsig", re.IGNORECASE)
 
 
 def _decoded(text: str) -> str | None:

@@ -24,18 +24,19 @@ from typing import Final
 from collector.detect.masks import Put
 from collector.detect.plain_kinds import is_of_a_kind, plain_spans
 from collector.detect.reasons import HIGH_ENTROPY
+from collector.lazy_pattern import lazy_pattern
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_CANDIDATE: Final = re.compile(r"[A-Za-z0-9+_~-]{20,}={0,2}")
-_WHOLE_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}")
-_REST_OF_HOST: Final = re.compile(r"(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?![\w-])")
+_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CANDIDATE: Final = lazy_pattern(r"[A-Za-z0-9+_~-]{20,}={0,2}")
+_WHOLE_BASE64: Final = lazy_pattern(r"[A-Za-z0-9+/]{20,}={0,2}")
+_REST_OF_HOST: Final = lazy_pattern(r"(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?![\w-])")
 _SHORTEST_RANDOM: Final = 20
 _MANY_RANDOM: Final = 16  # characters in random runs that need no further evidence
 _SOME_RANDOM: Final = 12  # … that are random when they are half of the word: a name may end in a short hash
-_RUN: Final = re.compile(r"[A-Za-z0-9]+")
-_WORDS_WITH_PLUS: Final = re.compile(r"[A-Za-z]{2,}(?:\+[A-Za-z]{2,})+")  # blanks in a URL
-_FRAGMENT: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
-_PLAIN_PART: Final = re.compile(
+_RUN: Final = lazy_pattern(r"[A-Za-z0-9]+")
+_WORDS_WITH_PLUS: Final = lazy_pattern(r"[A-Za-z]{2,}(?:\+[A-Za-z]{2,})+")  # blanks in a URL
+_FRAGMENT: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
+_PLAIN_PART: Final = lazy_pattern(
     rf"(?<![0-9A-Za-z])(?:(?:19|20)[0-9]{{6}}[Tt][0-9]{{4,9}}[Zz]?|{_UUID.pattern})(?![0-9A-Za-z])"
 )
 
@@ -43,8 +44,8 @@ _BESIDE: Final = 60  # characters
 _CREDENTIAL: Final = (
     r"(?:key|token|secret|pass(?:word|phrase|code|wd)?|pwd|credential|bearer|authorization|signature|cookie)s?"
 )
-_CREDENTIAL_BEFORE: Final = re.compile(rf"{_CREDENTIAL}\b[^.;,\n]{{0,30}}\Z", re.IGNORECASE)
-_CREDENTIAL_AFTER: Final = re.compile(
+_CREDENTIAL_BEFORE: Final = lazy_pattern(rf"{_CREDENTIAL}\b[^.;,\n]{{0,30}}\Z", re.IGNORECASE)
+_CREDENTIAL_AFTER: Final = lazy_pattern(
     rf"[\"'`)\]]*\s(?:is|was|as|as an?|for)\s[^.;,\n]{{0,20}}{_CREDENTIAL}\b", re.IGNORECASE
 )
 

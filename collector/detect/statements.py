@@ -12,6 +12,7 @@ from typing import Final
 from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
 from collector.detect.reasons import HEADER, PAIR
+from collector.lazy_pattern import lazy_pattern
 
 _ARGUMENT: Final = r"(\"[^\"]+\"|'[^']+'|[^\s\"']+)"
 _REST: Final = r"\b[^\n;|]{0,200}?\s"
@@ -34,7 +35,7 @@ _COMMANDS: Final = (
     rf"(net\s+use\s[^\n]{{0,100}}?/user:\S+\s+){_ARGUMENT}",
     r"(net\s+use\s+\S+\s+)(?!/)([^\s\"']+)(?=\s+/user:)",
 )
-_ORACLE: Final = re.compile(
+_ORACLE: Final = lazy_pattern(
     r"((?:sqlplus|sqlldr|expdp|impdp|ora-\d+|oracle|connect)\b[^\n]{0,100}?\s[\w$#.-]+/)(\"[^\"]+\"|[^\s/\"@]+)(?=@[\w(/])",
     re.IGNORECASE,
 )
@@ -55,25 +56,25 @@ _DIRECTIVES: Final = (
     r"(\bAUTH\s+(?:PLAIN|LOGIN|XOAUTH2)\s+)([A-Za-z0-9+/]{8,}={0,2})",
     r"(\bresponse=\"?)([0-9a-f]{32,})",  # of a Digest
 )
-_PGPASS: Final = re.compile(r"((?:\A|\n)[\w.*-]+:(?:\d{4,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
-_HASH: Final = re.compile(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s\"':,;]{8,}")
-_QUOTED: Final = re.compile(
+_PGPASS: Final = lazy_pattern(r"((?:\A|\n)[\w.*-]+:(?:\d{4,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
+_HASH: Final = lazy_pattern(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s\"':,;]{8,}")
+_QUOTED: Final = lazy_pattern(
     rf"(\b{_WORDS_FOR_IT}(?:\s(?:is|was|ist)\s|\s?[:=]\s?|\s)[\"'\u00ab\u201c\u201e]\s?)"
     r"([^\"'\u00bb\u201d\n]{4,})(?=[\"'\u00bb\u201d])",
     re.IGNORECASE,
 )
-_SAID: Final = re.compile(rf"(\b{_WORDS_FOR_IT}\s?(?:is|was|ist|:|=)\s?)([^\s\"';&][^\s;&]*)", re.IGNORECASE)
-_OPTION: Final = re.compile(
+_SAID: Final = lazy_pattern(rf"(\b{_WORDS_FOR_IT}\s?(?:is|was|ist|:|=)\s?)([^\s\"';&][^\s;&]*)", re.IGNORECASE)
+_OPTION: Final = lazy_pattern(
     r"((?:\A|\s)--?[\w.-]{0,60}(?:password|passwd|pwd|token|secret|api[-_]?key)[= ]\s{0,2})([^\s-]\S*)", re.IGNORECASE
 )
-_TWO_TEXTS: Final = re.compile(r"([\"'])([\w .-]{2,60})\1(\s?,\s?)([\"'])((?:(?!\4).){4,}?)\4")
-_NAMED_VALUE: Final = re.compile(
+_TWO_TEXTS: Final = lazy_pattern(r"([\"'])([\w .-]{2,60})\1(\s?,\s?)([\"'])((?:(?!\4).){4,}?)\4")
+_NAMED_VALUE: Final = lazy_pattern(
     r"((?:\"(?:name|key|k|id|header|param|field)\"\s?:\s?|\b(?:name|key)=)([\"'])([\w .-]{2,60})\2"
     r"(?:\s?,\s?\"(?:value|val|v)\"\s?:\s?\"|\s+value=[\"']|[^<>]{0,100}>))([^\"'<>]+)",
     re.IGNORECASE,
 )
-_COMMAND: Final = re.compile("|".join(_COMMANDS), re.IGNORECASE)
-_STATEMENT: Final = re.compile("|".join((*_STATEMENTS, *_DIRECTIVES)), re.IGNORECASE)
+_COMMAND: Final = lazy_pattern("|".join(_COMMANDS), re.IGNORECASE)
+_STATEMENT: Final = lazy_pattern("|".join((*_STATEMENTS, *_DIRECTIVES)), re.IGNORECASE)
 _SHORTEST_PGPASS: Final = 4  # colons
 # Without one of these there is no statement to look at closely.
 _SPEAKING: Final = (
@@ -81,8 +82,8 @@ _SPEAKING: Final = (
     *(".logon", " using ", "kennwort", "mot de", "contrase", "senha", "parola", "has\u0142o", "wachtwoord"),
     *("l\u00f6senord", "adgangskode", "salasana", "\u043f\u0430\u0440\u043e\u043b", "\u5bc6", "\u30d1\u30b9"),
 )
-_MADE_UP: Final = re.compile(r"(?=[^\s]*[0-9$!#%^&*~+@])[^\s]{4,}")
-_CONSTANT: Final = re.compile(
+_MADE_UP: Final = lazy_pattern(r"(?=[^\s]*[0-9$!#%^&*~+@])[^\s]{4,}")
+_CONSTANT: Final = lazy_pattern(
     r"[A-Z]+(?:_[A-Z]+)+|(?:true|false|yes|no|null|none|required|expired|invalid|incorrect)\W?", re.IGNORECASE
 )
 

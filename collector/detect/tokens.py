@@ -19,7 +19,7 @@ token without its dots and a match that does not look random. Both are remembere
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -28,23 +28,24 @@ from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
 from collector.detect.plain_kinds import PUBLIC_PEM
 from collector.detect.randomness import is_wordlike, looks_random
+from collector.lazy_pattern import lazy_pattern
 
-_PUTTY: Final = re.compile(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
-_PEM: Final = re.compile(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
+_PUTTY: Final = lazy_pattern(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
+_PEM: Final = lazy_pattern(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _ANY_UUID: Final = "(?:-[0-9a-fA-F]{4}){3}"  # in the pattern of a form that has one
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PUBLIC_PEM: Final = re.compile(PUBLIC_PEM)
+_UUID: Final = lazy_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PUBLIC_PEM: Final = lazy_pattern(PUBLIC_PEM)
 _JWT_BEGINNING: Final = "eyJ"
-_JWT: Final = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
-_JWT_RUN: Final = re.compile(r"[\w-]*")
-_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_JWT: Final = lazy_pattern(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
+_JWT_RUN: Final = lazy_pattern(r"[\w-]*")
+_RUN: Final = lazy_pattern(r"[A-Za-z0-9]+")
 _FEWEST_RANDOM: Final = 8
 """Characters in random runs; fewer than `looks_random` demands, since the beginning is evidence too."""
 _INDEXED_LENGTH: Final = 8
 """The trie holds at most this many characters of a beginning."""
-_LONG_RUN: Final = re.compile(r"[A-Za-z0-9_.+/~:=!|-]{30,}")
+_LONG_RUN: Final = lazy_pattern(r"[A-Za-z0-9_.+/~:=!|-]{30,}")
 """Every token without a fixed beginning lies inside such a run."""
-_DENSE_RUN: Final = re.compile(r"[A-Za-z0-9_+~=-]{16}|[A-Za-z0-9+/]{40}")
+_DENSE_RUN: Final = lazy_pattern(r"[A-Za-z0-9_+~=-]{16}|[A-Za-z0-9+/]{40}")
 """Part of every token without a fixed beginning; most URLs and host names lack one."""
 # AWS publishes no form for a secret access key but its length. Behind `/` or `.` it is part of a path or a host name.
 _AWS_KEY: Final = (
@@ -77,22 +78,6 @@ class _Candidates(NamedTuple):
     each: tuple[_Candidate, ...]
 
 
-class _Patterns(NamedTuple):
-    """The patterns for one kind of text: `beginning` is the trie, `unanchored` has one group per form."""
-
-    beginning: re.Pattern[str]
-    unanchored: re.Pattern[str]
-
-
-class _Matcher(NamedTuple):
-    """The compiled table. `escaped` also matches behind `\\n` and `%3D`, in quoted and percent-encoded texts."""
-
-    plain: _Patterns
-    escaped: _Patterns
-    forms_by_beginning: dict[str, tuple[Form, ...]]
-    unanchored_rules: tuple[str, ...]
-
-
 def mask_pem(text: str, put: Put) -> str:
     """`text` with its private blocks (RFC 7468, PuTTY) masked, complete or truncated. Public keys stay."""
     text = _PUTTY.sub(lambda found: put(found[0], reasons.PEM), text)
@@ -101,12 +86,12 @@ def mask_pem(text: str, put: Put) -> str:
 
 def mask_tokens(text: str, put: Put) -> str:
     """`text` with its tokens masked."""
-    matcher = _matcher()
-    patterns = matcher.escaped if "%" in text or "\\" in text else matcher.plain
-    if candidate := patterns.beginning.search(text):
-        text = _mask_with_beginning(text, candidate, patterns.beginning, put)
+    is_escaped = "%" in text or "\\" in text
+    beginning = _beginning(is_escaped)
+    if candidate := beginning.search(text):
+        text = _mask_with_beginning(text, candidate, beginning, put)
     if _LONG_RUN.search(text):
-        text = _mask_unanchored(text, patterns.unanchored, put)
+        text = _mask_unanchored(text, _unanchored(is_escaped), put)
     return text
 
 
@@ -155,7 +140,7 @@ def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Patt
 
 def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
     """Mask the tokens without a fixed beginning."""
-    rules = _matcher().unanchored_rules
+    rules = _unanchored_rules()
     done, parts = 0, list[str]()
     for run in _LONG_RUN.finditer(text):
         for token in unanchored.finditer(text, *run.span()) if _DENSE_RUN.search(text, *run.span()) else ():
@@ -166,36 +151,52 @@ def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
     return "".join(parts) + text[done:]
 
 
+# Each pattern is compiled when a text first needs it: a short run pays for few of them.
 @cache
-def _matcher() -> _Matcher:
-    forms = [form for issuer in issuers() for form in issuer.forms]
-    by_beginning: dict[str, list[Form]] = {_JWT_BEGINNING: []}
-    for form in forms:
-        for beginning in filter(None, form.beginnings()):
-            by_beginning.setdefault(beginning[:_INDEXED_LENGTH], []).append(form)
-    unanchored = [form for form in forms if "" in form.beginnings()]
-    trie = _trie(by_beginning)
-    groups = "|".join(f"({pattern})" for pattern in (*(form.pattern() for form in unanchored), _AWS_KEY))
-    return _Matcher(
-        _Patterns(re.compile(rf"\b{trie}"), re.compile(rf"(?<!\w)(?:{groups})")),
-        _Patterns(
-            re.compile(rf"(?:\b|{_BEHIND_ESCAPE}){trie}"), re.compile(rf"(?:(?<!\w)|{_BEHIND_ESCAPE})(?:{groups})")
-        ),
-        {beginning: tuple(_forms_behind(beginning, by_beginning)) for beginning in by_beginning},
-        (*(reasons.token(form.issuer) for form in unanchored), reasons.token("aws")),
-    )
+def _beginning(is_escaped: bool) -> re.Pattern[str]:
+    """The trie of all beginnings; for an escaped text also behind `\\n` and `%3D`."""
+    return re.compile((rf"(?:\b|{_BEHIND_ESCAPE})" if is_escaped else r"\b") + _trie(_forms_by_beginning()))
 
 
-def _forms_behind(beginning: str, by_beginning: Mapping[str, Sequence[Form]]) -> Iterator[Form]:
+@cache
+def _unanchored(is_escaped: bool) -> re.Pattern[str]:
+    """One group for each form without a fixed beginning; the last is AWS's."""
+    groups = "|".join(f"({pattern})" for pattern in (*(form.pattern() for form in _unanchored_forms()), _AWS_KEY))
+    return re.compile((rf"(?:(?<!\w)|{_BEHIND_ESCAPE})" if is_escaped else r"(?<!\w)") + f"(?:{groups})")
+
+
+@cache
+def _unanchored_rules() -> tuple[str, ...]:
+    """The rule of each group of `_unanchored`."""
+    return (*(reasons.token(form.issuer) for form in _unanchored_forms()), reasons.token("aws"))
+
+
+@cache
+def _unanchored_forms() -> tuple[Form, ...]:
+    return tuple(form for issuer in issuers() for form in issuer.forms if "" in form.beginnings())
+
+
+@cache
+def _forms_by_beginning() -> dict[str, list[Form]]:
+    """The first characters of a beginning → the forms indexed under them."""
+    found: dict[str, list[Form]] = {_JWT_BEGINNING: []}
+    for issuer in issuers():
+        for form in issuer.forms:
+            for beginning in filter(None, form.beginnings()):
+                found.setdefault(beginning[:_INDEXED_LENGTH], []).append(form)
+    return found
+
+
+def _forms_behind(beginning: str) -> Iterator[Form]:
     """The forms indexed under this text or under a prefix of it."""
     for length in range(len(beginning), 0, -1):
-        yield from by_beginning.get(beginning[:length], ())
+        yield from _forms_by_beginning().get(beginning[:length], ())
 
 
 @cache
 def _candidates(beginning: str) -> _Candidates:
     """The compiled forms for a beginning, most specific first; compiled on first use."""
-    forms = sorted(_matcher().forms_by_beginning[beginning], key=_generality)
+    forms = sorted(_forms_behind(beginning), key=_generality)
     return _Candidates(
         re.compile("|".join(form.shortest_pattern() for form in forms) or "(?!)"),
         tuple(map(_candidate, forms)),

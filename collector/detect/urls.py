@@ -11,39 +11,40 @@ from collector.detect.masks import PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion, words
 from collector.detect.randomness import is_wordlike, looks_random
 from collector.detect.reasons import URL_CREDENTIALS, URL_PART, WEBHOOK
+from collector.lazy_pattern import lazy_pattern
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
 # A scheme and what stands before the @: the user and the password.
-_USER: Final = re.compile(
+_USER: Final = lazy_pattern(
     rf"(?<![A-Za-z0-9+.-])({_SCHEME}//)(?:[^/?#\s\"'<>]*(?=@)"  # up to the last @ before the path
     # and where a password holds / ? or #, up to the first one behind it; a port is none
     r"|[^/?#\s\"'<>:@\[\]]*:(?!\d{1,5}(?:[/?#\s\"',;)\]]|\Z))[^\s\"'<>@]*(?:(?=@)|(?P<none>)))"
 )  # without an @, what was read is matched all the same, so that it is read once
-_USER_NAME: Final = re.compile(r"[a-z][a-z_]{0,15}")
-_USER_WITHOUT_SCHEME: Final = re.compile(
+_USER_NAME: Final = lazy_pattern(r"[a-z][a-z_]{0,15}")
+_USER_WITHOUT_SCHEME: Final = lazy_pattern(
     r"(?<![\w@/.])(?!(?:jdbc:)?oracle:)([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: @tcp(host)
     r"|(?<![\w@/.])([\w.%+-]{1,100}:)(?!//)[^\s@/\"'<>]{1,128}(?=@[\w.-]{1,200}:\d{1,5}(?:/|\Z))"  # …@host:5432/db
     r"|(oracle:\w{1,10}:[^\s/@:]{1,100}/)[^\s@]{1,128}(?=@)"  # JDBC: oracle:thin:user/password@host
 )
-_URL: Final = re.compile(
+_URL: Final = lazy_pattern(
     rf"(?P<origin>{_SCHEME}//[^/?#\s]*|//[^/?#\s]+)?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?(?:#(?P<fragment>\S*))?"
 )
-_HOST: Final = re.compile(r"(?:(?:[\w-]+\.)+[\w-]+|localhost|\[[0-9a-fA-F:.]+\])(?::\d+)?(?=/|\Z)")
-_QUERY: Final = re.compile(r"[\w.\[\]-]+=[^&=\s]*(?:&[\w.\[\]-]+=[^&\s]*)*")
+_HOST: Final = lazy_pattern(r"(?:(?:[\w-]+\.)+[\w-]+|localhost|\[[0-9a-fA-F:.]+\])(?::\d+)?(?=/|\Z)")
+_QUERY: Final = lazy_pattern(r"[\w.\[\]-]+=[^&=\s]*(?:&[\w.\[\]-]+=[^&\s]*)*")
 _HARMLESS: Final = (Suspicion.NONE, Suspicion.NAMING)
-_PLAIN_PART: Final = re.compile(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
-_PLAIN_VALUE: Final = re.compile(
+_PLAIN_PART: Final = lazy_pattern(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
+_PLAIN_VALUE: Final = lazy_pattern(
     r"[a-z]{1,12}(?:[_ +,-][a-z]{1,12}){0,5}|[A-Z][a-z]{1,12}|[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4}"
     r"|[0-9]{1,6}(?:\.[0-9]{1,3}){0,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}|"
 )
 _SHORTEST_PART: Final = 6  # characters that could be a secret
-_PARTS: Final = re.compile(r"[-_.,:~%+ ]")
+_PARTS: Final = lazy_pattern(r"[-_.,:~%+ ]")
 # `https://` and the host of something that takes messages (Slack, Zapier, Discord, Teams, …), then its path.
-_DSN: Final = re.compile(
+_DSN: Final = lazy_pattern(
     r"(?:[A-Za-z][\w ]{0,40}=(?:\{[^}]*\}|[^;={}]*)(?:;\s*|\Z)){2,}|(?:[A-Za-z]\w{0,40}=[^;=\s]*(?:\s+|\Z)){2,}"
 )
-_DSN_PART: Final = re.compile(r"([A-Za-z][\w ]{0,40})=(\{[^}]*\}|[^;=\s]*)")
-_HOOK: Final = re.compile(
+_DSN_PART: Final = lazy_pattern(r"([A-Za-z][\w ]{0,40})=(\{[^}]*\}|[^;=\s]*)")
+_HOOK: Final = lazy_pattern(
     r"(https?://(?:hooks?\d{0,3}\.[\w.-]{1,200}|[\w.-]{0,60}webhooks?\.[\w.-]{1,200}"
     r"|(?:[\w-]{1,60}\.)?discord(?:app)?\.com/api/webhooks"
     r"|[\w-]{1,60}\.tines\.com/webhook|outlook\.office(?:365)?\.com/webhook|maker\.ifttt\.com|events\.pagerduty\.com)/)([^\s\"'<>?#]+)"
