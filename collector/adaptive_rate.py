@@ -30,11 +30,11 @@ from collector.rate_meter import RateMeter
 _TURN: Final = 0.25  # seconds
 _GROWTH: Final = 0.15  # of the rate a turn at most …
 _BORNE_OUT: Final = 8.0  # … when it has so many requests
-_UNSURE: Final = 0.15  # the most probability of a limit …
-_FAR: Final = 4.0  # … below so many times the rate, with which there is no rate to keep to
+_UNSURE: Final = 0.11  # the most probability of a limit …
+_FAR: Final = 6.0  # … below so many times the rate, with which there is no rate to keep to
 _SETTLED: Final = 0.8  # the least probability of a limit …
 _NEAR: Final = 1.6  # … below so many times the rate, with which it is said to be known
-_PAUSES: Final = (2.0, 10.0)  # seconds; a refusal costs the last pause twice, and within these bounds
+_PAUSES: Final = (2.0, 120.0)  # seconds; a refusal costs the last pause twice, and within these bounds
 _PART: Final = 0.2  # of what was sent behind a refusal; more, and no fewer than _SOME, is refused by a limit only
 _SOME: Final = 2
 

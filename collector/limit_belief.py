@@ -21,24 +21,25 @@ proportion, whatever the rate, so it moves nothing. Nobody has to tell noise fro
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import accumulate
 from math import comb, exp, log
 from typing import Final, NamedTuple
 
-LOWEST: Final = 0.5
+LOWEST: Final = 0.05
 """Requests a second; no lower limit is thought of."""
 
 _STEP = 1.05
-_LIMITS: Final = [LOWEST * _STEP**number for number in range(216)]  # up to 18,000/s, which stands for no limit
+_LIMITS: Final = [LOWEST * _STEP**number for number in range(263)]  # up to 18,000/s, which stands for no limit
 _UNLIMITED: Final = 0.7  # before anything is known
-_NOISE: Final = ((0.0003, 0.4), (0.001, 0.3), (0.003, 0.2), (0.01, 0.08))  # the sizes of noise, and their weights
-_EXCESS: Final = (0.2, 0.03)  # refused above the limit by a window, by a bucket that has filled in the pause
+_RARE = 6.0  # requests a second; the lower a limit is below that, the less it is expected
+# The sizes of noise, and their weights.
+_NOISE: Final = ((0.0003, 0.4), (0.001, 0.3), (0.003, 0.2), (0.01, 0.1), (0.03, 0.04), (0.1, 0.03))
+_EXCESS: Final = (0.2, 0.035)  # refused above the limit by a window, by a bucket that has filled in the pause
 _SOFT = 0.1  # of the limit; from its edge to the full excess
-_JUMPS = 0.07  # of the limit a second
+_JUMPS = 0.072  # of the limit a second
 _NOISE_CHANGES = 1 / 300  # a second
 _FAR = 1.0  # of the logarithm of a limit; a jump by a factor of e is 1/e as likely as a small one
-_NEXT = 10.0  # seconds for which what is learned is thought to hold
-_PRICE = 10.0  # requests a refusal is worth beside its pause; the server's owner counts them
+_NEXT = 11.0  # seconds for which what is learned is thought to hold
+_PRICE = 9.0  # requests a refusal is worth beside its pause; the server's owner counts them
 _FULL = 0.7  # of the limiters refuse any part of what is behind a refusal, as if at random …
 _LEAST_PART = 0.04  # … and the others the part above the limit, at least this
 _MOST_VERDICTS = 50  # more say no more
@@ -62,8 +63,9 @@ class LimitBelief:
     """Weighs limits (requests a second) and noise (a probability) by what the server took and refused."""
 
     def __init__(self) -> None:
-        limited = (1 - _UNLIMITED) / (len(_LIMITS) - 1)
-        limits = [limited] * (len(_LIMITS) - 1) + [_UNLIMITED]
+        weights = [min(1.0, limit / _RARE) for limit in _LIMITS[:-1]]
+        limited = (1 - _UNLIMITED) / sum(weights)
+        limits = [limited * weight for weight in weights] + [_UNLIMITED]
         self._rows = [[kind.weight * weight for weight in limits] for kind in _KINDS]
 
     def accepted(self, requests: int, rate: float) -> None:
@@ -159,14 +161,18 @@ def _excess_parts(edge: int, rate: float) -> Row:
 
 def _blur(row: Row, jumped: float) -> Row:
     """The row after this share of it has jumped, to both sides, ever less far out."""
-    upwards = accumulate(row, lambda sum_, weight: sum_ * _RHO + weight)
-    downwards = accumulate(reversed(row), lambda sum_, weight: sum_ * _RHO + weight)
     spread = jumped * (1 - _RHO) / (1 + _RHO)
-    return [
-        (1 - jumped - spread) * weight + spread * (up + down)
-        for weight, up, down in zip(row, upwards, reversed(list(downwards)), strict=True)
-    ]
+    stays = 1 - jumped - spread
+    blurred: Row = []
+    below = above = 0.0
+    for weight in row:
+        below = below * _RHO + weight
+        blurred.append(stays * weight + spread * below)
+    for at in range(len(row) - 1, -1, -1):
+        above = above * _RHO + row[at]
+        blurred[at] += spread * above
+    return blurred
 
 
 def _sums(rows: list[Row]) -> Row:
-    return [sum(column) for column in zip(*rows, strict=True)]
+    return list(map(sum, zip(*rows, strict=True)))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.limit_bars import Bars, judge
-from bench.limits import ALGORITHMS, schedule
+from bench.limits import ALGORITHMS, Verdict, schedule
 from collector.adaptive_rate import AdaptiveRate
 from collector.limit_belief import LOWEST
 
@@ -34,6 +34,35 @@ def test_a_limit_above_the_users_ceiling_is_never_met() -> None:
     assert all(arrival.allowed for arrival in simulation.arrivals)
     assert len(simulation.arrivals) >= 0.95 * 120 * 50 / 1.05
     assert simulation.governor.settled_rate is None
+
+
+class Rarely:
+    """A limit of one request in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free_at = 0.0
+
+    def judge(self, now: float, limit: int) -> Verdict:
+        allowed = now >= self._free_at
+        if allowed:
+            self._free_at = now + self._seconds
+        return Verdict(allowed, self._free_at - now, 0, self._free_at - now)
+
+
+@pytest.mark.parametrize("seconds", [2, 5])
+def test_a_limit_below_one_request_a_second_is_found(seconds: int) -> None:
+    simulation = Simulation(Rarely(seconds), schedule([1], [600]), FORMS["whole seconds"], 0.1).run()
+    late = [arrival for arrival in simulation.arrivals if arrival.at >= 120]
+    assert sum(arrival.allowed for arrival in late) >= 0.7 * 480 / seconds
+    assert sum(not arrival.allowed for arrival in late) <= 0.2 * len(late)
+
+
+@pytest.mark.parametrize("wait", [30.0, 60.0])
+def test_the_longer_a_refusal_pauses_the_more_rarely_the_limit_is_tried(wait: float) -> None:
+    simulation = Simulation(ALGORITHMS["sliding"](), schedule([50], [1200]), lambda _: wait, 0.1).run()
+    assert simulation.stopped is None
+    assert sum(arrival.allowed for arrival in simulation.arrivals) >= 0.4 * 50 * 1200
 
 
 class Played:

@@ -88,8 +88,8 @@ def test_whatever_comes_what_is_believed_is_a_probability(events: list[tuple[obj
         if what == "refused_behind":
             arguments[:2] = sorted(arguments[:2])  # type: ignore[type-var]
         getattr(belief, str(what))(*arguments)
-        assert 0 < belief.noise < 0.011
-        below = [belief.is_below(rate) for rate in (0.1, 1, 10, 100, 1_000, 100_000)]
+        assert 0 < belief.noise < 0.101
+        below = [belief.is_below(rate) for rate in (0.01, 1, 10, 100, 1_000, 100_000)]
         assert below == sorted(below)
         assert below[0] == 0
         assert below[-1] < 1.001

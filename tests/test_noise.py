@@ -54,6 +54,12 @@ def test_noise_costs_little_over_many_seeds(noise: float, rate: int, latency: fl
     assert sum(share >= 0.8 for share in shares) >= 19
 
 
+@pytest.mark.parametrize(("noise", "rate"), [(0.03, 50), (0.05, 50), (0.05, 5), (0.1, 5)])
+def test_much_noise_is_no_limit_either(noise: float, rate: int) -> None:
+    runs = [with_noise(lambda _: noise, rate, 0.1, "whole seconds", seed) for seed in range(3)]
+    assert sorted(run.throughput for run in runs)[1] >= 0.6 * rate / SLACK
+
+
 ON_TOP = [
     (algorithm, noise, rate, latency)
     for algorithm in ALGORITHMS

@@ -48,8 +48,9 @@ def test_after_a_pause_only_the_last_second_counts_whoever_sent_it() -> None:
     assert meter.at_most(11.3, inf) == pytest.approx(5, abs=1)
 
 
-def test_without_requests_the_rate_is_the_lowest() -> None:
+def test_without_requests_the_rate_is_the_lowest_and_a_lone_refusal_is_at_half_a_request_a_second() -> None:
     meter = RateMeter(0.0)
     assert meter.at_least(inf) == LOWEST
-    assert meter.at_most(5.0, inf) == LOWEST
+    assert meter.at_most(5.0, inf) == 0.5
+    assert meter.at_most(5.0, 0.2) == 0.2
     assert meter.turn(1.0) == 0
