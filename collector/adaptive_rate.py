@@ -13,7 +13,7 @@ leaves of the rate outside of the pauses, the median of ten seeds:
                            noise of 1 %   noise of 0.2 %   limit of 50/s   noise of 1 %
                              at 50/s         at 300/s                       below it
     CUBIC as AWS uses it      42 %            23 %             44 %           33 %
-    belief in a limit         99 %            98 %             99 %           96 %
+    belief in a limit         97 %            94 %             98 %           94 %
 
 What the server says is left of its quota is a bound of its own, until it says something else or that time is over.
 """
