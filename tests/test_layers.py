@@ -31,7 +31,7 @@ RINGS: tuple[set[str], ...] = (
         ),
         "credential",
         "errors",
-        "ids",
+        *("ids", "lazy_pattern"),
         "limit_belief",
         "limiter",
         "lines",
