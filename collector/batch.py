@@ -63,7 +63,6 @@ class Batch:
         self._waiting: list[Counted] = []
         self._size = 0
         self._written = Tally()  # but not synced
-        self._unsynced = 0  # its total, which every record asks for
         self._leaving = 0  # lines in the hands of the thread
         self._writing = anyio.Lock()
 
@@ -103,11 +102,11 @@ class Batch:
                 self._leaving = 0
 
     def _is_much(self) -> bool:
-        return self._size >= _BATCH_BYTES or len(self._lines) + self._unsynced >= self._batch_lines
+        return self._size >= _BATCH_BYTES or len(self._lines) + self._written.total >= self._batch_lines
 
     def _is_due(self) -> bool:
         if self._codec is Codec.PLAIN:
-            return bool(self._lines or self._unsynced)
+            return bool(self._lines or self._written.total)
         return bool(self._lines) and (self._is_much() or self._is_time_to_sync())
 
     def _is_time_to_sync(self) -> bool:
@@ -118,7 +117,7 @@ class Batch:
             self._append(lines, outcomes)
         if not self._is_durable:
             self._settle()
-        elif self._codec is not Codec.PLAIN or self._unsynced >= _SYNC_LINES or self._is_time_to_sync():
+        elif self._codec is not Codec.PLAIN or self._written.total >= _SYNC_LINES or self._is_time_to_sync():
             self._sync()
 
     def _append(self, lines: list[bytes], outcomes: list[Counted]) -> None:
@@ -134,14 +133,13 @@ class Batch:
                 outcomes = []
             for outcome in outcomes:
                 self._written.add(outcome)
-            self._unsynced += len(outcomes)
 
     def _sync(self) -> None:
         before = self.journal.synced
         try:
             self.journal.sync()
         except OutputError:
-            self._forget_written()  # cut off, or out of reach
+            self._written = Tally()  # cut off, or out of reach
             raise
         if self.journal.synced > before:
             self._on_sync()
@@ -150,10 +148,7 @@ class Batch:
 
     def _settle(self) -> None:
         self.settled += self._written
-        self._forget_written()
-
-    def _forget_written(self) -> None:
-        self._written, self._unsynced = Tally(), 0
+        self._written = Tally()
 
     async def settle(self, *, is_whole: bool = False) -> None:
         """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.

@@ -20,7 +20,6 @@ from collector.timestamps import stamp
 _LONGEST_MESSAGE = 300
 _PATH = "/api/connections/"
 _PAGES = ("html", "xml")  # also application/xhtml+xml
-_NUL = b"\\u0000"
 _ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
@@ -94,10 +93,11 @@ class Fetcher:
             await self._schemas.know(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
-        if not repairs and not _may_hold_nul(reply.body):
+        nuls = nul_paths(reply.body, record)
+        if not repairs and not nuls:
             return outcome
         paths = tuple(self._redactor.path_of(path_in(record, keys)) for keys in repairs if keys)
-        return outcome._replace(repairs=paths, nuls=nul_paths(_NUL, record))
+        return outcome._replace(repairs=paths, nuls=nuls)
 
     def _message(self, reply: Reply) -> str:
         """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
@@ -111,10 +111,6 @@ class Fetcher:
         said = error.get("message") if isinstance(error, dict) else None
         text = f"{reply.told}: {said}" if isinstance(said, str) and said else reply.told
         return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]
-
-
-def _may_hold_nul(body: bytes) -> bool:
-    return (b"\\" in body and _NUL in body) or b"\0" in body
 
 
 def require_json(reply: Reply) -> None:

@@ -14,10 +14,11 @@ class _Uncompiled:
     """Has what the compiled pattern has, from the first time that is asked for."""
 
     def __init__(self, pattern: str, flags: int) -> None:
-        self._arguments = (pattern, flags)
+        self.pattern = pattern  # known without compiling it, for patterns that are built of others
+        self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(re.compile(*self._arguments), name)
+        found = getattr(re.compile(self.pattern, self._flags), name)
         setattr(self, name, found)  # the next look-up ends here, and costs what a compiled pattern's does
         return found
 

@@ -96,9 +96,12 @@ def masked_paths(line: bytes, record: Record) -> list[str]:
     return [path for key, value in record.items() for path in paths_in(key, value)]
 
 
-def nul_paths(line: bytes, record: Record) -> tuple[str, ...]:
-    """The paths of its texts with a NUL character, which PostgreSQL and others do not store."""
-    if _NUL not in line:
+def nul_paths(json_text: bytes, record: Record) -> tuple[str, ...]:
+    """The paths of its texts with a NUL character, which PostgreSQL and others do not store.
+
+    `json_text` is what the record was read from, or its line; a repaired body may hold the character itself.
+    """
+    if (b"\\" not in json_text or _NUL not in json_text) and b"\0" not in json_text:
         return ()
     return tuple(path for key, value in record.items() for path, text in texts_in(key, value) if "\0" in text)
 

@@ -368,8 +368,6 @@ _QUERY_KEYS: Final = frozenset(
 
 
 _FEWEST_COLUMNS: Final = 2
-_ONLY_TEXTS: Final = {str}
-_ONLY_NUMBERS: Final = {int}
 _IDENTIFIER: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _SECRET_KEY: Final = re.compile(r"[a-z]+(?:[.-][a-z0-9]+)*")
 
@@ -383,11 +381,10 @@ def _names_columns(value: dict[str, Json], *, is_map: bool) -> bool:
     """Does it choose or sort columns, give them types, or, in a field for maps, other names?"""
     if len(value) < _FEWEST_COLUMNS:
         return False
-    kinds = set(map(type, value.values()))
-    if kinds == _ONLY_TEXTS:
+    if set(map(type, value.values())) == {str}:
         has_types = all(_COLUMN_TYPE.fullmatch(each.lower()) for each in value.values())
         return has_types or (is_map and all(map(_IDENTIFIER.fullmatch, value.values())))
-    return kinds == _ONLY_NUMBERS and all(map(_is_flag, value.values()))  # a projection, or a sort order
+    return all(map(_is_flag, value.values()))  # a projection, or a sort order
 
 
 def _is_reference(value: dict[str, Json]) -> bool:

@@ -22,7 +22,6 @@ from collector.detect.tokens import mask_pem, mask_tokens
 from collector.detect.urls import mask_hooks, mask_users
 from collector.lazy_pattern import lazy_pattern
 
-_PUBLIC_PEM: Final = lazy_pattern(PUBLIC_PEM)
 _LONG_RUN: Final = lazy_pattern(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
 
 # Words and short numbers, as most names and hosts are: no form of a secret fits in.
@@ -38,7 +37,7 @@ def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) ->
     """
     if _is_plain_words(text):
         return text
-    if "-----BEGIN " in text and (public := _PUBLIC_PEM.search(text)):
+    if "-----BEGIN " in text and (public := PUBLIC_PEM.search(text)):
         rest = [
             mask(part, put, guess=guess, is_prose=is_prose) for part in (text[: public.start()], text[public.end() :])
         ]

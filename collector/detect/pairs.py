@@ -10,7 +10,7 @@ from typing import Final
 from collector.detect.masks import MASKED, PLACEHOLDER, Put
 from collector.detect.names import Suspicion, suspicion
 from collector.detect.plain_kinds import plain_spans
-from collector.detect.randomness import looks_random
+from collector.detect.randomness import UUID, looks_random
 from collector.detect.reasons import HEADER, PAIR
 from collector.lazy_pattern import lazy_pattern
 
@@ -64,7 +64,6 @@ _QUERY: Final = lazy_pattern(
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTE: Final = lazy_pattern(r"[bBuUrRfFN]{0,2}\\*[\"']")
-_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONSTANT: Final = lazy_pattern(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_TYPE`, `YOUR_SECRET_KEY`
 _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[A-Za-z]+[-_](?:[A-Za-z]+[-_])*(?:password|secret|token|key|credentials)s?", re.I
@@ -123,7 +122,7 @@ def _is_part_of_a_name(found: re.Match[str]) -> bool:
     if any(start <= found.start(3) and found.end(3) <= end for start, end in plain_spans(found.string)):
         return True
     is_reference = found[1].endswith("s") and _LETTERS_AND_UNDERSCORES.fullmatch(found[3]) is not None
-    return is_reference or _UUID.fullmatch(found[3]) is not None
+    return is_reference or UUID.fullmatch(found[3]) is not None
 
 
 def _is_prose(found: re.Match[str], value: str, between: str) -> bool:

@@ -17,10 +17,11 @@ from collector.lazy_pattern import lazy_pattern
 
 _BASE58: Final = "1-9A-HJ-NP-Za-km-z"
 _POD: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes: k8s.io/apimachinery/pkg/util/rand
-PUBLIC_PEM: Final = (
+_PUBLIC_PEM: Final = (
     r"-----BEGIN (?:(?:RSA |EC |DSA |SSH2 )?PUBLIC KEY|PGP PUBLIC KEY BLOCK|[A-Z0-9 ]{0,10}CERTIFICATE(?: REQUEST)?)"
     r"-----[^-]*(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
 )
+PUBLIC_PEM: Final = lazy_pattern(_PUBLIC_PEM)
 """A block of text (RFC 7468) that is made to be known."""
 
 _KINDS: Final = (
@@ -68,7 +69,7 @@ _KINDS: Final = (
     r"(?:docs|drive|sheets)\.google\.com/[^\s\"'<>]*|[\w-]+\.sharepoint\.com/[^\s\"'<>?]*|(?:www\.)?notion\.so/[^\s\"'<>]*",
     r"airtable\.com/[^\s\"'<>?]*|(?:app|tbl|viw|fld|rec|wsp)[A-Za-z0-9]{14}(?:/|\b)",
     r"(?:app|public|lookerstudio|datastudio)\.(?:powerbi|tableau|google)\.com/[^\s\"'<>?]*",
-    PUBLIC_PEM,
+    _PUBLIC_PEM,
 )
 _KIND: Final = lazy_pattern(rf"(?<![\w.-])(?:{'|'.join(_KINDS)})")
 # A name that says that an id, a digest or a cursor follows.

@@ -26,7 +26,8 @@ from collector.detect.plain_kinds import is_of_a_kind, plain_spans
 from collector.detect.reasons import HIGH_ENTROPY
 from collector.lazy_pattern import lazy_pattern
 
-_UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID: Final = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""A UUID (RFC 9562), in either case."""
 _CANDIDATE: Final = lazy_pattern(r"[A-Za-z0-9+_~-]{20,}={0,2}")
 _WHOLE_BASE64: Final = lazy_pattern(r"[A-Za-z0-9+/]{20,}={0,2}")
 _REST_OF_HOST: Final = lazy_pattern(r"(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?![\w-])")
@@ -37,7 +38,7 @@ _RUN: Final = lazy_pattern(r"[A-Za-z0-9]+")
 _WORDS_WITH_PLUS: Final = lazy_pattern(r"[A-Za-z]{2,}(?:\+[A-Za-z]{2,})+")  # blanks in a URL
 _FRAGMENT: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]|[0-9]+")
 _PLAIN_PART: Final = lazy_pattern(
-    rf"(?<![0-9A-Za-z])(?:(?:19|20)[0-9]{{6}}[Tt][0-9]{{4,9}}[Zz]?|{_UUID.pattern})(?![0-9A-Za-z])"
+    rf"(?<![0-9A-Za-z])(?:(?:19|20)[0-9]{{6}}[Tt][0-9]{{4,9}}[Zz]?|{UUID.pattern})(?![0-9A-Za-z])"
 )
 
 _BESIDE: Final = 60  # characters
@@ -104,7 +105,7 @@ def _is_called_a_credential(text: str, start: int, end: int) -> bool:
 
 def looks_random(text: str) -> bool:
     """Is this word of 20 characters or more random-looking, as keys are, and not a name, a number or a UUID?"""
-    if len(text) < _SHORTEST_RANDOM or _UUID.fullmatch(text):
+    if len(text) < _SHORTEST_RANDOM or UUID.fullmatch(text):
         return False
     joined = text if _WORDS_WITH_PLUS.fullmatch(text) else text.replace("+", "")
     runs = _RUN.findall(_PLAIN_PART.sub("", joined))

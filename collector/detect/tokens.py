@@ -27,14 +27,12 @@ from collector.detect import reasons
 from collector.detect.issuers import Form, Run, issuers
 from collector.detect.masks import Put
 from collector.detect.plain_kinds import PUBLIC_PEM
-from collector.detect.randomness import is_wordlike, looks_random
+from collector.detect.randomness import UUID, is_wordlike, looks_random
 from collector.lazy_pattern import lazy_pattern
 
 _PUTTY: Final = lazy_pattern(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
 _PEM: Final = lazy_pattern(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
 _ANY_UUID: Final = "(?:-[0-9a-fA-F]{4}){3}"  # in the pattern of a form that has one
-_UUID: Final = lazy_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PUBLIC_PEM: Final = lazy_pattern(PUBLIC_PEM)
 _JWT_BEGINNING: Final = "eyJ"
 _JWT: Final = lazy_pattern(r"eyJ[\w-]{6,}(?:\.[\w-]*){2,4}")  # RFC 7519, also JWE
 _JWT_RUN: Final = lazy_pattern(r"[\w-]*")
@@ -81,7 +79,7 @@ class _Candidates(NamedTuple):
 def mask_pem(text: str, put: Put) -> str:
     """`text` with its private blocks (RFC 7468, PuTTY) masked, complete or truncated. Public keys stay."""
     text = _PUTTY.sub(lambda found: put(found[0], reasons.PEM), text)
-    return _PEM.sub(lambda found: found[0] if _PUBLIC_PEM.match(found[0]) else put(found[0], reasons.PEM), text)
+    return _PEM.sub(lambda found: found[0] if PUBLIC_PEM.match(found[0]) else put(found[0], reasons.PEM), text)
 
 
 def mask_tokens(text: str, put: Put) -> str:
@@ -111,7 +109,7 @@ def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: 
 
 def _is_built_on_an_id(token: re.Match[str]) -> bool:
     """Does it hold a UUID that its form does not ask for, as a file's name may?"""
-    return "-" in token[0] and _ANY_UUID not in token.re.pattern and _UUID.search(token[0]) is not None
+    return "-" in token[0] and _ANY_UUID not in token.re.pattern and UUID.search(token[0]) is not None
 
 
 def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Pattern[str], int]) -> tuple[int, str]:
