@@ -12,7 +12,7 @@ help:
 	@echo "make demo    run the demo (creates $(VENV))"
 	@echo "make test    run the tests"
 	@echo "make test-core  run what differs between versions of Python: the core and the command line, not the long tests of faults"
-	@echo "make check   lint, formatting, types"
+	@echo "make check   lint, formatting, types, imports between rooms"
 	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
 	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
 	@echo "make soak    run the long tests"
@@ -30,18 +30,18 @@ test: $(VENV)/test
 	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal
 
 # What differs between versions of Python: the standard library the core uses, and the command line.
-CORE := address account asking attempt_log batch budget checkpoint codec config content_coding credential deadline \
-  early_signals fetch files ids journal key key_sources key_wrapping keylike lines listing live_schemas manifest \
-  normalize pacing payload record_line redact retry_after retrying scrubber secret server_limit service_links source \
-  stopping stretches timestamps tls transport trust watchdog cli_arguments cli_encodings cli_input cli_redaction \
-  cli_secrets cli_standard_error cli_stopping cli_terminal cli_tls cli_verify
+CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
+  secrets service_links stderr stopping terminal tls verify) $(addprefix governor/test_, rate_limit_headers retry_after \
+  retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
+  watchdog) $(addprefix snapshot/test_, lines manifest record_line writer)
 test-core: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal --quiet $(CORE:%=tests/test_%.py)
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
 
 check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 security: $(VENV)/run $(VENV)/audit
 	$(TOOLS)/bandit --quiet --configfile pyproject.toml --recursive collector .ci examples

@@ -25,7 +25,7 @@ from bench.limits import Bucket, Sliding, schedule
 _NO_LIMIT = 1_000_000_000
 _PAUSE = 1.1  # seconds
 _CONCURRENCY = 32
-_SLACK = 1.05  # of the interval between two starts, see `collector.limiter`
+_SLACK = 1.05  # of the interval between two starts, see `collector.governor.rate_ceiling`
 _USED = 0.8
 _USED_OF_LIMIT = 0.75
 _SLOWER = 4.0  # times the idle latency

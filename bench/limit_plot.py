@@ -14,8 +14,8 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from bench.limit_bars import Bars
 from bench.limit_log import Log, load
+from bench.limit_thresholds import Bars
 
 _OFFERED, _ALLOWED, _REFUSED, _LIMIT, _SHADE = "#57606a", "#a5cdf0", "#d1242f", "#1f2328", "#eff0f2"
 _UNDATED: Final = {"Date": None, "Creator": None}

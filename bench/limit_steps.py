@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.collecting import Left, collecting, left_in
-from bench.limit_bars import Bars, Finding, judge
 from bench.limit_log import Log, save
 from bench.limit_plot import draw
 from bench.limit_server import FORMS, LimitServer, serving
+from bench.limit_thresholds import Bars, Finding, judge
 from bench.limits import ALGORITHMS, Segment, schedule
 
 _STOPPED_BY_US = 143  # the exit code for SIGTERM

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import orjson
 
-from collector.detect.tokens import mask_tokens
-from collector.normalize import normalize
-from collector.redact import Masked, Redactor
+from collector.polytomic.normalize import normalize
+from collector.redaction.detect.tokens import mask_tokens
+from collector.redaction.redactor import Masked, Redactor
 
 TEXTS: Final = {
     "name": "Finance warehouse of the EMEA team",

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from collector.version import VERSION
 
 if TYPE_CHECKING:
-    from collector.config import Api, Ids, Limits, Log, Output, Retry, Settings
-    from collector.errors import (
+    from collector.model.errors import (
         CollectorError,
         ConfigError,
         ExitCode,
@@ -25,8 +24,10 @@ if TYPE_CHECKING:
         RunStopped,
         UsageError,
     )
-    from collector.model import FIELDS, SCHEMA, Outcome, OutcomeKind, Record
-    from collector.stream import collect
+    from collector.model.outcome import Outcome, OutcomeKind
+    from collector.model.record import FIELDS, SCHEMA, Record
+    from collector.run.settings import Api, Ids, Limits, Log, Output, Retry, Settings
+    from collector.run.stream import collect
 
 __version__ = VERSION
 
@@ -57,9 +58,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "config": {"Api", "Ids", "Limits", "Log", "Output", "Retry", "Settings"},
-    "model": {"FIELDS", "SCHEMA", "Outcome", "OutcomeKind", "Record"},
-    "stream": {"collect"},
+    "run.settings": {"Api", "Ids", "Limits", "Log", "Output", "Retry", "Settings"},
+    "run.stream": {"collect"},
+    "model.outcome": {"Outcome", "OutcomeKind"},
+    "model.record": {"FIELDS", "SCHEMA", "Record"},
 }
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
@@ -68,7 +70,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that exist
         """The public name, from its home."""
         if name not in __all__:
             raise AttributeError(f"module 'collector' has no attribute {name!r}")
-        home = next((home for home, names in _HOMES.items() if name in names), "errors")
+        home = next((home for home, names in _HOMES.items() if name in names), "model.errors")
         found = globals()[name] = getattr(import_module(f"collector.{home}"), name)
         return found
 

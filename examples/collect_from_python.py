@@ -7,7 +7,9 @@ import asyncio
 from collections import Counter
 
 import collector
-from collector.sandbox import Faults, Inventory, serve
+from collector.sandbox.faults import Faults
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import serve
 
 
 async def main() -> None:

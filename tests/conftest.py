@@ -16,9 +16,8 @@ from typing import NamedTuple, Protocol
 import pytest
 
 import collector
-from collector.cli import run
-
-from .serving import PATIENCE
+from collector.cli.main import run
+from tests.support.scripted_server import PATIENCE
 
 KEY = "canary-key-0451"
 """The key that tests use where a server takes any; it may stand in nothing the program writes."""

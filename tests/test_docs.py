@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import collector
-from collector.errors import ExitCode
-from collector.model import FIELDS, OutcomeKind
+from collector.model.errors import ExitCode
+from collector.model.outcome import OutcomeKind
+from collector.model.record import FIELDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -1,72 +1,10 @@
-"""The command line: argv → settings → exit code. One module a command; here they are joined."""
+"""argv → one command → exit code.
 
-from __future__ import annotations
+main, early_signals                                     the console script
+collect, verify, demo, sandbox                          one module a command
+config_sources, service_links, text_encoding            settings from the environment and from a file
+argument_guard, process_hardening                       keys on the command line and in memory
+console, stderr, stdout                                 what is shown
 
-import os
-import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import suppress
-
-from cyclopts import App, CycloptsError
-
-from collector.cli import standard_error
-from collector.cli.arguments import refuse_keys, told
-from collector.cli.console import complain
-from collector.cli.standard_output import take_every_character
-from collector.errors import CollectorError, ExitCode
-from collector.version import VERSION
-
-app = App(
-    name="collector",
-    help="Collects Polytomic connections: ids in, JSON Lines out, every id accounted for.",
-    version=VERSION,
-    help_format="plaintext",
-    result_action="return_value",
-)
-# Named, not imported: a cron job that collects does not pay for the sandbox's web server.
-app.command("collector.cli.collect:app", name="collect", help="Collect connections: ids in, JSON Lines out.")
-app.command("collector.cli.verify:app", name="verify", help="Compare a snapshot with its manifest, byte for byte.")
-app.command("collector.cli.demo:app", name="demo", help="Collect 1,000 made-up connections from the sandbox API.")
-app.command("collector.cli.sandbox:app", name="sandbox", help="Serve a local Polytomic API, to rehearse on.")
-
-
-def run(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Never raises for anything a user can cause."""
-    try:
-        refuse_keys(argv, os.environ)
-        code = app(argv, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        complain(f"{told(error)}; see collector --help")
-        return ExitCode.USAGE
-    except CollectorError as error:
-        complain(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
-        with suppress(OSError):
-            traceback.print_exc()
-        complain("this is a bug in collector; please report the lines above")
-        return ExitCode.BUG
-    return code if isinstance(code, int) else ExitCode.OK
-
-
-def main() -> None:
-    """The `collector` console script."""
-    standard_error.install(os.environ)
-    take_every_character()
-    code = run(sys.argv[1:])
-    _let_standard_error_go()
-    sys.exit(code)
-
-
-def _let_standard_error_go() -> None:
-    """Python flushes it once more when it exits, and would make 120 of our exit code where nobody takes it any more."""
-    if sys.stderr is None:
-        return
-    try:
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+Must not know: how anything is done.
+"""

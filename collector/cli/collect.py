@@ -13,16 +13,17 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
+from collector.cli.config_sources import from_environment, from_file
 from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
-from collector.cli.memory_image import withhold
-from collector.cli.standard_error import learn
-from collector.config import Settings, from_environment, from_file
-from collector.errors import Damaged, ExitCode, Interrupted, NothingCollected
-from collector.manifest import exit_code_of
-from collector.run import Run
-from collector.secret import Environment
-from collector.source import Intake, read_ids
-from collector.watchdog import Watchdog
+from collector.cli.process_hardening import withhold
+from collector.cli.stderr import learn
+from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected
+from collector.model.ledger import exit_code_of
+from collector.model.secret import Environment
+from collector.run.id_input import Intake, read_ids
+from collector.run.run import Run
+from collector.run.settings import Settings
+from collector.run.watchdog import Watchdog
 
 _ENVIRON = Environment(os.environ)
 

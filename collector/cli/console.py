@@ -1,6 +1,6 @@
 """Standard error, for people: messages, progress and the summary. Nothing here goes to standard output.
 
-A message is one line, whatever it quotes. Secrets are not looked for here: all passes `standard_error`.
+A message is one line, whatever it quotes. Secrets are not looked for here: all passes `cli.stderr`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from collector.account import Account
-from collector.cli.printable import printable
-from collector.cli.standard_error import drawing
-from collector.model import OutcomeKind
-from collector.pace import Pace
-from collector.run import Reporter
+from collector.cli.stderr import drawing
+from collector.model.control_chars import printable
+from collector.model.ledger import Account
+from collector.model.outcome import OutcomeKind
+from collector.model.throughput import Pace
+from collector.run.observers.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress

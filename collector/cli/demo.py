@@ -11,12 +11,14 @@ from cyclopts import App, Parameter
 
 from collector.cli.collect import collect_and_tell
 from collector.cli.console import complain, reporter_for
-from collector.cli.printable import printable
-from collector.cli.standard_output import write_lines
-from collector.config import Api, Limits, Output, Settings
-from collector.errors import ExitCode
-from collector.sandbox import Faults, Inventory, serve
-from collector.source import Intake
+from collector.cli.stdout import write_lines
+from collector.model.control_chars import printable
+from collector.model.errors import ExitCode
+from collector.run.id_input import Intake
+from collector.run.settings import Api, Limits, Output, Settings
+from collector.sandbox.faults import Faults
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import serve
 
 app = App(
     name="demo",

@@ -9,10 +9,12 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.console import complain
-from collector.cli.standard_error import publish
-from collector.cli.standard_output import write_lines
-from collector.errors import ExitCode, UsageError
-from collector.sandbox import FAULTS_HEADER, FORMS, FaultError, Faults, Inventory, serve
+from collector.cli.stderr import publish
+from collector.cli.stdout import write_lines
+from collector.model.errors import ExitCode, UsageError
+from collector.sandbox.faults import FORMS, FaultError, Faults
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import FAULTS_HEADER, serve
 
 app = App(
     name="sandbox",

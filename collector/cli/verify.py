@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from collector.cli.console import complain
-from collector.errors import ExitCode
-from collector.verification import verify
+from collector.model.errors import ExitCode
+from collector.snapshot.verify import verify
 
 app = App(
     name="verify",

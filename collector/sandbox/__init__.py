@@ -1,32 +1,9 @@
-"""A local Polytomic API with a made-up organization behind it, and faults on request.
+"""The other side of the wire: a made-up Polytomic that can misbehave.
 
-    async with serve(Inventory(1_000, seed=7), faults=Faults.parse("500=0.05")) as sandbox:
-        ...  # sandbox.url, sandbox.key, sandbox.log
+server, api, responses, control               the API, its bytes, and what may be asked about it
+inventory, organization, configuration        what it holds; made of catalogue, schema, id_scheme, fake_values
+faults, fault_injection                       what goes wrong, on request
+request_log                                   what a client really sent
 
-What it answers follows the API reference; what it holds is invented, the same for the same seed, and never stored.
-Secrets a real server may leave unmasked are here too, fake, and all contain `CANARY`. What it counts is the truth
-about what a client sent: `sandbox.log.summary()`, or `GET /_sandbox/requests`.
+Must not know: the collector, but for the vocabulary in `model`.
 """
-
-from collector.sandbox.api import SANDBOX_KEY
-from collector.sandbox.faults import FORMS, Decision, FaultError, Faults, Kind
-from collector.sandbox.inventory import Inventory
-from collector.sandbox.plausible import CANARY
-from collector.sandbox.requestlog import RequestLog, Summary
-from collector.sandbox.server import FAULTS_HEADER, Sandbox, serve
-
-__all__ = [
-    "CANARY",
-    "FAULTS_HEADER",
-    "FORMS",
-    "SANDBOX_KEY",
-    "Decision",
-    "FaultError",
-    "Faults",
-    "Inventory",
-    "Kind",
-    "RequestLog",
-    "Sandbox",
-    "Summary",
-    "serve",
-]

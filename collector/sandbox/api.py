@@ -17,11 +17,11 @@ from urllib.parse import unquote
 
 import orjson
 
-from collector.ids import canonical_id
-from collector.model import Json
+from collector.model.ids import canonical_id
+from collector.model.record import Json
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.requestlog import Endpoint, Target
+from collector.sandbox.request_log import Endpoint, Target
 from collector.sandbox.schema import json_schema, list_item
 
 SANDBOX_KEY: Final = "sandbox-key"

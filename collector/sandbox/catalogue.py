@@ -1,19 +1,18 @@
 """The connection types Polytomic knows, and their configuration fields as trees.
 
-Read from `collector/data`; knows nothing of connections, values or HTTP.
+Made of `model.connection_types`; knows nothing of connections, values or HTTP.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from typing import Final, Literal, TypeAlias, TypedDict, cast
 from zlib import crc32
 
-from collector.model import Json
+from collector.model.connection_types import connection_types, unmarked_secret_fields
+from collector.model.record import Json
 
 _OPERATIONS: Final = (
     ("bulksyncsource",),
@@ -103,8 +102,8 @@ _Secrets: TypeAlias = Mapping[str, Sequence[str]]
 @cache
 def catalogue() -> tuple[ConnectionType, ...]:
     """All connection types, by id."""
-    entries: dict[str, _Entry] = _load("connection_types.json")
-    unmarked: dict[str, _Secrets] = _load("unmarked_secret_fields.json")
+    entries = cast("Mapping[str, _Entry]", connection_types())
+    unmarked = cast("Mapping[str, _Secrets]", unmarked_secret_fields())
     return tuple(_connection_type(id, entry, unmarked.get(id, {})) for id, entry in sorted(entries.items()))
 
 
@@ -137,7 +136,3 @@ def _field(row: _Row, rows: Sequence[_Row], secrets: _Secrets) -> Field:
         choices=tuple(row.get("enum", ())),
         default=row.get("default"),
     )
-
-
-def _load(name: str) -> Any:
-    return json.loads((files("collector") / "data" / name).read_bytes())

@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from collector.model import Json
+from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, Field
-from collector.sandbox.plausible import (
-    Entropy,
-    Maker,
-    one_of,
-    plausible,
-    position,
-    secret_text,
-    url_with_password,
-)
+from collector.sandbox.fake_values import Entropy, Maker, one_of, plausible, position, secret_text, url_with_password
 
 Configuration: TypeAlias = dict[str, Json]
 

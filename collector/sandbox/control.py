@@ -10,8 +10,8 @@ import orjson
 from aiohttp import web
 
 from collector.sandbox.api import Api, refusal
-from collector.sandbox.requestlog import RequestLog
-from collector.sandbox.wire import JSON_LINES, send, stream, whole
+from collector.sandbox.request_log import RequestLog
+from collector.sandbox.responses import JSON_LINES, send, stream, whole
 
 PREFIX: Final = "/_sandbox/"
 

@@ -14,12 +14,12 @@ from functools import cache
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from collector.model import Json
+from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, catalogue
 from collector.sandbox.configuration import configurator
-from collector.sandbox.identity import MAX_SIZE, IdScheme
+from collector.sandbox.fake_values import CANARY, ENTROPY_SIZE, WORDS, Entropy
+from collector.sandbox.id_scheme import MAX_SIZE, IdScheme
 from collector.sandbox.organization import Organization, rate_limit
-from collector.sandbox.plausible import CANARY, ENTROPY_SIZE, WORDS, Entropy
 
 Connection: TypeAlias = dict[str, Json]
 

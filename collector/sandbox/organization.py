@@ -8,8 +8,8 @@ from itertools import product
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from collector.model import Json
-from collector.sandbox.plausible import Entropy
+from collector.model.record import Json
+from collector.sandbox.fake_values import Entropy
 
 Actor: TypeAlias = dict[str, str]
 

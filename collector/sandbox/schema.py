@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zlib import crc32
 
-from collector.model import Json
+from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, Field
 
 

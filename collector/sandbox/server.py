@@ -17,13 +17,13 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from collector.sandbox import wire
+from collector.sandbox import responses
 from collector.sandbox.api import SANDBOX_KEY, Api, Call, refusal
 from collector.sandbox.control import PREFIX, Control
+from collector.sandbox.fault_injection import Mischief
 from collector.sandbox.faults import Decision, FaultError, Faults
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.mischief import Mischief
-from collector.sandbox.requestlog import UNANSWERED, RequestLog
+from collector.sandbox.request_log import UNANSWERED, RequestLog
 
 VERSION_HEADER: Final = "X-Polytomic-Version"
 FAULTS_HEADER: Final = "X-Sandbox-Faults"
@@ -124,11 +124,11 @@ class _Front:
     ) -> web.StreamResponse | None:
         headers = {VERSION_HEADER: _version(request)}
         if isinstance(faults, FaultError):
-            return await wire.send(request, refusal(400, f"{FAULTS_HEADER}: {faults}"), headers)
+            return await responses.send(request, refusal(400, f"{FAULTS_HEADER}: {faults}"), headers)
         decision = faults.draw(self._chance) or _UNTROUBLED
         response = await self._mischief.answer(request, call, decision, headers)
         if response is not None and faults.close_after and self._is_due(request, faults.close_after):
-            await wire.finish(request, response)
+            await responses.finish(request, response)
         return response
 
     def _is_due(self, request: web.BaseRequest, close_after: int) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from collector.sandbox import Inventory, Sandbox, serve
-
-from .talking import Wire, session_to, wire_to
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import Sandbox, serve
+from tests.sandbox.talking import Wire, session_to, wire_to
 
 
 @pytest.fixture

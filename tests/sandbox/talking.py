@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from aiohttp import ClientSession
 
-from collector.model import Json
-from collector.sandbox import FAULTS_HEADER, SANDBOX_KEY, Sandbox
+from collector.model.record import Json
+from collector.sandbox.api import SANDBOX_KEY
+from collector.sandbox.server import FAULTS_HEADER, Sandbox
 
 PATIENCE = 20
 """Seconds until a wait that should have ended is a failure; nothing is measured with it."""

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.model import Json
-from collector.sandbox import SANDBOX_KEY, Inventory
-from collector.sandbox.api import Answer, Api
-from collector.sandbox.requestlog import Endpoint, Target
+from collector.model.record import Json
+from collector.sandbox.api import SANDBOX_KEY, Answer, Api
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.request_log import Endpoint, Target
 
 INVENTORY = Inventory(300, seed=2)
 API = Api(INVENTORY)

@@ -16,14 +16,14 @@ def test_all_247_types_are_there_in_order() -> None:
 
 
 def test_no_field_is_lost_on_the_way_into_the_trees() -> None:
-    rows = json.loads((files("collector") / "data" / "connection_types.json").read_bytes())
+    rows = json.loads((files("collector.model") / "data" / "connection_types.json").read_bytes())
     for connection_type in catalogue():
         paths = [field.path for field in _all(connection_type.fields)]
         assert sorted(paths) == sorted(row["name"] for row in rows[connection_type.id]["fields"])
 
 
 def test_the_fields_marked_as_masked_are_those_of_the_list_of_sensitive_fields() -> None:
-    sensitive = json.loads((files("collector") / "data" / "sensitive_fields.json").read_bytes())
+    sensitive = json.loads((files("collector.model") / "data" / "sensitive_fields.json").read_bytes())
     for connection_type in catalogue():
         masked = {field.path for field in _all(connection_type.fields) if field.masked}
         assert masked == set(sensitive[connection_type.id])

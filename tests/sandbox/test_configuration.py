@@ -10,10 +10,10 @@ from hashlib import blake2b
 
 import pytest
 
-from collector.model import Json
-from collector.sandbox import CANARY
+from collector.model.record import Json
 from collector.sandbox.catalogue import Field, catalogue
 from collector.sandbox.configuration import configurator
+from collector.sandbox.fake_values import CANARY
 
 TIMES = 120
 """Configurations of each type that are looked at: enough for the rarest field of the largest type."""

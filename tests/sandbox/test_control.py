@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 from aiohttp import ClientSession
 
-from collector.sandbox import Inventory, Sandbox
-
-from .talking import got, status_of
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import Sandbox
+from tests.sandbox.talking import got, status_of
 
 
 async def test_requests_tells_what_was_asked_for(session: ClientSession, inventory: Inventory) -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox import FORMS, Decision, FaultError, Faults, Kind
-from collector.sandbox.faults import Fault, Latency
+from collector.sandbox.faults import FORMS, Decision, Fault, FaultError, Faults, Kind, Latency
 
 
 class Fixed(Random):

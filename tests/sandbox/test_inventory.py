@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox import CANARY, Inventory
 from collector.sandbox.catalogue import catalogue
-from collector.sandbox.identity import MAX_SIZE
-from collector.sandbox.inventory import Connection
+from collector.sandbox.fake_values import CANARY
+from collector.sandbox.id_scheme import MAX_SIZE
+from collector.sandbox.inventory import Connection, Inventory
 
 TYPES = len(catalogue())
 sizes = st.integers(1, MAX_SIZE)

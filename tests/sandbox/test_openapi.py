@@ -10,9 +10,10 @@ import pytest
 from aiohttp import ClientSession
 from jsonschema import Draft202012Validator
 
-from collector.model import Json
-from collector.sandbox import FAULTS_HEADER, Inventory
+from collector.model.record import Json
 from collector.sandbox.catalogue import catalogue
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import FAULTS_HEADER
 
 _DOCUMENT = Path(__file__).parents[1] / "data" / "polytomic-openapi.json"
 _FOREIGN = "248df4b7-aa70-47b8-a036-33ac447e668d"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jsonschema import Draft202012Validator
 
-from collector.model import Json
+from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, catalogue
 from collector.sandbox.configuration import configurator
 from collector.sandbox.schema import json_schema, list_item

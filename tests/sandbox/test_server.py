@@ -11,9 +11,11 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import ClientSession, ServerDisconnectedError, TCPConnector
 
-from collector.sandbox import FAULTS_HEADER, SANDBOX_KEY, Faults, Inventory, Sandbox, serve
-
-from .talking import Wire, got, session_to, status_of, until, until_idle, wire_to
+from collector.sandbox.api import SANDBOX_KEY
+from collector.sandbox.faults import Faults
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import FAULTS_HEADER, Sandbox, serve
+from tests.sandbox.talking import Wire, got, session_to, status_of, until, until_idle, wire_to
 
 FOREIGN = "248df4b7-aa70-47b8-a036-33ac447e668d"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from . import LOCKS, ROOT, script
+from tests.supply import LOCKS, ROOT, script
 
 AUDIT = script("audit")
 PINNED = {"idna", "rich-rst"}

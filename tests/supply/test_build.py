@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from collector.version import VERSION
-
-from . import ROOT
+from tests.supply import ROOT
 
 TOP = f"polytomic_collector-{VERSION}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from . import LOCKS, ROOT, pins, script, toml
+from tests.supply import LOCKS, ROOT, pins, script, toml
 
 FLOORS = script("floors")
 TABLE = toml("requirements/floors.toml")

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from . import LOCKS, pins, toml
+from tests.supply import LOCKS, pins, toml
 
 PIN = re.compile(r"[a-z0-9.-]+==[0-9][A-Za-z0-9.!+]*( ; [a-z_ '\"<>=.!0-9A-Z]+)?( --hash=sha256:[0-9a-f]{64})+")
 

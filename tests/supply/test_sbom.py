@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from collector.version import VERSION
-
-from . import LOCKS, ROOT, pins, script
+from tests.supply import LOCKS, ROOT, pins, script
 
 SBOM = script("sbom")
 OWN = f"pkg:pypi/polytomic-collector@{VERSION}"

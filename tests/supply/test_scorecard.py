@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import ROOT
+from tests.supply import ROOT
 
 CHECKS = [
     *("Binary-Artifacts", "Branch-Protection", "CI-Tests", "CII-Best-Practices", "Code-Review", "Contributors"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from . import script
+from tests.supply import script
 
 SCAN = script("secret_scan")
 CHANCE = random.Random(451)

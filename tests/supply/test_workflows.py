@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from . import ROOT, toml
+from tests.supply import ROOT, toml
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 EACH = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -1,0 +1,90 @@
+"""Keys on the command line: refused before anything reads it, and shown by no complaint about it.
+
+Everybody on a host can read the arguments of its processes, and a shell keeps them. So no flag takes a key; but people
+try, or paste one where a name belongs. What is refused is not shown, nor is any value that cyclopts complains about.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from json import JSONDecodeError
+from typing import Final
+
+from cyclopts import CycloptsError, Token, UnknownOptionError
+
+from collector.client.auth.key_shape import is_keylike
+from collector.client.auth.key_wrapping import KEY_VARIABLES, keys_in
+from collector.model.errors import UsageError
+from collector.redaction.scrubber import Scrubber
+
+_INSTEAD: Final = "set POLYTOMIC_API_KEY, or use --key-file, --key-command, --key-fd or --key-keyring"
+_ASKS_FOR_A_KEY: Final = re.compile(
+    r"--?((api|auth|access|bearer|user|partner|deployment|polytomic|polytomic-api)-?)?"
+    r"(key|token|secret|pass|passwd|password|credentials?|bearer|auth|authorization)"
+)
+_OWN_VARIABLE: Final = re.compile(rf"({'|'.join(KEY_VARIABLES)})=.")
+_FREE: Final = frozenset(
+    {"-o", "--output", "--errors", "--manifest", "--folder", "--key-command", "--redact-also", "--redact-keep"}
+)
+"""Flags whose values may be of any form: files are made under these names, and a command may name what looks random."""
+
+_NEARLY_AN_ID: Final = re.compile(r"[0-9a-fA-F-]{30,37}")
+
+_FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
+
+
+def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Raise `UsageError` when an argument is, holds or looks like a key, or is a flag that would take one."""
+    keys = Scrubber(chain.from_iterable(keys_in(environ.get(name, "")) for name in KEY_VARIABLES))
+    flag = ""
+    for number, argument in enumerate(argv, start=1):
+        name, _, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+        if asked := _ASKS_FOR_A_KEY.fullmatch(name.lower().replace("_", "-")):
+            raise UsageError(f"there is no {asked[0]}: others on this host could read it; {_INSTEAD}")
+        if keys.is_in(argument) or _OWN_VARIABLE.match(argument):
+            raise UsageError(f"argument {number} holds the API key, which others on this host can read; {_INSTEAD}")
+        if not _is_free(name or flag) and (_is_pasted(value) or is_keylike(name.lstrip("-"))):
+            raise UsageError(
+                f"argument {number} looks like a key (not shown here); if it is one, others may have seen it: replace "
+                f"it; then {_INSTEAD}"
+            )
+        flag = name
+
+
+def _is_free(flag: str) -> bool:
+    return flag in _FREE or flag.startswith("-o")
+
+
+def _is_pasted(value: str) -> bool:
+    return is_keylike(value) and not _NEARLY_AN_ID.fullmatch(value) and not os.path.lexists(value)
+
+
+def told(error: CycloptsError) -> str:
+    """What cyclopts complains about, on one line and without the values it complains about."""
+    text = str(error)
+    if isinstance(error.__cause__, JSONDecodeError):  # cyclopts shows what surrounds the mistake
+        text = "a value is not the JSON it has to be"
+    if isinstance(error, UnknownOptionError):
+        given = error.token.keyword or error.token.value
+        text = text.replace(given, _option(given))
+    for value in sorted(set(_values(error)), key=len, reverse=True):
+        for quoted in (f'"{value}"', f"'{value}'", repr(value)):
+            text = text.replace(quoted, "(not shown)")
+    return " ".join(text.split()).rstrip(".")
+
+
+def _option(given: str) -> str:
+    """The name of an option as far as it is one: what is behind it, with `=` or without, may be a key."""
+    name = given.partition("=")[0]
+    if not name.startswith("--"):
+        return name[:2]
+    return name if _FLAG.fullmatch(name) and not is_keylike(name.lstrip("-")) else "(not shown)"
+
+
+def _values(error: CycloptsError) -> Iterator[str]:
+    token = getattr(error, "token", None)
+    yield from filter(None, [token.value if isinstance(token, Token) else token])
+    yield from error.unused_tokens or []

@@ -1,0 +1,136 @@
+"""Settings from the environment and from a TOML file, for what no flag says.
+
+Precedence: flag, environment, file, default. The tree itself, and what its values may be, is `run.settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from cyclopts import App, Token
+from cyclopts.argument import Argument, ArgumentCollection
+
+from collector.cli import text_encoding
+from collector.cli.service_links import is_service_link
+from collector.cli.text_encoding import NotUTF8
+from collector.model.errors import ConfigError
+from collector.run.settings import Settings
+from collector.storage.ownership import Untrusted, read_trusted
+
+ENV_PREFIX: Final = "COLLECTOR_"
+_NOT_SETTINGS = {"COLLECTOR_CONFIG"}
+
+
+Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
+"""What cyclopts asks, one after the other, for the values that no flag gave."""
+
+
+def from_environment(environ: Mapping[str, str]) -> Source:
+    """Settings from `COLLECTOR_…`; another variable of that prefix is a `ConfigError`, unless it is a service link."""
+
+    def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        known = {_variable(argument): argument for argument in arguments if _is_setting(argument)}
+        for name in sorted(environ.keys() - _NOT_SETTINGS):
+            if name.startswith(ENV_PREFIX) and name not in known and not is_service_link(name, environ):
+                raise ConfigError(f"environment: {name} is no setting{_suggestion(name, known)}")
+        for name, argument in known.items():
+            value = environ.get(name) or _polytomic_own(argument, environ)
+            if value:
+                _fill(argument, value.split(os.pathsep) if _is_list(argument) else [value], name, "environment")
+
+    return fill
+
+
+def from_file(environ: Mapping[str, str]) -> Source:
+    """Settings from the TOML file that `--config`, or else the environment, names, or else the user's own.
+
+    Never from a file found in the current folder, nor from one that others can change: it could send the key
+    elsewhere. Raises `ConfigError` for such a file, for one that cannot be read and for a name that is no setting.
+    """
+
+    def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        by_place = {argument.keys: argument for argument in arguments if _is_setting(argument)}
+        named = [token.value for argument in arguments if "--config" in argument.names for token in argument.tokens]
+        path = Path(named[-1]) if named else _default_file(environ)
+        for section, key, value in _entries(_load(path), str(path)) if path else ():
+            values = value if isinstance(value, list) else [value]
+            if isinstance(value, list) and not _is_list(by_place[section, key]):
+                raise ConfigError(f"{path}: [{section}] {key} is a list; it takes one value")
+            _fill(by_place[section, key], [_plain(item) for item in values], f"[{section}] {key}", str(path))
+
+    return fill
+
+
+def _default_file(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get("COLLECTOR_CONFIG"):
+        return Path(named)
+    home = environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(home):  # to be ignored, says the XDG Base Directory Specification
+        home = os.path.join(environ.get("HOME", ""), ".config")
+    path = Path(home, "collector", "config.toml")
+    return path if path.is_absolute() and path.exists() else None
+
+
+def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, str, Any]]:
+    known = {section.name: section.default_factory for section in fields(Settings)}
+    for name, section in sections.items():
+        make = known.get(name)
+        if make is None or not isinstance(section, dict):
+            what = "is no section" if isinstance(section, dict) else "stands outside of a section"
+            raise ConfigError(f"{source}: [{name}] {what}{_suggestion(name, known)}")
+        keys = [setting.name for setting in fields(make)]  # type: ignore[arg-type]  # a dataclass, by construction
+        for key, value in section.items():
+            if key not in keys:
+                raise ConfigError(f"{source}: [{name}] {key} is no setting{_suggestion(key, keys)}")
+            yield name, key, value
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text_encoding.decoded(read_trusted(path)))
+    except Untrusted as reason:
+        raise ConfigError(f"{path}: it says where the key goes, and {reason}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except NotUTF8 as reason:
+        raise ConfigError(f"{path}: not TOML: {reason}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _is_setting(argument: Argument) -> bool:
+    return len(argument.keys) == 2
+
+
+def _is_list(argument: Argument) -> bool:
+    return argument.keys in {("ids", "files"), ("redact", "also"), ("redact", "keep")}
+
+
+def _variable(argument: Argument) -> str:
+    return ENV_PREFIX + argument.names[0].lstrip("-").replace("-", "_").upper()
+
+
+def _polytomic_own(argument: Argument, environ: Mapping[str, str]) -> str | None:
+    return environ.get("POLYTOMIC_DEPLOYMENT_URL") if argument.keys == ("api", "base_url") else None
+
+
+def _fill(argument: Argument, values: list[str], keyword: str, source: str) -> None:
+    if argument.tokens:  # somebody with precedence has spoken
+        return
+    for index, value in enumerate(values):
+        argument.append(Token(keyword=keyword, value=value, source=source, index=index))
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"

@@ -1,0 +1,25 @@
+"""A line for every attempt on the wire, for who looks for what goes wrong: never a header, never a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from collector.client.failures import AttemptFailed
+from collector.client.messages import Reply, Request, Send
+from collector.model.errors import CollectorError
+
+
+def logged(send: Send, tell: Callable[[str], None], now: Callable[[], float]) -> Send:
+    """As `send`, and what became of each request is told: the target, the status or the failure, bytes, seconds."""
+
+    async def sent(request: Request) -> Reply:
+        began = now()
+        try:
+            reply = await send(request)
+        except (AttemptFailed, CollectorError) as error:
+            tell(f"{request.target}: {type(error).__name__}: {error}, {now() - began:.3f} s")
+            raise
+        tell(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {now() - began:.3f} s")
+        return reply
+
+    return sent

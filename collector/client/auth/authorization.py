@@ -1,0 +1,76 @@
+"""The API key of a run: which source it is taken from and which header it travels in.
+
+Sources, first found first: `[api] key_command`, `key_file`, `key_fd`, `key_keyring`, of which a user may name one, then
+the environment by Polytomic's own names. What kind of key it is only the environment's names tell; a key of another
+source is a partner's or deployment's if an organization is named, else a user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from collector.client.auth.header import LONGEST_KEY, basic, basic_alone, bearer, is_key
+from collector.client.auth.key_sources import from_command, from_descriptor, from_file, from_keyring, from_stdin
+from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, is_utf_16, unwrapped
+from collector.model.errors import ConfigError
+from collector.model.secret import Secret
+
+
+class KeySource(NamedTuple):
+    """Where the key is: at most one of a command, a file, a descriptor and `SERVICE:USER` of the keyring.
+
+    `organization_id` says that it is a partner's or deployment's key, and for which organization it is used.
+    """
+
+    command: str | None = None
+    file: str | None = None
+    fd: int | None = None
+    keyring: str | None = None
+    organization_id: str | None = None
+
+
+async def authorization(named: KeySource, environ: Mapping[str, str], tell: Callable[[str], None]) -> Secret:
+    """The value of the `Authorization` header.
+
+    `tell` hears what a terminal is asked for, and of quotes and the like around the key; never the key.
+
+    Raises `ConfigError` when there is no key, its source cannot be used, or what is there cannot be one.
+    """
+    source, found = await _found(named, environ, tell)
+    is_of_a_user = source == "POLYTOMIC_API_KEY" or not (named.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY")
+    key, left_out = unwrapped(found, is_bearer=is_of_a_user)
+    if not is_key(key):
+        encoding = "; it looks like UTF-16, save it as UTF-8" if is_utf_16(key) else ""
+        raise ConfigError(
+            f"{source}: what it holds cannot be a key: it is empty, over {LONGEST_KEY} characters, or has spaces, "
+            f"control or other characters{encoding}"
+        )
+    if left_out:
+        tell(f"{source}: ignoring {' and '.join(left_out)} around the key; store the key alone")
+    if is_of_a_user:
+        return bearer(key)
+    if is_quoted(key):
+        tell(f"{source}: the key is in quotes, which are sent with it; remove them if the API refuses the key")
+    return basic(named.organization_id, key) if named.organization_id else basic_alone(key)
+
+
+async def _found(named: KeySource, environ: Mapping[str, str], tell: Callable[[str], None]) -> tuple[str, Secret]:
+    """A source's name and what it holds."""
+    if named.command is not None:
+        return "[api] key_command", await from_command(named.command, environ)
+    if named.file == "-":
+        return '[api] key_file = "-"', await from_stdin(tell)
+    if named.file is not None:
+        return f"[api] key_file {named.file}", from_file(named.file)
+    if named.fd is not None:
+        return f"[api] key_fd {named.fd}", await from_descriptor(named.fd)
+    if named.keyring is not None:
+        return f"[api] key_keyring {named.keyring}", await from_keyring(named.keyring)
+    for name in KEY_VARIABLES:
+        if environ.get(name):
+            return name, Secret(environ[name])
+    raise ConfigError(
+        "no API key: set POLYTOMIC_API_KEY, or name where it is with --key-file, --key-command, --key-fd or "
+        "--key-keyring, or in the configuration's [api] section"
+    )

@@ -1,0 +1,70 @@
+"""What a reply means for its id: an outcome, another attempt, or the end of the run. Pure."""
+
+from __future__ import annotations
+
+from collector.client import address
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient, Unforeseen
+from collector.client.messages import Reply
+from collector.governor.rate_limit_headers import allowance, wait_asked
+from collector.model.errors import ConfigError, RunStopped
+from collector.model.outcome import OutcomeKind
+
+_FINAL = {404: OutcomeKind.NOT_FOUND, 410: OutcomeKind.NOT_FOUND, 403: OutcomeKind.FORBIDDEN}
+_TRANSIENT = {408, 409, 425}
+_REJECTED_5XX = {501, 505}
+_ABUSE = b"abnormal-usage-detected"  # a problem type of draft-ietf-httpapi-ratelimit-headers-10
+_ONLY_CONFIGURATION = {407: "the proxy wants credentials", 511: "the network wants a login"}
+
+
+def kind_of(status: int) -> OutcomeKind:
+    """The outcome that a status is final with: ok, if the body is worth reading, or what the id is instead."""
+    return OutcomeKind.OK if status == 200 else _FINAL.get(status, OutcomeKind.REJECTED)
+
+
+def judge(reply: Reply, now: float) -> None:
+    """Raise unless the status is final for the id; `now` is in seconds since the epoch.
+
+    Raises `Transient`, `Throttled`, `KeyDoubted` or `BadPayload` where another attempt may help, `ConfigError` where
+    only the configuration can, and `RunStopped` when the server takes us for an attack.
+    """
+    status = reply.status
+    if status == 200:
+        return
+    if status == 401:
+        raise KeyDoubted(reply.told, status)
+    if status == 429 and _ABUSE in reply.body:
+        raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
+    if is_throttle(reply, now):
+        raise Throttled(f"HTTP {status}", status, wait=wait_asked(reply.headers, now))
+    if status in _ONLY_CONFIGURATION:
+        raise ConfigError(f"{_ONLY_CONFIGURATION[status]} (HTTP {status}); check [api] proxy and base_url")
+    if 300 <= status < 400:
+        # Of its Location no more than the origin is told: the rest could hold a token.
+        place = address.origin_of(reply.headers.get("Location", ""))
+        raise ConfigError(
+            f"the server redirects{f' to {place}' if place else ''} (HTTP {status}), and the key is never sent on; set "
+            "--base-url to its final address"
+        )
+    if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
+        raise Transient(reply.told, status)
+    if status < 300:
+        raise BadPayload(f"HTTP {status} has no connection in it", status)
+
+
+def is_throttle(reply: Reply, now: float) -> bool:
+    """Does the server ask to slow down? A 403 or 503 does so only if it says how long, or that a quota is used up."""
+    if reply.status == 429:
+        return True
+    if reply.status not in (403, 503):
+        return False
+    said = allowance(reply.headers, now)
+    return "Retry-After" in reply.headers or (said is not None and said.remaining == 0)
+
+
+def outcome_of(failure: AttemptFailed | None) -> OutcomeKind:
+    """What an id is when its attempts are spent."""
+    if isinstance(failure, TooLarge):
+        return OutcomeKind.TOO_LARGE
+    if isinstance(failure, BadPayload):
+        return OutcomeKind.BAD_PAYLOAD
+    return OutcomeKind.INTERNAL_ERROR if isinstance(failure, Unforeseen) else OutcomeKind.EXHAUSTED

@@ -1,0 +1,243 @@
+"""Every request waits for the governor and tells it how it ended: the async shell around its decisions.
+
+Who may not start at once stands in a line, of which only the head sleeps, so that a late awakening never bunches up
+those behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from math import inf
+
+import anyio
+
+from collector.client.classify import judge
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
+from collector.client.messages import Reply, Request, Send
+from collector.governor.governor import Governor, Start
+from collector.governor.rate_limit_headers import allowance, quota
+from collector.model.errors import RunStopped
+from collector.model.ledger import RequestCount
+from collector.model.throughput import Cause
+
+_LOOK = 0.25  # seconds between two looks at how long an outage lasts
+
+
+class Pacer:
+    """Lets requests start one at a time, when the governor says so, first come, first served.
+
+    What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow down
+    are counted in `count`. `now` and `sleep` are in monotonic seconds, `wall` is in seconds since the epoch.
+    `scrub` takes secrets out of the reason of a failure.
+
+    `waited` tells for how many seconds somebody waited to start, by what for.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        governor: Governor,
+        *,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        wall: Callable[[], float],
+        count: RequestCount,
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._send = send
+        self._governor = governor
+        self._now = now
+        self._sleep = sleep
+        self._wall = wall
+        self._count = count
+        self._scrub = scrub
+        self._line: deque[asyncio.Future[Start | None]] = deque()
+        self._has_head = False
+        self._is_stopped = False
+        self._holds = 0
+        self._changed: anyio.Event | None = None  # when somebody waits for something to change
+        self.waited: defaultdict[Cause, float] = defaultdict(float)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that started and have not ended."""
+        return self._governor.in_flight
+
+    def stop(self) -> None:
+        """Nothing starts any more."""
+        self._is_stopped = True
+
+    async def send(self, request: Request) -> Reply:
+        """The reply to `request`, sent when its turn comes; the wait is outside of the attempt's time-outs.
+
+        Raises what sending does, and `RunStopped` when the server asks for too long a pause, or its quota is used up
+        for so long.
+        """
+        # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
+        # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
+        await asyncio.sleep(0)
+        return await self._exchange(request, self._start_at_once() or await self._start_in_turn())
+
+    async def send_alone(self, request: Request, *, after: float) -> Reply:
+        """As `send`, with everybody else held back from now on, and after so many seconds."""
+        self._holds += 1
+        try:
+            if after:
+                await self._sleep(after)
+            return await self._exchange(request, await self._start(is_alone=True))
+        finally:
+            self._holds -= 1
+            self._wake()
+
+    async def _exchange(self, request: Request, start: Start) -> Reply:
+        self._count.retried += request.is_retry
+        try:
+            reply = await self._send(request)
+            if reply.status != 200:
+                judge(reply, self._wall())
+        except BaseException as error:
+            self._failed(start, request, error)
+            raise
+        self._answered(start, reply)
+        return reply
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """`request` is the caller's to send, inside and in its turn; what is raised there tells how it ended."""
+        start = await self._start_in_turn()
+        self._count.retried += request.is_retry
+        try:
+            yield
+        except BaseException as error:
+            self._failed(start, request, error)
+            raise
+        self._answered(start, None)
+
+    def _start_at_once(self) -> Start | None:
+        """A start, if nobody waits and nothing forbids it."""
+        if self._has_head or self._holds or self._is_stopped:
+            return None
+        granted = self._governor.take(self._now())
+        return granted if isinstance(granted, Start) else None
+
+    async def _start_in_turn(self) -> Start:
+        if self._has_head and (start := await self._stand_in_line()):
+            return start
+        self._has_head = True
+        try:
+            return await self._start()
+        finally:
+            self._advance()
+
+    async def _stand_in_line(self) -> Start | None:
+        """A start, or None for who is at the head of the line now."""
+        mine: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+        self._line.append(mine)
+        try:
+            return await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():  # it was given something at the very moment
+                self._give_back(mine.result())
+            raise
+
+    def _advance(self) -> None:
+        """The head of the line is gone: all behind who may start do so at once, and the first who may not is the head.
+
+        One start for each turn of the loop would keep a line that has formed once for ever.
+        """
+        while self._line:
+            behind = self._line.popleft()
+            if behind.done():  # cancelled
+                continue
+            granted = None if self._holds or self._is_stopped else self._governor.take(self._now())
+            if not isinstance(granted, Start):
+                behind.set_result(None)
+                return
+            behind.set_result(granted)
+        self._has_head = False
+
+    def _give_back(self, given: Start | None) -> None:
+        if given is None:
+            self._advance()
+        else:
+            self._governor.dropped(given, self._now())
+            self._wake()
+
+    async def _start(self, *, is_alone: bool = False) -> Start:
+        while True:
+            if self._is_stopped or (self._holds and not is_alone):
+                await self._change()
+                continue
+            granted = self._governor.take(self._now())
+            if isinstance(granted, Start):
+                return granted
+            with self.waiting(granted.cause):
+                await (self._change() if granted.seconds == inf else self._sleep(granted.seconds))
+
+    @contextmanager
+    def waiting(self, cause: Cause) -> Iterator[None]:
+        """What passes inside is counted as waited for that."""
+        began = self._now()
+        try:
+            yield
+        finally:
+            self.waited[cause] += self._now() - began
+
+    async def _change(self) -> None:
+        """Wait until a request has ended, or a hold."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    def _answered(self, start: Start, reply: Reply | None) -> None:
+        said = allowance(reply.headers, self._wall()) if reply else None
+        is_success = reply is None or reply.status == 200
+        named = quota(reply.headers) if reply and said else None
+        self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
+        self._wake()
+
+    def _failed(self, start: Start, request: Request, error: BaseException) -> None:
+        try:
+            self._tell(start, request, error, self._now())
+        finally:
+            self._wake()
+
+    def _tell(self, start: Start, request: Request, error: BaseException, now: float) -> None:
+        """Tell the governor what an exception means to it."""
+        if isinstance(error, AttemptFailed):
+            error.seconds = now - start.at
+            error.reason = self._scrub(error.reason)  # which a server may have put, and the governor repeats
+        match error:
+            case Throttled():
+                self._count.throttled += 1
+                error.refused_at = self._governor.accepted
+                error.is_own = self._governor.is_own(start, request.refused_at)
+                if error.is_own:
+                    self._governor.refused_alone(start, now)
+                else:
+                    self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
+            case Transient():
+                error.is_excused = start.is_probe
+                error.halts = self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))
+            case BadPayload() | KeyDoubted():
+                self._governor.answered(start, now, is_success=False)
+            case _:
+                self._governor.dropped(start, now)
+
+    async def watch(self, outage_limit: float) -> None:
+        """Raise `RunStopped` when the server has not answered for so many seconds."""
+        while True:
+            await self._sleep(_LOOK)
+            if (seconds := self._governor.outage(self._now())) > outage_limit:
+                raise RunStopped(
+                    f"nothing but failures for {seconds:.0f} s, --outage-limit is {outage_limit:g}: "
+                    f"{self._governor.last_failure}"
+                )

@@ -1,0 +1,127 @@
+"""Which failures are worth another attempt, and when. The loop is tenacity's; the decisions are pure.
+
+Only `AttemptFailed` is ever retried: tenacity with a permissive predicate would swallow cancellation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge
+from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
+
+T = TypeVar("T")
+_SHORTEST = 1.0  # seconds that must be left to an id for another attempt
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
+
+    `within` counts attempts and the waits between them, not what the whole run waits for.
+    """
+
+    max_attempts: int = 5
+    max_bad_payloads: int = 3
+    max_throttles: int = 10
+    within: float = 180.0
+    base: float = 0.5
+    cap: float = 20.0
+
+
+class Attempts:
+    """What one id has gone through. `seconds` is what its failed attempts and the waits after them took."""
+
+    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled")
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.throttled = 0
+        self.alone = 0  # of these, refused whatever the rate
+        self.excused = 0
+        self.bad_payloads = 0
+        self.seconds = 0.0
+        self.last: AttemptFailed | None = None
+
+    def failed(self, failure: AttemptFailed) -> None:
+        """Another attempt has failed. One that tried whether the server is back does not count against the id."""
+        self.last = failure
+        self.throttled += isinstance(failure, Throttled)
+        self.alone += isinstance(failure, Throttled) and failure.is_own
+        self.bad_payloads += isinstance(failure, BadPayload)
+        if failure.is_excused:
+            self.excused += 1
+        elif not isinstance(failure, Throttled):
+            self.seconds += failure.seconds
+
+    @property
+    def counted(self) -> int:
+        """The attempts that count against the id."""
+        return self.made - (self.throttled - self.alone) - self.excused
+
+    @property
+    def refused_at(self) -> int | None:
+        """How many requests the server had taken when it last refused this id; None if it never did."""
+        return self.last.refused_at if isinstance(self.last, Throttled) else None
+
+    @property
+    def retry_cost(self) -> int:
+        """What another attempt costs the run's budget."""
+        return AFTER_THROTTLE if isinstance(self.last, Throttled) else AFTER_FAILURE
+
+    def are_spent(self, policy: RetryPolicy) -> bool:
+        """Is another attempt pointless or too many? A throttled one counts against the id if it alone is refused."""
+        return (
+            isinstance(self.last, TooLarge)
+            or self.counted >= policy.max_attempts
+            or self.bad_payloads >= policy.max_bad_payloads
+            or self.throttled >= policy.max_throttles
+            or policy.within - self.seconds < _SHORTEST
+        )
+
+    def backoff(self, policy: RetryPolicy, dice: random.Random) -> float:
+        """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting.
+
+        An id that is refused again lets others go first, so that it is not the one to try after the pause; one that
+        is refused alone waits alone, as long as the server asks or as an own back-off that doubles.
+        """
+        if isinstance(self.last, Throttled) and self.throttled > 1:
+            asked = self.last.wait or 0.0
+            if self.last.is_own:
+                return max(asked, min(policy.cap, dice.uniform(0.5, 1) * 2.0**self.alone))
+            return min(policy.cap, asked + dice.uniform(0.1, 0.5))
+        if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
+            return 0.0
+        return dice.uniform(0, min(policy.cap, policy.base * 2 ** (self.counted - 1)))
+
+
+async def retrying(
+    attempt: Callable[[], Awaitable[T]],
+    attempts: Attempts,
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+    dice: random.Random,
+) -> T:
+    """Call `attempt` until it succeeds or `attempts` are spent, which raises the last `AttemptFailed`.
+
+    `attempt` keeps `attempts` up to date; the first call may stand for a request made before.
+    """
+
+    def is_spent(_: RetryCallState) -> bool:
+        return attempts.are_spent(policy)
+
+    def wait(_: RetryCallState) -> float:
+        seconds = attempts.backoff(policy, dice)
+        if not isinstance(attempts.last, Throttled) or attempts.last.is_own:
+            attempts.seconds += seconds  # else the run's pause goes on meanwhile
+        return seconds
+
+    return await AsyncRetrying(
+        retry=retry_if_exception_type(AttemptFailed), stop=is_spent, wait=wait, sleep=sleep, reraise=True
+    )(attempt)

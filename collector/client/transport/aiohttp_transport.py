@@ -1,0 +1,381 @@
+"""One attempt on the wire, by aiohttp, with what aiohttp does behind one's back switched off or counted.
+
+Above this module nobody has heard of aiohttp: its exceptions are translated here, once, `from None`, so that no
+traceback carries its request objects (and the key in them) on. What it guards against, all seen with aiohttp 3.14:
+
+- it re-sends an idempotent request once by itself when a connection drops. There is no public switch, but it does
+  so only for its own exceptions, so a client middleware, which sees every pass, translates them before it can;
+- a parser given a head together with a broken body forgets the status: errors are given to it in two pieces;
+- its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
+- `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
+- a connection that said something while nobody asked is used again, and what it said is taken for the next reply;
+- cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off;
+- a proxy's password stands in its exceptions when it stands in the proxy's address: it travels as a header instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import ssl
+import time
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self, cast
+from urllib.parse import unquote
+
+import anyio
+from yarl import URL
+
+from collector.client import address
+from collector.client.failures import AttemptFailed, TimedOut, Transient
+from collector.client.messages import Reply, Request
+from collector.client.transport import tls
+from collector.client.transport.body import chunks_of, read_body
+from collector.client.transport.deadlines import Deadlines
+from collector.model.errors import ConfigError
+from collector.model.ledger import RequestCount
+from collector.model.secret import Revealed
+
+# aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
+_session_keys = os.environ.pop("SSLKEYLOGFILE", None)
+import aiohttp  # noqa: E402
+from aiohttp.client_proto import ResponseHandler  # noqa: E402
+from aiohttp.http_exceptions import HttpProcessingError  # noqa: E402
+
+if _session_keys is not None:
+    os.environ["SSLKEYLOGFILE"] = _session_keys
+
+_OK, _HTTP, _END_OF_HEAD = b"HTTP/1.1 200 ", b"HTTP/", b"\r\n\r\n"
+
+_TICK = 0.25  # seconds, the precision of time-outs
+_LONGEST_STREAM = 20
+_REFUSAL_PATIENCE = 1.0  # seconds for the body of an error: meanwhile nobody knows of a limit or a refused key
+_MAX_REFUSAL_BYTES = 256 * 1024
+_KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds one attempt may take: to connect, until its answer begins, and in all."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    total: float = 60.0
+
+
+class Transport:
+    """Sends requests to one API while it is `opened`; safe to use from many tasks.
+
+    Every attempt given to a connection is counted in `count`. With `only_here` whatever the host's name resolves to
+    must be this host: what goes there is not encrypted.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        connections: int,
+        timeouts: Timeouts,
+        count: RequestCount,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+        only_here: bool = False,
+    ) -> None:
+        self._base_url = URL(base_url, encoded=True)
+        all_headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
+        # A session's headers are sent to its proxy too (CONNECT), the key among them; a request's own are not.
+        self._session_headers = all_headers if proxy is None else None
+        self._own_headers = None if proxy is None else all_headers
+        self._proxy, self._proxy_headers = _proxy(proxy)
+        if base_url.startswith("http:") and self._own_headers is not None:  # there is no CONNECT for it then
+            self._own_headers |= self._proxy_headers
+        self._only_here = only_here
+        self._connections = connections
+        self._timeouts = timeouts
+        self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
+        self._count = count
+        is_encrypted = any(each.startswith("https:") for each in (base_url, self._proxy or ""))
+        self._ssl = tls.context_of(ca_file) if is_encrypted else True
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Self]:
+        """Keep the connections for as long as the context lasts."""
+        session = aiohttp.ClientSession(
+            connector=_Connector(
+                limit=self._connections,
+                ssl=self._ssl,
+                keepalive_timeout=_KEEP_ALIVE,
+                resolver=_OnlyHere() if self._only_here else None,
+            ),
+            headers=self._session_headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._one_pass,),
+            auto_decompress=False,
+            trust_env=False,
+            raise_for_status=False,
+            proxy=self._proxy,
+        )
+        async with session as self._session, anyio.create_task_group() as watch:
+            watch.start_soon(self._deadlines.watch)
+            yield self
+            watch.cancel_scope.cancel()
+
+    async def send(self, request: Request) -> Reply:
+        """One attempt: a reply of status 200 with its whole body decoded, or any other status with what can be read.
+
+        Raises `TimedOut` after the time-outs or `request.within`, and `Transient` when the head of a reply, or the body
+        of a 200, is not whole for another reason. Raises `BadPayload` when the content coding of a 200 is broken, and
+        `TooLarge` when it exceeds `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`. Raises `ConfigError` for a certificate that
+        does not verify.
+        """
+        total = min(self._timeouts.total, request.within)
+        until_answer = min(self._timeouts.read, total)
+        task = self._deadlines.start(until_answer)
+        try:
+            response = await self._session.get(
+                url_of(self._base_url, request),
+                headers=self._own_headers,
+                proxy_headers=self._proxy_headers or None,
+                allow_redirects=False,
+            )
+            try:
+                self._count.by_status[response.status] += 1
+                if response.status != 200:
+                    self._deadlines.stop(task)
+                    return await _refusal(response, min(_REFUSAL_PATIENCE, total))
+                self._deadlines.extend(task, total - until_answer)
+                return Reply(200, response.headers, await read_body(response))
+            except BaseException:
+                response.close()  # a reply that was read to its end has given its connection back
+                raise
+        except _FOREIGN as error:
+            raise _broken(error) from None
+        except CancelledError:
+            if self._deadlines.is_due(task):
+                raise TimedOut("no whole answer in time") from None
+            raise
+        finally:
+            self._deadlines.stop(task)
+
+    @asynccontextmanager
+    async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """One attempt whose body, decoded up to `cap` bytes, is read as it comes; the reply's own is empty.
+
+        A status other than 200 streams nothing: its reply has what can be read of its body, as from `send`.
+
+        It may take as long as it goes on, up to `_LONGEST_STREAM` times the time-out of one attempt. Raises what `send`
+        does, also while the body is read.
+        """
+        timeout = aiohttp.ClientTimeout(
+            total=_LONGEST_STREAM * self._timeouts.total,
+            sock_connect=self._timeouts.connect,
+            sock_read=self._timeouts.read,
+        )
+        try:
+            async with self._session.get(
+                url_of(self._base_url, request),
+                headers=self._own_headers,
+                proxy_headers=self._proxy_headers or None,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                self._count.by_status[response.status] += 1
+                if response.status == 200:
+                    yield Reply(200, response.headers, b""), chunks_of(response, cap, cap)
+                else:
+                    yield await _refusal(response, _REFUSAL_PATIENCE), _nothing()
+        except _FOREIGN as error:
+            raise _broken(error) from None
+
+    async def _one_pass(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """aiohttp's every pass over the wire comes through here, so here it is counted and may not be repeated."""
+        self._count.sent += 1
+        self._count.unanswered += 1  # until an answer shows otherwise; a cancelled attempt never gets there
+        try:
+            response = await handler(request)
+        except _NOT_CONNECTED as error:
+            self._count.sent -= 1
+            self._count.unanswered -= 1
+            raise _connect_failure(error) from None
+        except aiohttp.ClientResponseError as error:
+            self._count.unanswered -= 1
+            raise _broken(error) from None
+        except _FOREIGN as error:
+            raise _broken(error) from None
+        self._count.unanswered -= 1
+        return response
+
+
+def url_of(base_url: URL, request: Request) -> URL:
+    """Where a request goes: its target behind the path of the base URL, neither of them changed."""
+    path, _, query = request.target.partition("?")
+    url = base_url.with_path(base_url.raw_path.rstrip("/") + path, encoded=True)  # the host is not parsed again
+    return URL(f"{url}?{query}", encoded=True) if query else url
+
+
+class _Protocol(ResponseHandler):
+    """Gives the parser the head of an error apart from its body: with both at once, a broken body loses the status.
+
+    A parse error also ends a body that somebody is reading, who would wait for the time-out otherwise.
+    """
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        if isinstance(exc, HttpProcessingError) and self._payload and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError())
+
+    def data_received(self, data: bytes) -> None:
+        if data and not data.startswith(_OK) and not self._is_in_body:  # aiohttp begins each request with b""
+            *heads, data = _apart(data)
+            for head in heads:
+                super().data_received(head)
+        super().data_received(data)
+
+    @property
+    def _is_in_body(self) -> bool:
+        return self._payload is not None and not self._payload.is_eof()
+
+
+def _apart(data: bytes) -> list[bytes]:
+    """What a server wrote, cut behind its heads."""
+    pieces: list[bytes] = []
+    while True:
+        head, end, rest = data.partition(_END_OF_HEAD)
+        if not rest:
+            return [*pieces, data]
+        pieces.append(head + end)
+        data = rest
+        if not data.startswith(_HTTP):
+            return [*pieces, data]
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = cast("partial[ResponseHandler]", partial(_Protocol, loop=self._loop))
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+
+class _Elsewhere(OSError):
+    """A name that should mean this host means another."""
+
+
+class _OnlyHere(aiohttp.ThreadedResolver):
+    """Resolves names of this host: `localhost`, and what ends in it, is what files and name servers make of it."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await super().resolve(host, port, family)
+        if not all(address.is_loopback(each["host"]) for each in found):
+            raise _Elsewhere
+        return found
+
+
+_FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
+
+_NOT_CONNECTED = (
+    aiohttp.ClientConnectorError,  # name resolution, TLS and the proxy's connection among them
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+
+_TOLD = (
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (aiohttp.ClientConnectorDNSError, "the server's name does not resolve"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ClientPayloadError, "the body was cut short or is garbled"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+)
+
+
+def _told(error: Exception) -> str:
+    for kind, text in _TOLD:
+        if isinstance(error, kind):
+            return text
+    below = getattr(error, "os_error", error)
+    if isinstance(below, ssl.SSLError):
+        return tls.told(below)
+    reason = getattr(below, "strerror", None) or type(below).__name__
+    return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
+
+
+def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = tls.told_of_certificate(error.certificate_error)
+        return ConfigError(f"the certificate of {error.host} does not verify {why}")
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
+        return ConfigError(
+            "the proxy wants other credentials (HTTP 407); put its user and password into the address that "
+            "COLLECTOR_PROXY or [api] proxy holds"
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, _Elsewhere):
+            return ConfigError(
+                f"{error.host} does not mean this host here, and the key would travel unencrypted; use https, or say "
+                "--allow-http if you must"
+            )
+        if isinstance(error.os_error, ssl.SSLError) and tls.is_too_old(error.os_error):
+            return ConfigError(
+                f"{error.host} speaks no TLS that is safe ({error.os_error.reason}); its operator has to allow TLS 1.2 "
+                "or newer"
+            )
+    return _broken(error)
+
+
+def _broken(error: Exception) -> Transient:
+    return (TimedOut if isinstance(error, TimeoutError) else Transient)(_told(error))
+
+
+async def _refusal(response: aiohttp.ClientResponse, patience: float) -> Reply:
+    """The reply of a status other than 200: its body is for a message at most, so whatever can be read of it will do.
+
+    A body that was not read to its end takes its connection with it.
+    """
+    pieces: list[bytes] = []
+    unread = f"it takes longer than {patience:g} s"
+    try:
+        with anyio.move_on_after(patience):
+            async for piece in chunks_of(response, _MAX_REFUSAL_BYTES, _MAX_REFUSAL_BYTES):
+                pieces.append(piece)  # what came before a failure counts
+            unread = ""
+    except AttemptFailed as failure:
+        unread = failure.reason
+    except _FOREIGN as error:
+        unread = _told(error)
+    finally:
+        if unread:
+            response.close()
+    return Reply(response.status, response.headers, b"".join(pieces), unread)
+
+
+def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
+    """Its address without user and password, and the header that these travel in."""
+    if text is None:
+        return None, {}
+    found = address.proxy(text)
+    credentials = base64.b64encode(unquote(found.user).encode()).decode()
+    return found.origin, {"Proxy-Authorization": Revealed(f"Basic {credentials}")} if found.user else {}

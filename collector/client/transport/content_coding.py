@@ -1,0 +1,156 @@
+"""Content codings of HTTP (RFC 9110 section 8.4), undone as a body arrives, never beyond a cap. Pure.
+
+Theory of operation. A `Content-Encoding` field lists codings in the order a server applied them; they are undone in
+reverse. Each coding counts its own output against the cap, so that no stage of a stack takes more memory.
+
+- gzip is a series of members (RFC 1952 section 2.2). Bytes behind the last member are padding or stray output of a
+  server: they are dropped, as browsers do, and the JSON that was unpacked must still be whole.
+- deflate is the zlib format (RFC 1950). Some servers send it without the wrapper (RFC 9110 section 8.4.1.2): the first
+  two bytes tell.
+- identity means no coding. So do empty list elements, and names of charsets that servers put here by mistake.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from collector.client.failures import BadPayload, TooLarge
+
+_NO_CODING: Final = frozenset({"", "identity", "none", "binary", "8bit", "utf-8", "utf8", "us-ascii", "ascii"})
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_MOST_CODINGS: Final = 3
+_SLICE: Final = 16_384  # bytes unpacked at once: zlib copies what is left of them for each member
+_MAGIC: Final = b"\x1f"
+_LONGEST_NAME: Final = 40
+
+
+class Decoder(Protocol):
+    """Undoes the codings of one body. Give it every chunk, then close it."""
+
+    def feed(self, chunk: bytes, /) -> bytes:
+        """The decoded bytes that `chunk` completes. Raises `BadPayload`, and `TooLarge` over the cap."""
+
+    def close(self) -> None:
+        """Raise `BadPayload` unless every coding has reached its end."""
+
+
+def decoder_of(field: str, cap: int, status: int) -> Decoder | None:
+    """The decoder for a `Content-Encoding` field, lines joined by commas; None where there is nothing to undo.
+
+    Raises `BadPayload` for an unknown coding.
+    """
+    if field == "gzip":  # nearly always, and the rest costs a third of unpacking a small body
+        return _Gunzip(cap, status)
+    names = [name for each in field.split(",") if (name := each.strip().lower()) not in _NO_CODING]
+    if len(names) > _MOST_CODINGS:
+        raise BadPayload(f"more than {_MOST_CODINGS} content codings", status)
+    stages = [_stage_of(name, cap, status) for name in reversed(names)]
+    return _Stack(stages) if stages else None
+
+
+def _stage_of(name: str, cap: int, status: int) -> Decoder:
+    if name in _GZIP:
+        return _Gunzip(cap, status)
+    if name == "deflate":
+        return _Inflate(cap, status)
+    raise BadPayload(f"unknown Content-Encoding {name[:_LONGEST_NAME]!r}", status)
+
+
+class _Stack:
+    """Several codings, the outermost first."""
+
+    def __init__(self, stages: Sequence[Decoder]) -> None:
+        self._stages = stages
+
+    def feed(self, chunk: bytes) -> bytes:
+        for stage in self._stages:
+            chunk = stage.feed(chunk)
+        return chunk
+
+    def close(self) -> None:
+        for stage in self._stages:
+            stage.close()
+
+
+class _Bounded:
+    """Counts what is unpacked, and names the coding in what it raises."""
+
+    name = ""
+
+    def __init__(self, cap: int, status: int) -> None:
+        self._left = cap
+        self._status = status
+
+    def _unpack(self, stream: zlib._Decompress, packed: bytes) -> bytes:
+        try:
+            body = stream.decompress(packed, self._left + 1)
+        except zlib.error:
+            raise BadPayload(f"the body is not the {self.name} it says it is", self._status) from None
+        self._left -= len(body)
+        if self._left < 0:
+            raise TooLarge("the body unpacks to more than the cap", self._status)
+        return body
+
+    def _cut(self) -> BadPayload:
+        return BadPayload(f"the {self.name} body ends too early", self._status)
+
+
+class _Gunzip(_Bounded):
+    name = "gzip"
+
+    def __init__(self, cap: int, status: int) -> None:
+        super().__init__(cap, status)
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._is_over = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        if len(chunk) <= _SLICE and not self._member.eof:
+            body = self._unpack(self._member, chunk)
+            return body + self._further(rest) if (rest := self._member.unused_data) else body
+        return b"".join([self._further(chunk[at : at + _SLICE]) for at in range(0, len(chunk), _SLICE)])
+
+    def _further(self, packed: bytes) -> bytes:
+        """As `feed`, for a short piece that may begin behind a member."""
+        pieces: list[bytes] = []
+        while packed and not self._is_over:
+            if self._member.eof:
+                packed = packed.lstrip(b"\0")
+                self._is_over = packed != b"" and not packed.startswith(_MAGIC)
+                if not packed or self._is_over:
+                    break
+                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            pieces.append(self._unpack(self._member, packed))
+            packed = self._member.unused_data
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        if not self._member.eof:
+            raise self._cut()
+
+
+class _Inflate(_Bounded):
+    name = "deflate"
+
+    def __init__(self, cap: int, status: int) -> None:
+        super().__init__(cap, status)
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        if self._stream is None:
+            chunk = self._head = self._head + chunk
+            if len(chunk) < 2:  # a header of zlib
+                return b""
+            self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS if _is_zlib(chunk) else -zlib.MAX_WBITS)
+        return b"" if self._stream.eof else self._unpack(self._stream, chunk)
+
+    def close(self) -> None:
+        if self._stream is None or not self._stream.eof:
+            raise self._cut()
+
+
+def _is_zlib(head: bytes) -> bool:
+    """Does it begin with a header of RFC 1950: method 8, and a multiple of 31?"""
+    return head[0] & 0x0F == zlib.DEFLATED and int.from_bytes(head[:2]) % 31 == 0

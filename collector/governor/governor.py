@@ -1,0 +1,276 @@
+"""May a request start now, and what does its end say of the next? Pure: time and dice are arguments.
+
+Theory of operation. A start needs four consents:
+
+- the *breaker*: no pause, no outage, no probe in flight (`circuit_breaker`, `pauses`);
+- the *concurrency*: fewer in flight than have gone well (`concurrency_limit`);
+- the *server's rate*: as many a second as it took without a refusal, or said are left (`adaptive_rate`);
+- the *ceiling*: as many a second as the user allows, perhaps together with other processes (`rate_ceiling`).
+
+Every start ends in one call: `answered`, `refused` (the server asks to slow down), `failed` (it, or the way to it, is
+not there) or `dropped` (no verdict).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from random import Random
+from typing import NamedTuple
+
+from collector.governor.adaptive_rate import AdaptiveRate
+from collector.governor.circuit_breaker import Breaker
+from collector.governor.concurrency_limit import ConcurrencyLimit
+from collector.governor.pauses import Pauses
+from collector.governor.rate_ceiling import Ceiling
+from collector.governor.rate_limit_headers import Allowance, Quota
+from collector.governor.retry_budget import RetryBudget
+from collector.governor.stated_quota import StatedQuota
+from collector.model.throughput import Cause
+
+_WORTH_A_WARNING = 60.0  # seconds of a pause
+_BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
+_OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
+
+
+class Start(NamedTuple):
+    """A request that may start. `at` is the moment, `is_probe` whether all others wait for its end."""
+
+    at: float
+    is_probe: bool
+
+
+class Wait(NamedTuple):
+    """None may start for so many seconds; infinitely many mean until another request has ended."""
+
+    seconds: float
+    cause: Cause
+
+
+class Governor:
+    """Decides about every request of a run. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        ceiling: Ceiling,
+        concurrency: int,
+        now: float,
+        *,
+        max_pause: float,
+        dice: Random,
+        moment: Callable[[float], str],
+        warn: Callable[[str], None],
+        note: Callable[[str], None],
+    ) -> None:
+        """`max_pause` is in seconds; `moment` names, for a message, the time of the day in so many seconds.
+
+        `note` is told all decisions, `warn` that an outage begins and ends.
+        """
+        self._ceiling = ceiling
+        self._max_pause = max_pause
+        self._warn = warn
+        self._note = note
+        self._breaker = Breaker()
+        self._concurrency = ConcurrencyLimit(concurrency)
+        self._rate = AdaptiveRate(now)
+        self._quota = StatedQuota()
+        self._resumed_at = now
+        self._refused_start = now  # when the request started whose refusal began the last pause
+        self._is_used_up = False  # did the pause begin with a quota that is used up?
+        self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
+        self._is_outage_told = False
+        self._warned_at = float("-inf")
+        self._refused_probes = 0  # since the last answer
+        self.budget = RetryBudget()
+        self.pauses = Pauses(max_pause, now, dice, moment)
+        self.in_flight = 0
+        self.last_failure = ""
+
+    def take(self, now: float) -> Start | Wait:
+        """A start at this moment, which is then in flight, or what there is to wait for.
+
+        Raises `RunStopped` when that is more than the user wants to wait.
+        """
+        breaker = self._breaker
+        if breaker.is_open and (wait := self._closed_for(now)):
+            return wait
+        if self.in_flight >= self._concurrency.limit:
+            return Wait(inf, Cause.SERVER if self._concurrency.is_below_ceiling else Cause.LATENCY)
+        if (seconds := self._rate.delay(now)) > 0:
+            return Wait(seconds, Cause.SERVER)
+        if (seconds := self._ceiling.take(now)) > 0:
+            return Wait(seconds, Cause.OWN_RATE)
+        self._rate.start(now)
+        self.in_flight += 1
+        is_probe = breaker.is_open
+        if is_probe:
+            breaker.probe()
+        return Start(now, is_probe)
+
+    def _closed_for(self, now: float) -> Wait | None:
+        self.pauses.bear(self._gone_for)
+        if self._breaker.is_probing:
+            return Wait(inf, Cause.SERVER)
+        seconds = self._breaker.delay(now)
+        return Wait(seconds, Cause.SERVER) if seconds > 0 else None
+
+    def answered(
+        self,
+        start: Start,
+        now: float,
+        *,
+        is_success: bool,
+        allowance: Allowance | None = None,
+        quota: Quota | None = None,
+    ) -> None:
+        """The server answered; `is_success` when it did so with what was asked for.
+
+        An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
+        """
+        self._rate.answered(now)
+        if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=False)
+        if is_success:
+            self._concurrency.succeeded(self.in_flight, now - start.at)
+        self.in_flight -= 1
+        if start.is_probe and self._breaker.outage_wait:
+            self.budget.restock()
+        if self._breaker.answered(now, is_probe=start.is_probe):
+            self._go_on(now)
+        if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
+            self._heed(allowance, quota, now)
+
+    def _go_on(self, now: float) -> None:
+        self._refused_probes = 0
+        self._is_used_up = False
+        self._resumed_at = now
+        self._rate.resumed(now)
+        (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
+        self._is_outage_told = False
+
+    def _heed(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
+        """Ask for no more than the server says is left of its quota."""
+        self._gone_for = 0.0
+        rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
+        if allowance.remaining or quota:
+            self._rate.told(now, rate, lasts)
+        if allowance.remaining:
+            return
+        if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
+            self._gone_for = allowance.seconds
+        if not (quota and quota.window):
+            self._slow_down(now)
+        self._is_used_up = True
+        seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
+        self._breaker.paused(now, seconds, is_probe=False)
+        self._tell_pause(seconds, "a used-up quota", now)
+
+    def refused(self, start: Start, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
+        """The server asks to slow down, and to wait so many seconds if it says so; `is_outage` when it serves nobody.
+
+        What was sent before the last pause ended says nothing of the rate since then, so it makes nothing slower.
+        Raises `RunStopped` for a longer pause than the user wants.
+        """
+        self.in_flight -= 1
+        is_late = start.at < self._resumed_at
+        is_first = not self._breaker.is_open and not is_late
+        begins = is_first or start.is_probe
+        if begins:
+            self._refused_start = start.at
+        elif not is_late and start.at > self._refused_start:
+            self._rate.answered_behind(is_refused=True)
+        is_expected = self._is_used_up and not begins  # the quota was used up before it was sent
+        if not (is_late or is_expected) and self._rate.refused(now, sent=start.at, begins=begins):
+            self._concurrency.cut(now)
+        self._refused_probes += start.is_probe
+        if not (is_first or start.is_probe or wait):
+            return
+        seconds = self.pauses.begin(now, wait, reason, refusals=self._refused_probes)
+        if is_outage:
+            self.last_failure = reason
+            asked = (wait or 0.0) if is_first or start.is_probe else 0.0
+            self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
+        else:
+            self._breaker.paused(now, seconds, is_probe=start.is_probe)
+        self._tell_pause(seconds, reason, now)
+
+    def is_own(self, start: Start, refused_at: int | None) -> bool:
+        """Does the server refuse an id alone? It took many others since it refused this one before.
+
+        The probe's refusal is everybody's: nothing else shows whether the pause was long enough.
+        """
+        return refused_at is not None and not start.is_probe and self.accepted - refused_at >= _OTHERS
+
+    def refused_alone(self, start: Start, now: float) -> None:
+        """The server refuses an id whatever the rate: nobody else has to wait for it."""
+        self.in_flight -= 1
+        self._breaker.answered(now, is_probe=start.is_probe)
+
+    @property
+    def accepted(self) -> int:
+        """How many requests the server took."""
+        return self._rate.answers
+
+    def _slow_down(self, now: float) -> None:
+        """Once for each pause: fewer at once and fewer a second."""
+        if not self._breaker.is_open and self._rate.refused(now, sent=now, is_certain=True):
+            self._concurrency.cut(now)
+
+    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
+        """The server, or the way to it, failed the request. True when all halt for it."""
+        self.in_flight -= 1
+        if is_timeout and self._concurrency.cut(now):
+            self._note(f"fewer requests at once: {reason}; now {self._concurrency.limit}")
+        self.last_failure = reason
+        halts = self._breaker.failed(now, start.at, is_probe=start.is_probe)
+        if halts:
+            self._concurrency.cut(now)
+            self._tell_outage(now, reason)
+        return halts
+
+    def dropped(self, start: Start, now: float) -> None:
+        """The request ended without a word about the server: it was cancelled, or failed here."""
+        self.in_flight -= 1
+        self._breaker.dropped(now, is_probe=start.is_probe)
+
+    def pay(self, cost: int, now: float) -> int:
+        """The tokens a retry takes; when the run's budget for them is spent, all halt until the server answers."""
+        paid = self.budget.pay(cost)
+        if paid < cost and not self._breaker.is_open:
+            self._breaker.trip(now)
+            self._concurrency.cut(now)
+            self._tell_outage(now, "the budget for retries is spent")
+        return paid
+
+    @property
+    def is_halted(self) -> bool:
+        """Does nothing start until one request has tried?"""
+        return self._breaker.is_open
+
+    def outage(self, now: float) -> float:
+        """For how many seconds requests have failed without an answer; 0 when the server answers."""
+        return self._breaker.outage(now)
+
+    @property
+    def settled_rate(self) -> float | None:
+        """The requests a second that the server was found to allow; None if it refused none, or too few to tell."""
+        return self._rate.rate if self._rate.is_settled else None
+
+    def _tell_pause(self, seconds: float, reason: str, now: float) -> None:
+        tell = self._warn if seconds >= _WORTH_A_WARNING else self._note
+        tell(f"all requests pause for {seconds:.1f} s: {reason}; then {self._pace(now)}")
+
+    def _tell_outage(self, now: float, reason: str) -> None:
+        is_new = not self._is_outage_told and now - self._warned_at >= _BETWEEN_WARNINGS
+        if is_new:
+            self._is_outage_told, self._warned_at = True, now
+        tell = self._warn if is_new else self._note
+        wait = self._breaker.outage_wait
+        tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
+
+    def _pace(self, now: float) -> str:
+        rate = "at no rate of its own" if self._rate.rate == inf else f"at {self._rate.rate:.1f}/s"
+        return f"{rate}, {self._concurrency.limit} at once"
+
+    def __repr__(self) -> str:
+        return f"<Governor {self.in_flight} in flight, {self._breaker!r}, {self._rate!r}, {self._concurrency!r}>"

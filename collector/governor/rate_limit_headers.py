@@ -1,0 +1,261 @@
+"""What a server says of its rate limit, in the header fields that servers really send. Pure.
+
+Knows three families of fields, best first: `RateLimit` as a structured field (draft-ietf-httpapi-ratelimit-headers-10,
+and the dictionary of its revision 07), the counters of the revisions up to 06, and `X-RateLimit-*`, which nobody ever
+specified. Structured fields (RFC 9651) are read by http-sf. Must not know what a caller does about a limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from http_sf import StructuredType
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+_COUNTERS = (
+    ("RateLimit-Remaining", "RateLimit-Reset"),
+    ("X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    ("X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"),
+)
+_COUNT = re.compile(r"[0-9]{1,15}")
+
+
+class Allowance(NamedTuple):
+    """How many requests a server still serves, within how many seconds from its reply on."""
+
+    remaining: int
+    seconds: float
+
+
+class Quota(NamedTuple):
+    """How many requests a server serves in a window of so many seconds, None where it does not say."""
+
+    requests: int
+    window: float | None
+
+
+def quota(headers: Mapping[str, str]) -> Quota | None:
+    """The quota behind the limit of a reply; None where there is none, or several; never raises."""
+    policies = list(_items(_joined(headers, "RateLimit-Policy") or ""))
+    if len(policies) > 1:
+        return None
+    if policies:
+        params = policies[0][1]
+        requests, window = _whole(params.get("q")), _whole(params.get("w"))
+        counts = params.get("qu", "requests") == "requests"
+        return Quota(requests, bounded(window) if window else None) if requests and counts else None
+    for remaining, _ in _COUNTERS:
+        text = headers.get(remaining.replace("Remaining", "Limit"), "").strip()
+        if remaining in headers and _COUNT.fullmatch(text) and int(text):
+            return Quota(int(text), None)
+    return None
+
+
+def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
+    """The limit a reply states, or None when it states none that can be used; never raises.
+
+    `headers` is a case-insensitive mapping, `now` is in seconds since the epoch and counts only where a reset is a
+    moment and the reply has no `Date`. The first of these that can be used is the answer, of several items in it the
+    strictest: none remaining before any, for the longest; else the fewest a second.
+
+    - `RateLimit`; where an item has no time, the window of its policy in `RateLimit-Policy`. Lines of one name are
+      joined where the mapping has `getall` (RFC 9651 section 4.2), otherwise what `get` gives is all there is. A field
+      that does not parse is ignored as a whole, an item that breaks a rule of the draft alone, as is one whose policy
+      does not count requests.
+    - `RateLimit-Remaining` and `-Reset`, then `X-RateLimit-…`, then `X-Rate-Limit-…`; the first line of each. A reset
+      is in seconds, decimals allowed; from 1e9 on it is a moment in seconds since the epoch, from 1e12 on in
+      milliseconds. A past moment is 0 seconds.
+
+    More than seven digits of seconds are infinite.
+    """
+    return _structured(headers) or _counted(headers, now)
+
+
+def wait_asked(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a reply which refused a request asks to wait, or None when it does not say; never raises.
+
+    `Retry-After` comes before any limit (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it a
+    limit with nothing remaining says when, and so does a reset that has no count beside it.
+    """
+    told = retry_after(headers, now)
+    if told is not None:
+        return told
+    limit = allowance(headers, now)
+    if limit is not None:
+        return None if limit.remaining else limit.seconds
+    resets = (_reset(headers, name, now) for remaining, name in _COUNTERS if remaining not in headers)
+    return next((seconds for seconds in resets if seconds is not None), None)
+
+
+def _counted(headers: Mapping[str, str], now: float) -> Allowance | None:
+    """The first pair of counters that can be used."""
+    for remaining, reset in _COUNTERS:
+        count = headers.get(remaining)
+        if count is None or not _COUNT.fullmatch(count := count.strip()):
+            continue
+        seconds = _reset(headers, reset, now)
+        if seconds is not None:
+            return Allowance(int(count), seconds)
+    return None
+
+
+def _reset(headers: Mapping[str, str], name: str, now: float) -> float | None:
+    """Seconds to a reset in any of its meanings.
+
+    The revisions up to 06 know only seconds to go, but GitLab sends moments under their names.
+    """
+    return seconds_told(headers.get(name, "").strip(), headers, now)
+
+
+def _structured(headers: Mapping[str, str]) -> Allowance | None:
+    """The strictest item of `RateLimit`."""
+    field = _joined(headers, "RateLimit")
+    if field is None:
+        return None
+    policies = dict(_items(_joined(headers, "RateLimit-Policy") or ""))
+    limits = [_limit(params, policies.get(name, {})) for name, params in _items(field)] or [_revision_07(field)]
+    return min((limit for limit in limits if limit is not None), key=_strictness, default=None)
+
+
+def _strictness(limit: Allowance) -> tuple[bool, float]:
+    """A key that sorts the strictest limit first."""
+    if limit.remaining == 0:
+        return False, -limit.seconds
+    return True, limit.remaining / limit.seconds if limit.seconds else inf
+
+
+def _joined(headers: Mapping[str, str], name: str) -> str | None:
+    """The lines of a field as one, None without any."""
+    first = headers.get(name)
+    if first is None:
+        return None
+    getall = getattr(headers, "getall", None)
+    return first if getall is None else ",".join(getall(name))
+
+
+def _items(field: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The String items of a structured List with their parameters."""
+    members = _parsed(field, "list")
+    for member in members if isinstance(members, list) else ():
+        match member:
+            case (str(name), dict(params)):
+                yield name, params
+
+
+def _limit(item: Mapping[str, object], policy: Mapping[str, object]) -> Allowance | None:
+    """An item of `RateLimit` with its policy (sections "Service Limit Item" and "Quota Policy Item" of revision 10)."""
+    if policy.get("qu", "requests") != "requests":
+        return None
+    window = _whole(policy.get("w")) or None
+    return _whole_allowance(item.get("r"), item.get("t", window))
+
+
+def _revision_07(field: str) -> Allowance | None:
+    """`limit=100, remaining=50, reset=5`, a Dictionary."""
+    members = _parsed(field, "dictionary")
+    match members:
+        case {"remaining": (remaining, _), "reset": (reset, _)}:
+            return _whole_allowance(remaining, reset)
+    return None
+
+
+def _whole_allowance(remaining: object, reset: object) -> Allowance | None:
+    count, seconds = _whole(remaining), _whole(reset)
+    return None if count is None or seconds is None else Allowance(count, bounded(seconds))
+
+
+def _whole(value: object) -> int | None:
+    """A non-negative Integer; a Boolean, which Python counts among them, is none."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def _parsed(field: str, kind: str) -> StructuredType | None:
+    """A field's structure, None where it has none."""
+    # Few servers send these fields: a run without them does not pay for the import.
+    from http_sf import StructuredFieldError, parse  # noqa: PLC0415
+
+    try:
+        # Fields are ASCII; whatever else a header holds, lone surrogates too, becomes bytes that do not parse.
+        return parse(field.encode("utf-8", "surrogatepass"), tltype=kind)
+    except StructuredFieldError:
+        return None
+
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]*)?)(m?)s)?", re.IGNORECASE)
+_ENDLESS, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds the server asks to wait, or None when it does not say.
+
+    Accepts numbers as `seconds_told` does, durations (`1m30s`) and an HTTP-date. A moment counts from the response's
+    own `Date`, so that a wrong clock on either side does no harm, and from `now` (seconds since the epoch) only without
+    one. A past moment and zero are 0; from 1e7 seconds on the wait is infinite; anything else is ignored. Of several
+    lines the longest wait counts, where the mapping has `getall`.
+    """
+    getall = getattr(headers, "getall", None)
+    lines = getall("Retry-After", ()) if getall else (headers.get("Retry-After", ""),)
+    waits = [_wait(line.strip(), headers, now) for line in lines]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def seconds_told(number: str, headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a number says, in whatever it is; None for another text.
+
+    Seconds, decimals allowed; from 1e9 on a moment in seconds since the epoch, from 1e12 on in milliseconds, counted as
+    in `seconds_until`. From 1e7 seconds on they are infinite.
+    """
+    if not _NUMBER.fullmatch(number):
+        return None
+    value = float(number)
+    if value >= _EPOCH:
+        value = seconds_until(value / 1000 if value >= _EPOCH_MILLISECONDS else value, headers, now)
+    return bounded(value)
+
+
+def bounded(seconds: float) -> float:
+    """Infinite from 1e7 seconds on."""
+    return float(seconds) if seconds < _ENDLESS else inf
+
+
+def seconds_until(moment: float, headers: Mapping[str, str], now: float) -> float:
+    """Seconds from the sending of a response, by its own `Date` or else `now`, to a moment; 0 for one in the past.
+
+    All three moments are in seconds since the epoch.
+    """
+    sent = _epoch(headers.get("Date", ""))
+    return max(0.0, moment - (now if sent is None else sent))
+
+
+def _wait(value: str, headers: Mapping[str, str], now: float) -> float | None:
+    told = seconds_told(value, headers, now)
+    if told is None:
+        told = _duration(value)
+    if told is not None:
+        return told
+    until = _epoch(value)
+    return None if until is None else seconds_until(until, headers, now)
+
+
+def _duration(text: str) -> float | None:
+    found = _DURATION.fullmatch(text)
+    if found is None or not text:
+        return None
+    hours, minutes, number, milli = found.groups()
+    seconds = float(number or 0) / (1000 if milli else 1)
+    return bounded(3600 * int(hours or 0) + 60 * int(minutes or 0) + seconds)
+
+
+def _epoch(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

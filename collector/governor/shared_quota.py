@@ -1,0 +1,161 @@
+"""One ceiling for all processes of a user on a host that ask the same API for the same organization.
+
+Theory of operation. What they know in common (`quota_state`) is a few numbers in a small file. Whoever wants a start locks
+it, reads, decides, writes and unlocks: some microseconds. There is no server, no holder and no lease. A process that
+dies takes no more starts, and the kernel releases its lock; that is how it frees its share. The times in the file
+are of the system's monotonic clock, which all processes of a host have in common.
+
+*Where it is.* In `/tmp/collector-<uid>`, whatever TMPDIR, XDG_RUNTIME_DIR and HOME say: those differ between cron and
+a login, `/run/user/<uid>` goes at logout, and a home may be of the network, where the hosts' clocks differ. Others
+can write to /tmp too, so the folder must be a real one that only its owner can use, else nothing is shared. A file
+that was removed under us is made anew.
+
+*What must not happen.* The lock is never waited for, since the event loop would wait with it: a locked file is a
+start that may be free in a millisecond. A process that was stopped while it held the lock would hold up the others
+until it goes on or dies; they give up sharing after `_PATIENCE` seconds. So they do when the file cannot be had, or
+read, or written: the run says so once and goes on at its own rate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+from collector.governor.quota_state import SIZE, ask, decode, encode
+from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
+from collector.model.secret import Secret
+
+_AGAIN = 0.001  # seconds; others hold the lock for microseconds
+_PATIENCE = 10.0  # seconds
+
+
+def identity_of(organization_id: str | None, authorization: Secret) -> str:
+    """Whose quota it is: the organization's where it is known, else that of the `Authorization` header's key.
+
+    The key goes in as a digest, and the file's name is a digest of that: it cannot be read from the name.
+    """
+    if organization_id:
+        return f"organization {organization_id.lower()}"
+    return f"key {authorization.digest()}"
+
+
+def quota_file(base_url: str, identity: str, parent: Path = Path("/tmp")) -> Path:  # noqa: S108  # see above
+    """The file that all processes of this user with the same API and identity share."""
+    digest = hashlib.sha256(f"{base_url.lower()}\0{identity}".encode()).hexdigest()
+    return parent / f"collector-{os.geteuid()}" / f"quota-{digest[:16]}"
+
+
+class SharedQuota:
+    """A `Ceiling` for all processes with the same file. `rate` is above 0: without a ceiling nothing is shared.
+
+    Nothing is opened before the first `take`. Never raises for what the system refuses: `warn` is told, once, that
+    and why the quota is not shared, and from then on it is the ceiling of this process alone.
+    """
+
+    def __init__(self, path: Path, rate: float, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._interval = interval_of(rate)
+        self._warn = warn
+        self._descriptor: int | None = None
+        self._arrival = -inf
+        self._since = inf
+        self._locked_since = inf
+        self.is_shared = True
+
+    def take(self, now: float) -> float:
+        """Take a start if one is free at `now` (monotonic seconds): 0.0; else the seconds until one may be free."""
+        arrival = next_arrival(self._arrival, now, self._interval)
+        if arrival is None:
+            return until_free(self._arrival, now)
+        self._since = min(self._since, now)
+        wait = self._ask_others(now) if self.is_shared else 0.0
+        if wait == 0:
+            self._arrival, self._since = arrival, inf
+        return wait
+
+    def close(self) -> None:
+        """Share no more."""
+        self.is_shared = False
+        self._close()
+
+    def _ask_others(self, now: float) -> float:
+        try:
+            return self._locked(self._opened(), now)
+        except BlockingIOError:
+            return self._wait_for_lock(now)
+        except OSError as error:
+            return self._give_up(error.strerror or str(error))
+
+    def _opened(self) -> int:
+        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
+            self._close()
+        if self._descriptor is None:
+            self._descriptor = _open(self._path)
+        return self._descriptor
+
+    def _locked(self, descriptor: int, now: float) -> float:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            self._locked_since = inf
+            quota, wait = ask(decode(os.pread(descriptor, SIZE, 0), now), now, self._interval, self._since)
+            os.pwrite(descriptor, encode(quota), 0)
+            return wait
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _wait_for_lock(self, now: float) -> float:
+        self._locked_since = min(self._locked_since, now)
+        if now - self._locked_since < _PATIENCE:
+            return _AGAIN
+        return self._give_up(f"a process has kept it locked for {_PATIENCE:.0f} s; is one stopped?")
+
+    def _give_up(self, reason: str) -> float:
+        self.close()
+        self._warn(f"{self._path}: not sharing the quota with other runs: {reason}")
+        return 0.0
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+    def __repr__(self) -> str:
+        return f"<SharedQuota {self._path.name} interval={self._interval:.4f}s shared={self.is_shared}>"
+
+
+def _open(path: Path) -> int:
+    """The file's descriptor; the file and its folder are made when they are missing. Raises OSError."""
+    folder = _open_folder(path.parent)
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
+    _checked(descriptor, stat.S_ISREG, "it is no regular file of this user's alone")
+    os.fchmod(descriptor, 0o600)  # whatever the umask
+    return descriptor
+
+
+def _open_folder(path: Path) -> int:
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+        path.chmod(0o700)  # whatever the umask
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return _checked(descriptor, stat.S_ISDIR, f"{path} is no folder of this user's alone")
+
+
+def _checked(descriptor: int, is_right: Callable[[int], bool], otherwise: str) -> int:
+    """`descriptor` if it is of the right kind and nobody else can use it; else it is closed. Raises OSError."""
+    found = os.fstat(descriptor)
+    if is_right(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EPERM, otherwise)

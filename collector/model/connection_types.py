@@ -1,0 +1,37 @@
+"""The packaged lists of connection types: their fields, and which of these hold secrets. Read once.
+
+(Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection type schemas; what these
+do not mark though it is a secret was found by reading them.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from collector.model.record import Json
+
+
+@cache
+def connection_types() -> Mapping[str | None, Json]:
+    """By id of the type: its `name`, whether it uses OAuth, and its `fields`, flat, with dotted names."""
+    return _packaged("connection_types.json")
+
+
+@cache
+def sensitive_fields() -> Mapping[str | None, Json]:
+    """By id of the type: the paths of the fields that are marked as sensitive; under `_names` their bare names."""
+    return _packaged("sensitive_fields.json")
+
+
+@cache
+def unmarked_secret_fields() -> Mapping[str | None, Json]:
+    """By id of the type: the paths of fields that hold secrets without a mark, by kind; see `docs/redaction.md`."""
+    return _packaged("unmarked_secret_fields.json")
+
+
+def _packaged(name: str) -> Mapping[str | None, Json]:
+    lists: Mapping[str | None, Json] = json.loads((files("collector.model") / "data" / name).read_bytes())
+    return lists

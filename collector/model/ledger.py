@@ -1,0 +1,192 @@
+"""Outcomes and requests folded into totals, and the invariant: every id has exactly one outcome. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from collector.model.errors import AccountMismatch, ExitCode
+from collector.model.outcome import Outcome, OutcomeKind, Redaction
+
+
+@dataclass(slots=True)
+class InputCount:
+    """Lines of input: `lines` = `unique` + `duplicates` + `invalid` + `blank`."""
+
+    unique: int = 0
+    duplicates: int = 0
+    invalid: int = 0
+    blank: int = 0
+
+    @property
+    def lines(self) -> int:
+        return self.unique + self.duplicates + self.invalid + self.blank
+
+
+@dataclass(slots=True)
+class RequestCount:
+    """Requests of this process.
+
+    `sent` were given to a connection; `unanswered` of these ended without a byte of answer, so that the server saw
+    between `sent - unanswered` and `sent`. `retried` were not an id's first, `throttled` were answered by a request
+    to slow down.
+    """
+
+    sent: int = 0
+    unanswered: int = 0
+    retried: int = 0
+    throttled: int = 0
+    by_status: Counter[int] = field(default_factory=Counter)
+
+
+OTHER_PATHS: Final = "(other)"
+"""Stands for the paths beyond those that are told apart: keys come from outside."""
+
+_MOST_PATHS: Final = 1000
+_LONGEST_PATH: Final = 200
+
+
+class PathCounts(Counter[str]):
+    """Values by their path, of which at most 1,000 are told apart."""
+
+    def count(self, path: str, number: int = 1) -> None:
+        """Count values at one path."""
+        if path not in self and (len(self) >= _MOST_PATHS or len(path) > _LONGEST_PATH):
+            path = OTHER_PATHS
+        self[path] += number
+
+    def count_all(self, counts: Mapping[str, int]) -> None:
+        """Count the values at all of these paths."""
+        for path, number in counts.items():
+            self.count(path, number)
+
+
+class Counted(NamedTuple):
+    """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
+
+    kind: OutcomeKind
+    redactions: Sequence[Redaction] = ()
+    unparsed_timestamps: int = 0
+    repairs: Sequence[str] = ()
+    nuls: Sequence[str] = ()
+
+
+def counted(outcome: Outcome) -> Counted:
+    """What is counted of an outcome."""
+    return Counted(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes, and what their records hold.
+
+    `redactions` are masked values, `repairs` values that were changed to be JSON, `nuls` texts with a NUL character,
+    each by path; `by_rule` are the masked values by what found them; `unparsed_timestamps` stayed as they came.
+    """
+
+    outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
+    redactions: PathCounts = field(default_factory=PathCounts)
+    unparsed_timestamps: int = 0
+    repairs: PathCounts = field(default_factory=PathCounts)
+    nuls: PathCounts = field(default_factory=PathCounts)
+    by_rule: Counter[str] = field(default_factory=Counter)
+
+    def add(self, one: Counted | Outcome) -> None:
+        """Count one."""
+        self.outcomes[one.kind] += 1
+        self.unparsed_timestamps += one.unparsed_timestamps
+        for path, rule in one.redactions:
+            self.redactions.count(path)
+            self.by_rule[rule] += 1
+        if one.repairs or one.nuls:
+            for path in one.repairs:
+                self.repairs.count(path)
+            for path in one.nuls:
+                self.nuls.count(path)
+
+    @property
+    def total(self) -> int:
+        """Outcomes in all."""
+        return self.outcomes.total()
+
+    def __iadd__(self, other: Tally) -> Tally:
+        self.outcomes.update(other.outcomes)
+        self.unparsed_timestamps += other.unparsed_timestamps
+        self.redactions.count_all(other.redactions)
+        self.repairs.count_all(other.repairs)
+        self.nuls.count_all(other.nuls)
+        self.by_rule.update(other.by_rule)
+        return self
+
+
+@dataclass(slots=True)
+class Account:
+    """What a run did. Filled while it runs, settled once at its end."""
+
+    input: InputCount = field(default_factory=InputCount)
+    requests: RequestCount = field(default_factory=RequestCount)
+    tally: Tally = field(default_factory=Tally)
+    resumed: int = 0
+
+    @property
+    def outcomes(self) -> Counter[OutcomeKind]:
+        """How many ids have which outcome so far."""
+        return self.tally.outcomes
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome, once it is taken for writing; `settle` takes back what could not be written."""
+        self.tally.add(outcome)
+
+    def take_over(self, tally: Tally) -> None:
+        """Begin with what an unfinished run left."""
+        self.tally += tally
+        self.resumed = tally.outcomes[OutcomeKind.OK]
+
+    @property
+    def done(self) -> int:
+        """Ids with an outcome so far."""
+        return self.tally.total
+
+    @property
+    def failed(self) -> int:
+        """Ids that were asked for and are not ok."""
+        return self.done - self.outcomes[OutcomeKind.OK] - self.outcomes[OutcomeKind.NOT_ATTEMPTED]
+
+    def settle(self, *, finished: bool, written: Tally) -> None:
+        """Close the account with what was `written` for good; ids without an outcome are `not_attempted`.
+
+        Raises `AccountMismatch` when more was written than counted, and when a run that `finished` left an id without
+        an outcome, or an outcome out of its files: an id is never lost in silence. What a run that stopped could not
+        write has no outcome again.
+        """
+        counted, unique = self.tally, self.input.unique
+        if counted.total > unique or not written.outcomes <= counted.outcomes or (finished and written.total != unique):
+            raise AccountMismatch(
+                f"{unique} ids, {counted.total} outcomes, {written.total} of them written; please report this bug"
+            )
+        self.tally = written
+        self.outcomes[OutcomeKind.NOT_ATTEMPTED] += unique - written.total
+
+    @property
+    def is_clean(self) -> bool:
+        """Is every unique id ok and every line of input an id?"""
+        return self.is_complete and not self.input.invalid
+
+    @property
+    def is_complete(self) -> bool:
+        """Is every unique id ok?"""
+        return self.outcomes[OutcomeKind.OK] == self.input.unique
+
+
+def status_of(account: Account, *, finished: bool) -> str:
+    """`complete` (every unique id is ok), `partial` (finished, not all ok) or `stopped`."""
+    if not finished:
+        return "stopped"
+    return "complete" if account.is_complete else "partial"
+
+
+def exit_code_of(account: Account) -> ExitCode:
+    """The exit code of a run that finished."""
+    return ExitCode.OK if account.is_clean else ExitCode.INCOMPLETE

@@ -1,0 +1,89 @@
+"""JSON read strictly: what a reader could lose in silence is refused, or repaired and told. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import orjson
+
+from collector.model.json_repair import JsonPath, parse_repaired
+from collector.model.record import Json
+
+MAX_DEPTH = 100
+"""Deepest nesting of a body that is read."""
+
+_BOM = b"\xef\xbb\xbf"
+_OUTLINE = bytes.maketrans(b"123456789{", b"000000000[")  # what is asked of a body twice, in one pass
+_LONG_NUMBER = b"0" * 19  # the first length at which an integer may not fit 64 bits
+_LONG_RUN = re.compile(rb"[0-9]{19,}")
+
+
+class NotJson(ValueError):
+    """The text is not JSON that is read; the text of this says why."""
+
+
+def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
+    """Any JSON value, and the paths of the values that were repaired.
+
+    Stricter than a JSON parser where silence would lose something: NaN, infinities and nesting below `MAX_DEPTH` are
+    refused. Integers survive exactly. For what is repaired instead see `json_repair`. A byte order mark is tolerated,
+    the last of duplicate keys wins. Raises `NotJson`, never anything else.
+    """
+    try:
+        return parse(body), []
+    except NotJson as refusal:
+        try:
+            document, repairs = parse_repaired(body.removeprefix(_BOM))
+        except (ValueError, RecursionError):
+            raise refusal from None
+        if _is_deeper(document, MAX_DEPTH):
+            raise
+        return document, repairs
+
+
+def parse(body: bytes) -> Json:
+    """Any JSON value in which nothing needs a repair. Raises `NotJson`, never anything else."""
+    if not body:
+        raise NotJson("the body is empty")
+    body = body.removeprefix(_BOM)
+    outline = body.translate(_OUTLINE)
+    try:
+        document = _exact(body) if _LONG_NUMBER in outline else orjson.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(f"the body is not JSON: {_first_line(error)}") from None
+    # The count of openings bounds the depth, so the walk is for odd bodies only.
+    if outline.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+        raise NotJson(f"the body is nested deeper than {MAX_DEPTH}")
+    return document
+
+
+def _exact(body: bytes) -> Json:
+    """The same where a number is so long that orjson would make a float of an integer, or refuse it."""
+    orjson.loads(_LONG_RUN.sub(b"0", body))  # which judges all but those numbers; the slower parser is too lenient
+    return json.loads(body, parse_float=_finite)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("a number overflows")
+    return value
+
+
+def _is_deeper(document: Json, depth: int) -> bool:
+    level = [document]
+    for _ in range(depth):
+        level = [child for value in level for child in _children(value)]
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _children(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,68 @@
+"""Discovery: the ids `GET /api/connections` names.
+
+The list comes in one body, unpaginated and of any size, so it is read as it comes: an item is parsed, its id taken,
+and the item forgotten. Knows the list's envelope; knows nothing of what becomes of the ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+from collector.client.classify import judge
+from collector.client.client import Asker
+from collector.client.failures import AttemptFailed, BadPayload, Transient
+from collector.client.messages import Reply, Request
+from collector.client.pacer import Pacer
+from collector.model.errors import InputError, RunStopped
+from collector.polytomic.envelope import require_json
+from collector.polytomic.json_array import items_in
+
+MAX_LIST_BYTES = 1024 * 1024 * 1024
+"""Largest list that is read; it is never in memory as a whole."""
+_BACKOFF = 2.0  # seconds, more than for an id: without the list there is no run
+_LIST = Request("/api/connections")
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
+
+Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
+
+
+async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable[[], float]) -> list[str | None]:
+    """The id of every connection the key may list, as it came; None for an item without one.
+
+    A body that breaks off is asked for again from its start. Raises `RunStopped` when there is no whole list to be
+    had, and `InputError` when the API does not give this key one.
+    """
+
+    async def attempt(_number: int, request: Request) -> list[str | None]:
+        try:
+            return await read(request)
+        except Transient as failure:
+            # An outage is waited out for the sake of what was collected, and there is nothing yet.
+            failure.is_excused = False
+            raise
+
+    async def read(request: Request) -> list[str | None]:
+        async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
+            judge(reply, wall())
+            if reply.status != 200:
+                raise InputError(
+                    f"--all: GET {_LIST.target} was answered with HTTP {reply.status}; name the ids instead"
+                )
+            require_json(reply)
+            return [_id_of(item) async for item in items_in(chunks)]
+
+    try:
+        patient = replace(asker.policy, base=_BACKOFF)
+        return await asker.ask(attempt, _LIST, patient, is_telling=False)
+    except AttemptFailed as failure:
+        raise RunStopped(f"--all: no list of connections after {failure.attempts} attempts: {failure.reason}") from None
+
+
+def _id_of(item: object) -> str | None:
+    found = item.get("id") if isinstance(item, dict) else None
+    if isinstance(found, str) and _NOT_UTF_8.search(found):
+        raise BadPayload("an id of the list is not UTF-8", 200)
+    return found if isinstance(found, str) and found else None

@@ -1,0 +1,126 @@
+"""The items of `{"data": [...]}`, taken off while the text is still coming in. Pure.
+
+An item is parsed, handed out and forgotten, so that a list of any size is read in little memory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import AsyncIterator
+from typing import Final
+
+from collector.client.failures import BadPayload
+from collector.model.lazy_pattern import lazy_pattern
+
+_LONGEST_ITEM = 16 * 1024 * 1024
+_OPENING = lazy_pattern(r"\s*\{\s*")
+_MEMBER = lazy_pattern(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
+_COMMA = lazy_pattern(r"\s*,\s*")
+_AFTER_ITEM = lazy_pattern(r"\s*(?:,\s*|(?=\]))")
+
+
+async def items_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[object]:
+    """The values of the array under `data`, one at a time; none for null. Raises `BadPayload`."""
+    scan = _ArrayScanner()
+    async for chunk in chunks:
+        for item in scan.feed(chunk):
+            yield item
+    for item in scan.close():
+        yield item
+
+
+class _ArrayScanner:
+    """Takes the items off `{"data": [...]}` while its text is still coming in."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
+        self._parse = _DECODER.raw_decode
+        self._text = ""
+        self._is_open = False
+        self._is_inside = False
+        self._is_item_due = False
+        self._is_done = False
+        self._enough = 0  # characters before another try is worth its while
+
+    def feed(self, chunk: bytes) -> list[object]:
+        """The items that `chunk` completes."""
+        self._text += self._decode(chunk)
+        if len(self._text) < self._enough:
+            return []
+        if len(self._text) > _LONGEST_ITEM:
+            raise BadPayload(f"an item of the list is over {_LONGEST_ITEM} characters, or is no JSON", 200)
+        if not self._is_inside and not self._is_done:
+            self._enter()
+        return self._take() if self._is_inside else []
+
+    def close(self) -> list[object]:
+        """The items that were left. Raises `BadPayload` unless array (or null) and the object around it are whole."""
+        self._enough = 0
+        items = self.feed(b"")
+        if not self._is_done or not _is_end_of_object(self._text):
+            raise BadPayload("the list is not whole, or not a list of connections", 200)
+        return items
+
+    def _enter(self) -> None:
+        """Go past the envelope's members before `data`, as far as they have come."""
+        while member := (_MEMBER if self._is_open else _OPENING).match(self._text):
+            value = self._text[member.end() :]
+            if not self._is_open:
+                self._is_open, self._text = True, value
+            elif member[1] != "data":
+                if (after := self._skipped(member.end())) is None:
+                    return
+                self._text = self._text[after:]
+            else:
+                self._is_inside, self._is_done = value.startswith("["), value.startswith("null")
+                if self._is_inside or self._is_done:
+                    self._text = value.removeprefix("[" if self._is_inside else "null")
+                return
+
+    def _skipped(self, at: int) -> int | None:
+        try:
+            _, end = self._parse(self._text, at)
+        except (ValueError, RecursionError):
+            return None
+        after = _COMMA.match(self._text, end)
+        return after.end() if after else None
+
+    def _take(self) -> list[object]:
+        items: list[object] = []
+        at = len(self._text) - len(self._text.lstrip())
+        while at < len(self._text):
+            if self._text[at] == "]" and not self._is_item_due:
+                self._is_inside, self._is_done, at = False, True, at + 1
+                break
+            try:
+                item, end = self._parse(self._text, at)
+            except (ValueError, RecursionError):
+                break  # not whole yet, or never: `close` tells
+            after = _AFTER_ITEM.match(self._text, end)
+            if after is None:
+                break  # a number may go on in the next chunk
+            items.append(item)
+            self._is_item_due = "," in after[0]
+            at = after.end()
+        self._text = self._text[at:]
+        # An item larger than a chunk would be parsed anew with every chunk; wait for twice as much instead.
+        self._enough = 0 if items else 2 * len(self._text)
+        return items
+
+
+def _is_end_of_object(text: str) -> bool:
+    """Is this what may follow the first member of a JSON object?"""
+    try:
+        _DECODER.decode(f'{{"data":0{text}')
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
+
+
+# Numbers stay text, so that none is too large, and control characters are taken: of an item only its id counts.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str, parse_int=str, strict=False)

@@ -1,0 +1,191 @@
+"""The parts that ask the API, built from the settings and joined; the only place that does.
+
+Fetcher ─▸ Asker (retries) ─▸ Pacer (governor, judge) ─▸ Transport
+   └─ Reply ─▸ normalize, redact ─▸ Outcome
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import anyio
+
+from collector.client import address
+from collector.client.attempt_log import logged
+from collector.client.auth.authorization import KeySource, authorization
+from collector.client.auth.header import secrets_of
+from collector.client.auth.key_sources import from_file, without_line_end
+from collector.client.client import Asker, Chance
+from collector.client.pacer import Pacer
+from collector.client.retry import RetryPolicy
+from collector.client.transport.aiohttp_transport import Timeouts, Transport
+from collector.governor.governor import Governor
+from collector.governor.rate_ceiling import Ceiling, OwnCeiling
+from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
+from collector.model.errors import CollectorError
+from collector.model.ledger import Account
+from collector.model.secret import Secret
+from collector.model.timestamps import stamp
+from collector.polytomic.fetch import Fetcher
+from collector.polytomic.live_schemas import LiveSchemas
+from collector.redaction.detect.rules import Rules
+from collector.redaction.fingerprint import fingerprint_under
+from collector.redaction.redactor import Redactor
+from collector.redaction.scrubber import Scrubber
+from collector.run.settings import Api, Redact, Settings
+from collector.version import VERSION
+
+
+class Engine(NamedTuple):
+    """The parts that ask the API, ready to be used."""
+
+    transport: Transport
+    asker: Asker
+    pacer: Pacer
+    governor: Governor
+    fetcher_of: Callable[[str], Fetcher]
+    "A run's name → what makes the records of that run."
+
+
+@asynccontextmanager
+async def engine(
+    settings: Settings,
+    account: Account,
+    *,
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
+    environ: Mapping[str, str],
+    learn: Callable[[Iterable[str]], None] = lambda _: None,
+) -> AsyncIterator[Engine]:
+    """Build and join the parts. `learn` is told what must never be said, before anything is done with it.
+
+    Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
+    exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
+    """
+    header = await authorization(_key_source(settings.api), environ, warn)
+    proxy = settings.api.proxy
+    keys: list[str] = [*secrets_of(header)]
+    redactor = _redactor(settings.redact, keys)
+    secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
+    learn(secrets)
+    scrubber = Scrubber(secrets)
+    # Who answers over TLS does not know the proxy's password, which may be a word that records are full of.
+    of_replies = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
+    dice = random.Random()
+    transport = _transport(settings, header, account)
+    with closing(_ceiling(settings, header, warn)) as ceiling:
+        governor = _governor(settings, ceiling, dice, warn=warn, note=note)
+        pacer = Pacer(
+            logged(transport.send, note, time.monotonic) if settings.log.debug else transport.send,
+            governor,
+            now=time.monotonic,
+            sleep=anyio.sleep,
+            wall=time.time,
+            count=account.requests,
+            scrub=scrubber.scrub,
+        )
+        asker = Asker(
+            pacer,
+            governor,
+            policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
+            chance=Chance(time.monotonic, anyio.sleep, dice),
+            scrub=scrubber.scrub,
+            note=note,
+        )
+        schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
+        fetcher_of = partial(Fetcher, pacer.send, asker, of_replies, redactor, wall=time.time, schemas=schemas)
+        _warn_of_plain_http(settings.api.base_url, warn)
+        with _scrubbed(scrubber.scrub):
+            async with transport.opened(), anyio.create_task_group() as watch:
+                watch.start_soon(pacer.watch, settings.limits.outage_limit)
+                yield Engine(transport, asker, pacer, governor, fetcher_of)
+                watch.cancel_scope.cancel()
+
+
+def _key_source(api: Api) -> KeySource:
+    return KeySource(api.key_command, api.key_file, api.key_fd, api.key_keyring, api.organization_id)
+
+
+def _warn_of_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
+    found = address.parse(base_url)
+    if found.scheme == "http" and not found.is_loopback:
+        warn(f"the key and all records travel unencrypted to {found.host} (--allow-http): who listens can use the key")
+
+
+@contextmanager
+def _scrubbed(scrub: Callable[[str], str]) -> Iterator[None]:
+    """What ends the run is told without the key: a server may have chosen some of the words, such as a redirect's."""
+    try:
+        yield
+    except BaseException as error:
+        for failure in _leaves(error):
+            if isinstance(failure, CollectorError):
+                failure.args = (scrub(str(failure)),)
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
+    """What masks by these settings; a key that is read for it joins the `secrets`."""
+    fingerprint = None
+    if settings.fingerprint_key_file is not None:
+        # ASCII, as ever: under another reading of the same file every fingerprint would change.
+        held = from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file", encoding="ascii")
+        key = without_line_end(held)
+        fingerprint = fingerprint_under(key)
+        secrets.append(key.reveal())
+    return Redactor(Rules(settings.also, settings.keep), fingerprint)
+
+
+def _transport(settings: Settings, header: Secret, account: Account) -> Transport:
+    api, retry = settings.api, settings.retry
+    is_plain = api.base_url.startswith("http:")
+    return Transport(
+        api.base_url,
+        {"Authorization": header.reveal(), "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
+        connections=settings.limits.concurrency,
+        timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
+        count=account.requests,
+        ca_file=api.ca_file,
+        proxy=api.proxy,
+        only_here=is_plain and not api.allow_http,
+    )
+
+
+def _governor(
+    settings: Settings,
+    ceiling: Ceiling,
+    dice: random.Random,
+    *,
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
+) -> Governor:
+    return Governor(
+        ceiling,
+        settings.limits.concurrency,
+        time.monotonic(),
+        max_pause=settings.limits.max_pause,
+        dice=dice,
+        moment=lambda seconds: stamp(time.time() + seconds),
+        warn=warn,
+        note=note,
+    )
+
+
+def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> Ceiling:
+    api, limits = settings.api, settings.limits
+    if not (limits.share_quota and limits.rate):
+        return OwnCeiling(limits.rate)
+    return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, header)), limits.rate, warn)

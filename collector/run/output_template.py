@@ -1,0 +1,52 @@
+"""An output path with placeholders: `{date}` (UTC) and `{run_id}`. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from collector.model.errors import UsageError
+
+_RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
+_PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": _RUN_ID}
+_SET_ASIDE: Final = rf"(?:\.(?P<suffix>(?:{_RUN_ID}|unknown-run)(?:\.[0-9]+)?))?"
+_PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
+
+
+class OutputTemplate(NamedTuple):
+    """The text of an output path, its placeholders not yet filled in."""
+
+    text: str
+
+    @property
+    def is_dated(self) -> bool:
+        """Does the path depend on the day?"""
+        return "{date}" in self.text
+
+    @property
+    def has_run_id(self) -> bool:
+        """Does every run have a path of its own?"""
+        return "{run_id}" in self.text
+
+    def fill(self, *, run_id: str, now: float) -> str:
+        """The path for a run that begins at `now`. Raises `UsageError` for an unknown placeholder."""
+        known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
+        for unknown in set(_PLACEHOLDER.findall(self.text)) - known.keys():
+            raise UsageError(f"--output {self.text}: {unknown} is not a placeholder; use {{date}} or {{run_id}}")
+        return _PLACEHOLDER.sub(lambda found: known[found[0]], self.text)
+
+    def fill_as(self, found: re.Match[str]) -> str:
+        """The path with the values that `pattern_of` found."""
+        values = found.groupdict()
+        return _PLACEHOLDER.sub(lambda each: values.get(each[0][1:-1], each[0]), self.text)
+
+
+def pattern_of(path: str) -> re.Pattern[str]:
+    """Matches `path` under any date and run id, also under the name it has when set aside (`suffix`)."""
+    text = re.escape(path)
+    for placeholder, pattern in _PATTERNS.items():
+        name = placeholder[1:-1]
+        escaped = re.escape(placeholder)
+        text = text.replace(escaped, f"(?P<{name}>{pattern})", 1).replace(escaped, f"(?P={name})")
+    return re.compile(text + _SET_ASIDE)

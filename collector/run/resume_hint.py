@@ -1,0 +1,22 @@
+"""What to do to resume a run that stopped, said only where it is true. Pure."""
+
+from __future__ import annotations
+
+from collector.run.output_template import OutputTemplate
+from collector.snapshot.sinks.resume import Resume
+
+
+def resume_hint(
+    template: OutputTemplate, resume: Resume, *, snapshot: str, is_resumable: bool, has_left: bool
+) -> str | None:
+    """In the imperative; None when nothing is left to resume. `snapshot` is the path of this run's output."""
+    if not is_resumable:
+        return f"{snapshot} cannot be resumed: rerun from the start, or name a file with --output"
+    if not has_left:
+        return None
+    changes = [f"--output {snapshot}"] if template.has_run_id else []
+    changes += ["--resume auto"] if resume is Resume.NEVER else []
+    within = " within 24 hours of its start" if resume is not Resume.ALWAYS else ""
+    if changes:
+        return f"rerun with {' and '.join(changes)}{within} to resume"
+    return f"rerun the same command{within} to resume"

@@ -1,0 +1,315 @@
+"""One run, from ids to published files.
+
+ids ─▸ pump(crew) ─▸ engine: id → Outcome
+           └─▸ sink, account
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property, partial
+from signal import Signals
+from typing import NoReturn
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from collector.governor.report import pace_of
+from collector.model.errors import (
+    AccountMismatch,
+    CollectorError,
+    Damaged,
+    InputError,
+    KeyRefused,
+    NothingCollected,
+    first_of,
+)
+from collector.model.ledger import Account, exit_code_of
+from collector.model.outcome import Outcome, OutcomeKind
+from collector.model.record import SCHEMA
+from collector.model.secret import Environment
+from collector.model.throughput import Cause, Pace
+from collector.model.timestamps import stamp
+from collector.polytomic.discovery import list_ids
+from collector.run.assembly import Engine, engine
+from collector.run.id_input import Intake
+from collector.run.identity import new_run_id
+from collector.run.observers.reporter import Reporter
+from collector.run.output import RunOutput
+from collector.run.pipeline import collect
+from collector.run.second_pass import Deferral
+from collector.run.settings import Settings
+from collector.run.shutdown import Stopping
+from collector.run.watchdog import Watchdog
+from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.sinks.resume import RunHead, TakenOver
+from collector.version import VERSION
+
+_HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
+_TELLING_ANSWERS = 5  # so many first answers, all 403, tell of the key and not of the connections
+
+
+class Run:
+    """Collects once, from ids to published files. `execute` it once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        intake: Intake,
+        reporter: Reporter,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        signals: Iterable[Signals] = (),
+        watchdog: Watchdog | None = None,
+        learn: Callable[[Iterable[str]], None] = lambda _: None,
+    ) -> None:
+        """`learn` is told the secrets, so that whoever shows what a run says can leave them out."""
+        self._settings = settings
+        self._intake = intake
+        self._reporter = reporter
+        self._environ = Environment(environ)
+        self._learn = learn
+        self._started = time.time()
+        self._started_at = stamp(self._started)
+        self.run_id = new_run_id(self._started)
+        self.account = Account(input=intake.count)
+        self.pace = Pace()
+        self.duration_s = 0.0
+        self._organization_id: str | None = None
+        self._taken_over: TakenOver | None = None
+        self._deferral = Deferral()
+        self._stopping = Stopping(reporter.warn, signals, watchdog)
+        if not settings.ids.all and not intake.ids:
+            _no_ids(intake)
+        self._output = RunOutput(
+            settings.output,
+            run_id=self.run_id,
+            now=self._started,
+            backlog=settings.limits.concurrency,
+            warn=reporter.warn,
+        )
+        self._sink = self._output.sink
+
+    def place(self, *, finished: bool) -> str:
+        """Where the records of a run are, for a message."""
+        return self._sink.place(finished=finished)
+
+    @property
+    def resume_hint(self) -> str | None:
+        """What to do to resume this run once it stopped; None when it left nothing to resume."""
+        return self._output.resume_hint
+
+    def _engine(self) -> AbstractAsyncContextManager[Engine]:
+        tell = self._reporter
+        return engine(
+            self._settings, self.account, warn=tell.warn, note=tell.note, environ=self._environ, learn=self._learn
+        )
+
+    async def execute(self) -> CollectorError | None:
+        """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
+
+        Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`, and, while it waits for
+        its output, `Interrupted` and `RunStopped`. Nothing has been asked for then, and no snapshot is changed. A bug
+        is raised, as an exception group, once what was collected is kept.
+        """
+        with self._stopping.signals_heard():
+            return await self._execute()
+
+    async def _execute(self) -> CollectorError | None:
+        began = time.monotonic()
+        is_open = False
+        failure: CollectorError | None = None
+        bug: ExceptionGroup[Exception] | None = None
+        try:
+            with self._stopping.whole:
+                async with (
+                    self._engine() as parts,
+                    anyio.create_task_group() as watchers,
+                ):
+                    watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
+                    await self._sink.open()
+                    is_open = True
+                    try:
+                        await self._collect(parts, watchers)
+                    finally:
+                        now = time.monotonic()
+                        self.pace = pace_of(parts.governor, parts.pacer.waited, now - began, now)
+                    watchers.cancel_scope.cancel()
+        except* CollectorError as group:
+            failure = first_of(group)
+        except* Exception as group:  # a bug: what was collected is kept all the same
+            bug, failure = group, CollectorError("a bug in collector ended the run")
+        self.duration_s = time.monotonic() - began
+        if not self._is_finished:
+            failure = failure or self._stopping.reason
+        if failure is not None and not is_open:
+            await _failure_of(self._sink.close())
+            raise bug or self._stopping.reason or failure
+        failure = await self._close(failure)
+        if bug is not None:
+            raise bug
+        return failure
+
+    @property
+    def _is_finished(self) -> bool:
+        return 0 < self.account.input.unique == self.account.done
+
+    async def _collect(self, parts: Engine, watchers: TaskGroup) -> None:
+        with anyio.CancelScope() as crew:
+            watchers.start_soon(self._stopping.wind_down, parts.pacer, crew)
+            self._stopping.can_wind_down = True
+            await self._discover(parts)
+            head = await to_thread.run_sync(self._head)  # which digests all ids
+            try:
+                self._take_over(await self._output.begin(head, self._intake.ids))
+            finally:
+                self._sink = self._output.sink
+            watchers.start_soon(self._beat)
+            self._reporter.begin(self.account)
+            if not self._is_finished:
+                await self._pump(parts)
+
+    async def _pump(self, parts: Engine) -> None:
+        async def rest(seconds: float) -> None:
+            self._reporter.note(f"{len(self._deferral)} ids are asked for once more in {seconds:.0f} s")
+            with parts.pacer.waiting(Cause.SERVER):
+                await anyio.sleep(seconds)
+
+        fetcher = parts.fetcher_of(self.run_id)
+        if self._taken_over and self._taken_over.answered:
+            fetcher.know(self._taken_over.answered)
+        await collect(
+            self._intake.ids,
+            fetcher,
+            self._emit,
+            crew=min(self._settings.limits.concurrency, len(self._intake.ids)),
+            deferral=self._deferral,
+            now=time.monotonic,
+            rest=rest,
+        )
+
+    def _take_over(self, taken: TakenOver | None) -> None:
+        self._taken_over = taken
+        if taken is None:
+            return
+        self.run_id, self._started_at = taken.run_id, taken.started_at
+        self._organization_id = next(iter(taken.organizations), None)
+        self.account.take_over(taken.tally)
+
+    async def _discover(self, parts: Engine) -> None:
+        if not self._settings.ids.all:
+            return
+        found = await list_ids(parts.transport.stream, parts.asker, parts.pacer, wall=time.time)
+        for number, text in enumerate(found, start=1):
+            self._intake.take(text, "--all", number)
+        self._intake.tell(self._reporter.warn)
+        if not self._intake.ids:
+            _no_ids(self._intake)
+
+    async def _emit(self, outcome: Outcome) -> None:
+        if outcome.record is not None:
+            self._know_organization(outcome.record["organization_id"])
+        self._put(outcome)
+        if outcome.kind is OutcomeKind.FORBIDDEN:
+            self._doubt_key()
+        if self._sink.is_full:
+            await self._sink.make_room()
+
+    def _put(self, outcome: Outcome) -> None:
+        self._sink.put(outcome)
+        self.account.add(outcome)
+
+    def _know_organization(self, found: str | None) -> None:
+        if found is None:
+            return
+        known = self._taken_over.organizations if self._taken_over else ()
+        if known and found not in known:
+            raise Damaged(
+                f"{self._sink.place(finished=False)}: holds the records of organization {' and '.join(known)}, but "
+                f"this key reads {found}; use the other key, or set the file aside with --resume never"
+            )
+        self._organization_id = self._organization_id or found
+
+    def _doubt_key(self) -> None:
+        account = self.account
+        if account.done == account.outcomes[OutcomeKind.FORBIDDEN] == _TELLING_ANSWERS < account.input.unique:
+            raise KeyRefused(
+                f"the first {_TELLING_ANSWERS} answers are all HTTP 403: this key may not read these connections"
+            )
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(_HEARTBEAT)
+            await self._sink.flush()
+            self._reporter.tick()
+
+    async def _close(self, failure: CollectorError | None) -> CollectorError | None:
+        """Write what is left, settle the account and publish; returns what ended the run, if anything did."""
+        with anyio.CancelScope(shield=True):
+            failure = await self._settle(failure)
+            if failure is None:
+                failure = await _failure_of(self._sink.publish(self._manifest))
+            if failure is not None:
+                await _failure_of(self._sink.leave(partial(self._manifest, failure=failure)))
+            refused = await _failure_of(self._sink.close())
+        return failure or refused
+
+    async def _settle(self, failure: CollectorError | None) -> CollectorError | None:
+        for one in self._deferral.ids:  # which were to be asked for again
+            self._put(self._deferral[one])
+        refused = await _failure_of(self._sink.settle(is_whole=failure is None))
+        failure = failure or refused
+        try:
+            self.account.settle(finished=failure is None, written=self._sink.settled)
+        except AccountMismatch as mismatch:
+            return mismatch
+        return failure
+
+    @cached_property
+    def _ids_digest(self) -> str:
+        return self._intake.ids.digest()
+
+    def _head(self) -> RunHead:
+        api, redaction = self._settings.api, self._settings.redact.digest()
+        return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
+
+    def _manifest(self, files: list[FileFacts], failure: CollectorError | None = None) -> bytes:
+        return manifest(
+            RunFacts(
+                run_id=self.run_id,
+                version=VERSION,
+                base_url=self._settings.api.base_url,
+                api_version=self._settings.api.version,
+                ids_digest=self._ids_digest,
+                started_at=self._started_at,
+                redaction=self._settings.redact.told(),
+            ),
+            self.account,
+            finished=failure is None or isinstance(failure, NothingCollected),
+            exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
+            finished_at=stamp(time.time()),
+            duration_s=self.duration_s,
+            pace=self.pace,
+            organization_id=self._organization_id,
+            files=files,
+        )
+
+
+async def _failure_of(step: Awaitable[None]) -> CollectorError | None:
+    try:
+        await step
+    except CollectorError as failure:
+        return failure
+    return None
+
+
+def _no_ids(intake: Intake) -> NoReturn:
+    count = intake.count
+    raise InputError(
+        f"no connection ids in the input ({count.lines} lines: {count.invalid} invalid, {count.blank} blank); "
+        "name them, or give --ids FILE (- is standard input), or --all"
+    )

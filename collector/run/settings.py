@@ -1,0 +1,275 @@
+"""Every setting: one frozen tree of dataclasses that flags, the environment and TOML fill in alike.
+
+A field is a setting: its section and name are its place in the TOML file, its flag is in its `Parameter`, and its
+environment variable is `COLLECTOR_` and the flag in capitals. Precedence: flag, environment, file, default. The key
+itself is no setting (see `client.auth`): it may not stand in a file that is shared, nor on a command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from cyclopts import Parameter, Token
+
+from collector.client import address
+from collector.client.address import BadAddress
+from collector.client.auth.key_shape import is_keylike
+from collector.model.errors import ConfigError
+from collector.redaction.detect.rules import is_rule
+from collector.snapshot.sinks.resume import Resume
+
+
+def _whole(_type: object, tokens: Sequence[Token]) -> int:
+    """A whole number: cyclopts alone would round 1.5 to one."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is no whole number") from None
+
+
+def _proxy(_type: object, tokens: Sequence[Token]) -> str:
+    """A proxy; its password may stand in the environment or a file, but a flag is seen by every user of the host."""
+    token = tokens[0]
+    if token.source == "cli" and "@" in token.value:
+        raise ConfigError(
+            "--proxy: every user of this host can see a flag, and with it a password; set COLLECTOR_PROXY or "
+            "[api] proxy in the configuration file instead, and change this password"
+        )
+    return token.value
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where the API is and how it is reached."""
+
+    base_url: Annotated[str, Parameter(name="--base-url")] = "https://app.polytomic.com"
+    "The API's address; also POLYTOMIC_DEPLOYMENT_URL."
+    version: Annotated[str, Parameter(name="--api-version")] = "2025-09-18"
+    "The API version asked for (X-Polytomic-Version)."
+    organization_id: Annotated[str | None, Parameter(name="--organization-id")] = None
+    "With a partner or deployment key: the organization whose connections are read."
+    key_file: Annotated[str | None, Parameter(name="--key-file", allow_leading_hyphen=True)] = None
+    "File that holds the API key; only its owner may read it. - is the first line of standard input."
+    key_command: Annotated[str | None, Parameter(name="--key-command")] = None
+    "Command that prints the API key; no shell is involved."
+    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_whole)] = None
+    "Open descriptor to read the API key from, 3 or above, as in --key-fd 3 3< <(pass show polytomic)."
+    key_keyring: Annotated[str | None, Parameter(name="--key-keyring")] = None
+    "SERVICE:USER that holds the API key in the system's keyring (needs the extra keyring)."
+    ca_file: Annotated[str | None, Parameter(name="--ca-file")] = None
+    "Certificates (PEM) to trust instead of the system's."
+    proxy: Annotated[str | None, Parameter(name="--proxy", converter=_proxy)] = field(default=None, repr=False)
+    "HTTP proxy to go through; the environment's proxies are not used. No user and password here."
+    allow_http: Annotated[bool, Parameter(name="--allow-http", negative="")] = False
+    "Send the key unencrypted to a host other than this one."
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", _base_url(self.base_url, allow_http=self.allow_http))
+        _require(
+            self.version.isascii() and self.version.isprintable() and self.version != "", "api", "version", "a date"
+        )
+        if self.proxy is not None:
+            _require_safe_proxy(self.proxy, self)
+        self._check_key_source()
+
+    def _check_key_source(self) -> None:
+        """One source at most, and in no setting the key itself, which messages would show."""
+        values = {name: getattr(self, name) for name in ("key_command", "key_file", "key_fd", "key_keyring")}
+        given = [name for name, value in values.items() if value is not None]
+        _require(len(given) <= 1, "api", " and ".join(given), "one of them: the key has one source")
+        service, _, user = (self.key_keyring or "s:u").rpartition(":")
+        _require(self.key_command != "", "api", "key_command", "a command")
+        _require(self.key_file is None or _is_name(self.key_file), "api", "key_file", "the name of a file, or -")
+        _require(self.key_fd is None or self.key_fd > 2, "api", "key_fd", "3 or above; key_file = - is standard input")
+        _require(service != "" and user != "", "api", "key_keyring", "of the form SERVICE:USER")
+        _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id, without a colon")
+        for name in ("key_file", "key_keyring", "organization_id", "version"):
+            text = str(getattr(self, name) or "")
+            _require(not is_keylike(text) or os.path.exists(text), "api", name, "a name, and not a key")
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Which connections are collected."""
+
+    files: Annotated[tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True)] = ()
+    "Read ids from FILE: text, .csv, .tsv, .jsonl, .ndjson, each also .gz or .zst; - is standard input. Repeatable."
+    column: Annotated[str, Parameter(name="--ids-column")] = "id"
+    "The column of a CSV or TSV file that holds the ids."
+    all: Annotated[bool, Parameter(name="--all", negative="")] = False
+    "Collect every connection the list endpoint names."
+
+    def __post_init__(self) -> None:
+        for path in self.files:
+            _require(_is_name(path), "ids", "files", f"names of files, which {path!r} is not")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may cost the API, and how long it may take; seconds."""
+
+    rate: Annotated[float, Parameter(name="--rate")] = 50.0
+    "Ceiling in requests a second, every attempt counted; 0 lifts it."
+    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_whole)] = 32
+    "Ceiling of requests in flight."
+    max_duration: Annotated[float | None, Parameter(name="--max-duration")] = None
+    "Stop after this many seconds (exit 5)."
+    max_pause: Annotated[float, Parameter(name="--max-pause")] = 900.0
+    "Stop (exit 5) when the server asks for a longer pause than this."
+    outage_limit: Annotated[float, Parameter(name="--outage-limit")] = 600.0
+    "Stop (exit 5) when the server has not answered for so long."
+    share_quota: Annotated[bool, Parameter(name="--share-quota", negative="--no-share-quota")] = True
+    "Stay under the rate together with other processes of this user on this host that ask the same API."
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
+        _require(1 <= self.concurrency <= 1000, "limits", "concurrency", "between 1 and 1000")
+        _require(self.max_duration is None or 0 < self.max_duration < math.inf, "limits", "max_duration", "above 0")
+        _require(0 <= self.max_pause < math.inf, "limits", "max_pause", "0 or above")
+        _require(0 < self.outage_limit < math.inf, "limits", "outage_limit", "above 0")
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often one id is asked for, and how long one attempt may take; seconds."""
+
+    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole)] = 5
+    "Requests for one id, the first included; those answered by a request to slow down count apart, up to 10."
+    connect_timeout: Annotated[float, Parameter(name="--connect-timeout")] = 10.0
+    "Until a connection stands."
+    read_timeout: Annotated[float, Parameter(name="--read-timeout")] = 30.0
+    "Until an answer begins."
+    total_timeout: Annotated[float, Parameter(name="--total-timeout")] = 60.0
+    "Until an answer is whole."
+    id_timeout: Annotated[float, Parameter(name="--id-timeout")] = 180.0
+    "For all attempts for one id and the waits between them, without what the whole run waits for."
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.max_attempts <= 100, "retry", "max_attempts", "between 1 and 100")
+        for name in ("connect_timeout", "read_timeout", "total_timeout", "id_timeout"):
+            _require(0 < getattr(self, name) < math.inf, "retry", name, "above 0")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where records, errors and the manifest go."""
+
+    path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True)] = "-"
+    "The snapshot; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
+    errors: Annotated[str | None, Parameter(name="--errors")] = None
+    "The errors file, when the output is standard output."
+    manifest: Annotated[str | None, Parameter(name="--manifest")] = None
+    "The manifest, when the output is standard output."
+    resume: Annotated[Resume, Parameter(name="--resume")] = Resume.AUTO
+    "What to do with an unfinished run's file: auto, always or never continue it."
+    allow_empty: Annotated[bool, Parameter(name="--allow-empty", negative="")] = False
+    "Replace an older snapshot even if no id was ok."
+
+    def __post_init__(self) -> None:
+        _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")
+
+
+@dataclass(frozen=True)
+class Redact:
+    """What is a secret in a record, on top of what is known: see README, "What is masked"."""
+
+    also: Annotated[tuple[str, ...], Parameter(name="--redact-also", negative="")] = ()
+    "Mask this field too: a name, or a path such as headers[].value; type/path for one type. Repeatable."
+    keep: Annotated[tuple[str, ...], Parameter(name="--redact-keep", negative="")] = ()
+    "Do not mask this field, named in the same way. Repeatable."
+    fingerprint_key_file: Annotated[str | None, Parameter(name="--fingerprint-key-file")] = None
+    "Mark each masked value with a fingerprint under the key in this file, so that a changed secret shows."
+    live_schemas: Annotated[bool, Parameter(name="--live-schemas", negative="")] = False
+    "Ask the API which fields of each type are sensitive, besides the list that is packaged."
+
+    def __post_init__(self) -> None:
+        for key in ("also", "keep"):
+            for rule in getattr(self, key):
+                _require(is_rule(rule), "redact", key, f"names or paths of fields, which {rule!r} is not")
+        both = sorted(set(self.also) & set(self.keep))
+        _require(not both, "redact", "keep", f"of other fields than also, which has {', '.join(both)} too")
+
+    def told(self) -> dict[str, Any]:
+        """What of it stands in a manifest."""
+        return {
+            "also": sorted(self.also),
+            "keep": sorted(self.keep),
+            "fingerprints": self.fingerprint_key_file is not None,
+            "live_schemas": self.live_schemas,
+        }
+
+    def digest(self) -> str:
+        """What tells these settings from others; empty for the default ones."""
+        told = json.dumps([self.told(), self.fingerprint_key_file], sort_keys=True)
+        return "" if self == Redact() else hashlib.sha256(told.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Log:
+    """What is said on standard error."""
+
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False
+    "Say nothing but warnings and errors."
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False
+    "Say why each request is repeated and why the run pauses."
+    debug: Annotated[bool, Parameter(name="--debug", negative="")] = False
+    "Say what became of each request too, and what the libraries log; never a header, never a body."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run. Raises `ConfigError` for a value out of its range."""
+
+    api: Annotated[Api, Parameter(name="*", group="The API")] = field(default_factory=Api)
+    ids: Annotated[Ids, Parameter(name="*", group="Ids")] = field(default_factory=Ids)
+    limits: Annotated[Limits, Parameter(name="*", group="Limits")] = field(default_factory=Limits)
+    retry: Annotated[Retry, Parameter(name="*", group="Retries")] = field(default_factory=Retry)
+    output: Annotated[Output, Parameter(name="*", group="Output")] = field(default_factory=Output)
+    redact: Annotated[Redact, Parameter(name="*", group="Redaction")] = field(default_factory=Redact)
+    log: Annotated[Log, Parameter(name="*", group="Messages")] = field(default_factory=Log)
+
+    def __post_init__(self) -> None:
+        both = self.api.key_file == "-" and "-" in self.ids.files
+        _require(not both, "api", "key_file", "something else than - when the ids come from standard input")
+
+
+def _require(holds: bool, section: str, key: str, what: str) -> None:
+    if not holds:
+        raise ConfigError(f"[{section}] {key} must be {what}")
+
+
+def _is_name(path: str) -> bool:
+    """Is this a path, and not a flag that stands where a path was forgotten?"""
+    return path == "-" or (path != "" and "\0" not in path and not path.startswith("-"))
+
+
+def _base_url(text: str, *, allow_http: bool) -> str:
+    """The base URL with a scheme and without a trailing slash, as Polytomic's own tools read it."""
+    try:
+        found = address.base_url(text)
+    except BadAddress as reason:
+        raise ConfigError(f"[api] base_url {reason}") from None
+    if found.scheme == "http" and not (allow_http or found.is_loopback):
+        raise ConfigError(
+            f"[api] base_url: the key would travel to {found.host} unencrypted; use https, or say --allow-http if you "
+            "must"
+        )
+    return found.origin + found.path
+
+
+def _require_safe_proxy(text: str, api: Api) -> None:
+    try:
+        found = address.proxy(text)
+    except BadAddress as reason:
+        raise ConfigError(f"[api] proxy {reason}") from None
+    if api.base_url.startswith("http:") and not (api.allow_http or found.is_loopback):
+        raise ConfigError(
+            f"[api] proxy: with plain http the proxy {found.host} would be given the key; use https in base_url, "
+            "or say --allow-http if you must"
+        )

@@ -1,0 +1,92 @@
+"""How a run ends before its end: a signal or the clock asks for it, and what is in flight has a grace.
+
+    first signal, --max-duration ─▸ nothing new starts ─ grace ─▸ the crew is cancelled ─▸ files are settled
+    second signal, or a first one before there is a crew ─▸ all is cancelled at once     ─▸ files are settled
+    the watchdog, set by the first ─▸ the process ends, whatever is stuck
+
+Signals are heard by Python's own handler and not by the loop's: it also runs while the loop does not turn, because a
+write to standard error blocks it, and it is there that the watchdog is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from signal import Signals
+from types import FrameType
+from typing import Final
+
+import anyio
+
+from collector.client.pacer import Pacer
+from collector.model.errors import CollectorError, Interrupted, RunStopped
+from collector.run.watchdog import Watchdog
+
+_GRACE: Final = 5.0  # seconds that requests in flight have
+_GONE_WITHIN: Final = 9.0  # seconds after which the process is over, even if the system is stuck
+
+
+class Stopping:
+    """Whether and why a run is to stop.
+
+    `whole` is the scope of all that may be cancelled; until somebody may `wind_down` nothing less is.
+    """
+
+    def __init__(self, warn: Callable[[str], None], signals: Iterable[Signals], watchdog: Watchdog | None) -> None:
+        self._warn = warn
+        self._signals = tuple(signals)
+        self._watchdog = watchdog
+        self._asked = anyio.Event()
+        self._signals_heard = 0
+        self.can_wind_down = False
+        self.reason: CollectorError | None = None
+        self.whole = anyio.CancelScope()
+
+    @contextmanager
+    def signals_heard(self) -> Iterator[None]:
+        """Hear the signals until the block ends; in the main thread only, as Python has it."""
+        self._loop = asyncio.get_running_loop()
+        before = {signum: signal.signal(signum, self._on_signal) for signum in self._signals}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._watchdog:
+            self._watchdog.set(_GONE_WITHIN, 128 + number)
+        self._signals_heard += 1
+        self.reason = self.reason or Interrupted(number)
+        self._loop.call_soon_threadsafe(self._hear, Signals(number), self._signals_heard)
+
+    def _hear(self, signum: Signals, count: int) -> None:
+        self._stop(at_once=count > 1)
+        if count == 1:
+            self._warn(f"{signum.name}: stopping; once more to stop at once")
+
+    def _stop(self, *, at_once: bool) -> None:
+        self._asked.set()
+        if at_once or not self.can_wind_down:
+            self.whole.cancel()
+
+    async def watch_clock(self, seconds: float | None) -> None:
+        """Stop the run in so many seconds."""
+        if seconds is None:
+            return
+        await anyio.sleep(seconds)
+        self.reason = self.reason or RunStopped(f"--max-duration {seconds:g} s is over")
+        if self._watchdog:
+            self._watchdog.set(_GONE_WITHIN, self.reason.exit_code)
+        self._stop(at_once=False)
+
+    async def wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
+        """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""
+        await self._asked.wait()
+        pacer.stop()
+        with anyio.move_on_after(_GRACE):
+            while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
+                await anyio.sleep(0.01)
+        crew.cancel()

@@ -1,0 +1,66 @@
+"""What the files of a snapshot are called, finished and unfinished. Pure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from collector.storage.compression import Codec, codec_of
+from collector.storage.durable_files import draft_of
+
+_RESERVED: Final = (
+    *(".partial", ".errors", ".manifest.json", ".draft"),
+    *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
+)
+_LONGEST: Final = 255  # bytes of a name, on every file system in common use
+_SET_ASIDE: Final = ".20260102T030405Z-01234567.99.draft"  # what is added to a name, at most
+
+
+class SnapshotNames:
+    """The names beside an output path; `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
+
+    def __init__(self, path: Path) -> None:
+        stem = codec_of(path.name).strip(path.name).removesuffix(".jsonl")
+        self.stem = stem
+        self.snapshot = path
+        self.errors = path.with_name(f"{stem}.errors.jsonl")
+        self.manifest = path.with_name(f"{stem}.manifest.json")
+        self.partial = path.with_name(f"{path.name}.partial")
+        self.head = path.with_name(f"{stem}.partial.run.json")
+        self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
+        self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
+        self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
+        self.lock = path.with_name(f"{stem}.partial.lock")
+        self.drafts = tuple(map(draft_of, (self.partial_manifest, self.checkpoint, self.head)))
+
+    @property
+    def held(self) -> dict[Path, Path]:
+        """Where the manifest and the errors of an older snapshot wait while new data takes its name."""
+        older = f"{self.stem}.partial.older"
+        return {
+            self.manifest: self.manifest.with_name(f"{older}.manifest.json"),
+            self.errors: self.errors.with_name(f"{older}.errors.jsonl"),
+        }
+
+    @property
+    def unfinished(self) -> tuple[Path, ...]:
+        """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
+        return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.head
+
+    @property
+    def siblings(self) -> tuple[SnapshotNames, ...]:
+        """The outputs that share all names with this one but those of the data: packed otherwise, or not at all."""
+        names = {f"{self.stem}{end}{codec.value}" for end in (".jsonl", "") for codec in Codec}
+        return tuple(SnapshotNames(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
+
+    @property
+    def is_reserved(self) -> bool:
+        """Is this the name of a file that stands beside another output?"""
+        return self.stem.endswith(_RESERVED)
+
+    @property
+    def excess(self) -> int:
+        """By how many bytes the longest of the names is too long."""
+        longest = max((path.name for path in self.unfinished), key=len)
+        return max(0, len(os.fsencode(longest + _SET_ASIDE)) - _LONGEST)

@@ -1,0 +1,163 @@
+"""Lines of JSON, there and back: what an outcome becomes in a file, and what a line of one is. Pure."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Final
+
+import orjson
+
+from collector.model.control_chars import json_escaped
+from collector.model.ids import is_canonical
+from collector.model.ledger import Counted
+from collector.model.outcome import Outcome, OutcomeKind, Redaction
+from collector.model.record import FIELDS, SCHEMA, Json, Record, nul_paths
+from collector.model.strict_json import NotJson, parse
+from collector.model.timestamps import is_utc
+from collector.redaction.detect.masks import masked_paths as paths_in
+from collector.redaction.detect.reasons import UNKNOWN
+
+
+def encode(record: Record | dict[str, Json]) -> bytes:
+    """One JSON line, safe for readers that split at any Unicode line end. Integers survive exactly."""
+    try:
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json_escaped(line)
+
+
+def error_line(outcome: Outcome) -> bytes:
+    """The line of the errors file for an outcome that is not ok."""
+    return encode(
+        {
+            "id": outcome.id,
+            "outcome": str(outcome.kind),
+            "http_status": outcome.http_status,
+            "error": outcome.error,
+            "attempts": outcome.attempts,
+            "at": outcome.at,
+        }
+    )
+
+
+_TEXT: Final = (str,)
+_MAYBE_TEXT: Final = (str, type(None))
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(FIELDS, _MAYBE_TEXT),
+    "id": _TEXT,
+    "type_operations": (list,),
+    "saved": (bool, type(None)),
+    "policies": (list,),
+    "api_calls_last_24_hours": (int, float, type(None)),  # a float is what orjson makes of more than 64 bits
+    "rate_limit": (dict, type(None)),
+    "configuration": (dict, type(None)),
+    "extra": (dict,),
+    "_collected_at": _TEXT,
+    "_run_id": _TEXT,
+    "_schema": (int,),
+}
+_ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "id": _TEXT,
+    "outcome": _TEXT,
+    "http_status": (int, type(None)),
+    "error": _TEXT,
+    "attempts": (int,),
+    "at": _TEXT,
+}
+_FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
+_ONLY_TEXT: Final = frozenset(_TEXT)
+_MASKED: Final = b"[REDACTED"
+_SHAPES: Final = 1024  # that are remembered; a million records have a handful
+
+
+class BadLine(Exception):
+    """The line is no record; the text says why, and quotes nothing of it."""
+
+
+def read_record(line: bytes) -> Record:
+    """The record of a line without its line feed. Raises `BadLine`, never anything else."""
+    if not (line.startswith(b"{") and line.endswith(b"}")):
+        raise BadLine("no JSON object from end to end" if line else "an empty line")
+    try:
+        record: Json = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        record = _exact(line, error.msg)
+    if offence := _offence(tuple(record), tuple(map(type, record.values()))):
+        raise BadLine(offence)
+    if not is_canonical(record["id"]):
+        raise BadLine("its id is none")
+    if record["_schema"] != SCHEMA:
+        raise BadLine(f"its schema is not {SCHEMA}")
+    if not is_utc(record["_collected_at"]):
+        raise BadLine("_collected_at is no time in UTC")
+    return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as was just seen
+
+
+def _exact(line: bytes, refusal: str) -> Record:
+    """The same for integers of more than 308 digits, which are written as they came and which orjson refuses."""
+    try:
+        return parse(line)  # type: ignore[no-any-return]  # what begins with a brace is an object
+    except NotJson:
+        raise BadLine(f"no JSON ({refusal})") from None
+
+
+def has_only_texts(record: Record) -> bool:
+    """Are its arrays arrays of text?"""
+    return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in ("type_operations", "policies"))
+
+
+def counted_in(line: bytes, record: Record) -> Counted:
+    """The part of a record's outcome that its line still tells: all but the repairs and the rules."""
+    masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
+    return Counted(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
+
+
+def masked_paths(line: bytes, record: Record) -> list[str]:
+    """The paths of its values in which something was masked, as `redactor` names them."""
+    if _MASKED not in line:
+        return []
+    return [path for key, value in record.items() for path in paths_in(key, value)]
+
+
+def count_unparsed(record: Record) -> int:
+    """How many of its timestamps stayed as the API sent them, since they are none."""
+    count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
+    if limit := record["rate_limit"]:
+        count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
+    return count
+
+
+def _is_unparsed(moment: Json) -> bool:
+    return type(moment) is str and not is_utc(moment)
+
+
+def read_error(line: bytes) -> tuple[str, OutcomeKind]:
+    """The id and the outcome of a line of an errors file, without its line feed. Raises `BadLine`, nothing else."""
+    try:
+        found: Json = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"no JSON ({error.msg})") from None
+    if type(found) is not dict or found.keys() != _ERROR_KINDS.keys():
+        raise BadLine("not the keys of an error")
+    for key, kinds in _ERROR_KINDS.items():
+        if type(found[key]) not in kinds:
+            raise BadLine(f"{key} is of type {type(found[key]).__name__}")
+    if not is_canonical(found["id"]):
+        raise BadLine("its id is none")
+    if found["outcome"] not in _FAILURES or not is_utc(found["at"]) or found["attempts"] < 1:
+        raise BadLine("no outcome, time or number of attempts of an error")
+    return found["id"], OutcomeKind(found["outcome"])
+
+
+@lru_cache(_SHAPES)
+def _offence(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
+    """What is wrong with a record of these keys and types, if anything is."""
+    found = dict(zip(keys, kinds, strict=True))
+    for key, allowed in _KINDS.items():
+        if key not in found:
+            return f"no key {key}"
+        if found[key] not in allowed:
+            return f"{key} is of type {found[key].__name__}"
+    return "a key that no record has" if len(found) > len(_KINDS) else None

@@ -1,0 +1,40 @@
+"""An unfinished run that none continues is set aside: kept under names of its own, never deleted, never overwritten."""
+
+from __future__ import annotations
+
+from itertools import chain, count
+from pathlib import Path
+
+from collector.snapshot.layout import SnapshotNames
+from collector.storage.durable_files import Files
+
+
+def set_aside(files: Files, names: SnapshotNames, run_id: str) -> str:
+    """Rename all that the run left; returns the new name of its records. Raises `OutputError`.
+
+    As long as the records have their name a crash is gone on from under the same names: so they come last, and the
+    head, which says whose they are, is copied before and removed behind them.
+    """
+    head = files.read(names.head)
+    suffix = _suffix(files, names, run_id, head)
+    if head is not None:
+        files.put(_aside(names.head, suffix), head)
+    for path in (names.partial_errors, names.partial_manifest, names.checkpoint, names.partial):
+        if files.exists(path):
+            files.rename(path, _aside(path, suffix))
+    files.remove(names.head)
+    return str(_aside(names.partial, suffix))
+
+
+def _suffix(files: Files, names: SnapshotNames, run_id: str, head: bytes | None) -> str:
+    """`run_id`, or with a number, so that nothing set aside before is overwritten."""
+    for suffix in chain([run_id], (f"{run_id}.{number}" for number in count(2))):
+        is_begun = head is not None and files.read(_aside(names.head, suffix)) == head
+        taken = [path for path in names.unfinished if files.exists(_aside(path, suffix))]
+        if not taken or (is_begun and names.partial not in taken):
+            return suffix
+    raise RuntimeError("numbers do not end")
+
+
+def _aside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")

@@ -1,0 +1,164 @@
+"""What an unfinished file holds: every byte is read, and every line is a record of the run or a flaw.
+
+A flaw behind what was synced is a tail that a crash tore: it ends the file. A flaw before that, which no crash
+explains, is damage. (etcd's write-ahead log draws the same line: a torn last record is cut off, a bad one before it
+is refused.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from collector.model.errors import Damaged
+from collector.model.ids import IdSet
+from collector.model.ledger import Tally
+from collector.model.record import Record
+from collector.redaction.detect.reasons import UNKNOWN
+from collector.snapshot.lines import BadLine, counted_in, read_record
+from collector.storage.blocks import Pread, end_of, lines_of, stretches
+from collector.storage.checkpoint import Checkpoint
+from collector.storage.compression import Codec
+
+_CHUNK: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The whole part of an unfinished file: its first `end` bytes, of which `sha256` is the digest."""
+
+    tally: Tally = field(default_factory=Tally)
+    organizations: dict[str, None] = field(default_factory=dict)
+    answered: str | None = None
+    end: int = 0
+    torn: int = 0
+    sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
+    repairs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def take(self, line: bytes, record: Record) -> None:
+        self.answered = record["id"]
+        self.tally.add(counted_in(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
+        if record["organization_id"] is not None:
+            self.organizations[record["organization_id"]] = None
+
+
+class _Flaw(NamedTuple):
+    at: int
+    reason: str
+    is_at_the_end: bool = False  # the file ends before what is there does
+
+
+def recover(
+    pread: Pread,
+    codec: Codec,
+    *,
+    synced: Checkpoint | None,
+    run_id: str,
+    ids: IdSet,
+    is_checkpointed: bool = True,
+    repairs: Mapping[str, Sequence[str]] | None = None,
+) -> Recovered:
+    """Read the file and tick off, in `ids`, those that it has a whole line of.
+
+    `synced` is its checkpoint, None while there is none. A file that has none although it should
+    (`is_checkpointed` is False) was not left by a crash: only its last line, or its last member, may be torn.
+    `repairs` are the paths of repaired values that were noted of each id; the lines do not tell.
+    Raises `Damaged`, with nothing ticked off, for a flaw before that.
+    """
+    found = Recovered(repairs=repairs or {})
+    try:
+        flaw = _read(pread, codec, run_id, ids, found)
+        size = end_of(pread, found.end)
+        firm = (synced.size if synced else 0) if is_checkpointed else _before_the_last(pread, codec, size, flaw)
+        if found.end < firm:
+            raise _damaged(flaw or _Flaw(found.end, f"{firm - found.end} bytes that were synced are missing"))
+        if differs := _digest(pread, found, synced):
+            raise _damaged(differs)
+    except Damaged:
+        ids.untick()
+        raise
+    found.torn = size - found.end
+    if synced:
+        _add_what_no_line_tells(found.tally, synced)
+    return found
+
+
+def _add_what_no_line_tells(tally: Tally, synced: Checkpoint) -> None:
+    """Behind the checkpoint the rules stay unknown: at most those of the last second before a crash."""
+    known = sum(synced.by_rule.values())
+    if known <= tally.by_rule[UNKNOWN]:
+        tally.by_rule[UNKNOWN] -= known
+        tally.by_rule.update(synced.by_rule)
+
+
+def _damaged(flaw: _Flaw) -> Damaged:
+    return Damaged(f"damaged at byte {flaw.at}: {flaw.reason}")
+
+
+def _read(pread: Pread, codec: Codec, run_id: str, ids: IdSet, found: Recovered) -> _Flaw | None:
+    """Read up to the first flaw, which is returned."""
+    for stretch in stretches(pread, codec):
+        if stretch.flaw:
+            return _Flaw(stretch.start, stretch.flaw, stretch.is_cut_short)
+        for at, line in lines_of(stretch):
+            try:
+                record = read_record(line)
+                _require_ours(record, run_id, ids)
+            except BadLine as reason:
+                if codec is Codec.PLAIN:
+                    found.end = at
+                    return _Flaw(at, str(reason))
+                # no crash puts a bad line into a member whose check sum is right
+                raise Damaged(f"damaged in the member at byte {stretch.start}: {reason}") from None
+            found.take(line, record)
+        found.end = stretch.end
+    return None
+
+
+def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
+    if record["_run_id"] != run_id:
+        raise BadLine("a record of another run")
+    if not ids.tick(record["id"]):
+        raise BadLine("a record that is there twice, or was not asked for")
+
+
+def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw | None:
+    """Digest the whole part; what differs from the checkpoint's digest is a flaw no line shows."""
+    firm = synced.size if synced else 0
+    _update(found, pread, 0, firm)
+    if synced and found.sha256.hexdigest() != synced.sha256:
+        return _Flaw(0, f"the first {firm} bytes are not those that were synced")
+    _update(found, pread, firm, found.end)
+    return None
+
+
+def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
+    for chunk in _between(pread, start, end):
+        found.sha256.update(chunk)
+
+
+def _between(pread: Pread, start: int, end: int) -> Iterator[bytes]:
+    while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
+        yield chunk
+        start += len(chunk)
+
+
+def _before_the_last(pread: Pread, codec: Codec, size: int, flaw: _Flaw | None) -> int:
+    """How much must be whole where only the last line, or member, may be torn."""
+    if codec is Codec.PLAIN:
+        return _last_line(pread, size)
+    return size if flaw and not flaw.is_at_the_end else 0
+
+
+def _last_line(pread: Pread, size: int) -> int:
+    """Where the last line begins, be it whole or not."""
+    end = size - 1
+    while end > 0:
+        start = max(0, end - _CHUNK)
+        feed = b"".join(_between(pread, start, end)).rfind(b"\n")
+        if feed >= 0:
+            return start + feed + 1
+        end = start
+    return 0

@@ -1,0 +1,90 @@
+"""What an unfinished run is about, and whether another may go on with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import orjson
+
+from collector.model.errors import Damaged
+from collector.model.ledger import Tally
+from collector.model.record import Json
+from collector.snapshot.lines import encode
+
+_STALE_AFTER: Final = 24 * 3600.0
+_CLOCK_STEP: Final = 300.0  # seconds by which a clock may have been set back meanwhile
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes a part of file names
+_SHARED: Final = {
+    "ids_digest": "other ids",
+    "base_url": "another base URL",
+    "api_version": "another API version",
+    "schema": "another schema",
+    "redaction": "other settings of redaction",
+}
+
+
+class Resume(StrEnum):
+    """What to do with an unfinished run's file."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class RunHead(NamedTuple):
+    """Who a run is, and what one that continues it must share; `started_at` is RFC 3339 UTC."""
+
+    run_id: str
+    started_at: str
+    ids_digest: str
+    base_url: str
+    api_version: str
+    schema: int
+    redaction: str = ""
+    "What tells apart by which settings its records are redacted; empty for none of the user's."
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return encode(self._asdict())
+
+    def require_kin(self, begun: RunHead | None, *, fresh: bool) -> RunHead:
+        """`begun`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
+
+        Raises `Damaged`, which says why not.
+        """
+        if begun is None:
+            raise Damaged("nothing beside it says which run it is of")
+        differing = [what for key, what in _SHARED.items() if getattr(self, key) != getattr(begun, key)]
+        if differing:
+            raise Damaged(f"it is of {' and '.join(differing)}")
+        age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(begun.started_at)
+        if fresh and not -_CLOCK_STEP <= age.total_seconds() < _STALE_AFTER:
+            raise Damaged(f"it was begun at {begun.started_at}, not within the last 24 hours")
+        return begun
+
+
+class TakenOver(NamedTuple):
+    """What an earlier process left: its name and start, and what it had counted.
+
+    `organizations` are those of its records, `answered` is an id of one of them.
+    """
+
+    run_id: str
+    started_at: str
+    tally: Tally
+    organizations: tuple[str, ...]
+    answered: str | None = None
+
+
+def decode(content: bytes) -> RunHead | None:
+    """The head that `content` is, or None when it is none."""
+    try:
+        found: Json = orjson.loads(content)
+        head = RunHead(**{key: found[key] for key in RunHead._fields if key in found})
+        aware = datetime.fromisoformat(head.started_at).tzinfo is not None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return head if aware and isinstance(head.run_id, str) and _RUN_ID.fullmatch(head.run_id) else None

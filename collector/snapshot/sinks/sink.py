@@ -1,0 +1,78 @@
+"""Where outcomes go: a snapshot with its errors file and manifest, or a stream.
+
+A sink takes outcomes from many tasks and writes them in batches, in a thread, so that a slow disk or reader holds the
+crew back instead of the event loop. What it counts as a record is a whole line.
+
+    open ─ begin ─ (put, flush)… ─ settle ─ publish ─ close   a run that finished: the snapshot appears under its name
+                                          └ leave ──┘         a run that stopped: what there is keeps unfinished names
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from collector.model.ids import IdSet
+from collector.model.ledger import Tally
+from collector.model.outcome import Outcome
+from collector.snapshot.manifest import WriteManifest
+from collector.snapshot.sinks.resume import RunHead, TakenOver
+
+
+class Sink(Protocol):
+    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
+
+    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
+    """
+
+    is_resumable: bool
+    has_left: bool
+
+    async def open(self) -> None:
+        """Claim the output, before the first request."""
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
+
+        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
+        """
+
+    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
+
+        Raises `Damaged` where that is asked for and cannot be.
+        """
+
+    def put(self, outcome: Outcome) -> None:
+        """Take an outcome; never blocks."""
+
+    @property
+    def is_full(self) -> bool:
+        """Is it time to `make_room` before more is put?"""
+
+    async def make_room(self) -> None:
+        """Wait until more may be put, writing what there is if need be."""
+
+    async def flush(self) -> None:
+        """Write what was taken so far."""
+
+    async def settle(self, *, is_whole: bool) -> None:
+        """Have all that was taken on the disk; `is_whole` says that nothing is missing. What could be is `settled`."""
+
+    @property
+    def settled(self) -> Tally:
+        """The outcomes whose lines will not be lost any more."""
+
+    async def publish(self, write_manifest: WriteManifest) -> None:
+        """Finish, after `settle`: everything under its final name, the manifest last.
+
+        Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
+        """
+
+    async def leave(self, write_manifest: WriteManifest) -> None:
+        """Stop, after `settle` or a `publish` that failed: everything whole under its unfinished name."""
+
+    async def close(self) -> None:
+        """Let go of the output, whatever came before."""
+
+    def place(self, *, finished: bool) -> str:
+        """Where the records are, for a message."""

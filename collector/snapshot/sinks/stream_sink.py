@@ -1,0 +1,188 @@
+"""A stream: records to standard output, a pipe or a device; an errors file and a manifest where they are asked for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio import to_thread
+
+from collector.model.errors import OutputError
+from collector.model.ids import IdSet
+from collector.model.ledger import Tally
+from collector.model.outcome import Outcome
+from collector.snapshot.manifest import WriteManifest
+from collector.snapshot.sinks.resume import RunHead
+from collector.snapshot.sinks.writer import Batch, Lines, RecordsAndErrors
+from collector.storage.compression import codec_of
+from collector.storage.durable_files import Files, draft_of, refused
+from collector.storage.filesystem import Disk
+from collector.storage.journal import Journal
+
+_UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
+
+MAX_LISTED: Final = 20
+"""So many errors are listed on standard error when no errors file is written."""
+
+
+class StreamSink:
+    """Records to standard output or a device: each line whole and at most once, nothing to resume.
+
+    At most twice `backlog` records wait for a reader, if there are no more tasks than that.
+    """
+
+    is_resumable = False
+    has_left = False
+
+    def __init__(
+        self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int
+    ) -> None:
+        self._output = output
+        self._errors_path = Path(errors) if errors else None
+        self._manifest_path = Path(manifest) if manifest else None
+        self._warn = warn
+        self._backlog = backlog
+        self._files = Files(Disk(warn), warn)
+        self._records: Journal | None = None
+        self._errors: Journal | None = None
+
+    async def open(self) -> None:
+        descriptor, name = await _stream(self._output)
+        self._records = Journal(self._files.system, lambda: descriptor, name, is_ours=False)
+        self._records.open()
+        records = Batch(
+            self._records,
+            codec_of(self._output),
+            is_durable=False,
+            backlog=self._backlog if _may_stall(descriptor) else None,
+        )
+        self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
+
+    def _open_beside(self) -> Lines:
+        for path in filter(None, (self._errors_path, self._manifest_path)):
+            self._files.make_folder(path)
+        if self._manifest_path:
+            self._files.rehearse(self._manifest_path)
+        if self._errors_path is None:
+            return _Listing(self._warn)
+        draft = draft_of(self._errors_path)
+        self._errors = Journal(self._files.system, lambda: self._files.create(draft), str(self._errors_path))
+        self._errors.open()
+        return Batch(self._errors, codec_of(self._errors_path.name))
+
+    async def begin(self, head: RunHead, ids: IdSet) -> None:
+        pass
+
+    async def resume(self, head: RunHead, ids: IdSet) -> None:
+        pass
+
+    def put(self, outcome: Outcome) -> None:
+        self._lines.put(outcome)
+
+    @property
+    def is_full(self) -> bool:
+        return self._lines.is_full
+
+    async def make_room(self) -> None:
+        await self._lines.make_room()
+
+    async def flush(self) -> None:
+        await self._lines.flush()
+
+    async def settle(self, *, is_whole: bool) -> None:
+        await self._lines.settle(is_whole=is_whole)
+
+    @property
+    def settled(self) -> Tally:
+        return self._lines.settled
+
+    async def publish(self, write_manifest: WriteManifest) -> None:
+        await to_thread.run_sync(self._end, write_manifest, True)
+
+    async def leave(self, write_manifest: WriteManifest) -> None:
+        await to_thread.run_sync(self._end, write_manifest, False)
+
+    def _end(self, write_manifest: WriteManifest, finished: bool) -> None:
+        if self._records is not None:
+            self._records.close()
+        if self._errors is not None and self._errors_path is not None:
+            self._errors.close()
+            self._put_errors(self._errors_path, self._errors.bytes, finished)
+        if self._manifest_path:
+            self._files.put(self._manifest_path, write_manifest([self._lines.facts(self._output)]))
+
+    def _put_errors(self, path: Path, size: int, finished: bool) -> None:
+        draft = draft_of(path)
+        if size and self._files.exists(draft):  # else it has its name already, from a publication that failed later
+            self._files.rename(draft, path)
+            return
+        self._files.remove(draft)
+        if finished and not size:
+            self._files.remove(path)  # an older run's errors are none of this one's
+
+    async def close(self) -> None:
+        for journal in filter(None, (self._records, self._errors)):
+            await to_thread.run_sync(journal.close)
+
+    def place(self, *, finished: bool) -> str:
+        return "standard output" if self._output == "-" else self._output
+
+
+class _Listing:
+    """Instead of an errors file: the first errors are told, and of the rest that there are more."""
+
+    is_full = False
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self.settled = Tally()
+
+    def put(self, line: bytes, outcome: Outcome) -> None:
+        self.settled.add(outcome)
+        if self.settled.total <= MAX_LISTED:
+            self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
+        elif self.settled.total == MAX_LISTED + 1:
+            self._warn("more ids failed; name an --errors file to have them all")
+
+    async def make_room(self) -> None:
+        pass
+
+    async def flush(self) -> None:
+        pass
+
+    async def settle(self) -> None:
+        pass
+
+
+async def _stream(output: str) -> tuple[int, str]:
+    if output != "-":
+        while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
+            await anyio.sleep(_UNTIL_NEXT_TRY)
+        return descriptor, output
+    if sys.stdout is None:  # closed before we began; its number may be any other file's by now
+        raise OutputError("standard output: is closed; name a file with -o")
+    return os.dup(1), "standard output"
+
+
+def _try_open(output: str) -> int | None:
+    """A descriptor, or None while nobody reads the pipe: a thread that waited for a reader could not give up."""
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(output).st_mode):
+            return None
+        raise refused(output, error) from None
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _may_stall(descriptor: int) -> bool:
+    """Is there a reader at the other end?"""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)

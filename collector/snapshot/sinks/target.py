@@ -1,0 +1,114 @@
+"""Which sink an output path asks for, and whether a run could write there at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from collector.model.errors import OutputError, UsageError
+from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.sinks.file_sink import SnapshotSink
+from collector.snapshot.sinks.resume import Resume
+from collector.snapshot.sinks.sink import Sink
+from collector.snapshot.sinks.stream_sink import StreamSink
+from collector.storage.compression import codec_of, require
+from collector.storage.preflight import hindrance
+
+_MOST_LINKS = 40  # as in the kernel
+_STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
+
+def sink_for(
+    output: str,
+    *,
+    errors: str | None,
+    manifest: str | None,
+    warn: Callable[[str], None],
+    backlog: int,
+    resume: Resume = Resume.AUTO,
+    allow_empty: bool = False,
+) -> Sink:
+    """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
+
+    Raises `UsageError` and `OutputError` for what no run could write to.
+    """
+    if not _is_utf8(output):
+        raise UsageError(f"--output {output!r}: is not a name in UTF-8")
+    if output in _STANDARD_OUTPUT:
+        output = "-"
+    path = Path(output)
+    if output == "-" or _is_stream(path):
+        for flag, named in (("--errors", errors), ("--manifest", manifest)):
+            if named and _is_no_file(Path(named)):
+                raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
+            _require_no_link(named or "")
+        if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
+            raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
+        require(codec_of(output))
+        require(codec_of(errors or ""))
+        return StreamSink(output, errors, manifest, warn, backlog=backlog)
+    if errors or manifest:
+        raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
+    if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
+        raise UsageError(f"--output {output}: is a folder; name a file in it")
+    target = _target_of(path)
+    _require_good_names(output, SnapshotNames(target))
+    require(codec_of(target.name))
+    return SnapshotSink(target, warn, resume=resume, allow_empty=allow_empty)
+
+
+def _require_good_names(output: str, names: SnapshotNames) -> None:
+    if names.is_reserved:
+        raise UsageError(f"--output {output}: files of this name stand beside other outputs; name it otherwise")
+    if names.excess:
+        raise OutputError(
+            f"{output}: cannot be written: its name is {names.excess} bytes too long for the files beside it"
+        )
+    for path in (names.errors, names.manifest):
+        if os.path.isdir(path):
+            raise UsageError(f"--output {output}: {path}, which belongs to it, is a folder")
+    for path in (names.snapshot, names.errors, names.manifest):  # they are replaced, not opened
+        _require_no_link(path)
+        if _is_no_file(path):
+            raise OutputError(f"{path}: cannot be written: is no regular file; remove it")
+        if why := hindrance(path):
+            raise OutputError(f"{path}: {why}")
+
+
+def _target_of(path: Path) -> Path:
+    """A link of one's own stays a link: what it points to is what is written. Another user's is not followed."""
+    link = path
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(link):
+            return Path(os.path.realpath(path)) if link != path else path
+        if os.lstat(link).st_uid not in (0, os.geteuid()):
+            raise OutputError(f"{link}: cannot be written: is a link that another user made; remove it")
+        link = link.parent / os.readlink(link)
+    raise OutputError(f"{path}: cannot be written: its links lead in a circle")
+
+
+def _require_no_link(path: Path | str) -> None:
+    if os.path.islink(path):
+        raise OutputError(f"{path}: cannot be written: is a symbolic link; name the file itself, or remove it")
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _is_no_file(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,265 @@
+"""Lines on their way to files: gathered, and written a batch at a time, in a thread."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from itertools import accumulate, takewhile
+from typing import Final, Protocol
+
+import anyio
+from anyio import to_thread
+
+from collector.model.errors import OutputError
+from collector.model.ledger import Counted, Tally, counted
+from collector.model.outcome import Outcome
+from collector.snapshot.lines import encode, error_line
+from collector.snapshot.manifest import FileFacts
+from collector.storage.compression import Codec
+from collector.storage.journal import Journal
+
+_BATCH_BYTES: Final = 512 * 1024  # a hand-over to the thread costs as much as a dozen records
+_SYNC_LINES: Final = 1000
+_SYNC_SECONDS: Final = 0.75  # looked at whenever `flush` is called, which is several times a second
+
+
+class Batch:
+    """Lines on their way to a journal, in batches, one batch at once, synced at least every second.
+
+        put ─▸ waiting ─ flush, make_room ─▸ written ─ sync ─▸ settled
+
+    `settled` counts the outcomes whose lines will not be lost any more: those that were synced, or, where the target
+    is not durable, written. A packed batch is one member, and is synced with it.
+
+    A disk is waited for only when there is much to write. A reader may stall for hours: `is_full` once more than
+    `backlog` lines wait or are being written, so that with as many tasks at most twice so many are on their way.
+    """
+
+    def __init__(
+        self,
+        target: Journal,
+        codec: Codec,
+        *,
+        is_durable: bool = True,
+        backlog: int | None = None,
+        settled: Tally | None = None,
+        before_write: Callable[[], None] = lambda: None,
+        on_sync: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.journal = target
+        self.settled = Tally()
+        self.settled += settled or Tally()
+        self._codec = codec
+        self._is_durable = is_durable
+        self._backlog = math.inf if backlog is None else backlog
+        self._batch_lines = _SYNC_LINES if backlog is None else max(1, backlog // 2)
+        self._before_write = before_write
+        self._on_sync = on_sync
+        self._clock = clock
+        self._synced_at = clock()
+        self._lines: list[bytes] = []
+        self._waiting: list[Counted] = []
+        self._size = 0
+        self._written = Tally()  # but not synced
+        self._leaving = 0  # lines in the hands of the thread
+        self._writing = anyio.Lock()
+
+    def put(self, line: bytes, outcome: Outcome) -> None:
+        self._lines.append(line)
+        self._waiting.append(counted(outcome))
+        self._size += len(line)
+
+    @property
+    def is_full(self) -> bool:
+        """Is it time to `make_room` before more is put?"""
+        return self._is_much() or self._leaving + len(self._lines) > self._backlog
+
+    async def make_room(self) -> None:
+        """Wait for what is being written, and write what waits if it is much. Raises as `flush` does."""
+        async with self._writing:
+            if self._is_much():
+                await self._hand_over()
+
+    async def flush(self) -> None:
+        """Write what waits, and sync when it is time.
+
+        Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
+        """
+        async with self._writing:
+            if self._is_due():
+                await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        lines, self._lines, self._size = self._lines, [], 0
+        outcomes, self._waiting = self._waiting, []
+        with anyio.CancelScope(shield=True):  # lines that left the buffer are written, or the run fails
+            self._leaving = len(lines)
+            try:
+                await to_thread.run_sync(self._write, lines, outcomes)
+            finally:
+                self._leaving = 0
+
+    def _is_much(self) -> bool:
+        return self._size >= _BATCH_BYTES or len(self._lines) + self._written.total >= self._batch_lines
+
+    def _is_due(self) -> bool:
+        if self._codec is Codec.PLAIN:
+            return bool(self._lines or self._written.total)
+        return bool(self._lines) and (self._is_much() or self._is_time_to_sync())
+
+    def _is_time_to_sync(self) -> bool:
+        return self._clock() - self._synced_at >= _SYNC_SECONDS
+
+    def _write(self, lines: list[bytes], outcomes: list[Counted]) -> None:
+        if lines:
+            self._append(lines, outcomes)
+        if not self._is_durable:
+            self._settle()
+        elif self._codec is not Codec.PLAIN or self._written.total >= _SYNC_LINES or self._is_time_to_sync():
+            self._sync()
+
+    def _append(self, lines: list[bytes], outcomes: list[Counted]) -> None:
+        self._before_write()
+        before = self.journal.bytes
+        is_lines = self._codec is Codec.PLAIN
+        try:
+            self.journal.append(self._codec.pack(b"".join(lines)), is_lines=is_lines)
+        finally:
+            if is_lines:
+                outcomes = outcomes[: _whole(lines, self.journal.bytes - before)]
+            elif self.journal.bytes == before:
+                outcomes = []
+            for outcome in outcomes:
+                self._written.add(outcome)
+
+    def _sync(self) -> None:
+        before = self.journal.synced
+        try:
+            self.journal.sync()
+        except OutputError:
+            self._written = Tally()  # cut off, or out of reach
+            raise
+        if self.journal.synced > before:
+            self._on_sync()
+        self._synced_at = self._clock()
+        self._settle()
+
+    def _settle(self) -> None:
+        self.settled += self._written
+        self._written = Tally()
+
+    async def settle(self, *, is_whole: bool = False) -> None:
+        """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.
+
+        Raises `OutputError` and `Interrupted` when the journal was refused anything, now or before; what could be kept
+        is `settled`.
+        """
+        async with self._writing:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._finish, is_whole)
+
+    def _finish(self, is_whole: bool) -> None:
+        before = self.journal.failure
+        try:
+            if self._lines:
+                self._append(self._lines, self._waiting)
+            elif is_whole and not self.journal.bytes and (empty := self._codec.pack(b"")):
+                self.journal.append(empty)
+        finally:
+            self._lines, self._waiting, self._size = [], [], 0
+            if self._is_durable:
+                self._sync()
+            else:
+                self._settle()
+        if before:
+            raise before
+
+    def facts(self, name: str) -> FileFacts:
+        """What the file is, under this name."""
+        return FileFacts(name, self.settled.total, self.journal.bytes, self.journal.sha256)
+
+
+def _whole(lines: list[bytes], size: int) -> int:
+    """How many of `lines`, from the first, fit into `size` bytes."""
+    ends = accumulate(map(len, lines))
+    return sum(1 for end in takewhile(lambda end: end <= size, ends))
+
+
+class Lines(Protocol):
+    """What takes lines: a `Batch`, or what only tells of them."""
+
+    def put(self, line: bytes, outcome: Outcome) -> None:
+        """Take the line of an outcome; never blocks."""
+
+    @property
+    def is_full(self) -> bool:
+        """Is it time to `make_room` before more is put?"""
+
+    async def make_room(self) -> None:
+        """Wait until more may be put."""
+
+    async def flush(self) -> None:
+        """Write what waits."""
+
+    async def settle(self) -> None:
+        """Write and sync all."""
+
+    @property
+    def settled(self) -> Tally:
+        """The outcomes whose lines will not be lost any more."""
+
+
+class RecordsAndErrors:
+    """The lines of a run: records go one way, outcomes that are not ok the other."""
+
+    def __init__(self, records: Batch, errors: Lines) -> None:
+        self._both = (records, errors)
+
+    def put(self, outcome: Outcome) -> None:
+        records, errors = self._both
+        if outcome.record is not None:
+            records.put(encode(outcome.record), outcome)
+        else:
+            errors.put(error_line(outcome), outcome)
+
+    @property
+    def is_full(self) -> bool:
+        records, errors = self._both
+        return records.is_full or errors.is_full
+
+    async def make_room(self) -> None:
+        for each in self._both:
+            if each.is_full:
+                await each.make_room()
+
+    async def flush(self) -> None:
+        for each in self._both:
+            await each.flush()
+
+    async def settle(self, *, is_whole: bool) -> None:
+        """Settle both, whatever becomes of the first; raises what either raises."""
+        records, errors = self._both
+        try:
+            await records.settle(is_whole=is_whole)
+        finally:
+            await errors.settle()
+
+    @property
+    def settled(self) -> Tally:
+        whole = Tally()
+        for each in self._both:
+            whole += each.settled
+        return whole
+
+    @property
+    def settled_records(self) -> Tally:
+        """The records whose lines will not be lost any more."""
+        records, _ = self._both
+        return records.settled
+
+    def facts(self, name: str) -> FileFacts:
+        """What the file of records is, under this name."""
+        records, _ = self._both
+        return records.facts(name)

@@ -1,0 +1,110 @@
+"""A file of lines, read as the stretches it was written in: runs of whole lines, or packed members."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from collector.storage.compression import Codec
+
+_CHUNK: Final = 1024 * 1024
+_PIECE: Final = 4096  # of what is packed: it may unpack to 30,000 times as much
+_LONGEST: Final = 256 * 1024 * 1024  # a line or a member is a few MB; whatever is longer is none of ours
+
+Pread = Callable[[int, int], bytes]
+"""(size, offset) → at most so many bytes of the file from there, none at its end."""
+
+
+class Stretch(NamedTuple):
+    """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none.
+
+    `is_cut_short` says that the flaw is nothing but that the file ends too early.
+    """
+
+    start: int
+    end: int
+    lines: bytes
+    flaw: str | None = None
+    is_cut_short: bool = False
+
+
+def stretches(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+    """The file from its first byte to its last. At most the last stretch has a flaw."""
+    return _runs(pread) if codec is Codec.PLAIN else _members(pread, codec)
+
+
+def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
+    """Each line without its line feed, and where it is: in the file, or, when packed, as if it were not."""
+    at = stretch.start
+    for line in stretch.lines.split(b"\n")[:-1]:
+        yield at, line
+        at += len(line) + 1
+
+
+def chunks(pread: Pread, offset: int = 0, *, size: int = _CHUNK) -> Iterator[bytes]:
+    """The bytes of a file from `offset` to its end, at most `size` at a time."""
+    while chunk := pread(size, offset):
+        offset += len(chunk)
+        yield chunk
+
+
+def digest_of(pread: Pread) -> str:
+    """The SHA-256 (hex) of a file."""
+    whole = hashlib.sha256()
+    for chunk in chunks(pread):
+        whole.update(chunk)
+    return whole.hexdigest()
+
+
+def end_of(pread: Pread, offset: int) -> int:
+    """Where the file ends, for who has read it up to `offset`."""
+    return offset + sum(map(len, chunks(pread, offset)))
+
+
+def _runs(pread: Pread) -> Iterator[Stretch]:
+    start = length = 0
+    rest: list[bytes] = []  # of a line whose end is yet to come
+    for chunk in chunks(pread):
+        whole, feed, begun = chunk.rpartition(b"\n")
+        length += len(chunk)
+        if feed:
+            lines = b"".join((*rest, whole, feed))
+            yield Stretch(start, start + len(lines), lines)
+            start, length, rest = start + len(lines), len(begun), [begun] if begun else []
+            continue
+        rest.append(chunk)
+        if length > _LONGEST:
+            break
+    if length:
+        yield Stretch(start, end_of(pread, start + length), b"", "a line without its end")
+
+
+def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+    start = end = 0
+    unpacker, parts = codec.unpacker(), list[bytes]()
+    unpacked = 0
+    for piece in chunks(pread, size=_PIECE):
+        left = piece
+        end += len(piece)
+        while left:
+            try:
+                parts.append(unpacker.decompress(left))
+            except codec.broken:
+                yield Stretch(start, end_of(pread, end), b"", f"broken {codec.value} packing")
+                return
+            unpacked += len(parts[-1])
+            if unpacked > _LONGEST:
+                yield Stretch(start, end_of(pread, end), b"", "a packed member that is none of the collector's")
+                return
+            left = unpacker.unused_data
+            if unpacker.eof:
+                lines = b"".join(parts)
+                if lines and not lines.endswith(b"\n"):
+                    yield Stretch(start, end_of(pread, end), b"", "a line without its end")
+                    return
+                yield Stretch(start, end - len(left), lines)
+                start, unpacked = end - len(left), 0
+                unpacker, parts = codec.unpacker(), []
+    if end > start:
+        yield Stretch(start, end, b"", f"a {codec.value} member without its end", is_cut_short=True)

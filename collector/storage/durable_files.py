@@ -1,0 +1,177 @@
+"""Files as wholes: claimed, made, read, renamed and removed, each so that it outlasts a crash. Knows no lines.
+
+Every method blocks and belongs in a thread. Foreign errors are translated here and in `journal`: what the system
+refuses is an `OutputError` that names the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from collector.model.errors import OutputError, OutputLocked
+from collector.storage.blocks import chunks, digest_of
+from collector.storage.filesystem import FileSystem
+
+_APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
+
+
+class Files:
+    """The files of one folder and what is done with them."""
+
+    def __init__(self, system: FileSystem, warn: Callable[[str], None] = lambda _: None) -> None:
+        self.system = system
+        self._warn = warn
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folders `path` will be in, durably, and readable by their owner only.
+
+        Raises `OutputError`. A folder in which any user may replace files is warned of: a volume of a container and the
+        workspace of a CI job often are such, and their users cannot change it.
+        """
+        with translated(path.parent):
+            for folder in (*reversed(path.parent.parents), path.parent):
+                try:
+                    self.system.mkdir(folder)
+                except FileExistsError:
+                    continue
+                self.system.fsync_dir(folder.parent)
+            if self.system.is_open_to_all(path.parent):
+                self._warn(
+                    f"{path.parent}: every user of this host can replace files in it; verify the snapshot before use, "
+                    f"or run chmod +t {path.parent}"
+                )
+
+    def claim(self, path: Path) -> int:
+        """Open `path` for appending, made if it is missing, and hold its lock.
+
+        Raises `OutputLocked` when another process holds it, and `OutputError`.
+        """
+        with translated(path):
+            while True:
+                descriptor = self.system.open(path, _APPENDED)
+                try:
+                    self.system.lock(descriptor)
+                    if self.system.is_at(path, descriptor):
+                        return descriptor
+                except BlockingIOError:
+                    self.system.close(descriptor)
+                    raise OutputLocked(f"{path}: another run is writing this output; wait for it to end") from None
+                except OSError:
+                    self.system.close(descriptor)
+                    raise
+                self.system.close(descriptor)  # renamed or removed by its holder between our open and our lock
+
+    def create(self, path: Path) -> int:
+        """Open a new, empty file, instead of what is there under that name. Raises `OutputError`."""
+        with translated(path):
+            return self.system.open(path, _APPENDED | os.O_TRUNC)
+
+    def append_to(self, path: Path) -> int:
+        """Open `path` for appending, made if it is missing. Raises `OutputError`."""
+        with translated(path):
+            return self.system.open(path, _APPENDED)
+
+    def read(self, path: Path) -> bytes | None:
+        """What is in a small file; None when it is not there. Raises `OutputError`."""
+        with translated(path):
+            try:
+                with self._reading(path) as descriptor:
+                    return b"".join(chunks(partial(self.system.pread, descriptor)))
+            except FileNotFoundError:
+                return None
+
+    def size(self, path: Path) -> int:
+        """The length of a file that is there. Raises `OutputError`."""
+        with translated(path), self._reading(path) as descriptor:
+            return self.system.size(descriptor)
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 (hex) of a file that is there. Raises `OutputError`."""
+        with translated(path), self._reading(path) as descriptor:
+            return digest_of(partial(self.system.pread, descriptor))
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Make `path` hold `content`: the old one or the new one is there, never a part. Raises `OutputError`."""
+        self.rename(self.draft(path, content), path)
+
+    def draft(self, path: Path, content: bytes) -> Path:
+        """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where.
+
+        Raises `OutputError`; a draft that could not be written whole is removed.
+        """
+        beside = draft_of(path)
+        descriptor = self.create(beside)
+        with translated(path):
+            try:
+                left = memoryview(content)
+                while left:
+                    left = left[self.system.write(descriptor, left) :]
+                self.system.fdatasync(descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self.system.remove(beside)
+                raise
+            finally:
+                self.system.close(descriptor)
+            self.system.fsync_dir(path.parent)
+        return beside
+
+    def rehearse(self, path: Path) -> None:
+        """Raise `OutputError` now if `put` could not write `path` later."""
+        with translated(path):
+            self.system.close(self.create(draft_of(path)))
+            self.system.remove(draft_of(path))
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename, durably. Raises `OutputError`."""
+        with translated(new):
+            self.system.rename(old, new)
+            self.system.fsync_dir(new.parent)
+
+    def remove(self, *paths: Path) -> None:
+        """Remove those of `paths` that are there, in this order, and durably. Raises `OutputError`."""
+        for path in paths:
+            with translated(path):
+                try:
+                    self.system.remove(path)
+                except FileNotFoundError:
+                    continue
+                self.system.fsync_dir(path.parent)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[int]:
+        descriptor = self.system.open(path, os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            self.system.close(descriptor)
+
+    def exists(self, path: Path) -> bool:
+        """Is there anything under this name? Raises `OutputError`."""
+        with translated(path):
+            return self.system.exists(path)
+
+
+@contextmanager
+def translated(name: Path | str) -> Iterator[None]:
+    """Turn what the system refuses about `name` into `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(name, error) from None
+
+
+def refused(name: Path | str, error: OSError) -> OutputError:
+    """What the system said of `name`, as ours."""
+    return OutputError(f"{name}: cannot be written: {error.strerror or error}")
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is made before it gets its name `path`."""
+    return path.with_name(f"{path.name}.draft")

@@ -1,0 +1,131 @@
+"""Signals as PID 1, which the kernel drops unless they are handled: before a run begins, while it lasts, after it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from collector.cli.early_signals import heed
+from tests.conftest import Running, Starting
+from tests.support.scripted_server import PATIENCE, hang, ids, serving
+
+NEW_PID_1 = ("unshare", "--map-root-user", "--pid", "--fork", "--kill-child")
+ENDS = pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+
+
+def _has_namespaces() -> bool:
+    return shutil.which("unshare") is not None and subprocess.run([*NEW_PID_1, "true"], check=False).returncode == 0
+
+
+as_pid_1 = pytest.mark.skipif(not _has_namespaces(), reason="this system makes no PID namespace (unshare)")
+
+
+async def first_of(running: Running) -> int:
+    """The process that is PID 1 in its own namespace, as it is known here."""
+    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+    async with asyncio.timeout(PATIENCE):
+        while not (found := children.read_text().split()):  # noqa: ASYNC110  # a child has no event
+            await asyncio.sleep(0.005)
+    return int(found[0])
+
+
+async def ended_by(running: Running, signum: signal.Signals) -> tuple[int, str]:
+    os.kill(await first_of(running), signum)
+    async with asyncio.timeout(PATIENCE / 3):
+        done = await running.finished()
+    return done.code, done.err
+
+
+async def opened_by_a_reader(pipe: Path) -> int:
+    """The other end of a named pipe, once somebody has opened it to read."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # ENXIO: nobody reads
+                await asyncio.sleep(0.005)
+
+
+@as_pid_1
+@ENDS
+async def test_it_ends_while_it_is_still_importing(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
+    (tmp_path / "cyclopts.py").write_text(
+        "import sys, time\nprint('importing', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    running = await start("collect", *ids(1), under=NEW_PID_1, env={"PYTHONPATH": path})
+    await running.says("importing")
+    assert await ended_by(running, signum) == (128 + signum, "importing\n")
+
+
+@as_pid_1
+@ENDS
+async def test_it_ends_while_it_waits_for_ids(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "ids")
+    running = await start("collect", "--ids", "ids", "-o", "c.jsonl", under=NEW_PID_1)
+    writer = await opened_by_a_reader(tmp_path / "ids")
+    try:
+        code, said = await ended_by(running, signum)
+    finally:
+        os.close(writer)
+    assert (code, said) == (128 + signum, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ids"]
+
+
+@as_pid_1
+@ENDS
+async def test_it_ends_while_it_waits_for_a_key_and_so_does_what_it_started(
+    start: Starting, tmp_path: Path, signum: signal.Signals
+) -> None:
+    command = f"sh -c 'echo $$ > {tmp_path}/started; exec sleep 61.0451'"
+    running = await start("collect", *ids(1), "--key-command", command, "-o", "c.jsonl", under=NEW_PID_1)
+    async with asyncio.timeout(PATIENCE):
+        while not (tmp_path / "started").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    code, _ = await ended_by(running, signum)
+    assert code == 128 + signum
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"61.0451" in _read(path)]
+
+
+@as_pid_1
+@ENDS
+async def test_a_run_ends_in_order_and_can_be_resumed(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
+    async with serving(hang) as server:
+        running = await start("collect", *ids(3), "--base-url", server.url, "-o", "c.jsonl", under=NEW_PID_1)
+        await server.saw(1)
+        first = await first_of(running)
+        os.kill(first, signum)
+        await running.says("once more to stop at once")
+        code, said = await ended_by(running, signum)
+    assert code == 128 + signum, said
+    assert (tmp_path / "c.partial.manifest.json").exists()
+
+
+@as_pid_1
+@ENDS
+async def test_the_sandbox_ends_too(start: Starting, signum: signal.Signals) -> None:
+    running = await start("sandbox", "--port", "0", under=NEW_PID_1)
+    await running.says("-o out.jsonl")
+    code, _ = await ended_by(running, signum)
+    assert code == (128 + signum if signum == signal.SIGHUP else 0)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def test_another_process_is_left_alone() -> None:
+    """Its parent can tell that a signal ended it, and a program that uses the package keeps its own handlers."""
+    assert os.getpid() != 1, "run the tests below an init"
+    before = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+    heed()
+    assert {signum: signal.getsignal(signum) for signum in signal.valid_signals()} == before

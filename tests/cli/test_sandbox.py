@@ -1,0 +1,152 @@
+"""`collector sandbox` as a user runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from collector.sandbox.api import SANDBOX_KEY
+from collector.sandbox.inventory import Inventory
+from tests.conftest import KEY, Calling, Finished, Running, Starting
+from tests.support.output_oracle import Given, Seen, check_finished
+from tests.support.scripted_server import free_port
+
+
+async def started(start: Starting, *arguments: str, port: int | None = None) -> tuple[Running, str]:
+    """A sandbox that serves, and its address as it says it."""
+    running = await start("sandbox", "--port", str(free_port() if port is None else port), *arguments)
+    await running.says("-o out.jsonl")  # which is the last it says
+    found = re.search(r"at (http://[^;]+);", running.said.decode())
+    assert found
+    return running, found[1]
+
+
+async def got(url: str) -> dict[str, object]:
+    """The JSON at an address."""
+
+    def get() -> dict[str, object]:
+        request = Request(url, headers={"Authorization": f"Bearer {SANDBOX_KEY}"})  # noqa: S310
+        with urlopen(request, timeout=20) as reply:  # noqa: S310
+            found: dict[str, object] = json.load(reply)
+            return found
+
+    return await asyncio.to_thread(get)
+
+
+@pytest.mark.parametrize(("signum"), [signal.SIGINT, signal.SIGTERM])
+async def test_it_serves_what_the_seed_says_until_it_is_stopped_and_tells_what_it_served(
+    start: Starting, signum: signal.Signals
+) -> None:
+    running, url = await started(start, "--connections", "20", "--seed", "5")
+    one = Inventory(20, seed=5).id_at(3)
+    assert (await got(f"{url}/api/connections/{one}"))["data"] == Inventory(20, seed=5).connection(3)
+    assert (await got(f"{url}/_sandbox/requests"))["total"] == 1
+    running.send(signum)
+    done = await running.finished()
+    assert (done.code, done.out) == (0, b"")
+    assert "served 1 requests" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("text", [SANDBOX_KEY, f'"{SANDBOX_KEY}"', "127.0.0.1"])
+async def test_its_key_and_its_address_are_shown_whatever_the_user_has_as_a_key(start: Starting, text: str) -> None:
+    """The README has users export the sandbox's key; a warning about another sandbox must not hide this one."""
+    running = await start(
+        *("sandbox", "--port", "0"),
+        env={"POLYTOMIC_API_KEY": text, "POLYTOMIC_DEPLOYMENT_KEY": SANDBOX_KEY},
+    )
+    await running.says("-o out.jsonl")
+    said = running.said.decode()
+    assert "REDACTED" not in said
+    assert f"its key is {SANDBOX_KEY};" in said
+    assert f"POLYTOMIC_API_KEY={SANDBOX_KEY} collector collect --base-url http://" in said
+
+
+async def test_a_key_that_is_not_the_sandboxs_is_masked_in_what_it_says(start: Starting) -> None:
+    running = await start("sandbox", "--port", "0", "--faults", f"{KEY}=1")
+    done = await running.finished()
+    assert done.code == 2
+    assert KEY not in done.err
+
+
+async def test_the_command_line_it_suggests_collects_everything(start: Starting, call: Calling, tmp_path: Path) -> None:
+    running, url = await started(start, "--connections", "40", "--faults", "500=0.1", port=0)
+    suggested = re.search(r"POLYTOMIC_API_KEY=(\S+) collector (collect .*)", running.said.decode())
+    assert suggested
+    done = await call(
+        *suggested[2].replace("out.jsonl", "out/c.jsonl").split(), env={"POLYTOMIC_API_KEY": suggested[1]}
+    )
+    assert done.code == 0, done.err
+    total = (await got(f"{url}/_sandbox/requests"))["total"]
+    assert isinstance(total, int)
+    check_finished(tmp_path / "out/c.jsonl", Given(list(Inventory(40, seed=7).ids())), 0, seen=Seen(total), lists=1)
+
+
+async def test_it_stops_while_a_request_hangs(start: Starting) -> None:
+    running, url = await started(start, "--faults", "hang=1")
+    port = int(url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /api/me HTTP/1.1\r\nHost: x\r\n\r\n")
+        while (await got(f"{url}/_sandbox/requests"))["total"] != 1:  # noqa: ASYNC110  # it is in another process
+            await asyncio.sleep(0.01)
+        running.send(signal.SIGTERM)
+        done = await running.finished()
+    assert done.code == 0, done.err
+
+
+async def test_list_ids_prints_the_ids_and_serves_nothing(call: Calling) -> None:
+    done = await call("sandbox", "--list-ids", "--connections", "7", "--seed", "9")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.decode().split("\n") == [*Inventory(7, seed=9).ids(), ""]
+
+
+async def test_list_ids_ends_quietly_when_nobody_reads_on(start: Starting) -> None:
+    running = await start("sandbox", "--list-ids", "--connections", "100000", through="head -n 1")
+    done = await running.finished()
+    assert (done.code, done.err) == (141, "")
+    assert len(done.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--faults", "frob=1"], "frob"),
+        (["--faults", "500=2"], "500=2"),
+        (["--faults", "500"], "500"),
+        (["--faults", "500=0.6,503=0.6"], "more than 1"),
+        (["--connections", "-1"], "-1"),
+        (["--connections", "many"], "--connections: unable to convert"),
+        (["--port", "70000"], "70000"),
+        (["--port", "-1"], "-1"),
+        (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+        (["--host", "192.0.2.1"], "192.0.2.1"),
+        (["--frobnicate"], "--frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_it_cannot_serve_is_2_and_names_it(
+    call_here: Callable[..., Finished], arguments: list[str], named: str
+) -> None:
+    done = call_here("sandbox", *arguments)
+    assert (done.code, done.out) == (2, b"")
+    assert named in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_a_port_in_use_is_2_and_says_so(call: Calling) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = await call("sandbox", "--port", str(port))
+    assert done.code == 2
+    assert str(port) in done.err
+    assert "in use" in done.err

@@ -1,0 +1,152 @@
+"""Whole runs over TLS: whoever is not proven to be the API is sent nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import trustme
+
+from collector.model.errors import ConfigError
+from collector.run.settings import Settings
+from tests.conftest import KEY, Calling
+from tests.support.http_pathologies import ROADS, Place, Road, context_of, new_authority
+from tests.support.scripted_server import Server, answer, found, ids, serving
+
+CERTIFIED = {name: road for name, road in ROADS.items() if road.failure is ConfigError and "proxy" not in name}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return new_authority()
+
+
+def bundle_of(authority: trustme.CA, folder: Path) -> str:
+    path = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def arguments(place: Place | Server) -> list[str]:
+    ca_file = getattr(place, "ca_file", None)
+    return ["collect", *ids(3), "--base-url", place.url, *(["--ca-file", ca_file] if ca_file else [])]
+
+
+@pytest.mark.parametrize("road", CERTIFIED.values(), ids=CERTIFIED.keys())
+async def test_a_certificate_that_does_not_verify_is_2_and_the_server_reads_no_request(
+    call: Calling, tmp_path: Path, road: Road
+) -> None:
+    async with road.place(tmp_path) as place:
+        done = await call(*arguments(place), "-o", "out/c.jsonl", "--concurrency", "1")
+    assert done.code == 2, done.err
+    assert [name for name in road.names if name not in done.err] == []
+    assert [(server.opened, server.heads) for server in place.servers] == [(1, [])]
+    assert KEY not in done.err
+    assert not (tmp_path / "out/c.jsonl").exists()
+
+
+async def test_the_list_is_not_asked_for_either(call: Calling, tmp_path: Path) -> None:
+    async with ROADS["an expired certificate"].place(tmp_path) as place:
+        done = await call("collect", "--all", "--base-url", place.url, "--ca-file", place.ca_file or "")
+    assert (done.code, place.requests) == (2, 0), done.err
+    assert "expired" in done.err
+
+
+async def test_the_authority_of_the_ca_file_is_believed_and_no_session_key_is_written_down(
+    call: Calling, authority: trustme.CA, tmp_path: Path
+) -> None:
+    async with serving(found, tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        done = await call(
+            *arguments(server),
+            *("--ca-file", bundle_of(authority, tmp_path)),
+            env={"SSLKEYLOGFILE": str(tmp_path / "session-keys")},
+        )
+    assert done.code == 0, done.err
+    assert sorted(json.loads(line)["id"] for line in done.out.splitlines()) == ids(3)
+    assert not (tmp_path / "session-keys").exists()
+
+
+async def test_no_switch_and_no_variable_turns_the_check_off(
+    call: Calling, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """All switches that there are, those of other programs too; a new one is tried from the day it is there."""
+    settings = Settings()
+    switches = {
+        f"COLLECTOR_{key.name.upper()}": "true"
+        for section in fields(settings)
+        for key in fields(getattr(settings, section.name))
+        if type(getattr(getattr(settings, section.name), key.name)) is bool
+    }
+    assert {"COLLECTOR_ALLOW_HTTP", "COLLECTOR_VERBOSE"} <= switches.keys()
+    others = {"PYTHONHTTPSVERIFY": "0", "REQUESTS_CA_BUNDLE": bundle_of(authority, tmp_path), "CURL_CA_BUNDLE": ""}
+    others["NODE_TLS_REJECT_UNAUTHORIZED"] = others["GIT_SSL_NO_VERIFY"] = "0"
+    async with serving(found, tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        done = await call(*arguments(server), env={**switches, "COLLECTOR_ALL": "false", **others})
+    assert (done.code, server.requests) == (2, 0), done.err
+    assert "does not verify" in done.err
+
+
+@pytest.mark.parametrize("word", ["insecure", "verify", "no-check", "ssl", "tls", "trust"])
+async def test_no_flag_sounds_as_if_it_did(call: Calling, word: str) -> None:
+    done = await call("collect", "--help")
+    flags = {text for text in done.out.decode().split() if text.startswith("--")}
+    assert "--ca-file" in flags
+    assert not {flag for flag in flags if word in flag}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "No such file"),
+        (b"", "no certificate in PEM form"),
+        (b"not a certificate", "no certificate in PEM form"),
+        (b"\x30\x82\xff\x00", "no certificate in PEM form"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no certificate in PEM form"),
+    ],
+    ids=["missing", "empty", "garbage", "binary", "garbage in PEM"],
+)
+async def test_a_ca_file_that_is_none_is_2_and_named_before_anybody_is_asked(
+    call: Calling, authority: trustme.CA, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / "own.pem").write_bytes(content)
+    async with serving(found, tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        done = await call(*arguments(server), "--ca-file", "own.pem")
+    assert (done.code, server.opened) == (2, 0), done.err
+    assert "[api] ca_file own.pem: " in done.err
+    assert told in done.err
+
+
+async def test_a_ca_file_that_others_can_change_is_2_and_what_to_run_is_told(
+    call: Calling, authority: trustme.CA, tmp_path: Path
+) -> None:
+    path = bundle_of(authority, tmp_path)
+    Path(path).chmod(0o666)
+    async with serving(found, tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        done = await call(*arguments(server), "--ca-file", path)
+    assert (done.code, server.opened) == (2, 0)
+    assert f"chmod go-w {path}" in done.err
+
+
+async def test_what_speaks_no_tls_at_all_gets_no_request_and_the_run_stops_resumable(
+    call: Calling, tmp_path: Path
+) -> None:
+    """It may be a load balancer that is down: so it is an outage, but one whose reason is told."""
+    async with ROADS["a plain answer to a TLS handshake"].place(tmp_path) as place:
+        done = await call(*arguments(place), "-o", "c.jsonl", "--outage-limit", "1", "-v")
+    assert done.code in {3, 5}, done.err
+    assert "is it plain http?" in done.err
+    assert not (tmp_path / "c.jsonl").exists() or not (tmp_path / "c.jsonl").read_bytes()
+
+
+async def test_a_key_that_goes_to_the_wrong_port_of_this_host_goes_nowhere_else(
+    call: Calling, authority: trustme.CA
+) -> None:
+    async with serving(answer(b"{}"), tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        done = await call(
+            *("collect", *ids(1), "--base-url", server.url.replace("https", "http"), "--max-attempts", "1")
+        )
+    assert done.code in {3, 5}, done.err
+    assert server.requests == 0

@@ -1,0 +1,378 @@
+"""`collector verify`: what it accepts, what it refuses, and where it says the first offence is."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Calling, Finished
+from tests.support.scripted_server import by_id, connection, error, found, ids, raw, response, serving
+from tests.support.zstd_compat import zstd
+
+Here = Callable[..., Finished]
+WANTED = ids(8)
+FAILING = WANTED[7]
+
+
+@pytest.fixture(params=["", ".gz", ".zst"])
+def suffix(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+_made: dict[str, dict[str, bytes]] = {}
+
+
+async def collected(call: Calling, folder: Path, suffix: str = "") -> Path:
+    """A snapshot of seven records and one error; the first of each kind is collected, the others are its copies."""
+    if suffix not in _made:
+        await _collect(call, suffix)
+        _made[suffix] = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for name, content in _made[suffix].items():
+        (folder / name).write_bytes(content)
+    return folder / f"c.jsonl{suffix}"
+
+
+async def _collect(call: Calling, suffix: str) -> None:
+    async with serving(by_id({FAILING: error(404)}, found)) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 3, done.err
+
+
+def unpacked(path: Path) -> bytes:
+    raw = path.read_bytes()
+    return {".gz": gzip.decompress, ".zst": zstd.decompress}.get(path.suffix, bytes)(raw)
+
+
+def packed(path: Path, content: bytes) -> bytes:
+    if path.suffix == ".gz":
+        return gzip.compress(content)
+    if path.suffix == ".zst":
+        return zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1})
+    return content
+
+
+def rewrite(path: Path, lines: list[bytes]) -> None:
+    """Other lines, with a manifest that has their digest: only what they say can give them away."""
+    path.write_bytes(packed(path, b"".join(lines)))
+    change_manifest(path, lambda found: found["files"][0].update(facts(path, len(lines))))
+
+
+def facts(path: Path, records: int) -> dict[str, Any]:
+    raw = path.read_bytes()
+    return {"records": records, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+
+
+def change_manifest(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    manifest = path.with_name("c.manifest.json")
+    document = json.loads(manifest.read_bytes())
+    change(document)
+    manifest.write_text(json.dumps(document))
+
+
+async def test_a_snapshot_as_it_was_written_is_0_and_says_what_it_is(
+    call: Calling, call_here: Here, tmp_path: Path, suffix: str
+) -> None:
+    path = await collected(call, tmp_path, suffix)
+    before = {each: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()}
+    done = call_here("verify", str(path))
+    assert (done.code, done.out) == (0, b"")
+    assert "7 records, 1 errors" in done.err
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in done.err
+    assert {each: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()} == before
+
+
+async def test_a_timestamp_that_the_api_sent_as_none_is_as_it_should_be_and_one_more_is_8(
+    call: Calling, tmp_path: Path, suffix: str
+) -> None:
+    odd = raw(response(connection(WANTED[0], created_at="yesterday", rate_limit={"expires_at": "31st February"})))
+    async with serving(by_id({WANTED[0]: odd}, found)) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 0, done.err
+    path = tmp_path / f"c.jsonl{suffix}"
+    done = await call("verify", path.name)
+    assert done.code == 0, done.err
+    lines = [replaced(line, updated_at="today") for line in unpacked(path).splitlines()]
+    rewrite(path, lines)
+    done = await call("verify", path.name)
+    assert done.code == 8, done.err
+    assert "byte " in done.err
+    assert "timestamp" in done.err
+
+
+def replaced(line: bytes, **fields: Any) -> bytes:
+    return json.dumps({**json.loads(line), **fields}).encode() + b"\n"
+
+
+def without_a_key(line: bytes) -> bytes:
+    record = json.loads(line)
+    del record["policies"]
+    return json.dumps(record).encode() + b"\n"
+
+
+LINES: dict[str, Callable[[bytes], bytes]] = {
+    "no JSON": lambda line: line.replace(b'"id":', b'"id"', 1),
+    "a key that is missing": without_a_key,
+    "a key too many": lambda line: replaced(line, more=1),
+    "another schema": lambda line: replaced(line, _schema=2),
+    "another run": lambda line: replaced(line, _run_id="another"),
+    "a value of another type": lambda line: replaced(line, saved="yes"),
+    "an id that is none": lambda line: replaced(line, id="x"),
+    "a policy that is no text": lambda line: replaced(line, policies=[1]),
+    "an operation that is no text": lambda line: replaced(line, type_operations=["query", None]),
+    "a time that is none": lambda line: replaced(line, _collected_at="today"),
+    "no object": lambda line: b"[]\n",
+    "an empty line": lambda line: b"\n" + line,
+    "bytes that are no UTF-8": lambda line: line.replace(b"Warehouse", b"Ware\xff\xfehouse"),
+    "NULs": lambda line: bytes(len(line) - 1) + b"\n",
+}
+
+
+@pytest.mark.parametrize("change", LINES.values(), ids=LINES.keys())
+async def test_a_line_that_is_no_record_is_8_at_its_offset(
+    call: Calling, call_here: Here, tmp_path: Path, change: Callable[[bytes], bytes], suffix: str
+) -> None:
+    path = await collected(call, tmp_path, suffix)
+    lines = unpacked(path).splitlines(keepends=True)
+    lines[3] = change(lines[3])
+    rewrite(path, lines)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert f"{path}: byte {sum(map(len, lines[:3]))}" in done.err, done.err
+
+
+async def test_a_line_that_is_there_twice_is_8_at_the_second(
+    call: Calling, call_here: Here, tmp_path: Path, suffix: str
+) -> None:
+    path = await collected(call, tmp_path, suffix)
+    lines = unpacked(path).splitlines(keepends=True)
+    rewrite(path, [*lines, lines[2]])
+    done = call_here("verify", str(path))
+    assert done.code == 8
+    assert f"byte {sum(map(len, lines))}" in done.err, done.err
+    assert "twice" in done.err
+
+
+async def test_an_end_that_is_torn_off_is_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
+    path = await collected(call, tmp_path, suffix)
+    raw = path.read_bytes()
+    for left in range(0, len(raw), max(1, len(raw) // 40)):
+        path.write_bytes(raw[:left])
+        done = call_here("verify", str(path))
+        assert done.code == 8, left
+        assert "c.jsonl" in done.err
+
+
+async def test_a_flipped_bit_anywhere_is_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
+    path = await collected(call, tmp_path, suffix)
+    raw = path.read_bytes()
+    for at in range(0, len(raw), max(1, len(raw) // 40)):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 4]) + raw[at + 1 :])
+        assert call_here("verify", str(path)).code == 8, at
+
+
+async def test_bytes_behind_the_end_are_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
+    path = await collected(call, tmp_path, suffix)
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"\0\0\0\0")
+    done = call_here("verify", str(path))
+    assert done.code == 8
+    assert f"byte {size}" in done.err
+
+
+MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "another format": lambda found: found.update(format="collector.manifest/9"),
+    "no account": lambda found: found.pop("account"),
+    "no files": lambda found: found.update(files=[]),
+    "a file that is not this one": lambda found: found["files"][0].update(path="d.jsonl"),
+    "another digest": lambda found: found["files"][0].update(sha256="0" * 64),
+    "more records": lambda found: found["files"][0].update(records=8),
+    "more bytes": lambda found: found["files"][0].update(bytes=1),
+    "other outcomes": lambda found: found["account"]["outcomes"].update(ok=6, not_found=2),
+    "another kind of error": lambda found: found["account"]["outcomes"].update(not_found=0, forbidden=1),
+    "an account that does not add up": lambda found: found["account"]["input"].update(unique=9),
+    "ids that were not asked for": lambda found: found["source"].update(ids_digest="0" * 64),
+    "a source that is none": lambda found: found.update(source=7),
+    "no tool": lambda found: found.pop("tool"),
+    "no start": lambda found: found.pop("started_at"),
+    "a start that is no time": lambda found: found.update(started_at="today"),
+    "no requests": lambda found: found.update(requests={}),
+    "a duration below zero": lambda found: found.update(duration_s=-1),
+    "no base URL": lambda found: found["source"].pop("base_url"),
+    "more taken over than there is": lambda found: found.update(resumed=8),
+    "a file too many": lambda found: found["files"].append({**found["files"][0], "path": "d.jsonl"}),
+    "a status that does not follow": lambda found: found.update(status="complete"),
+    "a status that is none": lambda found: found.update(status=17),
+    "an exit code that does not follow": lambda found: found.update(exit_code=0),
+    "a count that is text": lambda found: found["account"]["outcomes"].update(ok="7"),
+    "a count that is half": lambda found: found["account"]["outcomes"].update(ok=7.0),
+    "a count that is true": lambda found: found["account"]["outcomes"].update(not_found=True),
+    "a count below zero": lambda found: found["account"]["outcomes"].update(rejected=-5, not_attempted=5),
+    "a size that is text": lambda found: found["files"][0].update(bytes="5"),
+    "a size that is none": lambda found: found["files"][0].update(bytes=None),
+    "another number of masked values": lambda found: found.update(redactions=found["redactions"] + 1),
+    "another organization": lambda found: found["source"].update(organization_id=WANTED[0]),
+    "no organization": lambda found: found["source"].update(organization_id=None),
+}
+
+
+@pytest.mark.parametrize("change", MANIFESTS.values(), ids=MANIFESTS.keys())
+async def test_a_manifest_that_says_something_else_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    path = await collected(call, tmp_path)
+    change_manifest(path, change)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert "Traceback" not in done.err
+
+
+async def test_masked_values_at_other_paths_than_the_manifest_says_are_8_and_named(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await collected(call, tmp_path)
+
+    def move(found: dict[str, Any]) -> None:
+        paths = found["redaction"]["paths"]
+        paths["configuration.elsewhere"] = paths.pop("configuration.password")
+
+    change_manifest(path, move)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert "masked values at configuration.elsewhere, but its manifest has" in done.err
+
+
+async def test_odd_values_are_told_and_verified_and_another_count_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, suffix: str
+) -> None:
+    name = b'"name": "Warehouse"'
+    body = connection(WANTED[0]).replace(name, b'"name": "a\\ud800", "limit": 1e400, "note": "\\u0000"')
+    clean = connection(WANTED[1]).replace(name, b'"name": "a\\ufffd", "limit": "1e400", "note": "\\\\u0000"')
+    assert name not in body + clean
+    special = {WANTED[0]: raw(response(body)), WANTED[1]: raw(response(clean))}
+    async with serving(by_id(special, found)) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 0, done.err
+    path = tmp_path / f"c.jsonl{suffix}"
+    manifest = json.loads((tmp_path / "c.manifest.json").read_bytes())
+    assert manifest["repaired"] == 2
+    assert manifest["repairs"] == {"paths": {"name": 1, "extra.limit": 1}}
+    assert manifest["nul_characters"] == {"values": 1, "paths": {"extra.note": 1}}
+    assert call_here("verify", str(path)).code == 0
+    for change, code in ODD_COUNTS:
+        (tmp_path / "c.manifest.json").write_text(json.dumps(manifest))
+        change_manifest(path, change)
+        done = call_here("verify", str(path))
+        assert (done.code, "Traceback" in done.err) == (code, False), done.err
+
+
+def without_odd_counts(found: dict[str, Any]) -> None:
+    """As earlier versions wrote it."""
+    for key in ("repaired", "repairs", "nul_characters"):
+        del found[key]
+
+
+ODD_COUNTS: list[tuple[Callable[[dict[str, Any]], Any], int]] = [
+    (without_odd_counts, 0),
+    (lambda found: found.update(repaired=3), 8),
+    (lambda found: found.update(repaired=-2), 8),
+    (lambda found: found.update(repaired="2"), 8),
+    (lambda found: found.pop("repairs"), 8),
+    (lambda found: found["repairs"].update(paths={"name": 1}), 8),
+    (lambda found: found["repairs"].update(paths={"name": 3, "extra.limit": -1}), 8),
+    (lambda found: found.update(nul_characters={"values": 0, "paths": {}}), 8),
+    (lambda found: found.update(nul_characters={"values": 2, "paths": {"extra.note": 2}}), 8),
+    (lambda found: found.update(nul_characters={"values": 1, "paths": {"name": 1}}), 8),
+    (lambda found: found.update(nul_characters={"values": 1, "paths": {}}), 8),
+    (lambda found: found.update(nul_characters=7), 8),
+]
+
+
+async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    for name in ("jsonl", "errors.jsonl", "manifest.json"):
+        (tmp_path / f"d.{name}").write_bytes((tmp_path / f"c.{name}").read_bytes())
+    done = call_here("verify", str(path.with_name("d.jsonl")))
+    assert (done.code, "is of c.jsonl, not of d.jsonl" in done.err) == (8, True)
+
+
+async def test_what_was_written_to_standard_output_is_verified_under_any_name(call: Calling, tmp_path: Path) -> None:
+    async with serving(by_id({FAILING: error(404)}, found)) as server:
+        names = ("--manifest", "s.manifest.json", "--errors", "s.errors.jsonl")
+        done = await call("collect", *WANTED, "--base-url", server.url, *names)
+    (tmp_path / "s.jsonl").write_bytes(done.out)
+    done = await call("verify", "s.jsonl")
+    assert done.code == 0, done.err
+
+
+async def test_a_pipe_is_not_waited_for(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    done = call_here("verify", str(path))
+    assert (done.code, "is no file" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"7", b'{"format":"collector.manifest/1"}', b"\xff"])
+async def test_a_manifest_that_is_none_is_8(call: Calling, call_here: Here, tmp_path: Path, content: bytes) -> None:
+    path = await collected(call, tmp_path)
+    path.with_name("c.manifest.json").write_bytes(content)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert "c.manifest.json" in done.err
+
+
+ERRORS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda line: b"",
+    "torn": lambda line: line[:-5],
+    "no JSON": lambda line: b"x\n",
+    "no object": lambda line: b"[]\n",
+    "twice": lambda line: line + line,
+    "an id that has a record": lambda line: line.replace(FAILING.encode(), WANTED[0].encode()),
+    "an id nobody asked for": lambda line: line.replace(FAILING.encode(), ids(1, 99)[0].encode()),
+    "an id that is none": lambda line: line.replace(FAILING.encode(), b"x"),
+    "another outcome": lambda line: line.replace(b"not_found", b"forbidden"),
+    "no outcome at all": lambda line: line.replace(b"not_found", b"lost"),
+    "a key that is missing": lambda line: json.dumps({**json.loads(line), "x": json.loads(line).pop("at")}).encode(),
+    "a status that is text": lambda line: line.replace(b"404,", b'"404",'),
+    "a time that is none": lambda line: line.replace(b'"at":"20', b'"at":"'),
+}
+
+
+@pytest.mark.parametrize("change", ERRORS.values(), ids=ERRORS.keys())
+async def test_an_errors_file_that_says_something_else_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    path = await collected(call, tmp_path)
+    errors = tmp_path / "c.errors.jsonl"
+    errors.write_bytes(change(errors.read_bytes()))
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+
+
+async def test_what_is_missing_is_named(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    (tmp_path / "c.errors.jsonl").rename(tmp_path / "away")
+    assert call_here("verify", str(path)).code == 8
+    (tmp_path / "away").rename(tmp_path / "c.errors.jsonl")
+    path.rename(tmp_path / "away")
+    done = call_here("verify", str(path))
+    assert (done.code, "c.jsonl: is not there" in done.err) == (8, True)
+    (tmp_path / "away").rename(path)
+    (tmp_path / "c.manifest.json").unlink()
+    done = call_here("verify", str(path))
+    assert (done.code, "nothing vouches" in done.err) == (8, True)
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "..", "/", "c.jsonl\0x", "x" * 300, "x/" * 3000])
+def test_what_is_no_snapshot_at_all_is_2(call_here: Here, name: str) -> None:
+    done = call_here("verify", name)
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,179 @@
+"""`collector collect` while something does not move: standard error, a key command, a pipe, the process itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Calling, Running, Starting
+from tests.support.output_oracle import Given, check_finished, whole_ids
+from tests.support.scripted_server import PATIENCE, by_id, error, found, hang, ids, once_set, serving
+
+WANTED = ids(40)
+
+
+@pytest.fixture
+def full_pipe() -> Iterator[int]:
+    """The end of a pipe that nobody reads and nothing fits into any more."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, bytes(4096))
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    yield writer
+    os.close(writer)
+    os.close(reader)
+
+
+async def ended(running: Running) -> int:
+    """Its exit code; it ends on its own or the test fails."""
+    async with asyncio.timeout(PATIENCE):
+        return await running.process.wait()
+
+
+async def test_a_standard_error_that_nobody_reads_does_not_hold_up_a_signal(
+    start: Starting, call: Calling, tmp_path: Path, full_pipe: int
+) -> None:
+    async with serving(by_id({WANTED[0]: error(500)}, found)) as server:
+        command = ["collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"]
+        command += ["--max-attempts", "2"]
+        running = await start(*command, "-v", stderr=full_pipe)
+        await server.saw(1)
+        running.send(signal.SIGTERM)
+        assert await ended(running) == 143
+        kept = whole_ids(tmp_path / "c.jsonl.partial")
+        server.heads.clear()
+        done = await call(*command)
+        assert done.code == 3, done.err
+        assert not kept & {target.rpartition("/")[2] for target in server.targets}
+        check_finished(tmp_path / "c.jsonl", Given(WANTED), 3)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_key_command_that_says_nothing_is_ended_with_its_children_by_a_signal(
+    start: Starting, tmp_path: Path, signum: signal.Signals
+) -> None:
+    asks = tmp_path / "asks"
+    asks.write_text("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 20 &\necho $$ $! >pids\nmv pids asked\nwait\nsleep 20\n")
+    asks.chmod(0o700)
+    running = await start("collect", *WANTED, "--key-command", str(asks), "-o", "c.jsonl")
+    async with asyncio.timeout(PATIENCE):
+        while not (tmp_path / "asked").exists():  # noqa: ASYNC110  # has no event
+            await asyncio.sleep(0.01)
+    running.send(signum)
+    done = await running.finished()
+    assert done.code == 128 + signum, done.err
+    assert "does not answer any more" not in done.err  # which the watchdog says, after 9 s
+    assert [pid for pid in (tmp_path / "asked").read_text().split() if is_running(pid)] == []
+    assert not (tmp_path / "c.jsonl.partial").exists()
+
+
+async def test_a_descriptor_that_nobody_writes_the_key_to_does_not_hold_up_a_signal(
+    start: Starting, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with_pipe = ["bash", "-c", 'exec "$0" "$@" 3<>pipe']
+    running = await start("collect", *WANTED, "--key-fd", "3", "-o", "c.jsonl", under=with_pipe)
+    async with asyncio.timeout(PATIENCE):
+        while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+            await asyncio.sleep(0.01)
+    running.send(signal.SIGTERM)
+    done = await running.finished()
+    assert done.code == 143, done.err
+    assert "does not answer any more" not in done.err
+
+
+def is_running(pid: str) -> bool:
+    """Is there such a process, and is it not dead and only not yet reaped?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def test_a_pipe_without_a_reader_is_waited_for_until_a_signal(start: Starting, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with serving(found) as server:
+        running = await start("collect", *WANTED, "--base-url", server.url, "-o", "pipe")
+        async with asyncio.timeout(PATIENCE):
+            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+                await asyncio.sleep(0.01)
+        running.send(signal.SIGTERM)
+        done = await running.finished()
+    assert (done.code, server.requests) == (143, 0), done.err
+    assert "SIGTERM" in done.err
+
+
+async def test_a_pipe_whose_reader_comes_late_gets_every_line(start: Starting, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with serving(found) as server:
+        running = await start("collect", *WANTED, "--base-url", server.url, "-o", "pipe", "--rate", "0")
+        async with asyncio.timeout(PATIENCE):
+            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+                await asyncio.sleep(0.01)
+        content = await asyncio.to_thread((tmp_path / "pipe").read_bytes)
+        done = await running.finished()
+    assert done.code == 0, done.err
+    assert content.count(b"\n") == len(WANTED)
+
+
+def caught(running: Running) -> int:
+    """The signals a process has handlers for, a bit each."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
+
+
+async def test_a_hangup_that_the_parent_ignores_is_ignored(start: Starting, tmp_path: Path) -> None:
+    release = asyncio.Event()
+    async with serving(once_set(release, found)) as server:
+        running = await start(
+            *("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"), under=["nohup"]
+        )
+        await server.saw(1)
+        running.send(signal.SIGHUP)
+        release.set()
+        done = await running.finished()
+    assert done.code == 0, done.err
+    check_finished(tmp_path / "c.jsonl", Given(WANTED), 0)
+
+
+async def stopped_for(start: Starting, folder: Path, seconds: float) -> None:
+    """Stop the process for a while in the middle of its work."""
+    async with serving(found) as server:
+        running = await start("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "40")
+        await server.saw(10)
+        running.send(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        running.send(signal.SIGCONT)
+        done = await running.finished()
+    assert done.code == 0, done.err
+    check_finished(folder / "c.jsonl", Given(WANTED), 0)
+
+
+async def test_a_process_that_is_stopped_and_continued_finishes(start: Starting, tmp_path: Path) -> None:
+    await stopped_for(start, tmp_path, 1)
+
+
+@pytest.mark.soak
+async def test_a_process_that_is_stopped_for_a_minute_finishes(start: Starting, tmp_path: Path) -> None:
+    await stopped_for(start, tmp_path, 65)
+
+
+@pytest.mark.soak
+async def test_a_stopped_process_that_is_to_end_ends_once_it_goes_on(start: Starting, tmp_path: Path) -> None:
+    async with serving(hang) as server:
+        running = await start("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0")
+        await server.saw(1)
+        running.send(signal.SIGSTOP)
+        running.send(signal.SIGTERM)
+        await asyncio.sleep(15)
+        running.send(signal.SIGCONT)
+        done = await running.finished()
+    assert done.code == 143, done.err

@@ -1,0 +1,79 @@
+"""The transport by aiohttp keeps the contract; another one joins by a module like this, with its own `opening`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from collector.client.transport.aiohttp_transport import Timeouts, Transport
+from collector.model.errors import ConfigError
+from collector.model.ledger import RequestCount
+from collector.model.secret import Secret
+from tests.support.scripted_server import PATIENCE, answer, serving
+from tests.support.transport_contract import *  # noqa: F403  # every test in there
+from tests.support.transport_contract import ASKED, CANARY, Opening, Subject
+
+
+@asynccontextmanager
+async def by_aiohttp(
+    url: str,
+    *,
+    connect: float = PATIENCE,
+    read: float = PATIENCE,
+    total: float = PATIENCE,
+    connections: int = 8,
+    ca_file: str | None = None,
+    proxy: str | None = None,
+) -> AsyncIterator[Subject]:
+    count = RequestCount()
+    headers = {"Authorization": Secret(f"Bearer {CANARY}").reveal(), "X-Polytomic-Version": "2025-09-18"}
+    transport = Transport(
+        url,
+        headers,
+        connections=connections,
+        timeouts=Timeouts(connect, read, total),
+        count=count,
+        ca_file=ca_file,
+        proxy=proxy,
+    )
+    async with transport.opened():
+        yield Subject(transport.send, count)
+
+
+@pytest.mark.parametrize("found", [["203.0.113.9"], ["127.0.0.1", "203.0.113.9"], ["::1", "2001:db8::9"]])
+async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
+    found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """glibc asks files and name servers for `x.localhost`, and for `localhost` where /etc/hosts has none."""
+    resolve = socket.getaddrinfo
+
+    def elsewhere(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
+        hosts = found if host == "api.localhost" else [host]
+        return [each for one in hosts for each in resolve(one, port)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", elsewhere)
+    async with serving(answer(b"{}")) as server:
+        port = server.url.rpartition(":")[2]
+        count = RequestCount()
+        transport = Transport(
+            f"http://api.localhost:{port}",
+            {"Authorization": Secret(f"Bearer {CANARY}").reveal()},
+            connections=1,
+            timeouts=Timeouts(),
+            count=count,
+            only_here=True,
+        )
+        async with transport.opened():
+            for _ in range(2):  # the second is answered from what is remembered, or not at all
+                with pytest.raises(ConfigError, match=r"api\.localhost does not mean this host"):
+                    await transport.send(ASKED)
+    assert (server.opened, count.sent, count.unanswered) == (0, 0, 0)
+
+
+@pytest.fixture
+def opening() -> Opening:
+    return by_aiohttp

@@ -1,0 +1,210 @@
+"""The API key: which source it is taken from and the header it travels in."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shlex
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from collector.client.auth.authorization import KeySource, authorization
+from collector.model.errors import ConfigError, ExitCode
+from collector.model.secret import Environment, Secret
+
+KEY = "key-4f1d9a"
+
+
+def ignore(_text: str) -> None:
+    pass
+
+
+async def header(api: KeySource, **environ: str) -> str:
+    found = await authorization(api, environ, ignore)
+    assert isinstance(found, Secret)
+    return found.reveal()
+
+
+def file_with(folder: Path, content: str) -> str:
+    path = folder / "key"
+    path.write_text(content)
+    path.chmod(0o600)
+    return str(path)
+
+
+def printing(text: str) -> str:
+    return shlex.join([sys.executable, "-c", f"print({text!r})"])
+
+
+def passed(text: str) -> int:
+    """A descriptor that a shell could have passed."""
+    reader, writer = os.pipe()
+    os.write(writer, text.encode())
+    os.close(writer)
+    os.set_inheritable(reader, True)
+    return reader
+
+
+def every_source(folder: Path, key: str) -> list[KeySource]:
+    """All but the keyring and standard input, which tests of the whole program try."""
+    return [KeySource(file=file_with(folder, key)), KeySource(command=printing(key)), KeySource(fd=passed(key))]
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+async def test_a_users_key_travels_as_a_bearer_token() -> None:
+    assert await header(KeySource(), POLYTOMIC_API_KEY=KEY) == f"Bearer {KEY}"
+
+
+async def test_a_users_key_is_of_its_own_organization_whatever_is_set() -> None:
+    assert await header(KeySource(organization_id="org"), POLYTOMIC_API_KEY=KEY) == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("name", ["POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY"])
+async def test_a_key_for_an_organization_travels_with_its_id(name: str) -> None:
+    assert await header(KeySource(organization_id="org"), **{name: KEY}) == basic(f"org:{KEY}")
+
+
+async def test_a_deployment_key_without_an_organization_stands_alone() -> None:
+    assert await header(KeySource(), POLYTOMIC_DEPLOYMENT_KEY=KEY) == basic(f"{KEY}:")
+
+
+async def test_a_key_of_another_source_is_a_users_unless_an_organization_is_named(tmp_path: Path) -> None:
+    for api in every_source(tmp_path, KEY):
+        assert await header(api) == f"Bearer {KEY}"
+    for api in every_source(tmp_path, KEY):
+        named = KeySource(file=api.file, command=api.command, fd=api.fd, organization_id="org")
+        assert await header(named) == basic(f"org:{KEY}")
+
+
+async def test_a_source_that_is_named_goes_before_the_environment_and_that_has_an_order(tmp_path: Path) -> None:
+    environ = {"POLYTOMIC_DEPLOYMENT_KEY": "third", "POLYTOMIC_PARTNER_KEY": "second", "POLYTOMIC_API_KEY": "first"}
+    for api in every_source(tmp_path, "named"):
+        assert await header(api, **environ) == "Bearer named"
+    assert await header(KeySource(), **environ) == "Bearer first"
+    environ["POLYTOMIC_API_KEY"] = ""
+    assert await header(KeySource(), **environ) == "Bearer second"
+
+
+@pytest.mark.parametrize("environ", [{}, {"POLYTOMIC_API_KEY": ""}])
+async def test_no_key_is_an_error_that_says_where_to_put_one(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="no API key: set POLYTOMIC_API_KEY") as caught:
+        await header(KeySource(), **environ)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+async def test_one_line_end_behind_a_key_is_no_part_of_it(end: str, tmp_path: Path) -> None:
+    assert await header(KeySource(file=file_with(tmp_path, KEY + end))) == f"Bearer {KEY}"
+    assert await header(KeySource(fd=passed(KEY + end))) == f"Bearer {KEY}"
+    assert await header(KeySource(), POLYTOMIC_API_KEY=KEY + end) == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\n",
+        "a b",
+        " a",
+        "a\tb",
+        "a\nb",
+        "a\n\n",
+        "a\x00b",
+        "\u00e4",
+        "a\r\nX: y",
+        "a\x7f",
+        "x" * 8193,
+        "x" * 99_999,
+    ],
+)
+async def test_what_cannot_be_a_key_is_an_error_that_names_its_place_and_does_not_show_it(
+    content: str, tmp_path: Path
+) -> None:
+    path = file_with(tmp_path, content)
+    for api, place in ((KeySource(file=path), f"key_file {path}"), (KeySource(command=f"cat {path}"), "key_command")):
+        with pytest.raises(ConfigError, match=rf"^\[api\] {place}: what it holds cannot be a key") as caught:
+            await header(api)
+        assert not content.strip() or len(content) < 3 or content not in str(caught.value)
+
+
+async def told_and_header(api: KeySource, **environ: str) -> tuple[list[str], str]:
+    told: list[str] = []
+    found = await authorization(api, environ, told.append)
+    return told, found.reveal()
+
+
+@pytest.mark.parametrize("text", ['"{}"', "'{}'\r\n", "Bearer {}\n", "export POLYTOMIC_API_KEY='{}'\n", "\ufeff“{}”"])
+async def test_what_is_around_a_key_is_ignored_with_a_warning_that_names_the_place_and_not_the_key(
+    text: str, tmp_path: Path
+) -> None:
+    path = file_with(tmp_path, text.format(KEY))
+    for api, place in (
+        (KeySource(file=path), f"[api] key_file {path}"),
+        (KeySource(command=f"cat {path}"), "key_command"),
+    ):
+        told, sent = await told_and_header(api)
+        assert sent == f"Bearer {KEY}"
+        assert len(told) == 1
+        assert place in told[0]
+        assert KEY not in told[0]
+    told, sent = await told_and_header(KeySource(), POLYTOMIC_API_KEY=f'"{KEY}"\r')
+    assert (told, sent) == (
+        ["POLYTOMIC_API_KEY: ignoring quotes around the key; store the key alone"],
+        f"Bearer {KEY}",
+    )
+
+
+@pytest.mark.parametrize(("organization", "text"), [("org", f'org:"{KEY}"'), (None, f'"{KEY}":')])
+async def test_a_key_of_a_basic_header_keeps_its_quotes_and_a_warning_says_so(
+    organization: str | None, text: str
+) -> None:
+    told, sent = await told_and_header(KeySource(organization_id=organization), POLYTOMIC_DEPLOYMENT_KEY=f'"{KEY}"')
+    assert sent == basic(text)
+    assert told == [
+        "POLYTOMIC_DEPLOYMENT_KEY: the key is in quotes, which are sent with it; remove them if the API refuses the key"
+    ]
+
+
+async def test_a_byte_order_mark_in_front_of_a_key_goes_unsaid(tmp_path: Path) -> None:
+    assert await told_and_header(KeySource(file=file_with(tmp_path, f"\ufeff{KEY}\r\n"))) == ([], f"Bearer {KEY}")
+
+
+async def test_a_key_that_an_editor_saved_as_utf_16_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(f"{KEY}\r\n".encode("utf-16"))
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="looks like UTF-16, save it as UTF-8"):
+        await header(KeySource(file=str(path)))
+
+
+async def test_the_longest_key_is_one(tmp_path: Path) -> None:
+    assert await header(KeySource(file=file_with(tmp_path, "x" * 8192 + "\r\n"))) == "Bearer " + "x" * 8192
+
+
+async def test_an_environment_variable_that_cannot_be_a_key_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"^POLYTOMIC_API_KEY: ") as caught:
+        await header(KeySource(), POLYTOMIC_API_KEY="my secret key")
+    assert "secret" not in str(caught.value)
+
+
+async def test_no_failure_shows_the_key_in_a_traceback_with_local_variables(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("canary\x00key")
+    (tmp_path / "key").chmod(0o600)
+    unusable = [
+        (KeySource(), Environment({"POLYTOMIC_API_KEY": "canary\x00key"})),
+        (KeySource(file=str(tmp_path / "key")), Environment({})),
+        (KeySource(command=f"cat {tmp_path / 'key'}"), Environment({"POLYTOMIC_API_KEY": "canary\x00key"})),
+        (KeySource(command="no-such-command"), Environment({"POLYTOMIC_API_KEY": "canary\x00key"})),
+    ]
+    for api, environ in unusable:
+        with pytest.raises(ConfigError) as caught:
+            await authorization(api, environ, ignore)
+        told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+        assert "in authorization" in told or "in from_command" in told
+        assert "canary" not in told

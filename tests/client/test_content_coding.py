@@ -1,0 +1,156 @@
+"""Content codings, undone as a body arrives."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.client.failures import BadPayload, TooLarge
+from collector.client.transport.content_coding import decoder_of
+
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "identity": bytes,
+}
+CAP = 100_000
+
+
+def decoded(field: str, body: bytes, cuts: list[int] | None = None, cap: int = CAP) -> bytes:
+    decoder = decoder_of(field, cap, 200)
+    if decoder is None:
+        return body
+    edges = sorted({0, *(cut % (len(body) + 1) for cut in cuts or ()), len(body)})
+    whole = b"".join([decoder.feed(body[start:end]) for start, end in pairwise(edges)])
+    decoder.close()
+    return whole
+
+
+@given(
+    st.binary(max_size=300),
+    st.lists(st.sampled_from(sorted(ENCODERS)), max_size=3),
+    st.lists(st.integers(0, 500)),
+    st.sampled_from([str.lower, str.upper, str.title]),
+    st.sampled_from([",", ", ", " ,, "]),
+)
+def test_whatever_was_applied_in_order_is_undone_however_it_arrives(
+    body: bytes, codings: list[str], cuts: list[int], spelled: Callable[[str], str], comma: str
+) -> None:
+    packed = body
+    for coding in codings:
+        packed = ENCODERS[coding](packed)
+    assert decoded(comma.join(map(spelled, codings)), packed, cuts) == body
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=8), st.integers(0, 40), st.lists(st.integers(0, 900)))
+def test_members_of_gzip_are_one_body_and_padding_is_none_of_it(
+    members: list[bytes], padding: int, cuts: list[int]
+) -> None:
+    packed = b"".join(map(gzip.compress, members)) + bytes(padding)
+    assert decoded("gzip", packed, cuts) == b"".join(members)
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 500)))
+def test_deflate_is_read_with_the_wrapper_of_zlib_and_without(body: bytes, cuts: list[int]) -> None:
+    assert decoded("deflate", zlib.compress(body), cuts) == body
+    assert decoded("deflate", zlib.compress(body, level=9, wbits=-zlib.MAX_WBITS), cuts) == body
+
+
+@given(
+    st.lists(st.binary(max_size=50), min_size=1, max_size=4),
+    st.sampled_from(["gzip", "deflate", "deflate, gzip"]),
+    st.data(),
+)
+def test_a_body_that_is_cut_is_never_taken_for_a_whole_one(
+    members: list[bytes], field: str, data: st.DataObject
+) -> None:
+    packed = b"".join(members)
+    for coding in field.split(", "):
+        packed = ENCODERS[coding](packed)
+    cut = data.draw(st.integers(0, len(packed) - 1))
+    with pytest.raises(BadPayload, match="ends too early"):
+        decoded(field, packed[:cut])
+
+
+def test_a_second_member_that_is_cut_is_never_taken_for_a_whole_one() -> None:
+    packed = gzip.compress(b"one") + gzip.compress(b"two")
+    for cut in range(len(gzip.compress(b"one")) + 1, len(packed)):
+        with pytest.raises(BadPayload, match="ends too early"):
+            decoded("gzip", packed[:cut])
+
+
+@given(
+    st.binary(max_size=100), st.binary(min_size=1, max_size=30).filter(lambda stray: stray.lstrip(b"\0")[:1] != b"\x1f")
+)
+def test_stray_bytes_behind_the_last_member_are_dropped(body: bytes, stray: bytes) -> None:
+    assert decoded("gzip", gzip.compress(body) + stray, [len(gzip.compress(body)) + 1]) == body
+
+
+@given(st.sampled_from(["gzip", "deflate", "gzip, gzip", "deflate, gzip"]), st.binary(), st.lists(st.integers(0, 500)))
+def test_whatever_arrives_is_a_body_or_a_failure_that_is_known(field: str, body: bytes, cuts: list[int]) -> None:
+    with suppress(BadPayload):
+        decoded(field, body, cuts)
+
+
+@pytest.mark.parametrize("field", ["", " ", ",", "identity", "Identity, identity", "utf-8", "UTF-8", "none", "binary"])
+def test_where_nothing_was_applied_there_is_nothing_to_undo(field: str) -> None:
+    assert decoder_of(field, CAP, 200) is None
+
+
+@pytest.mark.parametrize("field", ["br", "zstd", "compress", "gzip, br", "gzip;q=1", "klingon", "x" * 10_000])
+def test_an_unknown_coding_is_named_and_not_at_length(field: str) -> None:
+    with pytest.raises(BadPayload, match="unknown Content-Encoding") as failure:
+        decoder_of(field, CAP, 200)
+    assert len(failure.value.reason) < 80
+
+
+def test_a_stack_of_codings_has_an_end() -> None:
+    decoder_of("gzip, gzip, gzip, identity", CAP, 200)
+    with pytest.raises(BadPayload, match="more than 3 content codings"):
+        decoder_of("gzip, gzip, gzip, gzip", CAP, 200)
+
+
+@pytest.mark.parametrize("field", ["gzip", "deflate", "gzip, gzip", "deflate, gzip"])
+def test_a_body_of_exactly_the_cap_is_let_through_and_one_byte_more_is_not(field: str) -> None:
+    def packed(size: int) -> bytes:
+        body = bytes(size)
+        for coding in field.split(", "):
+            body = ENCODERS[coding](body)
+        return body
+
+    assert len(decoded(field, packed(CAP))) == CAP
+    with pytest.raises(TooLarge):
+        decoded(field, packed(CAP + 1))
+
+
+def test_the_cap_holds_for_all_members_together() -> None:
+    with pytest.raises(TooLarge):
+        decoded("gzip", gzip.compress(bytes(CAP // 2)) * 3)
+
+
+def test_what_lies_between_two_codings_is_bounded_too() -> None:
+    """Members of nothing unpack to nothing, so only the inner stage's own count stops the outer one."""
+    packed = gzip.compress(gzip.compress(b"") * (4 * CAP // 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            decoded("gzip, gzip", packed)
+        assert tracemalloc.get_traced_memory()[1] < 8 * CAP
+    finally:
+        tracemalloc.stop()
+
+
+def test_members_of_nothing_take_no_time_that_grows_with_their_square() -> None:
+    began = time.process_time()
+    assert decoded("gzip", gzip.compress(b"") * 50_000) == b""
+    assert time.process_time() - began < 5

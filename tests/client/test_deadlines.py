@@ -1,0 +1,140 @@
+"""Time-outs of many short waits by one timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from collector.client.transport.deadlines import Deadlines
+from tests.support.clock import StoppedClock, settled
+
+TICK = 0.25
+
+
+@asynccontextmanager
+async def watched(clock: StoppedClock) -> AsyncIterator[Deadlines]:
+    deadlines = Deadlines(TICK, clock.now, clock.sleep)
+    watch = asyncio.create_task(deadlines.watch())
+    try:
+        yield deadlines
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more: float = 0) -> str:
+    """Wait for an answer, as an attempt does."""
+    task = deadlines.start(seconds)
+    try:
+        if more:
+            deadlines.extend(task, more)
+        await answer.wait()
+        return "answer"
+    except asyncio.CancelledError:
+        if deadlines.is_due(task):
+            return "late"
+        raise
+    finally:
+        deadlines.stop(task)
+
+
+async def test_a_wait_that_is_over_in_time_is_left_alone() -> None:
+    clock, answer = StoppedClock(), asyncio.Event()
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait(deadlines, 10, answer))
+        await clock.advance(9)
+        answer.set()
+        await clock.advance(100)
+        assert await waiting == "answer"
+
+
+async def test_a_wait_ends_when_its_time_is_up_and_not_before() -> None:
+    clock = StoppedClock()
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
+        await clock.advance(9.9)
+        assert not waiting.done()
+        await clock.advance(0.1 + TICK)
+        assert waiting.done()
+        assert await waiting == "late"
+
+
+async def test_time_that_is_added_counts() -> None:
+    clock = StoppedClock()
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event(), more=20))
+        await clock.advance(29.9)
+        assert not waiting.done()
+        await clock.advance(0.1 + TICK)
+        assert await waiting == "late"
+
+
+async def test_each_task_has_its_own_time() -> None:
+    clock = StoppedClock()
+    async with watched(clock) as deadlines:
+        crew = [asyncio.create_task(wait(deadlines, seconds, asyncio.Event())) for seconds in (1, 2, 3)]
+        for done in range(1, 4):
+            await clock.advance(1 + TICK / 3)
+            assert [task.done() for task in crew] == [True] * done + [False] * (3 - done)
+
+
+async def test_a_task_that_was_late_can_go_on_and_wait_again() -> None:
+    clock, answer = StoppedClock(), asyncio.Event()
+
+    async def twice(deadlines: Deadlines) -> list[str]:
+        first = await wait(deadlines, 1, asyncio.Event())
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        return [first, await wait(deadlines, 10, answer)]
+
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(twice(deadlines))
+        await clock.advance(2)
+        answer.set()
+        assert await waiting == ["late", "answer"]
+
+
+async def test_a_cancellation_of_somebody_else_passes_through() -> None:
+    clock = StoppedClock()
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
+        await settled()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
+async def test_a_task_that_stopped_waiting_is_never_cancelled() -> None:
+    clock, answer = StoppedClock(), asyncio.Event()
+    answer.set()
+
+    async def wait_and_live_on(deadlines: Deadlines) -> str:
+        found = await wait(deadlines, 1, answer)
+        await clock.sleep(50)
+        return found
+
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait_and_live_on(deadlines))
+        await clock.advance(60)
+        assert await waiting == "answer"
+
+
+async def test_an_answer_in_the_very_moment_the_time_is_up_is_no_cancellation_later_on() -> None:
+    clock, answer = StoppedClock(), asyncio.Event()
+
+    async def wait_and_live_on(deadlines: Deadlines) -> str:
+        found = await wait(deadlines, TICK, answer)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return found
+
+    async with watched(clock) as deadlines:
+        waiting = asyncio.create_task(wait_and_live_on(deadlines))
+        await settled()
+        answer.set()  # the task is awake now, and is cancelled before it runs
+        await clock.advance(TICK)
+        assert await waiting in ("answer", "late")

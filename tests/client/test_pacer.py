@@ -1,0 +1,728 @@
+"""Every request waits for the governor, and tells it how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from copy import copy
+from math import inf
+
+import pytest
+
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
+from collector.client.messages import Reply, Request
+from collector.client.pacer import Pacer
+from collector.governor.governor import Start, Wait
+from collector.model.errors import ConfigError, RunStopped
+from collector.model.ledger import RequestCount
+from collector.model.throughput import Cause
+from tests.support.clock import Clock, StoppedClock, settled
+from tests.support.governor_harness import governor, pacer
+
+REQUEST = Request("/x")
+REPLY = Reply(200, {}, b"")
+FAILURES = [Transient("the connection broke"), BadPayload("no JSON"), ValueError("nobody foresaw this")]
+
+
+class Server:
+    """Notes when requests start, and which; answers them at once, or each when it is told to."""
+
+    def __init__(self, clock: Clock | StoppedClock, *, answers: bool = True) -> None:
+        self._clock = clock
+        self._answers = answers
+        self._open: list[asyncio.Future[Reply]] = []
+        self.starts: list[float] = []
+        self.targets: list[str] = []
+
+    async def send(self, request: Request) -> Reply:
+        self.starts.append(self._clock.now())
+        self.targets.append(request.target)
+        if self._answers:
+            return REPLY
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._open.append(answer)
+        return await answer
+
+    async def answer(self, *answers: Reply | Exception) -> None:
+        """Answer the oldest requests that have no answer yet, and let everybody go on."""
+        for one in answers:
+            oldest = self._open.pop(0)
+            if oldest.cancelled():
+                continue
+            if isinstance(one, Exception):
+                oldest.set_exception(copy(one))
+            else:
+                oldest.set_result(one)
+        await settled()
+
+
+def begun(answer: Awaitable[Reply]) -> asyncio.Task[Reply]:
+    async def wait() -> Reply:
+        return await answer
+
+    return asyncio.create_task(wait())
+
+
+async def under_way(paced: Pacer, *targets: str) -> list[asyncio.Task[Reply]]:
+    """Send requests in this order, and go on until they are sent or wait."""
+    crew = [begun(paced.send(Request(target))) for target in targets]
+    await settled()
+    return crew
+
+
+async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[None]:
+    """A request that is in flight alone, after a pause, to try whether all may go on."""
+    crew = await under_way(paced, "throttled")
+    await server.answer(Throttled("HTTP 429", 429, wait=1.0))
+    with pytest.raises(Throttled):
+        await crew[0]
+    await clock.advance(5)
+    probe = asyncio.create_task(start_by(by, paced, server))
+    await clock.advance(0.1)
+    assert server.targets == ["throttled", "probe"]
+    return probe
+
+
+async def start_by(way: str, paced: Pacer, server: Server, *, is_retry: bool = False) -> None:
+    """Make a request in one of the ways there are."""
+    request = Request("probe", is_retry=is_retry)
+    if way == "send":
+        await paced.send(request)
+    elif way == "send_alone":
+        await paced.send_alone(request, after=0.0)
+    else:
+        async with paced.turn(request):
+            await server.send(request)
+
+
+@pytest.mark.parametrize("rate", [1, 7, 50])
+async def test_a_crew_sends_no_more_than_the_rate_in_any_second(rate: int) -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=rate), clock)
+    crew = asyncio.gather(*(paced.send(REQUEST) for _ in range(3 * rate)))
+    await clock.advance(10)
+    await crew
+    assert len(server.starts) == 3 * rate
+    for start in server.starts:
+        assert sum(start <= other < start + 1 for other in server.starts) <= rate
+
+
+@pytest.mark.parametrize("by", ["send", "send_alone", "turn"])
+async def test_neither_the_governor_nor_who_asked_hears_a_secret_in_a_failure_s_reason(by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    governed = governor()
+    paced = pacer(server.send, governed, clock, scrub=lambda text: text.replace("secret", "[REDACTED]"))
+    asked = asyncio.create_task(start_by(by, paced, server))
+    await settled()
+    await server.answer(Transient("it said secret"))
+    with pytest.raises(Transient) as caught:
+        await asked
+    assert governed.last_failure == caught.value.reason == str(caught.value) == "it said [REDACTED]"
+    assert "secret" not in repr(caught.value)
+
+
+async def test_requests_start_in_the_order_they_came() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=10), clock)
+    crew = await under_way(paced, *(str(number) for number in range(20)))
+    await clock.advance(10)
+    await asyncio.gather(*crew)
+    assert server.targets == [str(number) for number in range(20)]
+
+
+async def test_nobody_passes_those_who_wait() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=10), clock)
+    crew = await under_way(paced, "sent", "waits")
+    clock.time += 5  # there is room now, but somebody was here before
+    crew += await under_way(paced, "came later")
+    assert server.targets == ["sent"]
+    await clock.advance(5)
+    assert server.targets == ["sent", "waits", "came later"]
+    await asyncio.gather(*crew)
+
+
+async def test_no_more_are_in_flight_than_the_governor_allows_and_an_end_makes_room() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(concurrency=2), clock)
+    crew = await under_way(paced, "a", "b", "c", "d")
+    assert server.targets == ["a", "b"]
+    await server.answer(REPLY)
+    assert server.targets == ["a", "b", "c"]
+    await server.answer(Transient("the connection broke"))
+    assert server.targets == ["a", "b", "c", "d"]
+    await ended(*crew)
+
+
+async def test_nothing_starts_once_stopped_not_even_alone() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(), clock)
+    paced.stop()
+    crew = await under_way(paced, "at once")
+    crew.append(begun(paced.send_alone(Request("alone"), after=1.0)))
+    await clock.advance(100)
+    assert server.starts == []
+    await ended(*crew)
+
+
+async def test_who_waits_when_all_is_stopped_does_not_start_either() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(rate=1, concurrency=1), clock)
+    crew = await under_way(paced, "sent", "waits for room")
+    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    await clock.advance(0.5)
+    paced.stop()
+    await server.answer(REPLY)
+    await clock.advance(60)
+    assert server.targets == ["sent"]
+    await ended(*crew, alone)
+
+
+async def test_a_pause_that_comes_while_somebody_waits_holds_him_too() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(rate=1), clock)
+    crew = await under_way(paced, "sent", "waits for the rate")
+    await clock.advance(0.5)
+    await server.answer(Throttled("HTTP 429", 429, wait=30.0))
+    await clock.advance(29.9)
+    assert server.targets == ["sent"]
+    await clock.advance(30)
+    assert server.targets == ["sent", "waits for the rate"]
+    assert server.starts[1] >= 30.5
+    await ended(*crew)
+
+
+async def test_what_a_reply_says_of_the_quota_is_heeded() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, "sent")
+    await server.answer(Reply(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, b""))
+    crew += await under_way(paced, "waits for the reset")
+    await clock.advance(29.9)
+    assert server.targets == ["sent"]
+    await clock.advance(4)
+    assert server.targets == ["sent", "waits for the reset"]
+    await ended(*crew)
+
+
+async def test_requests_in_flight_are_counted_until_they_end_or_are_cancelled() -> None:
+    clock = Clock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, "a", "b", "c")
+    assert paced.in_flight == 3
+    await ended(crew[0])
+    assert paced.in_flight == 2
+    await server.answer(REPLY, Transient("the connection broke"), REPLY)
+    await asyncio.gather(*crew[1:], return_exceptions=True)
+    assert paced.in_flight == 0
+
+
+async def test_who_waits_for_a_turn_is_not_in_flight() -> None:
+    clock = StoppedClock()
+    paced = pacer(Server(clock, answers=False).send, governor(rate=1), clock)
+    crew = await under_way(paced, "a", "b", "c")
+    assert paced.in_flight == 1
+    await ended(*crew)
+
+
+async def test_one_who_is_cancelled_while_he_waits_leaves_the_line_to_the_next() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=1), clock)
+    crew = await under_way(paced, "sent", "leaves", "next")
+    await ended(crew[1])
+    await clock.advance(5)
+    assert server.targets == ["sent", "next"]
+    await crew[2]
+
+
+# Alone.
+
+
+async def test_alone_holds_everybody_else_back_from_the_moment_it_is_asked_for_until_it_has_ended() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(Request("alone"), after=2.0))
+    await settled()
+    crew = await under_way(paced, "other", "another")
+    await clock.advance(5.0)
+    assert server.targets == ["alone"]
+    assert server.starts == [2.0]
+    await server.answer(REPLY)
+    assert await alone == REPLY
+    assert server.targets == ["alone", "other", "another"]
+    assert server.starts[1:] == [5.0, 5.0]
+    await ended(*crew)
+
+
+async def test_alone_counts_as_in_flight_only_once_it_has_started() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(REQUEST, after=2.0))
+    await clock.advance(1.9)
+    assert paced.in_flight == 0
+    await clock.advance(0.2)
+    assert paced.in_flight == 1
+    await server.answer(REPLY)
+    await alone
+    assert paced.in_flight == 0
+
+
+async def test_alone_holds_him_back_too_who_waited_before() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(rate=1), clock)
+    crew = await under_way(paced, "sent", "waits")
+    alone = begun(paced.send_alone(Request("alone"), after=5.0))
+    await clock.advance(60)
+    assert server.targets == ["sent", "alone"]
+    await server.answer(REPLY, REPLY)
+    await clock.advance(5)
+    assert server.targets == ["sent", "alone", "waits"]
+    await ended(*crew, alone)
+
+
+async def test_alone_lets_those_in_flight_end_in_peace() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    (in_flight,) = await under_way(paced, "in flight")
+    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    await clock.advance(5)
+    assert paced.in_flight == 2
+    await server.answer(REPLY, REPLY)
+    assert await in_flight == await alone == REPLY
+
+
+async def test_alone_pays_for_its_request() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=0.1), clock)
+    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    await clock.advance(2.0)
+    await alone
+    crew = await under_way(paced, "other")
+    await clock.advance(30)
+    assert server.starts[0] == 1.0
+    assert server.starts[1] >= 11.0
+    await asyncio.gather(*crew)
+
+
+async def test_alone_waits_for_the_rate_too() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=0.1), clock)
+    await under_way(paced, "first")
+    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    await clock.advance(30)
+    await alone
+    assert server.starts[1] >= 10
+
+
+async def test_a_pause_that_comes_before_alone_has_asked_holds_it_too() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, "in flight")
+    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    await clock.advance(0.5)
+    await server.answer(Throttled("HTTP 429", 429, wait=30.0))
+    await clock.advance(29.9)
+    assert server.targets == ["in flight"]
+    await clock.advance(30)
+    assert server.targets == ["in flight", "alone"]
+    await ended(*crew, alone)
+
+
+@pytest.mark.parametrize("error", FAILURES)
+async def test_alone_goes_back_to_dispatching_also_when_its_request_fails(error: Exception) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    await clock.advance(1.0)
+    crew = await under_way(paced, "other")
+    await server.answer(error)
+    with pytest.raises(type(error)):
+        await alone
+    assert server.targets == ["alone", "other"]
+    await ended(*crew)
+
+
+@pytest.mark.parametrize("moment", [0.5, 1.5])
+async def test_alone_goes_back_to_dispatching_also_when_it_is_cancelled(moment: float) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    await clock.advance(moment)
+    crew = await under_way(paced, "other")
+    await ended(alone)
+    await settled()
+    assert server.targets[-1] == "other"
+    assert paced.in_flight == 1
+    await ended(*crew)
+
+
+async def test_two_who_ask_alone_do_not_end_each_others_hold() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(), clock)
+    first = begun(paced.send_alone(Request("/first"), after=2.0))
+    second = begun(paced.send_alone(Request("/second"), after=0.0))
+    await settled()
+    others = await under_way(paced, "/x", "/y")
+    await clock.advance(1.0)
+    assert server.targets == ["/second"]
+    await clock.advance(1.0)
+    assert server.targets[:2] == ["/second", "/first"]
+    await asyncio.gather(first, second, *others)
+
+
+async def test_a_stop_outlives_alone() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    await clock.advance(1.5)
+    paced.stop()  # a signal: nothing more may start
+    await server.answer(REPLY)
+    await alone
+    crew = await under_way(paced, "other")
+    await clock.advance(5)
+    assert server.targets == ["alone"]
+    await ended(*crew)
+
+
+# How requests end.
+
+ways = pytest.mark.parametrize("by", ["send", "send_alone", "turn"])
+
+
+@ways
+@pytest.mark.parametrize(
+    ("answer", "least", "most"),
+    [
+        (REPLY, 0.0, 3.0),  # at the rate that the server was seen to allow
+        (BadPayload("no JSON"), 0.0, 3.0),
+        (KeyDoubted("HTTP 401", 401), 0.0, 3.0),
+        (Transient("the connection broke"), 1.0, 1.0),
+        (TimedOut("no answer in time"), 1.0, 1.0),
+        (Throttled("HTTP 429", 429, wait=7.0), 7.0, 7.7),
+        (Throttled("HTTP 503", 503, wait=7.0), 7.0, 7.7),
+    ],
+)
+async def test_how_a_request_ends_says_when_the_next_may_start(
+    answer: Reply | Exception, least: float, most: float, by: str
+) -> None:
+    clock, governed = StoppedClock(), governor()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governed, clock)
+    probe = await probing(paced, server, clock, by)
+    assert governed.take(clock.now()) == Wait(inf, Cause.SERVER)
+    await server.answer(answer)
+    await asyncio.gather(probe, return_exceptions=True)
+    assert paced.in_flight == 0
+    granted = governed.take(clock.now())
+    assert least <= (granted.seconds if isinstance(granted, Wait) else 0.0) <= most
+    later = governed.take(clock.now() + 10)
+    assert isinstance(later, Start)
+    assert later.is_probe == (least > 0)
+
+
+@ways
+async def test_what_sending_raises_reaches_who_sent(by: str) -> None:
+    for error in (*FAILURES, ConfigError("a certificate"), Throttled("HTTP 429", 429)):
+        clock = StoppedClock()
+        server = Server(clock, answers=False)
+        asked = asyncio.create_task(start_by(by, pacer(server.send, governor(), clock), server))
+        await clock.advance(0.1)
+        await server.answer(error)
+        with pytest.raises(type(error), match=str(error)):
+            await asked
+
+
+@ways
+@pytest.mark.parametrize("answer", [REPLY, Transient("the connection broke"), ValueError("nobody foresaw this")])
+async def test_a_retry_is_counted_when_it_starts_however_it_ends(answer: Reply | Exception, by: str) -> None:
+    clock, count = StoppedClock(), RequestCount()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(concurrency=1), clock, count)
+    crew = await under_way(paced, "first")
+    retry = asyncio.create_task(start_by(by, paced, server, is_retry=True))
+    await clock.advance(1)
+    assert count.retried == 0
+    await server.answer(REPLY)
+    assert count.retried == 1
+    await server.answer(answer)
+    await asyncio.gather(*crew, retry, return_exceptions=True)
+    assert count == RequestCount(retried=1)
+
+
+@ways
+async def test_requests_to_slow_down_are_counted(by: str) -> None:
+    clock, count = StoppedClock(), RequestCount()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock, count)
+    probe = await probing(paced, server, clock, by)
+    await server.answer(Throttled("HTTP 503", 503))
+    await asyncio.gather(probe, return_exceptions=True)
+    assert count == RequestCount(throttled=2)
+
+
+@ways
+async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(max_pause=60), clock)
+    asked = asyncio.create_task(start_by(by, paced, server))
+    await clock.advance(0.1)
+    await server.answer(Throttled("HTTP 429", 429, wait=61.0))
+    with pytest.raises(RunStopped, match="--max-pause 60"):
+        await asked
+
+
+@ways
+@pytest.mark.parametrize(
+    ("error", "is_excused"),
+    [
+        (Transient("the connection broke"), True),
+        (TimedOut("no answer in time"), True),
+        (BadPayload("no JSON"), False),
+        (KeyDoubted("HTTP 401", 401), False),
+        (Throttled("HTTP 429", 429), False),
+    ],
+)
+async def test_a_failed_attempt_tells_how_long_it_took_and_is_excused_if_it_found_the_server_gone(
+    error: AttemptFailed, is_excused: bool, by: str
+) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    probe = await probing(paced, server, clock, by)
+    await clock.advance(2.9)
+    await server.answer(error)
+    with pytest.raises(type(error)) as caught:
+        await probe
+    assert caught.value.is_excused is is_excused
+    assert caught.value.seconds == pytest.approx(3.0)
+
+
+async def test_the_time_of_an_attempt_is_without_its_wait_for_a_turn() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(rate=0.1), clock)
+    crew = await under_way(paced, "sent", "waits")
+    await clock.advance(15)
+    taken = clock.now() - server.starts[1]
+    await server.answer(REPLY, Transient("the connection broke"))
+    with pytest.raises(AttemptFailed) as caught:
+        await crew[1]
+    assert not caught.value.is_excused
+    assert caught.value.seconds == pytest.approx(taken)
+
+
+@ways
+@pytest.mark.parametrize("how", ["is cancelled", "fails here"])
+async def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next(how: str, by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    probe = await probing(paced, server, clock, by)
+    crew = await under_way(paced, "next", "another")
+    assert server.targets == ["throttled", "probe"]
+    if how == "fails here":
+        await server.answer(ValueError("nobody foresaw this"))
+    await ended(probe)
+    await clock.advance(100)
+    assert server.targets == ["throttled", "probe", "next"]
+    await server.answer(*[REPLY] * (1 + (how == "is cancelled")))
+    await clock.advance(1)
+    assert server.targets == ["throttled", "probe", "next", "another"]
+    await ended(*crew)
+
+
+# What starts wait for.
+
+
+async def test_a_start_that_is_free_waits_for_nothing() -> None:
+    clock = StoppedClock()
+    paced = pacer(Server(clock).send, governor(), clock)
+    await asyncio.gather(*await under_way(paced, "a", "b"))
+    assert not paced.waited
+
+
+async def test_a_wait_for_the_users_rate_is_told_as_such() -> None:
+    clock = StoppedClock()
+    server = Server(clock)
+    paced = pacer(server.send, governor(rate=1), clock)
+    crew = await under_way(paced, "a", "b", "c")
+    await clock.advance(10)
+    await asyncio.gather(*crew)
+    assert paced.waited == {Cause.OWN_RATE: pytest.approx(server.starts[2])}
+
+
+async def test_a_pause_and_the_wait_for_its_probe_are_told_as_the_servers() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, "throttled")
+    await server.answer(Throttled("HTTP 429", 429, wait=10.0))
+    crew += await under_way(paced, "probe", "waits for it")
+    await clock.advance(20)
+    await server.answer(REPLY)
+    assert server.starts[2] == 20
+    assert paced.waited == {Cause.SERVER: pytest.approx(20.0)}
+    await ended(*crew)
+
+
+async def test_a_wait_for_a_quota_that_is_used_up_is_told_as_the_servers() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, "sent")
+    await server.answer(Reply(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, b""))
+    crew += await under_way(paced, "waits for the reset")
+    await clock.advance(40)
+    assert paced.waited == {Cause.SERVER: pytest.approx(server.starts[1])}
+    await ended(*crew)
+
+
+async def test_a_wait_for_room_is_latency_unless_the_server_brought_it_about() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(concurrency=4), clock)
+    crew = await under_way(paced, *"abcde")
+    await clock.advance(3)
+    await server.answer(TimedOut("no answer in time"))
+    assert paced.waited == {Cause.LATENCY: 3.0}
+    await clock.advance(4)
+    await server.answer(REPLY, REPLY)
+    assert server.targets == [*"abcde"]
+    assert paced.waited == {Cause.LATENCY: 3.0, Cause.SERVER: 4.0}
+    await ended(*crew)
+
+
+async def test_a_wait_for_one_who_asks_alone_is_nobodys() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    await settled()
+    crew = await under_way(paced, "waits")
+    await clock.advance(5)
+    await server.answer(REPLY)
+    assert server.starts == [1.0, 5.0]
+    assert not paced.waited
+    await ended(*crew, alone)
+
+
+# Outages.
+
+
+async def ask_on_and_on(paced: Pacer, clock: StoppedClock) -> None:
+    """Send, one request after the other, whatever comes of it."""
+    while True:
+        try:
+            await paced.send(REQUEST)
+        except AttemptFailed:
+            await clock.sleep(1.0)
+
+
+class Answering:
+    """Gives these answers in turn, over and over, each after a second."""
+
+    def __init__(self, clock: StoppedClock, *answers: Reply | Exception) -> None:
+        self._clock = clock
+        self._answers = answers
+        self.asked = 0
+
+    async def send(self, _request: Request) -> Reply:
+        answer = self._answers[self.asked % len(self._answers)]
+        self.asked += 1
+        await self._clock.sleep(1.0)
+        if isinstance(answer, Exception):
+            raise copy(answer)
+        return answer
+
+
+async def watched(clock: StoppedClock, seconds: float, *answers: Reply | Exception) -> asyncio.Task[None]:
+    """A watch with a limit of 60 s over a server that answers so, after so many seconds."""
+    server = Answering(clock, *answers)
+    paced = pacer(server.send, governor(), clock)
+    asking = asyncio.create_task(ask_on_and_on(paced, clock))
+    watch = asyncio.create_task(paced.watch(60.0))
+    await clock.advance(seconds)
+    await ended(asking)
+    assert server.asked > 5
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ([Transient("HTTP 500", 500), Transient("the connection broke")], "the connection broke|HTTP 500"),
+        ([TimedOut("no answer in time")], "no answer in time"),
+        ([Reply(502, {}, b"")], "HTTP 502"),
+    ],
+)
+async def test_the_run_stops_after_too_long_an_outage_and_its_last_failure_is_told(
+    answers: list[Reply | Exception], text: str
+) -> None:
+    clock = StoppedClock()
+    watch = await watched(clock, 59.0, *answers)
+    assert not watch.done()
+    await clock.advance(2.0)
+    assert watch.done()
+    with pytest.raises(RunStopped, match=rf"nothing but failures for 60 s, --outage-limit is 60: {text}"):
+        await watch
+
+
+async def test_the_pauses_that_a_server_out_of_service_asks_for_are_no_time_of_the_outage() -> None:
+    clock = StoppedClock()
+    watch = await watched(clock, 70.0, Reply(503, {"Retry-After": "2"}, b""))
+    assert not watch.done()
+    await clock.advance(100.0)
+    assert watch.done()
+    with pytest.raises(RunStopped, match=r"nothing but failures for 6\d s, --outage-limit is 60: HTTP 503"):
+        await watch
+
+
+@pytest.mark.parametrize(
+    "answer", [REPLY, Reply(404, {}, b""), Reply(429, {"Retry-After": "1"}, b""), Reply(204, {}, b""), KeyDoubted("")]
+)
+async def test_the_run_does_not_stop_while_the_server_answers_now_and_then(answer: Reply | Exception) -> None:
+    clock = StoppedClock()
+    watch = await watched(clock, 1000.0, *[Transient("HTTP 500", 500)] * 5, answer)
+    assert not watch.done()
+    await ended(watch)
+
+
+async def test_a_few_failures_with_nothing_after_them_are_no_outage() -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    crew = await under_way(paced, *"abcd")
+    await server.answer(*[Transient("the connection broke")] * 4)
+    watch = asyncio.create_task(paced.watch(60.0))
+    await clock.advance(1000)
+    assert not watch.done()
+    await ended(watch, *crew)

@@ -1,0 +1,403 @@
+"""Which failures are worth another attempt, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.client.classify import is_throttle, judge, kind_of, outcome_of
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient, Unforeseen
+from collector.client.messages import Reply
+from collector.client.retry import Attempts, RetryPolicy, retrying
+from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
+from collector.model.errors import ConfigError, RunStopped
+from collector.model.outcome import OutcomeKind
+from tests.support.clock import Clock
+
+NOW = 1_700_000_000.0
+
+kinds = st.sampled_from([Transient, Throttled, KeyDoubted, BadPayload, TooLarge, Unforeseen])
+policies = st.builds(
+    RetryPolicy,
+    max_attempts=st.integers(1, 100),
+    max_bad_payloads=st.integers(1, 5),
+    max_throttles=st.integers(1, 20),
+    within=st.floats(0, 500),
+    base=st.floats(0, 5),
+    cap=st.floats(0, 60),
+)
+
+
+class Failing:
+    """An attempt that fails in a given way each time, after so many seconds, and succeeds when there are no more."""
+
+    def __init__(self, attempts: Attempts, kinds: list[type[AttemptFailed]], seconds: float = 0.0) -> None:
+        self._attempts = attempts
+        self._kinds = list(kinds)
+        self._seconds = seconds
+        self.calls = 0
+
+    async def __call__(self) -> str:
+        self.calls += 1
+        self._attempts.made += 1
+        if not self._kinds:
+            return "answer"
+        failure = self._kinds.pop(0)("no")
+        failure.seconds = self._seconds
+        self._attempts.failed(failure)
+        raise failure
+
+
+def run(
+    failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int = 0, *, seconds: float = 0.0
+) -> tuple[object, int, list[float]]:
+    """What came of it, how many attempts were made, each of so many seconds, and the waits between them."""
+
+    async def main() -> tuple[object, int, list[float]]:
+        clock, attempts = Clock(), Attempts()
+        attempt = Failing(attempts, failures, seconds)
+        try:
+            result: object = await retrying(attempt, attempts, policy, sleep=clock.sleep, dice=random.Random(seed))
+        except AttemptFailed as failure:
+            result = failure
+        return result, attempt.calls, clock.slept
+
+    return asyncio.run(main())
+
+
+@given(st.lists(kinds, max_size=150), policies, st.integers())
+def test_attempts_are_bounded_and_every_delay_is_between_zero_and_the_cap(
+    failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int
+) -> None:
+    result, calls, slept = run(failures, policy, seed)
+    assert calls <= min(len(failures) + 1, policy.max_attempts + policy.max_throttles)
+    assert all(0 <= delay <= policy.cap for delay in slept)
+    assert len(slept) == calls - 1
+    if result == "answer":
+        assert calls == len(failures) + 1
+    else:
+        assert type(result) is failures[calls - 1]
+
+
+@given(st.lists(kinds, min_size=150, max_size=150), policies)
+def test_every_bound_holds_by_itself(failures: list[type[AttemptFailed]], policy: RetryPolicy) -> None:
+    _, calls, _ = run(failures, policy)
+    made = failures[:calls]
+    throttled = sum(issubclass(kind, Throttled) for kind in made)
+    assert throttled <= policy.max_throttles
+    assert sum(issubclass(kind, BadPayload) for kind in made) <= policy.max_bad_payloads
+    assert calls - throttled <= policy.max_attempts
+    assert not any(issubclass(kind, TooLarge) for kind in made[:-1])
+
+
+@pytest.mark.parametrize(
+    ("failures", "calls"),
+    [
+        ([Transient] * 9, 5),
+        ([Unforeseen] * 9, 5),
+        ([KeyDoubted] * 9, 5),
+        ([BadPayload] * 9, 3),
+        ([TooLarge] * 9, 1),
+        ([Throttled] * 99, 10),
+        ([Throttled] * 9 + [Transient] * 9, 14),
+        ([Transient] * 4, 5),
+        ([Transient, BadPayload, Transient, BadPayload, BadPayload], 5),
+    ],
+)
+def test_by_default_an_id_is_asked_for_as_often_as_the_contract_says(
+    failures: list[type[AttemptFailed]], calls: int
+) -> None:
+    assert run(failures, RetryPolicy())[1] == calls
+
+
+def failed(*failures: AttemptFailed, attempts: Attempts | None = None) -> Attempts:
+    """What an id has gone through that failed so."""
+    attempts = attempts or Attempts()
+    for failure in failures:
+        attempts.made += 1
+        attempts.failed(failure)
+    return attempts
+
+
+def failure_of(kind: type[AttemptFailed], *, seconds: float = 0.0, is_excused: bool = False) -> AttemptFailed:
+    failure = kind("no")
+    failure.seconds, failure.is_excused = seconds, is_excused
+    return failure
+
+
+@given(st.lists(kinds, min_size=1, max_size=50), policies, st.integers(), st.floats(0, 30))
+def test_no_attempt_is_made_with_less_than_a_second_left(
+    failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int, seconds: float
+) -> None:
+    _, calls, slept = run(failures, policy, seed, seconds=seconds)
+    spent = 0.0
+    for kind, waited in zip(failures, slept, strict=False):
+        spent += waited + (0.0 if kind is Throttled else seconds)
+        assert policy.within - spent >= 1.0 - 1e-6
+    assert calls == len(slept) + 1
+
+
+@pytest.mark.parametrize(("spent", "is_over"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
+def test_an_id_is_given_up_when_less_than_a_second_is_left_to_it(spent: float, is_over: bool) -> None:
+    attempts = failed(failure_of(Transient, seconds=spent))
+    assert attempts.are_spent(RetryPolicy(within=10.0)) is is_over
+
+
+def test_an_id_has_time_for_what_it_waits_for_a_shared_pause() -> None:
+    attempts = failed(*(failure_of(Throttled, seconds=100.0) for _ in range(9)))
+    assert attempts.seconds == 0
+    assert not attempts.are_spent(RetryPolicy(within=10.0))
+
+
+async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
+    clock, attempts = Clock(), Attempts()
+    attempt = Failing(attempts, [Transient] * 3, seconds=2.0)
+    await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, dice=random.Random(0))
+    assert sum(clock.slept) > 0
+    assert attempts.seconds == pytest.approx(3 * 2.0 + sum(clock.slept))
+
+
+@given(st.integers(1, 50), st.lists(st.sampled_from([Transient, Unforeseen, KeyDoubted]), max_size=4))
+def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
+    attempts = failed(*(failure_of(Transient, seconds=30.0, is_excused=True) for _ in range(probes)))
+    assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
+    failed(*(failure_of(kind, seconds=1.0) for kind in others), attempts=attempts)
+    assert (attempts.made, attempts.counted) == (probes + len(others), len(others))
+    assert not attempts.are_spent(RetryPolicy())
+    failed(*(failure_of(Transient) for _ in range(5 - len(others))), attempts=attempts)
+    assert attempts.are_spent(RetryPolicy())
+
+
+def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
+    attempts = failed(failure_of(Transient, is_excused=True))
+    assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
+    failed(failure_of(Transient), attempts=attempts)
+    assert 0 < attempts.backoff(RetryPolicy(), random.Random(0)) <= RetryPolicy().base
+
+
+@pytest.mark.parametrize("kind", [Transient, KeyDoubted, BadPayload, Unforeseen])
+def test_a_retry_after_a_request_to_slow_down_costs_the_budget_less_than_after_a_failure(
+    kind: type[AttemptFailed],
+) -> None:
+    assert failed(Throttled("no"), kind("no")).retry_cost == AFTER_FAILURE
+    assert failed(kind("no"), Throttled("no")).retry_cost == AFTER_THROTTLE < AFTER_FAILURE
+
+
+@given(st.integers(1, 100), st.integers())
+def test_the_backoff_has_full_jitter_under_a_doubling_bound(made: int, seed: int) -> None:
+    attempts, policy = failed(*(Transient("no") for _ in range(made))), RetryPolicy()
+    bound = min(policy.cap, policy.base * 2 ** (made - 1))
+    assert attempts.backoff(policy, random.Random(seed)) == random.Random(seed).uniform(0, bound)
+
+
+def test_where_a_shared_pause_waits_the_id_does_not_wait_as_well() -> None:
+    attempts = Attempts()
+    for failure in (Throttled("no"), KeyDoubted("no")):
+        failed(failure, attempts=attempts)
+        assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
+
+
+async def test_cancellation_is_never_swallowed() -> None:
+    calls = 0
+
+    async def attempt() -> None:
+        nonlocal calls
+        calls += 1
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, dice=random.Random())
+    assert calls == 1
+
+
+@pytest.mark.parametrize("error", [ConfigError("x"), OSError("x"), ValueError("x"), KeyboardInterrupt()])
+async def test_what_is_no_failed_attempt_is_never_retried(error: BaseException) -> None:
+    calls = 0
+
+    async def attempt() -> None:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    with pytest.raises(type(error)):
+        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, dice=random.Random())
+    assert calls == 1
+
+
+def reply(status: int, **headers: str) -> Reply:
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "kind"),
+    [
+        ([200], OutcomeKind.OK),
+        ([404, 410], OutcomeKind.NOT_FOUND),
+        ([403], OutcomeKind.FORBIDDEN),
+        ([400, 402, 405, 406, 411, 413, 414, 415, 418, 422, 423, 426, 428, 431, 451, 499, 501, 505], "rejected"),
+    ],
+)
+def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) -> None:
+    for status in statuses:
+        judge(reply(status), NOW)
+    assert [kind_of(status) for status in statuses] == [kind] * len(statuses)
+
+
+@pytest.mark.parametrize(
+    "status", [408, 409, 425, 500, 502, 503, 504, 506, 507, 508, 520, 521, 522, 523, 524, 529, 599]
+)
+def test_a_transient_status_is_worth_another_attempt(status: int) -> None:
+    with pytest.raises(Transient) as caught:
+        judge(reply(status), NOW)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [429, 403, 503])
+@pytest.mark.parametrize(("value", "wait"), [("7", 7.0), ("garbage", None), ("0", 0.0)])
+def test_a_request_to_slow_down_is_known_by_its_status_or_its_header(
+    status: int, value: str, wait: float | None
+) -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(reply(status, Retry_After=value), NOW)
+    assert caught.value.wait == wait
+    assert caught.value.status == status
+
+
+def test_a_429_without_a_header_asks_to_slow_down_too() -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(reply(429), NOW)
+    assert caught.value.wait is None
+
+
+QUOTA_LEFT = {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "30"}
+QUOTA_USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (429, {}, True),
+        (429, QUOTA_LEFT, True),
+        (429, QUOTA_USED_UP, True),
+        (403, {}, False),
+        (403, QUOTA_LEFT, False),
+        (403, QUOTA_USED_UP, True),
+        (403, {"Retry-After": "7"}, True),
+        (503, {}, False),
+        (503, QUOTA_LEFT, False),
+        (503, QUOTA_USED_UP, True),
+        (503, {"RateLimit": '"default";r=0;t=30'}, True),
+        (503, {"Retry-After": "7"}, True),
+        (200, QUOTA_USED_UP, False),
+        (404, {"Retry-After": "7"}, False),
+        (404, QUOTA_USED_UP, False),
+        (500, {"Retry-After": "7"}, False),
+        (502, QUOTA_USED_UP, False),
+    ],
+)
+def test_a_429_asks_to_slow_down_and_a_403_or_503_that_says_how_long_or_that_a_quota_is_used_up(
+    status: int, headers: dict[str, str], expected: bool
+) -> None:
+    answer = Reply(status, headers, b"")
+    assert is_throttle(answer, NOW) is expected
+    with pytest.raises(Throttled) if expected else suppress(AttemptFailed):
+        judge(answer, NOW)
+
+
+@pytest.mark.parametrize("status", [429, 403, 503])
+def test_a_used_up_quota_says_how_long_to_wait_where_nothing_else_does(status: int) -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(Reply(status, QUOTA_USED_UP, b""), NOW)
+    assert caught.value.wait == 30.0
+    with pytest.raises(Throttled) as caught:
+        judge(Reply(status, {**QUOTA_USED_UP, "Retry-After": "7"}, b""), NOW)
+    assert caught.value.wait == 7.0
+
+
+def test_a_server_that_takes_us_for_an_attack_stops_the_run() -> None:
+    body = b'{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected","title":"no"}'
+    with pytest.raises(RunStopped, match="abnormal usage"):
+        judge(Reply(429, {"Retry-After": "7"}, body), NOW)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_words_of_abnormal_usage_in_another_answer_stop_nothing(status: int) -> None:
+    judge(Reply(status, {}, b"abnormal-usage-detected"), NOW)
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206, 226])
+def test_a_success_that_is_no_200_has_no_connection_in_it(status: int) -> None:
+    with pytest.raises(BadPayload):
+        judge(reply(status), NOW)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
+def test_a_redirect_ends_the_run_and_says_what_to_set(status: int) -> None:
+    with pytest.raises(ConfigError, match="--base-url"):
+        judge(reply(status, Location="https://elsewhere.example"), NOW)
+
+
+@pytest.mark.parametrize("status", [407, 511])
+def test_what_the_way_to_the_api_wants_ends_the_run(status: int) -> None:
+    with pytest.raises(ConfigError, match=str(status)):
+        judge(reply(status), NOW)
+
+
+def test_a_401_puts_the_key_in_doubt() -> None:
+    with pytest.raises(KeyDoubted):
+        judge(reply(401), NOW)
+
+
+@given(st.integers(100, 999), st.text())
+def test_every_status_has_a_class(status: int, retry_after: str) -> None:
+    with suppress(AttemptFailed, ConfigError):
+        judge(reply(status, Retry_After=retry_after), NOW)
+        assert (kind_of(status) is OutcomeKind.OK) == (status == 200)
+
+
+def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
+    for status in (200, 404, 403, 422):
+        judge(reply(status), NOW)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(500), Transient),
+        (reply(429), Throttled),
+        (reply(401), KeyDoubted),
+        (reply(204), BadPayload),
+        (reply(302), ConfigError),
+    ],
+)
+def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        judge(answer, NOW)
+
+
+@pytest.mark.parametrize(("now", "left"), [(NOW + 3, 7.0), (NOW + 4, 6.0)])
+def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, left: float) -> None:
+    with pytest.raises(Throttled) as caught:
+        judge(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), now)
+    assert caught.value.wait == left
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (TooLarge("x"), "too_large"),
+        (BadPayload("x"), "bad_payload"),
+        (Unforeseen("x"), "internal_error"),
+        (Transient("x"), "exhausted"),
+        (Throttled("x"), "exhausted"),
+        (KeyDoubted("x"), "exhausted"),
+        (None, "exhausted"),
+    ],
+)
+def test_an_id_whose_attempts_are_spent_has_the_outcome_of_its_last(failure: AttemptFailed | None, kind: str) -> None:
+    assert outcome_of(failure) == kind

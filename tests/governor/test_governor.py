@@ -1,0 +1,545 @@
+"""May a request start now, and what does its end say of the next?"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from collector.governor.governor import Governor, Start, Wait
+from collector.governor.rate_limit_headers import Allowance
+from collector.governor.retry_budget import AFTER_FAILURE, FULL
+from collector.model.errors import RunStopped
+from collector.model.throughput import Cause
+from tests.support.governor_harness import governor
+
+EARLY = 0.015  # seconds by which a start may come before its time, see `rate_ceiling`
+seeds = st.integers()
+
+
+def started(governed: Governor, now: float) -> Start:
+    """A request that starts at this moment."""
+    granted = governed.take(now)
+    assert isinstance(granted, Start), granted
+    return granted
+
+
+def wait_of(governed: Governor, now: float) -> float:
+    """How long nothing may start; a start that may be taken is."""
+    granted = governed.take(now)
+    return granted.seconds if isinstance(granted, Wait) else 0.0
+
+
+def next_start(governed: Governor, now: float) -> tuple[float, Start]:
+    """The first start that may be taken from now on, and when."""
+    while not isinstance(granted := governed.take(now), Start):
+        assert 0 < granted.seconds < inf, granted
+        now += granted.seconds
+    return now, granted
+
+
+def crew(governed: Governor, size: int, now: float = 0.0) -> list[Start]:
+    """So many requests in flight, after as many answers as it takes until so many may be."""
+    for _ in range(size):
+        answer_two_at_once(governed, now)
+    return [started(governed, now) for _ in range(size)]
+
+
+def answer_two_at_once(governed: Governor, now: float) -> None:
+    """Answer as many as may be in flight, so that more may be."""
+    flying = []
+    while isinstance(granted := governed.take(now), Start):
+        flying.append(granted)
+    for one in flying:
+        governed.answered(one, now, is_success=True)
+
+
+def refuse(governed: Governor, now: float, wait: float | None = None) -> tuple[float, float]:
+    """The server refuses the next request, at once: when, and for how long do all pause then?"""
+    now, start = next_start(governed, now)
+    governed.refused(start, now, wait, "HTTP 429", is_outage=False)
+    return now, wait_of(governed, now)
+
+
+def answer(governed: Governor, now: float) -> float:
+    """The server answers the next request, at once: when?"""
+    now, start = next_start(governed, now)
+    governed.answered(start, now, is_success=True)
+    return now
+
+
+# Pauses that the server asks for.
+
+
+@given(st.floats(0.001, 900), seeds)
+def test_a_pause_is_never_shorter_than_the_server_asks_and_little_longer(wait: float, seed: int) -> None:
+    _, paused = refuse(governor(seed=seed), 0.0, wait)
+    assert wait <= paused <= wait + min(5.0, wait / 10) + 1e-9
+
+
+@given(seeds, st.sampled_from([None, 0.0]))
+def test_a_request_to_slow_down_without_a_time_is_waited_out_longer_each_time(seed: int, wait: float | None) -> None:
+    governed, now = governor(seed=seed), 0.0
+    for episode in range(9):
+        now, paused = refuse(governed, now, wait)
+        longest = min(60.0, 2.0**episode)
+        assert longest / 2 <= paused <= longest
+
+
+@given(st.lists(st.floats(0.001, 100), min_size=1, max_size=9), seeds)
+def test_a_server_that_names_too_short_a_time_again_and_again_is_waited_for_longer_each_time(
+    waits: list[float], seed: int
+) -> None:
+    governed, now = governor(seed=seed), 0.0
+    for refused_probes, wait in enumerate(waits):
+        now, paused = refuse(governed, now, wait)
+        own = min(60.0, 2.0 ** (refused_probes - 1)) if refused_probes else 0.0
+        assert max(wait, own / 2) <= paused + 1e-9
+        assert paused <= max(wait + min(5.0, wait / 10), own) + 1e-9
+
+
+@given(st.integers(1, 8), seeds)
+def test_a_good_answer_ends_the_growth_of_pauses(refusals: int, seed: int) -> None:
+    governed, now = governor(seed=seed), 0.0
+    for _ in range(refusals):
+        now, _ = refuse(governed, now)
+    now = answer(governed, now)
+    _, paused = refuse(governed, now)
+    assert 0.5 <= paused <= 1
+
+
+@pytest.mark.parametrize("wait", [None, 0.0])
+def test_requests_refused_in_one_go_are_one_pause(wait: float | None) -> None:
+    governed = governor()
+    for start in crew(governed, 20):
+        governed.refused(start, 0.0, wait, "HTTP 429", is_outage=False)
+    assert governed.pauses.seconds(inf) <= 1
+    assert governed.pauses.by_reason == {"HTTP 429": 1}
+    assert governed.in_flight == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.floats(0.1, 100)), min_size=1, max_size=20), seeds)
+def test_nothing_starts_before_the_latest_end_of_any_pause_and_overlaps_are_counted_once(
+    refusals: list[tuple[float, float]], seed: int
+) -> None:
+    governed = governor(seed=seed)
+    flying, now, end = crew(governed, len(refusals)), 0.0, 0.0
+    for later, wait in refusals:
+        if end and now + later >= end:
+            break  # the pause is over
+        now += later if end else 0.0
+        governed.refused(flying.pop(), now, wait, "HTTP 429", is_outage=False)
+        end = max(end, now + wait)
+    longest = end + 5.0
+    assert end - now <= wait_of(governed, now) <= longest - now
+    assert end - 1e-6 <= governed.pauses.seconds(inf) <= longest
+
+
+def test_after_a_pause_the_users_rate_holds_as_before() -> None:
+    governed = governor(rate=10, max_pause=inf)
+    starts: list[float] = []
+    now = 0.0
+    for number in range(40):
+        now, start = next_start(governed, now)
+        starts.append(now)
+        if number == 10:
+            governed.refused(start, now, 5.0, "HTTP 429", is_outage=False)
+        else:
+            governed.answered(start, now, is_success=True)
+    assert starts[11] >= starts[10] + 5.0
+    assert all(sum(start <= other < start + 1 for other in starts) <= 10 for start in starts)
+
+
+@given(
+    st.sampled_from([0.0, 0.1, 1.0, 50.0]), st.floats(0.1, 100), seeds, st.sampled_from(["probe", "after", "in flight"])
+)
+def test_after_a_pause_one_request_tries_and_nothing_else_starts_until_it_has_ended(
+    rate: float, wait: float, seed: int, how: str
+) -> None:
+    governed = governor(rate=rate, seed=seed)
+    refused, other = (next_start(governed, now)[1] for now in (0.0, 20.0))
+    now = 30.0
+    governed.refused(refused, now, wait, "HTTP 429", is_outage=False)
+    now, probe = next_start(governed, now)
+    assert probe.is_probe
+    for later in (0.0, 1.0, 1e6):
+        assert governed.take(now + later) == Wait(inf, Cause.SERVER)
+    if how == "in flight":
+        governed.answered(other, now, is_success=True)
+        assert governed.take(now + 1e6) == Wait(inf, Cause.SERVER)
+    governed.answered(probe, now, is_success=how == "probe")
+    _, start = next_start(governed, now)
+    assert not start.is_probe
+
+
+def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next_after_as_long_a_wait() -> None:
+    governed = governor()
+    now, _ = refuse(governed, 0.0, 5.0)
+    for _ in range(3):
+        now, probe = next_start(governed, now)
+        assert probe.is_probe
+        governed.dropped(probe, now)
+        assert wait_of(governed, now) == pytest.approx(1.0)
+
+
+def test_a_pause_asked_for_while_a_request_tries_is_not_cut_short_by_its_answer() -> None:
+    governed = governor()
+    first, second = (started(governed, 0.0) for _ in range(2))
+    governed.refused(first, 0.0, 1.0, "HTTP 429", is_outage=False)
+    now, probe = next_start(governed, 0.0)
+    governed.refused(second, now, 30.0, "HTTP 429", is_outage=False)
+    governed.answered(probe, now + 0.1, is_success=True)
+    assert next_start(governed, now + 0.1)[0] >= now + 30.0
+
+
+# … that are too long.
+
+
+@pytest.mark.parametrize(
+    ("wait", "text"),
+    [
+        (901.0, "a pause of 901 s, more than --max-pause 900; run again after 901 s from now"),
+        (1e6, "--max-pause 900; run again after 1000000 s from now"),
+        (inf, "--max-pause 900; run again much later"),
+    ],
+)
+def test_a_pause_over_the_limit_stops_the_run_and_says_why(wait: float, text: str) -> None:
+    governed = governor()
+    start = started(governed, 0.0)
+    with pytest.raises(RunStopped, match=text):
+        governed.refused(start, 0.0, wait, "HTTP 429", is_outage=False)
+    assert governed.in_flight == 0
+
+
+def test_a_pause_as_long_as_the_limit_is_waited_out() -> None:
+    assert refuse(governor(), 0.0, 900.0)[1] >= 900.0
+
+
+def test_pauses_that_are_most_of_the_run_stop_it_after_half_an_hour_of_them() -> None:
+    governed, now = governor(), 0.0
+    while governed.pauses.seconds(inf) < 1500:
+        now, _ = refuse(governed, now, 310.0)
+    with pytest.raises(RunStopped, match=r"\d+ s of pauses in sum, more than half of the run; run again after"):
+        refuse(governed, now, 310.0)
+
+
+def test_pauses_that_are_little_of_a_long_run_do_not_stop_it() -> None:
+    governed, now = governor(), 0.0
+    while governed.pauses.seconds(inf) < 4000:
+        now, _ = refuse(governed, now, 300.0)
+        now = answer(governed, now) + 500.0
+    assert governed.pauses.by_reason.total() >= 10
+
+
+# What the server says is left.
+
+
+@given(st.floats(0.1, 900), st.floats(0, 1))
+def test_nothing_starts_before_the_reset_of_a_quota_that_is_used_up(seconds: float, later: float) -> None:
+    governed = governor()
+    first, second = (started(governed, 0.0) for _ in range(2))
+    governed.answered(first, 1.0, is_success=True, allowance=Allowance(0, seconds))
+    governed.answered(second, 1.0 + later / 20, is_success=True, allowance=Allowance(5, 1.0))
+    now, start = next_start(governed, 1.0 + later / 20)
+    assert 1.0 + seconds <= now <= 1.0 + seconds + min(5.0, seconds / 10) + 1e-6
+    assert start.is_probe
+    assert governed.pauses.by_reason == {"a used-up quota": 1}
+
+
+def test_a_quota_that_is_back_at_once_says_nothing() -> None:
+    governed = governor()
+    for _ in range(100):
+        governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(0, 0.0))
+    assert governed.settled_rate is None
+
+
+def test_what_is_left_of_a_quota_is_spread_over_its_time() -> None:
+    governed = governor()
+    governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(20, 10.0))
+    now, taken = 0.0, 0
+    while now < 9.9:
+        now, start = next_start(governed, now)
+        governed.answered(start, now, is_success=True)
+        taken += 1
+    assert 15 <= taken <= 21
+
+
+def test_a_quota_is_no_limit_after_its_reset() -> None:
+    governed = governor()
+    governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(10, 10.0))
+    started(governed, 11.0)
+    assert [wait_of(governed, 12.0) for _ in range(3)] == [0.0] * 3
+
+
+@pytest.mark.parametrize("seconds", [901.0, inf])
+def test_a_quota_that_is_used_up_for_too_long_stops_a_run_that_needs_more_of_it(seconds: float) -> None:
+    governed = governor()
+    governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(0, seconds))
+    with pytest.raises(RunStopped, match="--max-pause 900"):
+        governed.take(0.0)
+    assert governed.in_flight == 0
+
+
+# Outages.
+
+
+def break_down(governed: Governor, now: float) -> float:
+    """Let one request after the other fail until all halt, and tell when that was."""
+    for _ in range(20):
+        now, start = next_start(governed, now)
+        governed.failed(start, now, "HTTP 500", is_timeout=False)
+    return now
+
+
+def test_an_outage_halts_all_and_then_one_request_tries_again_and_again_at_growing_intervals() -> None:
+    governed = governor()
+    now, waits = break_down(governed, 0.0), []
+    for _ in range(9):
+        tried, probe = next_start(governed, now)
+        waits.append(tried - now)
+        now = tried
+        assert probe.is_probe
+        governed.failed(probe, now, "HTTP 500", is_timeout=False)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+@given(st.integers(1, 40), st.floats(0, 0.9))
+def test_only_the_probes_own_failure_doubles_an_outages_wait(others: int, late: float) -> None:
+    governed = governor()
+    flying = crew(governed, others + 20)
+    for start in flying[:20]:
+        governed.failed(start, 0.0, "HTTP 500", is_timeout=False)
+    assert wait_of(governed, 0.0) == 1.0
+    for start in flying[20:][::2]:
+        governed.failed(start, late, "HTTP 500", is_timeout=False)
+    assert wait_of(governed, late) == pytest.approx(1.0 - late)
+    now, probe = next_start(governed, late)
+    for start in flying[20:][1::2]:
+        governed.failed(start, now, "HTTP 500", is_timeout=False)
+    assert governed.take(now + 1000) == Wait(inf, Cause.SERVER)
+    governed.failed(probe, now, "HTTP 500", is_timeout=False)
+    assert wait_of(governed, now) == 2.0
+
+
+def test_the_beginning_and_the_end_of_an_outage_are_warned_of_and_pauses_are_noted() -> None:
+    warned: list[str] = []
+    noted: list[str] = []
+    governed = governor(warn=warned.append, note=noted.append)
+    now, _ = refuse(governed, 0.0, 5.0)
+    now = answer(governed, now)
+    assert not warned
+    assert len(noted) == 2
+    now = break_down(governed, now)
+    assert len(warned) == 1
+    assert "HTTP 500" in warned[0]
+    now, probe = next_start(governed, now)
+    assert probe.is_probe
+    governed.failed(probe, now, "HTTP 500", is_timeout=False)
+    assert len(warned) == 1
+    answer(governed, now)
+    assert len(warned) == 2
+    assert "going on" in warned[1]
+
+
+def test_how_long_an_outage_lasts_is_told_with_its_last_failure_and_ends_with_an_answer() -> None:
+    governed = governor()
+    for number in range(5):
+        assert governed.outage(100.0) == 0
+        start = started(governed, 10.0 + number)
+        governed.failed(start, 30.0, f"failure {number}", is_timeout=False)
+    assert governed.outage(100.0) == 90.0
+    assert governed.last_failure == "failure 4"
+    answer(governed, 100.0)
+    assert governed.outage(200.0) == 0
+
+
+def test_a_server_that_serves_nobody_for_now_is_an_outage_and_one_that_serves_less_is_not() -> None:
+    for is_outage in (False, True):
+        governed, now = governor(), 0.0
+        for _ in range(6):
+            now, start = next_start(governed, now)
+            governed.refused(start, now, 10.0, "HTTP 503", is_outage=is_outage)
+        assert (governed.outage(now + 100) > 0) is is_outage
+
+
+def test_a_refusal_of_what_was_sent_before_the_last_pause_ended_makes_nothing_slower() -> None:
+    governed = governor(max_pause=inf)
+    late = crew(governed, 10)
+    governed.refused(late.pop(), 0.0, 1.0, "HTTP 429", is_outage=False)
+    now = answer(governed, 0.0)
+    rate = governed.settled_rate
+    for start in late:
+        governed.refused(start, now + 0.1, None, "HTTP 429", is_outage=False)
+    assert governed.settled_rate == rate
+    assert not next_start(governed, now + 3.0)[1].is_probe
+    assert governed.pauses.by_reason.total() == 1
+
+
+def test_when_the_budget_for_retries_is_spent_all_halt_until_the_server_answers() -> None:
+    governed = governor()
+    for _ in range(FULL // AFTER_FAILURE):
+        governed.pay(AFTER_FAILURE, 0.0)
+    assert not started(governed, 0.0).is_probe
+    governed.pay(AFTER_FAILURE, 0.0)
+    governed.pay(AFTER_FAILURE, 0.5)
+    now, probe = next_start(governed, 0.0)
+    assert (now, probe.is_probe) == (1.0, True)
+    governed.answered(probe, now, is_success=True)
+    assert not started(governed, now).is_probe
+
+
+# What a start waits for.
+
+
+def test_the_users_concurrency_is_never_passed() -> None:
+    governed = governor(concurrency=3)
+    for _ in range(10):
+        answer_two_at_once(governed, 0.0)
+    flying = [started(governed, 0.0) for _ in range(3)]
+    assert governed.take(1e6) == Wait(inf, Cause.LATENCY)
+    governed.dropped(flying.pop(), 0.0)
+    started(governed, 0.0)
+
+
+def test_a_time_out_leaves_less_room_and_that_is_the_servers_doing() -> None:
+    governed = governor()
+    flying = [started(governed, 0.0) for _ in range(4)]
+    assert governed.take(0.0) == Wait(inf, Cause.LATENCY)
+    governed.failed(flying.pop(), 1.0, "no answer in time", is_timeout=True)
+    assert governed.take(1.0) == Wait(inf, Cause.SERVER)
+
+
+def test_the_users_rate_is_told_apart_from_the_servers() -> None:
+    governed = governor(rate=1)
+    started(governed, 0.0)
+    granted = governed.take(0.0)
+    assert isinstance(granted, Wait)
+    assert granted.cause is Cause.OWN_RATE
+    assert granted.seconds == pytest.approx(1.05 - EARLY)
+    governed = governor()
+    refuse(governed, 0.0, 5.0)
+    assert governed.take(0.0)[1] is Cause.SERVER
+
+
+def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise() -> None:
+    governed, now, behind = governor(), 0.0, []
+    for _ in range(40):
+        now = answer(governed, now + 0.02)
+    for _ in range(4):
+        now, start = next_start(governed, now + 0.02)
+        behind.append(start)
+    assert governed.settled_rate is None
+    governed.refused(behind.pop(0), now, None, "HTTP 429", is_outage=False)
+    assert governed.settled_rate is None
+    for start in behind:
+        governed.refused(start, now, None, "HTTP 429", is_outage=False)
+    answer(governed, now)
+    assert governed.settled_rate is not None
+    assert 20 < governed.settled_rate < 60
+
+
+def test_the_repr_tells_what_is_in_flight_and_what_forbids_a_start() -> None:
+    governed = governor()
+    crew(governed, 2)
+    assert repr(governed).startswith("<Governor 2 in flight, <Breaker closed>, <AdaptiveRate ")
+
+
+class Life(RuleBasedStateMachine):
+    """Requests start and end in any way and order, at any time; some starts are only asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.flying: list[Start] = []
+        self.paused_until = 0.0
+        self.used_up_until = 0.0
+
+    @initialize(rate=st.sampled_from([0.0, 2.0, 50.0]), concurrency=st.integers(1, 30), seed=seeds)
+    def begin(self, rate: float, concurrency: int, seed: int) -> None:
+        self.concurrency = concurrency
+        self.governor = governor(rate=rate, concurrency=concurrency, seed=seed)
+
+    @rule(seconds=st.floats(0, 3) | st.floats(0, 200))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(times=st.integers(1, 8))
+    def start(self, times: int) -> None:
+        for _ in range(times):
+            granted = self.governor.take(self.now)
+            if isinstance(granted, Wait):
+                assert granted.seconds > 0
+                assert granted.seconds < inf or self.flying
+                return
+            assert not any(one.is_probe for one in self.flying)
+            assert self.now >= max(self.paused_until, self.used_up_until)
+            assert granted.at == self.now
+            self.flying.append(granted)
+
+    @precondition(lambda self: self.flying)
+    @rule(
+        data=st.data(),
+        is_success=st.booleans(),
+        allowance=st.none() | st.builds(Allowance, st.integers(0, 20), st.floats(0, 100)),
+    )
+    def be_answered(self, data: st.DataObject, is_success: bool, allowance: Allowance | None) -> None:
+        start = self._land(data)
+        if allowance is not None and allowance.remaining == 0:
+            self.used_up_until = max(self.used_up_until, self.now + allowance.seconds)
+        self.governor.answered(start, self.now, is_success=is_success, allowance=allowance)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), wait=st.none() | st.floats(0, 60), is_outage=st.booleans())
+    def be_refused(self, data: st.DataObject, wait: float | None, is_outage: bool) -> None:
+        start = self._land(data)
+        self.paused_until = max(self.paused_until, self.now + (wait or 0.0))
+        try:
+            self.governor.refused(start, self.now, wait, "HTTP 429", is_outage=is_outage)
+        except RunStopped:
+            assert self.governor.pauses.seconds(inf) > self.now / 2
+            self.flying.clear()
+            self.paused_until = self.used_up_until = 0.0
+            self.begin(0.0, self.concurrency, 0)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), is_timeout=st.booleans())
+    def fail(self, data: st.DataObject, is_timeout: bool) -> None:
+        self.governor.failed(self._land(data), self.now, "HTTP 500", is_timeout=is_timeout)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def be_dropped(self, data: st.DataObject) -> None:
+        self.governor.dropped(self._land(data), self.now)
+
+    @rule(cost=st.integers(0, 100), times=st.integers(1, 10))
+    def pay(self, cost: int, times: int) -> None:
+        for _ in range(times):
+            self.governor.pay(cost, self.now)
+
+    @rule(tokens=st.integers(0, 100))
+    def earn(self, tokens: int) -> None:
+        self.governor.budget.earn(tokens)
+
+    def _land(self, data: st.DataObject) -> Start:
+        return self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+
+    @invariant()
+    def what_is_in_flight_is_what_started_and_has_not_ended(self) -> None:
+        assert 0 <= self.governor.in_flight == len(self.flying) <= self.concurrency
+
+    @invariant()
+    def the_budget_is_never_negative(self) -> None:
+        assert 0 <= self.governor.budget.tokens <= FULL
+
+    @invariant()
+    def somebody_may_start_some_time(self) -> None:
+        if not self.flying:
+            next_start(deepcopy(self.governor), self.now)
+
+
+Life.TestCase.settings = settings(max_examples=100, stateful_step_count=60)
+TestAnyLife = Life.TestCase

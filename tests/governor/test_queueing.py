@@ -1,0 +1,91 @@
+"""A server that queues is found by its latency, and one whose latency varies by itself is not throttled for it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from math import inf
+from random import Random
+
+import pytest
+
+from bench.limits import schedule
+from collector.governor.queueing import QueueProbe
+from tests.support.simulation import FORMS, Queue, Simulation
+
+NO_LIMIT = 1_000_000_000
+CAPACITY = 100.0  # requests a second
+WAY = 0.0005  # seconds
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("idle", [0.01, 0.02, 0.05, 0.1, 0.3])
+@pytest.mark.parametrize("kind", ["serial", "parallel"])
+def test_a_server_that_queues_works_at_its_capacity_without_a_long_queue(kind: str, idle: float, seed: int) -> None:
+    dice = Random(seed)
+    service = 1 / CAPACITY if kind == "serial" else idle
+    queue = Queue(round(CAPACITY * service), lambda _: service * dice.uniform(0.9, 1.1))
+    way = max(WAY, idle - service)
+    segments = schedule([NO_LIMIT], [30])
+    simulation = Simulation(None, segments, FORMS["absent"], way, seed=seed, queue=queue, jitter=0.1).run()
+    assert simulation.allowed(5, 29) >= 0.8 * CAPACITY * 24
+    latencies = sorted(latency for at, latency in simulation.latencies if at >= 5)
+    assert latencies[int(0.95 * len(latencies))] <= 4 * idle
+
+
+VARYING: dict[str, Callable[[float, Random], float]] = {
+    "jitter": lambda _, dice: dice.uniform(0.04, 0.06),
+    "a heavy tail": lambda _, dice: 0.03 * math.exp(dice.gauss(0, 1)),
+    "two kinds": lambda _, dice: 0.02 if dice.random() < 0.3 else 0.2,
+    "some from a cache": lambda _, dice: 0.002 if dice.random() < 0.05 else 0.1,
+    "drift": lambda now, _: 0.05 * (1 + 0.8 * math.sin(now / 8)),
+    "a slow half minute": lambda now, dice: (0.2 if 30 < now < 60 else 0.05) * dice.uniform(0.9, 1.1),
+    "slow now and then": lambda now, dice: (0.2 if int(now / 7) % 2 else 0.05) * dice.uniform(0.9, 1.1),
+}
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 4, 32])
+@pytest.mark.parametrize("way", VARYING)
+def test_latency_that_varies_by_itself_costs_little(way: str, concurrency: int) -> None:
+    simulation = Simulation(
+        None,
+        schedule([NO_LIMIT], [90]),
+        FORMS["absent"],
+        0.05,
+        concurrency=concurrency,
+        latency_of=VARYING[way],
+    ).run()
+    assert simulation.allowed() >= 0.93 * _possible(VARYING[way], concurrency, 90.0)
+
+
+def _possible(latency: Callable[[float, Random], float], concurrency: int, seconds: float) -> int:
+    """Requests that a fixed number in flight completes."""
+    dice, free_at, done = Random(1), [0.0] * concurrency, 0
+    while free_at[0] < seconds:
+        now = heapq.heappop(free_at)
+        heapq.heappush(free_at, now + latency(now, dice))
+        done += 1
+    return done
+
+
+def test_a_server_that_answers_within_milliseconds_has_no_queue() -> None:
+    probe = QueueProbe()
+    limits = {probe.replied(0.001 if number < 8 else 0.009, 32) for number in range(1000)}
+    assert limits == {32}
+
+
+def test_more_capacity_is_found_again() -> None:
+    segments = schedule([NO_LIMIT], [40])
+    queue = Queue(5, lambda begins: 0.05 if begins < 20 else 0.01)
+    simulation = Simulation(None, segments, FORMS["absent"], WAY, queue=queue).run()
+    assert simulation.allowed(30, 39) >= 0.8 * 500 * 9
+
+
+def test_a_probe_says_what_it_does_and_knows() -> None:
+    probe = QueueProbe()
+    for _ in range(8):
+        probe.replied(0.02, 4)
+    assert repr(probe) == "<QueueProbe watch idle=20ms>"
+    assert not probe.holds
+    assert inf not in {probe.replied(0.02, 4) for _ in range(100)}

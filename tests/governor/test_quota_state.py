@@ -1,0 +1,176 @@
+"""Who of several runs that share a ceiling starts next?"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Sequence
+from math import ceil, inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.governor.quota_state import NOTHING_KNOWN, SIZE, Quota, ask, decode, encode
+from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
+
+rates = st.sampled_from([0.1, 1.0, 2.0, 10.0, 50.0, 500.0]) | st.floats(0.05, 600)
+lateness = st.lists(st.sampled_from([0.0, 0.0001, 0.003, 0.014, 0.016, 0.1, 3.0]) | st.floats(0, 2), min_size=1)
+numbers = st.floats() | st.floats(0, 1e6)
+
+
+class Run:
+    """A greedy run: it asks as often as it is told to, and its timers wake it late, by so much each, over and over."""
+
+    def __init__(self, rate: float, late: Sequence[float] = (0.0001,), until: float = inf) -> None:
+        self.rate = rate
+        self.until = until
+        self.starts: list[float] = []
+        self._late = late
+        self._interval = interval_of(rate)
+        self._arrival = -inf
+        self._since = inf
+        self._asked = 0
+
+    def take(self, quota: Quota, now: float) -> tuple[Quota, float]:
+        arrival = next_arrival(self._arrival, now, self._interval)
+        if arrival is None:
+            return quota, until_free(self._arrival, now)
+        self._since = min(self._since, now)
+        quota, wait = ask(quota, now, self._interval, self._since)
+        if wait == 0:
+            self._arrival, self._since = arrival, inf
+            self.starts.append(now)
+        return quota, wait
+
+    def wake(self, now: float, wait: float) -> float:
+        self._asked += 1
+        return now + wait + (self._late[self._asked % len(self._late)] if wait else 1e-5)
+
+
+def share(runs: Sequence[Run], asked: int = 3000, now: float = 0.0) -> None:
+    """Let the runs take starts from one quota until they have asked so often, or all are over."""
+    quota = NOTHING_KNOWN
+    queue = [(now, index) for index in range(len(runs))]
+    while asked and queue:
+        now, index = heapq.heappop(queue)
+        quota, wait = runs[index].take(decode(encode(quota), now), now)
+        if (later := runs[index].wake(now, wait)) < runs[index].until:
+            heapq.heappush(queue, (later, index))
+        asked -= 1
+
+
+def most_in_a_second(starts: Sequence[float]) -> int:
+    ordered = sorted(starts)
+    return max((bisect_left(ordered, start + 1.0) - index for index, start in enumerate(ordered)), default=0)
+
+
+def union(runs: Sequence[Run]) -> list[float]:
+    return [start for run in runs for start in run.starts]
+
+
+@given(st.lists(st.builds(Run, rates, lateness), min_size=1, max_size=4), st.sampled_from([0.0, 1e5, 1e9]))
+def test_no_second_holds_more_starts_of_all_runs_than_the_highest_rate_nor_of_one_than_its_own(
+    runs: list[Run], epoch: float
+) -> None:
+    share(runs, asked=1500, now=epoch)
+    assert most_in_a_second(union(runs)) <= ceil(max(run.rate for run in runs))
+    assert all(most_in_a_second(run.starts) <= ceil(run.rate) for run in runs)
+
+
+@pytest.mark.parametrize("rate", [1, 50, 500])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_of_runs_with_the_same_rate_none_has_less_than_half_its_share_however_late_its_timers(
+    rate: float, count: int
+) -> None:
+    quick, slow = Run(rate, (0.0001,)), Run(rate, (0.002, 0.006, 0.004))
+    runs = [quick, slow, *(Run(rate, (0.0005,)) for _ in range(count - 2))]
+    share(runs, asked=20_000)
+    assert min(len(run.starts) for run in runs) >= 0.5 * len(union(runs)) / count
+
+
+def test_a_run_whose_loop_is_always_late_does_not_starve() -> None:
+    quick, busy = Run(50, (0.0001,)), Run(50, (0.02,))
+    share([quick, busy], asked=20_000)
+    assert len(busy.starts) >= 0.15 * len(quick.starts)
+
+
+def test_sharing_costs_no_throughput() -> None:
+    runs = [Run(50, (0.001,), until=60.0), Run(50, (0.003,), until=60.0)]
+    share(runs, asked=100_000)
+    assert len(union(runs)) >= 0.98 * 60 / interval_of(50)
+
+
+def test_a_gentle_run_does_not_slow_a_quick_one_down_to_its_rate() -> None:
+    quick, gentle = Run(50, (0.001,), until=60.0), Run(2, (0.001,), until=60.0)
+    share([quick, gentle], asked=100_000)
+    assert len(quick.starts) >= 0.9 * 60 * 50 - len(gentle.starts)
+    assert len(gentle.starts) >= 0.9 * 60 * 2
+
+
+def test_when_the_quick_run_is_over_the_gentle_ones_keep_to_their_rate_together() -> None:
+    quick, gentle = Run(50, until=10.0), [Run(10, until=40.0), Run(10, (0.002,), until=40.0)]
+    share([quick, *gentle], asked=100_000)
+    assert most_in_a_second([start for start in union(gentle) if start > 12.0]) <= 10
+
+
+def test_a_quick_run_does_not_wait_out_the_interval_of_a_slow_one_that_is_gone() -> None:
+    quota, _ = ask(NOTHING_KNOWN, 100.0, interval_of(0.001), since=100.0)
+    assert ask(quota, 100.1, interval_of(50), since=100.1)[1] == 0.0
+
+
+def test_who_waited_longest_and_is_gone_costs_the_others_a_head_start_once() -> None:
+    gone = Quota(arrival=100.0, pace=0.02, seen=99.98, waiting=10.0)
+    quota, now, waited = gone, 100.0, 0.0
+    while (wait := ask(quota, now, 0.02, since=99.9)[1]) > 0:
+        now, waited = now + wait, waited + wait
+    quota, _ = ask(quota, now, 0.02, since=99.9)
+    assert waited <= 0.25
+    assert quota.waiting == inf
+
+
+@given(st.builds(Quota, numbers, numbers, numbers, numbers), st.floats(0.01, 600), st.floats(0, 1e6))
+def test_whatever_the_file_holds_nobody_waits_much_longer_than_his_own_interval(
+    held: Quota, rate: float, now: float
+) -> None:
+    interval = interval_of(rate)
+    latest = now + interval + 1.0 + 0.25 + 0.01
+    present = now
+    while (wait := ask(decode(encode(held), present), present, interval, since=now)[1]) > 0:
+        present = max(present + wait, present + 1e-3)
+        assert present <= latest
+
+
+@given(st.builds(Quota, st.floats(0, 100), st.floats(0.01, 10), st.floats(0, 90), st.floats(0, 90) | st.just(inf)))
+def test_what_was_encoded_is_decoded(quota: Quota) -> None:
+    assert decode(encode(quota), now=100.0) == quota
+
+
+@given(st.binary(max_size=2 * SIZE).filter(lambda block: not block.startswith(b"quota")))
+def test_garbage_is_nothing_known(block: bytes) -> None:
+    assert decode(block, now=100.0) == NOTHING_KNOWN
+
+
+@pytest.mark.parametrize("size", [0, 1, 8, SIZE - 1, SIZE + 1])
+def test_what_is_short_or_long_is_nothing_known(size: int) -> None:
+    block = encode(Quota(100.0, 0.02, 99.9, inf)) + b"\0"
+    assert decode(block[:size], now=100.0) == NOTHING_KNOWN
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        Quota(nan, 0.02, 99.0, inf),
+        Quota(100.0, nan, 99.0, inf),
+        Quota(100.0, 0.02, nan, inf),
+        Quota(100.0, 0.02, 99.0, nan),
+        Quota(100.0, 0.0, 99.0, inf),
+        Quota(100.0, inf, 99.0, inf),
+        Quota(inf, 0.02, 99.0, inf),
+        Quota(102.0, 0.02, 99.0, inf),
+        Quota(100.0, 0.02, 102.0, inf),
+    ],
+    ids=str,
+)
+def test_a_start_in_the_future_as_after_a_reboot_is_nothing_known(impossible: Quota) -> None:
+    assert decode(encode(impossible), now=100.0) == NOTHING_KNOWN

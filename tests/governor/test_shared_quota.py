@@ -1,0 +1,376 @@
+"""Processes that share one quota: real ones, with the real clock and files."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from collector.governor.quota_state import NOTHING_KNOWN, Quota, decode, encode
+from collector.governor.rate_ceiling import Ceiling
+from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
+from collector.model.secret import Secret
+
+RATE = 200
+K = Secret("k")
+PATIENCE = 60  # seconds until a test gives up; never what it measures
+
+TAKER = """
+import sys, time
+from pathlib import Path
+from collector.governor.shared_quota import SharedQuota
+
+quota = SharedQuota(Path(sys.argv[1]), float(sys.argv[2]), warn=sys.exit)
+print("ready", flush=True)
+seconds = float(sys.stdin.readline())
+end = time.monotonic() + seconds
+while (now := time.monotonic()) < end:
+    if wait := quota.take(now):
+        time.sleep(wait)
+    else:
+        print(time.monotonic(), flush=True)
+"""
+
+HOLDER = """
+import fcntl, sys, time
+stream = open(sys.argv[1], "rb")
+fcntl.flock(stream, fcntl.LOCK_EX)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return quota_file("https://app.polytomic.com", "organization o", parent=tmp_path)
+
+
+@contextlib.contextmanager
+def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A process that is ready; killed in the end."""
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout
+            assert running.stdout.readline() == "ready\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def begin(taker: subprocess.Popen[str], seconds: float) -> None:
+    assert taker.stdin
+    taker.stdin.write(f"{seconds}\n")
+    taker.stdin.flush()
+
+
+def starts_of(taker: subprocess.Popen[str]) -> list[float]:
+    """When a process took its starts, once it is over. One that was killed may not have ended its last line."""
+    printed, _ = taker.communicate(timeout=PATIENCE)
+    return [float(line) for line in printed.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def most_in_a_second(starts: Sequence[float]) -> int:
+    ordered = sorted(starts)
+    return max(bisect_left(ordered, start + 1.0) - index for index, start in enumerate(ordered))
+
+
+class Warnings(list[str]):
+    """What a run was told."""
+
+    def __call__(self, text: str) -> None:
+        self.append(text)
+
+
+def opened(path: Path, rate: float = 50) -> tuple[SharedQuota, Warnings]:
+    warnings = Warnings()
+    return SharedQuota(path, rate, warnings), warnings
+
+
+def is_alone(path: Path) -> str:
+    """The warning of a run that cannot share, but starts; twice it is not said."""
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    assert quota.take(100.0) > 0
+    assert quota.take(200.0) == 0.0
+    assert not quota.is_shared
+    (warning,) = warnings
+    return warning
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_that_share_start_no_more_than_the_rate_in_any_second_and_none_starves(
+    path: Path, count: int
+) -> None:
+    with contextlib.ExitStack() as stack:
+        takers = [stack.enter_context(process(TAKER, path, RATE)) for _ in range(count)]
+        for taker in takers:
+            begin(taker, seconds=2.5)
+        starts = [starts_of(taker) for taker in takers]
+    together = [start for each in starts for start in each]
+    assert most_in_a_second(together) <= RATE
+    assert min(map(len, starts)) >= 0.5 * len(together) / count
+
+
+def test_a_killed_process_frees_its_share(path: Path) -> None:
+    with process(TAKER, path, RATE) as killed, process(TAKER, path, RATE) as other:
+        begin(killed, seconds=PATIENCE)
+        begin(other, seconds=3)
+        assert killed.stdout
+        for _ in range(50):
+            killed.stdout.readline()
+        killed.kill()
+        time_of_death = time.monotonic()
+        before, after = starts_of(killed), starts_of(other)
+    assert most_in_a_second(before + after) <= RATE
+    assert sum(start > time_of_death for start in after) > len(before)
+    assert most_in_a_second([start for start in after if start > time_of_death]) > RATE / 2
+
+
+def test_a_process_killed_while_it_is_stopped_with_the_lock_frees_it(path: Path) -> None:
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    with process(HOLDER, path) as holder:
+        holder.send_signal(signal.SIGSTOP)
+        assert 0 < quota.take(101.0) < 0.1
+        assert 0 < quota.take(102.0) < 0.1
+        holder.kill()
+        holder.wait(PATIENCE)
+        assert quota.take(103.0) == 0.0
+    assert quota.is_shared
+    assert warnings == []
+
+
+def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_for_ever(path: Path) -> None:
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    with process(HOLDER, path) as holder:
+        holder.send_signal(signal.SIGSTOP)
+        assert [quota.take(now) > 0 for now in (101.0, 105.0, 110.9)] == [True] * 3
+        assert quota.take(111.0) == 0.0
+        assert quota.take(112.0) == 0.0
+    assert not quota.is_shared
+    assert warnings == [
+        f"{path}: not sharing the quota with other runs: a process has kept it locked for 10 s; is one stopped?"
+    ]
+
+
+def test_patience_begins_anew_with_every_lock_that_was_had(path: Path) -> None:
+    quota, _ = opened(path)
+    assert quota.take(100.0) == 0.0
+    with path.open("rb") as held:
+        for now in (101.0, 120.0, 140.0):
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert quota.take(now) > 0
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert quota.take(now + 1) == 0.0
+    assert quota.is_shared
+
+
+def test_two_quotas_of_one_file_share_and_a_closed_one_does_not(path: Path) -> None:
+    (one, _), (other, _) = opened(path), opened(path)
+    assert one.take(100.0) == 0.0
+    assert 0 < other.take(100.0) < 0.03
+    other.close()
+    assert other.take(100.0) == 0.0
+
+
+def test_what_is_free_is_told_to_the_microsecond(path: Path) -> None:
+    quota: Ceiling = opened(path)[0]
+    now = 100.0
+    for _ in range(20):
+        while wait := quota.take(now):
+            now += wait
+    assert now == pytest.approx(100.0 + 19 * 0.021 - 0.015)
+
+
+def test_another_address_organization_or_key_is_another_quota(tmp_path: Path) -> None:
+    names = {
+        quota_file(address, identity, tmp_path)
+        for address in ("https://app.polytomic.com", "https://eu.polytomic.com")
+        for identity in (
+            identity_of("o1", K),
+            identity_of("o2", K),
+            identity_of(None, K),
+            identity_of(None, Secret("l")),
+        )
+    }
+    assert len(names) == 8
+    for name in names:
+        assert opened(name)[0].take(100.0) == 0.0
+
+
+def test_a_known_organization_shares_whatever_the_key() -> None:
+    assert identity_of("ORG", Secret("Basic one")) == identity_of("org", Secret("Basic two"))
+
+
+def test_nothing_of_the_key_is_in_the_name(tmp_path: Path) -> None:
+    name = quota_file("https://app.polytomic.com", identity_of(None, Secret("Bearer secret")), tmp_path).name
+    assert "secret" not in identity_of(None, Secret("Bearer secret"))
+    assert name.startswith("quota-")
+    assert len(name) == len("quota-") + 16
+
+
+def test_the_place_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = quota_file("https://app.polytomic.com", "o")
+    for name in ("TMPDIR", "HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "/elsewhere")
+    assert quota_file("https://app.polytomic.com", "o") == before
+    assert before.parent == Path(f"/tmp/collector-{os.geteuid()}")
+
+
+def test_folder_and_file_are_their_owners_only(path: Path) -> None:
+    opened(path)[0].take(100.0)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 40, encode(NOTHING_KNOWN)[:-1]])
+def test_a_file_with_something_else_in_it_is_taken_over(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(content)
+    path.chmod(0o600)
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    assert quota.take(100.0) > 0
+    assert decode(path.read_bytes()[:40], 100.0).arrival > 100.0
+    assert warnings == []
+
+
+def test_after_a_reboot_the_clock_of_before_counts_for_nothing(path: Path) -> None:
+    before, _ = opened(path)
+    assert before.take(1e6) == 0.0
+    after, warnings = opened(path)
+    assert after.take(10.0) == 0.0
+    assert 0 < after.take(10.0) < 0.03
+    assert warnings == []
+
+
+def test_a_file_removed_under_a_run_is_made_anew_and_shared_again(path: Path) -> None:
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    path.unlink()
+    path.parent.rmdir()
+    assert quota.take(101.0) == 0.0
+    assert 0 < opened(path)[0].take(101.0) < 0.03
+    assert warnings == []
+
+
+def test_a_planted_link_in_place_of_the_folder_is_not_followed(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir(mode=0o700)
+    path.parent.symlink_to(target)
+    assert f"{path}: not sharing the quota with other runs: " in is_alone(path)
+    assert list(target.iterdir()) == []
+
+
+def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(target)
+    is_alone(path)
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o701, 0o777])
+def test_a_folder_that_others_can_use_is_refused(path: Path, mode: int) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(mode)
+    assert is_alone(path).endswith(f"{path.parent} is no folder of this user's alone")
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o277, 0o777])
+def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        quota = SharedQuota(path, RATE, warn=pytest.fail)
+        assert quota.take(time.monotonic()) == 0
+        quota.close()
+    finally:
+        os.umask(before)
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_refused(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    os.chown(path.parent, 12345, -1)
+    assert is_alone(path).endswith("no folder of this user's alone")
+
+
+def test_a_file_that_others_can_use_is_refused(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.touch()
+    path.chmod(0o666)
+    assert is_alone(path).endswith("it is no regular file of this user's alone")
+
+
+def test_something_else_in_place_of_the_file_or_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    is_alone(tmp_path / "file" / "quota")
+    is_alone(tmp_path / "missing" / "folder" / "quota")
+    (tmp_path / "private").mkdir(mode=0o700)
+    (tmp_path / "private" / "folder").mkdir()
+    is_alone(tmp_path / "private" / "folder")
+    os.mkfifo(tmp_path / "private" / "pipe", 0o600)
+    is_alone(tmp_path / "private" / "pipe")
+
+
+def test_a_file_that_cannot_be_written_any_more_leaves_the_run_its_own_ceiling(path: Path, tmp_path: Path) -> None:
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.touch()
+    assert quota.take(101.0) == 0.0
+    assert 0 < quota.take(101.0) < 0.03
+    assert quota.take(102.0) == 0.0
+    assert len(warnings) == 1
+
+
+def test_a_refused_write_leaves_the_run_its_own_ceiling(path: Path) -> None:
+    quota, warnings = opened(path)
+    assert quota.take(100.0) == 0.0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}") == str(path):
+                descriptor = os.open(path, os.O_RDONLY)
+                os.dup2(descriptor, int(name), inheritable=False)
+                os.close(descriptor)
+    assert quota.take(101.0) == 0.0
+    assert 0 < quota.take(101.0) < 0.03
+    assert warnings == [f"{path}: not sharing the quota with other runs: Bad file descriptor"]
+
+
+def test_no_descriptor_is_left_open(path: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    quota, _ = opened(path)
+    quota.take(100.0)
+    quota.close()
+    path.chmod(0o666)
+    is_alone(path)
+    path.parent.chmod(0o777)
+    is_alone(path)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_the_repr_tells_the_interval_and_whether_it_is_shared(path: Path) -> None:
+    quota, _ = opened(path)
+    assert repr(quota) == f"<SharedQuota {path.name} interval=0.0210s shared=True>"
+
+
+def test_the_file_says_when_the_next_start_is_due(path: Path) -> None:
+    opened(path)[0].take(100.0)
+    assert decode(path.read_bytes(), 100.0) == Quota(100.0 + 0.021, 0.021, 100.0, float("inf"))

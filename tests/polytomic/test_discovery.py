@@ -1,0 +1,233 @@
+"""Discovery: the ids `GET /api/connections` names."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.client.failures import Transient
+from collector.client.messages import Reply, Request
+from collector.client.pacer import Pacer
+from collector.model.errors import InputError, KeyRefused, RunStopped
+from collector.polytomic.discovery import list_ids
+from tests.support.clock import Clock
+from tests.support.governor_harness import asker, governor, pacer
+
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
+)
+items = st.fixed_dictionaries({"id": st.uuids().map(str)}, optional={"name": st.text(), "configuration": values})
+
+
+class Api:
+    """Streams a list, in chunks as it is told to; each attempt gets the next of the answers, and the last for ever."""
+
+    def __init__(self, *answers: Iterable[bytes], status: int = 200, headers: dict[str, str] = JSON) -> None:
+        self._answers = [list(answer) for answer in answers]
+        self._status = status
+        self._headers = headers
+        self.attempts = 0
+        self.pacer: Pacer
+
+    @asynccontextmanager
+    async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        assert request.target == "/api/connections"
+        self.attempts += 1
+        assert self.pacer.in_flight == 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for chunk in answer:
+                if chunk == b"BREAK":
+                    raise Transient("the body was cut short or is garbled")
+                yield chunk
+
+        yield Reply(self._status, self._headers, b""), chunks()
+
+    async def ids(self) -> list[str | None]:
+        clock, governed = Clock(), governor()
+
+        async def confirm(_request: Request) -> Reply:
+            return Reply(self._status, self._headers, b"")
+
+        self.pacer = pacer(confirm, governed, clock)
+        try:
+            return await list_ids(self.stream, asker(self.pacer, governed, clock), self.pacer, wall=clock.now)
+        finally:
+            assert self.pacer.in_flight == 0
+
+
+def chopped(body: bytes, sizes: Iterable[int]) -> list[bytes]:
+    chunks, at = [], 0
+    for size in sizes:
+        chunks.append(body[at : at + size])
+        at += size
+    return [*chunks, body[at:]]
+
+
+def ids_of(*chunks: bytes) -> list[str | None]:
+    return asyncio.run(Api(chunks).ids())
+
+
+@settings(max_examples=50)
+@given(st.lists(items, max_size=3), st.booleans(), st.sampled_from([None, 0, 2]), st.data())
+def test_the_same_ids_are_found_however_the_list_is_chopped(
+    listed: list[dict[str, Any]], is_ascii: bool, indent: int | None, data: st.DataObject
+) -> None:
+    body = json.dumps({"data": listed}, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "replace")
+    sizes = data.draw(st.lists(st.integers(0, len(body)), max_size=8))
+    expected = [item["id"] for item in listed]
+    assert ids_of(body) == expected
+    assert ids_of(*chopped(body, [1] * len(body))) == expected
+    assert ids_of(*chopped(body, sizes)) == expected
+
+
+@settings(max_examples=50)
+@given(st.lists(values, max_size=4))
+def test_items_of_any_kind_are_counted_once_however_the_list_is_chopped(listed: list[Any]) -> None:
+    body = json.dumps({"data": listed}).encode()
+    expected = [item.get("id") or None if isinstance(item, dict) else None for item in listed]
+    expected = [found if isinstance(found, str) else None for found in expected]
+    assert ids_of(body) == expected
+    assert ids_of(*chopped(body, [1] * len(body))) == expected
+
+
+def test_a_small_list_in_two_segments_is_whole() -> None:
+    body = json.dumps({"data": [{"id": "a", "name": "n" * 100}]}).encode()
+    for at in range(len(body)):
+        assert ids_of(body[:at], body[at:]) == ["a"], at
+
+
+def test_an_item_larger_than_many_chunks_is_found() -> None:
+    body = json.dumps({"data": [{"id": "a"}, {"note": "x" * 300_000, "id": "b"}, {"id": "c"}]}).encode()
+    assert ids_of(*chopped(body, [1000] * 300)) == ["a", "b", "c"]
+
+
+def test_a_character_split_between_chunks_is_whole() -> None:
+    body = '{"data":[{"id":"ä€😀"}]}'.encode()
+    for at in range(len(body)):
+        assert ids_of(body[:at], body[at:]) == ["ä€😀"]
+
+
+def test_a_byte_order_mark_is_tolerated() -> None:
+    body = b'\xef\xbb\xbf{"data":[{"id":"a"}]}'
+    assert ids_of(body) == ids_of(*chopped(body, [1] * len(body))) == ["a"]
+
+
+@pytest.mark.parametrize("body", [b'{"data":null}', b'{"data":[]}', b' { "data" : [ ] } \n', b'{"data":null,"x":1}'])
+def test_an_empty_list_may_be_null(body: bytes) -> None:
+    assert ids_of(body) == []
+    assert ids_of(*chopped(body, [1] * len(body))) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"<html></html>",
+        b'{"data":{}}',
+        b'{"data":[{"id":"a"}',
+        b'{"data":[{"id":"a"}]',
+        b'{"data":[{"id":"a"},',
+        b'{"data":[{"id":"a"',
+        b'{"data":nul',
+        b'{"data":[nonsense]}',
+        b'{"data":[{"id":"\xff"}]}',
+        b"x" * 5000,
+    ],
+)
+def test_what_is_no_whole_list_ends_the_run_after_all_attempts(body: bytes) -> None:
+    for chunks in ([body], chopped(body, [1] * min(len(body), 100))):
+        api = Api(chunks)
+        with pytest.raises(RunStopped, match="no list of connections after 3 attempts"):
+            asyncio.run(api.ids())
+        assert api.attempts == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"cut \\ud83d"',
+        b'"cut \xf0\x9f"',
+        b'"\xed\xa0\x80"',
+        b"1e400",
+        b"-1e999",
+        b"7" * 5000,
+        b'"\\u0000"',
+        b'"two\nlines"',
+        b'{"\\ud800":[1e400]}',
+    ],
+    ids=range(9),
+)
+def test_an_odd_value_costs_a_list_none_of_its_ids(odd: bytes) -> None:
+    body = b'{"before":%s,"data":[{"id":"a"},{"id":"b","name":%s},{"id":"c"}],"after":%s}' % (odd, odd, odd)
+    for chunks in ([body], chopped(body, [1] * 100)):
+        assert ids_of(*chunks) == ["a", "b", "c"]
+
+
+def test_a_list_without_a_type_is_taken() -> None:
+    assert asyncio.run(Api([b'{"data":[{"id":"a"}]}'], headers={}).ids()) == ["a"]
+
+
+def test_a_list_that_breaks_off_is_asked_for_again_from_its_start() -> None:
+    api = Api([b'{"data":[{"id":"a"},', b"BREAK"], [b'{"data":[{"id":"a"},{"id":"b"}]}'])
+    assert asyncio.run(api.ids()) == ["a", "b"]
+    assert api.attempts == 2
+
+
+def test_a_list_that_is_no_json_is_refused() -> None:
+    api = Api([b'{"data":[]}'], headers={"Content-Type": "text/html"})
+    with pytest.raises(RunStopped, match="text/html"):
+        asyncio.run(api.ids())
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_a_key_that_may_not_list_is_told_to_name_the_ids(status: int) -> None:
+    api = Api([b""], status=status)
+    with pytest.raises(InputError, match=f"HTTP {status}; name the ids instead"):
+        asyncio.run(api.ids())
+    assert api.attempts == 1
+
+
+def test_a_server_that_fails_ends_the_run() -> None:
+    api = Api([b""], status=500)
+    with pytest.raises(RunStopped, match="HTTP 500"):
+        asyncio.run(api.ids())
+    assert api.attempts == 5
+
+
+def test_a_refused_key_ends_the_run() -> None:
+    with pytest.raises(KeyRefused):
+        asyncio.run(Api([b""], status=401).ids())
+
+
+def test_other_members_may_stand_before_and_after_the_list() -> None:
+    body = b'{"meta": {"data": [1]}, "more": null, "data": [{"id": "a"}, {"id": "b"}], "n": 1}'
+    assert ids_of(body) == ids_of(*chopped(body, [1] * len(body))) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data":[{"id":"a"},]}',
+        b'{"data":[{"id":"a"}]garbage}',
+        b'{"data":[{"id":"a"}]}}}',
+        b'{"data":null,"x":[}',
+        b'{"data":[NaN]}',
+    ],
+)
+def test_what_is_damaged_behind_its_last_item_is_no_list(body: bytes) -> None:
+    with pytest.raises(RunStopped):
+        ids_of(body)

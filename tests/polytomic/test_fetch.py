@@ -1,0 +1,328 @@
+"""One id → one outcome, from the wire up, where all goes well.
+
+aioresponses answers instead of aiohttp's session, so no middleware is passed and nothing is counted as sent; what
+depends on time, resets and bytes, and on the count, is tried with a real server in `test_transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.abc import AbstractStreamWriter
+from aioresponses import aioresponses
+from yarl import URL
+
+from collector.client.failures import BadPayload
+from collector.client.messages import Reply
+from collector.client.transport.aiohttp_transport import Timeouts, Transport
+from collector.model.errors import ConfigError, KeyRefused
+from collector.model.ledger import RequestCount
+from collector.model.outcome import Outcome, OutcomeKind, Redaction
+from collector.model.record import FIELDS
+from collector.model.secret import REDACTED
+from collector.polytomic.envelope import require_json
+from collector.polytomic.fetch import Fetcher
+from collector.redaction.redactor import Redactor
+from collector.redaction.scrubber import Scrubber
+from tests.support.clock import Clock
+from tests.support.governor_harness import asker, governor, pacer
+
+BASE = "https://polytomic.example"
+ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
+KEY = "key-4f1d9a"
+AT = "2023-11-14T22:13:20.000000Z"
+WALL = 1_700_000_000.0
+
+
+class _NothingWritten(AbstractStreamWriter):
+    """The request body that was not sent."""
+
+    async def write(self, chunk: object) -> None:
+        raise AssertionError
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        raise AssertionError
+
+    async def drain(self) -> None:
+        raise AssertionError
+
+    def enable_compression(self, encoding: str = "deflate", strategy: int | None = None) -> None:
+        raise AssertionError
+
+    def enable_chunking(self) -> None:
+        raise AssertionError
+
+    async def write_headers(self, status_line: str, headers: object) -> None:
+        raise AssertionError
+
+
+class Answer(ClientResponse):
+    """A response as aiohttp 3.14 makes it: aioresponses 0.7.9 does not know of `stream_writer` yet."""
+
+    def __init__(self, method: str, url: URL, **given: Any) -> None:
+        super().__init__(method, url, stream_writer=_NothingWritten(), **given)
+
+
+class Api:
+    """The API as aioresponses plays it, and a fetcher that asks it."""
+
+    def __init__(self, mock: aioresponses) -> None:
+        self.clock = Clock()
+        self.count = RequestCount()
+        self.mock = mock
+        self.key = KEY
+
+    def answers(self, status: int = 200, payload: object = None, **how: Any) -> None:
+        """The next answer."""
+        self.mock.get(f"{BASE}/api/connections/{ID}", status=status, payload=payload, response_class=Answer, **how)
+
+    @property
+    def headers_seen(self) -> list[dict[str, str]]:
+        return [dict(call.kwargs["headers"]) for calls in self.mock.requests.values() for call in calls]
+
+    @asynccontextmanager
+    async def fetcher(self) -> AsyncIterator[Fetcher]:
+        headers = {"Authorization": f"Bearer {self.key}", "X-Polytomic-Version": "2025-09-18"}
+        transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count)
+        async with transport.opened():
+            governed = governor()
+            paced = pacer(transport.send, governed, self.clock, self.count)
+            asking = asker(paced, governed, self.clock)
+            yield Fetcher(paced.send, asking, Scrubber([self.key]), Redactor(), "run-1", wall=lambda: WALL)
+
+    async def fetch(self) -> Outcome:
+        async with self.fetcher() as fetcher:
+            return await fetcher.fetch(ID)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with aioresponses() as mock:
+        yield Api(mock)
+
+
+def connection(**fields: object) -> dict[str, object]:
+    return {"data": {"id": ID, "name": "Warehouse", **fields}}
+
+
+async def test_a_connection_is_fetched_normalized_and_redacted(api: Api) -> None:
+    api.answers(payload=connection(type={"id": "postgresql"}, configuration={"hostname": "db", "password": "p"}))
+    outcome = await api.fetch()
+    assert outcome[:4] == (ID, OutcomeKind.OK, 1, AT)
+    assert (outcome.http_status, outcome.error, outcome.redactions) == (
+        200,
+        None,
+        (Redaction("configuration.password", "name"),),
+    )
+    assert outcome.record is not None
+    assert tuple(outcome.record) == FIELDS
+    assert outcome.record["configuration"] == {"hostname": "db", "password": REDACTED}
+    assert (outcome.record["_collected_at"], outcome.record["_run_id"]) == (AT, "run-1")
+
+
+async def test_the_key_and_the_version_travel_with_the_request(api: Api) -> None:
+    api.answers(payload=connection())
+    await api.fetch()
+    (headers,) = api.headers_seen
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    assert headers["X-Polytomic-Version"] == "2025-09-18"
+    assert headers["Accept"] == "application/json"
+
+
+async def test_a_failure_is_asked_for_again_until_there_is_an_answer(api: Api) -> None:
+    for status in (500, 502, 429):
+        api.answers(status)
+    api.answers(payload=connection())
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 4)
+    assert api.count.by_status == {500: 1, 502: 1, 429: 1, 200: 1}
+    assert (api.count.retried, api.count.throttled) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, "not_found"), (410, "not_found"), (403, "forbidden"), (400, "rejected"), (422, "rejected")],
+)
+@pytest.mark.parametrize("payload", [{"message": "told"}, {"error": {"message": "told"}}])
+async def test_a_final_answer_is_an_outcome_with_what_the_api_says(
+    status: int, kind: str, payload: object, api: Api
+) -> None:
+    api.answers(status, payload)
+    outcome = await api.fetch()
+    assert outcome == Outcome(ID, OutcomeKind(kind), 1, AT, None, status, f"HTTP {status}: told")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b'{"message":5}', b'{"error":"text"}', b"\xff"])
+async def test_a_final_answer_may_say_nothing_we_understand(body: bytes, api: Api) -> None:
+    api.answers(404, body=body)
+    assert (await api.fetch()).error == "HTTP 404"
+
+
+async def test_what_the_api_says_is_scrubbed_of_the_key_and_bounded(api: Api) -> None:
+    api.answers(400, {"message": f"bad key {KEY} " + "x" * 1000})
+    error = (await api.fetch()).error
+    assert error is not None
+    assert error.startswith(f"HTTP 400: bad key {REDACTED} xxx")
+    assert len(error) <= 300
+
+
+async def test_of_a_key_that_is_longer_than_what_is_told_no_part_is_told(api: Api) -> None:
+    api.key = "".join(map(str, range(2000)))
+    api.answers(400, {"message": f"bad key {api.key}"})
+    assert (await api.fetch()).error == f"HTTP 400: bad key {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "attempts"),
+    [
+        ({"status": 500}, "exhausted", 5),
+        ({"status": 429}, "exhausted", 10),
+        ({"body": b"<html>", "content_type": "text/html"}, "bad_payload", 3),
+        ({"body": b"{"}, "bad_payload", 3),
+        ({"body": b""}, "bad_payload", 3),
+        ({"status": 204}, "bad_payload", 3),
+        ({"payload": {"data": {"id": ID[:-1] + "0"}}}, "bad_payload", 3),
+    ],
+)
+async def test_an_id_whose_attempts_are_spent_is_an_outcome(
+    answer: dict[str, Any], kind: str, attempts: int, api: Api
+) -> None:
+    api.answers(**answer, repeat=True)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts, outcome.record) == (kind, attempts, None)
+    assert outcome.http_status == answer.get("status", 200)
+    assert outcome.error
+
+
+async def test_an_id_that_is_asked_for_again_gets_one_attempt_more_and_all_are_counted(api: Api) -> None:
+    api.answers(500, repeat=True)
+    async with api.fetcher() as fetcher:
+        earlier = await fetcher.fetch(ID)
+        outcome = await fetcher.fetch_again(earlier)
+    assert (earlier.attempts, outcome.kind, outcome.attempts) == (5, "exhausted", 6)
+    assert api.count.by_status == {500: 6}
+
+
+async def test_an_id_that_is_asked_for_again_may_be_there(api: Api) -> None:
+    earlier = Outcome(ID, OutcomeKind.EXHAUSTED, 5, AT, None, 500, "HTTP 500", retried_s=40.0)
+    api.answers(payload=connection())
+    async with api.fetcher() as fetcher:
+        outcome = await fetcher.fetch_again(earlier)
+    assert (outcome.id, outcome.kind, outcome.attempts, outcome.http_status) == (ID, OutcomeKind.OK, 6, 200)
+    assert outcome.record is not None
+
+
+async def test_an_id_whose_attempts_are_spent_tells_how_long_they_and_the_waits_between_them_took(api: Api) -> None:
+    api.answers(500, repeat=True)
+    outcome = await api.fetch()
+    assert outcome.retried_s == pytest.approx(sum(api.clock.slept))
+    assert outcome.retried_s > 0
+
+
+async def test_a_redirect_ends_the_run(api: Api) -> None:
+    api.answers(302, headers={"Location": "https://elsewhere.example"})
+    with pytest.RaisesGroup(ConfigError, allow_unwrapped=True, flatten_subgroups=True):
+        await api.fetch()
+    assert len(api.headers_seen) == 1
+
+
+async def test_a_key_that_is_refused_twice_ends_the_run(api: Api) -> None:
+    api.answers(401, repeat=True)
+    with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True, flatten_subgroups=True):
+        await api.fetch()
+    assert len(api.headers_seen) == 2
+
+
+async def test_ids_are_fetched_side_by_side(api: Api) -> None:
+    for _ in range(5):
+        api.answers(payload=connection())
+    async with api.fetcher() as fetcher:
+        outcomes = await asyncio.gather(*(fetcher.fetch(ID) for _ in range(5)))
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.OK] * 5
+
+
+ODD = (
+    b'{"data":{"id":"%s","name":"cut \\ud83d","type":{"id":"postgresql","name":"\\ud800"},"saved":1e400,'
+    b'"configuration":{"hostname":"h","password":"p\\udc00","limit":-1e999,"hosts":["a","b\\u0000"]},'
+    b'"new\\ud800":1,"note":"x\\u0000","logo_url":"\\\\u0000"}}' % ID.encode()
+)
+
+
+async def test_values_that_were_repaired_are_counted_by_their_place_in_the_record_masked_ones_too(api: Api) -> None:
+    api.answers(body=ODD, content_type="application/json")
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
+    assert sorted(outcome.repairs) == [
+        *("configuration.limit", "configuration.password", "extra.new\ufffd", "extra.saved", "name", "type_name")
+    ]
+    assert sorted(outcome.nuls) == ["configuration.hosts[]", "extra.note"]
+    assert tuple(each.path for each in outcome.redactions) == ("configuration.password",)
+    assert outcome.record is not None
+    assert outcome.record["name"] == "cut \ufffd"
+    assert outcome.record["configuration"]["limit"] == "-1e999"
+    assert outcome.record["configuration"]["hosts"] == ["a", "b\0"]
+
+
+async def test_of_an_odd_value_that_is_a_secret_nothing_is_left(api: Api) -> None:
+    odd = {"token": "hunter2\ud800", "settings": '{"password": "hunter2", "limit": 1e400}'}
+    api.answers(body=json.dumps(connection(type={"id": "api"}, configuration=odd)).encode(), content_type="text/plain")
+    outcome = await api.fetch()
+    assert outcome.kind is OutcomeKind.OK
+    assert outcome.repairs == ("configuration.token",)
+    assert "hunter2" not in str(outcome)
+
+
+async def test_an_error_in_odd_json_is_told_all_the_same(api: Api) -> None:
+    api.answers(404, body=b'{"message":"gone \\ud83d","limit":1e400}', content_type="application/json")
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.error) == (OutcomeKind.NOT_FOUND, "HTTP 404: gone \ufffd")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "text/plain", "application/octet-stream", "binary/octet-stream", "text/json"]
+)
+async def test_whole_json_of_the_id_asked_for_is_taken_whatever_type_it_is_given(api: Api, media_type: str) -> None:
+    api.answers(payload=connection(), content_type=media_type)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain"])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"data":{"id":"348df4b7-aa70-47b8-a036-33ac447e668d"}}', b'{"data":{"id":', b"", b"OK"]
+)
+async def test_what_does_not_prove_itself_is_refused_whatever_type_it_is_given(
+    api: Api, media_type: str, body: bytes
+) -> None:
+    for _ in range(3):
+        api.answers(body=body, content_type=media_type)
+    outcome = await api.fetch()
+    assert (outcome.kind, outcome.record) == (OutcomeKind.BAD_PAYLOAD, None)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml", "application/xml"]
+)
+def test_a_page_is_refused_even_if_json_were_in_it(media_type: str) -> None:
+    with pytest.raises(BadPayload, match="not JSON"):
+        require_json(Reply(200, {"Content-Type": media_type}, b"{}"))
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/problem+json",
+        "text/x+json",
+    ],
+)
+def test_json_by_any_of_its_names_is_json(media_type: str) -> None:
+    require_json(Reply(200, {"Content-Type": media_type}, b""))

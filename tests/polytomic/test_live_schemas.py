@@ -1,0 +1,98 @@
+"""The API is asked once which fields of a type are sensitive, and nothing is lost when it does not say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from collector.client.messages import Reply, Request
+from collector.model.errors import KeyRefused
+from collector.polytomic.live_schemas import LiveSchemas
+from tests.support.clock import Clock
+from tests.support.governor_harness import asker, governor, pacer
+
+SCHEMA = b'{"type":"object","properties":{"a":{"type":"string","sensitive":true},"b":{"type":"string"}}}'
+JSON = {"Content-Type": "application/json"}
+
+
+class Api:
+    """Answers every request with the next of its replies, and the last for ever; keeps what it was asked."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self._replies = list(replies)
+        self.asked: list[str] = []
+        self.learnt: dict[str, Mapping[str, bool]] = {}
+        self.warned: list[str] = []
+        clock = Clock()
+        governed = governor()
+        paced = pacer(self._send, governed, clock)
+        self.schemas = LiveSchemas(
+            paced.send, asker(paced, governed, clock), self.learnt.__setitem__, warn=self.warned.append
+        )
+
+    async def _send(self, request: Request) -> Reply:
+        self.asked.append(request.target)
+        await asyncio.sleep(0)
+        return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+
+
+def reply(status: int, body: bytes = b"") -> Reply:
+    return Reply(status, JSON, body)
+
+
+async def test_a_type_is_asked_for_once_however_many_wait_for_it() -> None:
+    api = Api(reply(200, SCHEMA))
+    await asyncio.gather(*(api.schemas.know(type_id) for type_id in ("s3", "s3", "api", "s3")))
+    assert api.asked == ["/api/connection_types/s3", "/api/connection_types/api"]
+    assert api.learnt == {"s3": {"a": True, "b": False}, "api": {"a": True, "b": False}}
+    assert api.warned == []
+
+
+async def test_a_failure_is_asked_about_again_as_for_any_request() -> None:
+    api = Api(reply(500), reply(200, SCHEMA))
+    await api.schemas.know("s3")
+    assert (len(api.asked), list(api.learnt)) == (2, ["s3"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(reply(404), "HTTP 404"), (reply(403), "HTTP 403"), (reply(200, b"<html>"), "not JSON")]
+)
+async def test_without_a_schema_the_packaged_one_stands_and_that_is_said_once(answer: Reply, told: str) -> None:
+    api = Api(answer)
+    await api.schemas.know("s3")
+    await api.schemas.know("s3")
+    [warning] = api.warned
+    assert "type s3 is not to be had" in warning
+    assert told in warning
+    assert api.learnt == {}
+
+
+async def test_a_key_that_is_refused_ends_the_run() -> None:
+    with pytest.raises(KeyRefused):
+        await Api(reply(401)).schemas.know("s3")
+
+
+@pytest.mark.parametrize("type_id", ["../me", "a/b", "", "A", "a?b", "a%2fb", "a" * 65, None, 5, "a\r\nb", ".."])
+async def test_what_is_no_name_of_a_type_is_not_asked_for(type_id: object) -> None:
+    api = Api(reply(200, SCHEMA))
+    await api.schemas.know(type_id)
+    assert api.asked == []
+
+
+async def test_one_who_is_cancelled_while_asking_leaves_nobody_waiting() -> None:
+    api = Api(reply(200, SCHEMA))
+    first = asyncio.create_task(api.schemas.know("s3"))
+    second = asyncio.create_task(api.schemas.know("s3"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    assert first.done() or await asyncio.wait([first])
+
+
+async def test_types_without_end_are_not_asked_for_without_end() -> None:
+    api = Api(reply(200, SCHEMA))
+    for number in range(1200):
+        await api.schemas.know(f"type{number}")
+    assert len(api.asked) == 1000

@@ -1,0 +1,149 @@
+"""What a name says of its value."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from collector.redaction.detect.field_names import Suspicion, squash, suspicion
+
+
+def carried(name: str) -> Any:
+    return json.loads((files("collector.model") / "data" / name).read_bytes())
+
+
+NAMES: list[str] = carried("sensitive_fields.json")["_names"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name: str) -> None:
+    first, *rest = name.split("_")
+    for spelled in (name, name.upper().replace("_", "-"), first + "".join(map(str.capitalize, rest))):
+        assert suspicion(spelled) is Suspicion.LISTED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "db_password",
+        "db_pw",
+        "session_id",
+        "user_key",
+        "passkey",
+        "DBPassword",
+        "smtpPasswd",
+        "bearer_token",
+        "x-api-key",
+        "encryption_key",
+        "signing_secret",
+        "sessionCookie",
+        "auth_code",
+        "auth",
+        "AWS_SESSION_TOKEN",
+        "service_role_key",
+        "hmacKey",
+        "secret_id",
+        "jwt",
+        "otp",
+        "proxy-authorization",
+        "Set-Cookie",
+    ],
+)
+def test_a_name_made_of_words_for_a_secret_is_suspected(name: str) -> None:
+    assert suspicion(name) is Suspicion.WORDED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "host",
+        "port",
+        "name",
+        "region",
+        "value",
+        "key_pair_auth_enabled",
+        "client_certs",
+        "auth_method",
+        "auth_mode",
+        "api_key_type",
+        "sync_token_name",
+        "oauth_token_expiry",
+        "csv_has_headers",
+        "authenticated",
+        "authenticated_as",
+        "author",
+        "authority",
+        "tokenizer",
+        "max_tokens",
+        "password_policy",
+        "secretary_name",
+        "keyboard",
+        "monkey",
+        "passenger",
+        "primary_key",
+        "use_password",
+        "has_secret",
+        "authSource",
+        "secrets_manager",
+        "secret_arn",
+        "",
+        "-",
+        "é",
+        "12",
+    ],
+)
+def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
+    assert suspicion(name) in {Suspicion.NONE, Suspicion.NAMING}
+
+
+@pytest.mark.parametrize("name", ["LINODE_TOKEN", "node_token", "codeToken", "invite_code_token"])
+def test_letters_across_two_words_are_not_a_word(name: str) -> None:
+    """`LINODE_TOKEN` contains the letters `detoken`."""
+    assert suspicion(name) is Suspicion.WORDED
+
+
+@pytest.mark.parametrize(
+    "name", ["dsn", "webhook", "slack_webhook_url", "connectionString", "DATABASE_URL", "token_endpoint", "auth_url"]
+)
+def test_an_address_may_hold_a_secret(name: str) -> None:
+    assert suspicion(name) is Suspicion.ADDRESS
+
+
+@pytest.mark.parametrize("name", ["external_ref_id", "public_fingerprint", "etag", "row_uuid", "git_commit"])
+def test_what_is_made_to_be_known_may_look_drawn_by_lot(name: str) -> None:
+    assert suspicion(name) is Suspicion.PUBLIC
+
+
+def test_a_sessions_id_is_not_made_to_be_known() -> None:
+    assert suspicion("browser_session_id") is not Suspicion.PUBLIC
+
+
+def test_hardly_a_name_that_the_schemas_do_not_mark_is_taken_for_a_secret() -> None:
+    """Of the fields of all types. Those that are, hold truth values or are objects with secrets in them."""
+    unmarked = carried("unmarked_secret_fields.json")
+    suspected = set()
+    for type_id, connection_type in carried("connection_types.json").items():
+        known = {path for paths in unmarked.get(type_id, {}).values() for path in paths}
+        for field in connection_type["fields"]:
+            leaf = field["name"].rpartition(".")[2].removesuffix("[]")
+            if not field.get("sensitive") and field["name"] not in known and suspicion(leaf) is Suspicion.WORDED:
+                suspected.add((leaf, field["type"]))
+    assert suspected == {("auth", "object"), ("key_pair_auth", "boolean")}
+
+
+def test_case_and_separators_do_not_matter() -> None:
+    assert squash("API-Key") == squash("api_key") == squash("apiKey") == squash("Api.Key ") == "apikey"
+
+
+@pytest.mark.parametrize(
+    "name", ["p\u00e4ssword", "pa\u0301ssword", "pass\u200bword", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"]
+)
+def test_accents_wide_letters_and_what_is_not_to_be_seen_hide_no_name(name: str) -> None:
+    assert suspicion(name) is Suspicion.LISTED
+
+
+def test_a_word_is_found_between_what_is_not_to_be_seen() -> None:
+    assert suspicion("db_p\u200bwd") is Suspicion.WORDED

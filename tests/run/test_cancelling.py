@@ -1,0 +1,48 @@
+"""A run that is cancelled from outside ends, whatever it was about to do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from collector.run.settings import Api, Limits, Output, Retry, Settings
+from tests.support.in_process import collect_beside
+from tests.support.scripted_server import Exchange, Scenario, close, error, found, hang, ids, reset, serving
+
+_WAYS: list[Scenario] = [found] * 12 + [error(503), error(429, Retry_After="0.05"), error(401), close, reset, hang]
+
+
+class Fickle:
+    """Answers, fails and refuses, by lot."""
+
+    def __init__(self, dice: Random) -> None:
+        self._dice = dice
+
+    async def __call__(self, exchange: Exchange) -> None:
+        await self._dice.choice(_WAYS)(exchange)
+
+
+@pytest.mark.parametrize("seed", range(200))
+async def test_a_run_that_is_cancelled_anywhere_ends_and_leaves_no_task(tmp_path: Path, seed: int) -> None:
+    dice = Random(seed)
+    async with serving(Fickle(dice)) as server:
+        before = asyncio.all_tasks()
+        settings = Settings(
+            api=Api(base_url=server.url),
+            limits=Limits(rate=0, concurrency=4, share_quota=False),
+            retry=Retry(read_timeout=0.2),
+            output=Output(path=str(tmp_path / "c.jsonl")),
+        )
+        run = asyncio.create_task(collect_beside(ids(300), settings))
+        await asyncio.sleep(dice.uniform(0, 0.4))
+        for _ in range(dice.randrange(40)):
+            await asyncio.sleep(0)
+        was_done = run.done()
+        run.cancel()
+        [ended], _ = await asyncio.wait([run], timeout=30)
+        assert ended.cancelled() or was_done or ended.result() == 4  # it was about to end by a refused key
+        left = asyncio.all_tasks() - before
+        assert not {task for task in left if "listening" not in repr(task.get_coro())}

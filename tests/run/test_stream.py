@@ -1,0 +1,107 @@
+"""`collector.collect`: outcomes as an async iterator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+
+import collector
+from collector.sandbox.faults import Faults
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.server import serve
+
+KEY = {"POLYTOMIC_API_KEY": "sandbox-key"}
+
+
+def settings_for(url: str, concurrency: int = 8) -> collector.Settings:
+    return collector.Settings(api=collector.Api(base_url=url), limits=collector.Limits(rate=0, concurrency=concurrency))
+
+
+async def test_every_id_comes_once_whatever_its_case() -> None:
+    inventory = Inventory(50, seed=1)
+    ids = list(inventory.ids())
+    async with serve(inventory, faults=Faults.parse("500=0.1")) as sandbox:
+        outcomes = collector.collect([*ids, ids[0].upper()], settings_for(sandbox.url), environ=KEY)
+        found = [outcome async for outcome in outcomes]
+    assert sorted(outcome.id for outcome in found) == sorted(ids)
+    assert {outcome.kind for outcome in found} == {collector.OutcomeKind.OK}
+
+
+async def test_a_connection_that_cannot_be_had_is_an_outcome() -> None:
+    async with serve(Inventory(3, seed=1)) as sandbox:
+        stranger = "00000000-0000-4000-8000-000000000000"
+        found = [outcome async for outcome in collector.collect([stranger], settings_for(sandbox.url), environ=KEY)]
+    assert [(outcome.kind, outcome.http_status, outcome.record) for outcome in found] == [("not_found", 404, None)]
+
+
+async def test_a_string_that_is_no_id_is_refused_before_anything_is_sent() -> None:
+    async with serve(Inventory(3, seed=1)) as sandbox:
+        outcomes = collector.collect(["../../x", *Inventory(3, seed=1).ids()], settings_for(sandbox.url), environ=KEY)
+        with pytest.raises(collector.InputError, match="is not a connection id"):
+            await anext(outcomes)
+        assert sandbox.log.summary().total == 0
+
+
+async def test_a_refused_key_is_raised_after_few_requests() -> None:
+    inventory = Inventory(100, seed=1)
+    async with serve(inventory) as sandbox:
+        outcomes = collector.collect(inventory.ids(), settings_for(sandbox.url), environ={"POLYTOMIC_API_KEY": "wrong"})
+        with pytest.raises(collector.KeyRefused):
+            await anext(outcomes)
+        assert sandbox.log.summary().total <= 8 + 1
+
+
+async def test_an_outage_beyond_its_limit_is_raised() -> None:
+    inventory = Inventory(100, seed=1)
+    settings = collector.Settings(limits=collector.Limits(rate=0, outage_limit=1.0, share_quota=False))
+    async with serve(inventory, faults=Faults.parse("503=1")) as sandbox:
+        outcomes = collector.collect(
+            inventory.ids(), replace(settings, api=collector.Api(base_url=sandbox.url)), environ=KEY
+        )
+        with pytest.raises(collector.RunStopped, match="--outage-limit is 1"):
+            await anext(outcomes)
+
+
+async def test_no_descriptor_is_left_open_by_what_was_shared_with_other_runs() -> None:
+    inventory = Inventory(3, seed=1)
+    async with serve(inventory) as sandbox:
+        settings = collector.Settings(api=collector.Api(base_url=sandbox.url), limits=collector.Limits(rate=100))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            assert len([one async for one in collector.collect(inventory.ids(), settings, environ=KEY)]) == 3
+        assert len(os.listdir("/proc/self/fd")) <= before + 2  # the server's ends close in their own time
+
+
+async def test_no_key_is_a_config_error() -> None:
+    with pytest.raises(collector.ConfigError, match="no API key"):
+        await anext(collector.collect(Inventory(1).ids(), environ={}))
+
+
+async def test_no_ids_are_no_outcomes() -> None:
+    assert [outcome async for outcome in collector.collect([], environ=KEY)] == []
+
+
+async def test_a_consumer_that_stops_early_leaves_no_task_behind() -> None:
+    inventory = Inventory(200, seed=1)
+    async with serve(inventory, faults=Faults.parse("latency=5ms")) as sandbox:
+        before = asyncio.all_tasks()
+        async with aclosing(collector.collect(inventory.ids(), settings_for(sandbox.url), environ=KEY)) as outcomes:
+            await anext(outcomes)
+        assert not [task for task in asyncio.all_tasks() - before if "produce" in repr(task)]
+        assert sandbox.log.summary().per_id.ids < 200
+
+
+async def test_a_slow_consumer_holds_the_requests_back() -> None:
+    inventory = Inventory(100, seed=1)
+    async with (
+        serve(inventory) as sandbox,
+        aclosing(collector.collect(inventory.ids(), settings_for(sandbox.url, 4), environ=KEY)) as outcomes,
+    ):
+        await anext(outcomes)
+        for _ in range(200):  # every chance to run ahead
+            await asyncio.sleep(0)
+        assert sandbox.log.summary().total <= 2 * 4 + 1

@@ -1,0 +1,51 @@
+"""What the files of a snapshot are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.snapshot.layout import SnapshotNames
+
+OUT = Path("/out")
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"])
+def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_data(name: str) -> None:
+    names = SnapshotNames(OUT / name)
+    others = {"c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"} - {name}
+    assert {each.snapshot.name for each in names.siblings} == others
+    for each in names.siblings:
+        assert (each.errors, each.manifest, each.head, each.lock) == (
+            OUT / "c.errors.jsonl",
+            OUT / "c.manifest.json",
+            OUT / "c.partial.run.json",
+            OUT / "c.partial.lock",
+        )
+        assert each.partial == OUT / f"{each.snapshot.name}.partial"
+
+
+@pytest.mark.parametrize("name", [".jsonl", ".gz", ".jsonl.zst"])
+def test_a_name_that_is_nothing_but_an_ending_has_siblings_too(name: str) -> None:
+    assert all(each.snapshot.name for each in SnapshotNames(OUT / name).siblings)
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c", "c.d.jsonl"])
+def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(name: str) -> None:
+    names = SnapshotNames(OUT / name)
+    assert not names.is_reserved
+    for beside in (names.errors, names.manifest, names.lock, *names.drafts, *names.unfinished, *names.held.values()):
+        assert SnapshotNames(beside).is_reserved, beside
+
+
+@pytest.mark.parametrize("name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl"])
+def test_names_that_only_look_like_these_are_free(name: str) -> None:
+    assert not SnapshotNames(OUT / name).is_reserved
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "雪"])
+def test_the_excess_is_counted_in_bytes(letter: str) -> None:
+    excess = [SnapshotNames(OUT / f"{letter * count}.jsonl").excess for count in (1, 300, 301)]
+    assert excess[0] == 0
+    assert excess[2] - excess[1] == len(letter.encode())

@@ -1,0 +1,206 @@
+"""The account as a document."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.model.errors import ExitCode
+from collector.model.ledger import Account, InputCount, exit_code_of, status_of
+from collector.model.outcome import Outcome, OutcomeKind, Redaction
+from collector.model.throughput import Cause, Pace
+from collector.snapshot.manifest import BadManifest, FileFacts, RunFacts, decode, manifest
+from tests.polytomic.test_normalize import anything
+
+RUN = RunFacts(
+    run_id="20260101T000000Z-0badcafe",
+    version="1.2.3",
+    base_url="https://app.polytomic.com",
+    api_version="2025-09-18",
+    ids_digest="d" * 64,
+    started_at="2026-01-01T00:00:00.000000Z",
+)
+
+PACE = Pace(
+    limited_by={Cause.SERVER: 0.12345, Cause.OWN_RATE: 0.25, Cause.LATENCY: 0.62655},
+    paused_s=1.23456,
+    pauses={"HTTP 429": 2, "HTTP 503": 1},
+    settled_rate=9.87654,
+)
+
+
+def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
+    account = Account(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
+    for kind in kinds:
+        account.add(Outcome("id", kind, 1, "now", redactions=tuple(Redaction(path, "name") for path in "abbb")))
+    return account
+
+
+def document(account: Account, **changes: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "finished": True,
+        "exit_code": 0,
+        "finished_at": "2026-01-01T00:00:09.000000Z",
+        "duration_s": 9.00049,
+        "pace": PACE,
+        "organization_id": "org",
+        "files": [FileFacts("c.jsonl", 1, 20, "f" * 64)],
+        **changes,
+    }
+    text = manifest(RUN, account, **facts)
+    assert text.endswith(b"}\n")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def test_a_manifest_has_every_key_of_its_format() -> None:
+    account = account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    account.requests.sent, account.requests.retried = 5, 3
+    account.requests.unanswered, account.requests.throttled = 1, 2
+    account.requests.by_status.update({500: 2, 200: 1, 404: 1})
+    account.tally.repairs.count_all({"r": 2, "name": 1})
+    account.tally.nuls.count("n")
+    found = document(account, exit_code=ExitCode.INCOMPLETE)
+    assert found.pop("unparsed_timestamps") == 0
+    assert found == {
+        "format": "collector.manifest/1",
+        "run_id": RUN.run_id,
+        "tool": {"name": "collector", "version": "1.2.3"},
+        "started_at": RUN.started_at,
+        "finished_at": "2026-01-01T00:00:09.000000Z",
+        "duration_s": 9.0,
+        "status": "partial",
+        "exit_code": 3,
+        "source": {
+            "base_url": "https://app.polytomic.com",
+            "api_version": "2025-09-18",
+            "organization_id": "org",
+            "ids_digest": "d" * 64,
+        },
+        "account": {
+            "input": {"lines": 8, "unique": 2, "duplicates": 2, "invalid": 1, "blank": 3},
+            "outcomes": {
+                "ok": 1,
+                "not_found": 1,
+                "forbidden": 0,
+                "rejected": 0,
+                "bad_payload": 0,
+                "too_large": 0,
+                "exhausted": 0,
+                "internal_error": 0,
+                "not_attempted": 0,
+            },
+        },
+        "requests": {
+            "sent": 5,
+            "unanswered": 1,
+            "retried": 3,
+            "throttled": 2,
+            "paused_s": 1.235,
+            "by_status": {"200": 1, "404": 1, "500": 2},
+        },
+        "pace": {
+            "limited_by": {"server": 0.123, "own rate": 0.25, "latency": 0.627},
+            "settled_rate": 9.88,
+            "pauses": {"HTTP 429": 2, "HTTP 503": 1},
+        },
+        "files": [{"path": "c.jsonl", "records": 1, "bytes": 20, "sha256": "f" * 64}],
+        "redactions": 8,
+        "redaction": {"paths": {"b": 6, "a": 2}, "by_rule": {"name": 8}},
+        "repaired": 3,
+        "repairs": {"paths": {"r": 2, "name": 1}},
+        "nul_characters": {"values": 1, "paths": {"n": 1}},
+        "resumed": 0,
+    }
+
+
+def test_a_run_that_no_server_slowed_down_and_that_took_no_time_has_a_pace_too() -> None:
+    found = document(account_of(OutcomeKind.OK), pace=Pace())
+    assert found["pace"] == {"limited_by": {}, "settled_rate": None, "pauses": {}}
+    assert found["requests"]["paused_s"] == 0
+
+
+def test_a_run_that_saw_no_record_knows_no_organization() -> None:
+    assert document(account_of(OutcomeKind.NOT_FOUND), organization_id=None)["source"]["organization_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "finished", "status"),
+    [
+        ([OutcomeKind.OK], True, "complete"),
+        ([OutcomeKind.OK, OutcomeKind.FORBIDDEN], True, "partial"),
+        ([OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED], False, "stopped"),
+        ([OutcomeKind.OK], False, "stopped"),
+    ],
+)
+def test_the_status_says_whether_the_run_finished_and_every_id_is_ok(
+    kinds: list[OutcomeKind], finished: bool, status: str
+) -> None:
+    account = account_of(*kinds)
+    assert status_of(account, finished=finished) == document(account, finished=finished)["status"] == status
+
+
+def test_lines_that_are_no_ids_make_a_complete_run_incomplete_by_its_exit_code_only() -> None:
+    account = account_of(OutcomeKind.OK, invalid=1)
+    assert document(account)["status"] == "complete"
+    assert exit_code_of(account) == ExitCode.INCOMPLETE
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if kind is not OutcomeKind.OK])
+def test_an_exit_code_of_zero_means_every_id_is_ok(kind: OutcomeKind) -> None:
+    assert exit_code_of(account_of(OutcomeKind.OK)) == 0
+    assert exit_code_of(account_of(OutcomeKind.OK, kind)) == 3
+
+
+def test_a_manifest_is_read_back() -> None:
+    account = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    account.tally.unparsed_timestamps = 5
+    found = decode(json.dumps(document(account, exit_code=3)).encode())
+    assert found.run_id == RUN.run_id
+    assert (found.status, found.exit_code, found.ids_digest, found.organization_id) == ("partial", 3, "d" * 64, "org")
+    assert found.input == {"lines": 9, "unique": 3, "duplicates": 2, "invalid": 1, "blank": 3}
+    assert (+found.tally.outcomes, found.tally.redactions, found.tally.unparsed_timestamps) == (
+        +account.outcomes,
+        account.tally.redactions,
+        5,
+    )
+    assert found.facts == FileFacts("c.jsonl", 1, 20, "f" * 64)
+
+
+WHOLE = document(account_of(OutcomeKind.OK))
+
+
+def places(value: Any, *above: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The way to every value of a document."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (*above, key)
+        yield from places(child, *above, key)
+
+
+@given(st.binary() | anything.map(json.dumps).map(str.encode))
+def test_what_is_no_manifest_is_refused_and_nothing_else_is_raised(content: bytes) -> None:
+    with pytest.raises(BadManifest):
+        decode(content)
+
+
+@given(st.sampled_from(list(places(WHOLE))), anything)
+def test_a_manifest_with_any_value_in_any_place_is_read_or_refused(place: tuple[str | int, ...], value: Any) -> None:
+    changed = copy.deepcopy(WHOLE)
+    parent: Any = changed
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    try:
+        found = decode(json.dumps(changed).encode())
+    except BadManifest:
+        return
+    counts = [*found.input.values(), *found.tally.outcomes.values(), found.facts.bytes, found.facts.records]
+    assert all(type(count) is int and count >= 0 for count in counts)
+    assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.facts[::3]))

@@ -1,0 +1,528 @@
+"""Several files take their names as one."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import hashlib
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.model.errors import ExitCode, OutputError
+from collector.model.ledger import Account, PathCounts, Tally
+from collector.model.outcome import OutcomeKind
+from collector.model.throughput import Pace
+from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.sinks.publication import Published, complete, publish
+from collector.snapshot.sinks.resume import RunHead
+from collector.storage.durable_files import Files, draft_of
+from tests.polytomic.test_normalize import anything
+from tests.support.memory_filesystem import Crashed, MemoryFileSystem
+
+AT, RUN, ORGANIZATION = "2026-01-02T03:04:05.000000Z", "run-1", "11111111-1111-4111-8111-111111111111"
+NAMES = SnapshotNames(Path("/out/c.jsonl"))
+DRAFT = draft_of(NAMES.manifest)
+HEAD = RunHead(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
+NEW = b'{"new":1}\n' * 60
+NEW_ERRORS = b'{"new":"error"}\n' * 20
+CHECKPOINT = b"a checkpoint\n"
+CAP = 12
+"""Crash states looked at for each moment."""
+
+State = Mapping[Path, bytes]
+
+
+def manifest_of(content: bytes, run_id: str, *, failed: int) -> bytes:
+    tally = Tally(redactions=PathCounts(a=3), by_rule=Counter(name=3), unparsed_timestamps=2)
+    tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
+    facts = FileFacts(NAMES.snapshot.name, tally.total, len(content), hashlib.sha256(content).hexdigest())
+    return manifest(
+        RunFacts(run_id, "1.0", "https://api.example", "2025-09-18", "digest", AT),
+        Account(tally=tally),
+        finished=True,
+        exit_code=ExitCode.OK,
+        finished_at=AT,
+        duration_s=1.0,
+        pace=Pace(),
+        organization_id=ORGANIZATION,
+        files=[facts],
+    )
+
+
+MANIFEST = {with_errors: manifest_of(NEW, RUN, failed=20 * with_errors) for with_errors in (False, True)}
+OLDER = {
+    NAMES.snapshot: b'{"old":1}\n' * 70,
+    NAMES.manifest: manifest_of(b'{"old":1}\n' * 70, "run-0", failed=1),
+    NAMES.errors: b'{"old":"error"}\n',
+}
+
+
+def unfinished(*, with_errors: bool) -> dict[Path, bytes]:
+    """What a run has on the disk when all its records are."""
+    files = {NAMES.partial: NEW, NAMES.head: HEAD.encode(), NAMES.checkpoint: CHECKPOINT}
+    return {**files, NAMES.partial_errors: NEW_ERRORS} if with_errors else files
+
+
+def new_set(*, with_errors: bool) -> dict[Path, bytes]:
+    files = {NAMES.snapshot: NEW, NAMES.manifest: MANIFEST[with_errors]}
+    return {**files, NAMES.errors: NEW_ERRORS} if with_errors else files
+
+
+def written(before: State, *, with_errors: bool, crash_before: int | None = None) -> MemoryFileSystem:
+    """A disk with a run on it that ends; of its errors the bytes are on the disk, but not yet the name."""
+    kept = unfinished(with_errors=with_errors)
+    errors = kept.pop(NAMES.partial_errors, None)
+    system = MemoryFileSystem({**before, **kept})
+    if errors is not None:
+        descriptor = system.open(NAMES.partial_errors, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        system.write(descriptor, errors)
+        system.fdatasync(descriptor)
+    system.crash_before = crash_before and system.operations + crash_before
+    return system
+
+
+def cut(system: MemoryFileSystem, work: Callable[[MemoryFileSystem], object]) -> bool:
+    """Work until the machine crashes; did it?"""
+    try:
+        work(system)
+    except Crashed:
+        return True
+    return False
+
+
+def left_by(system: MemoryFileSystem) -> Iterator[MemoryFileSystem]:
+    yield system.killed()
+    yield from system.crash_states(cap=CAP)
+
+
+def publishing(with_errors: bool) -> Callable[[MemoryFileSystem], None]:
+    return lambda system: publish(Files(system), NAMES, MANIFEST[with_errors])
+
+
+def completing(system: MemoryFileSystem) -> Published | None:
+    return complete(Files(system), NAMES)
+
+
+def crashes(before: State, *, with_errors: bool) -> Iterator[tuple[str, MemoryFileSystem]]:
+    """Every state that a crash of `publish` may leave."""
+    moment = 1
+    while cut(system := written(before, with_errors=with_errors, crash_before=moment), publishing(with_errors)):
+        for number, state in enumerate(left_by(system)):
+            yield f"call {moment}, state {number}", state
+        moment += 1
+    assert moment > 10
+
+
+def seen(files: State) -> dict[Path, bytes]:
+    """What a reader sees: the names that are no unfinished ones."""
+    return {path: files[path] for path in (NAMES.snapshot, NAMES.errors, NAMES.manifest) if path in files}
+
+
+def check_readable(where: str, before: State, files: State, *, with_errors: bool) -> None:
+    """The old set, or data without a manifest, or the new set."""
+    if NAMES.manifest in files:
+        assert seen(files) in (before, new_set(with_errors=with_errors)), where
+    else:
+        assert files.get(NAMES.snapshot) in (before.get(NAMES.snapshot), NEW), where
+
+
+def check_completed(where: str, before: State, system: MemoryFileSystem, *, with_errors: bool) -> None:
+    """The run is published, or everything is as it was before; and completing once more changes nothing."""
+    published = completing(system)
+    files = dict(system.files)
+    if files == new_set(with_errors=with_errors):
+        assert published is None or (published.run_id, published.organization_id) == (RUN, ORGANIZATION), where
+        assert published is None or (published.tally.redactions.total(), published.tally.unparsed_timestamps) == (
+            3,
+            2,
+        ), where
+    else:
+        assert published is None, where
+        kept = unfinished(with_errors=with_errors)
+        assert seen(files) == before, where
+        assert {NAMES.partial, NAMES.head} <= files.keys(), where
+        assert all(files[path] == kept[path] for path in files.keys() & kept.keys()), where
+        assert files.keys() <= before.keys() | kept.keys(), where
+    assert completing(system) is None, where
+    assert system.files == files, where
+
+
+both = pytest.mark.parametrize("with_errors", [False, True], ids=["without errors", "with errors"])
+before_it = pytest.mark.parametrize("before", [{}, OLDER], ids=["first", "another"])
+
+
+@both
+@before_it
+def test_what_was_finished_takes_its_names_and_nothing_else_is_left(before: State, with_errors: bool) -> None:
+    system = written(before, with_errors=with_errors)
+    publishing(with_errors)(system)
+    for state in left_by(system):
+        assert state.files == new_set(with_errors=with_errors)
+
+
+@both
+@before_it
+def test_what_a_run_left_beside_it_goes_as_well(before: State, with_errors: bool) -> None:
+    litter = dict.fromkeys([NAMES.partial_manifest, *NAMES.drafts], b"litter")
+    other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", NAMES.lock: b""}
+    system = written({**before, **litter, **other}, with_errors=with_errors)
+    publishing(with_errors)(system)
+    assert system.files == {**new_set(with_errors=with_errors), **other}
+
+
+@both
+@before_it
+def test_at_every_moment_a_reader_finds_one_set_or_data_that_nothing_vouches_for(
+    before: State, with_errors: bool
+) -> None:
+    for where, state in crashes(before, with_errors=with_errors):
+        check_readable(where, before, state.files, with_errors=with_errors)
+
+
+@both
+@before_it
+def test_what_a_crash_left_half_published_is_completed_or_as_it_was(before: State, with_errors: bool) -> None:
+    for where, state in crashes(before, with_errors=with_errors):
+        check_completed(where, before, state, with_errors=with_errors)
+
+
+@both
+@before_it
+def test_completing_may_be_cut_as_often_as_publishing(before: State, with_errors: bool) -> None:
+    for where, state in crashes(before, with_errors=with_errors):
+        moment = 1
+        while True:
+            system = MemoryFileSystem(state.files, crash_before=moment)
+            if not cut(system, completing):
+                break
+            for number, left in enumerate(left_by(system)):
+                here = f"{where}, then call {moment}, state {number}"
+                check_readable(here, before, left.files, with_errors=with_errors)
+                check_completed(here, before, left, with_errors=with_errors)
+            moment += 1
+
+
+@both
+@before_it
+def test_once_the_draft_is_on_the_disk_the_new_set_is_what_comes_of_it(before: State, with_errors: bool) -> None:
+    drafted = {**before, **unfinished(with_errors=with_errors), DRAFT: MANIFEST[with_errors]}
+    system = MemoryFileSystem(drafted)
+    published = completing(system)
+    assert published is not None
+    assert published.tally.outcomes[OutcomeKind.NOT_FOUND] == 20 * with_errors
+    assert system.files == new_set(with_errors=with_errors)
+
+
+@pytest.mark.parametrize("name", ["write", "fdatasync", "open"])
+def test_a_draft_that_cannot_be_written_leaves_everything_as_it_was(name: str) -> None:
+    system = written(OLDER, with_errors=True)
+    before = dict(system.files)
+    system.fault = lambda call, number: OSError(errno.ENOSPC, "No space left") if call == name and number else None
+    with pytest.raises(OutputError, match="No space left"):
+        publishing(True)(system)
+    assert system.files == before
+
+
+def test_where_nothing_was_half_published_nothing_is_completed_or_changed() -> None:
+    for files in ({}, OLDER, unfinished(with_errors=True), {**OLDER, **unfinished(with_errors=False)}):
+        system = MemoryFileSystem(files)
+        assert completing(system) is None
+        assert system.files == files
+        assert system.operations == 0
+
+
+def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
+    left = {NAMES.head: HEAD.encode(), NAMES.checkpoint: CHECKPOINT, NAMES.drafts[0]: b"{"}
+    system = MemoryFileSystem({**new_set(with_errors=True), **left})
+    published = completing(system)
+    assert published is not None
+    assert published.run_id == RUN
+    assert system.files == new_set(with_errors=True)
+
+
+def test_the_unfinished_names_of_another_run_than_the_published_one_stay() -> None:
+    other = {NAMES.head: HEAD._replace(run_id="run-2").encode(), NAMES.checkpoint: CHECKPOINT}
+    system = MemoryFileSystem({**new_set(with_errors=True), **other})
+    assert completing(system) is None
+    assert system.files == {**new_set(with_errors=True), **other}
+
+
+def test_records_beside_the_manifest_of_the_same_run_are_not_what_it_vouches_for() -> None:
+    files = {**new_set(with_errors=True), **unfinished(with_errors=True)}
+    system = MemoryFileSystem(files)
+    assert completing(system) is None
+    assert system.files == files
+
+
+# A step that the system refuses.
+
+
+class Refusing(MemoryFileSystem):
+    """Refuses to rename or remove one name, or to rename onto it, as for a mount point or an immutable file."""
+
+    refused: Path | None = None
+    reason = errno.EBUSY
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._require_free(old, new)
+        super().rename(old, new)
+
+    def remove(self, path: Path) -> None:
+        self._require_free(path)
+        super().remove(path)
+
+    def _require_free(self, *paths: Path) -> None:
+        if self.refused in paths:
+            raise OSError(self.reason, os.strerror(self.reason))
+
+
+def refusing(path: Path, *, with_errors: bool, reason: int = errno.EBUSY, crash_before: int | None = None) -> Refusing:
+    system = Refusing({**OLDER, **unfinished(with_errors=with_errors)}, crash_before=crash_before)
+    system.refused, system.reason = path, reason
+    return system
+
+
+replaced = pytest.mark.parametrize(
+    "path", [NAMES.snapshot, NAMES.manifest, NAMES.errors], ids=["data", "manifest", "errors"]
+)
+
+
+@both
+@replaced
+@pytest.mark.parametrize("reason", [errno.EBUSY, errno.EPERM, errno.EROFS, errno.ENOSPC])
+def test_a_name_that_cannot_be_replaced_leaves_the_older_set_as_it_was(
+    path: Path, with_errors: bool, reason: int
+) -> None:
+    system = refusing(path, with_errors=with_errors, reason=reason)
+    for work in (publishing(with_errors), completing):  # the next start retries, and is refused as well
+        with pytest.raises(OutputError, match=os.strerror(reason)):
+            work(system)
+        left = {**OLDER, **unfinished(with_errors=with_errors), DRAFT: MANIFEST[with_errors]}
+        assert system.files == left
+    system.refused = None
+    assert completing(system) is not None
+    assert system.files == new_set(with_errors=with_errors)
+
+
+@both
+@replaced
+def test_no_crash_on_the_way_back_loses_the_older_set_or_the_new_one(path: Path, with_errors: bool) -> None:
+    moment = 1
+    while True:
+        system = refusing(path, with_errors=with_errors, crash_before=moment)
+        try:
+            publishing(with_errors)(system)
+        except Crashed:
+            pass
+        except OutputError:
+            break
+        for number, left in enumerate(left_by(system)):
+            where = f"call {moment}, state {number}"
+            check_readable(where, OLDER, left.files, with_errors=with_errors)
+            check_completed(where, OLDER, left, with_errors=with_errors)
+        moment += 1
+    assert moment > 2
+
+
+@both
+@pytest.mark.parametrize("name", ["rename", "remove", "fsync_dir"])
+def test_whichever_step_is_refused_old_data_keeps_its_manifest(name: str, with_errors: bool) -> None:
+    refusals = 0
+    for moment in itertools.count(1):
+        system = MemoryFileSystem({**OLDER, **unfinished(with_errors=with_errors)})
+        calls = itertools.count(1)
+
+        def fault(call: str, _: int, calls: Iterator[int] = calls, moment: int = moment) -> OSError | None:
+            return OSError(errno.EIO, "Input/output error") if call == name and next(calls) == moment else None
+
+        system.fault = fault
+        try:
+            publishing(with_errors)(system)
+        except OutputError:
+            refusals += 1
+        if next(calls) <= moment:
+            break
+        if system.files[NAMES.snapshot] != NEW:
+            assert seen(system.files) == OLDER, moment
+        system.fault = None
+        check_completed(f"{name} {moment}", OLDER, system, with_errors=with_errors)
+    assert refusals > 2
+
+
+HELD = {held: OLDER[path] for path, held in NAMES.held.items()}
+WITHOUT_MANIFEST = {NAMES.snapshot: OLDER[NAMES.snapshot], **unfinished(with_errors=True)}
+
+
+@pytest.mark.parametrize("draft", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
+def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(draft: bytes | None) -> None:
+    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({DRAFT: draft} if draft else {})})
+    assert completing(system) is None
+    assert system.files == {**OLDER, **unfinished(with_errors=True)}
+
+
+def test_no_crash_while_it_goes_back_loses_the_older_set() -> None:
+    for moment in itertools.count(1):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD}, crash_before=moment)
+        if not cut(system, completing):
+            break
+        for number, left in enumerate(left_by(system)):
+            check_readable(f"call {moment}, state {number}", OLDER, left.files, with_errors=True)
+            completing(left)
+            assert left.files == {**OLDER, **unfinished(with_errors=True)}, (moment, number)
+
+
+def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
+    for data in (NEW, OLDER[NAMES.snapshot] + b"\n"):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, NAMES.snapshot: data})
+        assert completing(system) is None
+        assert system.files == {**WITHOUT_MANIFEST, NAMES.snapshot: data}
+
+
+# A draft that does not vouch for the data it stands beside.
+
+
+def check_goes(draft: bytes) -> None:
+    """The draft is removed, and nothing else is changed."""
+    for with_errors in (False, True):
+        for data in (NAMES.partial, NAMES.snapshot):
+            kept = {**OLDER, **unfinished(with_errors=with_errors)}
+            if data is NAMES.snapshot:
+                kept[data] = kept.pop(NAMES.partial)
+                del kept[NAMES.manifest]
+            system = MemoryFileSystem({**kept, DRAFT: draft})
+            assert completing(system) is None, draft
+            assert system.files == kept, draft
+
+
+def changed(path: tuple[str | int, ...], value: Any) -> bytes:
+    """The manifest with another value at `path`, or without the key when it is `...`."""
+    document = json.loads(MANIFEST[True])
+    *parents, last = path
+    node = document
+    for key in parents:
+        node = node[key]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return json.dumps(document).encode()
+
+
+NEEDED: dict[tuple[str | int, ...], set[type]] = {
+    ("run_id",): {str},
+    ("source",): {dict},
+    ("source", "organization_id"): {str, type(None)},
+    ("account",): {dict},
+    ("account", "outcomes"): {dict},
+    ("account", "outcomes", "ok"): {int},
+    ("account", "outcomes", "not_found"): {int},
+    ("account", "outcomes", "not_attempted"): {int},
+    ("redactions",): {int},
+    ("unparsed_timestamps",): {int},
+    ("files",): {list},
+    ("files", 0): {dict},
+    ("files", 0, "bytes"): {int},
+    ("files", 0, "sha256"): {str},
+}
+needed = pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(str, path)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sha256", hashlib.sha256(b"other").hexdigest()),
+        ("sha256", ""),
+        ("bytes", len(NEW) - 1),
+        ("bytes", len(NEW) + 1),
+        ("bytes", 0),
+    ],
+)
+def test_a_draft_of_other_data_goes(key: str, value: Any) -> None:
+    check_goes(changed(("files", 0, key), value))
+
+
+def test_a_draft_cut_short_anywhere_goes() -> None:
+    whole = MANIFEST[True].removesuffix(b"\n")
+    for length in range(len(whole)):
+        check_goes(whole[:length])
+
+
+@pytest.mark.parametrize("path", [path for path in NEEDED if path != ("unparsed_timestamps",)])
+def test_a_draft_without_a_key_it_needs_goes(path: tuple[str | int, ...]) -> None:
+    check_goes(changed(path, ...))
+
+
+def test_a_draft_of_an_earlier_version_without_unparsed_timestamps_vouches() -> None:
+    system = MemoryFileSystem({**OLDER, **unfinished(with_errors=True), DRAFT: changed(("unparsed_timestamps",), ...)})
+    published = completing(system)
+    assert published is not None
+    assert published.tally.unparsed_timestamps == 0
+
+
+@needed
+def test_a_draft_with_a_value_of_another_type_goes(path: tuple[str | int, ...]) -> None:
+    for value in (None, "7", 7, 7.5, [], ["7"], {}, {"7": 7}):
+        if type(value) not in NEEDED[path]:
+            check_goes(changed(path, value))
+
+
+@pytest.mark.parametrize("draft", [b"", b"\n", b"null", b"[]", b"[[]]", b'"text"', b"7", b"\0" * 2000, b"\xff" * 2000])
+def test_a_draft_that_is_no_manifest_goes(draft: bytes) -> None:
+    check_goes(draft)
+
+
+@given(st.binary() | anything.map(json.dumps).map(str.encode))
+def test_so_does_one_of_any_other_bytes(draft: bytes) -> None:
+    check_goes(draft)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """Bytes of any kind, or a manifest with some values replaced."""
+    if draw(st.booleans()):
+        return draw(st.binary() | anything.map(json.dumps).map(str.encode) | st.just(HEAD.encode()))
+    document = copy.deepcopy(json.loads(draw(st.sampled_from(list(MANIFEST.values())))))
+    for path in draw(st.lists(st.sampled_from(list(NEEDED)), max_size=3)):
+        node = document
+        for key in path[:-1]:
+            node = node[key] if isinstance(node, dict) and key in node else {}
+        if isinstance(node, dict):
+            node[path[-1]] = draw(anything)
+    return json.dumps(document).encode()
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            NAMES.head: documents(),
+            NAMES.manifest: documents(),
+            DRAFT: documents(),
+            NAMES.partial: st.just(NEW),
+            NAMES.snapshot: st.just(NEW) | st.binary(),
+            NAMES.errors: st.binary(),
+            NAMES.partial_errors: st.binary(),
+        },
+    )
+)
+def test_whatever_the_files_hold_completing_never_raises_and_never_loses_the_data(files: dict[Path, bytes]) -> None:
+    system = MemoryFileSystem(files)
+    completing(system)
+    after = system.files
+    assert DRAFT not in after
+    if NAMES.partial in files:
+        assert NEW in (after.get(NAMES.partial), after.get(NAMES.snapshot))
+    else:
+        assert after.get(NAMES.snapshot) == files.get(NAMES.snapshot)
+    assert completing(system) is None
+    assert system.files == after

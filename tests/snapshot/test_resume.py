@@ -1,0 +1,163 @@
+"""What an unfinished run is about, and whether another may go on with it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.model.errors import Damaged, ExitCode
+from collector.snapshot.sinks.resume import RunHead, decode
+from tests.polytomic.test_normalize import anything
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HEAD = RunHead("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
+BEGUN = HEAD._replace(run_id="run-1")
+CLOCK_STEP = timedelta(minutes=5)
+"""By so much a clock may be set back."""
+LONGEST = timedelta(hours=24) - timedelta(microseconds=1)
+
+heads = st.builds(
+    RunHead,
+    run_id=st.from_regex(r"\A[0-9A-Za-z-]{1,80}\Z"),
+    started_at=st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    ids_digest=st.text(),
+    base_url=st.text(),
+    api_version=st.text(),
+    schema=st.integers(0, 2**63),
+)
+almost_heads = st.fixed_dictionaries(
+    {
+        key: st.just(value) | anything | st.datetimes(timezones=st.timezones() | st.none()).map(datetime.isoformat)
+        for key, value in HEAD._asdict().items()
+    }
+)
+
+
+def content_of(**changes: Any) -> bytes:
+    return json.dumps({**HEAD._asdict(), **changes}).encode()
+
+
+def begun_before(age: timedelta, offset: timezone = UTC) -> RunHead:
+    return BEGUN._replace(started_at=(NOW - age).astimezone(offset).isoformat())
+
+
+@given(heads)
+def test_a_head_is_read_back_from_its_json(head: RunHead) -> None:
+    assert decode(head.encode()) == head
+
+
+def test_a_head_is_one_line_of_json_with_its_fields_in_order() -> None:
+    assert HEAD.encode().endswith(b"}\n")
+    assert list(json.loads(HEAD.encode()).items()) == list(HEAD._asdict().items())
+
+
+def test_half_a_head_is_none() -> None:
+    whole = HEAD.encode().removesuffix(b"\n")
+    assert [decode(whole[:length]) for length in range(len(whole))] == [None] * len(whole)
+
+
+@pytest.mark.parametrize("key", sorted(set(RunHead._fields) - {"redaction"}))
+def test_without_any_one_key_it_is_none(key: str) -> None:
+    fields = HEAD._asdict()
+    del fields[key]
+    assert decode(json.dumps(fields).encode()) is None
+
+
+def test_keys_that_a_later_version_adds_do_not_matter() -> None:
+    assert decode(content_of(added=[1])) == HEAD
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    ["", ".", "..", "../x", "a/b", "/a", "a.b", "a b", "a\n", "a\0", "a\\b", "ä", "٣", "a" * 81, 7, None, True, ["a"]],
+)
+def test_a_run_id_that_could_be_a_path_or_is_no_text_is_refused(run_id: Any) -> None:
+    assert decode(content_of(run_id=run_id)) is None
+
+
+@pytest.mark.parametrize("run_id", ["a", "20260102T030405Z-0a1b2c3d", "a" * 80])
+def test_a_run_id_of_letters_digits_and_dashes_is_taken(run_id: str) -> None:
+    assert decode(content_of(run_id=run_id)) == HEAD._replace(run_id=run_id)
+
+
+@pytest.mark.parametrize(
+    "started_at", ["2026-01-02T03:04:05", "2026-01-02", "03:04:05Z", "", "soon", 1767323045, None, [], {}]
+)
+def test_a_start_without_an_offset_or_that_is_none_is_refused(started_at: Any) -> None:
+    assert decode(content_of(started_at=started_at)) is None
+
+
+@given(st.binary() | anything.map(json.dumps).map(str.encode))
+def test_anything_else_is_none_and_never_raises(content: bytes) -> None:
+    assert decode(content) is None
+
+
+@given(almost_heads, st.booleans())
+def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[str, Any], fresh: bool) -> None:
+    begun = decode(json.dumps(fields).encode())
+    try:
+        assert HEAD.require_kin(begun, fresh=fresh) is begun
+    except Damaged:
+        return
+
+
+def test_without_a_head_nothing_is_continued() -> None:
+    with pytest.raises(Damaged, match="nothing beside it says which run it is of") as caught:
+        HEAD.require_kin(None, fresh=False)
+    assert caught.value.exit_code == ExitCode.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"ids_digest": "other"}, "it is of other ids"),
+        ({"base_url": "https://other.example"}, "it is of another base URL"),
+        ({"api_version": "2030-01-01"}, "it is of another API version"),
+        ({"schema": 2}, "it is of another schema"),
+        ({"schema": 2, "ids_digest": "other"}, "it is of other ids and another schema"),
+        (
+            {"ids_digest": "", "base_url": "", "api_version": "", "schema": 0},
+            "it is of other ids and another base URL and another API version and another schema",
+        ),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fresh: bool) -> None:
+    with pytest.raises(Damaged) as caught:
+        HEAD.require_kin(BEGUN._replace(**other), fresh=fresh)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("offset", [UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))])
+@pytest.mark.parametrize("age", [-CLOCK_STEP, timedelta(0), timedelta(microseconds=1), timedelta(hours=1), LONGEST])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fresh: bool) -> None:
+    begun = begun_before(age, offset)
+    assert HEAD.require_kin(begun, fresh=fresh) is begun
+
+
+@pytest.mark.parametrize(
+    "age", [timedelta(hours=24), timedelta(days=365), -CLOCK_STEP - timedelta(microseconds=1), -timedelta(days=1)]
+)
+def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_not_be_fresh(age: timedelta) -> None:
+    begun = begun_before(age)
+    with pytest.raises(Damaged, match="not within the last 24 hours") as caught:
+        HEAD.require_kin(begun, fresh=True)
+    assert begun.started_at in str(caught.value)
+    assert HEAD.require_kin(begun, fresh=False) is begun
+
+
+def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() -> None:
+    fields = HEAD._asdict()
+    del fields["redaction"]
+    assert decode(json.dumps(fields).encode()) == HEAD
+
+
+def test_records_redacted_by_other_settings_are_not_continued() -> None:
+    with pytest.raises(Damaged, match="it is of other settings of redaction"):
+        HEAD.require_kin(BEGUN._replace(redaction="else"), fresh=False)

@@ -1,0 +1,630 @@
+"""Where outcomes go: the contract of every sink, then what each does in its own way."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import json
+import os
+import resource
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGPIPE
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.model.errors import Interrupted, OutputError, OutputLocked, UsageError
+from collector.model.ids import IdSet
+from collector.model.outcome import Outcome, OutcomeKind
+from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.lines import encode, error_line
+from collector.snapshot.manifest import FileFacts, WriteManifest
+from collector.snapshot.sinks.resume import Resume, RunHead
+from collector.snapshot.sinks.sink import Sink
+from collector.snapshot.sinks.stream_sink import MAX_LISTED
+from collector.snapshot.sinks.target import sink_for
+from tests.support.zstd_compat import zstd
+
+AT = "2026-01-02T03:04:05.000000Z"
+HEAD = RunHead("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
+
+
+def ok(number: int, **fields: Any) -> Outcome:
+    return Outcome(f"id-{number}", OutcomeKind.OK, 1, AT, {"id": f"id-{number}", **fields}, 200)
+
+
+def failed(number: int) -> Outcome:
+    return Outcome(f"id-{number}", OutcomeKind.NOT_FOUND, 2, AT, http_status=404, error="HTTP 404: no such connection")
+
+
+def unpacked(packed: bytes, name: str) -> bytes:
+    if name.endswith(".gz"):
+        return gzip.decompress(packed)
+    return zstd.decompress(packed) if name.endswith(".zst") else packed
+
+
+@dataclass
+class Manifest:
+    """Writes a manifest that names what it was given."""
+
+    facts: list[FileFacts] = field(default_factory=list)
+
+    def __call__(self, files: list[FileFacts]) -> bytes:
+        self.facts = files
+        return b'{"format":"test"}\n'
+
+
+@dataclass
+class Bench:
+    """A sink on trial, and how to see what came out of it."""
+
+    sink: Sink
+    published: Callable[[], bytes]
+    left: Callable[[], bytes]
+    errors: Callable[[], bytes]
+    warnings: list[str] = field(default_factory=list)
+    raw: Callable[[], bytes] | None = None
+
+
+def content_of(path: Path) -> bytes:
+    return unpacked(path.read_bytes(), path.name.removesuffix(".partial")) if path.exists() else b""
+
+
+def snapshot(folder: Path, name: str) -> Bench:
+    warnings: list[str] = []
+    path = folder / "out" / name
+    partial = path.with_name(f"{name}.partial")
+    stem = name.partition(".")[0]
+    errors = path.with_name(f"{stem}.errors.jsonl")
+    return Bench(
+        sink_for(str(path), errors=None, manifest=None, backlog=32, warn=warnings.append),
+        published=lambda: content_of(path),
+        left=lambda: content_of(partial),
+        errors=lambda: content_of(errors),
+        warnings=warnings,
+        raw=path.read_bytes,
+    )
+
+
+@contextmanager
+def stream(folder: Path, *, errors: bool = True, manifest: bool = True) -> Iterator[Bench]:
+    """A sink to a named pipe with a reader at its other end."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    warnings: list[str] = []
+    arrived = bytearray()
+
+    def read() -> bytes:
+        while chunk := os.read(reader, 1 << 20):
+            arrived.extend(chunk)
+        return bytes(arrived)
+
+    sink = sink_for(
+        str(pipe),
+        errors=str(folder / "errors.jsonl") if errors else None,
+        manifest=str(folder / "manifest.json") if manifest else None,
+        backlog=32,
+        warn=warnings.append,
+    )
+    try:
+        yield Bench(sink, read, read, lambda: content_of(folder / "errors.jsonl"), warnings)
+    finally:
+        os.close(reader)
+
+
+SNAPSHOTS = ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c"]
+
+
+@pytest.fixture(params=["pipe", *SNAPSHOTS])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    if request.param == "pipe":
+        with stream(tmp_path) as found:
+            yield found
+    else:
+        yield snapshot(tmp_path, request.param)
+
+
+async def begun(sink: Sink, run_id: str | None = None) -> Sink:
+    await sink.open()
+    await sink.begin(HEAD._replace(run_id=run_id) if run_id else HEAD, IdSet())
+    return sink
+
+
+async def publish(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+    await sink.settle(is_whole=True)
+    try:
+        await sink.publish(write_manifest or Manifest())
+    finally:
+        await sink.close()
+
+
+async def leave(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+    with suppress(OutputError, Interrupted):
+        await sink.settle(is_whole=False)
+    try:
+        await sink.leave(write_manifest or Manifest())
+    finally:
+        await sink.close()
+
+
+def records(sink: Sink) -> int:
+    return sink.settled.outcomes[OutcomeKind.OK]
+
+
+# The contract of every sink.
+
+
+async def test_what_was_put_is_published_whole_in_order_and_counted(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    outcomes = [ok(number, text="ä\n") for number in range(50)]
+    for outcome in outcomes:
+        sink.put(outcome)
+    manifest = Manifest()
+    await publish(sink, manifest)
+    assert bench.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
+    assert records(sink) == 50
+    assert bench.errors() == b""
+
+
+async def test_an_outcome_that_is_not_ok_is_an_error_line_and_no_record(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    for number in range(10):
+        sink.put(failed(number) if number % 2 else ok(number))
+    await publish(sink)
+    assert [json.loads(line)["id"] for line in bench.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
+    assert bench.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
+    assert records(sink) == 5
+
+
+async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_are_put(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    sink.put(ok(1))
+    sink.put(failed(2))
+    assert sink.settled.total == 0
+    await sink.settle(is_whole=False)
+    assert sink.settled.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
+    await sink.settle(is_whole=False)
+    assert sink.settled.total == 2
+    await publish(sink)
+
+
+async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
+    for sink in (sink_to(tmp_path / "c.jsonl"), sink_to(Path("/dev/null"))):
+        await begun(sink)
+        count = 0
+        assert not sink.is_full
+        while not sink.is_full:
+            sink.put(ok(count, text="x" * 10_000))
+            count += 1
+            assert count < 1000
+        await sink.flush()
+        assert not sink.is_full
+        await publish(sink)
+        assert records(sink) == count
+
+
+async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+
+    async def work(number: int) -> None:
+        for turn in range(5):
+            sink.put(ok(number * 5 + turn))
+            await sink.flush()
+
+    await asyncio.gather(*(work(number) for number in range(8)))
+    await publish(sink)
+    found = sorted(json.loads(line)["id"] for line in bench.published().splitlines())
+    assert found == sorted(f"id-{number}" for number in range(40))
+    assert records(sink) == 40
+
+
+async def test_a_run_that_stops_leaves_what_is_whole(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    sink.put(ok(1))
+    sink.put(failed(2))
+    await leave(sink)
+    assert bench.left() == b'{"id":"id-1"}\n'
+    assert records(sink) == 1
+
+
+async def test_a_run_without_a_record_is_published_too(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    await publish(sink)
+    assert bench.published() == b""
+    assert records(sink) == 0
+
+
+async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    sink.put(ok(1))
+    await sink.flush()
+    sink.put(ok(2))
+    manifest = Manifest()
+    await publish(sink, manifest)
+    content = bench.raw() if bench.raw else bench.published()
+    (facts,) = manifest.facts
+    assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
+
+
+# A stream.
+
+
+async def test_without_an_errors_file_the_first_errors_are_listed_and_then_a_hint(tmp_path: Path) -> None:
+    with stream(tmp_path, errors=False, manifest=False) as bench:
+        sink = await begun(bench.sink)
+        for number in range(MAX_LISTED + 5):
+            sink.put(failed(number))
+        await publish(sink)
+        assert bench.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
+        assert len(bench.warnings) == MAX_LISTED + 1
+        assert "--errors" in bench.warnings[-1]
+        assert bench.published() == b""
+
+
+async def test_a_stream_without_errors_leaves_no_errors_file(tmp_path: Path) -> None:
+    with stream(tmp_path) as bench:
+        sink = await begun(bench.sink)
+        sink.put(ok(1))
+        await publish(sink)
+        assert names_in(tmp_path) == {"manifest.json", "pipe"}
+
+
+async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    sink = await begun(sink_for(str(pipe), errors=None, manifest=None, backlog=32, warn=print))
+    os.close(reader)
+    sink.put(ok(1))
+    with pytest.raises(Interrupted) as caught:
+        await sink.flush()
+    assert caught.value.signum == SIGPIPE
+    await leave(sink)
+    assert records(sink) == 0
+
+
+async def test_a_full_device_is_an_output_error() -> None:
+    sink = await begun(sink_for("/dev/full", errors=None, manifest=None, backlog=32, warn=print))
+    sink.put(ok(1))
+    with pytest.raises(OutputError, match="/dev/full"):
+        await sink.flush()
+    assert records(sink) == 0
+    await leave(sink)
+
+
+async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folders_that_are_made(
+    tmp_path: Path,
+) -> None:
+    errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
+    sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), backlog=32, warn=print))
+    sink.put(failed(1))
+    await publish(sink)
+    assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
+
+
+# A snapshot.
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def set_aside(folder: Path) -> list[bytes]:
+    """What unfinished files were set aside, in the order of their content."""
+    return sorted(path.read_bytes() for path in folder.glob("c.jsonl.partial.*"))
+
+
+def sink_to(path: Path, warnings: list[str] | None = None) -> Sink:
+    told = [] if warnings is None else warnings
+    return sink_for(str(path), errors=None, manifest=None, backlog=32, warn=told.append)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("c.jsonl", "c"), ("c.jsonl.gz", "c"), ("c.jsonl.zst", "c"), ("c.v2.jsonl", "c.v2"), ("c", "c")]
+)
+async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_path: Path) -> None:
+    sink = await begun(sink_to(tmp_path / name))
+    sink.put(ok(1))
+    sink.put(failed(2))
+    await sink.flush()
+    beside = {"run.json", "errors.jsonl", "checkpoint", "lock"}
+    assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in beside)}
+    assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEAD.encode()
+    await publish(sink)
+    assert names_in(tmp_path) == {name, f"{stem}.errors.jsonl", f"{stem}.manifest.json"}
+    assert {mode_of(tmp_path / each) for each in names_in(tmp_path)} == {0o600}
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+async def test_an_empty_snapshot_is_a_valid_file_of_its_kind(name: str, tmp_path: Path) -> None:
+    sink = await begun(sink_to(tmp_path / name))
+    await publish(sink)
+    packed = (tmp_path / name).read_bytes()
+    assert bool(packed) == name.endswith((".gz", ".zst"))
+    assert unpacked(packed, name) == b""
+
+
+async def test_a_run_that_stops_keeps_its_unfinished_names_and_the_older_snapshot(tmp_path: Path) -> None:
+    old = {"c.jsonl": b"old\n", "c.errors.jsonl": b"old errors\n", "c.manifest.json": b"old manifest\n"}
+    for name, content in old.items():
+        (tmp_path / name).write_bytes(content)
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    sink.put(ok(1))
+    sink.put(failed(2))
+    manifest = Manifest()
+    await leave(sink, manifest)
+    assert {name: (tmp_path / name).read_bytes() for name in old} == old
+    assert names_in(tmp_path) - old.keys() == {
+        "c.jsonl.partial",
+        "c.partial.run.json",
+        "c.partial.errors.jsonl",
+        "c.partial.manifest.json",
+        "c.partial.checkpoint",
+    }
+    assert manifest.facts[0].path == "c.jsonl.partial"
+
+
+async def test_nothing_of_an_older_snapshot_changes_before_the_new_one_is_published(tmp_path: Path) -> None:
+    for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
+        (tmp_path / name).write_bytes(b"old")
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    sink.put(ok(1))
+    await sink.flush()
+
+    def write_manifest(files: list[FileFacts]) -> bytes:
+        assert files[0].path == "c.jsonl"
+        for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
+            assert (tmp_path / name).read_bytes() == b"old"
+        return b"new"
+
+    await publish(sink, write_manifest)
+    assert names_in(tmp_path) == {"c.jsonl", "c.manifest.json"}
+    assert (tmp_path / "c.manifest.json").read_bytes() == b"new"
+
+
+async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path) -> None:
+    for name in ("c.jsonl", "c.manifest.json"):
+        (tmp_path / name).write_bytes(b"old")
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    sink.put(ok(1))
+    (tmp_path / "c.manifest.json.draft").mkdir()  # so that the new manifest cannot be written
+    with pytest.raises(OutputError):
+        await publish(sink)
+    assert (tmp_path / "c.jsonl").read_bytes() == b"old"
+    assert (tmp_path / "c.manifest.json").read_bytes() == b"old"
+    assert (tmp_path / "c.jsonl.partial").read_bytes() == b'{"id":"id-1"}\n'
+
+
+async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_path: Path) -> None:
+    first, second = sink_to(tmp_path / "c.jsonl"), sink_to(tmp_path / "c.jsonl")
+    await begun(first)
+    first.put(ok(1))
+    with pytest.raises(OutputLocked):
+        await second.open()
+    await publish(first)
+    assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-1"}\n'
+    await begun(second)
+    await leave(second)
+    third = await begun(sink_to(tmp_path / "c.jsonl"))
+    third.put(ok(2))  # without a record the older snapshot would stay
+    await publish(third)
+
+
+async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
+    unfinished = await begun(sink_to(tmp_path / "c.jsonl"))
+    unfinished.put(ok(1))
+    unfinished.put(failed(2))
+    await leave(unfinished)
+    warnings: list[str] = []
+    sink = await begun(sink_to(tmp_path / "c.jsonl", warnings))
+    sink.put(ok(3))
+    await publish(sink)
+    assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-3"}\n'
+    assert (tmp_path / "c.jsonl.partial.run-7").read_bytes() == b'{"id":"id-1"}\n'
+    assert (tmp_path / "c.partial.errors.jsonl.run-7").read_bytes() == error_line(failed(2))
+    assert {"c.partial.run.json.run-7", "c.partial.manifest.json.run-7"} < names_in(tmp_path)
+    assert len(warnings) == 1
+    assert str(tmp_path / "c.jsonl.partial.run-7") in warnings[0]
+
+
+@pytest.mark.parametrize("head", [None, b"", b"{", b"[]", b"{}", b'{"run_id":5}', b'{"run_id":"../../x"}', b"\xff"])
+async def test_an_unfinished_run_whose_id_is_not_to_be_had_is_set_aside_too(head: bytes | None, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl.partial").write_bytes(b"precious")
+    if head is not None:
+        (tmp_path / "c.partial.run.json").write_bytes(head)
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    await publish(sink)
+    assert set_aside(tmp_path) == [b"precious"]
+
+
+async def test_two_unfinished_runs_of_unknown_id_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        (tmp_path / "c.jsonl.partial").write_bytes(content)
+        sink = await begun(sink_to(tmp_path / "c.jsonl"))
+        await publish(sink)
+    assert set_aside(tmp_path) == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_stays_whole(
+    name: str, tmp_path: Path
+) -> None:
+    sink = await begun(sink_to(tmp_path / name))
+    sink.put(ok(1))
+    await sink.settle(is_whole=False)
+    size = (tmp_path / f"{name}.partial").stat().st_size
+    sink.put(ok(2, text=os.urandom(4000).hex()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, hard))
+    try:
+        with pytest.raises(OutputError, match=f"{name}.partial"):
+            await sink.settle(is_whole=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert records(sink) == 1
+    await leave(sink)
+    assert content_of(tmp_path / f"{name}.partial") == b'{"id":"id-1"}\n'
+
+
+async def test_missing_folders_are_made_for_their_owner_only(tmp_path: Path) -> None:
+    sink = await begun(sink_to(tmp_path / "a" / "b" / "c.jsonl"))
+    await publish(sink)
+    assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+
+
+async def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError):
+        await sink_to(tmp_path / "file" / "c.jsonl").open()
+
+
+def test_a_folder_as_output_is_a_usage_error(tmp_path: Path) -> None:
+    for output in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/"):
+        with pytest.raises(UsageError, match="is a folder; name a file in it"):
+            sink_for(output, errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("c.partial", "c.jsonl.partial", "c.partial.jsonl.gz", "c.errors.jsonl", "c.manifest.json", "c.jsonl.draft"),
+        *("c.partial.run.json", "c.partial.checkpoint", "c.partial.lock", "c.partial.errors.jsonl"),
+        *("c.partial.manifest.json", "c.manifest.json.draft"),
+    ],
+)
+def test_the_name_of_a_file_beside_another_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="stand beside other outputs"):
+        sink_for(str(tmp_path / name), errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.parametrize("name", ["c.errors.jsonl", "c.manifest.json"])
+def test_a_folder_in_the_place_of_a_file_beside_the_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UsageError, match=f"{name}, which belongs to it, is a folder"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
+def test_errors_and_manifest_in_one_file_are_a_usage_error_however_it_is_spelt(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="names of their own"):
+        sink_for("-", errors=str(tmp_path / "x"), manifest=str(tmp_path / "link/x"), backlog=32, warn=print)
+
+
+async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path) -> None:
+    """At its longest an unfinished run can still be set aside."""
+    longest = next(
+        length for length in range(255, 0, -1) if not SnapshotNames(tmp_path / f"{'x' * length}.jsonl").excess
+    )
+    with pytest.raises(OutputError, match="too long"):
+        sink_for(str(tmp_path / f"{'x' * (longest + 1)}.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+    path = tmp_path / f"{'x' * longest}.jsonl"
+    for number in (1, 2):
+        never = sink_for(str(path), errors=None, manifest=None, backlog=32, warn=print, resume=Resume.NEVER)
+        sink = await begun(never, f"{number:025}")
+        sink.put(ok(1))
+        await leave(sink)
+    assert path.with_name(f"{path.name}.partial.{1:025}").exists()
+
+
+@pytest.mark.parametrize("given", [{"errors": "e.jsonl", "manifest": None}, {"errors": None, "manifest": "m.json"}])
+def test_names_of_their_own_are_for_a_stream_only(given: dict[str, str | None], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--errors and --manifest"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=given["errors"], manifest=given["manifest"], backlog=32, warn=print)
+
+
+# A line.
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=5))
+def test_a_line_is_one_line_for_every_reader_and_gives_back_what_it_was_made_of(record: dict[str, Any]) -> None:
+    line = encode(record)
+    assert json.loads(line) == record
+    text = line.decode()
+    assert text.endswith("\n")
+    assert text.splitlines() == [text[:-1]]
+    assert text[:-1].isprintable() or not any(
+        ord(character) < 0xA0 and not character.isprintable() for character in text[:-1]
+    )
+
+
+@given(st.integers(-(10**300), 10**300), st.text())
+def test_integers_of_any_size_survive_beside_any_text(number: int, text: str) -> None:
+    line = encode({"n": [number], text: text})
+    assert json.loads(line)["n" if text != "n" else text] == ([number] if text != "n" else text)
+    assert len(line.decode().splitlines()) == 1
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\x00", "\x1b", "\n", "\r", "\x0b"])
+@pytest.mark.parametrize("beside", [1, 2**70])
+def test_what_ends_a_line_or_moves_a_cursor_is_escaped(character: str, beside: int) -> None:
+    line = encode({character: f"a{character}b", "n": beside})
+    assert character not in line.decode()[:-1]
+    assert json.loads(line) == {character: f"a{character}b", "n": beside}
+
+
+def test_an_error_line_has_the_keys_of_the_contract() -> None:
+    assert json.loads(error_line(failed(3))) == {
+        "id": "id-3",
+        "outcome": "not_found",
+        "http_status": 404,
+        "error": "HTTP 404: no such connection",
+        "attempts": 2,
+        "at": AT,
+    }
+
+
+async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "c.jsonl"
+    link.symlink_to(tmp_path / "real" / "c.jsonl")
+    sink = await begun(sink_to(link))
+    sink.put(ok(1))
+    await publish(sink)
+    assert link.is_symlink()
+    assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}
+
+
+def test_links_in_a_circle_are_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").symlink_to("d.jsonl")
+    (tmp_path / "d.jsonl").symlink_to("c.jsonl")
+    with pytest.raises(OutputError, match="lead in a circle"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_link_that_another_user_made_is_not_followed_at_any_hop(tmp_path: Path, hops: int) -> None:
+    link, target = tmp_path / "c.jsonl", tmp_path / "real.jsonl"
+    if hops == 2:
+        link.symlink_to("d.jsonl")
+        link = tmp_path / "d.jsonl"
+    link.symlink_to(target)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(OutputError, match="another user made"):
+        sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
+
+
+async def test_an_unfinished_run_that_left_only_errors_is_set_aside_too(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl.partial").touch()
+    (tmp_path / "c.partial.errors.jsonl").write_bytes(b"{}\n")
+    sink = await begun(sink_to(tmp_path / "c.jsonl"))
+    await publish(sink)
+    assert "c.partial.errors.jsonl.unknown-run" in names_in(tmp_path)

@@ -1,0 +1,112 @@
+"""Files as wholes: claimed, made, read, renamed and removed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from collector.model.errors import ExitCode, OutputError, OutputLocked
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import Disk
+from tests.storage.test_journal import largest_file
+
+files = Files(Disk())
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_files_are_for_their_owner_only(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        os.close(files.claim(tmp_path / "claimed"))
+        os.close(files.create(tmp_path / "created"))
+        files.put(tmp_path / "put", b"x")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600] * 3
+
+
+def test_what_is_claimed_is_locked_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl.partial"
+    descriptor = files.claim(path)
+    with pytest.raises(OutputLocked, match=f"{path}: another run") as caught:
+        files.claim(path)
+    assert caught.value.exit_code == ExitCode.LOCKED
+    os.close(descriptor)
+    os.close(files.claim(path))
+
+
+def test_a_claim_keeps_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl.partial"
+    path.write_bytes(b"old\n")
+    descriptor = files.claim(path)
+    os.write(descriptor, b"new\n")
+    os.close(descriptor)
+    assert path.read_bytes() == b"old\nnew\n"
+
+
+def test_a_name_whose_file_was_renamed_can_be_claimed_again(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl.partial"
+    first = files.claim(path)
+    files.rename(path, tmp_path / "c.jsonl")
+    second = files.claim(path)
+    assert os.fstat(first).st_ino != os.fstat(second).st_ino
+    os.close(first)
+    os.close(second)
+
+
+@pytest.mark.parametrize("make", [files.claim, files.create])
+def test_a_link_is_never_followed(make: object, tmp_path: Path) -> None:
+    assert callable(make)
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(OutputError):
+        make(tmp_path / "link")
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("make", [files.claim, files.create])
+def test_what_cannot_be_opened_is_an_output_error_that_names_it(make: object, tmp_path: Path) -> None:
+    assert callable(make)
+    for path in (tmp_path, tmp_path / "missing" / "file"):
+        with pytest.raises(OutputError, match=f"{path}: cannot be written"):
+            make(path)
+
+
+def test_put_replaces_a_file_whole_and_leaves_no_draft(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    files.put(path, b"old")
+    files.put(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_put_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    files.put(path, b"old")
+    with largest_file(10), pytest.raises(OutputError):
+        files.put(path, b"new" * 10)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_put_that_failed_holds_nothing_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with largest_file(10), pytest.raises(OutputError):
+        files.put(tmp_path / "m.json", b"new" * 10)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_rename_replaces_and_remove_does_not_mind_what_is_not_there(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"1")
+    new.write_bytes(b"2")
+    files.rename(old, new)
+    assert new.read_bytes() == b"1"
+    files.remove(new)
+    files.remove(new)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="new: cannot be written"):
+        files.rename(old, new)

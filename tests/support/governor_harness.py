@@ -1,0 +1,89 @@
+"""A governor, a pacer and an asker, joined as `assembly` does, for tests that care for one thing about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from collector.client.client import Asker, Chance
+from collector.client.messages import Send
+from collector.client.pacer import Pacer
+from collector.client.retry import RetryPolicy
+from collector.governor.governor import Governor
+from collector.governor.rate_ceiling import OwnCeiling
+from collector.model.ledger import RequestCount
+
+
+class AnyClock(Protocol):
+    """A clock of the tests' own, see `clock`."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+def _unheard(_text: str) -> None:
+    """A note that nobody reads."""
+
+
+def governor(
+    now: float = 0.0,
+    *,
+    rate: float = 0.0,
+    concurrency: int = 100,
+    max_pause: float = 900.0,
+    seed: int = 0,
+    warn: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = _unheard,
+) -> Governor:
+    """A governor that knows nothing of the server yet, with the user's limits."""
+    return Governor(
+        OwnCeiling(rate),
+        concurrency,
+        now,
+        max_pause=max_pause,
+        dice=Random(seed),
+        moment=lambda seconds: f"{seconds:.0f} s from now",
+        warn=warn,
+        note=note,
+    )
+
+
+def pacer(
+    send: Send,
+    governed: Governor,
+    clock: AnyClock,
+    count: RequestCount | None = None,
+    scrub: Callable[[str], str] = str,
+) -> Pacer:
+    """A pacer in front of `send`, whose replies it judges."""
+    return Pacer(
+        send,
+        governed,
+        now=clock.now,
+        sleep=clock.sleep,
+        wall=clock.now,
+        count=RequestCount() if count is None else count,
+        scrub=scrub,
+    )
+
+
+def asker(
+    paced: Pacer,
+    governed: Governor,
+    clock: AnyClock,
+    *,
+    policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # it is frozen
+    seed: int = 0,
+    note: Callable[[str], None] = _unheard,
+) -> Asker:
+    """An asker in front of a pacer and its governor."""
+    return Asker(
+        paced,
+        governed,
+        policy=policy,
+        chance=Chance(clock.now, clock.sleep, Random(seed)),
+        scrub=str,
+        note=note,
+    )

@@ -1,0 +1,112 @@
+"""A disk on which one can pull the plug: the lazy file system, mounted, in a process of its own.
+
+    with lazy_disk(folder) as disk:
+        disk.switch_on(seed)
+        ...  # programs write below disk.mount
+        disk.pull_plug()
+        ...  # disk.backing holds what a machine would find when it is switched on again
+
+It is unmounted when the block ends, whatever happens in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.support.scripted_server import PATIENCE
+
+
+@dataclass
+class LazyDisk:
+    """`mount` is where programs see it while it is on, `backing` what is safe."""
+
+    backing: Path
+    mount: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Is there power?"""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_mounted(self) -> bool:
+        """Does the system have it, be it dead or alive?"""
+        return f" {self.mount} " in Path("/proc/self/mounts").read_text()
+
+    def switch_on(self, seed: int = 0, off_before: str = "") -> None:
+        """Mount what `backing` holds; the power goes by itself before a call such as `rename:3`, the third."""
+        assert self.process is None
+        command = [sys.executable, "-m", "tests.support.write_back_fuse", str(self.backing), str(self.mount), str(seed)]
+        self.process = subprocess.Popen(
+            [*command, *filter(None, [off_before])],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"mounted\n", "no FUSE file system may be mounted here"
+
+    def pull_plug(self, *, in_part: bool = False) -> None:
+        """Lose what was not synced, or, `in_part`, some of it; whoever has a file open can do nothing more with it."""
+        if self.process is not None:
+            if in_part:
+                self.process.communicate(b"off\n", timeout=PATIENCE)
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+        if self.is_mounted:
+            subprocess.run(["umount", "-l", str(self.mount)], check=True)
+        assert not self.is_mounted
+
+    async def went_off(self) -> None:
+        """Wait for the power to go."""
+        while self.is_on:  # noqa: ASYNC110  # has no event
+            await asyncio.sleep(0.005)
+
+
+@contextmanager
+def lazy_disk(folder: Path) -> Iterator[LazyDisk]:
+    """An empty disk in a new folder, switched off."""
+    disk = LazyDisk(folder / "backing", folder / "disk")
+    disk.backing.mkdir(parents=True)
+    disk.mount.mkdir()
+    try:
+        yield disk
+    finally:
+        disk.pull_plug()
+
+
+@cache
+def why_not() -> str | None:
+    """Why no such disk can be mounted here; None when it can."""
+    if os.geteuid() != 0:
+        return "only root may mount a disk"
+    if find_spec("mfusepy") is None:
+        return "mfusepy is not installed"
+    if shutil.which("fusermount3") is None:
+        return "fuse3 is not installed"
+    if not Path("/dev/fuse").exists():
+        return "there is no /dev/fuse"
+    with TemporaryDirectory() as folder, lazy_disk(Path(folder, "tried")) as disk:
+        try:
+            disk.switch_on()
+        except AssertionError as reason:
+            return str(reason)
+    return None
+
+
+needs_fuse = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))

@@ -1,0 +1,773 @@
+"""The contract of `async (Request) -> Reply`, held to real sockets; nothing here knows which transport it is.
+
+    from tests.support.transport_contract import *  # beside a fixture `opening` that gives an `Opening`
+
+Every row of reliability.md §3.3: what comes of it, and that what is counted is what the server saw. What a reply or
+a failure then means for an id is in `test_pathologies`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import traceback
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+import trustme
+from hypothesis import HealthCheck, given, settings
+
+from collector.client.classify import judge, kind_of
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, TooLarge, Transient
+from collector.client.messages import Reply, Request, Send
+from collector.client.transport.body import MAX_BODY_BYTES, MAX_WIRE_BYTES
+from collector.model.errors import CollectorError, ConfigError
+from collector.model.ledger import RequestCount
+from collector.model.outcome import OutcomeKind
+from collector.polytomic.envelope import read_data, require_json
+from collector.polytomic.normalize import normalize
+from collector.redaction.redactor import Redactor
+from collector.redaction.scrubber import Scrubber
+from tests.support.http_pathologies import (
+    BROKEN_ANSWERS,
+    CHUNKED,
+    ENDLESS_ANSWERS,
+    GOOD_REPLIES,
+    ODD_REPLIES,
+    REDIRECTS,
+    ROADS,
+    Redirect,
+    Road,
+    Row,
+    context_of,
+    new_authority,
+    redirecting,
+)
+from tests.support.malformed_http import Garbled, garbled
+from tests.support.scripted_server import (
+    PATIENCE,
+    Exchange,
+    Scenario,
+    Server,
+    answer,
+    chunked,
+    close,
+    ending_after,
+    forever,
+    gzip_of_zeros,
+    gzipped,
+    hang,
+    in_turn,
+    raw,
+    reset,
+    response,
+    serving,
+)
+from tests.support.unreadable_refusals import ENDLESS, UNREADABLE, Refusing
+
+CANARY = "canary-key-0451"
+ASKED = Request("/api/connections/00000001-0000-4000-8000-00000000c0de")
+GOOD = b'{"data":{"id":"00000001-0000-4000-8000-00000000c0de"}}'
+SOON = 0.3  # seconds, the time-outs where one is what the test is about
+
+
+class Subject(NamedTuple):
+    """A transport that is open, and what it counts."""
+
+    send: Send
+    counted: RequestCount
+
+
+class Opening(Protocol):
+    """Opens a transport: an address, time-outs in seconds, and how many connections it may have."""
+
+    def __call__(
+        self,
+        url: str,
+        *,
+        connect: float = PATIENCE,
+        read: float = PATIENCE,
+        total: float = PATIENCE,
+        connections: int = 8,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+    ) -> AbstractAsyncContextManager[Subject]: ...
+
+
+@pytest.fixture
+def opened(opening: Opening) -> Opening:
+    """The transport under test, for as long as anybody is patient."""
+
+    @asynccontextmanager
+    async def patiently(url: str, **options: Any) -> AsyncIterator[Subject]:
+        async with asyncio.timeout(PATIENCE), opening(url, **options) as subject:
+            yield subject
+
+    return patiently
+
+
+async def failure_of(send: Send, request: Request = ASKED) -> AttemptFailed | CollectorError:
+    """What an attempt raises, after a look whether the key is anywhere in it."""
+    try:
+        reply = await send(request)
+    except (AttemptFailed, CollectorError) as error:
+        assert_keyless(error)
+        return error
+    pytest.fail(f"no failure, but {reply.status} {reply.body[:80]!r}")
+
+
+def assert_keyless(error: BaseException) -> None:
+    """The key stands in no text that anybody could make of the exception."""
+    for one in chain_of(error):
+        for text in (repr(one), str(one), repr(one.args), repr(vars(one))):
+            assert CANARY not in text
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert CANARY not in "".join(told.format())
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """The exception, and all that Python keeps behind it."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from chain_of(one)
+    for behind in (error.__cause__, error.__context__):
+        if behind is not None:
+            yield from chain_of(behind)
+
+
+def assert_counts_agree(count: RequestCount, server: Server, *, answered: bool) -> None:
+    """What was counted is what the server saw; exactly, where a byte came back."""
+    assert count.sent - count.unanswered <= server.requests <= count.sent
+    if answered:
+        assert (count.sent, count.unanswered) == (server.requests, 0)
+
+
+# Good replies.
+
+
+@pytest.mark.parametrize("row", GOOD_REPLIES.values(), ids=GOOD_REPLIES.keys())
+async def test_a_whole_reply_is_returned_however_it_is_framed(opened: Opening, row: Row) -> None:
+    async with serving(row.serve(GOOD)) as server, opened(server.url) as (send, count):
+        reply = await send(ASKED)
+    assert (reply.status, reply.body) == (200, GOOD)
+    assert_counts_agree(count, server, answered=True)
+    assert count.by_status == {200: 1}
+
+
+@pytest.mark.parametrize(
+    "status", [201, 204, 206, 304, 400, 401, 403, 404, 407, 410, 418, 429, 451, 500, 503, 511, 999]
+)
+async def test_any_status_is_a_reply_and_never_an_exception(opened: Opening, status: int) -> None:
+    body = b"" if status in (204, 304) else b"{}"
+    async with serving(answer(body, f"{status} Whatever")) as server, opened(server.url) as (send, count):
+        reply = await send(ASKED)
+    assert (reply.status, reply.body) == (status, body)
+    assert_counts_agree(count, server, answered=True)
+    assert count.by_status == {status: 1}
+
+
+async def test_header_names_compare_case_insensitively(opened: Opening) -> None:
+    async with serving(answer(GOOD, rEtRy_AfTeR="7")) as server, opened(server.url) as (send, _):
+        assert (await send(ASKED)).headers["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize("row", ODD_REPLIES.values(), ids=ODD_REPLIES.keys())
+async def test_what_a_reply_says_is_not_the_transports_business(opened: Opening, row: Row) -> None:
+    async with serving(row.serve(GOOD)) as server, opened(server.url) as (send, count):
+        reply = await send(ASKED)
+    assert reply.status == row.attempt
+    assert_counts_agree(count, server, answered=True)
+
+
+async def test_a_body_is_given_byte_for_byte(opened: Opening) -> None:
+    body = bytes(range(256)) * 9
+    async with serving(answer(body)) as server, opened(server.url) as (send, _):
+        assert (await send(ASKED)).body == body
+
+
+async def test_the_request_is_the_target_as_it_is_with_our_headers(opened: Opening) -> None:
+    async with serving(answer(GOOD)) as server, opened(f"{server.url}/proxied") as (send, _):
+        await send(ASKED)
+    [head] = server.heads
+    assert head.startswith(b"GET /proxied/api/connections/00000001-0000-4000-8000-00000000c0de HTTP/1.1\r\n")
+    assert f"Authorization: Bearer {CANARY}\r\n".encode() in head
+    assert b"X-Polytomic-Version: 2025-09-18\r\n" in head
+    assert b"Accept-Encoding: gzip, identity\r\n" in head or b"Accept-Encoding: identity\r\n" in head
+
+
+async def test_cookies_are_not_kept(opened: Opening) -> None:
+    async with serving(answer(GOOD, Set_Cookie="session=1")) as server, opened(server.url) as (send, _):
+        await send(ASKED)
+        await send(ASKED)
+    assert server.requests == 2
+    assert not [head for head in server.heads if b"cookie" in head.lower()]
+
+
+async def test_a_connection_is_used_again(opened: Opening) -> None:
+    async with serving(answer(GOOD)) as server, opened(server.url) as (send, count):
+        for _ in range(5):
+            await send(ASKED)
+    assert (server.requests, server.opened) == (5, 1)
+    assert_counts_agree(count, server, answered=True)
+
+
+async def test_there_are_never_more_connections_than_allowed(opened: Opening) -> None:
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(0.01)
+        await exchange.write(response(GOOD))
+
+    async with serving(slow) as server, opened(server.url, connections=3) as (send, count):
+        await asyncio.gather(*(send(ASKED) for _ in range(20)))
+    assert server.most_open <= 3
+    assert count.sent == server.requests == 20
+
+
+# What aiohttp does behind one's back.
+
+
+@pytest.mark.parametrize("scenario", [close, reset], ids=["close", "reset"])
+async def test_a_lost_connection_is_not_tried_again_behind_our_back(opened: Opening, scenario: Scenario) -> None:
+    async with serving(scenario) as server, opened(server.url) as (send, count):
+        assert type(await failure_of(send)) is Transient
+    assert server.requests == count.sent == count.unanswered == 1
+    assert not count.by_status
+
+
+@pytest.mark.parametrize("scenario", [close, reset], ids=["close", "reset"])
+async def test_a_lost_keep_alive_connection_is_not_tried_again_either(opened: Opening, scenario: Scenario) -> None:
+    """The request that meets the end of a connection that was used before is counted once, and seen once."""
+    async with serving(in_turn(answer(GOOD), scenario, answer(GOOD))) as server, opened(server.url) as (send, count):
+        await send(ASKED)
+        assert type(await failure_of(send)) is Transient
+        assert (server.requests, count.sent, count.unanswered, server.opened) == (2, 2, 1, 1)
+        assert (await send(ASKED)).status == 200
+    assert (server.requests, count.sent, count.unanswered) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+@pytest.mark.parametrize("end", [Exchange.close, Exchange.reset], ids=["close", "reset"])
+async def test_a_server_that_ends_a_connection_after_some_answers_costs_no_uncounted_request(
+    opened: Opening, every: int, end: Callable[[Exchange], None]
+) -> None:
+    """The keep-alive race: whether the client notices the end before or after it has sent, the bounds hold."""
+    async with (
+        serving(ending_after(every, answer(GOOD), end)) as server,
+        opened(server.url, connections=4) as (send, count),
+    ):
+        results = await asyncio.gather(*(_several(send, 25) for _ in range(4)))
+    assert count.sent == 100
+    assert sum(results) == count.by_status[200]
+    assert_counts_agree(count, server, answered=False)
+
+
+async def _several(send: Send, times: int) -> int:
+    good = 0
+    for _ in range(times):
+        try:
+            await send(ASKED)
+            good += 1
+        except Transient:
+            continue
+    return good
+
+
+async def test_counts_agree_whatever_mixture_of_faults_the_server_has(opened: Opening) -> None:
+    dice = Random(7)
+    kinds = [answer(GOOD), answer(GOOD), answer(b"{}", "500 No"), close, reset, raw(b"\xff\xfe\r\n\r\n")]
+    kinds.append(raw(response(GOOD, length=999), then=Exchange.close))
+
+    async def scenario(exchange: Exchange) -> None:
+        await dice.choice(kinds)(exchange)
+        if exchange.number % 3 == 0:
+            exchange.close()
+
+    async with serving(scenario) as server, opened(server.url, connections=6) as (send, count):
+        await asyncio.gather(*(_several(send, 50) for _ in range(6)))
+    assert count.sent == 300  # nothing was refused a connection, so every attempt is one request
+    assert_counts_agree(count, server, answered=False)
+    assert count.by_status.total() + count.unanswered <= count.sent
+
+
+# Every way to fail.
+
+
+@pytest.mark.parametrize("row", BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS.keys())
+async def test_every_pathology_is_one_counted_attempt_that_failed_in_its_class(opened: Opening, row: Row) -> None:
+    async with serving(row.serve(GOOD)) as server, opened(server.url) as (send, count):
+        failure = await failure_of(send)
+    assert type(failure) is row.attempt
+    assert server.requests == count.sent == 1
+    assert_counts_agree(count, server, answered=row.answered)
+
+
+@pytest.mark.parametrize("row", BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS.keys())
+async def test_after_every_pathology_the_next_request_is_answered(opened: Opening, row: Row) -> None:
+    """Nothing of a broken answer is left on a connection that is used again."""
+    scenario = in_turn(row.serve(GOOD), answer(GOOD))
+    async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
+        await failure_of(send)
+        assert (await send(ASKED)).body == GOOD
+    assert server.requests == count.sent == 2
+
+
+@pytest.mark.parametrize("name", ["random bytes", "two Content-Lengths", "20 kB header", "extra bytes after the body"])
+async def test_a_parse_error_is_never_taken_for_an_http_status(opened: Opening, name: str) -> None:
+    async with serving(BROKEN_ANSWERS[name].serve(GOOD)) as server, opened(server.url) as (send, count):
+        failure = await failure_of(send)
+    assert isinstance(failure, AttemptFailed)
+    assert failure.status != 400
+    assert 400 not in count.by_status
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        answer(b" " * MAX_WIRE_BYTES),
+        raw(CHUNKED + chunked(*[b" " * 65536] * (MAX_WIRE_BYTES // 65536))),
+        answer(gzip_of_zeros(MAX_BODY_BYTES), Content_Encoding="gzip"),
+    ],
+    ids=["by length", "in chunks", "unpacked"],
+)
+async def test_a_body_of_exactly_the_cap_is_let_through(opened: Opening, scenario: Scenario) -> None:
+    async with serving(scenario) as server, opened(server.url) as (send, _):
+        assert len((await send(ASKED)).body) in (MAX_WIRE_BYTES, MAX_BODY_BYTES)
+
+
+async def peak_of_what_is_too_large(send: Send) -> int:
+    """The most bytes of memory that an attempt took which ended as too large."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            await send(ASKED)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_gzip_bomb_takes_no_memory_beyond_the_cap(opened: Opening) -> None:
+    bomb = gzip_of_zeros(300 << 20)
+    assert len(bomb) < MAX_WIRE_BYTES
+    async with serving(answer(bomb, Content_Encoding="gzip")) as server, opened(server.url) as (send, _):
+        assert await peak_of_what_is_too_large(send) < 4 * MAX_BODY_BYTES
+
+
+async def test_an_endless_body_takes_no_memory_beyond_the_cap(opened: Opening) -> None:
+    async with serving(forever(CHUNKED, chunked(b" " * 65536, end=False))) as server, opened(server.url) as (send, _):
+        assert await peak_of_what_is_too_large(send) < 4 * MAX_WIRE_BYTES
+
+
+# Errors: the status counts, whatever the body is.
+
+
+@pytest.mark.parametrize("refuse", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("status", [201, 206, 302, 401, 403, 404, 407, 429, 500, 503])
+async def test_a_status_is_a_reply_though_its_body_cannot_be_read_and_the_next_request_is_answered(
+    opened: Opening, refuse: Refusing, status: int
+) -> None:
+    scenario = in_turn(refuse(f"{status} Whatever", Retry_After="7", X_RateLimit_Remaining="0"), answer(GOOD))
+    async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
+        reply = await send(ASKED)
+        assert (await send(ASKED)).body == GOOD
+    assert (reply.status, reply.headers["Retry-After"], reply.headers["X-RateLimit-Remaining"]) == (status, "7", "0")
+    assert reply.unread
+    assert count.by_status == {status: 1, 200: 1}
+    assert_counts_agree(count, server, answered=True)
+
+
+@pytest.mark.parametrize("refuse", ENDLESS.values(), ids=ENDLESS.keys())
+async def test_nobody_waits_for_the_body_of_an_error(opened: Opening, refuse: Refusing) -> None:
+    """Not for as long as a body of a 200 may take: all others would go on in ignorance of what the status says."""
+    scenario = in_turn(refuse("401 Whatever"), answer(GOOD))
+    async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
+        async with asyncio.timeout(PATIENCE / 4):
+            reply = await send(ASKED)
+        assert (await send(ASKED)).body == GOOD
+    assert (reply.status, count.by_status) == (401, {401: 1, 200: 1})
+    assert "longer than" in reply.unread
+    assert_counts_agree(count, server, answered=True)
+
+
+async def test_an_error_whose_body_never_ends_can_be_cancelled(opened: Opening) -> None:
+    async with serving(ENDLESS["hang"]("401 Whatever")) as server, opened(server.url) as (send, _):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SOON):
+                await send(ASKED)
+
+
+async def test_the_body_of_an_error_is_unpacked_like_any_other(opened: Opening) -> None:
+    scenario = answer(gzipped(b'{"message":') + gzipped(b'"no"}'), "404 No", Content_Encoding="x-gzip")
+    async with serving(scenario) as server, opened(server.url) as (send, _):
+        reply = await send(ASKED)
+    assert (reply.status, reply.body, reply.unread) == (404, b'{"message":"no"}', "")
+
+
+async def test_a_body_that_breaks_later_is_not_waited_for(opened: Opening) -> None:
+    """A parser's error in a segment behind the head ends the body at once, and not by a time-out."""
+    scenario = raw(CHUNKED + chunked(b"{", end=False), b"zz\r\n")
+    async with serving(scenario) as server, opened(server.url) as (send, count):
+        assert type(await failure_of(send)) is Transient
+    assert_counts_agree(count, server, answered=True)
+
+
+# Time.
+
+
+@pytest.mark.parametrize("row", ENDLESS_ANSWERS.values(), ids=ENDLESS_ANSWERS.keys())
+async def test_an_answer_that_never_ends_is_ended_by_a_time_out(opened: Opening, row: Row) -> None:
+    async with (
+        serving(row.serve(GOOD)) as server,
+        opened(server.url, read=SOON, total=2 * SOON) as (send, count),
+    ):
+        assert type(await failure_of(send)) is row.attempt
+    assert server.requests == count.sent == 1
+    assert count.unanswered == (not row.answered)
+
+
+async def test_a_hanging_request_is_counted_as_unanswered(opened: Opening) -> None:
+    async with serving(hang) as server, opened(server.url, read=SOON) as (send, count):
+        await failure_of(send)
+    assert (server.requests, count.sent, count.unanswered) == (1, 1, 1)
+
+
+async def test_a_time_out_ends_one_request_and_no_other(opened: Opening) -> None:
+    async with (
+        serving(in_turn(hang, answer(GOOD))) as server,
+        opened(server.url, read=SOON, total=SOON) as (send, count),
+    ):
+        failing = asyncio.create_task(failure_of(send))
+        await server.saw(1)
+        good = 0
+        while not failing.done():
+            good += (await send(ASKED)).status == 200
+        assert type(await failing) is TimedOut
+    assert good
+    assert (count.sent, count.unanswered) == (server.requests, 1)
+
+
+async def test_cancelling_is_not_swallowed_and_harms_nobody_else(opened: Opening) -> None:
+    async with serving(in_turn(hang, answer(GOOD))) as server, opened(server.url, connections=1) as (send, count):
+        task = asyncio.create_task(_plain(send))
+        await server.saw(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await send(ASKED)).body == GOOD
+    assert (server.requests, count.sent, count.unanswered) == (2, 2, 1)
+
+
+async def _plain(send: Send) -> Reply:
+    return await send(ASKED)
+
+
+async def test_an_outer_time_out_stays_the_outer_ones(opened: Opening) -> None:
+    async with serving(hang) as server, opened(server.url) as (send, _):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SOON):
+                await send(ASKED)
+
+
+# Many connections, and none.
+
+
+async def test_a_server_that_stalls_costs_nobody_a_time_out_while_waiting_for_a_connection(opened: Opening) -> None:
+    """As many requests as connections: the time to connect is over long before the server says a word."""
+    crew = 100
+
+    async def stall(exchange: Exchange) -> None:
+        await exchange.server.saw(crew)
+        await asyncio.sleep(2 * SOON)
+        await exchange.write(response(GOOD))
+
+    async with serving(stall) as server, opened(server.url, connect=SOON, connections=crew) as (send, count):
+        results = await asyncio.gather(*(_several(send, 2) for _ in range(crew)))
+    assert sum(results) == server.requests == count.sent == 2 * crew
+    assert server.most_open == crew
+
+
+@asynccontextmanager
+async def black_hole(port: int) -> AsyncIterator[None]:
+    """Nothing answers at [::1]:port, and nothing refuses: the queue of a listener that accepts nobody is full."""
+    loop = asyncio.get_running_loop()
+    with (
+        socket.socket(socket.AF_INET6) as listener,
+        socket.socket(socket.AF_INET6) as first,
+        socket.socket(socket.AF_INET6) as second,
+    ):
+        listener.bind(("::1", port))
+        listener.listen(0)
+        for filling in (first, second):
+            filling.setblocking(False)
+        await loop.sock_connect(first, ("::1", port))
+        connecting = asyncio.create_task(loop.sock_connect(second, ("::1", port)))
+        await asyncio.wait([connecting], timeout=SOON)
+        assert not connecting.done(), "the queue has room for one more"
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        yield
+
+
+async def test_where_ipv6_is_a_black_hole_ipv4_connects(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name has both addresses, that of version 6 first; the time to connect is longer than anybody's patience."""
+    resolve = socket.getaddrinfo
+
+    def both(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
+        hosts = ["::1", "127.0.0.1"] if host == "both.localhost" else [host]
+        return [found for one in hosts for found in resolve(one, port, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    async with serving(answer(GOOD)) as server:
+        port = int(server.url.rpartition(":")[2])
+        async with black_hole(port), opened(f"http://both.localhost:{port}", connect=2 * PATIENCE) as (send, count):
+            assert (await send(ASKED)).body == GOOD
+        assert_counts_agree(count, server, answered=True)
+
+
+async def test_an_answer_nobody_asked_for_is_never_taken_for_that_to_another_request(opened: Opening) -> None:
+    """It came while the connection was idle, as the 408 of a server does that is about to close it."""
+
+    async def twice(exchange: Exchange) -> None:
+        await exchange.write(response(GOOD))
+        await asyncio.sleep(0.02)
+        await exchange.write(response(b"{}", "404 Not Found"))
+        unasked.set()
+
+    unasked = asyncio.Event()
+    async with serving(in_turn(twice, answer(GOOD))) as server, opened(server.url, connections=1) as (send, count):
+        await send(ASKED)
+        await unasked.wait()
+        await asyncio.sleep(0.02)
+        assert await _several(send, 2)
+    assert 404 not in count.by_status
+    assert_counts_agree(count, server, answered=False)
+
+
+# No connection at all.
+
+
+@pytest.mark.parametrize("road", ROADS.values(), ids=ROADS.keys())
+async def test_what_keeps_a_request_from_its_server_is_told_apart_and_never_counted_as_answered(
+    opened: Opening, road: Road, tmp_path: Path
+) -> None:
+    read = SOON if road.times_out else PATIENCE
+    async with (
+        road.place(tmp_path) as place,
+        opened(place.url, read=read, ca_file=place.ca_file, proxy=place.proxy) as (send, count),
+    ):
+        failure = await failure_of(send)
+    assert type(failure) is road.failure
+    assert [name for name in road.names if name not in str(failure)] == []
+    assert (count.sent, count.by_status) == (road.sent, {})
+    assert count.unanswered == road.sent
+    heads = [head for server in place.servers for head in server.heads]
+    assert not [head for head in heads if CANARY.encode() in head]
+
+
+@pytest.mark.parametrize("name", [name for name in ROADS if "certificate" in name or "authority" in name])
+async def test_a_certificate_that_does_not_verify_is_not_tried_again(
+    opened: Opening, name: str, tmp_path: Path
+) -> None:
+    async with ROADS[name].place(tmp_path) as place, opened(place.url, ca_file=place.ca_file) as (send, _):
+        await failure_of(send)
+    assert [server.opened for server in place.servers] == [1]
+
+
+# Redirects.
+
+
+@pytest.mark.parametrize("redirect", REDIRECTS.values(), ids=REDIRECTS.keys())
+async def test_a_redirect_is_a_reply_and_its_target_is_never_asked(opened: Opening, redirect: Redirect) -> None:
+    async with serving(answer(GOOD)) as target:
+
+        async def moved(exchange: Exchange) -> None:
+            await redirecting(redirect, server.url, target.url)(exchange)
+
+        async with serving(moved) as server, opened(server.url) as (send, count):
+            reply = await send(ASKED)
+        assert (reply.status, reply.headers.get("Location")) == (
+            redirect.status,
+            redirect.location(server.url, target.url),
+        )
+        assert_counts_agree(count, server, answered=True)
+        assert (server.requests, target.opened) == (1, 0)
+
+
+# Certificates.
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return new_authority()
+
+
+async def test_with_the_right_ca_file_the_certificate_verifies(
+    opened: Opening, authority: trustme.CA, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    certificate = authority.issue_cert("127.0.0.1")
+    async with (
+        serving(answer(GOOD), tls=context_of(certificate)) as server,
+        opened(server.url, ca_file=str(bundle)) as (send, count),
+    ):
+        assert (await send(ASKED)).body == GOOD
+    assert_counts_agree(count, server, answered=True)
+
+
+@pytest.mark.parametrize("content", [None, "", "not a certificate"], ids=["missing", "empty", "garbage"])
+async def test_a_ca_file_that_is_none_is_refused_before_anything_is_sent(
+    opened: Opening, content: str | None, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(ConfigError, match="ca_file"):
+        async with opened("https://127.0.0.1", ca_file=str(bundle)):
+            pass
+
+
+# Proxies.
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+async def test_proxies_of_the_environment_are_not_used(
+    opened: Opening, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(answer(b"stolen")) as thief, serving(answer(GOOD)) as server:
+        monkeypatch.setenv(name, thief.url)
+        async with opened(server.url) as (send, _):
+            assert (await send(ASKED)).body == GOOD
+        assert thief.opened == 0
+
+
+async def test_the_netrc_file_is_not_used(opened: Opening, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login eve password stolen\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with serving(answer(GOOD)) as server, opened(server.url) as (send, _):
+        await send(ASKED)
+    assert f"Authorization: Bearer {CANARY}\r\n".encode() in server.heads[0]
+    assert server.heads[0].lower().count(b"authorization:") == 1
+
+
+async def test_session_keys_are_written_nowhere(
+    opened: Opening, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    certificate = authority.issue_cert("127.0.0.1")
+    async with (
+        serving(answer(GOOD), tls=context_of(certificate)) as server,
+        opened(server.url, ca_file=str(bundle)) as (send, _),
+    ):
+        await send(ASKED)
+    assert not (tmp_path / "keys").exists()
+
+
+# Whatever else a server may write.
+
+
+class Laboratory:
+    """One server and one transport for thousands of answers, in a loop of their own."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._next = Garbled([], "close")
+        self.became: Counter[str] = Counter()
+
+    def __enter__(self) -> Laboratory:
+        self._runner = asyncio.Runner()
+        self._runner.run(self._begin())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._end())
+        self._runner.close()
+
+    def try_out(self, garbled: Garbled) -> None:
+        """One attempt: whatever comes of it is known to everybody above, in time, and the counts agree."""
+        self._next = garbled
+        self._runner.run(self._try_out())
+
+    async def _begin(self) -> None:
+        self._is_ready, self._is_over = asyncio.Event(), asyncio.Event()
+        self._seen = asyncio.Event()
+        self._keeper = asyncio.create_task(self._keep_open())  # contexts end in the task in which they began
+        await self._is_ready.wait()
+
+    async def _end(self) -> None:
+        self._is_over.set()
+        await self._keeper
+
+    async def _keep_open(self) -> None:
+        async with serving(self._answer) as self._server, self._opening(self._server.url, read=0.2, total=0.2) as both:
+            self._subject = both
+            self._is_ready.set()
+            await self._is_over.wait()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        for segment in self._next.segments:
+            await exchange.write(segment)
+            await asyncio.sleep(0)
+        if self._next.end == "reset":
+            exchange.reset()
+        else:
+            if self._next.end == "keep":
+                await self._seen.wait()
+            exchange.close()
+
+    async def _try_out(self) -> None:
+        self._seen.clear()
+        async with asyncio.timeout(PATIENCE):
+            self.became[await understood(self._subject.send)] += 1
+            self._seen.set()
+            while self._server.open_now:  # noqa: ASYNC110  # so that the next one has a connection of its own
+                await asyncio.sleep(0)
+        assert_counts_agree(self._subject.counted, self._server, answered=False)
+
+
+async def understood(send: Send) -> str:
+    """What the layers above make of an attempt; an exception that is none of theirs is not caught."""
+    try:
+        reply = await send(ASKED)
+        judge(reply, 1_700_000_000.0)
+        kind = kind_of(reply.status)
+        if kind is OutcomeKind.OK:
+            require_json(reply)
+            body = Scrubber([CANARY]).scrub_body(reply.body)
+            normalize(read_data(body), ASKED.target.rpartition("/")[2], Redactor(), collected_at="", run_id="")
+    except (Transient, Throttled, KeyDoubted, BadPayload, ConfigError) as failure:
+        assert_keyless(failure)
+        return type(failure).__name__
+    return kind
+
+
+def try_out_many(opening: Opening, count: int) -> Counter[str]:
+    with Laboratory(opening) as laboratory:
+
+        @settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+        @given(garbled(GOOD))
+        def everything_is_understood(one: Garbled) -> None:
+            laboratory.try_out(one)
+
+        everything_is_understood()
+    return laboratory.became
+
+
+def test_whatever_a_server_writes_is_a_reply_or_a_failure_that_is_known_and_in_time(opening: Opening) -> None:
+    became = try_out_many(opening, 500)
+    assert {"ok", "Transient", "BadPayload"} <= became.keys()  # they are neither all good nor all bad
+
+
+@pytest.mark.soak
+def test_whatever_a_server_writes_is_known_ten_thousand_times(opening: Opening) -> None:
+    became = try_out_many(opening, 10_000)
+    print(became)
+    assert {"ok", "rejected", "Transient", "BadPayload", "ConfigError"} <= became.keys()

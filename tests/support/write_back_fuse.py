@@ -1,0 +1,270 @@
+"""A file system that keeps in memory what was not synced, and loses it with the power.
+
+    python -m tests.support.write_back_fuse BACKING MOUNT SEED [CALL:NUMBER]
+
+BACKING is the disk: a folder that holds what is safe, and all there is when the power was lost. The blocks of a file
+and its length get there when it is synced, names when the folder is (POSIX promises no more). The power is lost
+
+- when the process is killed: nothing that was not synced is on the disk;
+- when a line comes on its standard input, or before the call of that name and number (`rename:3`): of what was not
+  synced some is on the disk, by the seed. Some blocks, a length between the old and the new, some changes of names,
+  none without the one it follows from; at times nothing, at times all.
+
+It unmounts when its standard input ends. Locks are the kernel's own, since no call for them is here. Not modelled:
+folders, links, times, owners, and blocks as they were between two syncs. What has no name any more can be read and
+written, but has no length (ESTALE) and takes none (libfuse finds these by name).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mfusepy
+
+BLOCK = 4096
+_ROOT = 1
+
+
+class _File:
+    """What a program reads, and a descriptor of what is on the disk; `unsynced` are the blocks that differ."""
+
+    def __init__(self, number: int, disk: int) -> None:
+        self.number = number
+        self.disk = disk
+        self.mode = os.fstat(disk).st_mode
+        self.content = bytearray(os.pread(disk, os.fstat(disk).st_size, 0))
+        self.unsynced: set[int] = set()
+
+    def write(self, block: bytes, offset: int) -> None:
+        self.extend(offset)
+        self.content[offset : offset + len(block)] = block
+        self.unsynced.update(range(offset // BLOCK, (offset + len(block) - 1) // BLOCK + 1))
+
+    def extend(self, length: int) -> None:
+        if (old := len(self.content)) < length:
+            self.write(bytes(length - old), old)
+
+    def truncate(self, length: int) -> None:
+        self.extend(length)
+        del self.content[length:]
+
+    def sync(self) -> None:
+        self._put(self.unsynced, len(self.content))
+        self.unsynced.clear()
+
+    def sync_in_part(self, chance: random.Random, share: float) -> None:
+        """Have some of the blocks on the disk, and the new length or one between that and the old."""
+        lengths = sorted([os.fstat(self.disk).st_size, len(self.content)])
+        length = len(self.content) if chance.random() < share else chance.randint(*lengths)
+        self._put({block for block in sorted(self.unsynced) if chance.random() < share}, length)
+
+    def _put(self, blocks: set[int], length: int) -> None:
+        for start in (block * BLOCK for block in blocks):
+            os.pwrite(self.disk, self.content[start : start + BLOCK].ljust(BLOCK, b"\0"), start)
+        os.ftruncate(self.disk, length)
+
+
+class _Change(NamedTuple):
+    """A name that was given (`old` is None), taken away (`new` is None) or changed."""
+
+    file: _File
+    old: str | None
+    new: str | None
+
+
+class _Folder:
+    """The names of the files: as a program sees them, and those on the disk."""
+
+    def __init__(self, backing: Path) -> None:
+        self._backing = backing
+        self._descriptor = os.open(backing, os.O_RDONLY | os.O_DIRECTORY)
+        self._numbers = count(_ROOT + 1)
+        self.names = {each.name: self._file(os.open(each, os.O_RDWR)) for each in backing.iterdir()}
+        self.on_disk = dict(self.names)
+        self._unsynced: list[_Change] = []
+
+    def _file(self, descriptor: int) -> _File:
+        return _File(next(self._numbers), descriptor)
+
+    def create(self, name: str, mode: int) -> _File:
+        """A new file; on the disk it has no name yet."""
+        file = self._file(os.open(self._backing, os.O_RDWR | os.O_TMPFILE, stat.S_IMODE(mode)))
+        self.change(_Change(file, None, name))
+        return file
+
+    def change(self, change: _Change) -> None:
+        _rename(self.names, change)
+        self._unsynced.append(change)
+
+    def sync(self) -> None:
+        for change in self._unsynced:
+            self._put(change)
+        self._unsynced.clear()
+
+    def sync_in_part(self, chance: random.Random, share: float) -> None:
+        """Have some of the changes on the disk: the first, as a file system with a log has them, or just any."""
+        changes = self._unsynced[: chance.randint(0, len(self._unsynced))] if chance.random() < 0.3 else self._unsynced
+        for change in changes:
+            if changes is not self._unsynced or chance.random() < share:
+                self._put(change)
+
+    def _put(self, change: _Change) -> None:
+        file, old, new = change
+        if self.on_disk.get(old) is not file if old else new in self.on_disk:
+            return  # what it follows from is not on the disk
+        _rename(self.on_disk, change)
+        here = {"src_dir_fd": self._descriptor, "dst_dir_fd": self._descriptor}
+        if old is None and new:
+            os.link(f"/proc/self/fd/{file.disk}", new, **here, follow_symlinks=True)
+        elif old and new:
+            os.replace(old, new, **here)
+        elif old:
+            os.unlink(old, dir_fd=self._descriptor)
+
+
+def _rename(names: dict[str, _File], change: _Change) -> None:
+    if change.old:
+        del names[change.old]
+    if change.new:
+        names[change.new] = change.file
+
+
+class _Power:
+    """Goes before a chosen call or at any moment between two, and takes the process with it."""
+
+    def __init__(self, folder: _Folder, chance: random.Random, off_before: str) -> None:
+        self._folder = folder
+        self._chance = chance
+        self._call, _, number = off_before.partition(":")
+        self._left = int(number or 0)
+        self._calling = threading.Lock()
+
+    @contextmanager
+    def on(self, call: str) -> Iterator[None]:
+        """There is power until this call is done, unless it is the chosen one."""
+        with self._calling:
+            self._left -= call == self._call
+            if self._call and not self._left:
+                self._fail()
+            yield
+
+    def off(self) -> None:
+        with self._calling:
+            self._fail()
+
+    def _fail(self) -> None:
+        if share := self._chance.choice([0.0, 0.3, 0.5, 0.7, 1.0]):
+            self._folder.sync_in_part(self._chance, share)
+            for file in self._folder.on_disk.values():
+                file.sync_in_part(self._chance, share)
+        os._exit(0)
+
+
+class LazyFileSystem:
+    """What FUSE calls. A path is `/` or `/name`, and None for an open file without a name; `fh` is an open file's."""
+
+    use_ns = True
+
+    def __init__(self, folder: _Folder, power: _Power) -> None:
+        self._folder = folder
+        self._power = power
+        self._opened: dict[int, _File] = {}
+        self._handles = count(1)
+
+    def init(self, _path: str) -> None:
+        print("mounted", flush=True)
+
+    def getattr(self, path: str | None, fh: int | None = None) -> dict[str, Any]:
+        if path == "/":
+            return {"st_mode": stat.S_IFDIR | 0o700, "st_nlink": 2, "st_ino": _ROOT}
+        file = self._opened[fh] if fh else self._named(path)
+        return {"st_mode": file.mode, "st_nlink": 1, "st_ino": file.number, "st_size": len(file.content)}
+
+    def readdir(self, _path: str, _fh: int) -> Iterator[tuple[str, dict[str, int], int]]:
+        for name in (".", ".."):
+            yield name, {"st_mode": stat.S_IFDIR, "st_ino": _ROOT}, 0
+        for name, file in self._folder.names.items():
+            yield name, {"st_mode": file.mode, "st_ino": file.number}, 0
+
+    def create(self, path: str, mode: int, _flags: int) -> int:  # the kernel has looked: there is none
+        with self._power.on("create"):
+            return self._open(self._folder.create(path[1:], mode))
+
+    def open(self, path: str, flags: int) -> int:
+        with self._power.on("open"):
+            file = self._named(path)
+            if flags & os.O_TRUNC:
+                file.truncate(0)
+            return self._open(file)
+
+    def read(self, _path: str | None, size: int, offset: int, fh: int) -> bytes:
+        return bytes(self._opened[fh].content[offset : offset + size])
+
+    def write(self, _path: str | None, block: bytes, offset: int, fh: int) -> int:
+        with self._power.on("write"):
+            self._opened[fh].write(block, offset)
+            return len(block)
+
+    def truncate(self, path: str | None, length: int) -> None:
+        with self._power.on("truncate"):
+            self._named(path).truncate(length)
+
+    def fsync(self, _path: str | None, _datasync: int, fh: int) -> None:
+        with self._power.on("fsync"):
+            self._opened[fh].sync()
+
+    def fsyncdir(self, _path: str, _datasync: int, _fh: int) -> None:
+        with self._power.on("fsyncdir"):
+            self._folder.sync()
+
+    def rename(self, old: str, new: str) -> None:
+        with self._power.on("rename"):
+            self._folder.change(_Change(self._named(old), old[1:], new[1:]))
+
+    def unlink(self, path: str) -> None:
+        with self._power.on("unlink"):
+            self._folder.change(_Change(self._named(path), path[1:], None))
+
+    def release(self, _path: str | None, fh: int) -> None:
+        del self._opened[fh]
+
+    def _open(self, file: _File) -> int:
+        handle = next(self._handles)
+        self._opened[handle] = file
+        return handle
+
+    def _named(self, path: str | None) -> _File:
+        if path is None or path[1:] not in self._folder.names:
+            raise OSError(errno.ENOENT, path)
+        return self._folder.names[path[1:]]
+
+
+def main(backing: str, mount: str, seed: str, off_before: str = "") -> None:
+    """Mount, and serve until it is unmounted or the power is lost."""
+    folder = _Folder(Path(backing))
+    power = _Power(folder, random.Random(int(seed)), off_before)
+
+    def obey() -> None:
+        if sys.stdin.readline():
+            power.off()
+        subprocess.run(["umount", "-l", mount], check=False)
+        os._exit(0)
+
+    threading.Thread(target=obey, daemon=True).start()
+    options = {"foreground": True, "nothreads": True, "use_ino": True, "hard_remove": True}
+    mfusepy.FUSE(LazyFileSystem(folder, power), mount, fsname="lazy", **options)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
