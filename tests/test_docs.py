@@ -39,6 +39,12 @@ def test_the_readme_lists_the_keys_of_a_record_in_order() -> None:
     assert tuple(block("text", "_schema").split()) == FIELDS
 
 
+@pytest.mark.parametrize("script", [".ci/record_reference.py", ".ci/rooms.py"])
+def test_a_page_that_is_made_from_the_code_says_what_the_code_says(script: str) -> None:
+    done = subprocess.run([sys.executable, script, "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, f"run python {script}"
+
+
 def test_the_readme_names_every_outcome() -> None:
     assert all(f"`{kind}`" in README for kind in OutcomeKind)
 

@@ -1,6 +1,6 @@
 """What processes that share one ceiling know in common, and who of them starts next. Pure: no file, no clock.
 
-Theory of operation. It is the cell rate algorithm of `rate_ceiling` with its arrival time in common, and three additions.
+Theory of operation. The cell rate algorithm of `rate_ceiling` with its arrival time in common, and three additions.
 
 *The pace.* Runs may have different rates. If each moved the arrival on by its own interval, one gentle run would slow
 all the others down to its rate. So the arrival moves on by the shortest interval of those that start at present, and

@@ -1,8 +1,8 @@
 """One ceiling for all processes of a user on a host that ask the same API for the same organization.
 
-Theory of operation. What they know in common (`quota_state`) is a few numbers in a small file. Whoever wants a start locks
-it, reads, decides, writes and unlocks: some microseconds. There is no server, no holder and no lease. A process that
-dies takes no more starts, and the kernel releases its lock; that is how it frees its share. The times in the file
+Theory of operation. What they know in common (`quota_state`) is a few numbers in a small file. Whoever wants a start
+locks it, reads, decides, writes and unlocks: some microseconds. There is no server, no holder and no lease. A process
+that dies takes no more starts, and the kernel releases its lock; that is how it frees its share. The times in the file
 are of the system's monotonic clock, which all processes of a host have in common.
 
 *Where it is.* In `/tmp/collector-<uid>`, whatever TMPDIR, XDG_RUNTIME_DIR and HOME say: those differ between cron and

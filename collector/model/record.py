@@ -1,42 +1,78 @@
-"""The record's schema: its keys, and the JSON values under them. Pure."""
+"""The record's schema: one table of its fields, from which all else that knows them is derived. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from enum import Enum
+from typing import Any, Final, NamedTuple, TypeAlias
 
 SCHEMA = 1
 """Major version of the record; within it keys are only added."""
 
-FIELDS = (
-    "id",
-    "name",
-    "organization_id",
-    "parent_connection_id",
-    "type_id",
-    "type_name",
-    "type_operations",
-    "status",
-    "status_error",
-    "saved",
-    "policies",
-    "api_calls_last_24_hours",
-    "rate_limit",
-    "created_at",
-    "created_by_id",
-    "created_by_name",
-    "created_by_type",
-    "updated_at",
-    "updated_by_id",
-    "updated_by_name",
-    "updated_by_type",
-    "configuration",
-    "extra",
-    "_collected_at",
-    "_run_id",
-    "_schema",
+
+class Kind(Enum):
+    """What the values of a field are, as the reference says it."""
+
+    ID = "text: an id, lower case"
+    TEXT = "text"
+    PROSE = "text, as a system wrote it"
+    TIME = "text: a time, RFC 3339 UTC with microseconds"
+    FLAG = "boolean"
+    COUNT = "integer"
+    IDS = "array of ids"
+    TEXTS = "array of texts"
+    OBJECT = "object"
+    VERSION = "integer: the version of this schema"
+
+
+class Field(NamedTuple):
+    """One key of a record.
+
+    `source` is its path below `data` in the API's answer, None for what the API does not send under one name.
+    """
+
+    name: str
+    kind: Kind
+    source: str | None
+    about: str
+    is_nullable: bool = True
+
+
+RECORD: Final = (
+    Field("id", Kind.ID, "id", "the connection", is_nullable=False),
+    Field("name", Kind.TEXT, "name", "its name"),
+    Field("organization_id", Kind.ID, "organization_id", "the organization it belongs to"),
+    Field("parent_connection_id", Kind.ID, "parent_connection_id", "of a shared connection: the one it is a copy of"),
+    Field("type_id", Kind.TEXT, "type.id", "the type of system, such as `postgresql`"),
+    Field("type_name", Kind.TEXT, "type.name", "the name of the type"),
+    Field("type_operations", Kind.TEXTS, "type.operations", "what the type can do", is_nullable=False),
+    Field("status", Kind.TEXT, "status", "an open list; `healthy` is the one that is documented"),
+    Field("status_error", Kind.PROSE, "status_error", "why it is not healthy"),
+    Field("saved", Kind.FLAG, "saved", "is the connection saved?"),
+    Field("policies", Kind.IDS, "policies", "the policies that apply to it", is_nullable=False),
+    Field("api_calls_last_24_hours", Kind.COUNT, "api_calls_last_24_hours", "calls to the system, if counted"),
+    Field("rate_limit", Kind.OBJECT, "rate_limit", "the limit that the system was last seen to set"),
+    Field("created_at", Kind.TIME, "created_at", "when it was made"),
+    Field("created_by_id", Kind.ID, "created_by.id", "who made it"),
+    Field("created_by_name", Kind.TEXT, "created_by.name", "their name"),
+    Field("created_by_type", Kind.TEXT, "created_by.type", "what they are, such as `user`"),
+    Field("updated_at", Kind.TIME, "updated_at", "when it was last changed"),
+    Field("updated_by_id", Kind.ID, "updated_by.id", "who changed it"),
+    Field("updated_by_name", Kind.TEXT, "updated_by.name", "their name"),
+    Field("updated_by_type", Kind.TEXT, "updated_by.type", "what they are, such as `user`"),
+    Field("configuration", Kind.OBJECT, "configuration", "how it connects, redacted"),
+    Field("extra", Kind.OBJECT, None, "what the API sent and this schema does not know, redacted", is_nullable=False),
+    Field("_collected_at", Kind.TIME, None, "when the answer came", is_nullable=False),
+    Field("_run_id", Kind.TEXT, None, "the run that collected it", is_nullable=False),
+    Field("_schema", Kind.VERSION, None, "1", is_nullable=False),
 )
+"""Every field, in the order of a record's keys."""
+
+FIELDS: Final = tuple(field.name for field in RECORD)
 """Every key of a record, in order; all are always present."""
+
+NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))
+"""Paths below `data` that are known and left out on purpose: pictures of the type, the same for all its connections."""
 
 Json: TypeAlias = Any
 """What a JSON parser returns: None, bool, int, float, str, list or dict of these."""

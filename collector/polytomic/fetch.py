@@ -98,7 +98,8 @@ class Fetcher:
         nuls = nul_paths(reply.body, record)
         if not repairs and not nuls:
             return outcome
-        paths = tuple(self._redactor.path_of(path_in(record, keys)) for keys in repairs if keys)
+        places = (path_in(record, keys) for keys in repairs if keys)
+        paths = tuple(self._redactor.path_of(place) for place in places if place is not None)
         return outcome._replace(repairs=paths, nuls=nuls)
 
     def _message(self, reply: Reply) -> str:

@@ -12,34 +12,35 @@ from typing import Final, TypeAlias
 from collector.client.failures import BadPayload
 from collector.model.ids import canonical_id
 from collector.model.outcome import Redaction
-from collector.model.record import SCHEMA, Json, Record
+from collector.model.record import FIELDS, NOT_KEPT, RECORD, SCHEMA, Json, Kind, Record
 from collector.model.secret import REDACTED
 from collector.model.timestamps import to_utc
 from collector.redaction.redactor import Redactor
 
-Expected: TypeAlias = tuple[tuple[str, type], ...]
-"""Names of fields and the JSON type each has."""
+Expected: TypeAlias = tuple[tuple[str, str, type], ...]
+"""The name that a value has in the API's object, the one it has in a record, and the JSON type it has in both."""
 
-_CONNECTION: Final = (
-    ("id", str),
-    ("name", str),
-    ("organization_id", str),
-    ("parent_connection_id", str),
-    ("type", dict),
-    ("status", str),
-    ("status_error", str),
-    ("saved", bool),
-    ("api_calls_last_24_hours", int),
-    ("rate_limit", dict),
-    ("created_at", str),
-    ("created_by", dict),
-    ("updated_at", str),
-    ("updated_by", dict),
-    ("configuration", dict),
-)
-_TYPE: Final = (("id", str), ("name", str))
-_ACTOR: Final = (("id", str), ("name", str), ("type", str))
-_NESTED: Final = frozenset(("type", "created_by", "updated_by"))
+_TYPES: Final[dict[Kind, type]] = {
+    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.PROSE, Kind.TIME), str),
+    Kind.FLAG: bool,
+    Kind.COUNT: int,
+    Kind.OBJECT: dict,
+}
+
+
+def _expected_in(parent: str) -> Expected:
+    """The fields that stand in the object `parent` below `data`, or, for an empty one, in `data` itself."""
+    paths = ((field, (field.source or "").rpartition(".")) for field in RECORD if field.kind in _TYPES and field.source)
+    return tuple((key, field.name, _TYPES[field.kind]) for field, (above, _, key) in paths if above == parent)
+
+
+_OWN: Final = _expected_in("")
+_NESTED: Final = tuple((parent, _expected_in(parent)) for parent in ("type", "created_by", "updated_by"))
+_PARENTS: Final = frozenset(parent for parent, _ in _NESTED)
+_LOWERED: Final = tuple(field.name for field in RECORD if field.kind is Kind.ID and field.name != "id")
+_TIMES: Final = tuple(field.name for field in RECORD if field.kind is Kind.TIME and field.source)
+_PICTURES: Final = tuple(key for _, key in NOT_KEPT)
+_MAYBE_TEXT: Final = (str, type(None))
 _ONLY_TEXT: Final = frozenset((str,))
 
 
@@ -51,68 +52,41 @@ def normalize(
     With it come its values that were masked, and how many of its timestamps are none and stayed as they
     came. Raises `BadPayload` when it is not that connection, never anything else.
     """
-    rest, masked = data, list[Redaction]()
-    (
-        found, name, organization_id, parent_id, kind, status, status_error, saved, calls, rate_limit,
-        created_at, created_by, updated_at, updated_by, configuration,
-    ) = _take(rest, _CONNECTION)  # fmt: skip
-    if found != asked and _lower_id(found) != asked:
+    record: Record = dict.fromkeys(FIELDS)
+    masked = list[Redaction]()
+    _take(data, record, _OWN)
+    if record["id"] != asked and _lower_id(record["id"]) != asked:
         raise BadPayload("the body is of another connection", 200)
-    # Older servers capitalize the key (polytomic-go, fixtures of 2022).
-    operations = [] if kind is None else _take_texts(kind, "operations") or _take_texts(kind, "Operations")
-    policies = [_lower_id(policy) for policy in _take_texts(rest, "policies")]
-    type_id, type_name = _take_nested(rest, "type", kind, _TYPE)
-    creator_id, creator_name, creator_type = _take_nested(rest, "created_by", created_by, _ACTOR)
-    updater_id, updater_name, updater_type = _take_nested(rest, "updated_by", updated_by, _ACTOR)
-    if "configuration" in rest:  # no object, so it has no parts that a mark could be matched to
-        rest["configuration"] = REDACTED  # counted below as masked by the server
-    redactor.redact_elsewhere(rest, "extra", masked)
-    if configuration:
-        redactor.redact_configuration(configuration, type_id, masked)
-    created, unparsed = _time(created_at)
-    updated, also_unparsed = _time(updated_at)
-    unparsed += also_unparsed
-    if rate_limit is not None:
+    record["id"] = asked
+    record["type_operations"] = _take_of_type(data)
+    record["policies"] = [_lower_id(policy) for policy in _take_texts(data, "policies")]
+    for parent, expected in _NESTED:
+        _take_nested(data, record, parent, expected)
+    for key in _LOWERED:
+        record[key] = _lower_id(record[key])
+    if "configuration" in data:  # no object, so it has no parts that a mark could be matched to
+        data["configuration"] = REDACTED  # counted below as masked by the server
+    record["extra"] = data
+    redactor.redact_elsewhere(data, "extra", masked)
+    if configuration := record["configuration"]:
+        redactor.redact_configuration(configuration, record["type_id"], masked)
+    unparsed = _normalize_times(record, _TIMES)
+    if (rate_limit := record["rate_limit"]) is not None:
         redactor.redact_elsewhere(rate_limit, "rate_limit", masked)
         unparsed += _normalize_times(rate_limit, ("limited_since", "expires_at"))
-    record: Record = {
-        "id": asked,
-        "name": name,
-        "organization_id": _lower_id(organization_id),
-        "parent_connection_id": _lower_id(parent_id),
-        "type_id": type_id,
-        "type_name": type_name,
-        "type_operations": operations,
-        "status": status,
-        "status_error": status_error,
-        "saved": saved,
-        "policies": policies,
-        "api_calls_last_24_hours": calls,
-        "rate_limit": rate_limit,
-        "created_at": created,
-        "created_by_id": _lower_id(creator_id),
-        "created_by_name": creator_name,
-        "created_by_type": creator_type,
-        "updated_at": updated,
-        "updated_by_id": _lower_id(updater_id),
-        "updated_by_name": updater_name,
-        "updated_by_type": updater_type,
-        "configuration": configuration,
-        "extra": rest,
-        "_collected_at": collected_at,
-        "_run_id": run_id,
-        "_schema": SCHEMA,
-    }
+    record["_collected_at"], record["_run_id"], record["_schema"] = collected_at, run_id, SCHEMA
     redactor.redact_texts(record, masked)
     return record, tuple(masked), unparsed
 
 
-def path_in(record: Record, keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Where the value that a body's `data` has under `keys` is in its record."""
+def path_in(record: Record, keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Where the value that a body's `data` has under `keys` is in its record; None for one that is not kept."""
     extra, first, second = record["extra"], keys[0], keys[1] if len(keys) > 1 else ""
-    joined = f"{first}_{second}".lower()
-    if first in _NESTED and joined in record and second not in (extra.get(first) or ()):
-        return (joined, *keys[2:])
+    if first in _PARENTS and second and second not in (extra.get(first) or ()):
+        if (first, second) in NOT_KEPT:
+            return None
+        if (joined := f"{first}_{second}".lower()) in record:
+            return (joined, *keys[2:])
     return keys if first in record and first not in extra else ("extra", *keys)
 
 
@@ -122,26 +96,35 @@ def type_id_of(data: dict[str, Json]) -> Json:
     return kind.get("id") if isinstance(kind, dict) else None
 
 
-def _take(source: dict[str, Json], expected: Expected) -> list[Json]:
-    """Take the expected fields out of `source`: null for a missing one, and for one of another type, which stays."""
-    values: list[Json] = []
-    for key, kind in expected:
+def _take(source: dict[str, Json], record: Record, expected: Expected) -> None:
+    """Take the expected fields out of `source` into `record`; one of another type stays, and is null in the record."""
+    for key, name, kind in expected:
         value = source.pop(key, None)
-        if type(value) is not kind and value is not None:  # not isinstance: true is no integer here
+        if type(value) is kind:  # not isinstance: true is no integer here
+            record[name] = value
+        elif value is not None:
             source[key] = value
-            value = None
-        values.append(value)
-    return values
 
 
-def _take_nested(rest: dict[str, Json], key: str, nested: dict[str, Json] | None, expected: Expected) -> list[Json]:
-    """The expected fields of a nested object; what else is in it goes back to `rest` under its `key`."""
-    if nested is None:
-        return [None] * len(expected)
-    values = _take(nested, expected)
-    if nested:
-        rest[key] = nested
-    return values
+def _take_nested(data: dict[str, Json], record: Record, parent: str, expected: Expected) -> None:
+    """Take the expected fields out of a nested object; what else is in it stays in `data` under its name."""
+    nested = data.get(parent)
+    if type(nested) is dict:
+        _take(nested, record, expected)
+    if not nested and (nested is None or type(nested) is dict):
+        data.pop(parent, None)
+
+
+def _take_of_type(data: dict[str, Json]) -> list[str]:
+    """Take a type's operations, and what is not kept of it, out of `data`."""
+    kind = data.get("type")
+    if type(kind) is not dict:
+        return []
+    for key in _PICTURES:
+        if type(kind.get(key)) in _MAYBE_TEXT:
+            kind.pop(key, None)
+    # Older servers capitalize the key (polytomic-go, fixtures of 2022).
+    return _take_texts(kind, "operations") or _take_texts(kind, "Operations")
 
 
 def _take_texts(source: dict[str, Json], key: str) -> list[str]:
@@ -153,21 +136,17 @@ def _take_texts(source: dict[str, Json], key: str) -> list[str]:
     return []
 
 
-def _time(text: str | None) -> tuple[str | None, int]:
-    """A timestamp and 0, or what came and 1 when it is none."""
-    if text is None:
-        return None, 0
-    moment = to_utc(text)
-    return (text, 1) if moment is None else (moment, 0)
-
-
 def _normalize_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
-    """Bring the timestamps under `keys` into form, in place; returns how many are none."""
+    """Bring the timestamps under `keys` into form, in place; returns how many are none, which stay as they came."""
     unparsed = 0
     for key in keys:
-        if type(values.get(key)) is str:
-            values[key], odd = _time(values[key])
-            unparsed += odd
+        text = values.get(key)
+        if type(text) is str:
+            moment = to_utc(text)
+            if moment is None:
+                unparsed += 1
+            else:
+                values[key] = moment
     return unparsed
 
 

@@ -23,7 +23,7 @@ import orjson
 from collector.model.ids import is_canonical
 from collector.model.lazy_pattern import lazy_pattern
 from collector.model.outcome import Redaction
-from collector.model.record import Json, Record
+from collector.model.record import RECORD, Json, Kind, Record
 from collector.model.secret import REDACTED
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.model.timestamps import is_utc
@@ -61,13 +61,14 @@ _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 300  # characters
 _MOST_TYPES: Final = 1024
 
-# Also those that should be ids and times: what is none stays as it came, and so could be anything.
-_TEXTS: Final = (
-    *("name", "organization_id", "parent_connection_id", "type_id", "type_name", "status"),
-    *("created_at", "created_by_id", "created_by_name", "created_by_type"),
-    *("updated_at", "updated_by_id", "updated_by_name", "updated_by_type"),
+# Also those that should be ids and times: what is none stays as it came, and so could be anything. But the record's own
+# id is the one that was asked for.
+_TEXTS: Final = tuple(
+    field.name
+    for field in RECORD
+    if field.kind in {Kind.ID, Kind.TEXT, Kind.TIME} and field.source is not None and field.name != "id"
 )
-_LISTS: Final = ("type_operations", "policies")
+_LISTS: Final = tuple(field.name for field in RECORD if field.kind in {Kind.IDS, Kind.TEXTS})
 
 Masked: TypeAlias = list[Redaction]
 """The values that were masked so far; what masks another appends it."""

@@ -12,7 +12,7 @@ from collector.model.control_chars import json_escaped
 from collector.model.ids import is_canonical
 from collector.model.ledger import Counted
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
-from collector.model.record import FIELDS, SCHEMA, Json, Record, nul_paths
+from collector.model.record import RECORD, SCHEMA, Json, Kind, Record, nul_paths
 from collector.model.strict_json import NotJson, parse
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
@@ -42,22 +42,20 @@ def error_line(outcome: Outcome) -> bytes:
     )
 
 
-_TEXT: Final = (str,)
-_MAYBE_TEXT: Final = (str, type(None))
-_KINDS: Final[dict[str, tuple[type, ...]]] = {
-    **dict.fromkeys(FIELDS, _MAYBE_TEXT),
-    "id": _TEXT,
-    "type_operations": (list,),
-    "saved": (bool, type(None)),
-    "policies": (list,),
-    "api_calls_last_24_hours": (int, float, type(None)),  # a float is what orjson makes of more than 64 bits
-    "rate_limit": (dict, type(None)),
-    "configuration": (dict, type(None)),
-    "extra": (dict,),
-    "_collected_at": _TEXT,
-    "_run_id": _TEXT,
-    "_schema": (int,),
+_TYPES: Final[dict[Kind, tuple[type, ...]]] = {
+    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.PROSE, Kind.TIME), (str,)),
+    Kind.FLAG: (bool,),
+    Kind.COUNT: (int, float),  # a float is what orjson makes of more than 64 bits
+    Kind.IDS: (list,),
+    Kind.TEXTS: (list,),
+    Kind.OBJECT: (dict,),
+    Kind.VERSION: (int,),
 }
+_KINDS: Final = {
+    field.name: (*_TYPES[field.kind], type(None)) if field.is_nullable else _TYPES[field.kind] for field in RECORD
+}
+_LISTS: Final = tuple(field.name for field in RECORD if field.kind in {Kind.IDS, Kind.TEXTS})
+_TEXT: Final = (str,)
 _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT,
     "outcome": _TEXT,
@@ -105,7 +103,7 @@ def _exact(line: bytes, refusal: str) -> Record:
 
 def has_only_texts(record: Record) -> bool:
     """Are its arrays arrays of text?"""
-    return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in ("type_operations", "policies"))
+    return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in _LISTS)
 
 
 def counted_in(line: bytes, record: Record) -> Counted:

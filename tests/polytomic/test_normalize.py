@@ -18,6 +18,7 @@ from collector.model.timestamps import to_utc
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize, path_in
 from collector.redaction.redactor import Redactor
+from collector.sandbox.inventory import Inventory
 from collector.snapshot.lines import encode
 
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -407,7 +408,43 @@ def test_a_value_of_the_body_is_found_in_its_record(keys: tuple[str, ...], path:
         **{"new": "n", "_run_id": "n"},
     }
     record, _, _ = normalize(read_data(body_of(given)), ID, Redactor(), collected_at=AT, run_id=RUN)
-    assert ".".join(path_in(record, keys)) == path
+    place = path_in(record, keys)
+    assert place is not None
+    assert ".".join(place) == path
     found = record
-    for key in path_in(record, keys):
+    for key in place:
         found = found[0 if key == "[]" else key]  # type: ignore[index]  # a list, where the path says so
+
+
+@pytest.mark.parametrize("picture", ["logo_url", "logo_dark_url"])
+def test_the_pictures_of_a_type_are_known_and_not_kept(picture: str) -> None:
+    given = {"type": {"id": "api", picture: "https://connect-assets.polytomic.com/logos/api.svg"}}
+    record, _, _ = normalize(read_data(body_of(given)), ID, Redactor(), collected_at=AT, run_id=RUN)
+    assert record["extra"] == {}
+    assert path_in(record, ("type", picture)) is None
+
+
+@pytest.mark.parametrize("odd", [1, True, [], {"light": "x"}])
+def test_a_picture_of_an_unexpected_type_is_kept_as_any_field_is(odd: object) -> None:
+    record, _, _ = normalize(
+        read_data(body_of({"type": {"logo_url": odd}})), ID, Redactor(), collected_at=AT, run_id=RUN
+    )
+    assert record["extra"] == {"type": {"logo_url": odd}}
+    assert path_in(record, ("type", "logo_url")) == ("extra", "type", "logo_url")
+
+
+def test_a_picture_that_is_null_leaves_nothing() -> None:
+    record, _, _ = normalize(
+        read_data(body_of({"type": {"logo_url": None}})), ID, Redactor(), collected_at=AT, run_id=RUN
+    )
+    assert record["extra"] == {}
+
+
+def test_of_what_the_api_is_known_to_send_nothing_is_extra() -> None:
+    inventory = Inventory(1000, seed=7)
+    for one in map(inventory.connection, range(1000)):
+        unknown = {"healthcheck_interval"} & one.keys()  # which only answers to a change have, by the reference
+        record, _, _ = normalize(
+            read_data(json.dumps({"data": one}).encode()), one["id"], Redactor(), collected_at=AT, run_id=RUN
+        )
+        assert record["extra"].keys() == unknown
