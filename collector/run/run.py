@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from functools import cached_property, partial
+from functools import cached_property
 from signal import Signals
 from typing import NoReturn
 
@@ -45,7 +45,7 @@ from collector.run.second_pass import Deferral
 from collector.run.settings import Settings
 from collector.run.shutdown import Stopping
 from collector.run.watchdog import Watchdog
-from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.manifest import RunReport, encode
 from collector.snapshot.sinks.resume import RunHead, TakenOver
 from collector.version import VERSION
 
@@ -252,9 +252,9 @@ class Run:
         with anyio.CancelScope(shield=True):
             failure = await self._settle(failure)
             if failure is None:
-                failure = await _failure_of(self._sink.publish(self._manifest))
+                failure = await _failure_of(self._sink.publish(self._manifest(None)))
             if failure is not None:
-                await _failure_of(self._sink.leave(partial(self._manifest, failure=failure)))
+                await _failure_of(self._sink.leave(self._manifest(failure)))
             refused = await _failure_of(self._sink.close())
         return failure or refused
 
@@ -277,26 +277,25 @@ class Run:
         api, redaction = self._settings.api, self._settings.redact.digest()
         return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
 
-    def _manifest(self, files: list[FileFacts], failure: CollectorError | None = None) -> bytes:
-        return manifest(
-            RunFacts(
-                run_id=self.run_id,
-                version=VERSION,
-                base_url=self._settings.api.base_url,
-                api_version=self._settings.api.version,
-                ids_digest=self._ids_digest,
-                started_at=self._started_at,
-                redaction=self._settings.redact.told(),
-            ),
-            self.account,
-            finished=failure is None or isinstance(failure, NothingCollected),
-            exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
+    def _manifest(self, failure: CollectorError | None) -> bytes:
+        settings = self._settings
+        report = RunReport(
+            run_id=self.run_id,
+            version=VERSION,
+            base_url=settings.api.base_url,
+            api_version=settings.api.version,
+            ids_digest=self._ids_digest,
+            started_at=self._started_at,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
+            account=self.account,
+            finished=failure is None or isinstance(failure, NothingCollected),
+            exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
             pace=self.pace,
             organization_id=self._organization_id,
-            files=files,
+            redaction=settings.redact.told(),
         )
+        return encode(report, self._sink.facts(finished=failure is None))
 
 
 async def _failure_of(step: Awaitable[None]) -> CollectorError | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from collector.model.control_chars import json_escaped
-from collector.model.ledger import OTHER_PATHS, Account, PathCounts, Tally, status_of
+from collector.model.ledger import OTHER_PATHS, Account, PathCounts, RequestCount, Tally, status_of
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.throughput import Pace
@@ -32,15 +32,11 @@ class FileFacts(NamedTuple):
     sha256: str
 
 
-WriteManifest: TypeAlias = Callable[[list[FileFacts]], bytes]
-"""Makes the manifest once the facts of its files are known."""
-
-
 @dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is known of a run apart from its account; times are RFC 3339 UTC.
+class RunReport:
+    """What a run says of itself; times are RFC 3339 UTC.
 
-    `redaction` says by which settings records were redacted.
+    `redaction` says by which settings records were redacted; `finished` is False for a run that stopped.
     """
 
     run_id: str
@@ -49,69 +45,70 @@ class RunFacts:
     api_version: str
     ids_digest: str
     started_at: str
+    finished_at: str
+    duration_s: float
+    account: Account
+    finished: bool
+    exit_code: int
+    pace: Pace
+    organization_id: str | None = None
     redaction: Mapping[str, Json] = field(default_factory=dict)
 
 
-def manifest(
-    run: RunFacts,
-    account: Account,
-    *,
-    finished: bool,
-    exit_code: int,
-    finished_at: str,
-    duration_s: float,
-    pace: Pace,
-    organization_id: str | None,
-    files: list[FileFacts],
-) -> bytes:
-    """The manifest as JSON."""
-    counted, requests = account.input, account.requests
+def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
+    """The manifest as JSON; of `files` the records come first, then the errors file, if there is one."""
+    tally = report.account.tally
     document: dict[str, Any] = {
         "format": FORMAT,
-        "run_id": run.run_id,
-        "tool": {"name": "collector", "version": run.version},
-        "started_at": run.started_at,
-        "finished_at": finished_at,
-        "duration_s": round(duration_s, 3),
-        "status": status_of(account, finished=finished),
-        "exit_code": int(exit_code),
+        "run_id": report.run_id,
+        "tool": {"name": "collector", "version": report.version},
+        "started_at": report.started_at,
+        "finished_at": report.finished_at,
+        "duration_s": round(report.duration_s, 3),
+        "status": status_of(report.account, finished=report.finished),
+        "exit_code": int(report.exit_code),
         "source": {
-            "base_url": run.base_url,
-            "api_version": run.api_version,
-            "organization_id": organization_id,
-            "ids_digest": run.ids_digest,
+            "base_url": report.base_url,
+            "api_version": report.api_version,
+            "organization_id": report.organization_id,
+            "ids_digest": report.ids_digest,
         },
         "account": {
-            "input": {key: getattr(counted, key) for key in _INPUT},
-            "outcomes": {str(kind): account.outcomes[kind] for kind in OutcomeKind},
+            "input": {key: getattr(report.account.input, key) for key in _INPUT},
+            "outcomes": {str(kind): report.account.outcomes[kind] for kind in OutcomeKind},
         },
-        "requests": {
-            "sent": requests.sent,
-            "unanswered": requests.unanswered,
-            "retried": requests.retried,
-            "throttled": requests.throttled,
-            "paused_s": round(pace.paused_s, 3),
-            "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
-        },
-        "pace": {
-            "limited_by": {str(cause): round(share, 3) for cause, share in pace.limited_by.items()},
-            "settled_rate": None if pace.settled_rate is None else round(pace.settled_rate, 2),
-            "pauses": dict(pace.pauses),
-        },
+        "requests": _encoded_requests(report.account.requests, report.pace),
+        "pace": _encoded_pace(report.pace),
         "files": [facts._asdict() for facts in files],
-        "redactions": account.tally.redactions.total(),
+        "redactions": tally.redactions.total(),
         "redaction": {
-            "paths": dict(account.tally.redactions.most_common()),
-            "by_rule": dict((+account.tally.by_rule).most_common()),
-            **run.redaction,
+            "paths": dict(tally.redactions.most_common()),
+            "by_rule": dict((+tally.by_rule).most_common()),
+            **report.redaction,
         },
-        "repaired": account.tally.repairs.total(),
-        "repairs": {"paths": dict(account.tally.repairs.most_common())},
-        "nul_characters": {"values": account.tally.nuls.total(), "paths": dict(account.tally.nuls.most_common())},
-        "unparsed_timestamps": account.tally.unparsed_timestamps,
-        "resumed": account.resumed,
+        "repaired": tally.repairs.total(),
+        "repairs": {"paths": dict(tally.repairs.most_common())},
+        "nul_characters": {"values": tally.nuls.total(), "paths": dict(tally.nuls.most_common())},
+        "unparsed_timestamps": tally.unparsed_timestamps,
+        "resumed": report.account.resumed,
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _encoded_requests(requests: RequestCount, pace: Pace) -> dict[str, Json]:
+    return {
+        **{key: getattr(requests, key) for key in _REQUESTS},
+        "paused_s": round(pace.paused_s, 3),
+        "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
+    }
+
+
+def _encoded_pace(pace: Pace) -> dict[str, Json]:
+    return {
+        "limited_by": {str(cause): round(share, 3) for cause, share in pace.limited_by.items()},
+        "settled_rate": None if pace.settled_rate is None else round(pace.settled_rate, 2),
+        "pauses": dict(pace.pauses),
+    }
 
 
 class BadManifest(Exception):
@@ -119,9 +116,9 @@ class BadManifest(Exception):
 
 
 class Manifest(NamedTuple):
-    """What a manifest says of its one file, each value of the type it should be.
+    """What a manifest says, each value of the type it should be: `facts` of the records, `errors` of the errors file.
 
-    A manifest of an earlier version does not count NUL characters.
+    A manifest of an earlier version names no errors file and does not count NUL characters.
     """
 
     run_id: str
@@ -132,6 +129,7 @@ class Manifest(NamedTuple):
     input: dict[str, int]
     tally: Tally
     facts: FileFacts
+    errors: FileFacts | None = None
     counts_nuls: bool = True
 
 
@@ -150,7 +148,9 @@ def decode(content: bytes) -> Manifest:
 
 def _manifest_of(found: Json) -> Manifest:
     _require_account_of_the_run(found)
-    [facts] = found["files"]
+    facts, *others = map(_facts, found["files"])
+    if len(others) > 1:
+        raise ValueError("more than a file of records and one of errors")
     source, account = found["source"], found["account"]
     outcomes = Counter({kind: _count(account["outcomes"][kind]) for kind in OutcomeKind})
     organization_id, nuls = source["organization_id"], found.get("nul_characters")
@@ -169,9 +169,14 @@ def _manifest_of(found: Json) -> Manifest:
             _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
             _rules(found),
         ),
-        FileFacts(_text(facts["path"]), _count(facts["records"]), _count(facts["bytes"]), _text(facts["sha256"])),
+        facts,
+        others[0] if others else None,
         counts_nuls=nuls is not None,
     )
+
+
+def _facts(found: Json) -> FileFacts:
+    return FileFacts(_text(found["path"]), _count(found["records"]), _count(found["bytes"]), _text(found["sha256"]))
 
 
 def _require_account_of_the_run(found: Json) -> None:

@@ -52,13 +52,14 @@ def verify(path: Path) -> Verified:
         counted = _check_records(path, file, claim, ids)
         _check_facts(path, file, claim.facts, records=len(ids))
     records = len(ids)
-    failed = _check_errors(names.errors, ids)
+    errors = names.manifest.parent / claim.errors.path if claim.errors else names.errors
+    failed = _check_errors(errors, claim.errors, ids)
     expected = Counter(claim.tally.outcomes)
     not_attempted = expected.pop(OutcomeKind.NOT_ATTEMPTED)
     if (ok := expected.pop(OutcomeKind.OK)) != records:
         _refuse(path, f"{records} records, but the account has {ok}")
     if failed != +expected:
-        _refuse(names.errors, f"{failed.total()} errors, but the account has {expected.total()}, or others")
+        _refuse(errors, f"{failed.total()} errors, but the account has {expected.total()}, or others")
     if not not_attempted and ids.digest() != claim.ids_digest:
         _refuse(path, "the ids of records and errors are not those that were asked for")
     claimed = _Counted(claim.tally.redactions, claim.tally.unparsed_timestamps, claim.organization_id, claim.tally.nuls)
@@ -120,6 +121,8 @@ def _claim(names: SnapshotNames) -> Manifest:
         _refuse(path, f"says {claim.status} with exit code {claim.exit_code}, but its account {concluded}")
     if claim.facts.path not in {names.snapshot.name, "-"}:  # what was written to standard output has no name yet
         _refuse(path, f"is of {claim.facts.path}, not of {names.snapshot.name}; verify that under its own name")
+    if claim.facts.path != "-" and claim.errors and claim.errors.path != names.errors.name:
+        _refuse(path, f"names {claim.errors.path} as its errors file, not {names.errors.name}")
     return claim
 
 
@@ -160,27 +163,31 @@ def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, *, records: int) 
     if size != facts.bytes:
         _refuse(path, f"byte {min(size, facts.bytes)}: it has {size} bytes, but its manifest says {facts.bytes}")
     if records != facts.records:
-        _refuse(path, f"{records} records, but its manifest says {facts.records}")
+        _refuse(path, f"{records} lines, but its manifest says {facts.records}")
     if digest_of(_pread(file)) != facts.sha256:
         _refuse(path, f"somewhere in bytes 0 to {size}: its SHA-256 is not that of its manifest")
 
 
-def _check_errors(path: Path, ids: IdSet) -> Counter[OutcomeKind]:
+def _check_errors(path: Path, facts: FileFacts | None, ids: IdSet) -> Counter[OutcomeKind]:
+    """Count the errors; `facts` are those of the manifest, None where it names no errors file."""
     failed: Counter[OutcomeKind] = Counter()
-    if not os.path.lexists(path):
+    if facts is None and not os.path.lexists(path):
         return failed
+    codec = codec_of(path.name)
     with _opened(path) as file:
-        for stretch in stretches(_pread(file), Codec.PLAIN):
+        for stretch in stretches(_pread(file), codec):
             if stretch.flaw:
                 _refuse(path, f"byte {stretch.start}: {stretch.flaw}")
             for at, line in lines_of(stretch):
                 try:
                     one, kind = read_error(line)
                 except BadLine as flaw:
-                    _refuse(path, f"byte {at}: {flaw}")
+                    _refuse(path, f"{_where(codec, stretch, at)}: {flaw}")
                 if not ids.add(one):
-                    _refuse(path, f"byte {at}: {one} is there twice, or has a record as well")
+                    _refuse(path, f"{_where(codec, stretch, at)}: {one} is there twice, or has a record as well")
                 failed[kind] += 1
+        if facts is not None:
+            _check_facts(path, file, facts, records=failed.total())
     return failed
 
 

@@ -376,3 +376,54 @@ def test_what_is_no_snapshot_at_all_is_2(call_here: Here, name: str) -> None:
     done = call_here("verify", name)
     assert done.code == 2, done.err
     assert "Traceback" not in done.err
+
+
+async def test_a_changed_message_of_the_errors_file_is_8(call: Calling, tmp_path: Path, suffix: str) -> None:
+    path = await collected(call, tmp_path, suffix)
+    errors = tmp_path / "c.errors.jsonl"
+    content = errors.read_bytes()
+    for changed in (content.replace(b"HTTP 404", b"HTTP 405"), content.replace(b'"attempts":1', b'"attempts":12')):
+        assert changed != content
+        errors.write_bytes(changed)
+        done = await call("verify", path.name)
+        assert done.code == 8, done.err
+        assert "c.errors.jsonl" in done.err
+    errors.write_bytes(content)
+    assert (await call("verify", path.name)).code == 0
+
+
+@pytest.mark.parametrize("change", [{"path": "d.errors.jsonl"}, {"path": "../c.errors.jsonl"}, {"records": 2}])
+async def test_a_manifest_that_names_another_errors_file_is_8(
+    call: Calling, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = await collected(call, tmp_path)
+    (tmp_path / "d.errors.jsonl").write_bytes((tmp_path / "c.errors.jsonl").read_bytes())
+    change_manifest(path, lambda found: found["files"][1].update(change))
+    done = await call("verify", path.name)
+    assert done.code == 8, done.err
+
+
+async def test_a_manifest_of_an_earlier_version_names_no_errors_file(call: Calling, tmp_path: Path) -> None:
+    path = await collected(call, tmp_path)
+    change_manifest(path, lambda found: found["files"].pop())
+    assert (await call("verify", path.name)).code == 0
+
+
+@pytest.mark.parametrize("name", ["e.jsonl", "away/e.jsonl.gz"])
+async def test_what_went_to_standard_output_is_verified_with_its_errors_file_wherever_that_is(
+    call: Calling, tmp_path: Path, name: str
+) -> None:
+    async with serving(by_id({FAILING: error(404)}, found)) as server:
+        done = await call(
+            *("collect", *WANTED, "--base-url", server.url, "--rate", "0"),
+            *("--errors", name, "--manifest", "c.manifest.json"),
+        )
+    assert done.code == 3, done.err
+    (tmp_path / "c.jsonl").write_bytes(done.out)
+    facts_of = json.loads((tmp_path / "c.manifest.json").read_bytes())["files"]
+    assert [each["path"] for each in facts_of] == ["-", name]
+    assert (await call("verify", "c.jsonl")).code == 0
+    (tmp_path / name).unlink()
+    done = await call("verify", "c.jsonl")
+    assert done.code == 8, done.err
+    assert name in done.err

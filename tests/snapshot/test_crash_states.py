@@ -23,14 +23,14 @@ from collector.model.errors import NothingCollected, OutputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Account, Tally
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.model.throughput import Pace
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
-from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.manifest import FileFacts, encode
 from collector.snapshot.sinks.file_sink import SnapshotSink
 from collector.snapshot.sinks.resume import Resume, RunHead
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
+from tests.support.reports import report
 from tests.support.scripted_server import connection, ids
 from tests.support.zstd_compat import zstd
 
@@ -74,7 +74,7 @@ class Process:
             await self._collect(sink, wanted, done, taken.run_id if taken else self.run_id)
         await sink.settle(is_whole=True)
 
-        await sink.publish(lambda files: manifest_of(files, self.run_id, sink.settled))
+        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.settled))
         await sink.close()
 
     async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
@@ -89,17 +89,7 @@ class Process:
 
 
 def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
-    return manifest(
-        RunFacts(run_id, "1.0", "https://api.example", "2025-09-18", "digest", AT),
-        Account(tally=tally),
-        finished=True,
-        exit_code=0,
-        finished_at=AT,
-        duration_s=1.0,
-        pace=Pace(),
-        organization_id=None,
-        files=files,
-    )
+    return encode(report(Account(tally=tally), run_id=run_id), files)
 
 
 def older_set(path: Path) -> dict[Path, bytes]:
@@ -139,10 +129,10 @@ def unpacked(path: Path, raw: bytes) -> bytes:
 
 
 def check_readable(where: str, path: Path, files: dict[Path, bytes]) -> None:
-    """A reader between the crash and the next start: a manifest vouches for the data beside it, or there is none."""
+    """A reader between the crash and the next start: a manifest vouches for the files beside it, or there is none."""
     if path.with_name("c.manifest.json") in files:
-        [facts] = json.loads(files[path.with_name("c.manifest.json")])["files"]
-        assert hashlib.sha256(files[path]).hexdigest() == facts["sha256"], where
+        for facts in json.loads(files[path.with_name("c.manifest.json")])["files"]:
+            assert hashlib.sha256(files[path.with_name(facts["path"])]).hexdigest() == facts["sha256"], where
     assert path in files, where
 
 
@@ -284,10 +274,10 @@ class _Nothing(Process):
             sink.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
         await sink.settle(is_whole=True)
         try:
-            await sink.publish(lambda files: manifest_of(files, self.run_id, sink.settled))
+            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.settled))
         except NothingCollected:
             self.is_refused = True
-            await sink.leave(lambda files: manifest_of(files, self.run_id, sink.settled))
+            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.settled))
         await sink.close()
 
 

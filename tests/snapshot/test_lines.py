@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.control_chars import json_escaped
-from collector.model.errors import ExitCode
-from collector.model.ledger import Account
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.model.throughput import Pace
+from collector.snapshot import manifest
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import RunHead
+from tests.support.reports import report
 
 UNSAFE = [chr(number) for number in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)]
 UNSAFE += "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -67,17 +66,8 @@ def test_the_errors_file_the_manifest_and_the_head_of_a_run_are_as_safe(mark: st
     outcome = Outcome(f"i{mark}", OutcomeKind.REJECTED, 1, f"at{mark}", http_status=400, error=f"no{mark}")
     assert_safe(error_line(outcome))
     assert_safe(RunHead("run", "2026-01-01T00:00:00Z", "0", f"https://{mark}", f"v{mark}", 1).encode())
-    document = manifest(
-        RunFacts("run", "1", f"https://{mark}", f"v{mark}", "0", "2026-01-01T00:00:00Z"),
-        Account(),
-        finished=True,
-        exit_code=ExitCode.OK,
-        finished_at="2026-01-01T00:00:00Z",
-        duration_s=1.0,
-        pace=Pace(),
-        organization_id=f"o{mark}",
-        files=[FileFacts(f"c{mark}.jsonl", 0, 0, "0")],
-    )
+    made = report(base_url=f"https://{mark}", api_version=f"v{mark}", organization_id=f"o{mark}")
+    document = manifest.encode(made, [FileFacts(f"c{mark}.jsonl", 0, 0, "0")])
     assert not set(document.decode()) & set(UNSAFE)
     assert orjson.loads(document)["source"]["organization_id"] == f"o{mark}"
     assert orjson.loads(document)["files"][0]["path"] == f"c{mark}.jsonl"

@@ -15,17 +15,9 @@ from collector.model.errors import ExitCode
 from collector.model.ledger import Account, InputCount, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.throughput import Cause, Pace
-from collector.snapshot.manifest import BadManifest, FileFacts, RunFacts, decode, manifest
+from collector.snapshot.manifest import BadManifest, FileFacts, decode, encode
 from tests.polytomic.test_normalize import anything
-
-RUN = RunFacts(
-    run_id="20260101T000000Z-0badcafe",
-    version="1.2.3",
-    base_url="https://app.polytomic.com",
-    api_version="2025-09-18",
-    ids_digest="d" * 64,
-    started_at="2026-01-01T00:00:00.000000Z",
-)
+from tests.support.reports import AT, report
 
 PACE = Pace(
     limited_by={Cause.SERVER: 0.12345, Cause.OWN_RATE: 0.25, Cause.LATENCY: 0.62655},
@@ -42,18 +34,13 @@ def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
     return account
 
 
-def document(account: Account, **changes: Any) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "finished": True,
-        "exit_code": 0,
-        "finished_at": "2026-01-01T00:00:09.000000Z",
-        "duration_s": 9.00049,
-        "pace": PACE,
-        "organization_id": "org",
-        "files": [FileFacts("c.jsonl", 1, 20, "f" * 64)],
-        **changes,
-    }
-    text = manifest(RUN, account, **facts)
+FACTS = FileFacts("c.jsonl", 1, 20, "f" * 64)
+ERRORS = FileFacts("c.errors.jsonl", 1, 9, "e" * 64)
+
+
+def document(account: Account, *files: FileFacts, **changes: Any) -> dict[str, Any]:
+    made = {"finished_at": "2026-01-01T00:00:09.000000Z", "duration_s": 9.00049, "pace": PACE, "organization_id": "org"}
+    text = encode(report(account, **{**made, **changes}), files or [FACTS])
     assert text.endswith(b"}\n")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -70,9 +57,9 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
     assert found.pop("unparsed_timestamps") == 0
     assert found == {
         "format": "collector.manifest/1",
-        "run_id": RUN.run_id,
+        "run_id": report().run_id,
         "tool": {"name": "collector", "version": "1.2.3"},
-        "started_at": RUN.started_at,
+        "started_at": AT,
         "finished_at": "2026-01-01T00:00:09.000000Z",
         "duration_s": 9.0,
         "status": "partial",
@@ -162,7 +149,7 @@ def test_a_manifest_is_read_back() -> None:
     account = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
     account.tally.unparsed_timestamps = 5
     found = decode(json.dumps(document(account, exit_code=3)).encode())
-    assert found.run_id == RUN.run_id
+    assert found.run_id == report().run_id
     assert (found.status, found.exit_code, found.ids_digest, found.organization_id) == ("partial", 3, "d" * 64, "org")
     assert found.input == {"lines": 9, "unique": 3, "duplicates": 2, "invalid": 1, "blank": 3}
     assert (+found.tally.outcomes, found.tally.redactions, found.tally.unparsed_timestamps) == (
@@ -204,3 +191,18 @@ def test_a_manifest_with_any_value_in_any_place_is_read_or_refused(place: tuple[
     counts = [*found.input.values(), *found.tally.outcomes.values(), found.facts.bytes, found.facts.records]
     assert all(type(count) is int and count >= 0 for count in counts)
     assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.facts[::3]))
+
+
+def test_the_errors_file_is_named_behind_the_records() -> None:
+    found = document(account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
+    assert found["files"] == [FACTS._asdict(), ERRORS._asdict()]
+    manifest = decode(json.dumps(found).encode())
+    assert (manifest.facts, manifest.errors) == (FACTS, ERRORS)
+
+
+def test_a_manifest_of_no_file_or_of_three_is_none() -> None:
+    found = document(account_of(OutcomeKind.OK))
+    odd: list[object] = [[], [FACTS._asdict()] * 3, {}, [None]]
+    for files in odd:
+        with pytest.raises(BadManifest):
+            decode(json.dumps({**found, "files": files}).encode())

@@ -17,17 +17,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.model.errors import ExitCode, OutputError
+from collector.model.errors import OutputError
 from collector.model.ledger import Account, PathCounts, Tally
 from collector.model.outcome import OutcomeKind
-from collector.model.throughput import Pace
 from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.manifest import FileFacts, RunFacts, manifest
+from collector.snapshot.manifest import FileFacts, encode
 from collector.snapshot.sinks.publication import Published, complete, publish
 from collector.snapshot.sinks.resume import RunHead
 from collector.storage.durable_files import Files, draft_of
 from tests.polytomic.test_normalize import anything
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
+from tests.support.reports import report
 
 AT, RUN, ORGANIZATION = "2026-01-02T03:04:05.000000Z", "run-1", "11111111-1111-4111-8111-111111111111"
 NAMES = SnapshotNames(Path("/out/c.jsonl"))
@@ -42,27 +42,24 @@ CAP = 12
 State = Mapping[Path, bytes]
 
 
-def manifest_of(content: bytes, run_id: str, *, failed: int) -> bytes:
+def manifest_of(content: bytes, run_id: str, *, failed: int, errors: bytes = b"") -> bytes:
     tally = Tally(redactions=PathCounts(a=3), by_rule=Counter(name=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
-    facts = FileFacts(NAMES.snapshot.name, tally.total, len(content), hashlib.sha256(content).hexdigest())
-    return manifest(
-        RunFacts(run_id, "1.0", "https://api.example", "2025-09-18", "digest", AT),
-        Account(tally=tally),
-        finished=True,
-        exit_code=ExitCode.OK,
-        finished_at=AT,
-        duration_s=1.0,
-        pace=Pace(),
-        organization_id=ORGANIZATION,
-        files=[facts],
-    )
+    files = [facts_of(NAMES.snapshot, content, tally.total), *([facts_of(NAMES.errors, errors, 1)] if errors else [])]
+    return encode(report(Account(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
 
 
-MANIFEST = {with_errors: manifest_of(NEW, RUN, failed=20 * with_errors) for with_errors in (False, True)}
+def facts_of(path: Path, content: bytes, records: int) -> FileFacts:
+    return FileFacts(path.name, records, len(content), hashlib.sha256(content).hexdigest())
+
+
+MANIFEST = {
+    False: manifest_of(NEW, RUN, failed=0),
+    True: manifest_of(NEW, RUN, failed=20, errors=NEW_ERRORS),
+}
 OLDER = {
     NAMES.snapshot: b'{"old":1}\n' * 70,
-    NAMES.manifest: manifest_of(b'{"old":1}\n' * 70, "run-0", failed=1),
+    NAMES.manifest: manifest_of(b'{"old":1}\n' * 70, "run-0", failed=1, errors=b'{"old":"error"}\n'),
     NAMES.errors: b'{"old":"error"}\n',
 }
 
@@ -526,3 +523,16 @@ def test_whatever_the_files_hold_completing_never_raises_and_never_loses_the_dat
         assert after.get(NAMES.snapshot) == files.get(NAMES.snapshot)
     assert completing(system) is None
     assert system.files == after
+
+
+@pytest.mark.parametrize("errors", [None, NEW_ERRORS[:-1], NEW_ERRORS.replace(b"new", b"odd")])
+def test_a_draft_does_not_vouch_for_a_run_whose_errors_are_not_those_it_names(errors: bytes | None) -> None:
+    left = {**OLDER, **unfinished(with_errors=True), DRAFT: MANIFEST[True]}
+    left.pop(NAMES.errors)
+    left.pop(NAMES.partial_errors)
+    if errors is not None:
+        left[NAMES.partial_errors] = errors
+    system = MemoryFileSystem(left)
+    assert complete(Files(system), NAMES) is None
+    assert system.files[NAMES.snapshot] == OLDER[NAMES.snapshot]
+    assert DRAFT not in system.files

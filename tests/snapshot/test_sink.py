@@ -25,7 +25,7 @@ from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import SnapshotNames
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts, WriteManifest
+from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import Resume, RunHead
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import MAX_LISTED
@@ -138,19 +138,19 @@ async def begun(sink: Sink, run_id: str | None = None) -> Sink:
     return sink
 
 
-async def publish(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
     await sink.settle(is_whole=True)
     try:
-        await sink.publish(write_manifest or Manifest())
+        await sink.publish((write_manifest or Manifest())(sink.facts(finished=True)))
     finally:
         await sink.close()
 
 
-async def leave(sink: Sink, write_manifest: WriteManifest | None = None) -> None:
+async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
     with suppress(OutputError, Interrupted):
         await sink.settle(is_whole=False)
     try:
-        await sink.leave(write_manifest or Manifest())
+        await sink.leave((write_manifest or Manifest())(sink.facts(finished=False)))
     finally:
         await sink.close()
 
@@ -251,6 +251,20 @@ async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
     await publish(sink, manifest)
     content = bench.raw() if bench.raw else bench.published()
     (facts,) = manifest.facts
+    assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
+
+
+async def test_the_manifest_is_told_what_the_errors_file_is_if_there_is_one(bench: Bench) -> None:
+    sink = await begun(bench.sink)
+    sink.put(ok(1))
+    await sink.flush()
+    sink.put(failed(2))
+    sink.put(failed(3))
+    manifest = Manifest()
+    await publish(sink, manifest)
+    _, facts = manifest.facts
+    content = bench.errors()
+    assert facts.path.endswith("errors.jsonl")
     assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
 
 

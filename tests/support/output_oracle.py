@@ -134,8 +134,9 @@ def check_stream(
     document = json.loads(manifest.read_bytes())
     records = _records_of(out, document)
     failed = _errors_of(errors, document)
-    [facts] = document["files"]
+    facts, *others = document["files"]
     _check_facts(facts, out, len(records))
+    _check_errors_file(errors, others, len(failed))
     _check_manifest(document, given, exit_code, records, failed)
     if seen is not None:
         _check_requests(document["requests"], seen)
@@ -150,6 +151,7 @@ def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: 
     facts = {one["path"]: one for one in document["files"]}
     assert output.name in facts, f"the manifest names {sorted(facts)}"
     _check_facts(facts[output.name], raw, len(records))
+    _check_errors_file(errors, [one for path, one in facts.items() if path != output.name], len(failed))
     _check_manifest(document, given, exit_code, records, failed)
     assert {_mode(path) for path in (output, manifest, errors) if path.exists()} == {0o600}
     return Found(document, records, failed)
@@ -163,6 +165,14 @@ def _unpacked(output: Path, raw: bytes) -> bytes:
         assert name != output.name, "a finished file that is packed is never empty"
         return b""
     return zstd.decompress(raw) if name.endswith(".zst") else gzip.decompress(raw)
+
+
+def _check_errors_file(errors: Path, listed: list[dict[str, Any]], lines: int) -> None:
+    """It stands in the manifest, beside the records, exactly when there is one."""
+    assert bool(lines) == errors.exists() == bool(listed)
+    for facts in listed:
+        assert Path(facts["path"]).name == errors.name
+        _check_facts(facts, errors.read_bytes(), lines)
 
 
 def _check_facts(facts: Mapping[str, Any], raw: bytes, records: int) -> None:

@@ -27,7 +27,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.manifest import WriteManifest
+from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.publication import complete, publish, replaced_by_nothing
 from collector.snapshot.sinks.quarantine import set_aside
@@ -261,10 +261,17 @@ class SnapshotSink:
     def settled(self) -> Tally:
         return self._writing.lines.settled if self._writing else self._published or Tally()
 
-    async def publish(self, write_manifest: WriteManifest) -> None:
-        await to_thread.run_sync(self._publish, write_manifest)
+    def facts(self, *, finished: bool) -> list[FileFacts]:
+        if self._writing is None:
+            return []
+        names = self._names
+        paths = (names.snapshot, names.errors) if finished else (names.partial, names.partial_errors)
+        return self._writing.lines.facts(*(path.name for path in paths))
 
-    def _publish(self, write_manifest: WriteManifest) -> None:
+    async def publish(self, manifest: bytes) -> None:
+        await to_thread.run_sync(self._publish, manifest)
+
+    def _publish(self, manifest: bytes) -> None:
         if self._published is not None:
             return
         writing = self._begun
@@ -272,7 +279,7 @@ class SnapshotSink:
             journal.require_unchanged()
         if not self.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_nothing_to_lose()
-        publish(self._files, self._names, write_manifest([writing.lines.facts(self._names.snapshot.name)]))
+        publish(self._files, self._names, manifest)
 
     def _require_nothing_to_lose(self) -> None:
         older = replaced_by_nothing(self._files, self._names)
@@ -284,17 +291,16 @@ class SnapshotSink:
                 "snapshot by an empty one with --allow-empty"
             )
 
-    async def leave(self, write_manifest: WriteManifest) -> None:
-        await to_thread.run_sync(self._leave, write_manifest)
+    async def leave(self, manifest: bytes) -> None:
+        await to_thread.run_sync(self._leave, manifest)
 
-    def _leave(self, write_manifest: WriteManifest) -> None:
+    def _leave(self, manifest: bytes) -> None:
         self.has_left = self._files.exists(draft_of(self._names.manifest))  # which the next start completes
         if self._writing is not None and self._files.exists(self._names.partial):
             for journal in (self._writing.records, self._writing.errors):
                 journal.require_in_place()  # there is no account of what is not there
             self.has_left = True
-            content = write_manifest([self._writing.lines.facts(self._names.partial.name)])
-            self._files.put(self._names.partial_manifest, content)
+            self._files.put(self._names.partial_manifest, manifest)
 
     async def close(self) -> None:
         await to_thread.run_sync(self._close)

@@ -31,7 +31,7 @@ from collector.model.errors import OutputError
 from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.manifest import BadManifest, Manifest, decode
+from collector.snapshot.manifest import BadManifest, FileFacts, Manifest, decode
 from collector.snapshot.sinks import resume
 from collector.storage.durable_files import Files, draft_of, translated
 
@@ -58,11 +58,9 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
     A draft that does not vouch for the data it stands beside was never published from, and goes.
     """
     drafted = _read(files, draft_of(names.manifest))
-    if drafted and (owner := _owner(drafted, names)):
-        data = owner.partial if files.exists(owner.partial) else owner.snapshot
-        if _vouches_for(files, drafted, data):
-            _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
-            return _published(drafted) if owner is names else None
+    if drafted and (owner := _owner(drafted, names)) and _vouches_for(files, drafted, owner):
+        _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
+        return _published(drafted) if owner is names else None
     files.remove(draft_of(names.manifest))
     _restore(files, names)
     vouched = _read(files, names.manifest)
@@ -125,7 +123,7 @@ def _restore(files: Files, names: SnapshotNames) -> None:
         return
     held = _read(files, names.held[names.manifest])
     owner = held and _owner(held, names)
-    if held and owner and not files.exists(names.manifest) and _vouches_for(files, held, owner.snapshot):
+    if held and owner and not files.exists(names.manifest) and _is(files, owner.snapshot, held.facts):
         _put_back(files, names)
     files.remove(*names.held.values())
 
@@ -143,9 +141,19 @@ def _owner(found: Manifest, names: SnapshotNames) -> SnapshotNames | None:
     return next((each for each in (names, *names.siblings) if each.snapshot.name == found.facts.path), None)
 
 
-def _vouches_for(files: Files, found: Manifest, path: Path) -> bool:
-    """Is the file there what the manifest says it is?"""
-    return files.exists(path) and files.size(path) == found.facts.bytes and files.digest(path) == found.facts.sha256
+def _vouches_for(files: Files, drafted: Manifest, owner: SnapshotNames) -> bool:
+    """Are the records and the errors, under the names they have so far, what the draft says they are?"""
+    pairs = ((owner.partial, owner.snapshot, drafted.facts), (owner.partial_errors, owner.errors, drafted.errors))
+    return all(
+        _is(files, unfinished if files.exists(unfinished) else final, facts)
+        for unfinished, final, facts in pairs
+        if facts is not None
+    )
+
+
+def _is(files: Files, path: Path, facts: FileFacts) -> bool:
+    """Is the file there what a manifest says it is?"""
+    return files.exists(path) and files.size(path) == facts.bytes and files.digest(path) == facts.sha256
 
 
 def _published(found: Manifest) -> Published:

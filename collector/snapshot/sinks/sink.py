@@ -14,7 +14,7 @@ from typing import Protocol
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import WriteManifest
+from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import RunHead, TakenOver
 
 
@@ -62,13 +62,19 @@ class Sink(Protocol):
     def settled(self) -> Tally:
         """The outcomes whose lines will not be lost any more."""
 
-    async def publish(self, write_manifest: WriteManifest) -> None:
+    def facts(self, *, finished: bool) -> list[FileFacts]:
+        """After `settle`: what the files are, under their final or their unfinished names, for the manifest.
+
+        The records come first, then the errors file, if there is one; none at all when nothing was begun.
+        """
+
+    async def publish(self, manifest: bytes) -> None:
         """Finish, after `settle`: everything under its final name, the manifest last.
 
         Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
         """
 
-    async def leave(self, write_manifest: WriteManifest) -> None:
+    async def leave(self, manifest: bytes) -> None:
         """Stop, after `settle` or a `publish` that failed: everything whole under its unfinished name."""
 
     async def close(self) -> None:

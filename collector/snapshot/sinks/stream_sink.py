@@ -17,7 +17,7 @@ from collector.model.errors import OutputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import WriteManifest
+from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import RunHead
 from collector.snapshot.sinks.writer import Batch, Lines, RecordsAndErrors
 from collector.storage.compression import codec_of
@@ -102,20 +102,25 @@ class StreamSink:
     def settled(self) -> Tally:
         return self._lines.settled
 
-    async def publish(self, write_manifest: WriteManifest) -> None:
-        await to_thread.run_sync(self._end, write_manifest, True)
+    def facts(self, *, finished: bool) -> list[FileFacts]:
+        beside = self._manifest_path.parent if self._manifest_path else "."
+        errors = os.path.relpath(self._errors_path, beside) if self._errors_path else ""
+        return self._lines.facts(self._output, errors)
 
-    async def leave(self, write_manifest: WriteManifest) -> None:
-        await to_thread.run_sync(self._end, write_manifest, False)
+    async def publish(self, manifest: bytes) -> None:
+        await to_thread.run_sync(self._end, manifest, True)
 
-    def _end(self, write_manifest: WriteManifest, finished: bool) -> None:
+    async def leave(self, manifest: bytes) -> None:
+        await to_thread.run_sync(self._end, manifest, False)
+
+    def _end(self, manifest: bytes, finished: bool) -> None:
         if self._records is not None:
             self._records.close()
         if self._errors is not None and self._errors_path is not None:
             self._errors.close()
             self._put_errors(self._errors_path, self._errors.bytes, finished)
         if self._manifest_path:
-            self._files.put(self._manifest_path, write_manifest([self._lines.facts(self._output)]))
+            self._files.put(self._manifest_path, manifest)
 
     def _put_errors(self, path: Path, size: int, finished: bool) -> None:
         draft = draft_of(path)
@@ -142,6 +147,9 @@ class _Listing:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
         self.settled = Tally()
+
+    def facts(self, name: str) -> None:
+        pass
 
     def put(self, line: bytes, outcome: Outcome) -> None:
         self.settled.add(outcome)

@@ -190,6 +190,9 @@ def _whole(lines: list[bytes], size: int) -> int:
 class Lines(Protocol):
     """What takes lines: a `Batch`, or what only tells of them."""
 
+    def facts(self, name: str) -> FileFacts | None:
+        """What the file is, under this name; None when there is none."""
+
     def put(self, line: bytes, outcome: Outcome) -> None:
         """Take the line of an outcome; never blocks."""
 
@@ -259,7 +262,8 @@ class RecordsAndErrors:
         records, _ = self._both
         return records.settled
 
-    def facts(self, name: str) -> FileFacts:
-        """What the file of records is, under this name."""
-        records, _ = self._both
-        return records.facts(name)
+    def facts(self, records_name: str, errors_name: str) -> list[FileFacts]:
+        """What the files are, under these names: that of the records, and that of the errors if there are any."""
+        records, errors = self._both
+        of_errors = errors.facts(errors_name) if errors.settled.total else None
+        return [records.facts(records_name), *([of_errors] if of_errors else [])]

@@ -1,0 +1,32 @@
+"""What a run says of itself, made up, for tests that care for one thing about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collector.model.ledger import Account
+from collector.model.throughput import Pace
+from collector.snapshot.manifest import RunReport
+
+AT = "2026-01-01T00:00:00.000000Z"
+
+
+def report(account: Account | None = None, **changes: Any) -> RunReport:
+    """The report of a run that finished."""
+    return RunReport(
+        **{
+            "run_id": "20260101T000000Z-0badcafe",
+            "version": "1.2.3",
+            "base_url": "https://app.polytomic.com",
+            "api_version": "2025-09-18",
+            "ids_digest": "d" * 64,
+            "started_at": AT,
+            "finished_at": AT,
+            "duration_s": 1.0,
+            "account": account or Account(),
+            "finished": True,
+            "exit_code": 0,
+            "pace": Pace(),
+            **changes,
+        }
+    )
