@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from collector.cli.stderr import drawing
 from collector.model.control_chars import printable
-from collector.model.ledger import Account
+from collector.model.ledger import Account, InputCount
 from collector.model.outcome import OutcomeKind
 from collector.model.throughput import Pace
 from collector.run.observers.reporter import Reporter
@@ -176,16 +176,22 @@ def summary(account: Account, pace: Pace, *, seconds: float, where: str) -> list
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
     asked = account.done - outcomes[OutcomeKind.NOT_ATTEMPTED] - account.resumed
     rate = f" ({asked / seconds:.0f}/s)" if asked and seconds else ""
-    return [
+    done = (
         f"{outcomes[OutcomeKind.OK]} of {counted.unique} connections in {seconds:.1f} s{rate} in {where}",
         *([f"taken over from an unfinished run: {account.resumed}"] if account.resumed else []),
         f"not ok: {', '.join(failed) or 'none'}",
-        f"input: {counted.lines} lines, {counted.duplicates} duplicate, {counted.invalid} invalid, "
-        f"{counted.blank} blank",
+    )
+    return [
+        *(done if counted.unique else [f"nothing collected in {seconds:.1f} s: there was no id to ask for"]),
+        *([_input_line(counted)] if counted.lines else []),
         f"requests: {requests.sent} sent, {requests.retried} retried, {requests.throttled} throttled, "
         f"{pace.paused_s:.1f} s paused",
         *_pace_lines(pace),
     ]
+
+
+def _input_line(count: InputCount) -> str:
+    return f"input: {count.lines} lines, {count.duplicates} duplicate, {count.invalid} invalid, {count.blank} blank"
 
 
 def _pace_lines(pace: Pace) -> list[str]:

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge
+from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
 
 T = TypeVar("T")
+_DOUBLINGS = 20  # of a wait, which is at its cap long before
 _SHORTEST = 1.0  # seconds that must be left to an id for another attempt
 
 
@@ -23,7 +24,8 @@ _SHORTEST = 1.0  # seconds that must be left to an id for another attempt
 class RetryPolicy:
     """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
 
-    `within` counts attempts and the waits between them, not what the whole run waits for.
+    `within` counts attempts and the waits between them, not what the whole run waits for. With `waits_out_outages` no
+    failure of the server counts, nor its requests to slow down: the run ends when it has waited long enough.
     """
 
     max_attempts: int = 5
@@ -32,12 +34,13 @@ class RetryPolicy:
     within: float = 180.0
     base: float = 0.5
     cap: float = 20.0
+    waits_out_outages: bool = False
 
 
 class Attempts:
     """What one id has gone through. `seconds` is what its failed attempts and the waits after them took."""
 
-    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled")
+    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled", "transient")
 
     def __init__(self) -> None:
         self.made = 0
@@ -45,6 +48,7 @@ class Attempts:
         self.alone = 0  # of these, refused whatever the rate
         self.excused = 0
         self.bad_payloads = 0
+        self.transient = 0
         self.seconds = 0.0
         self.last: AttemptFailed | None = None
 
@@ -54,6 +58,7 @@ class Attempts:
         self.throttled += isinstance(failure, Throttled)
         self.alone += isinstance(failure, Throttled) and failure.is_own
         self.bad_payloads += isinstance(failure, BadPayload)
+        self.transient += isinstance(failure, Transient)
         if failure.is_excused:
             self.excused += 1
         elif not isinstance(failure, Throttled):
@@ -76,10 +81,12 @@ class Attempts:
 
     def are_spent(self, policy: RetryPolicy) -> bool:
         """Is another attempt pointless or too many? A throttled one counts against the id if it alone is refused."""
+        if isinstance(self.last, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
+            return True
+        if policy.waits_out_outages:
+            return self.made - self.throttled - self.transient >= policy.max_attempts
         return (
-            isinstance(self.last, TooLarge)
-            or self.counted >= policy.max_attempts
-            or self.bad_payloads >= policy.max_bad_payloads
+            self.counted >= policy.max_attempts
             or self.throttled >= policy.max_throttles
             or policy.within - self.seconds < _SHORTEST
         )
@@ -97,7 +104,7 @@ class Attempts:
             return min(policy.cap, asked + dice.uniform(0.1, 0.5))
         if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
             return 0.0
-        return dice.uniform(0, min(policy.cap, policy.base * 2 ** (self.counted - 1)))
+        return dice.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
 
 
 async def retrying(

@@ -10,10 +10,11 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from math import inf
 
 from collector.client.classify import judge
 from collector.client.client import Asker
-from collector.client.failures import AttemptFailed, BadPayload, Transient
+from collector.client.failures import AttemptFailed, BadPayload
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.model.errors import InputError, RunStopped
@@ -22,7 +23,6 @@ from collector.polytomic.json_array import items_in
 
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Largest list that is read; it is never in memory as a whole."""
-_BACKOFF = 2.0  # seconds, more than for an id: without the list there is no run
 _LIST = Request("/api/connections")
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
@@ -32,19 +32,11 @@ Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[by
 async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable[[], float]) -> list[str | None]:
     """The id of every connection the key may list, as it came; None for an item without one.
 
-    A body that breaks off is asked for again from its start. Raises `RunStopped` when there is no whole list to be
-    had, and `InputError` when the API does not give this key one.
+    A body that breaks off is asked for again from its start, and an outage is waited out for as long as the run does.
+    Raises `RunStopped` when what comes is no list, and `InputError` when the API does not give this key one.
     """
 
     async def attempt(_number: int, request: Request) -> list[str | None]:
-        try:
-            return await read(request)
-        except Transient as failure:
-            # An outage is waited out for the sake of what was collected, and there is nothing yet.
-            failure.is_excused = False
-            raise
-
-    async def read(request: Request) -> list[str | None]:
         async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
             judge(reply, wall())
             if reply.status != 200:
@@ -55,7 +47,7 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
             return [_id_of(item) async for item in items_in(chunks)]
 
     try:
-        patient = replace(asker.policy, base=_BACKOFF)
+        patient = replace(asker.policy, within=inf, waits_out_outages=True)
         return await asker.ask(attempt, _LIST, patient, is_telling=False)
     except AttemptFailed as failure:
         raise RunStopped(f"--all: no list of connections after {failure.attempts} attempts: {failure.reason}") from None

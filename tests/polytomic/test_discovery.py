@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +17,10 @@ from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.model.errors import InputError, KeyRefused, RunStopped
 from collector.polytomic.discovery import list_ids
-from tests.support.clock import Clock
+from tests.support.clock import StoppedClock
 from tests.support.governor_harness import asker, governor, pacer
 
+T = TypeVar("T")
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -27,6 +28,22 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
 )
 items = st.fixed_dictionaries({"id": st.uuids().map(str)}, optional={"name": st.text(), "configuration": values})
+
+
+async def beside(wanted: Awaitable[T], watch: Awaitable[None], clock: StoppedClock) -> T:
+    """What `wanted` comes to, or what `watch` raises before, while the time goes on."""
+    tasks = asyncio.ensure_future(wanted), asyncio.ensure_future(watch)
+    try:
+        while not any(task.done() for task in tasks):
+            await clock.advance(0.25)
+        found, watched = tasks
+        if watched.done():
+            watched.result()
+        return await found
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Api:
@@ -50,19 +67,23 @@ class Api:
             for chunk in answer:
                 if chunk == b"BREAK":
                     raise Transient("the body was cut short or is garbled")
-                yield chunk
+                yield chunk if chunk != b"BUG" else bytes([1 // 0])
 
         yield Reply(self._status, self._headers, b""), chunks()
 
-    async def ids(self) -> list[str | None]:
-        clock, governed = Clock(), governor()
+    async def ids(self, outage_limit: float = 3600.0) -> list[str | None]:
+        clock, governed = StoppedClock(), governor()
 
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
         self.pacer = pacer(confirm, governed, clock)
         try:
-            return await list_ids(self.stream, asker(self.pacer, governed, clock), self.pacer, wall=clock.now)
+            return await beside(
+                list_ids(self.stream, asker(self.pacer, governed, clock), self.pacer, wall=clock.now),
+                self.pacer.watch(outage_limit),
+                clock,
+            )
         finally:
             assert self.pacer.in_flight == 0
 
@@ -201,11 +222,25 @@ def test_a_key_that_may_not_list_is_told_to_name_the_ids(status: int) -> None:
     assert api.attempts == 1
 
 
-def test_a_server_that_fails_ends_the_run() -> None:
+@pytest.mark.parametrize("outage_limit", [60.0, 600.0])
+def test_a_server_that_fails_is_waited_out_as_long_as_the_run_does(outage_limit: float) -> None:
     api = Api([b""], status=500)
-    with pytest.raises(RunStopped, match="HTTP 500"):
-        asyncio.run(api.ids())
-    assert api.attempts == 5
+    with pytest.raises(RunStopped, match=f"nothing but failures for .* --outage-limit is {outage_limit:g}: HTTP 500"):
+        asyncio.run(api.ids(outage_limit))
+    assert 6 <= api.attempts <= 12 + outage_limit / 20
+
+
+def test_a_server_that_is_back_in_time_gives_its_list_however_often_it_failed() -> None:
+    broken = [[b'{"data":[', b"BREAK"]] * 12
+    api = Api(*broken, [b'{"data":[{"id":"a"}]}'])
+    assert asyncio.run(api.ids(600.0)) == ["a"]
+    assert api.attempts == 13
+
+
+def test_what_only_a_bug_explains_is_not_waited_out() -> None:
+    api = Api([b"BUG"])
+    with pytest.raises(RunStopped, match="after 5 attempts: internal error: ZeroDivisionError"):
+        asyncio.run(api.ids(600.0))
 
 
 def test_a_refused_key_ends_the_run() -> None:
