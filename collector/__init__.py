@@ -8,10 +8,10 @@ when it is first used (PEP 562): the command line listens for signals before it 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from collector.version import VERSION
 
+TYPE_CHECKING = False  # as type checkers read it; importing it from `typing` takes a while in which a signal may come
 if TYPE_CHECKING:
     from collector.model.errors import (
         CollectorError,

@@ -42,8 +42,6 @@ def run(argv: Sequence[str]) -> int:
     except CollectorError as error:
         complain(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
     except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
         with suppress(OSError):
             traceback.print_exc()

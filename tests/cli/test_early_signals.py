@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,33 @@ async def opened_by_a_reader(pipe: Path) -> int:
                 await asyncio.sleep(0.005)
 
 
+def slow_import_of(module: str, folder: Path) -> dict[str, str]:
+    """An environment in which importing a module takes long, and tells when it has begun."""
+    (folder / f"{module}.py").write_text(
+        "import sys, time\nprint('importing', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
+    )
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parents[2])])}
+
+
 @as_pid_1
 @ENDS
 async def test_it_ends_while_it_is_still_importing(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
-    (tmp_path / "cyclopts.py").write_text(
-        "import sys, time\nprint('importing', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
-    )
-    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
-    running = await start("collect", *ids(1), under=NEW_PID_1, env={"PYTHONPATH": path})
+    running = await start("collect", *ids(1), under=NEW_PID_1, env=slow_import_of("cyclopts", tmp_path))
     await running.says("importing")
     assert await ended_by(running, signum) == (128 + signum, "importing\n")
+
+
+@ENDS
+@pytest.mark.parametrize("module", ["cyclopts", "aiohttp"])  # one of all commands, one of this one
+async def test_a_process_like_any_other_ends_by_the_signal_while_it_is_still_importing(
+    start: Starting, tmp_path: Path, signum: signal.Signals, module: str
+) -> None:
+    running = await start("collect", *ids(1), env=slow_import_of(module, tmp_path))
+    await running.says("importing")
+    running.process.send_signal(signum)
+    async with asyncio.timeout(PATIENCE):
+        done = await running.finished()
+    assert (done.code, done.err) == (-signum, "importing\n")
 
 
 @as_pid_1
@@ -123,9 +141,17 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def test_another_process_is_left_alone() -> None:
-    """Its parent can tell that a signal ended it, and a program that uses the package keeps its own handlers."""
+@pytest.mark.parametrize("chosen", [signal.SIG_IGN, signal.SIG_DFL, lambda *_: None], ids=["ignored", "default", "own"])
+def test_another_process_keeps_what_anybody_chose(chosen: Callable[..., object]) -> None:
+    """Its parent can tell that a signal ended it; only Python's own handler, which nobody chose, gives way."""
     assert os.getpid() != 1, "run the tests below an init"
-    before = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
-    heed()
-    assert {signum: signal.getsignal(signum) for signum in signal.valid_signals()} == before
+    at_first = signal.signal(signal.SIGINT, chosen)
+    try:
+        before = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+        heed()
+        assert {signum: signal.getsignal(signum) for signum in signal.valid_signals()} == before
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        heed()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, at_first)
