@@ -216,11 +216,11 @@ class Run:
         self._put(outcome)
         if outcome.kind is OutcomeKind.FORBIDDEN:
             self._doubt_key()
-        if self._sink.is_full:
-            await self._sink.make_room()
+        if self._sink.writer.is_full:
+            await self._sink.writer.make_room()
 
     def _put(self, outcome: Outcome) -> None:
-        self._sink.put(outcome)
+        self._sink.writer.put(outcome)
         self.account.add(outcome)
 
     def _know_organization(self, found: str | None) -> None:
@@ -244,7 +244,7 @@ class Run:
     async def _beat(self) -> None:
         while True:
             await anyio.sleep(_HEARTBEAT)
-            await self._sink.flush()
+            await self._sink.writer.flush()
             self._reporter.tick()
 
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
@@ -261,10 +261,10 @@ class Run:
     async def _settle(self, failure: CollectorError | None) -> CollectorError | None:
         for one in self._deferral.ids:  # which were to be asked for again
             self._put(self._deferral[one])
-        refused = await _failure_of(self._sink.settle(is_whole=failure is None))
+        refused = await _failure_of(self._sink.writer.settle(is_whole=failure is None))
         failure = failure or refused
         try:
-            self.account.settle(finished=failure is None, written=self._sink.settled)
+            self.account.settle(finished=failure is None, written=self._sink.writer.settled)
         except AccountMismatch as mismatch:
             return mismatch
         return failure

@@ -70,22 +70,22 @@ class Process:
         await sink.open()
         taken = await sink.begin(head, wanted)
         done = [one for one in WANTED if one not in set(wanted)]
-        if sink.settled.total < len(WANTED):
+        if sink.writer.settled.total < len(WANTED):
             await self._collect(sink, wanted, done, taken.run_id if taken else self.run_id)
-        await sink.settle(is_whole=True)
+        await sink.writer.settle(is_whole=True)
 
-        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.settled))
+        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.settled))
         await sink.close()
 
     async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for number, one in enumerate(list(wanted), start=1):
             self.asked.append(one)
-            sink.put(outcome(one, run_id))
+            sink.writer.put(outcome(one, run_id))
             done += [one] if one not in FAILING else []
-            await sink.flush()
+            await sink.writer.flush()
             if number % 6 == 0:
-                await sink.settle(is_whole=False)
-                self.committed = set(done[: sink.settled.outcomes[OutcomeKind.OK]])
+                await sink.writer.settle(is_whole=False)
+                self.committed = set(done[: sink.writer.settled.outcomes[OutcomeKind.OK]])
 
 
 def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
@@ -271,13 +271,13 @@ class _Nothing(Process):
         await sink.open()
         await sink.begin(RunHead(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), wanted)
         for one in wanted:
-            sink.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
-        await sink.settle(is_whole=True)
+            sink.writer.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
+        await sink.writer.settle(is_whole=True)
         try:
-            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.settled))
+            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.settled))
         except NothingCollected:
             self.is_refused = True
-            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.settled))
+            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.writer.settled))
         await sink.close()
 
 
@@ -290,8 +290,8 @@ class _Half(Process):
 
     async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for one in WANTED[:8]:
-            sink.put(outcome(one, run_id))
-        await sink.settle(is_whole=False)
+            sink.writer.put(outcome(one, run_id))
+        await sink.writer.settle(is_whole=False)
         raise _Enough
 
 

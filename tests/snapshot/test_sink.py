@@ -139,7 +139,7 @@ async def begun(sink: Sink, run_id: str | None = None) -> Sink:
 
 
 async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
-    await sink.settle(is_whole=True)
+    await sink.writer.settle(is_whole=True)
     try:
         await sink.publish((write_manifest or Manifest())(sink.facts(finished=True)))
     finally:
@@ -148,7 +148,7 @@ async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes]
 
 async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
     with suppress(OutputError, Interrupted):
-        await sink.settle(is_whole=False)
+        await sink.writer.settle(is_whole=False)
     try:
         await sink.leave((write_manifest or Manifest())(sink.facts(finished=False)))
     finally:
@@ -156,7 +156,7 @@ async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] |
 
 
 def records(sink: Sink) -> int:
-    return sink.settled.outcomes[OutcomeKind.OK]
+    return sink.writer.settled.outcomes[OutcomeKind.OK]
 
 
 # The contract of every sink.
@@ -166,7 +166,7 @@ async def test_what_was_put_is_published_whole_in_order_and_counted(bench: Bench
     sink = await begun(bench.sink)
     outcomes = [ok(number, text="ä\n") for number in range(50)]
     for outcome in outcomes:
-        sink.put(outcome)
+        sink.writer.put(outcome)
     manifest = Manifest()
     await publish(sink, manifest)
     assert bench.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
@@ -177,7 +177,7 @@ async def test_what_was_put_is_published_whole_in_order_and_counted(bench: Bench
 async def test_an_outcome_that_is_not_ok_is_an_error_line_and_no_record(bench: Bench) -> None:
     sink = await begun(bench.sink)
     for number in range(10):
-        sink.put(failed(number) if number % 2 else ok(number))
+        sink.writer.put(failed(number) if number % 2 else ok(number))
     await publish(sink)
     assert [json.loads(line)["id"] for line in bench.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
     assert bench.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
@@ -186,13 +186,13 @@ async def test_an_outcome_that_is_not_ok_is_an_error_line_and_no_record(bench: B
 
 async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_are_put(bench: Bench) -> None:
     sink = await begun(bench.sink)
-    sink.put(ok(1))
-    sink.put(failed(2))
-    assert sink.settled.total == 0
-    await sink.settle(is_whole=False)
-    assert sink.settled.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
-    await sink.settle(is_whole=False)
-    assert sink.settled.total == 2
+    sink.writer.put(ok(1))
+    sink.writer.put(failed(2))
+    assert sink.writer.settled.total == 0
+    await sink.writer.settle(is_whole=False)
+    assert sink.writer.settled.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
+    await sink.writer.settle(is_whole=False)
+    assert sink.writer.settled.total == 2
     await publish(sink)
 
 
@@ -200,13 +200,13 @@ async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
     for sink in (sink_to(tmp_path / "c.jsonl"), sink_to(Path("/dev/null"))):
         await begun(sink)
         count = 0
-        assert not sink.is_full
-        while not sink.is_full:
-            sink.put(ok(count, text="x" * 10_000))
+        assert not sink.writer.is_full
+        while not sink.writer.is_full:
+            sink.writer.put(ok(count, text="x" * 10_000))
             count += 1
             assert count < 1000
-        await sink.flush()
-        assert not sink.is_full
+        await sink.writer.flush()
+        assert not sink.writer.is_full
         await publish(sink)
         assert records(sink) == count
 
@@ -216,8 +216,8 @@ async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
 
     async def work(number: int) -> None:
         for turn in range(5):
-            sink.put(ok(number * 5 + turn))
-            await sink.flush()
+            sink.writer.put(ok(number * 5 + turn))
+            await sink.writer.flush()
 
     await asyncio.gather(*(work(number) for number in range(8)))
     await publish(sink)
@@ -228,8 +228,8 @@ async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
 
 async def test_a_run_that_stops_leaves_what_is_whole(bench: Bench) -> None:
     sink = await begun(bench.sink)
-    sink.put(ok(1))
-    sink.put(failed(2))
+    sink.writer.put(ok(1))
+    sink.writer.put(failed(2))
     await leave(sink)
     assert bench.left() == b'{"id":"id-1"}\n'
     assert records(sink) == 1
@@ -244,9 +244,9 @@ async def test_a_run_without_a_record_is_published_too(bench: Bench) -> None:
 
 async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
     sink = await begun(bench.sink)
-    sink.put(ok(1))
-    await sink.flush()
-    sink.put(ok(2))
+    sink.writer.put(ok(1))
+    await sink.writer.flush()
+    sink.writer.put(ok(2))
     manifest = Manifest()
     await publish(sink, manifest)
     content = bench.raw() if bench.raw else bench.published()
@@ -256,10 +256,10 @@ async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
 
 async def test_the_manifest_is_told_what_the_errors_file_is_if_there_is_one(bench: Bench) -> None:
     sink = await begun(bench.sink)
-    sink.put(ok(1))
-    await sink.flush()
-    sink.put(failed(2))
-    sink.put(failed(3))
+    sink.writer.put(ok(1))
+    await sink.writer.flush()
+    sink.writer.put(failed(2))
+    sink.writer.put(failed(3))
     manifest = Manifest()
     await publish(sink, manifest)
     _, facts = manifest.facts
@@ -275,7 +275,7 @@ async def test_without_an_errors_file_the_first_errors_are_listed_and_then_a_hin
     with stream(tmp_path, errors=False, manifest=False) as bench:
         sink = await begun(bench.sink)
         for number in range(MAX_LISTED + 5):
-            sink.put(failed(number))
+            sink.writer.put(failed(number))
         await publish(sink)
         assert bench.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
         assert len(bench.warnings) == MAX_LISTED + 1
@@ -286,7 +286,7 @@ async def test_without_an_errors_file_the_first_errors_are_listed_and_then_a_hin
 async def test_a_stream_without_errors_leaves_no_errors_file(tmp_path: Path) -> None:
     with stream(tmp_path) as bench:
         sink = await begun(bench.sink)
-        sink.put(ok(1))
+        sink.writer.put(ok(1))
         await publish(sink)
         assert names_in(tmp_path) == {"manifest.json", "pipe"}
 
@@ -297,9 +297,9 @@ async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> Non
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     sink = await begun(sink_for(str(pipe), errors=None, manifest=None, backlog=32, warn=print))
     os.close(reader)
-    sink.put(ok(1))
+    sink.writer.put(ok(1))
     with pytest.raises(Interrupted) as caught:
-        await sink.flush()
+        await sink.writer.flush()
     assert caught.value.signum == SIGPIPE
     await leave(sink)
     assert records(sink) == 0
@@ -307,9 +307,9 @@ async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> Non
 
 async def test_a_full_device_is_an_output_error() -> None:
     sink = await begun(sink_for("/dev/full", errors=None, manifest=None, backlog=32, warn=print))
-    sink.put(ok(1))
+    sink.writer.put(ok(1))
     with pytest.raises(OutputError, match="/dev/full"):
-        await sink.flush()
+        await sink.writer.flush()
     assert records(sink) == 0
     await leave(sink)
 
@@ -319,7 +319,7 @@ async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folde
 ) -> None:
     errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
     sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), backlog=32, warn=print))
-    sink.put(failed(1))
+    sink.writer.put(failed(1))
     await publish(sink)
     assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
 
@@ -350,9 +350,9 @@ def sink_to(path: Path, warnings: list[str] | None = None) -> Sink:
 )
 async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
-    sink.put(ok(1))
-    sink.put(failed(2))
-    await sink.flush()
+    sink.writer.put(ok(1))
+    sink.writer.put(failed(2))
+    await sink.writer.flush()
     beside = {"run.json", "errors.jsonl", "checkpoint", "lock"}
     assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in beside)}
     assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEAD.encode()
@@ -375,8 +375,8 @@ async def test_a_run_that_stops_keeps_its_unfinished_names_and_the_older_snapsho
     for name, content in old.items():
         (tmp_path / name).write_bytes(content)
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.put(ok(1))
-    sink.put(failed(2))
+    sink.writer.put(ok(1))
+    sink.writer.put(failed(2))
     manifest = Manifest()
     await leave(sink, manifest)
     assert {name: (tmp_path / name).read_bytes() for name in old} == old
@@ -394,8 +394,8 @@ async def test_nothing_of_an_older_snapshot_changes_before_the_new_one_is_publis
     for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.put(ok(1))
-    await sink.flush()
+    sink.writer.put(ok(1))
+    await sink.writer.flush()
 
     def write_manifest(files: list[FileFacts]) -> bytes:
         assert files[0].path == "c.jsonl"
@@ -412,7 +412,7 @@ async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path
     for name in ("c.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.put(ok(1))
+    sink.writer.put(ok(1))
     (tmp_path / "c.manifest.json.draft").mkdir()  # so that the new manifest cannot be written
     with pytest.raises(OutputError):
         await publish(sink)
@@ -424,7 +424,7 @@ async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path
 async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_path: Path) -> None:
     first, second = sink_to(tmp_path / "c.jsonl"), sink_to(tmp_path / "c.jsonl")
     await begun(first)
-    first.put(ok(1))
+    first.writer.put(ok(1))
     with pytest.raises(OutputLocked):
         await second.open()
     await publish(first)
@@ -432,18 +432,18 @@ async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_pat
     await begun(second)
     await leave(second)
     third = await begun(sink_to(tmp_path / "c.jsonl"))
-    third.put(ok(2))  # without a record the older snapshot would stay
+    third.writer.put(ok(2))  # without a record the older snapshot would stay
     await publish(third)
 
 
 async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
     unfinished = await begun(sink_to(tmp_path / "c.jsonl"))
-    unfinished.put(ok(1))
-    unfinished.put(failed(2))
+    unfinished.writer.put(ok(1))
+    unfinished.writer.put(failed(2))
     await leave(unfinished)
     warnings: list[str] = []
     sink = await begun(sink_to(tmp_path / "c.jsonl", warnings))
-    sink.put(ok(3))
+    sink.writer.put(ok(3))
     await publish(sink)
     assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-3"}\n'
     assert (tmp_path / "c.jsonl.partial.run-7").read_bytes() == b'{"id":"id-1"}\n'
@@ -476,15 +476,15 @@ async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_st
     name: str, tmp_path: Path
 ) -> None:
     sink = await begun(sink_to(tmp_path / name))
-    sink.put(ok(1))
-    await sink.settle(is_whole=False)
+    sink.writer.put(ok(1))
+    await sink.writer.settle(is_whole=False)
     size = (tmp_path / f"{name}.partial").stat().st_size
-    sink.put(ok(2, text=os.urandom(4000).hex()))
+    sink.writer.put(ok(2, text=os.urandom(4000).hex()))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, hard))
     try:
         with pytest.raises(OutputError, match=f"{name}.partial"):
-            await sink.settle(is_whole=False)
+            await sink.writer.settle(is_whole=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert records(sink) == 1
@@ -547,7 +547,7 @@ async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path)
     for number in (1, 2):
         never = sink_for(str(path), errors=None, manifest=None, backlog=32, warn=print, resume=Resume.NEVER)
         sink = await begun(never, f"{number:025}")
-        sink.put(ok(1))
+        sink.writer.put(ok(1))
         await leave(sink)
     assert path.with_name(f"{path.name}.partial.{1:025}").exists()
 
@@ -610,7 +610,7 @@ async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Pa
     link = tmp_path / "c.jsonl"
     link.symlink_to(tmp_path / "real" / "c.jsonl")
     sink = await begun(sink_to(link))
-    sink.put(ok(1))
+    sink.writer.put(ok(1))
     await publish(sink)
     assert link.is_symlink()
     assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,6 @@ from anyio import to_thread
 
 from collector.model.errors import Damaged, NothingCollected, OutputError
 from collector.model.ids import IdSet
-from collector.model.ledger import Tally
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import SnapshotNames
 from collector.snapshot.manifest import FileFacts
@@ -33,6 +32,7 @@ from collector.snapshot.sinks.publication import complete, publish, replaced_by_
 from collector.snapshot.sinks.quarantine import set_aside
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.snapshot.sinks.resume import Resume, RunHead, TakenOver
+from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import Batch, RecordsAndErrors
 from collector.storage import checkpoint
 from collector.storage.checkpoint import Checkpoint, RepairNote
@@ -49,6 +49,25 @@ class _Writing(NamedTuple):
     records: Journal
     errors: Journal
     checkpoints: int  # a descriptor
+
+
+class _NotingRepairs(RecordsAndErrors):
+    """Notes, for who resumes the run, what was repaired in a record: its line does not tell.
+
+    `notes` takes them; `noted` are those of an earlier process, which a record that came anew replaces.
+    """
+
+    def __init__(
+        self, records: Batch, errors: Batch, notes: deque[bytes], noted: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        super().__init__(records, errors)
+        self._notes = notes
+        self._noted = noted
+
+    def put(self, outcome: Outcome) -> None:
+        if outcome.record is not None and (outcome.repairs or outcome.id in self._noted):
+            self._notes.append(RepairNote(outcome.id, outcome.repairs).encode())
+        super().put(outcome)
 
 
 class SnapshotSink:
@@ -73,8 +92,9 @@ class SnapshotSink:
         self._files = Files(system or Disk(warn), warn)
         self._lock: int | None = None
         self._partial: int | None = None
-        self._published: Tally | None = None
+        self._is_published = False
         self._writing: _Writing | None = None
+        self.writer: Writer = NoWriter()
         self._notes: deque[bytes] = deque()  # of repairs, on their way
         self._noted: dict[str, tuple[str, ...]] = {}  # by an earlier process
         self.has_left = False
@@ -101,7 +121,7 @@ class SnapshotSink:
         begun = resume.decode(files.read(names.head) or b"")  # before `complete`, which may remove it
         published = complete(files, names)
         if published and begun and begun.run_id == published.run_id and self._may_end_with(head, begun):
-            self._published = published.tally
+            self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
             return TakenOver(begun.run_id, begun.started_at, published.tally, organizations)
         for sibling in filter(self._is_unfinished, names.siblings):
@@ -204,9 +224,11 @@ class SnapshotSink:
         records.open()
         errors_path = names.partial_errors
         errors = Journal(files.system, partial(files.create, errors_path), str(errors_path), path=errors_path)
-        lines = RecordsAndErrors(
+        self.writer = lines = _NotingRepairs(
             Batch(records, self._codec, settled=found.tally, before_write=self._note_repairs, on_sync=self._note),
             Batch(errors, Codec.PLAIN),
+            self._notes,
+            self._noted,
         )
         self._writing = _Writing(lines, records, errors, files.append_to(names.checkpoint))
 
@@ -237,30 +259,6 @@ class SnapshotSink:
             raise RuntimeError("begin comes first")
         return self._writing
 
-    def put(self, outcome: Outcome) -> None:
-        if outcome.record is not None and (outcome.repairs or outcome.id in self._noted):
-            self._notes.append(RepairNote(outcome.id, outcome.repairs).encode())
-        self._begun.lines.put(outcome)
-
-    @property
-    def is_full(self) -> bool:
-        return self._begun.lines.is_full
-
-    async def make_room(self) -> None:
-        await self._begun.lines.make_room()
-
-    async def flush(self) -> None:
-        if self._writing is not None:
-            await self._writing.lines.flush()
-
-    async def settle(self, *, is_whole: bool) -> None:
-        if self._writing is not None:
-            await self._writing.lines.settle(is_whole=is_whole)
-
-    @property
-    def settled(self) -> Tally:
-        return self._writing.lines.settled if self._writing else self._published or Tally()
-
     def facts(self, *, finished: bool) -> list[FileFacts]:
         if self._writing is None:
             return []
@@ -272,19 +270,19 @@ class SnapshotSink:
         await to_thread.run_sync(self._publish, manifest)
 
     def _publish(self, manifest: bytes) -> None:
-        if self._published is not None:
+        if self._is_published:
             return
         writing = self._begun
         for journal in (writing.records, writing.errors):
             journal.require_unchanged()
-        if not self.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
+        if not self.writer.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_nothing_to_lose()
         publish(self._files, self._names, manifest)
 
     def _require_nothing_to_lose(self) -> None:
         older = replaced_by_nothing(self._files, self._names)
         if older is not None:
-            failed = ", ".join(f"{count} {kind}" for kind, count in self.settled.outcomes.most_common() if count)
+            failed = ", ".join(f"{count} {kind}" for kind, count in self.writer.settled.outcomes.most_common() if count)
             raise NothingCollected(
                 f"no id was ok ({failed}); {older} stays as it was, the errors are in "
                 f"{self._names.partial_errors}; check --base-url, the organization and the key, or replace the "

@@ -3,8 +3,8 @@
 A sink takes outcomes from many tasks and writes them in batches, in a thread, so that a slow disk or reader holds the
 crew back instead of the event loop. What it counts as a record is a whole line.
 
-    open ─ begin ─ (put, flush)… ─ settle ─ publish ─ close   a run that finished: the snapshot appears under its name
-                                          └ leave ──┘         a run that stopped: what there is keeps unfinished names
+    open ─ begin ─ writer: (put, flush)… settle ─ publish ─ close   a run that finished: the snapshot has its name
+                                                └ leave ──┘         a run that stopped: what there is keeps its own
 """
 
 from __future__ import annotations
@@ -18,29 +18,8 @@ from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import RunHead, TakenOver
 
 
-class Sink(Protocol):
-    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
-
-    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
-    """
-
-    is_resumable: bool
-    has_left: bool
-
-    async def open(self) -> None:
-        """Claim the output, before the first request."""
-
-    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
-        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
-
-        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
-        """
-
-    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
-        """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
-
-        Raises `Damaged` where that is asked for and cannot be.
-        """
+class Writer(Protocol):
+    """What takes the outcomes of a run, from `begin` on."""
 
     def put(self, outcome: Outcome) -> None:
         """Take an outcome; never blocks."""
@@ -62,20 +41,68 @@ class Sink(Protocol):
     def settled(self) -> Tally:
         """The outcomes whose lines will not be lost any more."""
 
+
+class NoWriter:
+    """Stands for the writer of a sink that has nothing to write: not yet, or since all of its run is `settled`."""
+
+    is_full = False
+
+    def __init__(self, settled: Tally | None = None) -> None:
+        self.settled = settled or Tally()
+
+    def put(self, outcome: Outcome) -> None:
+        raise RuntimeError("begin comes first")
+
+    async def make_room(self) -> None:
+        pass
+
+    async def flush(self) -> None:
+        pass
+
+    async def settle(self, *, is_whole: bool) -> None:
+        pass
+
+
+class Sink(Protocol):
+    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
+
+    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
+    `writer` takes the outcomes; `begin` may replace it.
+    """
+
+    is_resumable: bool
+    has_left: bool
+    writer: Writer
+
+    async def open(self) -> None:
+        """Claim the output, before the first request."""
+
+    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
+
+        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
+        """
+
+    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+        """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
+
+        Raises `Damaged` where that is asked for and cannot be.
+        """
+
     def facts(self, *, finished: bool) -> list[FileFacts]:
-        """After `settle`: what the files are, under their final or their unfinished names, for the manifest.
+        """For the manifest, once the writer has settled: what the files are, under their final or unfinished names.
 
         The records come first, then the errors file, if there is one; none at all when nothing was begun.
         """
 
     async def publish(self, manifest: bytes) -> None:
-        """Finish, after `settle`: everything under its final name, the manifest last.
+        """Finish, once the writer has settled: everything under its final name, the manifest last.
 
         Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
         """
 
     async def leave(self, manifest: bytes) -> None:
-        """Stop, after `settle` or a `publish` that failed: everything whole under its unfinished name."""
+        """Stop, once the writer has settled or a `publish` has failed: everything whole under its unfinished name."""
 
     async def close(self) -> None:
         """Let go of the output, whatever came before."""

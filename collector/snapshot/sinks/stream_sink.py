@@ -19,6 +19,7 @@ from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks.resume import RunHead
+from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import Batch, Lines, RecordsAndErrors
 from collector.storage.compression import codec_of
 from collector.storage.durable_files import Files, draft_of, refused
@@ -51,6 +52,8 @@ class StreamSink:
         self._files = Files(Disk(warn), warn)
         self._records: Journal | None = None
         self._errors: Journal | None = None
+        self._lines: RecordsAndErrors | None = None
+        self.writer: Writer = NoWriter()
 
     async def open(self) -> None:
         descriptor, name = await _stream(self._output)
@@ -62,7 +65,7 @@ class StreamSink:
             is_durable=False,
             backlog=self._backlog if _may_stall(descriptor) else None,
         )
-        self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
+        self.writer = self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
 
     def _open_beside(self) -> Lines:
         for path in filter(None, (self._errors_path, self._manifest_path)):
@@ -82,30 +85,10 @@ class StreamSink:
     async def resume(self, head: RunHead, ids: IdSet) -> None:
         pass
 
-    def put(self, outcome: Outcome) -> None:
-        self._lines.put(outcome)
-
-    @property
-    def is_full(self) -> bool:
-        return self._lines.is_full
-
-    async def make_room(self) -> None:
-        await self._lines.make_room()
-
-    async def flush(self) -> None:
-        await self._lines.flush()
-
-    async def settle(self, *, is_whole: bool) -> None:
-        await self._lines.settle(is_whole=is_whole)
-
-    @property
-    def settled(self) -> Tally:
-        return self._lines.settled
-
     def facts(self, *, finished: bool) -> list[FileFacts]:
         beside = self._manifest_path.parent if self._manifest_path else "."
         errors = os.path.relpath(self._errors_path, beside) if self._errors_path else ""
-        return self._lines.facts(self._output, errors)
+        return self._lines.facts(self._output, errors) if self._lines else []
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._end, manifest, True)
