@@ -18,6 +18,7 @@ answered, a few failures tell.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 FIRST_WAIT: Final = 1.0
@@ -29,15 +30,29 @@ _LAST = (1 << _WINDOW) - 1
 _TOO_MANY = _WINDOW // 2
 _TELLING = 5
 _SILENCE = 10.0
+_MOST_WAITS = 10  # that are counted; the wait is at its longest before
+
+
+class State(Enum):
+    """What may start: everything, nothing, or nothing more than the probe that is in flight."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half open"
+
+
+_NEXT: Final = {
+    State.CLOSED: {State.OPEN},
+    State.OPEN: {State.OPEN, State.HALF_OPEN},
+    State.HALF_OPEN: {State.OPEN, State.CLOSED},
+}
 
 
 class Breaker:
     """Says when a request may start, and which one is a probe. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self.is_open = False
-        self.is_probing = False
-        self.outage_wait = 0.0  # seconds of the last wait for a server that fails; 0 when it is not that we wait for
+        self.state = State.CLOSED
         self.answered_at = float("-inf")
         self._until = 0.0
         self._closed_at = float("-inf")
@@ -45,6 +60,27 @@ class Breaker:
         self._seen = 0
         self._failures = 0  # since the last answer
         self._failing_since = 0.0
+        self._waits = 0  # for a server that fails, in a row; none when it is not that we wait for
+
+    @property
+    def is_open(self) -> bool:
+        """Is anything held back?"""
+        return self.state is not State.CLOSED
+
+    @property
+    def is_probing(self) -> bool:
+        """Is the probe in flight?"""
+        return self.state is State.HALF_OPEN
+
+    @property
+    def outage_wait(self) -> float:
+        """Seconds of the last wait for a server that fails; 0 when it is not that we wait for."""
+        return min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._waits - 1)) if self._waits else 0.0
+
+    def _enter(self, state: State) -> None:
+        if state not in _NEXT[self.state]:
+            raise RuntimeError(f"a breaker that is {self.state.value} cannot become {state.value}")
+        self.state = state
 
     def delay(self, now: float) -> float:
         """Seconds until a request may start; 0 when one may now. Ask only while no probe is in flight."""
@@ -52,7 +88,7 @@ class Breaker:
 
     def probe(self) -> None:
         """The request that starts now is the probe."""
-        self.is_probing = True
+        self._enter(State.HALF_OPEN)
 
     def answered(self, now: float, *, is_probe: bool) -> bool:
         """The server answered. True when the breaker closes by it: not before a pause asked for meanwhile is over."""
@@ -60,18 +96,19 @@ class Breaker:
         self._see(0)
         if not is_probe:
             return False
-        self.is_probing = False
-        self.outage_wait, self._failed = 0.0, 0
-        self.is_open = now < self._until
-        if not self.is_open:
-            self._closed_at = now
-        return not self.is_open
+        self._waits = self._failed = 0
+        if now < self._until:
+            self._enter(State.OPEN)
+            return False
+        self._enter(State.CLOSED)
+        self._closed_at = now
+        return True
 
     def paused(self, now: float, seconds: float, *, is_probe: bool) -> None:
         """The server is there, and nothing starts for so many seconds; of several pauses the latest end counts."""
         self.answered_at, self._failures = now, 0
         self._see(0)
-        self.outage_wait = 0.0
+        self._waits = 0
         self._open(now + seconds, is_probe=is_probe)
 
     def shut_out(self, now: float, seconds: float, *, asked: float, is_probe: bool) -> None:
@@ -94,7 +131,7 @@ class Breaker:
 
     def trip(self, now: float, *, is_probe: bool = False) -> None:
         """Open for an outage, for twice as long as before."""
-        self.outage_wait = min(LONGEST_WAIT, max(FIRST_WAIT, 2 * self.outage_wait))
+        self._waits = min(self._waits + 1, _MOST_WAITS)
         self._open(now + self.outage_wait, is_probe=is_probe)
 
     def dropped(self, now: float, *, is_probe: bool) -> None:
@@ -105,7 +142,7 @@ class Breaker:
     def outage(self, now: float) -> float:
         """For how many seconds there has been an outage; 0 when there is none."""
         is_never_answered = self.answered_at == float("-inf") and self._failures >= _TELLING
-        is_waiting = self.is_open and self._failures > 0 and self.outage_wait != FIRST_WAIT
+        is_waiting = self.is_open and self._failures > 0 and self._waits != 1
         return max(0.0, now - self._failing_since) if is_never_answered or is_waiting else 0.0
 
     def _fail(self, since: float) -> None:
@@ -119,10 +156,9 @@ class Breaker:
         self._failed = (self._failed << 1 | failed) & _LAST
 
     def _open(self, until: float, *, is_probe: bool) -> None:
-        self.is_open = True
         self._until = max(self._until, until)
-        if is_probe:
-            self.is_probing = False
+        if is_probe or self.state is not State.HALF_OPEN:
+            self._enter(State.OPEN)
 
     def __repr__(self) -> str:
-        return f"<Breaker {'half open' if self.is_probing else 'open' if self.is_open else 'closed'}>"
+        return f"<Breaker {self.state.value}>"
