@@ -13,7 +13,7 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
-from collector.cli.config_sources import from_environment, from_file
+from collector.cli.config_sources import from_environment, from_toml
 from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
 from collector.cli.process_hardening import withhold
 from collector.cli.stderr import learn
@@ -37,7 +37,7 @@ app = App(
         "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 8 unfinished file damaged or of "
         "another run; 70 a bug; 129, 130, 143, 141 interrupted."
     ),
-    config=[from_environment(_ENVIRON), from_file(_ENVIRON)],
+    config=[from_environment(_ENVIRON), from_toml(_ENVIRON)],
 )
 
 

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_origin
 
 from cyclopts import App, Token
 from cyclopts.argument import Argument, ArgumentCollection
@@ -47,7 +47,7 @@ def from_environment(environ: Mapping[str, str]) -> Source:
     return fill
 
 
-def from_file(environ: Mapping[str, str]) -> Source:
+def from_toml(environ: Mapping[str, str]) -> Source:
     """Settings from the TOML file that `--config`, or else the environment, names, or else the user's own.
 
     Never from a file found in the current folder, nor from one that others can change: it could send the key
@@ -109,7 +109,7 @@ def _is_setting(argument: Argument) -> bool:
 
 
 def _is_list(argument: Argument) -> bool:
-    return argument.keys in {("ids", "files"), ("redact", "also"), ("redact", "keep")}
+    return get_origin(argument.hint) is tuple
 
 
 def _variable(argument: Argument) -> str:

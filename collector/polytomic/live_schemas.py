@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import anyio
 
 from collector.client.client import Asker
-from collector.client.failures import AttemptFailed, BadPayload
+from collector.client.failures import AttemptFailed
 from collector.client.messages import Reply, Request, Send
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.redaction.detect.schemas import fields_of_schema
@@ -65,11 +65,13 @@ class LiveSchemas:
         try:
             request = Request(_PATH + type_id, within=self._policy.within)
             reply = await self._asker.ask(attempt, request, self._policy, is_telling=False)
-            if reply.status != 200:
-                raise BadPayload(reply.told, reply.status)
-            self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
+            if reply.status == 200:
+                self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
+                return
+            reason = reply.told
         except (AttemptFailed, NotJson) as failure:
-            self._warn(
-                f"the schema of connections of type {type_id} is not to be had ({failure}); what is secret in "
-                "them is judged by the packaged one"
-            )
+            reason = str(failure)
+        self._warn(
+            f"the schema of connections of type {type_id} is not to be had ({reason}); what is secret in them is "
+            "judged by the packaged one"
+        )

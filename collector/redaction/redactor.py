@@ -28,7 +28,14 @@ from collector.model.secret import REDACTED
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.field_names import squash, words
-from collector.redaction.detect.fields import VALUE_KEYS, Judgement, Marks, marks_of
+from collector.redaction.detect.fields import (
+    LONGEST_REMEMBERED,
+    MOST_REMEMBERED,
+    VALUE_KEYS,
+    Judgement,
+    Marks,
+    marks_of,
+)
 from collector.redaction.detect.json_schemas import EXAMPLES, is_schema
 from collector.redaction.detect.masks import MASKED, is_masked, is_servers_mask, masked_paths
 from collector.redaction.detect.patterns import mask
@@ -57,8 +64,6 @@ _COLUMN_TYPE: Final = lazy_pattern(
     rf"(?:{'|'.join(sorted(_COLUMN_TYPES))}|bytea|blob)(?:\([0-9, ]{{1,12}}\))?(?: not null)?"
 )
 _SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
-_MOST_REMEMBERED: Final = 4096
-_LONGEST_REMEMBERED: Final = 300  # characters
 _MOST_TYPES: Final = 1024
 
 # Also those that should be ids and times: what is none stays as it came, and so could be anything. But the record's own
@@ -166,8 +171,8 @@ class _Remembered(set[str]):
     again and again. Never more than a few thousand, and short ones."""
 
     def add(self, text: str) -> None:
-        if len(text) <= _LONGEST_REMEMBERED:
-            if len(self) >= _MOST_REMEMBERED:  # texts come from outside
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= MOST_REMEMBERED:  # texts come from outside
                 self.clear()
             super().add(text)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Final, NamedTuple
 
 from collector.storage.compression import Codec
 
-_CHUNK: Final = 1024 * 1024
+CHUNK: Final = 1024 * 1024
+"""Bytes that are read at a time."""
+
 _PIECE: Final = 4096  # of what is packed: it may unpack to 30,000 times as much
 _LONGEST: Final = 256 * 1024 * 1024  # a line or a member is a few MB; whatever is longer is none of ours
 
@@ -42,9 +45,9 @@ def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
         at += len(line) + 1
 
 
-def chunks(pread: Pread, offset: int = 0, *, size: int = _CHUNK) -> Iterator[bytes]:
-    """The bytes of a file from `offset` to its end, at most `size` at a time."""
-    while chunk := pread(size, offset):
+def chunks(pread: Pread, offset: int = 0, end: float = inf, *, size: int = CHUNK) -> Iterator[bytes]:
+    """The bytes of a file from `offset` to `end`, or to its own end, at most `size` at a time."""
+    while offset < end and (chunk := pread(int(min(size, end - offset)), offset)):
         offset += len(chunk)
         yield chunk
 

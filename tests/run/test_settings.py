@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import pytest
 from cyclopts import App, CycloptsError, Parameter
 
-from collector.cli.config_sources import from_environment, from_file
+from collector.cli.config_sources import from_environment, from_toml
 from collector.model.errors import ConfigError, ExitCode
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
@@ -68,7 +68,7 @@ SWITCHES = [
 def parse(argv: Sequence[str] = (), environ: dict[str, str] | None = None) -> Settings:
     """What a command with these settings is called with."""
     environ = {} if environ is None else environ
-    app = App(config=[from_environment(environ), from_file(environ)], result_action="return_value")
+    app = App(config=[from_environment(environ), from_toml(environ)], result_action="return_value")
 
     @app.default
     def command(

@@ -98,7 +98,6 @@ class Transport:
         self._only_here = only_here
         self._connections = connections
         self._timeouts = timeouts
-        self._deadlines = Deadlines(min(_TICK, timeouts.read / 4, timeouts.total / 4), time.monotonic, anyio.sleep)
         self._count = count
         is_encrypted = any(each.startswith("https:") for each in (base_url, self._proxy or ""))
         self._ssl = tls.context_of(ca_file) if is_encrypted else True
@@ -122,6 +121,8 @@ class Transport:
             raise_for_status=False,
             proxy=self._proxy,
         )
+        tick = min(_TICK, self._timeouts.read / 4, self._timeouts.total / 4)
+        self._deadlines = Deadlines(tick, time.monotonic, anyio.sleep)
         async with session as self._session, anyio.create_task_group() as watch:
             watch.start_soon(self._deadlines.watch)
             yield self
@@ -139,12 +140,7 @@ class Transport:
         until_answer = min(self._timeouts.read, total)
         task = self._deadlines.start(until_answer)
         try:
-            response = await self._session.get(
-                url_of(self._base_url, request),
-                headers=self._own_headers,
-                proxy_headers=self._proxy_headers or None,
-                allow_redirects=False,
-            )
+            response = await self._get(request)
             try:
                 self._count.by_status[response.status] += 1
                 if response.status != 200:
@@ -179,13 +175,7 @@ class Transport:
             sock_read=self._timeouts.read,
         )
         try:
-            async with self._session.get(
-                url_of(self._base_url, request),
-                headers=self._own_headers,
-                proxy_headers=self._proxy_headers or None,
-                allow_redirects=False,
-                timeout=timeout,
-            ) as response:
+            async with self._get(request, timeout=timeout) as response:
                 self._count.by_status[response.status] += 1
                 if response.status == 200:
                     yield Reply(200, response.headers, b""), chunks_of(response, cap, cap)
@@ -193,6 +183,15 @@ class Transport:
                     yield await _refusal(response, _REFUSAL_PATIENCE), _nothing()
         except _FOREIGN as error:
             raise _broken(error) from None
+
+    def _get(self, request: Request, **options: Any) -> aiohttp.client._RequestContextManager:
+        return self._session.get(
+            url_of(self._base_url, request),
+            headers=self._own_headers,
+            proxy_headers=self._proxy_headers or None,
+            allow_redirects=False,
+            **options,
+        )
 
     async def _one_pass(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

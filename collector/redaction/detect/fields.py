@@ -15,8 +15,9 @@ from collector.redaction.detect.reasons import ALSO, NAME, PLACE, SCHEMA
 from collector.redaction.detect.rules import Rules, Verdict
 from collector.redaction.detect.schemas import packaged_fields, unmarked_addresses, unmarked_secrets
 
-_MOST_REMEMBERED: Final = 4096
-_LONGEST_REMEMBERED: Final = 300  # characters
+MOST_REMEMBERED: Final = 4096
+LONGEST_REMEMBERED: Final = 300
+"""Verdicts that are remembered at most, and characters of what they are of: both come from outside."""
 
 
 class Marks(dict[str, Union[Verdict, "Marks"]]):
@@ -41,7 +42,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
             verdict: Judgement = Verdict.KEPT if self._judge.by_name(key) is Verdict.KEPT else Verdict.WHOLE
         else:
             verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
-        if len(self) < _MOST_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:  # keys come from outside
+        if len(self) < MOST_REMEMBERED and len(key) <= LONGEST_REMEMBERED:  # keys come from outside
             self[key] = verdict
         return verdict
 
@@ -49,7 +50,7 @@ class Marks(dict[str, Union[Verdict, "Marks"]]):
         """The redaction of the value at a path, whose last key is one of this object's, with the rule it has."""
         if (found := self._redactions.get(path)) is None:
             found = Redaction(path, self._reason(path.rpartition(".")[2].replace("[]", "")))
-            if len(self._redactions) < _MOST_REMEMBERED and len(path) <= _LONGEST_REMEMBERED:
+            if len(self._redactions) < MOST_REMEMBERED and len(path) <= LONGEST_REMEMBERED:
                 self._redactions[path] = found
         return found
 

@@ -8,9 +8,9 @@ is refused.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from collector.model.errors import Damaged
 from collector.model.ids import IdSet
@@ -18,11 +18,9 @@ from collector.model.ledger import Tally
 from collector.model.record import Record
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.lines import BadLine, counted_in, read_record
-from collector.storage.blocks import Pread, end_of, lines_of, stretches
+from collector.storage.blocks import CHUNK, Pread, chunks, end_of, lines_of, stretches
 from collector.storage.checkpoint import Checkpoint
 from collector.storage.compression import Codec
-
-_CHUNK: Final = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -135,14 +133,8 @@ def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Flaw 
 
 
 def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
-    for chunk in _between(pread, start, end):
+    for chunk in chunks(pread, start, end):
         found.sha256.update(chunk)
-
-
-def _between(pread: Pread, start: int, end: int) -> Iterator[bytes]:
-    while start < end and (chunk := pread(min(_CHUNK, end - start), start)):
-        yield chunk
-        start += len(chunk)
 
 
 def _before_the_last(pread: Pread, codec: Codec, size: int, flaw: _Flaw | None) -> int:
@@ -156,8 +148,8 @@ def _last_line(pread: Pread, size: int) -> int:
     """Where the last line begins, be it whole or not."""
     end = size - 1
     while end > 0:
-        start = max(0, end - _CHUNK)
-        feed = b"".join(_between(pread, start, end)).rfind(b"\n")
+        start = max(0, end - CHUNK)
+        feed = b"".join(chunks(pread, start, end)).rfind(b"\n")
         if feed >= 0:
             return start + feed + 1
         end = start
