@@ -31,6 +31,7 @@ from pathlib import Path
 from collector.governor.quota_state import SIZE, ask, decode, encode
 from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
 from collector.model.secret import Secret
+from collector.storage.ownership import Untrusted, require_ours
 
 _AGAIN = 0.001  # seconds; others hold the lock for microseconds
 _PATIENCE = 10.0  # seconds
@@ -139,7 +140,7 @@ def _open(path: Path) -> int:
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
     finally:
         os.close(folder)
-    _checked(descriptor, stat.S_ISREG, "it is no regular file of this user's alone")
+    _checked(descriptor, path, stat.S_ISREG, "is no regular file")
     os.fchmod(descriptor, 0o600)  # whatever the umask
     return descriptor
 
@@ -149,13 +150,17 @@ def _open_folder(path: Path) -> int:
         path.mkdir(mode=0o700)
         path.chmod(0o700)  # whatever the umask
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    return _checked(descriptor, stat.S_ISDIR, f"{path} is no folder of this user's alone")
+    return _checked(descriptor, path, stat.S_ISDIR, "is no folder")
 
 
-def _checked(descriptor: int, is_right: Callable[[int], bool], otherwise: str) -> int:
+def _checked(descriptor: int, path: Path, is_right: Callable[[int], bool], otherwise: str) -> int:
     """`descriptor` if it is of the right kind and nobody else can use it; else it is closed. Raises OSError."""
-    found = os.fstat(descriptor)
-    if is_right(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EPERM, otherwise)
+    status = os.fstat(descriptor)
+    try:
+        if not is_right(status.st_mode):
+            raise Untrusted(otherwise)
+        require_ours(path, status, is_private=True)
+    except Untrusted as reason:
+        os.close(descriptor)
+        raise OSError(errno.EPERM, f"{path}: {reason}") from None
+    return descriptor

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from collector.storage.ownership import is_own
+
 _MODE = 0o600
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _OPENED = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
@@ -196,7 +198,7 @@ class Disk:
 
     def _make_ours(self, descriptor: int, status: os.stat_result) -> None:
         """Raises OSError for a file that somebody else could have put here for us to write to."""
-        if status.st_uid != os.geteuid():
+        if not is_own(status):
             raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
         if status.st_nlink > 1:
             raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")

@@ -27,16 +27,27 @@ def read_trusted(path: Path) -> bytes:
         return file.read()
 
 
+def is_own(status: os.stat_result) -> bool:
+    """Is it this user's?"""
+    return status.st_uid == os.geteuid()
+
+
+def is_foreign(status: os.stat_result) -> bool:
+    """Is it neither this user's nor root's?"""
+    return status.st_uid != 0 and not is_own(status)
+
+
 def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
-    """Raise `Untrusted` unless the file is this user's or root's, and others can change nothing in it.
+    """Raise `Untrusted` unless the file, or folder, is this user's or root's, and others can change nothing in it.
 
     When it `is_private`, they may not read it either; the command makes it this user's then, whom it would lock out
     otherwise.
     """
-    can, forbidden, mode = ("use", 0o077, "600") if is_private else ("change", 0o022, "go-w")
+    private = "700" if stat.S_ISDIR(status.st_mode) else "600"
+    can, forbidden, mode = ("use", 0o077, private) if is_private else ("change", 0o022, "go-w")
     name, run = shlex.quote(str(path)), []
     is_open = bool(status.st_mode & forbidden)
-    if status.st_uid not in (0, os.geteuid()) or (is_private and is_open and status.st_uid != os.geteuid()):
+    if is_foreign(status) or (is_private and is_open and not is_own(status)):
         run.append(f"chown {_own_name()} {name}")
     if is_open:
         run.append(f"chmod {mode} {name}")

@@ -30,7 +30,7 @@ from collector.client.auth.key_shape import changes_often
 from collector.client.auth.key_wrapping import KEY_VARIABLES
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
-from collector.storage.ownership import Untrusted, require_ours
+from collector.storage.ownership import Untrusted, is_foreign, is_own, require_ours
 
 PATIENCE: Final = 30.0
 """Seconds a command or the keyring has."""
@@ -119,7 +119,7 @@ def _check(named: str, path: str, status: os.stat_result) -> None:
         require_ours(path, status, is_private=True)
     except Untrusted as reason:
         # Where root mounts it for us (Kubernetes with an fsGroup, Docker), we can read it because others can.
-        is_mounted = status.st_uid == 0 != os.geteuid()
+        is_mounted = not (is_own(status) or is_foreign(status))
         cat = shlex.quote(f"cat {shlex.quote(path)}")
         mounted = f"a mounted secret goes by --key-command {cat}; else: " if is_mounted else ""
         raise ConfigError(f"{named}: {mounted}{reason}") from None

@@ -14,6 +14,7 @@ from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink
 from collector.storage.compression import codec_of, require
+from collector.storage.ownership import is_foreign
 from collector.storage.preflight import hindrance
 
 _MOST_LINKS = 40  # as in the kernel
@@ -83,7 +84,7 @@ def _target_of(path: Path) -> Path:
     for _ in range(_MOST_LINKS):
         if not os.path.islink(link):
             return Path(os.path.realpath(path)) if link != path else path
-        if os.lstat(link).st_uid not in (0, os.geteuid()):
+        if is_foreign(os.lstat(link)):
             raise OutputError(f"{link}: cannot be written: is a link that another user made; remove it")
         link = link.parent / os.readlink(link)
     raise OutputError(f"{path}: cannot be written: its links lead in a circle")
