@@ -259,7 +259,8 @@ async def test_a_refused_key_ends_the_run_and_leaves_the_older_snapshot_though_n
 async def test_the_list_is_judged_by_its_status_though_no_body_can_be_read(
     refuse: Refusing, status: int, code: int, tmp_path: Path
 ) -> None:
-    async with serving(refuse(f"{status} No")) as server:
+    said = {"Retry_After": "100000"} if status == 503 else {}  # a longer pause than the run waits for
+    async with serving(refuse(f"{status} No", **said)) as server:
         settings = settings_for(server.url, tmp_path, retry=Retry(max_attempts=1))
         settings = replace(settings, ids=Ids(all=True))
         assert await collect_beside([], settings) == code
