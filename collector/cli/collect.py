@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
@@ -21,6 +22,8 @@ from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollec
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
 from collector.run.id_input import Intake, read_ids
+from collector.run.identity import new_identity
+from collector.run.output import RunOutput
 from collector.run.run import Run
 from collector.run.settings import Settings
 from collector.run.watchdog import Watchdog
@@ -71,10 +74,7 @@ async def collect_and_tell(
     watchdog: Watchdog | None = None,
 ) -> int:
     """Run once and say on standard error what came of it; returns the exit code."""
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
-        signals.append(signal.SIGHUP)
-    run = Run(settings, intake, reporter, environ=environ, signals=signals, watchdog=watchdog, learn=learn)
+    run = _run_of(settings, intake, reporter, environ, watchdog)
     try:
         failure = await run.execute()
     finally:
@@ -93,3 +93,29 @@ async def collect_and_tell(
     hint = None if isinstance(failure, Damaged) else run.resume_hint
     complain(f"stopped: {failure}{f'; {hint}' if hint else ''}")
     return failure.exit_code
+
+
+def _run_of(
+    settings: Settings,
+    intake: Intake,
+    reporter: ConsoleReporter,
+    environ: Mapping[str, str],
+    watchdog: Watchdog | None,
+) -> Run:
+    if not settings.ids.all:
+        intake.require_ids()
+    now = time.time()
+    identity = new_identity(now)
+    output = RunOutput(
+        settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
+    )
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
+        signals.append(signal.SIGHUP)
+    return Run(
+        *(settings, identity, intake, output, reporter),
+        environ=environ,
+        signals=signals,
+        watchdog=watchdog,
+        learn=learn,
+    )

@@ -6,20 +6,21 @@ from collections.abc import Callable
 
 from collector.client.failures import AttemptFailed
 from collector.client.messages import Reply, Request, Send
+from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 
 
-def logged(send: Send, tell: Callable[[str], None], now: Callable[[], float]) -> Send:
+def logged(send: Send, tell: Callable[[str], None], clock: Clock) -> Send:
     """As `send`, and what became of each request is told: the target, the status or the failure, bytes, seconds."""
 
     async def sent(request: Request) -> Reply:
-        began = now()
+        began = clock.monotonic()
         try:
             reply = await send(request)
         except (AttemptFailed, CollectorError) as error:
-            tell(f"{request.target}: {type(error).__name__}: {error}, {now() - began:.3f} s")
+            tell(f"{request.target}: {type(error).__name__}: {error}, {clock.monotonic() - began:.3f} s")
             raise
-        tell(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {now() - began:.3f} s")
+        tell(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {clock.monotonic() - began:.3f} s")
         return reply
 
     return sent

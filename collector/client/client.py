@@ -14,7 +14,6 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -25,6 +24,7 @@ from collector.client.messages import Request
 from collector.client.pacer import Pacer
 from collector.client.retry import Attempts, RetryPolicy, retrying
 from collector.governor.governor import Governor
+from collector.model.clock import Clock
 from collector.model.errors import CollectorError, KeyRefused
 
 T = TypeVar("T")
@@ -32,15 +32,6 @@ Attempt: TypeAlias = Callable[[int, Request], Awaitable[T]]
 """Sends the request, as the attempt of this number, from 1."""
 
 _BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirms it
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """What is not determined: the clock, the waiting and the dice, all replaceable."""
-
-    now: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    dice: random.Random
 
 
 class Asker:
@@ -52,14 +43,16 @@ class Asker:
         governor: Governor,
         *,
         policy: RetryPolicy,
-        chance: Chance,
+        clock: Clock,
+        rng: random.Random,
         scrub: Callable[[str], str],
         note: Callable[[str], None],
     ) -> None:
         self._pacer = pacer
         self._governor = governor
         self.policy = policy
-        self._chance = chance
+        self._clock = clock
+        self._rng = rng
         self._scrub = scrub
         self._note = note
         self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
@@ -120,10 +113,10 @@ class Asker:
             await self._react(failure, request, attempts, confirmations)
             raise failure
 
-        return await retrying(once, attempts, policy, sleep=self._chance.sleep, dice=self._chance.dice)
+        return await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
 
     async def _retry(self, attempt: Attempt[T], request: Request, attempts: Attempts) -> T:
-        paid = self._governor.pay(attempts.retry_cost, self._chance.now())
+        paid = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
         if paid < attempts.retry_cost:
             await self._is_server_there()
         result = await attempt(attempts.made, request)

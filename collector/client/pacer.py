@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from math import inf
 
@@ -19,6 +19,7 @@ from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Thr
 from collector.client.messages import Reply, Request, Send
 from collector.governor.governor import Governor, Start
 from collector.governor.rate_limit_headers import allowance, quota
+from collector.model.clock import Clock
 from collector.model.errors import RunStopped
 from collector.model.ledger import RequestCount
 from collector.model.throughput import Cause
@@ -30,8 +31,7 @@ class Pacer:
     """Lets requests start one at a time, when the governor says so, first come, first served.
 
     What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow down
-    are counted in `count`. `now` and `sleep` are in monotonic seconds, `wall` is in seconds since the epoch.
-    `scrub` takes secrets out of the reason of a failure.
+    are counted in `count`. `scrub` takes secrets out of the reason of a failure.
 
     `waited` tells for how many seconds somebody waited to start, by what for.
     """
@@ -41,17 +41,13 @@ class Pacer:
         send: Send,
         governor: Governor,
         *,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        wall: Callable[[], float],
+        clock: Clock,
         count: RequestCount,
         scrub: Callable[[str], str],
     ) -> None:
         self._send = send
         self._governor = governor
-        self._now = now
-        self._sleep = sleep
-        self._wall = wall
+        self._now, self._wall, self._sleep = clock
         self._count = count
         self._scrub = scrub
         self._line: deque[asyncio.Future[Start | None]] = deque()

@@ -91,7 +91,7 @@ class Attempts:
             or policy.within - self.seconds < _SHORTEST
         )
 
-    def backoff(self, policy: RetryPolicy, dice: random.Random) -> float:
+    def backoff(self, policy: RetryPolicy, rng: random.Random) -> float:
         """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting.
 
         An id that is refused again lets others go first, so that it is not the one to try after the pause; one that
@@ -100,11 +100,11 @@ class Attempts:
         if isinstance(self.last, Throttled) and self.throttled > 1:
             asked = self.last.wait or 0.0
             if self.last.is_own:
-                return max(asked, min(policy.cap, dice.uniform(0.5, 1) * 2.0**self.alone))
-            return min(policy.cap, asked + dice.uniform(0.1, 0.5))
+                return max(asked, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.alone))
+            return min(policy.cap, asked + rng.uniform(0.1, 0.5))
         if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
             return 0.0
-        return dice.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
+        return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
 
 
 async def retrying(
@@ -113,7 +113,7 @@ async def retrying(
     policy: RetryPolicy,
     *,
     sleep: Callable[[float], Awaitable[None]],
-    dice: random.Random,
+    rng: random.Random,
 ) -> T:
     """Call `attempt` until it succeeds or `attempts` are spent, which raises the last `AttemptFailed`.
 
@@ -124,7 +124,7 @@ async def retrying(
         return attempts.are_spent(policy)
 
     def wait(_: RetryCallState) -> float:
-        seconds = attempts.backoff(policy, dice)
+        seconds = attempts.backoff(policy, rng)
         if not isinstance(attempts.last, Throttled) or attempts.last.is_own:
             attempts.seconds += seconds  # else the run's pause goes on meanwhile
         return seconds

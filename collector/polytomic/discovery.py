@@ -17,6 +17,7 @@ from collector.client.client import Asker
 from collector.client.failures import AttemptFailed, BadPayload
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
+from collector.model.clock import Clock
 from collector.model.errors import InputError, RunStopped
 from collector.polytomic.envelope import require_json
 from collector.polytomic.json_array import items_in
@@ -29,7 +30,7 @@ _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
 
 
-async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable[[], float]) -> list[str | None]:
+async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, clock: Clock) -> list[str | None]:
     """The id of every connection the key may list, as it came; None for an item without one.
 
     A body that breaks off is asked for again from its start, and an outage is waited out for as long as the run does.
@@ -38,7 +39,7 @@ async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, wall: Callable
 
     async def attempt(_number: int, request: Request) -> list[str | None]:
         async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
-            judge(reply, wall())
+            judge(reply, clock.wall_time())
             if reply.status != 200:
                 raise InputError(
                     f"--all: GET {_LIST.target} was answered with HTTP {reply.status}; name the ids instead"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from collector.client.classify import kind_of, outcome_of
 from collector.client.client import Asker
 from collector.client.failures import AttemptFailed
 from collector.client.messages import Reply, Request, Send
 from collector.client.retry import RetryPolicy
+from collector.model.clock import Clock
 from collector.model.json_repair import JsonPath
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import nul_paths
@@ -26,10 +25,7 @@ _ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
 class Fetcher:
-    """Turns ids into outcomes. `send` gives replies that are final for their id.
-
-    `wall` is the time in seconds since the epoch.
-    """
+    """Turns ids into outcomes. `send` gives replies that are final for their id."""
 
     def __init__(
         self,
@@ -39,7 +35,7 @@ class Fetcher:
         redactor: Redactor,
         run_id: str,
         *,
-        wall: Callable[[], float],
+        clock: Clock,
         schemas: LiveSchemas | None = None,
     ) -> None:
         self._send = send
@@ -48,7 +44,7 @@ class Fetcher:
         self._redactor = redactor
         self._schemas = schemas
         self._run_id = run_id
-        self._wall = wall
+        self._wall = clock.wall_time
 
     def know(self, answered: str) -> None:
         """This id had an answer once; asked for again, it can tell whether the server is there."""

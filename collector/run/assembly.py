@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import anyio
 
@@ -20,13 +20,14 @@ from collector.client.attempt_log import logged
 from collector.client.auth.authorization import KeySource, authorization
 from collector.client.auth.header import secrets_of
 from collector.client.auth.key_sources import from_file, without_line_end
-from collector.client.client import Asker, Chance
+from collector.client.client import Asker
 from collector.client.pacer import Pacer
 from collector.client.retry import RetryPolicy
 from collector.client.transport.aiohttp_transport import Timeouts, Transport
 from collector.governor.governor import Governor
 from collector.governor.rate_ceiling import Ceiling, OwnCeiling
 from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
+from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 from collector.model.ledger import Account
 from collector.model.secret import Secret
@@ -39,6 +40,8 @@ from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.settings import Api, Redact, Settings
 from collector.version import VERSION
+
+SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
 
 
 class Engine(NamedTuple):
@@ -81,11 +84,9 @@ async def engine(
     with closing(_ceiling(settings, header, warn)) as ceiling:
         governor = _governor(settings, ceiling, dice, warn=warn, note=note)
         pacer = Pacer(
-            logged(transport.send, note, time.monotonic) if settings.log.debug else transport.send,
+            logged(transport.send, note, SYSTEM_CLOCK) if settings.log.debug else transport.send,
             governor,
-            now=time.monotonic,
-            sleep=anyio.sleep,
-            wall=time.time,
+            clock=SYSTEM_CLOCK,
             count=account.requests,
             scrub=scrubber.scrub,
         )
@@ -93,12 +94,13 @@ async def engine(
             pacer,
             governor,
             policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
-            chance=Chance(time.monotonic, anyio.sleep, dice),
+            clock=SYSTEM_CLOCK,
+            rng=dice,
             scrub=scrubber.scrub,
             note=note,
         )
         schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
-        fetcher_of = partial(Fetcher, pacer.send, asker, of_replies, redactor, wall=time.time, schemas=schemas)
+        fetcher_of = partial(Fetcher, pacer.send, asker, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas)
         _warn_of_plain_http(settings.api.base_url, warn)
         with _scrubbed(scrubber.scrub):
             async with transport.opened(), anyio.create_task_group() as watch:
@@ -158,6 +160,7 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
         connections=settings.limits.concurrency,
         timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
         count=account.requests,
+        clock=SYSTEM_CLOCK,
         ca_file=api.ca_file,
         proxy=api.proxy,
         only_here=is_plain and not api.allow_http,

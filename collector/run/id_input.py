@@ -70,6 +70,15 @@ class Intake:
             warn(f"{more} more lines are not connection ids")
         self._told = self.count.invalid
 
+    def require_ids(self) -> None:
+        """Raise `InputError` when there is none."""
+        if not self.ids:
+            count = self.count
+            raise InputError(
+                f"no connection ids in the input ({count.lines} lines: {count.invalid} invalid, {count.blank} blank); "
+                "name them, or give --ids FILE (- is standard input), or --all"
+            )
+
     def remark(self, place: str, text: str) -> None:
         """Keep what a user should check about an input, for `tell`."""
         self.remarks.append(f"{place}: {text}")

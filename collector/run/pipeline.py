@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 import anyio
 
+from collector.model.clock import Clock
 from collector.model.outcome import Outcome
 from collector.run.second_pass import Deferral
 
@@ -35,7 +36,7 @@ async def collect(
     *,
     crew: int,
     deferral: Deferral,
-    now: Callable[[], float],
+    clock: Clock,
     rest: Callable[[float], Awaitable[None]],
 ) -> None:
     """Emit the outcome of each of `ids`; those whose attempts were spent get one more at the end, after a rest.
@@ -44,7 +45,7 @@ async def collect(
     """
 
     async def emit_or_defer(outcome: Outcome) -> None:
-        if not deferral.takes(outcome, now()):
+        if not deferral.takes(outcome, clock.monotonic()):
             await emit(outcome)
 
     async def fetch_again(one: str) -> Outcome:
@@ -56,7 +57,7 @@ async def collect(
 
     await pump(ids, fetcher.fetch, emit_or_defer, crew=crew)
     if deferral.is_worth_while:
-        await rest(deferral.rest(now()))
+        await rest(deferral.rest(clock.monotonic()))
         await pump(deferral.ids, fetch_again, emit_final, crew=min(crew, len(deferral)))
     for one in deferral.ids:
         await emit_final(deferral[one])

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from signal import Signals
-from typing import NoReturn
 
 import anyio
 from anyio import to_thread
@@ -22,9 +21,6 @@ from collector.governor.report import pace_of
 from collector.model.errors import (
     AccountMismatch,
     CollectorError,
-    Damaged,
-    InputError,
-    KeyRefused,
     NothingCollected,
     first_of,
 )
@@ -35,9 +31,10 @@ from collector.model.secret import Environment
 from collector.model.throughput import Cause, Pace
 from collector.model.timestamps import stamp
 from collector.polytomic.discovery import list_ids
-from collector.run.assembly import Engine, engine
+from collector.run.assembly import SYSTEM_CLOCK, Engine, engine
+from collector.run.guards import require_access, require_organization
 from collector.run.id_input import Intake
-from collector.run.identity import new_run_id
+from collector.run.identity import Identity
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput
 from collector.run.pipeline import collect
@@ -50,7 +47,6 @@ from collector.snapshot.sinks.resume import RunHead, TakenOver
 from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
-_TELLING_ANSWERS = 5  # so many first answers, all 403, tell of the key and not of the connections
 
 
 class Run:
@@ -59,7 +55,9 @@ class Run:
     def __init__(
         self,
         settings: Settings,
+        identity: Identity,
         intake: Intake,
+        output: RunOutput,
         reporter: Reporter,
         *,
         environ: Mapping[str, str] = os.environ,
@@ -69,13 +67,13 @@ class Run:
     ) -> None:
         """`learn` is told the secrets, so that whoever shows what a run says can leave them out."""
         self._settings = settings
+        self._identity = identity
         self._intake = intake
+        self._output = output
+        self._sink = output.sink
         self._reporter = reporter
         self._environ = Environment(environ)
         self._learn = learn
-        self._started = time.time()
-        self._started_at = stamp(self._started)
-        self.run_id = new_run_id(self._started)
         self.account = Account(input=intake.count)
         self.pace = Pace()
         self.duration_s = 0.0
@@ -83,16 +81,6 @@ class Run:
         self._taken_over: TakenOver | None = None
         self._deferral = Deferral()
         self._stopping = Stopping(reporter.warn, signals, watchdog)
-        if not settings.ids.all and not intake.ids:
-            _no_ids(intake)
-        self._output = RunOutput(
-            settings.output,
-            run_id=self.run_id,
-            now=self._started,
-            backlog=settings.limits.concurrency,
-            warn=reporter.warn,
-        )
-        self._sink = self._output.sink
 
     def place(self, *, finished: bool) -> str:
         """Where the records of a run are, for a message."""
@@ -179,7 +167,7 @@ class Run:
             with parts.pacer.waiting(Cause.SERVER):
                 await anyio.sleep(seconds)
 
-        fetcher = parts.fetcher_of(self.run_id)
+        fetcher = parts.fetcher_of(self._identity.run_id)
         if self._taken_over and self._taken_over.answered:
             fetcher.know(self._taken_over.answered)
         await collect(
@@ -188,7 +176,7 @@ class Run:
             self._emit,
             crew=min(self._settings.limits.concurrency, len(self._intake.ids)),
             deferral=self._deferral,
-            now=time.monotonic,
+            clock=SYSTEM_CLOCK,
             rest=rest,
         )
 
@@ -196,26 +184,25 @@ class Run:
         self._taken_over = taken
         if taken is None:
             return
-        self.run_id, self._started_at = taken.run_id, taken.started_at
+        self._identity = Identity(taken.run_id, taken.started_at)
         self._organization_id = next(iter(taken.organizations), None)
         self.account.take_over(taken.tally)
 
     async def _discover(self, parts: Engine) -> None:
         if not self._settings.ids.all:
             return
-        found = await list_ids(parts.transport.stream, parts.asker, parts.pacer, wall=time.time)
+        found = await list_ids(parts.transport.stream, parts.asker, parts.pacer, clock=SYSTEM_CLOCK)
         for number, text in enumerate(found, start=1):
             self._intake.take(text, "--all", number)
         self._intake.tell(self._reporter.warn)
-        if not self._intake.ids:
-            _no_ids(self._intake)
+        self._intake.require_ids()
 
     async def _emit(self, outcome: Outcome) -> None:
         if outcome.record is not None:
             self._know_organization(outcome.record["organization_id"])
         self._put(outcome)
         if outcome.kind is OutcomeKind.FORBIDDEN:
-            self._doubt_key()
+            require_access(self.account)
         if self._sink.writer.is_full:
             await self._sink.writer.make_room()
 
@@ -224,22 +211,9 @@ class Run:
         self.account.add(outcome)
 
     def _know_organization(self, found: str | None) -> None:
-        if found is None:
-            return
-        known = self._taken_over.organizations if self._taken_over else ()
-        if known and found not in known:
-            raise Damaged(
-                f"{self._sink.place(finished=False)}: holds the records of organization {' and '.join(known)}, but "
-                f"this key reads {found}; use the other key, or set the file aside with --resume never"
-            )
+        if self._taken_over is not None:
+            require_organization(found, self._taken_over.organizations, self._sink.place(finished=False))
         self._organization_id = self._organization_id or found
-
-    def _doubt_key(self) -> None:
-        account = self.account
-        if account.done == account.outcomes[OutcomeKind.FORBIDDEN] == _TELLING_ANSWERS < account.input.unique:
-            raise KeyRefused(
-                f"the first {_TELLING_ANSWERS} answers are all HTTP 403: this key may not read these connections"
-            )
 
     async def _beat(self) -> None:
         while True:
@@ -275,17 +249,17 @@ class Run:
 
     def _head(self) -> RunHead:
         api, redaction = self._settings.api, self._settings.redact.digest()
-        return RunHead(self.run_id, self._started_at, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
+        return RunHead(*self._identity, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
 
     def _manifest(self, failure: CollectorError | None) -> bytes:
         settings = self._settings
         report = RunReport(
-            run_id=self.run_id,
+            run_id=self._identity.run_id,
             version=VERSION,
             base_url=settings.api.base_url,
             api_version=settings.api.version,
             ids_digest=self._ids_digest,
-            started_at=self._started_at,
+            started_at=self._identity.started_at,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
             account=self.account,
@@ -304,11 +278,3 @@ async def _failure_of(step: Awaitable[None]) -> CollectorError | None:
     except CollectorError as failure:
         return failure
     return None
-
-
-def _no_ids(intake: Intake) -> NoReturn:
-    count = intake.count
-    raise InputError(
-        f"no connection ids in the input ({count.lines} lines: {count.invalid} invalid, {count.blank} blank); "
-        "name them, or give --ids FILE (- is standard input), or --all"
-    )

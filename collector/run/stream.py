@@ -15,8 +15,8 @@ from collector.model.ledger import Account
 from collector.model.outcome import Outcome
 from collector.model.secret import Environment
 from collector.run import pipeline
-from collector.run.assembly import engine
-from collector.run.identity import new_run_id
+from collector.run.assembly import SYSTEM_CLOCK, engine
+from collector.run.identity import new_identity
 from collector.run.second_pass import Deferral
 from collector.run.settings import Settings
 
@@ -44,11 +44,11 @@ async def collect(
         ):
             await pipeline.collect(
                 wanted,
-                parts.fetcher_of(new_run_id(time.time())),
+                parts.fetcher_of(new_identity(time.time()).run_id),
                 send.send,
                 crew=min(settings.limits.concurrency, len(wanted)),
                 deferral=Deferral(),
-                now=time.monotonic,
+                clock=SYSTEM_CLOCK,
                 rest=anyio.sleep,
             )
 

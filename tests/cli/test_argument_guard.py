@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collector.cli.argument_guard import refuse_keys
 from collector.model.errors import UsageError
-from collector.run.identity import new_run_id
+from collector.run.identity import new_identity
 from tests.client.test_key_shape import names
 from tests.conftest import KEY, Finished
 from tests.support.scripted_server import ids
@@ -181,7 +181,13 @@ def is_refused(*arguments: str, **environ: str) -> bool:
 
 @given(names, st.uuids(), st.floats(0, 4e9), st.sampled_from(["", ".jsonl", ".csv.gz", "/"]))
 def test_no_plausible_argument_is_refused(name: str, one: object, now: float, ending: str) -> None:
-    for text in (f"{name}{ending}", str(one), f"{name}-{new_run_id(now)}{ending}", "-", f"https://{name}.example:8443"):
+    for text in (
+        f"{name}{ending}",
+        str(one),
+        f"{name}-{new_identity(now).run_id}{ending}",
+        "-",
+        f"https://{name}.example:8443",
+    ):
         assert not is_refused("collect", text)
         for flag in ("--ids", "--key-file", "--base-url", "--organization-id", "-o", "--config"):
             assert not is_refused("collect", flag, text)

@@ -13,6 +13,7 @@ from collector.client.transport.aiohttp_transport import Timeouts, Transport
 from collector.model.errors import ConfigError
 from collector.model.ledger import RequestCount
 from collector.model.secret import Secret
+from collector.run.assembly import SYSTEM_CLOCK
 from tests.support.scripted_server import PATIENCE, answer, serving
 from tests.support.transport_contract import *  # noqa: F403  # every test in there
 from tests.support.transport_contract import ASKED, CANARY, Opening, Subject
@@ -37,6 +38,7 @@ async def by_aiohttp(
         connections=connections,
         timeouts=Timeouts(connect, read, total),
         count=count,
+        clock=SYSTEM_CLOCK,
         ca_file=ca_file,
         proxy=proxy,
     )
@@ -64,6 +66,7 @@ async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
             {"Authorization": Secret(f"Bearer {CANARY}").reveal()},
             connections=1,
             timeouts=Timeouts(),
+            clock=SYSTEM_CLOCK,
             count=count,
             only_here=True,
         )

@@ -8,21 +8,23 @@ from collector.client.attempt_log import logged
 from collector.client.failures import Transient
 from collector.client.messages import Reply, Request, Send
 from collector.model.errors import ConfigError
+from tests.support.clock import Clock, as_clock
 
 REQUEST = Request("/api/connections/1")
 
 
 def sending(end: Reply | Exception, told: list[str]) -> Send:
     """What tells of attempts that end so after 1.5 s."""
-    times = iter([10.0, 11.5])
+    clock = Clock(10.0)
 
     async def send(request: Request) -> Reply:
         assert request is REQUEST
+        clock.time += 1.5
         if isinstance(end, Exception):
             raise end
         return end
 
-    return logged(send, told.append, lambda: next(times))
+    return logged(send, told.append, as_clock(clock))
 
 
 async def test_of_a_reply_the_status_the_bytes_and_the_seconds_are_told_and_it_is_passed_on() -> None:

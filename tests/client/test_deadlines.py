@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from collector.client.transport.deadlines import Deadlines
-from tests.support.clock import StoppedClock, settled
+from tests.support.clock import StoppedClock, as_clock, settled
 
 TICK = 0.25
 
 
 @asynccontextmanager
 async def watched(clock: StoppedClock) -> AsyncIterator[Deadlines]:
-    deadlines = Deadlines(TICK, clock.now, clock.sleep)
+    deadlines = Deadlines(TICK, as_clock(clock))
     watch = asyncio.create_task(deadlines.watch())
     try:
         yield deadlines

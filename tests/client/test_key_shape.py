@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.client.auth.key_shape import changes_often, is_keylike
-from collector.run.identity import new_run_id
+from collector.run.identity import new_identity
 
 WORDS = [
     *("connections", "snapshot", "inventory", "polytomic", "production", "staging", "backup", "nightly", "export"),
@@ -67,8 +67,8 @@ def test_a_path_is_no_key_whatever_it_is_made_of(random_name: str, folder: str) 
 
 @given(st.floats(0, 4e9))
 def test_a_runs_name_is_no_key(now: float) -> None:
-    assert not is_keylike(new_run_id(now))
-    assert not is_keylike(f"connections-{new_run_id(now)}")
+    assert not is_keylike(new_identity(now).run_id)
+    assert not is_keylike(f"connections-{new_identity(now).run_id}")
 
 
 @pytest.mark.parametrize(

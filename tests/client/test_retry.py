@@ -62,7 +62,7 @@ def run(
         clock, attempts = Clock(), Attempts()
         attempt = Failing(attempts, failures, seconds)
         try:
-            result: object = await retrying(attempt, attempts, policy, sleep=clock.sleep, dice=random.Random(seed))
+            result: object = await retrying(attempt, attempts, policy, sleep=clock.sleep, rng=random.Random(seed))
         except AttemptFailed as failure:
             result = failure
         return result, attempt.calls, clock.slept
@@ -157,7 +157,7 @@ def test_an_id_has_time_for_what_it_waits_for_a_shared_pause() -> None:
 async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
     clock, attempts = Clock(), Attempts()
     attempt = Failing(attempts, [Transient] * 3, seconds=2.0)
-    await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, dice=random.Random(0))
+    await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, rng=random.Random(0))
     assert sum(clock.slept) > 0
     assert attempts.seconds == pytest.approx(3 * 2.0 + sum(clock.slept))
 
@@ -211,7 +211,7 @@ async def test_cancellation_is_never_swallowed() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, dice=random.Random())
+        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, rng=random.Random())
     assert calls == 1
 
 
@@ -225,7 +225,7 @@ async def test_what_is_no_failed_attempt_is_never_retried(error: BaseException) 
         raise error
 
     with pytest.raises(type(error)):
-        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, dice=random.Random())
+        await retrying(attempt, Attempts(), RetryPolicy(), sleep=Clock().sleep, rng=random.Random())
     assert calls == 1
 
 

@@ -30,6 +30,7 @@ from collector.polytomic.envelope import require_json
 from collector.polytomic.fetch import Fetcher
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
+from collector.run.assembly import SYSTEM_CLOCK
 from tests.support.clock import Clock
 from tests.support.governor_harness import asker, governor, pacer
 
@@ -89,12 +90,19 @@ class Api:
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
         headers = {"Authorization": f"Bearer {self.key}", "X-Polytomic-Version": "2025-09-18"}
-        transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count)
+        transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count, clock=SYSTEM_CLOCK)
         async with transport.opened():
             governed = governor()
             paced = pacer(transport.send, governed, self.clock, self.count)
             asking = asker(paced, governed, self.clock)
-            yield Fetcher(paced.send, asking, Scrubber([self.key]), Redactor(), "run-1", wall=lambda: WALL)
+            yield Fetcher(
+                paced.send,
+                asking,
+                Scrubber([self.key]),
+                Redactor(),
+                "run-1",
+                clock=SYSTEM_CLOCK._replace(wall_time=lambda: WALL),
+            )
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:

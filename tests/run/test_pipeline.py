@@ -13,7 +13,7 @@ from collector.model.errors import KeyRefused, RunStopped
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.run.pipeline import collect, pump
 from collector.run.second_pass import Deferral
-from tests.support.clock import settled
+from tests.support.clock import Clock, as_clock, settled
 
 
 class Crew:
@@ -138,7 +138,7 @@ async def collected(bad: Bad, asked: list[str]) -> tuple[list[Outcome], list[flo
     async def rest(seconds: float) -> None:
         rested.append(seconds)
 
-    await collect(asked, bad, emit, crew=2, deferral=deferral, now=lambda: 0.0, rest=rest)
+    await collect(asked, bad, emit, crew=2, deferral=deferral, clock=as_clock(Clock()), rest=rest)
     return emitted, rested, deferral
 
 
@@ -175,5 +175,7 @@ async def test_what_was_given_up_is_not_lost_when_the_run_ends_before_its_second
         raise RunStopped("meanwhile")
 
     with pytest.raises(RunStopped):
-        await collect(["a"], Bad({"a"}, {"a"}, 60.0), emit, crew=1, deferral=deferral, now=lambda: 0.0, rest=rest)
+        await collect(
+            ["a"], Bad({"a"}, {"a"}, 60.0), emit, crew=1, deferral=deferral, clock=as_clock(Clock()), rest=rest
+        )
     assert deferral.ids == ["a"]

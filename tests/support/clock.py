@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
+
+from collector.model import clock
+
+
+class AnyClock(Protocol):
+    """A clock of the tests' own."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
 
 
 class Clock:
@@ -20,6 +31,11 @@ class Clock:
         self.slept.append(seconds)
         self.time += seconds
         await asyncio.sleep(0)
+
+
+def as_clock(own: AnyClock) -> clock.Clock:
+    """The clock as the code takes one; the epoch is when it began."""
+    return clock.Clock(own.now, own.now, own.sleep)
 
 
 class StoppedClock:

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
 
-from collector.client.client import Asker, Chance
+from collector.client.client import Asker
 from collector.client.messages import Send
 from collector.client.pacer import Pacer
 from collector.client.retry import RetryPolicy
 from collector.governor.governor import Governor
 from collector.governor.rate_ceiling import OwnCeiling
 from collector.model.ledger import RequestCount
-
-
-class AnyClock(Protocol):
-    """A clock of the tests' own, see `clock`."""
-
-    def now(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
+from tests.support.clock import AnyClock, as_clock
 
 
 def _unheard(_text: str) -> None:
@@ -61,9 +53,7 @@ def pacer(
     return Pacer(
         send,
         governed,
-        now=clock.now,
-        sleep=clock.sleep,
-        wall=clock.now,
+        clock=as_clock(clock),
         count=RequestCount() if count is None else count,
         scrub=scrub,
     )
@@ -83,7 +73,8 @@ def asker(
         paced,
         governed,
         policy=policy,
-        chance=Chance(clock.now, clock.sleep, Random(seed)),
+        clock=as_clock(clock),
+        rng=Random(seed),
         scrub=str,
         note=note,
     )

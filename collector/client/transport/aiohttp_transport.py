@@ -19,7 +19,6 @@ import base64
 import os
 import socket
 import ssl
-import time
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -37,6 +36,7 @@ from collector.client.messages import Reply, Request
 from collector.client.transport import tls
 from collector.client.transport.body import chunks_of, read_body
 from collector.client.transport.deadlines import Deadlines
+from collector.model.clock import Clock
 from collector.model.errors import ConfigError
 from collector.model.ledger import RequestCount
 from collector.model.secret import Revealed
@@ -83,6 +83,7 @@ class Transport:
         connections: int,
         timeouts: Timeouts,
         count: RequestCount,
+        clock: Clock,
         ca_file: str | None = None,
         proxy: str | None = None,
         only_here: bool = False,
@@ -99,6 +100,7 @@ class Transport:
         self._connections = connections
         self._timeouts = timeouts
         self._count = count
+        self._clock = clock
         is_encrypted = any(each.startswith("https:") for each in (base_url, self._proxy or ""))
         self._ssl = tls.context_of(ca_file) if is_encrypted else True
 
@@ -122,7 +124,7 @@ class Transport:
             proxy=self._proxy,
         )
         tick = min(_TICK, self._timeouts.read / 4, self._timeouts.total / 4)
-        self._deadlines = Deadlines(tick, time.monotonic, anyio.sleep)
+        self._deadlines = Deadlines(tick, self._clock)
         async with session as self._session, anyio.create_task_group() as watch:
             watch.start_soon(self._deadlines.watch)
             yield self

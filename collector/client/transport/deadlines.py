@@ -7,8 +7,9 @@ clock: here every wait notes when it is due, and one task looks at them all a fe
 from __future__ import annotations
 
 from asyncio import Task, current_task, get_running_loop
-from collections.abc import Awaitable, Callable
 from typing import Any
+
+from collector.model.clock import Clock
 
 
 class Deadlines:
@@ -19,11 +20,11 @@ class Deadlines:
     cancellation passes through.
     """
 
-    def __init__(self, tick: float, now: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, tick: float, clock: Clock) -> None:
         self._loop = get_running_loop()  # handed on, because looking it up is half of what `current_task` costs
         self._tick = tick
-        self._now = now
-        self._sleep = sleep
+        self._now = clock.monotonic
+        self._sleep = clock.sleep
         self._due: dict[Task[Any], float] = {}
         self._overdue: set[Task[Any]] = set()
 
