@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 
 import collector
 from collector.cli.main import run
+from tests.support.fork_server import ForkServer
 from tests.support.scripted_server import PATIENCE
 
 KEY = "canary-key-0451"
@@ -147,8 +148,16 @@ async def start(tmp_path: Path) -> AsyncIterator[Starting]:
         await running.kill()
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """What commands are forked from that need no interpreter of their own."""
+    server = ForkServer(clean_environment(tmp_path_factory.mktemp("home")))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def call(start: Starting) -> Calling:
+def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
     """Run the command to its end, in a process of its own."""
 
     async def calling(
@@ -157,9 +166,49 @@ def call(start: Starting) -> Calling:
         stdin: bytes | None = None,
         under: Sequence[str] = (),
     ) -> Finished:
-        return await (await start(*arguments, env=env, stdin=stdin, under=under)).finished()
+        if under or not all(name.startswith(("COLLECTOR_", "POLYTOMIC_")) for name in env or ()):
+            return await (await start(*arguments, env=env, stdin=stdin, under=under)).finished()
+        environ = {**clean_environment(tmp_path), "POLYTOMIC_API_KEY": KEY, **(env or {})}
+        return await _forked(fork_server, arguments, environ, tmp_path, stdin)
 
     return calling
+
+
+async def _forked(
+    server: ForkServer, arguments: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: bytes | None
+) -> Finished:
+    read_in, write_in = os.pipe()
+    pipes = [os.pipe() for _ in ("out", "err")]
+    told = server.start(arguments, environ, str(folder), [read_in, *(write for _, write in pipes)])
+    for descriptor in (read_in, *(write for _, write in pipes)):
+        os.close(descriptor)
+    given = asyncio.create_task(asyncio.to_thread(_give, write_in, stdin or b""))
+    process = bytearray()
+    read_out, read_err = (read for read, _ in pipes)
+    reading = [
+        asyncio.create_task(_read(await _reader(descriptor), into))
+        for descriptor, into in ((read_out, bytearray()), (read_err, bytearray()), (told, process))
+    ]
+    try:
+        async with asyncio.timeout(2 * PATIENCE):
+            out, err, end = await asyncio.gather(*reading)
+    finally:
+        if process.count(b"\n") == 1:
+            os.kill(int(process), signal.SIGKILL)
+        await asyncio.gather(*reading, given, return_exceptions=True)
+    return Finished(int(end.split()[1]), out, err.decode())
+
+
+def _give(descriptor: int, stdin: bytes) -> None:
+    with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
+        pipe.write(stdin)
+
+
+async def _reader(descriptor: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", buffering=0)  # which the transport closes at its end
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader
 
 
 @pytest.fixture
