@@ -27,7 +27,7 @@ demo: $(VENV)/run
 	$(BIN)/collector demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 5 --dist worksteal
 
 # What differs between versions of Python: the standard library the core uses, and the command line.
 CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
@@ -35,7 +35,7 @@ CORE := model polytomic storage client $(addprefix cli/test_, argument_guard ear
   retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
   watchdog) $(addprefix snapshot/test_, lines manifest record_line writer)
 test-core: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 5 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

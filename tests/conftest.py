@@ -94,7 +94,7 @@ class Starting(Protocol):
 
 
 class Calling(Protocol):
-    """Runs `collector` with these arguments to its end."""
+    """Runs `collector` with these arguments to its end; `anew` in an interpreter of its own, else in a fork of one."""
 
     async def __call__(
         self,
@@ -102,6 +102,7 @@ class Calling(Protocol):
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         under: Sequence[str] = (),
+        anew: bool = False,
     ) -> Finished: ...
 
 
@@ -165,8 +166,9 @@ def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         under: Sequence[str] = (),
+        anew: bool = False,
     ) -> Finished:
-        if under or not all(name.startswith(("COLLECTOR_", "POLYTOMIC_")) for name in env or ()):
+        if anew or under or not all(name.startswith(("COLLECTOR_", "POLYTOMIC_")) for name in env or ()):
             return await (await start(*arguments, env=env, stdin=stdin, under=under)).finished()
         environ = {**clean_environment(tmp_path), "POLYTOMIC_API_KEY": KEY, **(env or {})}
         return await _forked(fork_server, arguments, environ, tmp_path, stdin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -67,6 +68,21 @@ def test_a_pure_module_reaches_neither_the_system_nor_the_clock_nor_the_loop(pat
 def test_every_name_of_a_pure_module_is_one_of_a_module() -> None:
     names = list(map(name_of, sources()))
     assert [pattern for pattern in (*PURE, *IMPURE) if not any(fnmatch(name, pattern) for name in names)] == []
+
+
+def doors() -> Iterator[tuple[str, str]]:
+    """Each room that has doors, and each module that other rooms may import of it."""
+    linter = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
+    for contract in linter["contracts"]:
+        for entry in contract["ignore_imports"] if contract["id"].startswith("doors-of-") else ():
+            yield contract["id"].removeprefix("doors-of-"), entry.rpartition(" -> ")[2]
+
+
+@pytest.mark.parametrize(("room", "door"), list(doors()))
+def test_a_door_is_opened_by_another_room(room: str, door: str) -> None:
+    """import-linter would let a door stand that only its own room opens."""
+    outside = [path for path in sources() if not name_of(path).startswith(f"{room}.")]
+    assert any(name.startswith((f"{door}.", door)) for path in outside for name in imports(path))
 
 
 @pytest.mark.parametrize("path", ROOMS, ids=name_of)

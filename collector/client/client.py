@@ -1,4 +1,6 @@
-"""Ask until there is an answer.
+"""One patient GET: what a run asks the API with.
+
+    Client ─▸ Asker (retries) ─▸ Pacer (governor, classify) ─▸ Transport
 
 Theory of operation. One id's failure is its own business: it backs off and is asked for again, a bounded number of
 times (`retry`), as far as the run's budget goes. What an answer means for everybody the pacer hears first: it
@@ -13,25 +15,139 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import anyio
 
+from collector.client.attempt_log import logged
+from collector.client.classify import judge
 from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Unforeseen
-from collector.client.messages import Request
+from collector.client.messages import Reply, Request, Send
 from collector.client.pacer import Pacer
 from collector.client.retry import Attempts, RetryPolicy, retrying
+from collector.client.transport.aiohttp_transport import Transport
 from collector.governor.governor import Governor
+from collector.governor.report import pace_of
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError, KeyRefused
+from collector.model.ledger import RequestCount
+from collector.model.throughput import Cause, Pace
 
 T = TypeVar("T")
 Attempt: TypeAlias = Callable[[int, Request], Awaitable[T]]
 """Sends the request, as the attempt of this number, from 1."""
 
+Chunks: TypeAlias = AsyncIterator[bytes]
+Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[Reply, Chunks]]]
+"""Sends a request whose body is read as it comes, at most `cap` bytes of it: `Transport.stream`."""
+
 _BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirms it
+
+
+class Client:
+    """Asks the API for a run: every request is paced, and repeated until it is answered or spent."""
+
+    def __init__(self, asker: Asker, pacer: Pacer, governor: Governor, stream: Stream, clock: Clock) -> None:
+        self._asker = asker
+        self._pacer = pacer
+        self._governor = governor
+        self._stream = stream
+        self._clock = clock
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """What holds for a request that brings no policy of its own."""
+        return self._asker.policy
+
+    async def get(
+        self,
+        request: Request,
+        read: Callable[[Reply, int], Awaitable[T]],
+        policy: RetryPolicy | None = None,
+        *,
+        is_telling: bool = True,
+    ) -> T:
+        """What `read` makes of a reply that is final for the request, and of the number of its attempt, from 1.
+
+        What `read` raises is a failure of the attempt. `is_telling` means that the same request may later tell whether
+        the server is back. Raises the last `AttemptFailed` when the attempts are spent, and a `CollectorError` that
+        ends the run.
+        """
+
+        async def attempt(number: int, request: Request) -> T:
+            return await read(await self._pacer.send(request), number)
+
+        return await self._asker.ask(attempt, request, policy, is_telling=is_telling)
+
+    async def stream(
+        self,
+        request: Request,
+        read: Callable[[Reply, Chunks], Awaitable[T]],
+        policy: RetryPolicy | None = None,
+        *,
+        cap: int,
+    ) -> T:
+        """As `get`, for a body of at most `cap` bytes that is read as it comes, from its start in each attempt."""
+
+        async def attempt(_number: int, request: Request) -> T:
+            async with self._pacer.turn(request), self._stream(request, cap=cap) as (reply, chunks):
+                judge(reply, self._clock.wall_time())
+                return await read(reply, chunks)
+
+        return await self._asker.ask(attempt, request, policy, is_telling=False)
+
+    def know(self, request: Request) -> None:
+        """This one had an answer once; asked for again, it can tell whether the server is there."""
+        self._asker.know(request)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that started and have not ended."""
+        return self._pacer.in_flight
+
+    def stop(self) -> None:
+        """Nothing starts any more."""
+        self._pacer.stop()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait, and count it as waited for the server."""
+        with self._pacer.waiting(Cause.SERVER):
+            await self._clock.sleep(seconds)
+
+    def pace(self, seconds: float) -> Pace:
+        """The pace of a run that took so many seconds until now."""
+        return pace_of(self._governor, self._pacer.waited, seconds, self._clock.monotonic())
+
+
+@asynccontextmanager
+async def open_client(
+    transport: Transport,
+    governor: Governor,
+    *,
+    policy: RetryPolicy,
+    outage_limit: float,
+    count: RequestCount,
+    clock: Clock,
+    rng: random.Random,
+    scrub: Callable[[str], str],
+    note: Callable[[str], None],
+    logs_attempts: bool = False,
+) -> AsyncIterator[Client]:
+    """Build the client around a transport, and keep its connections for as long as the context lasts.
+
+    `scrub` takes secrets out of what a server said. Raises, in an exception group, `RunStopped` when the server does
+    not answer for longer than `outage_limit` seconds.
+    """
+    send: Send = logged(transport.send, note, clock) if logs_attempts else transport.send
+    pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub)
+    asker = Asker(pacer, governor, policy=policy, clock=clock, rng=rng, scrub=scrub, note=note)
+    async with transport.opened(), anyio.create_task_group() as watch:
+        watch.start_soon(pacer.watch, outage_limit)
+        yield Client(asker, pacer, governor, transport.stream, clock)
+        watch.cancel_scope.cancel()
 
 
 class Asker:

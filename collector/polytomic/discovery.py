@@ -7,17 +7,13 @@ and the item forgotten. Knows the list's envelope; knows nothing of what becomes
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from math import inf
 
-from collector.client.classify import judge
-from collector.client.client import Asker
+from collector.client.client import Client
 from collector.client.failures import AttemptFailed, BadPayload
 from collector.client.messages import Reply, Request
-from collector.client.pacer import Pacer
-from collector.model.clock import Clock
 from collector.model.errors import InputError, RunStopped
 from collector.polytomic.envelope import require_json
 from collector.polytomic.json_array import items_in
@@ -27,31 +23,25 @@ MAX_LIST_BYTES = 1024 * 1024 * 1024
 _LIST = Request("/api/connections")
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
-Stream = Callable[..., AbstractAsyncContextManager[tuple[Reply, AsyncIterator[bytes]]]]
 
-
-async def list_ids(stream: Stream, asker: Asker, pacer: Pacer, *, clock: Clock) -> list[str | None]:
+async def list_ids(client: Client) -> list[str | None]:
     """The id of every connection the key may list, as it came; None for an item without one.
 
     A body that breaks off is asked for again from its start, and an outage is waited out for as long as the run does.
     Raises `RunStopped` when what comes is no list, and `InputError` when the API does not give this key one.
     """
-
-    async def attempt(_number: int, request: Request) -> list[str | None]:
-        async with pacer.turn(request), stream(request, cap=MAX_LIST_BYTES) as (reply, chunks):
-            judge(reply, clock.wall_time())
-            if reply.status != 200:
-                raise InputError(
-                    f"--all: GET {_LIST.target} was answered with HTTP {reply.status}; name the ids instead"
-                )
-            require_json(reply)
-            return [_id_of(item) async for item in items_in(chunks)]
-
     try:
-        patient = replace(asker.policy, within=inf, waits_out_outages=True)
-        return await asker.ask(attempt, _LIST, patient, is_telling=False)
+        patient = replace(client.policy, within=inf, waits_out_outages=True)
+        return await client.stream(_LIST, _ids_of, patient, cap=MAX_LIST_BYTES)
     except AttemptFailed as failure:
         raise RunStopped(f"--all: no list of connections after {failure.attempts} attempts: {failure.reason}") from None
+
+
+async def _ids_of(reply: Reply, chunks: AsyncIterator[bytes]) -> list[str | None]:
+    if reply.status != 200:
+        raise InputError(f"--all: GET {_LIST.target} was answered with HTTP {reply.status}; name the ids instead")
+    require_json(reply)
+    return [_id_of(item) async for item in items_in(chunks)]
 
 
 def _id_of(item: object) -> str | None:

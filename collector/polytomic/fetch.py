@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collector.client.classify import kind_of, outcome_of
-from collector.client.client import Asker
+from collector.client.client import Client
 from collector.client.failures import AttemptFailed
-from collector.client.messages import Reply, Request, Send
+from collector.client.messages import Reply, Request
 from collector.client.retry import RetryPolicy
 from collector.model.clock import Clock
 from collector.model.json_repair import JsonPath
@@ -25,12 +25,11 @@ _ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
 class Fetcher:
-    """Turns ids into outcomes. `send` gives replies that are final for their id."""
+    """Turns ids into outcomes."""
 
     def __init__(
         self,
-        send: Send,
-        asker: Asker,
+        client: Client,
         scrubber: Scrubber,
         redactor: Redactor,
         run_id: str,
@@ -38,8 +37,7 @@ class Fetcher:
         clock: Clock,
         schemas: LiveSchemas | None = None,
     ) -> None:
-        self._send = send
-        self._asker = asker
+        self._client = client
         self._scrubber = scrubber
         self._redactor = redactor
         self._schemas = schemas
@@ -48,7 +46,7 @@ class Fetcher:
 
     def know(self, answered: str) -> None:
         """This id had an answer once; asked for again, it can tell whether the server is there."""
-        self._asker.know(Request(_PATH + answered))
+        self._client.know(Request(_PATH + answered))
 
     async def fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
         """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`.
@@ -56,12 +54,11 @@ class Fetcher:
         With a `policy` of its own the id is asked for again.
         """
 
-        async def attempt(number: int, request: Request) -> Outcome:
-            return await self._outcome(asked, await self._send(request), number)
+        async def read(reply: Reply, number: int) -> Outcome:
+            return await self._outcome(asked, reply, number)
 
         try:
-            request = Request(_PATH + asked, is_retry=policy is not None)
-            return await self._asker.ask(attempt, request, policy)
+            return await self._client.get(Request(_PATH + asked, is_retry=policy is not None), read, policy)
         except AttemptFailed as failure:
             kind, at = outcome_of(failure), stamp(self._wall())
             return Outcome(

@@ -14,9 +14,9 @@ from typing import Final, TypeAlias
 
 import anyio
 
-from collector.client.client import Asker
+from collector.client.client import Client
 from collector.client.failures import AttemptFailed
-from collector.client.messages import Reply, Request, Send
+from collector.client.messages import Reply, Request
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.redaction.detect.schemas import fields_of_schema
 
@@ -33,14 +33,13 @@ _ATTEMPTS: Final = 2
 class LiveSchemas:
     """Asks for each type once; safe to use from many tasks."""
 
-    def __init__(self, send: Send, asker: Asker, learn: Learn, *, warn: Callable[[str], None]) -> None:
-        self._send = send
-        self._asker = asker
+    def __init__(self, client: Client, learn: Learn, *, warn: Callable[[str], None]) -> None:
+        self._client = client
         self._learn = learn
         self._warn = warn
         self._asked: dict[str, anyio.Event] = {}
-        patience = min(_PATIENCE, asker.policy.within)
-        self._policy = replace(asker.policy, max_attempts=min(_ATTEMPTS, asker.policy.max_attempts), within=patience)
+        patience = min(_PATIENCE, client.policy.within)
+        self._policy = replace(client.policy, max_attempts=min(_ATTEMPTS, client.policy.max_attempts), within=patience)
 
     async def know(self, type_id: object) -> None:
         """Return when the schema of this type is known, or known not to be had.
@@ -59,12 +58,9 @@ class LiveSchemas:
                 asked.set()
 
     async def _ask(self, type_id: str) -> None:
-        async def attempt(_number: int, request: Request) -> Reply:
-            return await self._send(request)
-
         try:
             request = Request(_PATH + type_id, within=self._policy.within)
-            reply = await self._asker.ask(attempt, request, self._policy, is_telling=False)
+            reply = await self._client.get(request, _as_it_is, self._policy, is_telling=False)
             if reply.status == 200:
                 self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
                 return
@@ -75,3 +71,7 @@ class LiveSchemas:
             f"the schema of connections of type {type_id} is not to be had ({reason}); what is secret in them is "
             "judged by the packaged one"
         )
+
+
+async def _as_it_is(reply: Reply, _number: int) -> Reply:
+    return reply

@@ -1,6 +1,6 @@
-"""The parts that ask the API, built from the settings and joined; the only place that does.
+"""What asks the API, built from the settings; the only place that does.
 
-Fetcher ─▸ Asker (retries) ─▸ Pacer (governor, judge) ─▸ Transport
+Fetcher ─▸ Client ─▸ Transport
    └─ Reply ─▸ normalize, redact ─▸ Outcome
 """
 
@@ -16,12 +16,10 @@ from typing import Final, NamedTuple
 import anyio
 
 from collector.client import address
-from collector.client.attempt_log import logged
 from collector.client.auth.authorization import KeySource, authorization
 from collector.client.auth.header import secrets_of
 from collector.client.auth.key_sources import from_file, without_line_end
-from collector.client.client import Asker
-from collector.client.pacer import Pacer
+from collector.client.client import Client, open_client
 from collector.client.retry import RetryPolicy
 from collector.client.transport.aiohttp_transport import Timeouts, Transport
 from collector.governor.governor import Governor
@@ -45,14 +43,11 @@ SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
 
 
 class Engine(NamedTuple):
-    """The parts that ask the API, ready to be used."""
+    """What asks the API, ready to be used."""
 
-    transport: Transport
-    asker: Asker
-    pacer: Pacer
-    governor: Governor
+    client: Client
     fetcher_of: Callable[[str], Fetcher]
-    "A run's name → what makes the records of that run."
+    "A run's name, which is known once its output has begun → what makes the records of that run."
 
 
 @asynccontextmanager
@@ -79,34 +74,23 @@ async def engine(
     scrubber = Scrubber(secrets)
     # Who answers over TLS does not know the proxy's password, which may be a word that records are full of.
     of_replies = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
-    dice = random.Random()
-    transport = _transport(settings, header, account)
-    with closing(_ceiling(settings, header, warn)) as ceiling:
-        governor = _governor(settings, ceiling, dice, warn=warn, note=note)
-        pacer = Pacer(
-            logged(transport.send, note, SYSTEM_CLOCK) if settings.log.debug else transport.send,
-            governor,
-            clock=SYSTEM_CLOCK,
-            count=account.requests,
-            scrub=scrubber.scrub,
-        )
-        asker = Asker(
-            pacer,
-            governor,
+    rng = random.Random()
+    _warn_of_plain_http(settings.api.base_url, warn)
+    with closing(_ceiling(settings, header, warn)) as ceiling, _scrubbed(scrubber.scrub):
+        async with open_client(
+            _transport(settings, header, account),
+            _governor(settings, ceiling, rng, warn=warn, note=note),
             policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
+            outage_limit=settings.limits.outage_limit,
+            count=account.requests,
             clock=SYSTEM_CLOCK,
-            rng=dice,
+            rng=rng,
             scrub=scrubber.scrub,
             note=note,
-        )
-        schemas = LiveSchemas(pacer.send, asker, redactor.learn, warn=warn) if settings.redact.live_schemas else None
-        fetcher_of = partial(Fetcher, pacer.send, asker, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas)
-        _warn_of_plain_http(settings.api.base_url, warn)
-        with _scrubbed(scrubber.scrub):
-            async with transport.opened(), anyio.create_task_group() as watch:
-                watch.start_soon(pacer.watch, settings.limits.outage_limit)
-                yield Engine(transport, asker, pacer, governor, fetcher_of)
-                watch.cancel_scope.cancel()
+            logs_attempts=settings.log.debug,
+        ) as client:
+            schemas = LiveSchemas(client, redactor.learn, warn=warn) if settings.redact.live_schemas else None
+            yield Engine(client, partial(Fetcher, client, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas))
 
 
 def _key_source(api: Api) -> KeySource:
@@ -170,7 +154,7 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
 def _governor(
     settings: Settings,
     ceiling: Ceiling,
-    dice: random.Random,
+    rng: random.Random,
     *,
     warn: Callable[[str], None],
     note: Callable[[str], None],
@@ -180,7 +164,7 @@ def _governor(
         settings.limits.concurrency,
         time.monotonic(),
         max_pause=settings.limits.max_pause,
-        dice=dice,
+        dice=rng,
         moment=lambda seconds: stamp(time.time() + seconds),
         warn=warn,
         note=note,

@@ -17,7 +17,6 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from collector.governor.report import pace_of
 from collector.model.errors import (
     AccountMismatch,
     CollectorError,
@@ -28,7 +27,7 @@ from collector.model.ledger import Account, exit_code_of
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import SCHEMA
 from collector.model.secret import Environment
-from collector.model.throughput import Cause, Pace
+from collector.model.throughput import Pace
 from collector.model.timestamps import stamp
 from collector.polytomic.discovery import list_ids
 from collector.run.assembly import SYSTEM_CLOCK, Engine, engine
@@ -124,8 +123,7 @@ class Run:
                     try:
                         await self._collect(parts, watchers)
                     finally:
-                        now = time.monotonic()
-                        self.pace = pace_of(parts.governor, parts.pacer.waited, now - began, now)
+                        self.pace = parts.client.pace(time.monotonic() - began)
                     watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)
@@ -148,7 +146,7 @@ class Run:
 
     async def _collect(self, parts: Engine, watchers: TaskGroup) -> None:
         with anyio.CancelScope() as crew:
-            watchers.start_soon(self._stopping.wind_down, parts.pacer, crew)
+            watchers.start_soon(self._stopping.wind_down, parts.client, crew)
             self._stopping.can_wind_down = True
             await self._discover(parts)
             head = await to_thread.run_sync(self._head)  # which digests all ids
@@ -164,8 +162,7 @@ class Run:
     async def _pump(self, parts: Engine) -> None:
         async def rest(seconds: float) -> None:
             self._reporter.note(f"{len(self._deferral)} ids are asked for once more in {seconds:.0f} s")
-            with parts.pacer.waiting(Cause.SERVER):
-                await anyio.sleep(seconds)
+            await parts.client.rest(seconds)
 
         fetcher = parts.fetcher_of(self._identity.run_id)
         if self._taken_over and self._taken_over.answered:
@@ -191,7 +188,7 @@ class Run:
     async def _discover(self, parts: Engine) -> None:
         if not self._settings.ids.all:
             return
-        found = await list_ids(parts.transport.stream, parts.asker, parts.pacer, clock=SYSTEM_CLOCK)
+        found = await list_ids(parts.client)
         for number, text in enumerate(found, start=1):
             self._intake.take(text, "--all", number)
         self._intake.tell(self._reporter.warn)

@@ -16,16 +16,26 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from signal import Signals
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
-from collector.client.pacer import Pacer
 from collector.model.errors import CollectorError, Interrupted, RunStopped
 from collector.run.watchdog import Watchdog
 
 _GRACE: Final = 5.0  # seconds that requests in flight have
 _GONE_WITHIN: Final = 9.0  # seconds after which the process is over, even if the system is stuck
+
+
+class Requests(Protocol):
+    """What sends the requests of a run."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that started and have not ended."""
+
+    def stop(self) -> None:
+        """Nothing starts any more."""
 
 
 class Stopping:
@@ -82,11 +92,11 @@ class Stopping:
             self._watchdog.set(_GONE_WITHIN, self.reason.exit_code)
         self._stop(at_once=False)
 
-    async def wind_down(self, pacer: Pacer, crew: anyio.CancelScope) -> None:
+    async def wind_down(self, requests: Requests, crew: anyio.CancelScope) -> None:
         """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""
         await self._asked.wait()
-        pacer.stop()
+        requests.stop()
         with anyio.move_on_after(_GRACE):
-            while pacer.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
+            while requests.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
                 await anyio.sleep(0.01)
         crew.cancel()

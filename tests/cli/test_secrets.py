@@ -149,6 +149,7 @@ async def test_the_key_is_in_no_argument_of_the_process_or_its_children_nor_in_t
         done = await call(
             *("collect", *ids(1), "--base-url", server.url, "--key-command", "./give"),
             env={"POLYTOMIC_PARTNER_KEY": "another-key-1", "POLYTOMIC_DEPLOYMENT_KEY": "another-key-2"},
+            anew=True,
         )
     assert done.code == 0, done.err
     seen_there = (tmp_path / "seen").read_bytes()

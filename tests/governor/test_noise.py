@@ -33,15 +33,15 @@ def with_noise(noise: Callable[[float], float], rate: float, latency: float, for
     return simulation
 
 
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
 @pytest.mark.parametrize("form", ["whole seconds", "absent"])
 @pytest.mark.parametrize(("noise", "rate", "latency"), CASES)
-def test_noise_costs_its_pauses_and_little_more(noise: float, rate: int, latency: float, form: str) -> None:
-    for seed in range(3):
-        simulation = with_noise(lambda _: noise, rate, latency, form, seed)
-        possible = min(rate / SLACK if rate else 1e9, 32 / latency)
-        assert simulation.throughput >= 0.8 * possible, seed
-        if form != "absent":
-            assert simulation.paused <= 1.1 * simulation.asked + 1.1
+def test_noise_costs_its_pauses_and_little_more(noise: float, rate: int, latency: float, form: str, seed: int) -> None:
+    simulation = with_noise(lambda _: noise, rate, latency, form, seed)
+    possible = min(rate / SLACK if rate else 1e9, 32 / latency)
+    assert simulation.throughput >= 0.8 * possible
+    if form != "absent":
+        assert simulation.paused <= 1.1 * simulation.asked + 1.1
 
 
 @pytest.mark.soak
@@ -85,7 +85,7 @@ def share_of_limit(algorithm: str, noise: float, rate: float, latency: float, se
     return simulation.throughput / 50
 
 
-@pytest.mark.parametrize("noise", [0.0005, 0.002, 0.01])
+@pytest.mark.parametrize("noise", [pytest.param(0.0005, marks=pytest.mark.soak), 0.002, 0.01])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_noise_on_top_of_a_limit_does_not_hide_it(algorithm: str, noise: float) -> None:
     shares = sorted(share_of_limit(algorithm, noise, 300, 0.1, seed) for seed in range(3))

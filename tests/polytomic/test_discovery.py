@@ -17,8 +17,8 @@ from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.model.errors import InputError, KeyRefused, RunStopped
 from collector.polytomic.discovery import list_ids
-from tests.support.clock import StoppedClock, as_clock
-from tests.support.governor_harness import asker, governor, pacer
+from tests.support.clock import StoppedClock
+from tests.support.governor_harness import client_of, governor, pacer
 
 T = TypeVar("T")
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -80,7 +80,7 @@ class Api:
         self.pacer = pacer(confirm, governed, clock)
         try:
             return await beside(
-                list_ids(self.stream, asker(self.pacer, governed, clock), self.pacer, clock=as_clock(clock)),
+                list_ids(client_of(self.pacer, governed, clock, stream=self.stream)),
                 self.pacer.watch(outage_limit),
                 clock,
             )

@@ -32,7 +32,7 @@ from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import SYSTEM_CLOCK
 from tests.support.clock import Clock
-from tests.support.governor_harness import asker, governor, pacer
+from tests.support.governor_harness import client, governor
 
 BASE = "https://polytomic.example"
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -93,16 +93,9 @@ class Api:
         transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count, clock=SYSTEM_CLOCK)
         async with transport.opened():
             governed = governor()
-            paced = pacer(transport.send, governed, self.clock, self.count)
-            asking = asker(paced, governed, self.clock)
-            yield Fetcher(
-                paced.send,
-                asking,
-                Scrubber([self.key]),
-                Redactor(),
-                "run-1",
-                clock=SYSTEM_CLOCK._replace(wall_time=lambda: WALL),
-            )
+            asking = client(transport.send, governed, self.clock, self.count)
+            clock = SYSTEM_CLOCK._replace(wall_time=lambda: WALL)
+            yield Fetcher(asking, Scrubber([self.key]), Redactor(), "run-1", clock=clock)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:

@@ -11,7 +11,7 @@ from collector.client.messages import Reply, Request
 from collector.model.errors import KeyRefused
 from collector.polytomic.live_schemas import LiveSchemas
 from tests.support.clock import Clock
-from tests.support.governor_harness import asker, governor, pacer
+from tests.support.governor_harness import client, governor
 
 SCHEMA = b'{"type":"object","properties":{"a":{"type":"string","sensitive":true},"b":{"type":"string"}}}'
 JSON = {"Content-Type": "application/json"}
@@ -27,10 +27,8 @@ class Api:
         self.warned: list[str] = []
         clock = Clock()
         governed = governor()
-        paced = pacer(self._send, governed, clock)
-        self.schemas = LiveSchemas(
-            paced.send, asker(paced, governed, clock), self.learnt.__setitem__, warn=self.warned.append
-        )
+        asking = client(self._send, governed, clock)
+        self.schemas = LiveSchemas(asking, self.learnt.__setitem__, warn=self.warned.append)
 
     async def _send(self, request: Request) -> Reply:
         self.asked.append(request.target)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import NoReturn
 
-from collector.client.client import Asker
+from collector.client.client import Asker, Client, Stream
 from collector.client.messages import Send
 from collector.client.pacer import Pacer
 from collector.client.retry import RetryPolicy
@@ -78,3 +79,25 @@ def asker(
         scrub=str,
         note=note,
     )
+
+
+def client(
+    send: Send,
+    governed: Governor,
+    clock: AnyClock,
+    count: RequestCount | None = None,
+    *,
+    stream: Stream | None = None,
+) -> Client:
+    """A client in front of `send`, and of `stream` for what is read as it comes."""
+    paced = pacer(send, governed, clock, count)
+    return client_of(paced, governed, clock, stream=stream)
+
+
+def client_of(paced: Pacer, governed: Governor, clock: AnyClock, *, stream: Stream | None = None) -> Client:
+    """A client in front of a pacer."""
+    return Client(asker(paced, governed, clock), paced, governed, stream or _no_stream, as_clock(clock))
+
+
+def _no_stream(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("nothing is to be streamed here")
