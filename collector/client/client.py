@@ -29,6 +29,7 @@ from collector.client.messages import Reply, Request, Send
 from collector.client.pacer import Pacer
 from collector.client.retry import Attempts, RetryPolicy, retrying
 from collector.client.transport.aiohttp_transport import Transport
+from collector.governor.events import Event
 from collector.governor.governor import Governor
 from collector.governor.report import pace_of
 from collector.model.clock import Clock
@@ -134,15 +135,16 @@ async def open_client(
     rng: random.Random,
     scrub: Callable[[str], str],
     note: Callable[[str], None],
+    tell: Callable[[Event], None],
     logs_attempts: bool = False,
 ) -> AsyncIterator[Client]:
     """Build the client around a transport, and keep its connections for as long as the context lasts.
 
-    `scrub` takes secrets out of what a server said. Raises, in an exception group, `RunStopped` when the server does
-    not answer for longer than `outage_limit` seconds.
+    `scrub` takes secrets out of what a server said, `tell` hears what the governor decides. Raises, in an exception
+    group, `RunStopped` when the server does not answer for longer than `outage_limit` seconds.
     """
     send: Send = logged(transport.send, note, clock) if logs_attempts else transport.send
-    pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub)
+    pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, tell=tell)
     asker = Asker(pacer, governor, policy=policy, clock=clock, rng=rng, scrub=scrub, note=note)
     async with transport.opened(), anyio.create_task_group() as watch:
         watch.start_soon(pacer.watch, outage_limit)
@@ -233,6 +235,7 @@ class Asker:
 
     async def _retry(self, attempt: Attempt[T], request: Request, attempts: Attempts) -> T:
         paid = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
+        self._pacer.report()
         if paid < attempts.retry_cost:
             await self._is_server_there()
         result = await attempt(attempts.made, request)

@@ -17,12 +17,14 @@ import anyio
 from collector.client.classify import judge
 from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
 from collector.client.messages import Reply, Request, Send
-from collector.governor.governor import Governor, Start
+from collector.governor.events import Event, PauseTooLong, TooManyPauses
+from collector.governor.governor import Governor, Start, Wait
 from collector.governor.rate_limit_headers import allowance, quota
 from collector.model.clock import Clock
 from collector.model.errors import RunStopped
 from collector.model.ledger import RequestCount
 from collector.model.throughput import Cause
+from collector.model.timestamps import stamp
 
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 
@@ -30,8 +32,9 @@ _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 class Pacer:
     """Lets requests start one at a time, when the governor says so, first come, first served.
 
-    What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow down
-    are counted in `count`. `scrub` takes secrets out of the reason of a failure.
+    What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow
+    down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `tell` hears what the
+    governor decides.
 
     `waited` tells for how many seconds somebody waited to start, by what for.
     """
@@ -44,12 +47,14 @@ class Pacer:
         clock: Clock,
         count: RequestCount,
         scrub: Callable[[str], str],
+        tell: Callable[[Event], None],
     ) -> None:
         self._send = send
         self._governor = governor
         self._now, self._wall, self._sleep = clock
         self._count = count
         self._scrub = scrub
+        self._tell = tell
         self._line: deque[asyncio.Future[Start | None]] = deque()
         self._has_head = False
         self._is_stopped = False
@@ -116,8 +121,35 @@ class Pacer:
         """A start, if nobody waits and nothing forbids it."""
         if self._has_head or self._holds or self._is_stopped:
             return None
-        granted = self._governor.take(self._now())
+        granted = self._take()
         return granted if isinstance(granted, Start) else None
+
+    def _take(self) -> Start | Wait:
+        try:
+            return self._governor.take(self._now())
+        except (PauseTooLong, TooManyPauses) as pause:
+            raise self._stopped(pause) from None
+
+    def _stopped(self, pause: PauseTooLong | TooManyPauses) -> RunStopped:
+        if isinstance(pause, TooManyPauses):
+            return RunStopped(
+                f"the server asked for {pause.planned:.0f} s of pauses in sum, more than half of the run; "
+                f"run again after {self._moment_in(pause.wait)}"
+            )
+        length, when = ("without end", "much later")
+        if pause.wait < inf:
+            length, when = f"of {pause.wait:g} s", f"after {self._moment_in(pause.wait)}"
+        return RunStopped(
+            f"the server asks for a pause {length}, more than --max-pause {pause.longest:g}; run again {when}"
+        )
+
+    def _moment_in(self, seconds: float) -> str:
+        return stamp(self._wall() + seconds)
+
+    def report(self) -> None:
+        """Tell what the governor decided since the last time."""
+        while self._governor.events:
+            self._tell(self._governor.events.pop(0))
 
     async def _start_in_turn(self) -> Start:
         if self._has_head and (start := await self._stand_in_line()):
@@ -148,7 +180,7 @@ class Pacer:
             behind = self._line.popleft()
             if behind.done():  # cancelled
                 continue
-            granted = None if self._holds or self._is_stopped else self._governor.take(self._now())
+            granted = None if self._holds or self._is_stopped else self._take()
             if not isinstance(granted, Start):
                 behind.set_result(None)
                 return
@@ -167,7 +199,7 @@ class Pacer:
             if self._is_stopped or (self._holds and not is_alone):
                 await self._change()
                 continue
-            granted = self._governor.take(self._now())
+            granted = self._take()
             if isinstance(granted, Start):
                 return granted
             with self.waiting(granted.cause):
@@ -197,16 +229,27 @@ class Pacer:
         said = allowance(reply.headers, self._wall()) if reply else None
         is_success = reply is None or reply.status == 200
         named = quota(reply.headers) if reply and said else None
-        self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
-        self._wake()
+        try:
+            self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
+        except (PauseTooLong, TooManyPauses) as pause:
+            raise self._stopped(pause) from None
+        finally:
+            self._after()
 
     def _failed(self, start: Start, request: Request, error: BaseException) -> None:
         try:
-            self._tell(start, request, error, self._now())
+            self._judge(start, request, error, self._now())
+        except (PauseTooLong, TooManyPauses) as pause:
+            raise self._stopped(pause) from None
         finally:
-            self._wake()
+            self._after()
 
-    def _tell(self, start: Start, request: Request, error: BaseException, now: float) -> None:
+    def _after(self) -> None:
+        if self._governor.events:
+            self.report()
+        self._wake()
+
+    def _judge(self, start: Start, request: Request, error: BaseException, now: float) -> None:
         """Tell the governor what an exception means to it."""
         if isinstance(error, AttemptFailed):
             error.seconds = now - start.at

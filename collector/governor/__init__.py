@@ -1,6 +1,6 @@
 """May a request start now, and what does its end say of the next?
 
-governor                                                   the decision
+governor, events                                           the decision, and what it was
 circuit_breaker, pauses, retry_budget                      what fails, and for how long
 concurrency_limit, queueing                                how many at once
 adaptive_rate, limit_belief, rate_meter, stated_quota      how many a second the server takes

@@ -13,7 +13,6 @@ not there) or `dropped` (no verdict).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 from random import Random
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from collector.governor.adaptive_rate import AdaptiveRate
 from collector.governor.circuit_breaker import Breaker
 from collector.governor.concurrency_limit import ConcurrencyLimit
+from collector.governor.events import Allowed, Event, Halted, Narrowed, Paused, Resumed
 from collector.governor.pauses import Pauses
 from collector.governor.rate_ceiling import Ceiling
 from collector.governor.rate_limit_headers import Allowance, Quota
@@ -28,7 +28,6 @@ from collector.governor.retry_budget import RetryBudget
 from collector.governor.stated_quota import StatedQuota
 from collector.model.throughput import Cause
 
-_WORTH_A_WARNING = 60.0  # seconds of a pause
 _BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
 _OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
 
@@ -58,18 +57,10 @@ class Governor:
         *,
         max_pause: float,
         dice: Random,
-        moment: Callable[[float], str],
-        warn: Callable[[str], None],
-        note: Callable[[str], None],
     ) -> None:
-        """`max_pause` is in seconds; `moment` names, for a message, the time of the day in so many seconds.
-
-        `note` is told all decisions, `warn` that an outage begins and ends.
-        """
+        """`max_pause` is in seconds. Decisions are added to `events`, for who reports them to take off."""
         self._ceiling = ceiling
         self._max_pause = max_pause
-        self._warn = warn
-        self._note = note
         self._breaker = Breaker()
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
@@ -78,18 +69,19 @@ class Governor:
         self._refused_start = now  # when the request started whose refusal began the last pause
         self._is_used_up = False  # did the pause begin with a quota that is used up?
         self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
-        self._is_outage_told = False
+        self._is_outage_news = False
         self._warned_at = float("-inf")
         self._refused_probes = 0  # since the last answer
         self.budget = RetryBudget()
-        self.pauses = Pauses(max_pause, now, dice, moment)
+        self.pauses = Pauses(max_pause, now, dice)
         self.in_flight = 0
         self.last_failure = ""
+        self.events: list[Event] = []
 
     def take(self, now: float) -> Start | Wait:
         """A start at this moment, which is then in flight, or what there is to wait for.
 
-        Raises `RunStopped` when that is more than the user wants to wait.
+        Raises `PauseTooLong` when that is more than the user wants to wait.
         """
         breaker = self._breaker
         if breaker.is_open and (wait := self._closed_for(now)):
@@ -145,8 +137,8 @@ class Governor:
         self._is_used_up = False
         self._resumed_at = now
         self._rate.resumed(now)
-        (self._warn if self._is_outage_told else self._note)(f"a request was answered: going on {self._pace(now)}")
-        self._is_outage_told = False
+        self.events.append(Resumed(self._allowed, self._is_outage_news))
+        self._is_outage_news = False
 
     def _heed(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
         """Ask for no more than the server says is left of its quota."""
@@ -163,13 +155,13 @@ class Governor:
         self._is_used_up = True
         seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
         self._breaker.paused(now, seconds, is_probe=False)
-        self._tell_pause(seconds, "a used-up quota", now)
+        self.events.append(Paused(seconds, "a used-up quota", self._allowed))
 
     def refused(self, start: Start, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
         """The server asks to slow down, and to wait so many seconds if it says so; `is_outage` when it serves nobody.
 
         What was sent before the last pause ended says nothing of the rate since then, so it makes nothing slower.
-        Raises `RunStopped` for a longer pause than the user wants.
+        Raises `PauseTooLong` and `TooManyPauses` for more than the user wants.
         """
         self.in_flight -= 1
         is_late = start.at < self._resumed_at
@@ -192,7 +184,7 @@ class Governor:
             self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
         else:
             self._breaker.paused(now, seconds, is_probe=start.is_probe)
-        self._tell_pause(seconds, reason, now)
+        self.events.append(Paused(seconds, reason, self._allowed))
 
     def is_own(self, start: Start, refused_at: int | None) -> bool:
         """Does the server refuse an id alone? It took many others since it refused this one before.
@@ -220,12 +212,12 @@ class Governor:
         """The server, or the way to it, failed the request. True when all halt for it."""
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
-            self._note(f"fewer requests at once: {reason}; now {self._concurrency.limit}")
+            self.events.append(Narrowed(reason, self._concurrency.limit))
         self.last_failure = reason
         halts = self._breaker.failed(now, start.at, is_probe=start.is_probe)
         if halts:
             self._concurrency.cut(now)
-            self._tell_outage(now, reason)
+            self._halt(now, reason)
         return halts
 
     def dropped(self, start: Start, now: float) -> None:
@@ -239,7 +231,7 @@ class Governor:
         if paid < cost and not self._breaker.is_open:
             self._breaker.trip(now)
             self._concurrency.cut(now)
-            self._tell_outage(now, "the budget for retries is spent")
+            self._halt(now, "the budget for retries is spent")
         return paid
 
     @property
@@ -256,21 +248,15 @@ class Governor:
         """The requests a second that the server was found to allow; None if it refused none, or too few to tell."""
         return self._rate.rate if self._rate.is_settled else None
 
-    def _tell_pause(self, seconds: float, reason: str, now: float) -> None:
-        tell = self._warn if seconds >= _WORTH_A_WARNING else self._note
-        tell(f"all requests pause for {seconds:.1f} s: {reason}; then {self._pace(now)}")
+    def _halt(self, now: float, reason: str) -> None:
+        is_news = not self._is_outage_news and now - self._warned_at >= _BETWEEN_WARNINGS
+        if is_news:
+            self._is_outage_news, self._warned_at = True, now
+        self.events.append(Halted(self._breaker.outage_wait, reason, is_news))
 
-    def _tell_outage(self, now: float, reason: str) -> None:
-        is_new = not self._is_outage_told and now - self._warned_at >= _BETWEEN_WARNINGS
-        if is_new:
-            self._is_outage_told, self._warned_at = True, now
-        tell = self._warn if is_new else self._note
-        wait = self._breaker.outage_wait
-        tell(f"too much fails ({reason}): nothing is sent for {wait:.0f} s, then one request tries, and so on")
-
-    def _pace(self, now: float) -> str:
-        rate = "at no rate of its own" if self._rate.rate == inf else f"at {self._rate.rate:.1f}/s"
-        return f"{rate}, {self._concurrency.limit} at once"
+    @property
+    def _allowed(self) -> Allowed:
+        return Allowed(self._rate.rate, self._concurrency.limit)
 
     def __repr__(self) -> str:
         return f"<Governor {self.in_flight} in flight, {self._breaker!r}, {self._rate!r}, {self._concurrency!r}>"

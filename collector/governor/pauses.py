@@ -8,11 +8,9 @@ back-off that doubles with each such refusal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from math import inf
 from random import Random
 
-from collector.model.errors import RunStopped
+from collector.governor.events import PauseTooLong, TooManyPauses
 
 _LONGEST_OWN = 60.0  # seconds
 _DOUBLINGS = 6  # to that; a power without bounds would overflow
@@ -24,13 +22,12 @@ _LARGEST_SHARE = 0.5
 
 
 class Pauses:
-    """The pauses of a run. Times are monotonic seconds; `moment` names the time of the day in so many seconds."""
+    """The pauses of a run. Times are monotonic seconds."""
 
-    def __init__(self, longest: float, now: float, dice: Random, moment: Callable[[float], str]) -> None:
+    def __init__(self, longest: float, now: float, dice: Random) -> None:
         self._longest = longest
         self._began = now
         self._dice = dice
-        self._moment = moment
         self._planned = 0.0
         self._until = float("-inf")
         self.by_reason: Counter[str] = Counter()
@@ -39,7 +36,7 @@ class Pauses:
         """The seconds that a pause is to take for which the server asks `wait`, or does not say how long.
 
         `refusals` is how many requests that tried after a pause were refused since the last answer. One that prolongs
-        another is no pause of its own. Raises `RunStopped` for more than the run bears.
+        another is no pause of its own. Raises `PauseTooLong` and `TooManyPauses` for more than the run bears.
         """
         self.bear(wait or 0.0)
         seconds = self._length(wait, refusals)
@@ -49,21 +46,13 @@ class Pauses:
         self._planned += max(0.0, until - max(now, self._until))
         self._until = max(self._until, until)
         if self._planned > max(_LONGEST_IN_SUM, _LARGEST_SHARE * (until - self._began)):
-            raise RunStopped(
-                f"the server asked for {self._planned:.0f} s of pauses in sum, more than half of the run; "
-                f"run again after {self._moment(seconds)}"
-            )
+            raise TooManyPauses(self._planned, seconds)
         return seconds
 
     def bear(self, wait: float) -> None:
-        """Raise `RunStopped` for a pause that the user does not want to wait out."""
+        """Raise `PauseTooLong` for a pause that the user does not want to wait out."""
         if wait > self._longest:
-            length, when = (
-                ("without end", "much later") if wait == inf else (f"of {wait:g} s", f"after {self._moment(wait)}")
-            )
-            raise RunStopped(
-                f"the server asks for a pause {length}, more than --max-pause {self._longest:g}; run again {when}"
-            )
+            raise PauseTooLong(wait, self._longest)
 
     def seconds(self, now: float) -> float:
         """Seconds paused until now."""

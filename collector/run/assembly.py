@@ -29,13 +29,13 @@ from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 from collector.model.ledger import Account
 from collector.model.secret import Secret
-from collector.model.timestamps import stamp
 from collector.polytomic.fetch import Fetcher
 from collector.polytomic.live_schemas import LiveSchemas
 from collector.redaction.detect.rules import Rules
 from collector.redaction.fingerprint import fingerprint_under
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
+from collector.run.observers.decisions import report
 from collector.run.settings import Api, Redact, Settings
 from collector.version import VERSION
 
@@ -79,7 +79,7 @@ async def engine(
     with closing(_ceiling(settings, header, warn)) as ceiling, _scrubbed(scrubber.scrub):
         async with open_client(
             _transport(settings, header, account),
-            _governor(settings, ceiling, rng, warn=warn, note=note),
+            _governor(settings, ceiling, rng),
             policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
             outage_limit=settings.limits.outage_limit,
             count=account.requests,
@@ -87,6 +87,7 @@ async def engine(
             rng=rng,
             scrub=scrubber.scrub,
             note=note,
+            tell=partial(report, warn=warn, note=note),
             logs_attempts=settings.log.debug,
         ) as client:
             schemas = LiveSchemas(client, redactor.learn, warn=warn) if settings.redact.live_schemas else None
@@ -151,24 +152,9 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
     )
 
 
-def _governor(
-    settings: Settings,
-    ceiling: Ceiling,
-    rng: random.Random,
-    *,
-    warn: Callable[[str], None],
-    note: Callable[[str], None],
-) -> Governor:
-    return Governor(
-        ceiling,
-        settings.limits.concurrency,
-        time.monotonic(),
-        max_pause=settings.limits.max_pause,
-        dice=rng,
-        moment=lambda seconds: stamp(time.time() + seconds),
-        warn=warn,
-        note=note,
-    )
+def _governor(settings: Settings, ceiling: Ceiling, rng: random.Random) -> Governor:
+    limits = settings.limits
+    return Governor(ceiling, limits.concurrency, time.monotonic(), max_pause=limits.max_pause, dice=rng)
 
 
 def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> Ceiling:

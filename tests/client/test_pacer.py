@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from copy import copy
 from math import inf
 
@@ -12,6 +13,7 @@ import pytest
 from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
+from collector.governor.events import Event, Paused, Resumed
 from collector.governor.governor import Start, Wait
 from collector.model.errors import ConfigError, RunStopped
 from collector.model.ledger import RequestCount
@@ -726,3 +728,66 @@ async def test_a_few_failures_with_nothing_after_them_are_no_outage() -> None:
     await clock.advance(1000)
     assert not watch.done()
     await ended(watch, *crew)
+
+
+# What ends a run.
+
+
+@pytest.mark.parametrize(
+    ("wait", "text"),
+    [
+        (901.0, "a pause of 901 s, more than --max-pause 900; run again after 1970-01-01T00:15:01"),
+        (1e6, "a pause of 1e[+]06 s, more than --max-pause 900; run again after 1970-01-12T13:46:40"),
+        (inf, "a pause without end, more than --max-pause 900; run again much later"),
+    ],
+)
+async def test_a_pause_over_the_limit_stops_the_run_and_says_when_to_run_again(wait: float, text: str) -> None:
+    async def refuse(_request: Request) -> Reply:
+        raise Throttled("HTTP 429", 429, wait=wait)
+
+    with pytest.raises(RunStopped, match=text):
+        await pacer(refuse, governor(), StoppedClock()).send(REQUEST)
+
+
+async def test_a_quota_that_is_used_up_for_too_long_stops_the_run_at_the_next_request() -> None:
+    async def answer(_request: Request) -> Reply:
+        return Reply(200, {"RateLimit": '"default";r=0;t=1000'}, b"")
+
+    paced = pacer(answer, governor(), StoppedClock())
+    await paced.send(REQUEST)
+    with pytest.raises(RunStopped, match="a pause of 1000 s, more than --max-pause 900"):
+        await paced.send(REQUEST)
+
+
+async def test_pauses_that_are_most_of_the_run_stop_it_after_half_an_hour_of_them() -> None:
+    clock = Clock()
+
+    async def refuse(_request: Request) -> Reply:
+        raise Throttled("HTTP 429", 429, wait=310.0)
+
+    paced = pacer(refuse, governor(), clock)
+
+    async def ask_on_and_on() -> None:
+        for _ in range(20):
+            with suppress(Throttled):
+                await paced.send(REQUEST)
+
+    with pytest.raises(RunStopped, match=r"\d+ s of pauses in sum, more than half of the run; run again after 1970"):
+        await ask_on_and_on()
+
+
+async def test_every_decision_of_the_governor_is_told_once() -> None:
+    told: list[Event] = []
+    governed, replies = governor(), iter([Throttled("HTTP 429", 429, wait=1.0), None])
+
+    async def send(_request: Request) -> Reply:
+        if failure := next(replies):
+            raise failure
+        return Reply(200, {}, b"")
+
+    paced = pacer(send, governed, Clock(), tell=told.append)
+    with suppress(Throttled):
+        await paced.send(REQUEST)
+    await paced.send(REQUEST)
+    assert [type(event) for event in told] == [Paused, Resumed]
+    assert governed.events == []

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.governor.events import TooManyPauses
 from collector.governor.pauses import Pauses
-from collector.model.errors import RunStopped
 
 
 def pauses(longest: float = 900.0, seed: int = 0) -> Pauses:
-    return Pauses(longest, 0.0, Random(seed), "in {:.0f} s".format)
+    return Pauses(longest, 0.0, Random(seed))
 
 
 @given(st.floats(0.001, 900), st.integers())
@@ -66,5 +66,5 @@ def test_half_an_hour_of_pauses_ends_a_run_unless_it_makes_its_way() -> None:
         for _ in range(300):
             now += counted.begin(now, 300.0, "HTTP 429", refusals=0)
 
-    with pytest.raises(RunStopped, match="more than half of the run"):
+    with pytest.raises(TooManyPauses):
         only_pauses(now)

@@ -10,6 +10,7 @@ from collector.client.client import Asker, Client, Stream
 from collector.client.messages import Send
 from collector.client.pacer import Pacer
 from collector.client.retry import RetryPolicy
+from collector.governor.events import Event
 from collector.governor.governor import Governor
 from collector.governor.rate_ceiling import OwnCeiling
 from collector.model.ledger import RequestCount
@@ -27,20 +28,9 @@ def governor(
     concurrency: int = 100,
     max_pause: float = 900.0,
     seed: int = 0,
-    warn: Callable[[str], None] = _unheard,
-    note: Callable[[str], None] = _unheard,
 ) -> Governor:
     """A governor that knows nothing of the server yet, with the user's limits."""
-    return Governor(
-        OwnCeiling(rate),
-        concurrency,
-        now,
-        max_pause=max_pause,
-        dice=Random(seed),
-        moment=lambda seconds: f"{seconds:.0f} s from now",
-        warn=warn,
-        note=note,
-    )
+    return Governor(OwnCeiling(rate), concurrency, now, max_pause=max_pause, dice=Random(seed))
 
 
 def pacer(
@@ -49,6 +39,7 @@ def pacer(
     clock: AnyClock,
     count: RequestCount | None = None,
     scrub: Callable[[str], str] = str,
+    tell: Callable[[Event], None] = lambda _: None,
 ) -> Pacer:
     """A pacer in front of `send`, whose replies it judges."""
     return Pacer(
@@ -57,6 +48,7 @@ def pacer(
         clock=as_clock(clock),
         count=RequestCount() if count is None else count,
         scrub=scrub,
+        tell=tell,
     )
 
 

@@ -15,9 +15,9 @@ from random import Random
 
 from bench.limit_log import Arrival
 from bench.limits import Limit, Segment, Verdict, limit_at
+from collector.governor.events import PauseTooLong, TooManyPauses
 from collector.governor.governor import Start
 from collector.governor.rate_limit_headers import Allowance, Quota
-from collector.model.errors import RunStopped
 from tests.support.governor_harness import governor
 
 FORMS: dict[str, Callable[[float], float | None]] = {
@@ -74,18 +74,16 @@ class Simulation:
     arrivals: list[Arrival] = field(default_factory=list)
     latencies: list[tuple[float, float]] = field(default_factory=list)
     rates: list[tuple[float, float]] = field(default_factory=list)
-    stopped: RunStopped | None = None
+    stopped: PauseTooLong | TooManyPauses | None = None
 
     def __post_init__(self) -> None:
         self._dice = Random(self.seed)
-        self.noted: list[str] = []
         self.governor = governor(
             rate=self.rate,
             concurrency=self.concurrency,
             seed=self.seed,
-            note=lambda text: self.noted.append(f"{self._now:8.2f} {text}"),
         )
-        self._now = 0.0
+        self._now: float = 0.0
         self._order = count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._asked_until = 0.0
@@ -100,7 +98,7 @@ class Simulation:
         try:
             while self._now < self.segments[-1].end:
                 self._step()
-        except RunStopped as stopped:
+        except (PauseTooLong, TooManyPauses) as stopped:
             self.stopped = stopped
         return self
 
