@@ -34,7 +34,7 @@ def with_noise(noise: Callable[[float], float], rate: float, latency: float, for
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
-@pytest.mark.parametrize("form", ["whole seconds", "absent"])
+@pytest.mark.parametrize("form", ["whole seconds", pytest.param("absent", marks=pytest.mark.soak)])
 @pytest.mark.parametrize(("noise", "rate", "latency"), CASES)
 def test_noise_costs_its_pauses_and_little_more(noise: float, rate: int, latency: float, form: str, seed: int) -> None:
     simulation = with_noise(lambda _: noise, rate, latency, form, seed)
