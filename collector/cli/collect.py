@@ -17,7 +17,6 @@ from cyclopts import App, Parameter
 from collector.cli.config_sources import from_environment, from_toml
 from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
 from collector.cli.process_hardening import withhold
-from collector.cli.stderr import learn
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
@@ -117,5 +116,4 @@ def _run_of(
         environ=environ,
         signals=signals,
         watchdog=watchdog,
-        learn=learn,
     )

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from collector.cli.stderr import drawing
+from collector.cli.stderr import drawing, learn
+from collector.governor.events import Event
 from collector.model.control_chars import printable
 from collector.model.ledger import Account, InputCount
 from collector.model.outcome import OutcomeKind
 from collector.model.throughput import Pace
+from collector.run.observers.decisions import report
 from collector.run.observers.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -59,8 +61,14 @@ class QuietReporter:
         self._verbose = verbose
         self._account: Account | None = None
 
+    def hide_secrets(self, secrets: Iterable[str]) -> None:
+        learn(secrets)
+
     def begin(self, account: Account) -> None:
         self._account = account
+
+    def decided(self, event: Event) -> None:
+        report(event, self.warn, self.note)
 
     def tick(self) -> None:
         pass

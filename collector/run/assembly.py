@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import Final, NamedTuple
@@ -35,7 +35,7 @@ from collector.redaction.detect.rules import Rules
 from collector.redaction.fingerprint import fingerprint_under
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
-from collector.run.observers.decisions import report
+from collector.run.observers.reporter import Reporter
 from collector.run.settings import Api, Redact, Settings
 from collector.version import VERSION
 
@@ -52,31 +52,25 @@ class Engine(NamedTuple):
 
 @asynccontextmanager
 async def engine(
-    settings: Settings,
-    account: Account,
-    *,
-    warn: Callable[[str], None],
-    note: Callable[[str], None],
-    environ: Mapping[str, str],
-    learn: Callable[[Iterable[str]], None] = lambda _: None,
+    settings: Settings, account: Account, reporter: Reporter, environ: Mapping[str, str]
 ) -> AsyncIterator[Engine]:
-    """Build and join the parts. `learn` is told what must never be said, before anything is done with it.
+    """Build and join the parts. The reporter is told what must never be shown before anything is done with it.
 
     Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
     exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
     """
-    header = await authorization(_key_source(settings.api), environ, warn)
+    header = await authorization(_key_source(settings.api), environ, reporter.warn)
     proxy = settings.api.proxy
     keys: list[str] = [*secrets_of(header)]
     redactor = _redactor(settings.redact, keys)
     secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
-    learn(secrets)
+    reporter.hide_secrets(secrets)
     scrubber = Scrubber(secrets)
     # Who answers over TLS does not know the proxy's password, which may be a word that records are full of.
     of_replies = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
     rng = random.Random()
-    _warn_of_plain_http(settings.api.base_url, warn)
-    with closing(_ceiling(settings, header, warn)) as ceiling, _scrubbed(scrubber.scrub):
+    _warn_of_plain_http(settings.api.base_url, reporter.warn)
+    with closing(_ceiling(settings, header, reporter.warn)) as ceiling, _scrubbed(scrubber.scrub):
         async with open_client(
             _transport(settings, header, account),
             _governor(settings, ceiling, rng),
@@ -86,11 +80,11 @@ async def engine(
             clock=SYSTEM_CLOCK,
             rng=rng,
             scrub=scrubber.scrub,
-            note=note,
-            tell=partial(report, warn=warn, note=note),
+            note=reporter.note,
+            tell=reporter.decided,
             logs_attempts=settings.log.debug,
         ) as client:
-            schemas = LiveSchemas(client, redactor.learn, warn=warn) if settings.redact.live_schemas else None
+            schemas = LiveSchemas(client, redactor.learn, warn=reporter.warn) if settings.redact.live_schemas else None
             yield Engine(client, partial(Fetcher, client, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas))
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import cached_property
 from signal import Signals
 
@@ -62,9 +61,7 @@ class Run:
         environ: Mapping[str, str] = os.environ,
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
-        learn: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
-        """`learn` is told the secrets, so that whoever shows what a run says can leave them out."""
         self._settings = settings
         self._identity = identity
         self._intake = intake
@@ -72,7 +69,6 @@ class Run:
         self._sink = output.sink
         self._reporter = reporter
         self._environ = Environment(environ)
-        self._learn = learn
         self.account = Account(input=intake.count)
         self.pace = Pace()
         self.duration_s = 0.0
@@ -89,12 +85,6 @@ class Run:
     def resume_hint(self) -> str | None:
         """What to do to resume this run once it stopped; None when it left nothing to resume."""
         return self._output.resume_hint
-
-    def _engine(self) -> AbstractAsyncContextManager[Engine]:
-        tell = self._reporter
-        return engine(
-            self._settings, self.account, warn=tell.warn, note=tell.note, environ=self._environ, learn=self._learn
-        )
 
     async def execute(self) -> CollectorError | None:
         """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
@@ -114,7 +104,7 @@ class Run:
         try:
             with self._stopping.whole:
                 async with (
-                    self._engine() as parts,
+                    engine(self._settings, self.account, self._reporter, self._environ) as parts,
                     anyio.create_task_group() as watchers,
                 ):
                     watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)

@@ -17,6 +17,7 @@ from collector.model.secret import Environment
 from collector.run import pipeline
 from collector.run.assembly import SYSTEM_CLOCK, engine
 from collector.run.identity import new_identity
+from collector.run.observers.reporter import NullReporter
 from collector.run.second_pass import Deferral
 from collector.run.settings import Settings
 
@@ -40,7 +41,7 @@ async def collect(
     async def produce() -> None:
         async with (
             send,
-            engine(settings, Account(), warn=_ignore, note=_ignore, environ=environ) as parts,
+            engine(settings, Account(), NullReporter(), environ) as parts,
         ):
             await pipeline.collect(
                 wanted,
@@ -90,7 +91,3 @@ def _id_set(ids: Iterable[str]) -> IdSet:
             raise InputError(f"string {number} of the ids is not a connection id ({len(text)} characters)")
         wanted.add(canonical)
     return wanted
-
-
-def _ignore(_text: str) -> None:
-    pass
