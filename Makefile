@@ -33,7 +33,7 @@ test: $(VENV)/test
 CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
   secrets service_links stderr stopping terminal tls verify) $(addprefix governor/test_, rate_limit_headers retry_after \
   retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
-  watchdog) $(addprefix snapshot/test_, lines manifest record_line writer)
+  watchdog) $(addprefix snapshot/test_, lines manifest read_lines writer)
 test-core: $(VENV)/test
 	$(BIN)/python -m pytest -m "not soak" --numprocesses 5 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
 

@@ -48,6 +48,8 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     except CollectorError as error:
         complain(str(error))
         return error.exit_code
+    except KeyboardInterrupt:  # who listened to signals has given them back to Python
+        return ExitCode.INTERRUPTED
     except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
         with suppress(OSError):
             traceback.print_exc()

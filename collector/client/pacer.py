@@ -245,9 +245,9 @@ class Pacer:
             self._after()
 
     def _after(self) -> None:
+        self._wake()
         if self._governor.events:
             self.report()
-        self._wake()
 
     def _judge(self, start: Start, request: Request, error: BaseException, now: float) -> None:
         """Tell the governor what an exception means to it."""

@@ -25,7 +25,7 @@ class RetryPolicy:
     """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
 
     `within` counts attempts and the waits between them, not what the whole run waits for. With `waits_out_outages` no
-    failure of the server counts, nor its requests to slow down: the run ends when it has waited long enough.
+    failure of the server counts: the run ends when it has waited long enough.
     """
 
     max_attempts: int = 5
@@ -84,7 +84,8 @@ class Attempts:
         if isinstance(self.last, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
             return True
         if policy.waits_out_outages:
-            return self.made - self.throttled - self.transient >= policy.max_attempts
+            counted = self.made - self.throttled - self.transient
+            return counted >= policy.max_attempts or self.throttled >= policy.max_throttles
         return (
             self.counted >= policy.max_attempts
             or self.throttled >= policy.max_throttles

@@ -118,6 +118,7 @@ class Governor:
         """The server answered; `is_success` when it did so with what was asked for.
 
         An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
+        Raises `TooManyPauses` when a quota is used up once too often.
         """
         self._rate.answered(now)
         if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:

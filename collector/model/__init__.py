@@ -6,5 +6,5 @@ strict_json, json_repair, lazy_pattern           how text is read
 ledger                                           the account: every id has exactly one outcome
 errors                                           what ends a run, and its exit code
 
-Must not know: any other room, a file, a socket, the clock, the event loop.
+Must not know: any other room, a file but its own lists, a socket, the clock, the event loop.
 """

@@ -27,7 +27,7 @@ class OutcomeKind(StrEnum):
 class Redaction(NamedTuple):
     """A value in which something was masked: its path, such as `configuration.password`, and the rule that found it.
 
-    The rules are those of `detect.reasons`.
+    The rules are those of `redaction.detect.reasons`.
     """
 
     path: str

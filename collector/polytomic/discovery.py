@@ -28,7 +28,7 @@ async def list_ids(client: Client) -> list[str | None]:
     """The id of every connection the key may list, as it came; None for an item without one.
 
     A body that breaks off is asked for again from its start, and an outage is waited out for as long as the run does.
-    Raises `RunStopped` when what comes is no list, and `InputError` when the API does not give this key one.
+    Raises `RunStopped` when there is no list to be had, and `InputError` when the API does not give this key one.
     """
     try:
         patient = replace(client.policy, within=inf, waits_out_outages=True)

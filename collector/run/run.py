@@ -62,6 +62,7 @@ class Run:
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
     ) -> None:
+        """`output` is filled in with the name in `identity`, if that stands in its path."""
         self._settings = settings
         self._identity = identity
         self._intake = intake

@@ -50,9 +50,9 @@ def verify(path: Path) -> Verified:
     ids = IdSet()
     with _opened(path) as file:
         counted = _check_records(path, file, claim, ids)
-        _check_facts(path, file, claim.facts, records=len(ids))
+        _check_facts(path, file, claim.facts, {"records": len(ids)})
     records = len(ids)
-    errors = names.manifest.parent / claim.errors.path if claim.errors else names.errors
+    errors = _errors_of(names, claim)
     failed = _check_errors(errors, claim.errors, ids)
     expected = Counter(claim.tally.outcomes)
     not_attempted = expected.pop(OutcomeKind.NOT_ATTEMPTED)
@@ -126,6 +126,13 @@ def _claim(names: SnapshotNames) -> Manifest:
     return claim
 
 
+def _errors_of(names: SnapshotNames, claim: Manifest) -> Path:
+    """Where the errors are: beside the snapshot, or where the manifest of what went to standard output says."""
+    named = names.manifest.parent / claim.errors.path if claim.errors else names.errors
+    is_moved = not os.path.lexists(named) and os.path.lexists(names.errors)
+    return names.errors if is_moved else named
+
+
 def _check_records(path: Path, file: BinaryIO, claim: Manifest, ids: IdSet) -> _Counted:
     codec, tally = codec_of(path.name), Tally()
     organizations: dict[str, None] = {}
@@ -158,12 +165,13 @@ def _where(codec: Codec, stretch: Stretch, at: int) -> str:
     return f"byte {at - stretch.start} of what is unpacked from byte {stretch.start}"
 
 
-def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, *, records: int) -> None:
+def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, counted: dict[str, int]) -> None:
     size = os.fstat(file.fileno()).st_size
     if size != facts.bytes:
         _refuse(path, f"byte {min(size, facts.bytes)}: it has {size} bytes, but its manifest says {facts.bytes}")
-    if records != facts.records:
-        _refuse(path, f"{records} lines, but its manifest says {facts.records}")
+    [(what, number)] = counted.items()
+    if number != facts.records:
+        _refuse(path, f"{number} {what}, but its manifest says {facts.records}")
     if digest_of(_pread(file)) != facts.sha256:
         _refuse(path, f"somewhere in bytes 0 to {size}: its SHA-256 is not that of its manifest")
 
@@ -187,7 +195,7 @@ def _check_errors(path: Path, facts: FileFacts | None, ids: IdSet) -> Counter[Ou
                     _refuse(path, f"{_where(codec, stretch, at)}: {one} is there twice, or has a record as well")
                 failed[kind] += 1
         if facts is not None:
-            _check_facts(path, file, facts, records=failed.total())
+            _check_facts(path, file, facts, {"errors": failed.total()})
     return failed
 
 

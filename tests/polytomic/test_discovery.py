@@ -237,6 +237,12 @@ def test_a_server_that_is_back_in_time_gives_its_list_however_often_it_failed() 
     assert api.attempts == 13
 
 
+def test_a_list_that_is_refused_again_and_again_is_given_up() -> None:
+    api = Api([b""], status=429, headers={"Retry-After": "1"})
+    with pytest.raises(RunStopped, match="after 10 attempts: HTTP 429"):
+        asyncio.run(api.ids(600.0))
+
+
 def test_what_only_a_bug_explains_is_not_waited_out() -> None:
     api = Api([b"BUG"])
     with pytest.raises(RunStopped, match="after 5 attempts: internal error: ZeroDivisionError"):

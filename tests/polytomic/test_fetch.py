@@ -1,7 +1,7 @@
 """One id → one outcome, from the wire up, where all goes well.
 
 aioresponses answers instead of aiohttp's session, so no middleware is passed and nothing is counted as sent; what
-depends on time, resets and bytes, and on the count, is tried with a real server in `test_transport`.
+depends on time, resets and bytes, and on the count, is tried with a real server in `test_aiohttp_transport`.
 """
 
 from __future__ import annotations

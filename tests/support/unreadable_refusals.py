@@ -1,4 +1,4 @@
-"""Errors whose status can be read and whose body cannot: every way a body breaks, as data beside `pathologies`."""
+"""Errors whose status can be read and whose body cannot: every way a body breaks, as data beside `http_pathologies`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from collector.snapshot.sinks.resume import RunHead, TakenOver
 
 
 class Writer(Protocol):
-    """What takes the outcomes of a run, from `begin` on."""
+    """What takes the outcomes of a run, once its output has begun."""
 
     def put(self, outcome: Outcome) -> None:
         """Take an outcome; never blocks."""
@@ -67,7 +67,7 @@ class Sink(Protocol):
     """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
 
     `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
-    `writer` takes the outcomes; `begin` may replace it.
+    `writer` takes the outcomes; `open`, `begin` and `resume` may replace it.
     """
 
     is_resumable: bool

@@ -86,8 +86,10 @@ class StreamSink:
         pass
 
     def facts(self, *, finished: bool) -> list[FileFacts]:
-        beside = self._manifest_path.parent if self._manifest_path else "."
-        errors = os.path.relpath(self._errors_path, beside) if self._errors_path else ""
+        errors = ""
+        if self._errors_path and self._manifest_path:
+            beside = os.path.realpath(self._manifest_path.parent)
+            errors = os.path.relpath(os.path.realpath(self._errors_path), beside)
         return self._lines.facts(self._output, errors) if self._lines else []
 
     async def publish(self, manifest: bytes) -> None:
