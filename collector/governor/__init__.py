@@ -6,5 +6,5 @@ concurrency_limit, queueing                                how many at once
 adaptive_rate, limit_belief, rate_meter, stated_quota      how many a second the server takes
 rate_ceiling, shared_quota, quota_state                    how many the user allows; also rate_limit_headers, report
 
-Must not know: HTTP but for its rate limit fields, the event loop. Clock and chance are arguments, but in `shared_quota`.
+Must not know: HTTP but for its rate limit fields, the event loop. Clock and chance are arguments.
 """
