@@ -57,7 +57,7 @@ def test_a_limit_below_one_request_a_second_is_found(seconds: int) -> None:
     assert sum(not arrival.allowed for arrival in late) <= 0.2 * len(late)
 
 
-@pytest.mark.parametrize("wait", [30.0, 60.0])
+@pytest.mark.parametrize("wait", [30.0, pytest.param(60.0, marks=pytest.mark.soak)])
 def test_the_longer_a_refusal_pauses_the_more_rarely_the_limit_is_tried(wait: float) -> None:
     simulation = Simulation(ALGORITHMS["sliding"](), schedule([50], [1200]), lambda _: wait, 0.1).run()
     assert simulation.stopped is None

@@ -81,7 +81,7 @@ async def wait_for_a_moment(chance: random.Random, server: Server, ended: asynci
     await asyncio.wait([ended], timeout=chance.random() * (0.1 if requests else 1.0))
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", ["", *(pytest.param(suffix, marks=pytest.mark.soak) for suffix in SUFFIXES[1:])])
 async def test_a_run_killed_at_any_moment_loses_nothing_and_repeats_nothing(
     start: Starting, tmp_path: Path, suffix: str
 ) -> None:
