@@ -7,17 +7,11 @@ python .ci/record_reference.py --check    exit code 1 when it is not what the ta
 import sys
 from pathlib import Path
 
+from page import write_or_check
+
 from collector.model.record import NOT_KEPT, RECORD, SCHEMA, Field
 
 PAGE = Path(__file__).parent.parent / "docs" / "record.md"
-
-
-def main(arguments: list[str]) -> int:
-    page = page_of()
-    if arguments == ["--check"]:
-        return 0 if PAGE.read_text() == page else 1
-    PAGE.write_text(page)
-    return 0
 
 
 def page_of() -> str:
@@ -47,4 +41,4 @@ def row(field: Field) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(PAGE, page_of(), sys.argv[1:]))

@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from page import write_or_check
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rooms.md"
 
@@ -35,11 +37,8 @@ class Room(NamedTuple):
 
 
 def main(arguments: list[str]) -> int:
-    page = page_of(rooms_of(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]))
-    if arguments == ["--check"]:
-        return 0 if PAGE.read_text() == page else 1
-    PAGE.write_text(page)
-    return 0
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    return write_or_check(PAGE, page_of(rooms_of(contracts)), arguments)
 
 
 def rooms_of(linter: dict[str, Any]) -> list[Room]:

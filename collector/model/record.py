@@ -71,6 +71,23 @@ RECORD: Final = (
 FIELDS: Final = tuple(field.name for field in RECORD)
 """Every key of a record, in order; all are always present."""
 
+JSON_TYPES: Final[dict[Kind, type]] = {
+    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.PROSE, Kind.TIME), str),
+    Kind.FLAG: bool,
+    Kind.COUNT: int,
+    Kind.IDS: list,
+    Kind.TEXTS: list,
+    Kind.OBJECT: dict,
+    Kind.VERSION: int,
+}
+"""What a JSON parser makes of the values of each kind."""
+
+
+def names_of(*kinds: Kind) -> tuple[str, ...]:
+    """The fields of these kinds, in order."""
+    return tuple(field.name for field in RECORD if field.kind in kinds)
+
+
 NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))
 """Paths below `data` that are known and left out on purpose: pictures of the type, the same for all its connections."""
 

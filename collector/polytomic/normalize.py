@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from collector.client.failures import BadPayload
 from collector.model.ids import canonical_id
 from collector.model.outcome import Redaction
-from collector.model.record import FIELDS, NOT_KEPT, RECORD, SCHEMA, Json, Kind, Record
+from collector.model.record import FIELDS, JSON_TYPES, NOT_KEPT, RECORD, SCHEMA, Json, Kind, Record
 from collector.model.secret import REDACTED
 from collector.model.timestamps import to_utc
 from collector.redaction.redactor import Redactor
@@ -20,18 +20,16 @@ from collector.redaction.redactor import Redactor
 Expected: TypeAlias = tuple[tuple[str, str, type], ...]
 """The name that a value has in the API's object, the one it has in a record, and the JSON type it has in both."""
 
-_TYPES: Final[dict[Kind, type]] = {
-    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.PROSE, Kind.TIME), str),
-    Kind.FLAG: bool,
-    Kind.COUNT: int,
-    Kind.OBJECT: dict,
-}
-
 
 def _expected_in(parent: str) -> Expected:
     """The fields that stand in the object `parent` below `data`, or, for an empty one, in `data` itself."""
-    paths = ((field, (field.source or "").rpartition(".")) for field in RECORD if field.kind in _TYPES and field.source)
-    return tuple((key, field.name, _TYPES[field.kind]) for field, (above, _, key) in paths if above == parent)
+    return tuple(
+        (field.source.rpartition(".")[2], field.name, JSON_TYPES[field.kind])
+        for field in RECORD
+        if field.source is not None
+        and field.source.rpartition(".")[0] == parent
+        and JSON_TYPES[field.kind] is not list  # which is taken as a list of texts, or not at all
+    )
 
 
 _OWN: Final = _expected_in("")

@@ -23,7 +23,7 @@ import orjson
 from collector.model.ids import is_canonical
 from collector.model.lazy_pattern import lazy_pattern
 from collector.model.outcome import Redaction
-from collector.model.record import RECORD, Json, Kind, Record
+from collector.model.record import RECORD, Json, Kind, Record, names_of
 from collector.model.secret import REDACTED
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.model.timestamps import is_utc
@@ -73,7 +73,7 @@ _TEXTS: Final = tuple(
     for field in RECORD
     if field.kind in {Kind.ID, Kind.TEXT, Kind.TIME} and field.source is not None and field.name != "id"
 )
-_LISTS: Final = tuple(field.name for field in RECORD if field.kind in {Kind.IDS, Kind.TEXTS})
+_LISTS: Final = names_of(Kind.IDS, Kind.TEXTS)
 
 Masked: TypeAlias = list[Redaction]
 """The values that were masked so far; what masks another appends it."""

@@ -12,7 +12,7 @@ from collector.model.control_chars import json_escaped
 from collector.model.ids import is_canonical
 from collector.model.ledger import Counted
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
-from collector.model.record import RECORD, SCHEMA, Json, Kind, Record, nul_paths
+from collector.model.record import JSON_TYPES, RECORD, SCHEMA, Json, Kind, Record, names_of, nul_paths
 from collector.model.strict_json import NotJson, parse
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
@@ -42,19 +42,15 @@ def error_line(outcome: Outcome) -> bytes:
     )
 
 
-_TYPES: Final[dict[Kind, tuple[type, ...]]] = {
-    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.PROSE, Kind.TIME), (str,)),
-    Kind.FLAG: (bool,),
-    Kind.COUNT: (int, float),  # a float is what orjson makes of more than 64 bits
-    Kind.IDS: (list,),
-    Kind.TEXTS: (list,),
-    Kind.OBJECT: (dict,),
-    Kind.VERSION: (int,),
-}
 _KINDS: Final = {
-    field.name: (*_TYPES[field.kind], type(None)) if field.is_nullable else _TYPES[field.kind] for field in RECORD
+    field.name: (
+        JSON_TYPES[field.kind],
+        *((float,) if field.kind is Kind.COUNT else ()),  # which is what orjson makes of more than 64 bits
+        *((type(None),) if field.is_nullable else ()),
+    )
+    for field in RECORD
 }
-_LISTS: Final = tuple(field.name for field in RECORD if field.kind in {Kind.IDS, Kind.TEXTS})
+_LISTS: Final = names_of(Kind.IDS, Kind.TEXTS)
 _TEXT: Final = (str,)
 _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT,

@@ -50,7 +50,7 @@ def verify(path: Path) -> Verified:
     ids = IdSet()
     with _opened(path) as file:
         counted = _check_records(path, file, claim, ids)
-        _check_facts(path, file, claim.facts, {"records": len(ids)})
+        _check_facts(path, file, claim.facts, len(ids), "records")
     records = len(ids)
     errors = _errors_of(names, claim)
     failed = _check_errors(errors, claim.errors, ids)
@@ -165,11 +165,10 @@ def _where(codec: Codec, stretch: Stretch, at: int) -> str:
     return f"byte {at - stretch.start} of what is unpacked from byte {stretch.start}"
 
 
-def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, counted: dict[str, int]) -> None:
+def _check_facts(path: Path, file: BinaryIO, facts: FileFacts, number: int, what: str) -> None:
     size = os.fstat(file.fileno()).st_size
     if size != facts.bytes:
         _refuse(path, f"byte {min(size, facts.bytes)}: it has {size} bytes, but its manifest says {facts.bytes}")
-    [(what, number)] = counted.items()
     if number != facts.records:
         _refuse(path, f"{number} {what}, but its manifest says {facts.records}")
     if digest_of(_pread(file)) != facts.sha256:
@@ -195,7 +194,7 @@ def _check_errors(path: Path, facts: FileFacts | None, ids: IdSet) -> Counter[Ou
                     _refuse(path, f"{_where(codec, stretch, at)}: {one} is there twice, or has a record as well")
                 failed[kind] += 1
         if facts is not None:
-            _check_facts(path, file, facts, {"errors": failed.total()})
+            _check_facts(path, file, facts, failed.total(), "errors")
     return failed
 
 
