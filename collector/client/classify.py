@@ -35,7 +35,7 @@ def judge(reply: Reply, now: float) -> None:
     if status == 429 and _ABUSE in reply.body:
         raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
     if is_throttle(reply, now):
-        raise Throttled(f"HTTP {status}", status, wait=wait_asked(reply.headers, now))
+        raise Throttled(f"HTTP {status}", status, wait_asked(reply.headers, now))
     if status in _ONLY_CONFIGURATION:
         raise ConfigError(f"{_ONLY_CONFIGURATION[status]} (HTTP {status}); check [api] proxy and base_url")
     if 300 <= status < 400:

@@ -14,17 +14,23 @@ before, if there is one: broken ids look like an outage, and only one that is kn
 from __future__ import annotations
 
 import random
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import anyio
 
 from collector.client.attempt_log import logged
 from collector.client.classify import judge
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Unforeseen
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    FailedAttempt,
+    GaveUp,
+    KeyDoubted,
+    Transient,
+    failure_of,
+)
 from collector.client.messages import Reply, Request, Send
 from collector.client.pacer import Pacer
 from collector.client.retry import Attempts, RetryPolicy, retrying
@@ -38,8 +44,8 @@ from collector.model.ledger import RequestCount
 from collector.model.throughput import Cause, Pace
 
 T = TypeVar("T")
-Attempt: TypeAlias = Callable[[int, Request], Awaitable[T]]
-"""Sends the request, as the attempt of this number, from 1."""
+Attempt: TypeAlias = Callable[[int, Request], Awaitable[T | FailedAttempt]]
+"""Sends the request, as the attempt of this number, from 1. Raises only what ends the run."""
 
 Chunks: TypeAlias = AsyncIterator[bytes]
 Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[Reply, Chunks]]]
@@ -51,12 +57,22 @@ _BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirm
 class Client:
     """Asks the API for a run: every request is paced, and repeated until it is answered or spent."""
 
-    def __init__(self, asker: Asker, pacer: Pacer, governor: Governor, stream: Stream, clock: Clock) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        pacer: Pacer,
+        governor: Governor,
+        stream: Stream,
+        *,
+        clock: Clock,
+        scrub: Callable[[str], str],
+    ) -> None:
         self._asker = asker
         self._pacer = pacer
         self._governor = governor
         self._stream = stream
         self._clock = clock
+        self._scrub = scrub
 
     @property
     def policy(self) -> RetryPolicy:
@@ -74,12 +90,19 @@ class Client:
         """What `read` makes of a reply that is final for the request, and of the number of its attempt, from 1.
 
         What `read` raises is a failure of the attempt. `is_telling` means that the same request may later tell whether
-        the server is back. Raises the last `AttemptFailed` when the attempts are spent, and a `CollectorError` that
-        ends the run.
+        the server is back. Raises `GaveUp` when the attempts are spent, and a `CollectorError` that ends the run.
         """
 
-        async def attempt(number: int, request: Request) -> T:
-            return await read(await self._pacer.send(request), number)
+        async def attempt(number: int, request: Request) -> T | FailedAttempt:
+            reply = await self._pacer.send(request)
+            if isinstance(reply, FailedAttempt):
+                return reply
+            try:
+                return await read(reply, number)
+            except CollectorError:
+                raise
+            except Exception as error:
+                return FailedAttempt(failure_of(error, self._scrub))
 
         return await self._asker.ask(attempt, request, policy, is_telling=is_telling)
 
@@ -93,10 +116,13 @@ class Client:
     ) -> T:
         """As `get`, for a body of at most `cap` bytes that is read as it comes, from its start in each attempt."""
 
-        async def attempt(_number: int, request: Request) -> T:
-            async with self._pacer.turn(request), self._stream(request, cap=cap) as (reply, chunks):
+        async def exchange(request: Request) -> T:
+            async with self._stream(request, cap=cap) as (reply, chunks):
                 judge(reply, self._clock.wall_time())
                 return await read(reply, chunks)
+
+        async def attempt(_number: int, request: Request) -> T | FailedAttempt:
+            return await self._pacer.send_by(exchange, request)
 
         return await self._asker.ask(attempt, request, policy, is_telling=False)
 
@@ -145,10 +171,10 @@ async def open_client(
     """
     send: Send = logged(transport.send, note, clock) if logs_attempts else transport.send
     pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, tell=tell)
-    asker = Asker(pacer, governor, policy=policy, clock=clock, rng=rng, scrub=scrub, note=note)
+    asker = Asker(pacer, governor, policy=policy, clock=clock, rng=rng, note=note)
     async with transport.opened(), anyio.create_task_group() as watch:
         watch.start_soon(pacer.watch, outage_limit)
-        yield Client(asker, pacer, governor, transport.stream, clock)
+        yield Client(asker, pacer, governor, transport.stream, clock=clock, scrub=scrub)
         watch.cancel_scope.cancel()
 
 
@@ -163,7 +189,6 @@ class Asker:
         policy: RetryPolicy,
         clock: Clock,
         rng: random.Random,
-        scrub: Callable[[str], str],
         note: Callable[[str], None],
     ) -> None:
         self._pacer = pacer
@@ -171,7 +196,6 @@ class Asker:
         self.policy = policy
         self._clock = clock
         self._rng = rng
-        self._scrub = scrub
         self._note = note
         self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
         self._question = anyio.Lock(fast_acquire=True)
@@ -187,67 +211,60 @@ class Asker:
     ) -> T:
         """What `attempt`, which sends `request`, returns when it succeeds.
 
-        `is_telling` means that the same request may later tell whether the server is back. Raises the last
-        `AttemptFailed` when the attempts are spent, and a `CollectorError` that ends the run.
+        `is_telling` means that the same request may later tell whether the server is back. Raises `GaveUp` when the
+        attempts are spent, and a `CollectorError` that ends the run.
         """
         confirmations = self._confirmations
-        try:
-            result = await attempt(1, request)
-        except CollectorError:
-            raise
-        except Exception as error:
-            failure = self._foreseen(error)
-        else:
-            self._governor.budget.earn()
-            if is_telling:
-                self.know(request)
-            return result
-        return await self._ask_again(attempt, request, failure, confirmations, policy or self.policy)
+        result = await attempt(1, request)
+        if isinstance(result, FailedAttempt):
+            return await self._ask_again(attempt, request, result, confirmations, policy or self.policy)
+        self._governor.budget.earn()
+        if is_telling:
+            self.know(request)
+        return result
 
     async def _ask_again(
-        self, attempt: Attempt[T], request: Request, first: AttemptFailed, confirmations: int, policy: RetryPolicy
+        self, attempt: Attempt[T], request: Request, first: FailedAttempt, confirmations: int, policy: RetryPolicy
     ) -> T:
         attempts = Attempts()
 
-        async def once() -> T:
+        async def once() -> T | FailedAttempt:
             # tenacity, which costs more than all of a good reply's way, starts with the failure that called for it.
             nonlocal confirmations
             attempts.made += 1
-            failure = first
+            result: T | FailedAttempt = first
             if attempts.made > 1:
                 confirmations = self._confirmations
-                try:
-                    retry = Request(
-                        request.target,
-                        policy.within - attempts.seconds,
-                        is_retry=True,
-                        refused_at=attempts.refused_at,
-                    )
-                    return await self._retry(attempt, retry, attempts)
-                except CollectorError:
-                    raise
-                except Exception as error:
-                    failure = self._foreseen(error)
-            await self._react(failure, request, attempts, confirmations)
-            raise failure
+                result = await self._retry(attempt, request, attempts, policy)
+            if isinstance(result, FailedAttempt):
+                await self._react(result, request, attempts, confirmations)
+            return result
 
-        return await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
+        result = await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
+        if isinstance(result, FailedAttempt):
+            raise GaveUp(result.failure, attempts.made, attempts.took)
+        return result
 
-    async def _retry(self, attempt: Attempt[T], request: Request, attempts: Attempts) -> T:
+    async def _retry(
+        self, attempt: Attempt[T], request: Request, attempts: Attempts, policy: RetryPolicy
+    ) -> T | FailedAttempt:
+        within = policy.within - attempts.seconds
+        retry = request._replace(within=within, is_retry=True, refused_at=attempts.refused_at)
         paid = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
         self._pacer.report()
         if paid < attempts.retry_cost:
             await self._is_server_there()
-        result = await attempt(attempts.made, request)
-        self._governor.budget.earn(paid)
+        result = await attempt(attempts.made, retry)
+        if not isinstance(result, FailedAttempt):
+            self._governor.budget.earn(paid)
         return result
 
-    async def _react(self, failure: AttemptFailed, request: Request, attempts: Attempts, confirmations: int) -> None:
+    async def _react(self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int) -> None:
+        failure = failed.failure
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
-        if failure.halts and await self._is_server_there():
-            failure.is_excused = False
-        attempts.failed(failure)
-        failure.attempts, failure.retried_s = attempts.made, attempts.seconds
+        is_server_there = failed.halts and await self._is_server_there()
+        is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_there
+        attempts.failed(failed, is_excused=is_excused)
         if isinstance(failure, KeyDoubted) and confirmations == self._confirmations:
             await self._confirm_key(request, confirmations)
 
@@ -256,42 +273,25 @@ class Asker:
         async with self._question:
             if self._answered is None or not self._governor.is_halted:  # somebody else has asked meanwhile
                 return not self._governor.is_halted
-            try:
-                return await self._has_answer(self._answered, after=0.0)
-            except KeyDoubted:
-                return True
+            failure = await self._failure_alone(self._answered, after=0.0)
+            return failure is None or isinstance(failure, KeyDoubted)
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._doubt:
             if confirmations != self._confirmations:  # somebody else has asked meanwhile, and the key held
                 return
-            try:
-                # Without an answer there is no verdict: the id's next 401 is confirmed anew.
-                self._confirmations += await self._has_answer(request, after=_BEFORE_ASKING_AGAIN)
-            except KeyDoubted:
+            failure = await self._failure_alone(request, after=_BEFORE_ASKING_AGAIN)
+            if isinstance(failure, KeyDoubted):
                 self._pacer.stop()
-                raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url") from None
+                raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
+            # Without an answer there is no verdict: the id's next 401 is confirmed anew.
+            self._confirmations += failure is None
 
-    async def _has_answer(self, request: Request, *, after: float) -> bool:
-        """Ask alone, not for the answer's sake. Raises `KeyDoubted` for a 401."""
-        question = request._replace(is_retry=True)
-        try:
-            await self._pacer.send_alone(question, after=after)
-        except (CollectorError, KeyDoubted):
-            raise
-        except BadPayload:
-            return True
-        except Exception as error:
-            self._note(f"{request.target}: {self._foreseen(error).reason} (to a question of the run's own)")
-            return False
-        return True
-
-    def _foreseen(self, error: Exception) -> AttemptFailed:
-        """The failure without secrets; one that nobody foresaw costs its id a record, but not the run its end."""
-        if not isinstance(error, AttemptFailed):
-            at = traceback.extract_tb(error.__traceback__)[-1]  # its own text could hold anything
-            return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")
-        # A server chose some of its words, and they go into the errors file. What was raised outside of a request's
-        # turn, while its reply was read, the pacer has not seen.
-        error.reason = self._scrub(error.reason)
-        return error
+    async def _failure_alone(self, request: Request, *, after: float) -> AttemptFailed | None:
+        """Ask alone, not for the answer's sake: why there was none. An answer that is of no use is one."""
+        result = await self._pacer.send_alone(request._replace(is_retry=True), after=after)
+        if not isinstance(result, FailedAttempt) or isinstance(result.failure, BadPayload):
+            return None
+        if not isinstance(result.failure, KeyDoubted):
+            self._note(f"{request.target}: {result.failure.reason} (to a question of the run's own)")
+        return result.failure

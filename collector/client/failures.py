@@ -9,39 +9,37 @@
     │   └── TooLarge              … and never will be, because it is over a cap
     └── Unforeseen                a bug of ours or of a library, kept to the one id it struck
 
-None of them leaves the room `polytomic`: each is retried or becomes an outcome.
+They are raised where a reply is read and judged. The pacer returns each as a part of a `FailedAttempt`, and a request
+whose attempts are spent ends in `GaveUp`. None of them leaves the room `polytomic`.
 """
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
 
 class AttemptFailed(Exception):
-    """One request got no usable answer.
+    """One request got no usable answer. `args` is all it has, and none of it changes."""
 
-    `status` is the HTTP status when there was an answer, else None. `attempts` is how many attempts were made for the
-    id until then, `retried_s` how many seconds they and the waits between them took; `seconds` is what this one took,
-    `is_excused` whether it does not count against the id, since it was to try whether the server is back, and `halts`
-    whether all requests halt for it.
-    """
+    def __init__(self, reason: str, status: int | None = None, *more: object) -> None:
+        super().__init__(reason, status, *more)
 
-    attempts = 1
-    retried_s = 0.0
-    seconds = 0.0
-    is_excused = False
-    halts = False
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
+    def __str__(self) -> str:
+        return self.reason
 
     @property
     def reason(self) -> str:
-        """Why, in words; nowhere else are they kept, so that what is taken out of them is gone."""
+        """Why, in words, some of which a server may have chosen."""
         return str(self.args[0])
 
-    @reason.setter
-    def reason(self, text: str) -> None:
-        self.args = (text,)
+    @property
+    def status(self) -> int | None:
+        """The HTTP status when there was an answer."""
+        status: int | None = self.args[1]
+        return status
 
 
 class Transient(AttemptFailed):
@@ -53,18 +51,16 @@ class TimedOut(Transient):
 
 
 class Throttled(AttemptFailed):
-    """The server asked to slow down; everybody waits, and the id's attempts are not used up.
+    """The server asked to slow down; all requests wait, and the id's attempts are not used up."""
 
-    `wait` is in seconds, as the server put it, or None when it did not say. `refused_at` is how many requests it had
-    taken by then; `is_own` says that it refuses this id alone, which then waits alone.
-    """
+    def __init__(self, reason: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(reason, status, wait)
 
-    refused_at = 0
-    is_own = False
-
-    def __init__(self, reason: str, status: int | None = None, *, wait: float | None = None) -> None:
-        super().__init__(reason, status)
-        self.wait = wait
+    @property
+    def wait(self) -> float | None:
+        """Seconds to wait, as the server put it; None when it did not say."""
+        wait: float | None = self.args[2]
+        return wait
 
 
 class KeyDoubted(AttemptFailed):
@@ -80,4 +76,42 @@ class TooLarge(BadPayload):
 
 
 class Unforeseen(AttemptFailed):
-    """An exception nobody foresaw; it costs one id its record, not the run."""
+    """An unexpected exception; it costs one id its record, not the run."""
+
+
+class FailedAttempt(NamedTuple):
+    """What the pacer returns in place of a reply.
+
+    `seconds` is the time the attempt took. `was_probe` says that it tried whether the server is back, and `halts` that
+    nothing starts for a while because of it. `refused_at` is the number of requests that the server had taken when it
+    asked to slow down, and `is_own` says that it refuses this request alone, which then waits alone.
+    """
+
+    failure: AttemptFailed
+    seconds: float = 0.0
+    was_probe: bool = False
+    halts: bool = False
+    refused_at: int | None = None
+    is_own: bool = False
+
+
+class GaveUp(Exception):
+    """The attempts of a request are spent; `failure` is the last, `seconds` the time of them and of the waits."""
+
+    def __init__(self, failure: AttemptFailed, attempts: int, seconds: float) -> None:
+        super().__init__(failure, attempts, seconds)
+        self.failure = failure
+        self.attempts = attempts
+        self.seconds = seconds
+
+
+def failure_of(error: Exception, scrub: Callable[[str], str]) -> AttemptFailed:
+    """A new failure for what an attempt raised: without secrets, and without the exceptions it was raised from.
+
+    An unexpected exception becomes `Unforeseen`, of which only the kind and the place are told: its own text could
+    hold anything.
+    """
+    if isinstance(error, AttemptFailed):
+        return type(error)(scrub(error.reason), *error.args[1:])
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")

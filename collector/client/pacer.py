@@ -8,32 +8,43 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from math import inf
+from typing import TypeVar
 
 import anyio
 
 from collector.client.classify import judge
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    FailedAttempt,
+    KeyDoubted,
+    Throttled,
+    TimedOut,
+    Transient,
+    failure_of,
+)
 from collector.client.messages import Reply, Request, Send
 from collector.governor.events import Event, PauseTooLong, TooManyPauses
 from collector.governor.governor import Governor, Start, Wait
 from collector.governor.rate_limit_headers import allowance, quota
 from collector.model.clock import Clock
-from collector.model.errors import RunStopped
+from collector.model.errors import CollectorError, RunStopped
 from collector.model.ledger import RequestCount
 from collector.model.throughput import Cause
 from collector.model.timestamps import stamp
 
+T = TypeVar("T")
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 
 
 class Pacer:
     """Lets requests start one at a time, when the governor says so, first come, first served.
 
-    What `send` replies is judged: a reply that calls for another attempt is raised. Retries and requests to slow
-    down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `tell` hears what the
+    What `send` replies is judged: a reply that calls for another attempt is a failed attempt. Retries and requests to
+    slow down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `tell` hears what the
     governor decides.
 
     `waited` tells for how many seconds somebody waited to start, by what for.
@@ -71,51 +82,53 @@ class Pacer:
         """Nothing starts any more."""
         self._is_stopped = True
 
-    async def send(self, request: Request) -> Reply:
-        """The reply to `request`, sent when its turn comes; the wait is outside of the attempt's time-outs.
+    async def send(self, request: Request) -> Reply | FailedAttempt:
+        """The reply to `request`, sent when its turn comes, or how it failed; its time-outs do not count the wait.
 
-        Raises what sending does, and `RunStopped` when the server asks for too long a pause, or its quota is used up
-        for so long.
+        Raises `RunStopped` when the server asks for too long a pause, or its quota is used up for so long, and every
+        `CollectorError` that sending raises.
         """
         # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
-        return await self._exchange(request, self._start_at_once() or await self._start_in_turn())
+        return await self._exchange(request, self._start_at_once() or await self._start_in_turn(), self._send)
 
-    async def send_alone(self, request: Request, *, after: float) -> Reply:
+    async def send_alone(self, request: Request, *, after: float) -> Reply | FailedAttempt:
         """As `send`, with everybody else held back from now on, and after so many seconds."""
         self._holds += 1
         try:
             if after:
                 await self._sleep(after)
-            return await self._exchange(request, await self._start(is_alone=True))
+            return await self._exchange(request, await self._start(is_alone=True), self._send)
         finally:
             self._holds -= 1
             self._wake()
 
-    async def _exchange(self, request: Request, start: Start) -> Reply:
-        self._count.retried += request.is_retry
-        try:
-            reply = await self._send(request)
-            if reply.status != 200:
-                judge(reply, self._wall())
-        except BaseException as error:
-            self._failed(start, request, error)
-            raise
-        self._answered(start, reply)
-        return reply
+    async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
+        """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
+        return await self._exchange(request, await self._start_in_turn(), exchange)
 
-    @asynccontextmanager
-    async def turn(self, request: Request) -> AsyncIterator[None]:
-        """`request` is the caller's to send, inside and in its turn; what is raised there tells how it ended."""
-        start = await self._start_in_turn()
+    async def _exchange(
+        self, request: Request, start: Start, exchange: Callable[[Request], Awaitable[T]]
+    ) -> T | FailedAttempt:
         self._count.retried += request.is_retry
         try:
-            yield
-        except BaseException as error:
-            self._failed(start, request, error)
+            result = await exchange(request)
+            reply = result if isinstance(result, Reply) else None
+            if reply is not None and reply.status != 200:
+                judge(reply, self._wall())
+        except CollectorError:
+            self._dropped(start)
             raise
-        self._answered(start, None)
+        except Exception as error:
+            failure = failure_of(error, self._scrub)
+        except BaseException:
+            self._dropped(start)
+            raise
+        else:
+            self._answered(start, reply)
+            return result
+        return self._failed(start, request, failure)
 
     def _start_at_once(self) -> Start | None:
         """A start, if nobody waits and nothing forbids it."""
@@ -236,9 +249,13 @@ class Pacer:
         finally:
             self._after()
 
-    def _failed(self, start: Start, request: Request, error: BaseException) -> None:
+    def _dropped(self, start: Start) -> None:
+        self._governor.dropped(start, self._now())
+        self._after()
+
+    def _failed(self, start: Start, request: Request, failure: AttemptFailed) -> FailedAttempt:
         try:
-            self._judge(start, request, error, self._now())
+            return self._judged(start, request, failure, self._now())
         except (PauseTooLong, TooManyPauses) as pause:
             raise self._stopped(pause) from None
         finally:
@@ -249,27 +266,28 @@ class Pacer:
         if self._governor.events:
             self.report()
 
-    def _judge(self, start: Start, request: Request, error: BaseException, now: float) -> None:
-        """Tell the governor what an exception means to it."""
-        if isinstance(error, AttemptFailed):
-            error.seconds = now - start.at
-            error.reason = self._scrub(error.reason)  # which a server may have put, and the governor repeats
-        match error:
+    def _judged(self, start: Start, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
+        """Tell the governor what a failure means to it, and add what the governor makes of it."""
+        failed = FailedAttempt(failure, now - start.at, was_probe=start.is_probe)
+        match failure:
             case Throttled():
                 self._count.throttled += 1
-                error.refused_at = self._governor.accepted
-                error.is_own = self._governor.is_own(start, request.refused_at)
-                if error.is_own:
+                failed = failed._replace(
+                    refused_at=self._governor.accepted, is_own=self._governor.is_own(start, request.refused_at)
+                )
+                if failed.is_own:
                     self._governor.refused_alone(start, now)
                 else:
-                    self._governor.refused(start, now, error.wait, error.reason, is_outage=error.status == 503)
+                    is_outage = failure.status == 503
+                    self._governor.refused(start, now, failure.wait, failure.reason, is_outage=is_outage)
             case Transient():
-                error.is_excused = start.is_probe
-                error.halts = self._governor.failed(start, now, error.reason, is_timeout=isinstance(error, TimedOut))
+                is_timeout = isinstance(failure, TimedOut)
+                failed = failed._replace(halts=self._governor.failed(start, now, failure.reason, is_timeout=is_timeout))
             case BadPayload() | KeyDoubted():
                 self._governor.answered(start, now, is_success=False)
             case _:
                 self._governor.dropped(start, now)
+        return failed
 
     async def watch(self, outage_limit: float) -> None:
         """Raise `RunStopped` when the server has not answered for so many seconds."""

@@ -1,6 +1,6 @@
 """Which failures are worth another attempt, and when. The loop is tenacity's; the decisions are pure.
 
-Only `AttemptFailed` is ever retried: tenacity with a permissive predicate would swallow cancellation.
+Only a `FailedAttempt`, which is a value, is ever retried: whatever is raised passes tenacity unchanged.
 """
 
 from __future__ import annotations
@@ -8,11 +8,19 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    FailedAttempt,
+    KeyDoubted,
+    Throttled,
+    TooLarge,
+    Transient,
+)
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
 
 T = TypeVar("T")
@@ -38,9 +46,12 @@ class RetryPolicy:
 
 
 class Attempts:
-    """What one id has gone through. `seconds` is what its failed attempts and the waits after them took."""
+    """What one id has gone through.
 
-    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled", "transient")
+    `seconds` is what its failed attempts and the waits after them take, `took` the same without the last wait.
+    """
+
+    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled", "took", "transient")
 
     def __init__(self) -> None:
         self.made = 0
@@ -50,19 +61,27 @@ class Attempts:
         self.bad_payloads = 0
         self.transient = 0
         self.seconds = 0.0
-        self.last: AttemptFailed | None = None
+        self.took = 0.0
+        self.last: FailedAttempt | None = None
 
-    def failed(self, failure: AttemptFailed) -> None:
-        """Another attempt has failed. One that tried whether the server is back does not count against the id."""
-        self.last = failure
+    def failed(self, failed: FailedAttempt, *, is_excused: bool = False) -> None:
+        """Another attempt has failed; one that is excused does not count against the id."""
+        self.last = failed
+        failure = failed.failure
         self.throttled += isinstance(failure, Throttled)
-        self.alone += isinstance(failure, Throttled) and failure.is_own
+        self.alone += failed.is_own
         self.bad_payloads += isinstance(failure, BadPayload)
         self.transient += isinstance(failure, Transient)
-        if failure.is_excused:
+        if is_excused:
             self.excused += 1
         elif not isinstance(failure, Throttled):
-            self.seconds += failure.seconds
+            self.seconds += failed.seconds
+        self.took = self.seconds
+
+    @property
+    def failure(self) -> AttemptFailed | None:
+        """Why the last attempt failed."""
+        return self.last.failure if self.last else None
 
     @property
     def counted(self) -> int:
@@ -70,18 +89,23 @@ class Attempts:
         return self.made - (self.throttled - self.alone) - self.excused
 
     @property
+    def is_alone(self) -> bool:
+        """Does the server refuse this id whatever the rate?"""
+        return self.last is not None and self.last.is_own
+
+    @property
     def refused_at(self) -> int | None:
         """How many requests the server had taken when it last refused this id; None if it never did."""
-        return self.last.refused_at if isinstance(self.last, Throttled) else None
+        return self.last.refused_at if self.last else None
 
     @property
     def retry_cost(self) -> int:
         """What another attempt costs the run's budget."""
-        return AFTER_THROTTLE if isinstance(self.last, Throttled) else AFTER_FAILURE
+        return AFTER_THROTTLE if isinstance(self.failure, Throttled) else AFTER_FAILURE
 
     def are_spent(self, policy: RetryPolicy) -> bool:
         """Is another attempt pointless or too many? A throttled one counts against the id if it alone is refused."""
-        if isinstance(self.last, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
+        if isinstance(self.failure, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
             return True
         if policy.waits_out_outages:
             counted = self.made - self.throttled - self.transient
@@ -98,38 +122,46 @@ class Attempts:
         An id that is refused again lets others go first, so that it is not the one to try after the pause; one that
         is refused alone waits alone, as long as the server asks or as an own back-off that doubles.
         """
-        if isinstance(self.last, Throttled) and self.throttled > 1:
-            asked = self.last.wait or 0.0
-            if self.last.is_own:
+        failure = self.failure
+        if isinstance(failure, Throttled) and self.throttled > 1:
+            asked = failure.wait or 0.0
+            if self.is_alone:
                 return max(asked, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.alone))
             return min(policy.cap, asked + rng.uniform(0.1, 0.5))
-        if isinstance(self.last, Throttled | KeyDoubted) or self.counted < 1:
+        if isinstance(failure, Throttled | KeyDoubted) or self.counted < 1:
             return 0.0
         return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
 
 
 async def retrying(
-    attempt: Callable[[], Awaitable[T]],
+    attempt: Callable[[], Awaitable[T | FailedAttempt]],
     attempts: Attempts,
     policy: RetryPolicy,
     *,
     sleep: Callable[[float], Awaitable[None]],
     rng: random.Random,
-) -> T:
-    """Call `attempt` until it succeeds or `attempts` are spent, which raises the last `AttemptFailed`.
+) -> T | FailedAttempt:
+    """Call `attempt` until it succeeds or `attempts` are spent: its last result.
 
-    `attempt` keeps `attempts` up to date; the first call may stand for a request made before.
+    `attempt` keeps `attempts` up to date; the first call may stand for a request made before. Raises what it raises.
     """
+
+    def has_failed(result: T | FailedAttempt) -> bool:
+        return isinstance(result, FailedAttempt)
 
     def is_spent(_: RetryCallState) -> bool:
         return attempts.are_spent(policy)
 
     def wait(_: RetryCallState) -> float:
         seconds = attempts.backoff(policy, rng)
-        if not isinstance(attempts.last, Throttled) or attempts.last.is_own:
+        if not isinstance(attempts.failure, Throttled) or attempts.is_alone:
             attempts.seconds += seconds  # else the run's pause goes on meanwhile
         return seconds
 
     return await AsyncRetrying(
-        retry=retry_if_exception_type(AttemptFailed), stop=is_spent, wait=wait, sleep=sleep, reraise=True
+        retry=retry_if_result(has_failed), stop=is_spent, wait=wait, sleep=sleep, retry_error_callback=_last_result
     )(attempt)
+
+
+def _last_result(state: RetryCallState) -> Any:
+    return state.outcome and state.outcome.result()

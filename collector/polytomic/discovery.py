@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import inf
 
 from collector.client.client import Client
-from collector.client.failures import AttemptFailed, BadPayload
+from collector.client.failures import BadPayload, GaveUp
 from collector.client.messages import Reply, Request
 from collector.model.errors import InputError, RunStopped
 from collector.polytomic.envelope import require_json
@@ -33,8 +33,8 @@ async def list_ids(client: Client) -> list[str | None]:
     try:
         patient = replace(client.policy, within=inf, waits_out_outages=True)
         return await client.stream(_LIST, _ids_of, patient, cap=MAX_LIST_BYTES)
-    except AttemptFailed as failure:
-        raise RunStopped(f"--all: no list of connections after {failure.attempts} attempts: {failure.reason}") from None
+    except GaveUp as end:
+        raise RunStopped(f"--all: no list of connections after {end.attempts} attempts: {end.failure.reason}") from None
 
 
 async def _ids_of(reply: Reply, chunks: AsyncIterator[bytes]) -> list[str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.client.classify import kind_of, outcome_of
 from collector.client.client import Client
-from collector.client.failures import AttemptFailed
+from collector.client.failures import GaveUp
 from collector.client.messages import Reply, Request
 from collector.client.retry import RetryPolicy
 from collector.model.clock import Clock
@@ -59,16 +59,16 @@ class Fetcher:
 
         try:
             return await self._client.get(Request(_PATH + asked, is_retry=policy is not None), read, policy)
-        except AttemptFailed as failure:
-            kind, at = outcome_of(failure), stamp(self._wall())
+        except GaveUp as end:
+            failure, at = end.failure, stamp(self._wall())
             return Outcome(
                 asked,
-                kind,
-                failure.attempts,
+                outcome_of(failure),
+                end.attempts,
                 at,
                 http_status=failure.status,
                 error=failure.reason[:_LONGEST_MESSAGE],
-                retried_s=failure.retried_s,
+                retried_s=end.seconds,
             )
 
     async def fetch_again(self, earlier: Outcome) -> Outcome:

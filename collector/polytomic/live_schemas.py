@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import anyio
 
 from collector.client.client import Client
-from collector.client.failures import AttemptFailed
+from collector.client.failures import GaveUp
 from collector.client.messages import Reply, Request
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.redaction.detect.schemas import fields_of_schema
@@ -65,8 +65,10 @@ class LiveSchemas:
                 self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
                 return
             reason = reply.told
-        except (AttemptFailed, NotJson) as failure:
-            reason = str(failure)
+        except GaveUp as end:
+            reason = end.failure.reason
+        except NotJson as error:
+            reason = str(error)
         self._warn(
             f"the schema of connections of type {type_id} is not to be had ({reason}); what is secret in them is "
             "judged by the packaged one"

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, Transient, Unforeseen
+from collector.client.failures import (
+    BadPayload,
+    FailedAttempt,
+    GaveUp,
+    KeyDoubted,
+    Throttled,
+    Transient,
+    Unforeseen,
+)
 from collector.client.messages import Reply, Request
 from collector.client.retry import RetryPolicy
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE, FULL
@@ -39,7 +47,7 @@ class Desk:
         self.confirmed_at: list[float] = []
         self.started_at: list[float] = []
         self.requests: list[Request] = []
-        self.failures: list[Exception] = []
+        self.failures: list[FailedAttempt] = []
         self._confirmations = list(confirmations)
         self.governor = governor(max_pause=max_pause)
         self.pacer = pacer(self._confirm, self.governor, self.clock, self.count)
@@ -59,18 +67,22 @@ class Desk:
         """Ask a server that answers so, one after the other, and the last for ever; each takes so many seconds."""
         left = list(answers)
 
-        async def attempt(number: int, request: Request) -> str:
+        async def exchange(request: Request) -> str:
+            self.started_at.append(self.clock.now())
+            self.requests.append(request)
+            self.clock.time += seconds
+            await asyncio.sleep(0)
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(answer, Exception):
+                raise copy(answer)
+            return answer
+
+        async def attempt(number: int, request: Request) -> str | FailedAttempt:
             assert number == len(answers) - len(left) + 1 or len(left) == 1
-            async with self.pacer.turn(request):
-                self.started_at.append(self.clock.now())
-                self.requests.append(request)
-                self.clock.time += seconds
-                await asyncio.sleep(0)
-                answer = left.pop(0) if len(left) > 1 else left[0]
-                if not isinstance(answer, Exception):
-                    return answer
-                self.failures.append(copy(answer))
-                raise self.failures[-1]
+            result = await self.pacer.send_by(exchange, request)
+            if isinstance(result, FailedAttempt):
+                self.failures.append(result)
+            return result
 
         return await self.asker.ask(attempt, REQUEST)
 
@@ -93,19 +105,20 @@ async def test_a_failure_is_retried_counted_and_noted() -> None:
 
 async def test_when_attempts_are_spent_the_last_failure_tells_how_many_there_were() -> None:
     desk = Desk()
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.ask(*(Transient(f"HTTP 50{number}", 500) for number in range(5)))
-    assert caught.value.reason == "HTTP 504"
+    assert caught.value.failure.reason == "HTTP 504"
     assert caught.value.attempts == 5
     assert desk.count.retried == 4
 
 
 async def test_what_nobody_foresaw_costs_an_id_its_record_and_tells_no_more_than_its_kind() -> None:
     desk = Desk()
-    with pytest.raises(Unforeseen) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.ask(ValueError("a text that may hold a key"))
-    assert caught.value.reason.startswith("internal error: ValueError at ")
-    assert "a text" not in caught.value.reason
+    assert isinstance(caught.value.failure, Unforeseen)
+    assert caught.value.failure.reason.startswith("internal error: ValueError at ")
+    assert "a text" not in caught.value.failure.reason
     assert caught.value.attempts == 5
 
 
@@ -143,19 +156,19 @@ async def test_a_retry_is_told_that_it_is_one_and_how_much_time_is_left_to_the_i
 
 async def test_an_id_whose_time_is_over_is_given_up_and_tells_how_long_it_took() -> None:
     desk = Desk(policy=RetryPolicy(within=30.0))
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.ask(Transient("HTTP 500", 500), seconds=14.0)
     assert caught.value.attempts == len(desk.started_at) == 2
-    assert caught.value.retried_s == pytest.approx(desk.clock.now())
+    assert caught.value.seconds == pytest.approx(desk.clock.now())
 
 
 async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> None:
     desk = Desk()
 
-    async def attempt(_number: int, _request: Request) -> str:
-        raise Transient("HTTP 500", 500)
+    async def attempt(_number: int, _request: Request) -> FailedAttempt:
+        return FailedAttempt(Transient("HTTP 500", 500))
 
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.asker.ask(attempt, REQUEST, RetryPolicy(max_attempts=1))
     assert caught.value.attempts == 1
 
@@ -163,7 +176,7 @@ async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> 
 async def test_retries_are_paid_for_and_earned_back_by_success() -> None:
     desk = Desk()
     budget = desk.governor.budget
-    with pytest.raises(Transient):
+    with pytest.raises(GaveUp):
         await desk.ask(Transient("HTTP 500", 500))
     assert budget.tokens == FULL - 4 * AFTER_FAILURE
     await desk.ask("answer")
@@ -190,7 +203,7 @@ async def test_throttling_does_not_use_up_the_ids_attempts() -> None:
 
 async def test_an_id_that_is_throttled_over_and_over_is_given_up() -> None:
     desk = Desk()
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.ask(Throttled("HTTP 429", 429, wait=1))
     assert caught.value.attempts == 10
 
@@ -276,7 +289,7 @@ async def test_any_answer_that_is_final_says_that_the_key_holds(status: int) -> 
 
 async def test_attempts_are_told_in_full_also_when_the_last_401_could_not_be_confirmed() -> None:
     desk = Desk(confirmations=[Transient("the connection broke")])
-    with pytest.raises(AttemptFailed) as caught:
+    with pytest.raises(GaveUp) as caught:
         await desk.ask(*(Transient("HTTP 500", 500) for _ in range(4)), KeyDoubted("HTTP 401", 401))
     assert caught.value.attempts >= 5
 
@@ -293,10 +306,10 @@ def test_whatever_fails_the_attempts_are_bounded(failures: list[Exception]) -> N
         told = len(failures) + 1
         try:
             assert await desk.ask(*failures, "answer") == "answer"
-        except AttemptFailed as failure:
-            told = failure.attempts
+        except GaveUp as end:
+            told = end.attempts
         assert told == len(desk.started_at)
-        assert told - sum(isinstance(one, Transient) and one.is_excused for one in desk.failures) <= 15
+        assert told - sum(isinstance(one.failure, Transient) and one.was_probe for one in desk.failures) <= 15
         assert desk.count.retried == len(desk.started_at) - 1
 
     asyncio.run(main())

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 from copy import copy
 from math import inf
+from typing import TypeAlias
 
 import pytest
 
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, Transient
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    FailedAttempt,
+    KeyDoubted,
+    Throttled,
+    TimedOut,
+    Transient,
+    Unforeseen,
+)
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.governor.events import Event, Paused, Resumed
@@ -23,6 +32,7 @@ from tests.support.governor_harness import governor, pacer
 
 REQUEST = Request("/x")
 REPLY = Reply(200, {}, b"")
+Sent: TypeAlias = Reply | FailedAttempt
 FAILURES = [Transient("the connection broke"), BadPayload("no JSON"), ValueError("nobody foresaw this")]
 
 
@@ -58,32 +68,36 @@ class Server:
         await settled()
 
 
-def begun(answer: Awaitable[Reply]) -> asyncio.Task[Reply]:
-    async def wait() -> Reply:
+def begun(answer: Awaitable[Sent]) -> asyncio.Task[Sent]:
+    async def wait() -> Sent:
         return await answer
 
     return asyncio.create_task(wait())
 
 
-async def under_way(paced: Pacer, *targets: str) -> list[asyncio.Task[Reply]]:
+async def under_way(paced: Pacer, *targets: str) -> list[asyncio.Task[Sent]]:
     """Send requests in this order, and go on until they are sent or wait."""
     crew = [begun(paced.send(Request(target))) for target in targets]
     await settled()
     return crew
 
 
-async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None]) -> None:
+def failure_in(sent: Sent) -> AttemptFailed:
+    assert isinstance(sent, FailedAttempt)
+    return sent.failure
+
+
+async def ended(*tasks: asyncio.Task[Sent] | asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[None]:
+async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[Sent]:
     """A request that is in flight alone, after a pause, to try whether all may go on."""
     crew = await under_way(paced, "throttled")
     await server.answer(Throttled("HTTP 429", 429, wait=1.0))
-    with pytest.raises(Throttled):
-        await crew[0]
+    assert isinstance(failure_in(await crew[0]), Throttled)
     await clock.advance(5)
     probe = asyncio.create_task(start_by(by, paced, server))
     await clock.advance(0.1)
@@ -91,16 +105,14 @@ async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) ->
     return probe
 
 
-async def start_by(way: str, paced: Pacer, server: Server, *, is_retry: bool = False) -> None:
+async def start_by(way: str, paced: Pacer, server: Server, *, is_retry: bool = False) -> Sent:
     """Make a request in one of the ways there are."""
     request = Request("probe", is_retry=is_retry)
     if way == "send":
-        await paced.send(request)
-    elif way == "send_alone":
-        await paced.send_alone(request, after=0.0)
-    else:
-        async with paced.turn(request):
-            await server.send(request)
+        return await paced.send(request)
+    if way == "send_alone":
+        return await paced.send_alone(request, after=0.0)
+    return await paced.send_by(server.send, request)
 
 
 @pytest.mark.parametrize("rate", [1, 7, 50])
@@ -116,7 +128,7 @@ async def test_a_crew_sends_no_more_than_the_rate_in_any_second(rate: int) -> No
         assert sum(start <= other < start + 1 for other in server.starts) <= rate
 
 
-@pytest.mark.parametrize("by", ["send", "send_alone", "turn"])
+@pytest.mark.parametrize("by", ["send", "send_alone", "send_by"])
 async def test_neither_the_governor_nor_who_asked_hears_a_secret_in_a_failure_s_reason(by: str) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
@@ -125,10 +137,10 @@ async def test_neither_the_governor_nor_who_asked_hears_a_secret_in_a_failure_s_
     asked = asyncio.create_task(start_by(by, paced, server))
     await settled()
     await server.answer(Transient("it said secret"))
-    with pytest.raises(Transient) as caught:
-        await asked
-    assert governed.last_failure == caught.value.reason == str(caught.value) == "it said [REDACTED]"
-    assert "secret" not in repr(caught.value)
+    failure = failure_in(await asked)
+    assert governed.last_failure == failure.reason == str(failure) == "it said [REDACTED]"
+    assert "secret" not in repr(failure)
+    assert (failure.__context__, failure.__cause__, failure.__traceback__) == (None, None, None)
 
 
 async def test_requests_start_in_the_order_they_came() -> None:
@@ -363,8 +375,7 @@ async def test_alone_goes_back_to_dispatching_also_when_its_request_fails(error:
     await clock.advance(1.0)
     crew = await under_way(paced, "other")
     await server.answer(error)
-    with pytest.raises(type(error)):
-        await alone
+    assert isinstance(failure_in(await alone), type(error) if isinstance(error, AttemptFailed) else Unforeseen)
     assert server.targets == ["alone", "other"]
     await ended(*crew)
 
@@ -416,7 +427,7 @@ async def test_a_stop_outlives_alone() -> None:
 
 # How requests end.
 
-ways = pytest.mark.parametrize("by", ["send", "send_alone", "turn"])
+ways = pytest.mark.parametrize("by", ["send", "send_alone", "send_by"])
 
 
 @ways
@@ -451,15 +462,31 @@ async def test_how_a_request_ends_says_when_the_next_may_start(
 
 
 @ways
-async def test_what_sending_raises_reaches_who_sent(by: str) -> None:
-    for error in (*FAILURES, ConfigError("a certificate"), Throttled("HTTP 429", 429)):
-        clock = StoppedClock()
-        server = Server(clock, answers=False)
-        asked = asyncio.create_task(start_by(by, pacer(server.send, governor(), clock), server))
-        await clock.advance(0.1)
-        await server.answer(error)
-        with pytest.raises(type(error), match=str(error)):
-            await asked
+@pytest.mark.parametrize("error", [*FAILURES, Throttled("HTTP 429", 429, 7.0)])
+async def test_a_failure_of_sending_is_returned_to_the_sender(error: Exception, by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    asked = asyncio.create_task(start_by(by, pacer(server.send, governor(), clock), server))
+    await clock.advance(0.1)
+    await server.answer(error)
+    failure = failure_in(await asked)
+    if isinstance(error, AttemptFailed):
+        assert (type(failure), failure.args) == (type(error), error.args)
+    else:
+        assert failure.reason.startswith("internal error: ValueError at test_pacer.py:")
+
+
+@ways
+async def test_what_ends_the_run_is_raised_and_leaves_nothing_in_flight(by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    asked = asyncio.create_task(start_by(by, paced, server))
+    await clock.advance(0.1)
+    await server.answer(ConfigError("a certificate"))
+    with pytest.raises(ConfigError, match="a certificate"):
+        await asked
+    assert paced.in_flight == 0
 
 
 @ways
@@ -504,7 +531,7 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
 
 @ways
 @pytest.mark.parametrize(
-    ("error", "is_excused"),
+    ("error", "halts"),
     [
         (Transient("the connection broke"), True),
         (TimedOut("no answer in time"), True),
@@ -513,8 +540,8 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
         (Throttled("HTTP 429", 429), False),
     ],
 )
-async def test_a_failed_attempt_tells_how_long_it_took_and_is_excused_if_it_found_the_server_gone(
-    error: AttemptFailed, is_excused: bool, by: str
+async def test_a_failed_attempt_tells_how_long_it_took_that_it_was_a_probe_and_whether_all_halt_for_it(
+    error: AttemptFailed, halts: bool, by: str
 ) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
@@ -522,10 +549,12 @@ async def test_a_failed_attempt_tells_how_long_it_took_and_is_excused_if_it_foun
     probe = await probing(paced, server, clock, by)
     await clock.advance(2.9)
     await server.answer(error)
-    with pytest.raises(type(error)) as caught:
-        await probe
-    assert caught.value.is_excused is is_excused
-    assert caught.value.seconds == pytest.approx(3.0)
+    failed = await probe
+    assert isinstance(failed, FailedAttempt)
+    assert isinstance(failed.failure, type(error))
+    assert failed.was_probe
+    assert failed.halts is halts
+    assert failed.seconds == pytest.approx(3.0)
 
 
 async def test_the_time_of_an_attempt_is_without_its_wait_for_a_turn() -> None:
@@ -536,10 +565,10 @@ async def test_the_time_of_an_attempt_is_without_its_wait_for_a_turn() -> None:
     await clock.advance(15)
     taken = clock.now() - server.starts[1]
     await server.answer(REPLY, Transient("the connection broke"))
-    with pytest.raises(AttemptFailed) as caught:
-        await crew[1]
-    assert not caught.value.is_excused
-    assert caught.value.seconds == pytest.approx(taken)
+    failed = await crew[1]
+    assert isinstance(failed, FailedAttempt)
+    assert not failed.was_probe
+    assert failed.seconds == pytest.approx(taken)
 
 
 @ways
@@ -643,9 +672,7 @@ async def test_a_wait_for_one_who_asks_alone_is_nobodys() -> None:
 async def ask_on_and_on(paced: Pacer, clock: StoppedClock) -> None:
     """Send, one request after the other, whatever comes of it."""
     while True:
-        try:
-            await paced.send(REQUEST)
-        except AttemptFailed:
+        if isinstance(await paced.send(REQUEST), FailedAttempt):
             await clock.sleep(1.0)
 
 
@@ -769,8 +796,7 @@ async def test_pauses_that_are_most_of_the_run_stop_it_after_half_an_hour_of_the
 
     async def ask_on_and_on() -> None:
         for _ in range(20):
-            with suppress(Throttled):
-                await paced.send(REQUEST)
+            await paced.send(REQUEST)
 
     with pytest.raises(RunStopped, match=r"\d+ s of pauses in sum, more than half of the run; run again after 1970"):
         await ask_on_and_on()
@@ -786,8 +812,7 @@ async def test_every_decision_of_the_governor_is_told_once() -> None:
         return Reply(200, {}, b"")
 
     paced = pacer(send, governed, Clock(), tell=told.append)
-    with suppress(Throttled):
-        await paced.send(REQUEST)
+    await paced.send(REQUEST)
     await paced.send(REQUEST)
     assert [type(event) for event in told] == [Paused, Resumed]
     assert governed.events == []

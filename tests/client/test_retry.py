@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.client.classify import is_throttle, judge, kind_of, outcome_of
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient, Unforeseen
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    FailedAttempt,
+    KeyDoubted,
+    Throttled,
+    TooLarge,
+    Transient,
+    Unforeseen,
+)
 from collector.client.messages import Reply
 from collector.client.retry import Attempts, RetryPolicy, retrying
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
@@ -42,29 +51,25 @@ class Failing:
         self._seconds = seconds
         self.calls = 0
 
-    async def __call__(self) -> str:
+    async def __call__(self) -> str | FailedAttempt:
         self.calls += 1
         self._attempts.made += 1
         if not self._kinds:
             return "answer"
-        failure = self._kinds.pop(0)("no")
-        failure.seconds = self._seconds
-        self._attempts.failed(failure)
-        raise failure
+        failed = FailedAttempt(self._kinds.pop(0)("no"), self._seconds)
+        self._attempts.failed(failed)
+        return failed
 
 
 def run(
     failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int = 0, *, seconds: float = 0.0
-) -> tuple[object, int, list[float]]:
+) -> tuple[str | FailedAttempt, int, list[float]]:
     """What came of it, how many attempts were made, each of so many seconds, and the waits between them."""
 
-    async def main() -> tuple[object, int, list[float]]:
+    async def main() -> tuple[str | FailedAttempt, int, list[float]]:
         clock, attempts = Clock(), Attempts()
         attempt = Failing(attempts, failures, seconds)
-        try:
-            result: object = await retrying(attempt, attempts, policy, sleep=clock.sleep, rng=random.Random(seed))
-        except AttemptFailed as failure:
-            result = failure
+        result = await retrying(attempt, attempts, policy, sleep=clock.sleep, rng=random.Random(seed))
         return result, attempt.calls, clock.slept
 
     return asyncio.run(main())
@@ -78,10 +83,10 @@ def test_attempts_are_bounded_and_every_delay_is_between_zero_and_the_cap(
     assert calls <= min(len(failures) + 1, policy.max_attempts + policy.max_throttles)
     assert all(0 <= delay <= policy.cap for delay in slept)
     assert len(slept) == calls - 1
-    if result == "answer":
-        assert calls == len(failures) + 1
+    if isinstance(result, FailedAttempt):
+        assert type(result.failure) is failures[calls - 1]
     else:
-        assert type(result) is failures[calls - 1]
+        assert calls == len(failures) + 1
 
 
 @given(st.lists(kinds, min_size=150, max_size=150), policies)
@@ -115,19 +120,15 @@ def test_by_default_an_id_is_asked_for_as_often_as_the_contract_says(
     assert run(failures, RetryPolicy())[1] == calls
 
 
-def failed(*failures: AttemptFailed, attempts: Attempts | None = None) -> Attempts:
-    """What an id has gone through that failed so."""
+def failed(
+    *failures: AttemptFailed, attempts: Attempts | None = None, seconds: float = 0.0, is_excused: bool = False
+) -> Attempts:
+    """What an id has gone through that failed so, each time after so many seconds."""
     attempts = attempts or Attempts()
     for failure in failures:
         attempts.made += 1
-        attempts.failed(failure)
+        attempts.failed(FailedAttempt(failure, seconds), is_excused=is_excused)
     return attempts
-
-
-def failure_of(kind: type[AttemptFailed], *, seconds: float = 0.0, is_excused: bool = False) -> AttemptFailed:
-    failure = kind("no")
-    failure.seconds, failure.is_excused = seconds, is_excused
-    return failure
 
 
 @given(st.lists(kinds, min_size=1, max_size=50), policies, st.integers(), st.floats(0, 30))
@@ -144,12 +145,12 @@ def test_no_attempt_is_made_with_less_than_a_second_left(
 
 @pytest.mark.parametrize(("spent", "is_over"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
 def test_an_id_is_given_up_when_less_than_a_second_is_left_to_it(spent: float, is_over: bool) -> None:
-    attempts = failed(failure_of(Transient, seconds=spent))
+    attempts = failed(Transient("no"), seconds=spent)
     assert attempts.are_spent(RetryPolicy(within=10.0)) is is_over
 
 
 def test_an_id_has_time_for_what_it_waits_for_a_shared_pause() -> None:
-    attempts = failed(*(failure_of(Throttled, seconds=100.0) for _ in range(9)))
+    attempts = failed(*[Throttled("no")] * 9, seconds=100.0)
     assert attempts.seconds == 0
     assert not attempts.are_spent(RetryPolicy(within=10.0))
 
@@ -164,19 +165,19 @@ async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
 
 @given(st.integers(1, 50), st.lists(st.sampled_from([Transient, Unforeseen, KeyDoubted]), max_size=4))
 def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
-    attempts = failed(*(failure_of(Transient, seconds=30.0, is_excused=True) for _ in range(probes)))
+    attempts = failed(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
     assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
-    failed(*(failure_of(kind, seconds=1.0) for kind in others), attempts=attempts)
+    failed(*(kind("no") for kind in others), attempts=attempts, seconds=1.0)
     assert (attempts.made, attempts.counted) == (probes + len(others), len(others))
     assert not attempts.are_spent(RetryPolicy())
-    failed(*(failure_of(Transient) for _ in range(5 - len(others))), attempts=attempts)
+    failed(*[Transient("no")] * (5 - len(others)), attempts=attempts)
     assert attempts.are_spent(RetryPolicy())
 
 
 def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
-    attempts = failed(failure_of(Transient, is_excused=True))
+    attempts = failed(Transient("no"), is_excused=True)
     assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
-    failed(failure_of(Transient), attempts=attempts)
+    failed(Transient("no"), attempts=attempts)
     assert 0 < attempts.backoff(RetryPolicy(), random.Random(0)) <= RetryPolicy().base
 
 

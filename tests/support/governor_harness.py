@@ -68,7 +68,6 @@ def asker(
         policy=policy,
         clock=as_clock(clock),
         rng=Random(seed),
-        scrub=str,
         note=note,
     )
 
@@ -88,7 +87,8 @@ def client(
 
 def client_of(paced: Pacer, governed: Governor, clock: AnyClock, *, stream: Stream | None = None) -> Client:
     """A client in front of a pacer."""
-    return Client(asker(paced, governed, clock), paced, governed, stream or _no_stream, as_clock(clock))
+    asking = asker(paced, governed, clock)
+    return Client(asking, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=str)
 
 
 def _no_stream(*_: object, **__: object) -> NoReturn:
