@@ -1,6 +1,6 @@
 """One patient GET: retry ▸ pacer ▸ transport.
 
-client, retry                    attempts until one succeeds
+client, retrier, retry           attempts until one succeeds
 pacer, attempt_log               when an attempt may start, and a line about each
 messages, failures, classify     a request, a reply, and what it means
 address                          which URLs may be asked

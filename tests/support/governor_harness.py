@@ -1,4 +1,4 @@
-"""A governor, a pacer and an asker, joined as `assembly` does, for tests that care for one thing about them."""
+"""A governor, a pacer and a retrier, joined as `assembly` does, for tests that care for one thing about them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from random import Random
 from typing import NoReturn
 
-from collector.client.client import Asker, Client, Stream
+from collector.client.client import Client, Stream
 from collector.client.messages import Send
 from collector.client.pacer import Pacer
+from collector.client.retrier import Retrier
 from collector.client.retry import RetryPolicy
 from collector.governor.events import Event
 from collector.governor.governor import Governor
@@ -52,7 +53,7 @@ def pacer(
     )
 
 
-def asker(
+def retrier(
     paced: Pacer,
     governed: Governor,
     clock: AnyClock,
@@ -60,9 +61,9 @@ def asker(
     policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # it is frozen
     seed: int = 0,
     note: Callable[[str], None] = _unheard,
-) -> Asker:
-    """An asker in front of a pacer and its governor."""
-    return Asker(
+) -> Retrier:
+    """A retrier in front of a pacer and its governor."""
+    return Retrier(
         paced,
         governed,
         policy=policy,
@@ -87,8 +88,8 @@ def client(
 
 def client_of(paced: Pacer, governed: Governor, clock: AnyClock, *, stream: Stream | None = None) -> Client:
     """A client in front of a pacer."""
-    asking = asker(paced, governed, clock)
-    return Client(asking, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=str)
+    retrying = retrier(paced, governed, clock)
+    return Client(retrying, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=str)
 
 
 def _no_stream(*_: object, **__: object) -> NoReturn:

@@ -26,13 +26,13 @@ from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE, FULL
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
 from collector.model.ledger import RequestCount
 from tests.support.clock import Clock
-from tests.support.governor_harness import asker, governor, pacer
+from tests.support.governor_harness import governor, pacer, retrier
 
 REQUEST = Request("/api/connections/1")
 
 
 class Desk:
-    """An asker with all it needs, at a clock that stands still, and what came of it."""
+    """A retrier with all it needs, at a clock that stands still, and what came of it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Desk:
         self._confirmations = list(confirmations)
         self.governor = governor(max_pause=max_pause)
         self.pacer = pacer(self._confirm, self.governor, self.clock, self.count)
-        self.asker = asker(self.pacer, self.governor, self.clock, policy=policy, note=self.notes.append)
+        self.retrier = retrier(self.pacer, self.governor, self.clock, policy=policy, note=self.notes.append)
 
     async def _confirm(self, request: Request) -> Reply:
         assert request.target == REQUEST.target
@@ -84,7 +84,7 @@ class Desk:
                 self.failures.append(result)
             return result
 
-        return await self.asker.ask(attempt, REQUEST)
+        return await self.retrier.ask(attempt, REQUEST)
 
 
 async def test_an_answer_is_returned_after_one_attempt() -> None:
@@ -139,7 +139,7 @@ async def test_cancellation_passes_through() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Desk().asker.ask(attempt, REQUEST)
+        await Desk().retrier.ask(attempt, REQUEST)
 
 
 async def test_a_retry_is_told_that_it_is_one_and_how_much_time_is_left_to_the_id() -> None:
@@ -169,7 +169,7 @@ async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> 
         return FailedAttempt(Transient("HTTP 500", 500))
 
     with pytest.raises(GaveUp) as caught:
-        await desk.asker.ask(attempt, REQUEST, RetryPolicy(max_attempts=1))
+        await desk.retrier.ask(attempt, REQUEST, RetryPolicy(max_attempts=1))
     assert caught.value.attempts == 1
 
 

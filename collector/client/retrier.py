@@ -1,0 +1,151 @@
+"""Repeats a request until it is answered or its attempts are spent.
+
+Theory of operation. One id's failure is its own business: it backs off and is asked for again, a bounded number of
+times (`retry`), as far as the run's budget goes. What an answer means for everybody the pacer hears first: it
+pauses and slows down all. Two things are dealt with here.
+
+After a 401 the request is made once more, alone, and if it is refused again the run ends, having sent at most one
+request more than were in flight. When all halt because too much fails, the next to try is a request that was answered
+before, if there is one: broken ids look like an outage, and only one that is known to be good can tell.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, TypeVar
+
+import anyio
+
+from collector.client.failures import AttemptFailed, BadPayload, FailedAttempt, GaveUp, KeyDoubted, Transient
+from collector.client.messages import Request
+from collector.client.pacer import Pacer
+from collector.client.retry import Attempts, RetryPolicy, retrying
+from collector.governor.governor import Governor
+from collector.model.clock import Clock
+from collector.model.errors import KeyRefused
+
+T = TypeVar("T")
+Attempt: TypeAlias = Callable[[int, Request], Awaitable[T | FailedAttempt]]
+"""Sends the request, as the attempt of this number, from 1. Raises only what ends the run."""
+
+_BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirms it
+
+
+class Retrier:
+    """Makes attempts until one succeeds. One instance a run, because the key's doubts are everybody's."""
+
+    def __init__(
+        self,
+        pacer: Pacer,
+        governor: Governor,
+        *,
+        policy: RetryPolicy,
+        clock: Clock,
+        rng: random.Random,
+        note: Callable[[str], None],
+    ) -> None:
+        self._pacer = pacer
+        self._governor = governor
+        self.policy = policy
+        self._clock = clock
+        self._rng = rng
+        self._note = note
+        self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
+        self._question = anyio.Lock(fast_acquire=True)
+        self._confirmations = 0
+        self._answered: Request | None = None
+
+    def know(self, request: Request) -> None:
+        """This one had an answer once; asked for again, it can tell whether the server is there."""
+        self._answered = request
+
+    async def ask(
+        self, attempt: Attempt[T], request: Request, policy: RetryPolicy | None = None, *, is_telling: bool = True
+    ) -> T:
+        """What `attempt`, which sends `request`, returns when it succeeds.
+
+        `is_telling` means that the same request may later tell whether the server is back. Raises `GaveUp` when the
+        attempts are spent, and a `CollectorError` that ends the run.
+        """
+        confirmations = self._confirmations
+        result = await attempt(1, request)
+        if isinstance(result, FailedAttempt):
+            return await self._ask_again(attempt, request, result, confirmations, policy or self.policy)
+        self._governor.budget.earn()
+        if is_telling:
+            self.know(request)
+        return result
+
+    async def _ask_again(
+        self, attempt: Attempt[T], request: Request, first: FailedAttempt, confirmations: int, policy: RetryPolicy
+    ) -> T:
+        attempts = Attempts()
+
+        async def once() -> T | FailedAttempt:
+            # tenacity, which costs more than all of a good reply's way, starts with the failure that called for it.
+            nonlocal confirmations
+            attempts.made += 1
+            result: T | FailedAttempt = first
+            if attempts.made > 1:
+                confirmations = self._confirmations
+                result = await self._retry(attempt, request, attempts, policy)
+            if isinstance(result, FailedAttempt):
+                await self._react(result, request, attempts, confirmations)
+            return result
+
+        result = await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
+        if isinstance(result, FailedAttempt):
+            raise GaveUp(result.failure, attempts.made, attempts.took)
+        return result
+
+    async def _retry(
+        self, attempt: Attempt[T], request: Request, attempts: Attempts, policy: RetryPolicy
+    ) -> T | FailedAttempt:
+        within = policy.within - attempts.seconds
+        retry = request._replace(within=within, is_retry=True, refused_at=attempts.refused_at)
+        paid = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
+        self._pacer.report()
+        if paid < attempts.retry_cost:
+            await self._is_server_there()
+        result = await attempt(attempts.made, retry)
+        if not isinstance(result, FailedAttempt):
+            self._governor.budget.earn(paid)
+        return result
+
+    async def _react(self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int) -> None:
+        failure = failed.failure
+        self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
+        is_server_there = failed.halts and await self._is_server_there()
+        is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_there
+        attempts.failed(failed, is_excused=is_excused)
+        if isinstance(failure, KeyDoubted) and confirmations == self._confirmations:
+            await self._confirm_key(request, confirmations)
+
+    async def _is_server_there(self) -> bool:
+        """All halt: is it the server that fails, or some of the ids? One that was answered before can tell."""
+        async with self._question:
+            if self._answered is None or not self._governor.is_halted:  # somebody else has asked meanwhile
+                return not self._governor.is_halted
+            failure = await self._failure_alone(self._answered, after=0.0)
+            return failure is None or isinstance(failure, KeyDoubted)
+
+    async def _confirm_key(self, request: Request, confirmations: int) -> None:
+        async with self._doubt:
+            if confirmations != self._confirmations:  # somebody else has asked meanwhile, and the key held
+                return
+            failure = await self._failure_alone(request, after=_BEFORE_ASKING_AGAIN)
+            if isinstance(failure, KeyDoubted):
+                self._pacer.stop()
+                raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
+            # Without an answer there is no verdict: the id's next 401 is confirmed anew.
+            self._confirmations += failure is None
+
+    async def _failure_alone(self, request: Request, *, after: float) -> AttemptFailed | None:
+        """Ask alone, not for the answer's sake: why there was none. An answer that is of no use is one."""
+        result = await self._pacer.send_alone(request._replace(is_retry=True), after=after)
+        if not isinstance(result, FailedAttempt) or isinstance(result.failure, BadPayload):
+            return None
+        if not isinstance(result.failure, KeyDoubted):
+            self._note(f"{request.target}: {result.failure.reason} (to a question of the run's own)")
+        return result.failure
