@@ -99,7 +99,8 @@ class Client:
         async def exchange(request: Request) -> T:
             async with self._stream(request, cap=cap) as (reply, chunks):
                 judge(reply, self._clock.wall_time())
-                return await read(reply, chunks)
+                with self._pacer.arriving():
+                    return await read(reply, chunks)
 
         async def attempt(_number: int, request: Request) -> T | FailedAttempt:
             return await self._pacer.send_by(exchange, request)

@@ -11,13 +11,15 @@ class Request(NamedTuple):
     """One GET: `target` is the path below the base URL, as it goes on the wire.
 
     `within` is the seconds it may take; `is_retry` tells that the same was asked before. `refused_at` is how many
-    requests the server had taken when it last refused this one, None if it never did.
+    requests the server had taken when it last refused this one, None if it never did. `is_sole` tells that nothing else
+    is asked for until it is answered: its failures are those of the server.
     """
 
     target: str
     within: float = inf
     is_retry: bool = False
     refused_at: int | None = None
+    is_sole: bool = False
 
 
 class Reply(NamedTuple):

@@ -70,6 +70,7 @@ class Pacer:
         self._has_head = False
         self._is_stopped = False
         self._holds = 0
+        self._arriving = 0
         self._changed: anyio.Event | None = None  # when somebody waits for something to change
         self.waited: defaultdict[Cause, float] = defaultdict(float)
 
@@ -278,22 +279,33 @@ class Pacer:
                 if failed.is_own:
                     self._governor.refused_alone(start, now)
                 else:
-                    is_outage = failure.status == 503
+                    is_outage = failure.status == 503 or request.is_sole
                     self._governor.refused(start, now, failure.wait, failure.reason, is_outage=is_outage)
             case Transient():
-                is_timeout = isinstance(failure, TimedOut)
-                failed = failed._replace(halts=self._governor.failed(start, now, failure.reason, is_timeout=is_timeout))
+                halts = self._governor.failed(
+                    start, now, failure.reason, is_timeout=isinstance(failure, TimedOut), is_sole=request.is_sole
+                )
+                failed = failed._replace(halts=halts)
             case BadPayload() | KeyDoubted():
                 self._governor.answered(start, now, is_success=False)
             case _:
                 self._governor.dropped(start, now)
         return failed
 
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """A long answer arrives inside, which ends no outage until it is whole; nobody stops the run meanwhile."""
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+
     async def watch(self, outage_limit: float) -> None:
-        """Raise `RunStopped` when the server has not answered for so many seconds."""
+        """Raise `RunStopped` when the server has not answered for so many seconds, and no answer is arriving."""
         while True:
             await self._sleep(_LOOK)
-            if (seconds := self._governor.outage(self._now())) > outage_limit:
+            if not self._arriving and (seconds := self._governor.outage(self._now())) > outage_limit:
                 raise RunStopped(
                     f"nothing but failures for {seconds:.0f} s, --outage-limit is {outage_limit:g}: "
                     f"{self._governor.last_failure}"

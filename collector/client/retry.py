@@ -32,8 +32,8 @@ _SHORTEST = 1.0  # seconds that must be left to an id for another attempt
 class RetryPolicy:
     """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
 
-    `within` counts attempts and the waits between them, not what the whole run waits for. With `waits_out_outages` no
-    failure of the server counts: the run ends when it has waited long enough.
+    `within` counts attempts and the waits between them, not what the whole run waits for. With `waits_out_outages`
+    neither a failure of the server nor its asking to slow down counts: the run ends when it has waited long enough.
     """
 
     max_attempts: int = 5
@@ -108,8 +108,7 @@ class Attempts:
         if isinstance(self.failure, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
             return True
         if policy.waits_out_outages:
-            counted = self.made - self.throttled - self.transient
-            return counted >= policy.max_attempts or self.throttled >= policy.max_throttles
+            return self.made - self.throttled - self.transient >= policy.max_attempts
         return (
             self.counted >= policy.max_attempts
             or self.throttled >= policy.max_throttles

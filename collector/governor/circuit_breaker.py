@@ -117,11 +117,14 @@ class Breaker:
         self._failing_since += asked
         self._open(now + seconds, is_probe=is_probe)
 
-    def failed(self, now: float, began: float, *, is_probe: bool) -> bool:
-        """The server failed a request that `began` then. True when the breaker opens by it, or opens again."""
+    def failed(self, now: float, began: float, *, is_probe: bool, is_sole: bool = False) -> bool:
+        """The server failed a request that `began` then. True when the breaker opens by it, or opens again.
+
+        `is_sole` says that no other id was there to be answered, so that one failure tells as much as several.
+        """
         if began < self._closed_at:
             return False
-        self._fail(max(began, self.answered_at))
+        self._fail(max(began, self.answered_at), _TELLING if is_sole else 1)
         is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _TOO_MANY
         is_silent = self._failures >= _TELLING and now - self._failing_since >= _SILENCE
         if is_probe or ((is_too_much or is_silent) and not self.is_open):
@@ -145,10 +148,10 @@ class Breaker:
         is_waiting = self.is_open and self._failures > 0 and self._waits != 1
         return max(0.0, now - self._failing_since) if is_never_answered or is_waiting else 0.0
 
-    def _fail(self, since: float) -> None:
+    def _fail(self, since: float, failures: int = 1) -> None:
         if self._failures == 0:
             self._failing_since = since
-        self._failures += 1
+        self._failures += failures
         self._see(1)
 
     def _see(self, failed: int) -> None:

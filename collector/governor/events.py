@@ -13,11 +13,15 @@ class Allowed(NamedTuple):
 
 
 class Paused(NamedTuple):
-    """The server asks to slow down: nothing starts for so many seconds."""
+    """The server asks to slow down: nothing starts for so many seconds.
+
+    `is_news` says that it serves nobody, that a request tried and was refused again, and that this was not told before.
+    """
 
     seconds: float
     reason: str
     then: Allowed
+    is_news: bool = False
 
 
 class Halted(NamedTuple):

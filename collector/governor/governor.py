@@ -185,7 +185,8 @@ class Governor:
             self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
         else:
             self._breaker.paused(now, seconds, is_probe=start.is_probe)
-        self.events.append(Paused(seconds, reason, self._allowed))
+        is_news = is_outage and self._refused_probes > 0 and self._is_news(now)
+        self.events.append(Paused(seconds, reason, self._allowed, is_news=is_news))
 
     def is_own(self, start: Start, refused_at: int | None) -> bool:
         """Does the server refuse an id alone? It took many others since it refused this one before.
@@ -209,13 +210,13 @@ class Governor:
         if not self._breaker.is_open and self._rate.refused(now, sent=now, is_certain=True):
             self._concurrency.cut(now)
 
-    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool) -> bool:
-        """The server, or the way to it, failed the request. True when all halt for it."""
+    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool, is_sole: bool = False) -> bool:
+        """The server, or the way to it, failed the request; `is_sole` when it is the only one. True when all halt."""
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
             self.events.append(Narrowed(reason, self._concurrency.limit))
         self.last_failure = reason
-        halts = self._breaker.failed(now, start.at, is_probe=start.is_probe)
+        halts = self._breaker.failed(now, start.at, is_probe=start.is_probe, is_sole=is_sole)
         if halts:
             self._concurrency.cut(now)
             self._halt(now, reason)
@@ -250,10 +251,14 @@ class Governor:
         return self._rate.rate if self._rate.is_settled else None
 
     def _halt(self, now: float, reason: str) -> None:
+        self.events.append(Halted(self._breaker.outage_wait, reason, self._is_news(now)))
+
+    def _is_news(self, now: float) -> bool:
+        """Is this the first of an outage, and not soon after the last? It is from now on."""
         is_news = not self._is_outage_news and now - self._warned_at >= _BETWEEN_WARNINGS
         if is_news:
             self._is_outage_news, self._warned_at = True, now
-        self.events.append(Halted(self._breaker.outage_wait, reason, is_news))
+        return is_news
 
     @property
     def _allowed(self) -> Allowed:

@@ -20,7 +20,7 @@ from collector.polytomic.json_array import items_in
 
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Largest list that is read; it is never in memory as a whole."""
-_LIST = Request("/api/connections")
+_LIST = Request("/api/connections", is_sole=True)
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
 

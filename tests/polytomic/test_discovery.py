@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.client.failures import Transient
+from collector.client.failures import TimedOut, Transient
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
+from collector.governor.events import Event, Paused
 from collector.model.errors import InputError, KeyRefused, RunStopped
 from collector.polytomic.discovery import list_ids
 from tests.support.clock import StoppedClock
@@ -54,6 +55,8 @@ class Api:
         self._status = status
         self._headers = headers
         self.attempts = 0
+        self.clock = StoppedClock()
+        self.told: list[Event] = []
         self.pacer: Pacer
 
     @asynccontextmanager
@@ -67,17 +70,23 @@ class Api:
             for chunk in answer:
                 if chunk == b"BREAK":
                     raise Transient("the body was cut short or is garbled")
+                if chunk == b"SILENCE":
+                    await self.clock.sleep(30.0)
+                    raise TimedOut("no answer in time")
+                if chunk == b"WAIT":
+                    await self.clock.sleep(20.0)
+                    continue
                 yield chunk if chunk != b"BUG" else bytes([1 // 0])
 
         yield Reply(self._status, self._headers, b""), chunks()
 
     async def ids(self, outage_limit: float = 3600.0) -> list[str | None]:
-        clock, governed = StoppedClock(), governor()
+        clock, governed = self.clock, governor()
 
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
-        self.pacer = pacer(confirm, governed, clock)
+        self.pacer = pacer(confirm, governed, clock, tell=self.told.append)
         try:
             return await beside(
                 list_ids(client_of(self.pacer, governed, clock, stream=self.stream)),
@@ -222,12 +231,49 @@ def test_a_key_that_may_not_list_is_told_to_name_the_ids(status: int) -> None:
     assert api.attempts == 1
 
 
-@pytest.mark.parametrize("outage_limit", [60.0, 600.0])
-def test_a_server_that_fails_is_waited_out_as_long_as_the_run_does(outage_limit: float) -> None:
-    api = Api([b""], status=500)
-    with pytest.raises(RunStopped, match=f"nothing but failures for .* --outage-limit is {outage_limit:g}: HTTP 500"):
+@pytest.mark.parametrize("outage_limit", [1.0, 60.0, 600.0])
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("asked", [0.0, 1.0, 7.0])
+def test_a_server_that_gives_no_list_is_waited_out_as_long_as_the_run_does(
+    status: int, asked: float, outage_limit: float
+) -> None:
+    api = Api([b""], status=status, headers={"Retry-After": f"{asked:g}"} if asked else {})
+    text = f"nothing but failures for .* --outage-limit is {outage_limit:g}: HTTP {status}"
+    with pytest.raises(RunStopped, match=text):
         asyncio.run(api.ids(outage_limit))
-    assert 6 <= api.attempts <= 12 + outage_limit / 20
+    pauses = api.attempts * asked  # which the server asked for, and which are no time of the outage
+    assert outage_limit < api.clock.now() <= outage_limit + pauses + 1.0
+    assert 2 <= api.attempts <= 15 + outage_limit / 20
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_that_the_list_is_refused_again_is_told_once(status: int) -> None:
+    api = Api([b""], status=status, headers={"Retry-After": "1"})
+    with pytest.raises(RunStopped):
+        asyncio.run(api.ids(600.0))
+    pauses = [event for event in api.told if isinstance(event, Paused)]
+    assert [event.is_news for event in pauses] == [False, True, *[False] * (len(pauses) - 2)]
+
+
+def test_an_outage_counts_from_the_first_failure_and_ends_an_attempt_that_hangs() -> None:
+    api = Api([b"SILENCE"])
+    with pytest.raises(RunStopped, match=r"nothing but failures for .* --outage-limit is 1: no answer in time"):
+        asyncio.run(api.ids(1.0))
+    assert 30.0 <= api.clock.now() < 31.0
+
+
+def test_a_list_that_arrives_after_an_outage_may_take_its_time() -> None:
+    slow = [b'{"data":[{"id":"a"},', b"WAIT", b"WAIT", b"WAIT", b'{"id":"b"}]}']
+    api = Api([b"BREAK"], slow)
+    assert asyncio.run(api.ids(30.0)) == ["a", "b"]
+    assert api.clock.now() >= 60.0
+
+
+def test_a_list_that_breaks_off_after_a_long_time_is_an_outage_all_the_while() -> None:
+    api = Api([b"BREAK"], [b'{"data":[', b"WAIT", b"WAIT", b"BREAK"])
+    with pytest.raises(RunStopped, match="nothing but failures for 40 s, --outage-limit is 30: the body was cut short"):
+        asyncio.run(api.ids(30.0))
+    assert api.attempts == 2
 
 
 def test_a_server_that_is_back_in_time_gives_its_list_however_often_it_failed() -> None:
@@ -235,12 +281,6 @@ def test_a_server_that_is_back_in_time_gives_its_list_however_often_it_failed() 
     api = Api(*broken, [b'{"data":[{"id":"a"}]}'])
     assert asyncio.run(api.ids(600.0)) == ["a"]
     assert api.attempts == 13
-
-
-def test_a_list_that_is_refused_again_and_again_is_given_up() -> None:
-    api = Api([b""], status=429, headers={"Retry-After": "1"})
-    with pytest.raises(RunStopped, match="after 10 attempts: HTTP 429"):
-        asyncio.run(api.ids(600.0))
 
 
 def test_what_only_a_bug_explains_is_not_waited_out() -> None:

@@ -19,6 +19,11 @@ FREE = Allowed(inf, 32)
     [
         (Paused(5.0, "HTTP 429", ALLOWED), False, "all requests pause for 5.0 s: HTTP 429; then at 12.3/s, 4 at once"),
         (
+            Paused(1.0, "HTTP 503", ALLOWED, is_news=True),
+            True,
+            "all requests pause for 1.0 s: HTTP 503; then at 12.3/s, 4 at once",
+        ),
+        (
             Paused(60.0, "HTTP 429", FREE),
             True,
             "all requests pause for 60.0 s: HTTP 429; then at no rate of its own, 32",

@@ -12,10 +12,10 @@ _WORTH_A_WARNING: Final = 60.0  # seconds of a pause
 
 
 def report(event: Event, warn: Callable[[str], None], note: Callable[[str], None]) -> None:
-    """Warn of a long pause, and that an outage begins and ends; note everything else."""
+    """Warn of a long pause, of a server that serves nobody, of an outage and its end; note everything else."""
     match event:
-        case Paused(seconds, reason, then):
-            tell = warn if seconds >= _WORTH_A_WARNING else note
+        case Paused(seconds, reason, then, is_news):
+            tell = warn if is_news or seconds >= _WORTH_A_WARNING else note
             tell(f"all requests pause for {seconds:.1f} s: {reason}; then {_allowed(then)}")
         case Halted(seconds, reason, is_news):
             tell = warn if is_news else note
