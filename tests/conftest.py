@@ -23,6 +23,9 @@ from tests.support.scripted_server import PATIENCE
 KEY = "canary-key-0451"
 """The key that tests use where a server takes any; it may stand in nothing the program writes."""
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # these tests run in the background; what they start inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 _SOURCE = Path(collector.__file__).parent.parent
 
 

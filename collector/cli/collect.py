@@ -94,6 +94,12 @@ async def collect_and_tell(
     return failure.exit_code
 
 
+def _signals_to_hear() -> list[signal.Signals]:
+    """SIGTERM, and of the others those that are not ignored, as they are under nohup and behind `&` in a script."""
+    others = (signal.SIGINT, signal.SIGHUP)
+    return [signal.SIGTERM, *(each for each in others if signal.getsignal(each) is not signal.SIG_IGN)]
+
+
 def _run_of(
     settings: Settings,
     intake: Intake,
@@ -108,12 +114,9 @@ def _run_of(
     output = RunOutput(
         settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
     )
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
-        signals.append(signal.SIGHUP)
     return Run(
         *(settings, identity, intake, output, reporter),
         environ=environ,
-        signals=signals,
+        signals=_signals_to_hear(),
         watchdog=watchdog,
     )

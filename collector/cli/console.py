@@ -190,7 +190,7 @@ def summary(account: Account, pace: Pace, *, seconds: float, where: str) -> list
         f"not ok: {', '.join(failed) or 'none'}",
     )
     return [
-        *(done if counted.unique else [f"nothing collected in {seconds:.1f} s: there was no id to ask for"]),
+        *(done if counted.unique else [f"nothing collected in {seconds:.1f} s"]),
         *([_input_line(counted)] if counted.lines else []),
         f"requests: {requests.sent} sent, {requests.retried} retried, {requests.throttled} throttled, "
         f"{pace.paused_s:.1f} s paused",

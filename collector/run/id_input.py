@@ -70,13 +70,15 @@ class Intake:
             warn(f"{more} more lines are not connection ids")
         self._told = self.count.invalid
 
-    def require_ids(self) -> None:
-        """Raise `InputError` when there is none."""
+    def require_ids(
+        self, source: str = "the input", advice: str = "name them, or give --ids FILE (- is standard input), or --all"
+    ) -> None:
+        """Raise `InputError` with the `advice` when there is none."""
         if not self.ids:
             count = self.count
             raise InputError(
-                f"no connection ids in the input ({count.lines} lines: {count.invalid} invalid, {count.blank} blank); "
-                "name them, or give --ids FILE (- is standard input), or --all"
+                f"no connection ids in {source} ({count.lines} lines: {count.invalid} invalid, {count.blank} blank); "
+                f"{advice}"
             )
 
     def remark(self, place: str, text: str) -> None:

@@ -183,7 +183,7 @@ class Run:
         for number, text in enumerate(found, start=1):
             self._intake.take(text, "--all", number)
         self._intake.tell(self._reporter.warn)
-        self._intake.require_ids()
+        self._intake.require_ids("the list of --all", "check whose connections the key may list (--organization-id)")
 
     async def _emit(self, outcome: Outcome) -> None:
         if outcome.record is not None:

@@ -27,8 +27,8 @@ async def collect(
 ) -> AsyncGenerator[Outcome, None]:
     """Fetch each connection and yield its outcome, in the order they come; every id, each once.
 
-    A connection that cannot be had is an outcome too; what ends the whole is raised: `InputError` for a string that
-    is no id (before anything is sent), `ConfigError` without a key, `KeyRefused`, `RunStopped`. Of the settings,
+    A connection that cannot be had is an outcome too; what ends the whole is raised: `InputError` for what
+    is not an id (before anything is sent), `ConfigError` without a key, `KeyRefused`, `RunStopped`. Of the settings,
     those of `api`, `limits`, `retry` and `redact` count, except `max_duration`; the key comes from `environ` (the
     process's own) or the settings. At most `concurrency` outcomes wait for the consumer. Who stops early closes the
     generator (`contextlib.aclosing`), which cancels what is in flight.
@@ -86,6 +86,8 @@ async def _finished(producer: asyncio.Task[None]) -> None:
 def _id_set(ids: Iterable[str]) -> IdSet:
     wanted = IdSet()
     for number, text in enumerate(ids, start=1):
+        if not isinstance(text, str):
+            raise InputError(f"item {number} of the ids is not a string but of the type {type(text).__name__}")
         canonical = canonical_id(text)
         if canonical is None:
             raise InputError(f"string {number} of the ids is not a connection id ({len(text)} characters)")

@@ -229,7 +229,8 @@ async def test_all_of_nothing_is_2_and_says_so(call: Calling, body: bytes, tmp_p
     async with serving(answer(body)) as server:
         done = await call("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl")
     assert (done.code, server.targets) == (2, ["/api/connections"])
-    assert "no connection ids" in done.err
+    assert "no connection ids in the list of --all" in done.err
+    assert "or --all" not in done.err
     assert not (tmp_path / "out/c.jsonl").exists()
 
 

@@ -130,14 +130,21 @@ def caught(running: Running) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
 
 
-async def test_a_hangup_that_the_parent_ignores_is_ignored(start: Starting, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("signum", "under"),
+    [(signal.SIGHUP, ["nohup"]), (signal.SIGINT, ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"])],
+    ids=["SIGHUP", "SIGINT"],
+)
+async def test_a_signal_that_the_parent_ignores_is_ignored(
+    start: Starting, tmp_path: Path, signum: signal.Signals, under: list[str]
+) -> None:
     release = asyncio.Event()
     async with serving(once_set(release, found)) as server:
         running = await start(
-            *("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"), under=["nohup"]
+            *("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0"), under=under
         )
         await server.saw(1)
-        running.send(signal.SIGHUP)
+        running.send(signum)
         release.set()
         done = await running.finished()
     assert done.code == 0, done.err

@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,10 +39,14 @@ async def test_a_connection_that_cannot_be_had_is_an_outcome() -> None:
     assert [(outcome.kind, outcome.http_status, outcome.record) for outcome in found] == [("not_found", 404, None)]
 
 
-async def test_a_string_that_is_no_id_is_refused_before_anything_is_sent() -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [("../../x", "string 1 of the ids is not a connection id"), (5, "item 1 of the ids is not a string .* int")],
+)
+async def test_what_is_no_id_is_refused_before_anything_is_sent(wrong: Any, why: str) -> None:
     async with serve(Inventory(3, seed=1)) as sandbox:
-        outcomes = collector.collect(["../../x", *Inventory(3, seed=1).ids()], settings_for(sandbox.url), environ=KEY)
-        with pytest.raises(collector.InputError, match="is not a connection id"):
+        outcomes = collector.collect([wrong, *Inventory(3, seed=1).ids()], settings_for(sandbox.url), environ=KEY)
+        with pytest.raises(collector.InputError, match=why):
             await anext(outcomes)
         assert sandbox.log.summary().total == 0
 
