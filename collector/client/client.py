@@ -74,11 +74,9 @@ class Client:
         """
 
         async def attempt(number: int, request: Request) -> T | FailedAttempt:
-            reply = await self._pacer.send(request)
-            if isinstance(reply, FailedAttempt):
-                return reply
             try:
-                return await read(reply, number)
+                reply = await self._pacer.send(request)
+                return reply if isinstance(reply, FailedAttempt) else await read(reply, number)
             except CollectorError:
                 raise
             except Exception as error:

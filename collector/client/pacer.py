@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import anyio
 
@@ -29,7 +29,7 @@ from collector.client.failures import (
 from collector.client.messages import Reply, Request, Send
 from collector.governor.events import Event, PauseTooLong, TooManyPauses
 from collector.governor.governor import Governor, Start, Wait
-from collector.governor.rate_limit_headers import allowance, quota
+from collector.governor.rate_limit_headers import Allowance, Quota, allowance, quota
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError, RunStopped
 from collector.model.ledger import RequestCount
@@ -38,6 +38,14 @@ from collector.model.timestamps import stamp
 
 T = TypeVar("T")
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
+
+
+class Answer(NamedTuple):
+    """A reply that is final, to the governor: has it what was asked for, and what does it say of the server's limit?"""
+
+    is_success: bool = True
+    allowance: Allowance | None = None
+    quota: Quota | None = None
 
 
 class Pacer:
@@ -115,9 +123,7 @@ class Pacer:
         self._count.retried += request.is_retry
         try:
             result = await exchange(request)
-            reply = result if isinstance(result, Reply) else None
-            if reply is not None and reply.status != 200:
-                judge(reply, self._wall())
+            answer = self._answer_in(result) if isinstance(result, Reply) else Answer()
         except CollectorError:
             self._dropped(start)
             raise
@@ -127,9 +133,17 @@ class Pacer:
             self._dropped(start)
             raise
         else:
-            self._answered(start, reply)
+            self._answered(start, answer)
             return result
         return self._failed(start, request, failure)
+
+    def _answer_in(self, reply: Reply) -> Answer:
+        """What a reply that is final means to the governor; raises `AttemptFailed` for any other."""
+        now = self._wall()
+        if reply.status != 200:
+            judge(reply, now)
+        said = allowance(reply.headers, now)
+        return Answer(reply.status == 200, said, quota(reply.headers) if said else None)
 
     def _start_at_once(self) -> Start | None:
         """A start, if nobody waits and nothing forbids it."""
@@ -239,12 +253,11 @@ class Pacer:
             self._changed.set()
             self._changed = None
 
-    def _answered(self, start: Start, reply: Reply | None) -> None:
-        said = allowance(reply.headers, self._wall()) if reply else None
-        is_success = reply is None or reply.status == 200
-        named = quota(reply.headers) if reply and said else None
+    def _answered(self, start: Start, answer: Answer) -> None:
         try:
-            self._governor.answered(start, self._now(), is_success=is_success, allowance=said, quota=named)
+            self._governor.answered(
+                start, self._now(), is_success=answer.is_success, allowance=answer.allowance, quota=answer.quota
+            )
         except (PauseTooLong, TooManyPauses) as pause:
             raise self._stopped(pause) from None
         finally:

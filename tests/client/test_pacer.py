@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from copy import copy
 from math import inf
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import pytest
 
@@ -486,6 +486,25 @@ async def test_what_ends_the_run_is_raised_and_leaves_nothing_in_flight(by: str)
     await server.answer(ConfigError("a certificate"))
     with pytest.raises(ConfigError, match="a certificate"):
         await asked
+    assert paced.in_flight == 0
+
+
+class Unreadable(dict[str, str]):
+    """Headers that no code of ours can read."""
+
+    def get(self, *_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+
+@ways
+async def test_headers_that_a_bug_trips_over_cost_one_attempt_and_leave_nothing_in_flight(by: str) -> None:
+    clock = StoppedClock()
+    server = Server(clock, answers=False)
+    paced = pacer(server.send, governor(), clock)
+    asked = asyncio.create_task(start_by(by, paced, server))
+    await clock.advance(0.1)
+    await server.answer(Reply(200, Unreadable(), b""))
+    assert failure_in(await asked).reason.startswith("internal error: ZeroDivisionError at test_pacer.py:")
     assert paced.in_flight == 0
 
 
