@@ -19,7 +19,8 @@ import orjson
 
 from collector.polytomic.normalize import normalize
 from collector.redaction.detect.tokens import mask_tokens
-from collector.redaction.redactor import Masked, Redactor
+from collector.redaction.redactor import Redactor
+from collector.redaction.substitute import Masked
 
 TEXTS: Final = {
     "name": "Finance warehouse of the EMEA team",

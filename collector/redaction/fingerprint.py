@@ -11,7 +11,7 @@ from typing import Final
 
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
-from collector.redaction.redactor import Fingerprint
+from collector.redaction.substitute import Fingerprint
 
 SHORTEST_KEY: Final = 16
 """Characters of a key that is not refused."""

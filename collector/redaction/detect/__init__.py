@@ -3,7 +3,7 @@
 rules, fields, field_names, schemas, json_schemas      by its place
 patterns, tokens, issuers, key_values, urls            by its form
 broken_urls, statements                                by the text around it
-entropy, plain_kinds                                   by how random it looks
+entropy, plain_kinds, shapes                           by how random it looks, or how plain
 masks, reasons                                         what replaces it, and why
 
 Must not know: records, and who asks. Pure.

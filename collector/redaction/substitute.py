@@ -1,0 +1,39 @@
+"""What is put in the place of a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from collector.model.outcome import Redaction
+from collector.model.secret import REDACTED
+from collector.redaction.detect.masks import MASKED, is_masked, is_servers_mask
+from collector.redaction.detect.reasons import SERVER
+
+Masked: TypeAlias = list[Redaction]
+"""The values that were masked so far; what masks another appends it."""
+
+Fingerprint: TypeAlias = Callable[[bytes], str]
+"""A secret → a few characters that tell it from another, and nothing else of it."""
+
+
+class Substitute:
+    """Puts a mask in the place of secrets; `rule` is the rule that found the last one."""
+
+    def __init__(self, fingerprint: Fingerprint | None) -> None:
+        self._fingerprint = fingerprint
+        self.rule = SERVER
+
+    def __call__(self, secret: str, rule: str) -> str:
+        self.rule = rule
+        if self._fingerprint is None:
+            return REDACTED
+        if MASKED.fullmatch(secret):
+            return secret
+        if is_masked(secret) or is_servers_mask(secret):  # a mask tells nothing of the secret
+            return REDACTED
+        return f"[REDACTED:{self._fingerprint(secret.encode())}]"
+
+
+CONSTANT: Final = Substitute(None)
+"""Puts the same mask in the place of every secret."""
