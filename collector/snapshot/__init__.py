@@ -1,10 +1,10 @@
 """A data set on disk: its lines, its manifest, its names, and whether they agree.
 
-lines       an outcome ⇄ a line
-manifest    the account ⇄ a document
-layout      the names of the files
-verify      is the snapshot what its manifest says?
-sinks/      how a run writes one
+lines                an outcome ⇄ a line
+manifest, document   the account ⇄ a document, read part by part
+layout               the names of the files
+verify               is the snapshot what its manifest says?
+sinks/               how a run writes one
 
 Must not know: HTTP, settings, the command line.
 """

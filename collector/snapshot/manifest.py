@@ -14,13 +14,14 @@ from collector.model.ledger import OTHER_PATHS, Account, PathCounts, RequestCoun
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.throughput import Pace
-from collector.model.timestamps import is_utc
 from collector.redaction.detect.reasons import UNKNOWN
+from collector.snapshot.document import Malformed, Part, read
 
 FORMAT: Final = "collector.manifest/1"
 _ASKED: Final = ("base_url", "api_version")
 _REQUESTS: Final = ("sent", "unanswered", "retried", "throttled")
 _INPUT: Final = ("lines", "unique", "duplicates", "invalid", "blank")
+_MOST_FILES: Final = 2
 
 
 class FileFacts(NamedTuple):
@@ -112,7 +113,7 @@ def _encoded_pace(pace: Pace) -> dict[str, Json]:
 
 
 class BadManifest(Exception):
-    """The content is no manifest; the text says why."""
+    """The content is not a manifest; the text says where and why."""
 
 
 class Manifest(NamedTuple):
@@ -136,95 +137,91 @@ class Manifest(NamedTuple):
 def decode(content: bytes) -> Manifest:
     """The manifest that `content` is. Raises `BadManifest`, never anything else."""
     try:
-        found: Json = orjson.loads(content)
-        if found["format"] != FORMAT:
-            raise BadManifest(f"is not of the format {FORMAT}")
-        return _manifest_of(found)
-    except orjson.JSONDecodeError as error:
-        raise BadManifest(f"byte {error.pos}: no JSON ({error.msg})") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadManifest(f"is not whole: {error}") from None
+        return _manifest_of(read(content))
+    except Malformed as why:
+        raise BadManifest(str(why)) from None
 
 
-def _manifest_of(found: Json) -> Manifest:
+def _manifest_of(found: Part) -> Manifest:
+    if found["format"].value != FORMAT:
+        found["format"].refuse(f"not {FORMAT}")
     _require_account_of_the_run(found)
-    facts, *others = map(_facts, found["files"])
-    if len(others) > 1:
-        raise ValueError("more than a file of records and one of errors")
     source, account = found["source"], found["account"]
-    outcomes = Counter({kind: _count(account["outcomes"][kind]) for kind in OutcomeKind})
-    organization_id, nuls = source["organization_id"], found.get("nul_characters")
+    files = _files(found["files"])
     return Manifest(
-        _text(found["run_id"]),
-        _text(found["status"]),
-        _count(found["exit_code"]),
-        _text(source["ids_digest"]),
-        None if organization_id is None else _text(organization_id),
-        {key: _count(account["input"][key]) for key in _INPUT},
-        Tally(
-            outcomes,
-            _redactions(found),
-            _count(found.get("unparsed_timestamps", 0)),
-            _paths(found["repairs"]["paths"], found["repaired"]) if "repaired" in found else PathCounts(),
-            _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
-            _rules(found),
-        ),
-        facts,
-        others[0] if others else None,
-        counts_nuls=nuls is not None,
+        run_id=found["run_id"].text(),
+        status=found["status"].text(),
+        exit_code=found["exit_code"].count(),
+        ids_digest=source["ids_digest"].text(),
+        organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
+        input={key: account["input"][key].count() for key in _INPUT},
+        tally=_tally(found, account["outcomes"]),
+        facts=files[0],
+        errors=files[1] if files[1:] else None,
+        counts_nuls=found.get("nul_characters") is not None,
     )
 
 
-def _facts(found: Json) -> FileFacts:
-    return FileFacts(_text(found["path"]), _count(found["records"]), _count(found["bytes"]), _text(found["sha256"]))
+def _files(found: Part) -> list[FileFacts]:
+    """The records, and the errors file if there is one."""
+    files = found.elements()
+    if not files:
+        found.refuse("is empty; the records come first")
+    if len(files) > _MOST_FILES:
+        files[_MOST_FILES].refuse("one file too many; only the records and the errors file belong here")
+    return [
+        FileFacts(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
+        for each in files
+    ]
 
 
-def _require_account_of_the_run(found: Json) -> None:
+def _require_account_of_the_run(found: Part) -> None:
     """Raise unless what says how the run went is there, and of the type it should be."""
     for text in (*(found["tool"][key] for key in ("name", "version")), *(found["source"][key] for key in _ASKED)):
-        _text(text)
+        text.text()
     for moment in (found["started_at"], found["finished_at"]):
-        if not is_utc(_text(moment)):
-            raise ValueError("a time that is none")
+        moment.utc()
     requests = found["requests"]
-    for count in (*(requests[key] for key in _REQUESTS), *requests["by_status"].values(), found["resumed"]):
-        _count(count)
+    for count in (*(requests[key] for key in _REQUESTS), *(count for _, count in requests["by_status"].members())):
+        count.count()
     for seconds in (found["duration_s"], requests["paused_s"]):
-        if type(seconds) not in {int, float} or seconds < 0:
-            raise ValueError("seconds that are none")
-    if found["resumed"] > found["account"]["outcomes"][OutcomeKind.OK]:
-        raise ValueError("more records taken over than there are")
+        seconds.seconds()
+    if found["resumed"].count() > found["account"]["outcomes"][OutcomeKind.OK].count():
+        found["resumed"].refuse("more than account.outcomes.ok")
 
 
-def _redactions(found: Json) -> PathCounts:
+def _tally(found: Part, outcomes: Part) -> Tally:
+    """What was counted; a manifest of before something was counted has none of it."""
+    nuls, unparsed = found.get("nul_characters"), found.get("unparsed_timestamps")
+    return Tally(
+        Counter({kind: outcomes[kind].count() for kind in OutcomeKind}),
+        _redactions(found),
+        unparsed.count() if unparsed else 0,
+        _paths(found["repairs"]["paths"], found["repaired"]) if found.get("repaired") else PathCounts(),
+        _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
+        _rules(found),
+    )
+
+
+def _redactions(found: Part) -> PathCounts:
     """The paths of masked values, each with its count; a manifest of before they were told has a total only."""
-    total = _count(found["redactions"])
-    if "redaction" not in found:
-        return PathCounts({OTHER_PATHS: total})
-    return _paths(found["redaction"]["paths"], total)
+    redaction = found.get("redaction")
+    if redaction is None:
+        return PathCounts({OTHER_PATHS: found["redactions"].count()})
+    return _paths(redaction["paths"], found["redactions"])
 
 
-def _rules(found: Json) -> Counter[str]:
+def _rules(found: Part) -> Counter[str]:
     """The rules by which values were masked, each with its count; a manifest of before they were told has none."""
-    total, redaction = found["redactions"], found.get("redaction", {})
-    return Counter(_paths(redaction["by_rule"], total)) if "by_rule" in redaction else Counter({UNKNOWN: total})
+    redaction = found.get("redaction")
+    by_rule = redaction.get("by_rule") if redaction else None
+    total = found["redactions"]
+    return Counter(_paths(by_rule, total)) if by_rule else Counter({UNKNOWN: total.count()})
 
 
-def _paths(found: Json, total: Json) -> PathCounts:
-    """Counts by path. Raises ValueError unless they add up to the total."""
-    paths = PathCounts({_text(path): _count(count) for path, count in found.items()})
-    if paths.total() != _count(total):
-        raise ValueError("a total that is not the sum of its paths")
+def _paths(found: Part, total: Part) -> PathCounts:
+    """Counts by path. Raises `Malformed` unless they add up to the total."""
+    paths = PathCounts({path: count.count() for path, count in found.members()})
+    if paths.total() != total.count():
+        total.refuse(f"not the sum of {found.place}")
     return paths
-
-
-def _count(value: Json) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError("a count that is none")
-    return value
-
-
-def _text(value: Json) -> str:
-    if type(value) is not str:
-        raise TypeError("a text that is none")
-    return value

@@ -112,13 +112,14 @@ def _claim(names: SnapshotNames) -> Manifest:
     try:
         claim = decode(content)
     except BadManifest as why:
-        _refuse(path, str(why))
+        _refuse(path, f"{why}; so nothing vouches for the snapshot; restore the manifest or collect again")
     account = Account(InputCount(**{key: claim.input[key] for key in _PARTS}), tally=claim.tally)
     if claim.input["lines"] != account.input.lines or claim.input["unique"] != account.done:
         _refuse(path, "its account does not add up")
-    concluded = status_of(account, finished=True), exit_code_of(account)
-    if claim.status != "stopped" and (claim.status, claim.exit_code) != concluded:
-        _refuse(path, f"says {claim.status} with exit code {claim.exit_code}, but its account {concluded}")
+    status, code = status_of(account, finished=True), exit_code_of(account)
+    if claim.status != "stopped" and (claim.status, claim.exit_code) != (status, code):
+        said = f"{claim.status} with exit code {claim.exit_code}"
+        _refuse(path, f"says {said}, but its account means {status} with exit code {code:d}")
     if claim.facts.path not in {names.snapshot.name, "-"}:  # what was written to standard output has no name yet
         _refuse(path, f"is of {claim.facts.path}, not of {names.snapshot.name}; verify that under its own name")
     if claim.facts.path != "-" and claim.errors and claim.errors.path != names.errors.name:

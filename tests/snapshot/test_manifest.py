@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.model.errors import ExitCode
 from collector.model.ledger import Account, InputCount, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.throughput import Cause, Pace
-from collector.snapshot.manifest import BadManifest, FileFacts, decode, encode
+from collector.snapshot.manifest import BadManifest, FileFacts, Manifest, decode, encode
 from tests.polytomic.test_normalize import anything
 from tests.support.reports import AT, report
 
@@ -177,20 +178,108 @@ def test_what_is_no_manifest_is_refused_and_nothing_else_is_raised(content: byte
         decode(content)
 
 
-@given(st.sampled_from(list(places(WHOLE))), anything)
-def test_a_manifest_with_any_value_in_any_place_is_read_or_refused(place: tuple[str | int, ...], value: Any) -> None:
-    changed = copy.deepcopy(WHOLE)
-    parent: Any = changed
+NAMED = document(account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
+PYTHON = re.compile(
+    r"NoneType|Traceback|<class|<ExitCode|out of range|subscriptable|unpack|iterable|unhashable|indices|built-in|"
+    r"has no attribute|Error\b|\b(dict|list|str|int|float|bool|bytes)\b"
+)
+"""What a message would hold that Python worded."""
+
+
+def parent_in(found: Any, place: tuple[str | int, ...]) -> Any:
     for key in place[:-1]:
-        parent = parent[key]
-    parent[place[-1]] = value
+        found = found[key]
+    return found
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> dict[str, Any]:
+    """A real manifest with up to three values replaced or removed."""
+    changed = copy.deepcopy(NAMED)
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from(list(places(changed)) or [("format",)]))
+        if draw(st.booleans()):
+            parent_in(changed, place)[place[-1]] = draw(
+                anything | st.sampled_from([None, [], {}, -1, "", "\0", [None]])
+            )
+        elif parent_in(changed, place):
+            del parent_in(changed, place)[place[-1]]
+    return changed
+
+
+@settings(max_examples=500)
+@given(mutated())
+def test_a_manifest_with_any_value_in_any_place_is_read_or_refused_in_plain_words(changed: dict[str, Any]) -> None:
     try:
         found = decode(json.dumps(changed).encode())
-    except BadManifest:
+    except BadManifest as why:
+        refusal = str(why)
+    else:
+        require_types(found)
         return
+    _, _, offence = re.sub(r'\[".*"\]', "", refusal).partition(": ")
+    assert offence
+    assert not PYTHON.search(offence), refusal
+
+
+def require_types(found: Manifest) -> None:
     counts = [*found.input.values(), *found.tally.outcomes.values(), found.facts.bytes, found.facts.records]
     assert all(type(count) is int and count >= 0 for count in counts)
     assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.facts[::3]))
+
+
+MALFORMED: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "format: not collector.manifest/1": (("format",), None),
+    "run_id: not a text": (("run_id",), 7),
+    "tool: not an object": (("tool",), []),
+    "tool.version: not a text": (("tool", "version"), None),
+    "started_at: not a UTC time": (("started_at",), "today"),
+    "duration_s: not a duration (a number of at least 0)": (("duration_s",), "1"),
+    "source.organization_id: not a text": (("source", "organization_id"), 7),
+    "account: not an object": (("account",), None),
+    "account.outcomes.ok: not a count (an integer of at least 0)": (("account", "outcomes", "ok"), True),
+    "account.input.lines: not a count (an integer of at least 0)": (("account", "input", "lines"), 1.5),
+    'requests.by_status["200"]: not a count (an integer of at least 0)': (("requests", "by_status"), {"200": None}),
+    "requests.by_status: not an object": (("requests", "by_status"), [1]),
+    "resumed: more than account.outcomes.ok": (("resumed",), 2),
+    "files: is empty; the records come first": (("files",), []),
+    "files: not an array": (("files",), {}),
+    "files[0]: not an object": (("files",), [None]),
+    "files[1]: not an object": (("files", 1), None),
+    "files[1].path: not a path": (("files", 1, "path"), "a\0b"),
+    "files[1].sha256: not a text": (("files", 1, "sha256"), None),
+    "files[2]: one file too many; only the records and the errors file belong here": (("files",), [{}] * 3),
+    "redactions: not the sum of redaction.paths": (("redactions",), 7),
+    "redaction.paths: not an object": (("redaction", "paths"), 7),
+    "nul_characters: not an object": (("nul_characters",), 0),
+    "repaired: not the sum of repairs.paths": (("repaired",), 7),
+}
+
+
+@pytest.mark.parametrize(("message", "change"), MALFORMED.items())
+def test_a_message_says_what_is_wrong_in_which_place(message: str, change: tuple[tuple[str | int, ...], Any]) -> None:
+    (place, value), changed = change, copy.deepcopy(NAMED)
+    parent_in(changed, place)[place[-1]] = value
+    with pytest.raises(BadManifest) as why:
+        decode(json.dumps(changed).encode())
+    assert str(why.value) == message
+
+
+def test_a_message_says_what_is_missing() -> None:
+    changed = copy.deepcopy(NAMED)
+    del changed["files"][1]["bytes"]
+    with pytest.raises(BadManifest, match=re.escape("files[1].bytes: is missing")):
+        decode(json.dumps(changed).encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "byte 0: invalid JSON"), (b'{"a":]', "byte 5: invalid JSON"), (b"[]", "the document: not an object")],
+)
+def test_a_message_says_where_json_ends(content: bytes, message: str) -> None:
+    with pytest.raises(BadManifest) as why:
+        decode(content)
+    assert str(why.value) == message
 
 
 def test_the_errors_file_is_named_behind_the_records() -> None:
