@@ -1,0 +1,79 @@
+"""A file of a snapshot, open for comparison: refused, with the place of the offence, where it is not as claimed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, NoReturn
+
+from collector.model.errors import Damaged, InputError
+from collector.snapshot.manifest import FileFacts
+from collector.storage.blocks import Stretch, digest_of, lines_of, stretches
+from collector.storage.compression import Codec
+
+
+def refuse(path: Path, offence: str) -> NoReturn:
+    """Raise `Damaged` for the file under `path`."""
+    raise Damaged(f"{path}: {offence}")
+
+
+class CheckedFile(NamedTuple):
+    """A regular file, open for reading."""
+
+    path: Path
+    file: BinaryIO
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def lines(self, codec: Codec) -> Iterator[tuple[str, bytes]]:
+        """Each line without its line feed, and where it is. Raises `Damaged` where a line is not whole."""
+        for stretch in stretches(self.pread, codec):
+            if stretch.flaw:
+                refuse(self.path, f"byte {stretch.start}: {stretch.flaw}")
+            for at, line in lines_of(stretch):
+                yield _where(codec, stretch, at), line
+
+    def require(self, facts: FileFacts, number: int, what: str) -> None:
+        """Raise `Damaged` unless the file, which holds `number` of `what`, is the one that `facts` describe."""
+        if self.size != facts.bytes:
+            at = min(self.size, facts.bytes)
+            refuse(self.path, f"byte {at}: it has {self.size} bytes, but its manifest says {facts.bytes}")
+        if number != facts.records:
+            refuse(self.path, f"{number} {what}, but its manifest says {facts.records}")
+        if digest_of(self.pread) != facts.sha256:
+            refuse(self.path, f"somewhere in bytes 0 to {self.size}: its SHA-256 is not that of its manifest")
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset`."""
+        self.file.seek(offset)
+        return self.file.read(size)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[CheckedFile]:
+    """The file under `path`. Raises `Damaged` for a missing one and `InputError` for one that cannot be read."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{path}: is no file; name a snapshot that `collector collect -o` wrote")
+            yield CheckedFile(path, file)
+    except FileNotFoundError:
+        raise Damaged(f"{path}: is not there") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe is not waited for
+
+
+def _where(codec: Codec, stretch: Stretch, at: int) -> str:
+    if codec is Codec.PLAIN:
+        return f"byte {at}"
+    return f"byte {at - stretch.start} of what is unpacked from byte {stretch.start}"
