@@ -24,8 +24,11 @@ app = App(
 def verify_snapshot(snapshot: Annotated[Path, Parameter(help="The file that collect wrote with -o.")], /) -> int:
     """Compare a snapshot with the manifest and the errors file beside it."""
     found = verify(snapshot)
+    errors = f"{found.errors} errors in {found.errors_file}" if found.errors_file else f"{found.errors} errors"
     complain(
-        f"{snapshot}: matches its manifest: {found.records} records, {found.errors} errors, {found.bytes} bytes, "
+        f"{snapshot}: matches its manifest: {found.records} records, {errors}, {found.bytes} bytes, "
         f"sha256 {found.sha256}, {found.status}"
     )
+    for note in found.notes:
+        complain(note)
     return ExitCode.OK

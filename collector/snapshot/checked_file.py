@@ -46,8 +46,12 @@ class CheckedFile(NamedTuple):
             refuse(self.path, f"byte {at}: it has {self.size} bytes, but its manifest says {facts.bytes}")
         if number != facts.records:
             refuse(self.path, f"{number} {what}, but its manifest says {facts.records}")
-        if digest_of(self.pread) != facts.sha256:
+        if not self.has_bytes_of(facts):
             refuse(self.path, f"somewhere in bytes 0 to {self.size}: its SHA-256 is not that of its manifest")
+
+    def has_bytes_of(self, facts: FileFacts) -> bool:
+        """Has the file the size and the digest that `facts` say?"""
+        return self.size == facts.bytes and digest_of(self.pread) == facts.sha256
 
     def pread(self, size: int, offset: int) -> bytes:
         """At most `size` bytes from `offset`."""

@@ -35,8 +35,13 @@ class Claim(NamedTuple):
         return self.manifest.tally.outcomes[OutcomeKind.OK]
 
     @property
+    def unique(self) -> int:
+        """How many ids the run was to ask for."""
+        return self.manifest.input["unique"]
+
+    @property
     def not_attempted(self) -> int:
-        """How many ids the run did not ask for."""
+        """How many of them it did not ask for."""
         return self.manifest.tally.outcomes[OutcomeKind.NOT_ATTEMPTED]
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from collector.model.ids import IdSet
 from collector.model.outcome import OutcomeKind
@@ -15,31 +16,68 @@ from collector.snapshot.manifest import FileFacts
 from collector.storage.compression import codec_of
 
 
-def check_errors(claim: Claim, ids: IdSet) -> int:
-    """Compare the errors file with the claim; returns how many errors it has, and adds their ids to `ids`.
+class CheckedErrors(NamedTuple):
+    """What was compared: `path` is None where no errors file was kept; a `note` says what could not be compared."""
 
-    Raises `Damaged` and `InputError`.
+    path: Path | None = None
+    note: str | None = None
+
+
+def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
+    """Compare the errors file with the claim, and add its ids to `ids`. Raises `Damaged` and `InputError`.
+
+    Every file that has the errors file's name is compared, or refused: nobody must take another for it.
     """
-    path = _place(claim)
-    failed = _check_lines(path, claim.manifest.errors, ids)
-    if failed != claim.failed:
-        refuse(path, f"{failed.total()} errors, but the account has {claim.failed.total()}, or others")
-    return failed.total()
+    if claim.manifest.errors:
+        return _check_named(claim, claim.manifest.errors, ids)
+    beside = claim.names.errors
+    if not claim.failed:
+        return _require_none(claim, beside)
+    if claim.is_of_standard_output and not os.path.lexists(beside):
+        count = claim.failed.total()
+        return CheckedErrors(
+            note=f"{claim.names.manifest}: names no errors file, so the ids and messages of {count} errors were not "
+            "compared; to keep them, name one with --errors when you collect"
+        )
+    _check_lines(beside, claim, ids)
+    return CheckedErrors(
+        beside,
+        f"{beside}: only its ids and outcomes were compared, because the manifest has no digest of it, as those of "
+        "earlier versions",
+    )
 
 
-def _place(claim: Claim) -> Path:
-    """Beside the snapshot, or where the manifest of what went to standard output says."""
-    beside, facts = claim.names.errors, claim.manifest.errors
-    named = claim.names.manifest.parent / facts.path if facts else beside
-    is_moved = not os.path.lexists(named) and os.path.lexists(beside)
-    return beside if is_moved else named
+def _check_named(claim: Claim, facts: FileFacts, ids: IdSet) -> CheckedErrors:
+    """The manifest names the file: beside the snapshot, or for standard output anywhere."""
+    beside, named = claim.names.errors, claim.names.manifest.parent / facts.path
+    path, *others = [each for each in dict.fromkeys((named, beside)) if os.path.lexists(each)] or [named]
+    _check_lines(path, claim, ids)
+    for other in others:
+        _require_copy(other, path, facts)
+    return CheckedErrors(path)
 
 
-def _check_lines(path: Path, facts: FileFacts | None, ids: IdSet) -> Counter[OutcomeKind]:
-    """Count the errors; `facts` are those of the manifest, None where it names no errors file."""
+def _require_copy(other: Path, path: Path, facts: FileFacts) -> None:
+    with opened(other) as file:
+        if not file.has_bytes_of(facts):
+            refuse(other, f"is not the errors file of this snapshot, which is {path}; remove or rename it")
+
+
+def _require_none(claim: Claim, beside: Path) -> CheckedErrors:
+    """A run that stopped may have failed to write its first error."""
+    if os.path.lexists(beside):
+        is_stopped = claim.manifest.status == "stopped"
+        if not (is_stopped and beside.is_file() and not beside.stat().st_size):
+            refuse(beside, "is not accounted for: the manifest counts no errors and names no file; remove or rename it")
+    return CheckedErrors()
+
+
+def _check_lines(path: Path, claim: Claim, ids: IdSet) -> None:
     failed: Counter[OutcomeKind] = Counter()
-    if facts is None and not os.path.lexists(path):
-        return failed
+    if not os.path.lexists(path):
+        refuse(
+            path, f"is not there, but the manifest counts {claim.failed.total()} errors; restore it or collect again"
+        )
     with opened(path) as file:
         for where, line in file.lines(codec_of(path.name)):
             try:
@@ -49,6 +87,11 @@ def _check_lines(path: Path, facts: FileFacts | None, ids: IdSet) -> Counter[Out
             if not ids.add(one):
                 refuse(path, f"{where}: {one} is there twice, or has a record as well")
             failed[kind] += 1
-        if facts is not None:
+        if facts := claim.manifest.errors:
             file.require(facts, failed.total(), "errors")
-    return failed
+    if failed != claim.failed:
+        refuse(path, f"has {_told(failed)}, but the account in the manifest has {_told(claim.failed)}")
+
+
+def _told(failed: Counter[OutcomeKind]) -> str:
+    return ", ".join(f"{failed[kind]} {kind}" for kind in OutcomeKind if failed[kind]) or "no errors"

@@ -17,23 +17,28 @@ from collector.model.ids import IdSet
 from collector.model.ledger import OTHER_PATHS, Tally
 from collector.snapshot.checked_file import CheckedFile, opened, refuse
 from collector.snapshot.claim import Claim, read_claim
-from collector.snapshot.errors_file import check_errors
+from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.lines import BadLine, counted_in, has_only_texts, read_record
 from collector.storage.compression import codec_of
 
 
 class Verified(NamedTuple):
-    """A snapshot that is what its manifest says."""
+    """A snapshot that is what its manifest says.
+
+    `errors_file` was compared too; None where none was kept. `notes` say what could not be compared.
+    """
 
     records: int
     errors: int
     bytes: int
     sha256: str
     status: str
+    errors_file: Path | None
+    notes: tuple[str, ...]
 
 
 def verify(path: Path) -> Verified:
-    """Compare the snapshot under `path`, packed or not, with the manifest and the errors file beside it.
+    """Compare the snapshot under `path`, packed or not, with the manifest beside it and with the errors file.
 
     Raises `Damaged` with the first offence and where it is, and `InputError` for files that cannot be read.
     """
@@ -43,16 +48,24 @@ def verify(path: Path) -> Verified:
     with opened(path) as file:
         counted = _check_records(file, claim, ids)
         file.require(claim.manifest.facts, len(ids), "records")
-    records = len(ids)
+    if len(ids) != claim.records:
+        refuse(path, f"{len(ids)} records, but the account has {claim.records}")
     errors = check_errors(claim, ids)
-    if records != claim.records:
-        refuse(path, f"{records} records, but the account has {claim.records}")
-    if not claim.not_attempted and ids.digest() != claim.manifest.ids_digest:
+    if len(ids) == claim.unique and ids.digest() != claim.manifest.ids_digest:
         refuse(path, "the ids of records and errors are not those that were asked for")
     if differing := counted.differing(_Counted.claimed(claim, counted.nuls)):
         refuse(path, differing)
+    return _verified(claim, errors)
+
+
+def _verified(claim: Claim, errors: CheckedErrors) -> Verified:
     facts = claim.manifest.facts
-    return Verified(records, errors, facts.bytes, facts.sha256, claim.manifest.status)
+    notes = tuple(filter(None, (errors.note,)))
+    return Verified(
+        *(claim.records, claim.failed.total(), facts.bytes, facts.sha256, claim.manifest.status),
+        errors_file=errors.path,
+        notes=notes,
+    )
 
 
 class _Counted(NamedTuple):

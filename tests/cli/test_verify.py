@@ -427,3 +427,91 @@ async def test_what_went_to_standard_output_is_verified_with_its_errors_file_whe
     done = await call("verify", "c.jsonl")
     assert done.code == 8, done.err
     assert name in done.err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"{}\n"])
+async def test_an_errors_file_that_the_manifest_does_not_account_for_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, content: bytes, suffix: str
+) -> None:
+    async with serving(found) as server:
+        done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
+    assert done.code == 0, done.err
+    path, errors = tmp_path / f"c.jsonl{suffix}", tmp_path / "c.errors.jsonl"
+    assert call_here("verify", str(path)).code == 0
+    errors.write_bytes(content)
+    done = call_here("verify", str(path))
+    assert done.code == 8, done.err
+    assert f"{errors}: is not accounted for" in done.err
+    assert "remove or rename it" in done.err
+    errors.unlink()
+    errors.symlink_to("nowhere")
+    assert call_here("verify", str(path)).code == 8
+
+
+async def to_standard_output(call: Calling, folder: Path, *options: str, failing: bool = True) -> Path:
+    """What went to standard output, saved as `c.jsonl`; seven records and, if `failing`, one error."""
+    async with serving(by_id({FAILING: error(404)} if failing else {}, found)) as server:
+        given = ("--base-url", server.url, "--rate", "0", "--manifest", "c.manifest.json")
+        done = await call("collect", *WANTED, *given, *options)
+    assert done.code == (3 if failing else 0), done.err
+    (folder / "c.jsonl").write_bytes(done.out)
+    return folder / "c.jsonl"
+
+
+async def test_verify_says_which_errors_file_it_compared(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    path = await to_standard_output(call, tmp_path, "--errors", "away/e.jsonl")
+    assert f"7 records, 1 errors in {tmp_path / 'away/e.jsonl'}," in call_here("verify", str(path)).err
+    (tmp_path / "away/e.jsonl").rename(tmp_path / "c.errors.jsonl")
+    assert f"7 records, 1 errors in {tmp_path / 'c.errors.jsonl'}," in call_here("verify", str(path)).err
+    path = await to_standard_output(call, tmp_path, "--errors", "c.errors.jsonl", failing=False)
+    assert "8 records, 0 errors, " in call_here("verify", str(path)).err
+
+
+async def test_another_errors_file_beside_what_went_to_standard_output_is_8_and_a_copy_is_0(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await to_standard_output(call, tmp_path, "--errors", "e.jsonl")
+    beside, content = tmp_path / "c.errors.jsonl", (tmp_path / "e.jsonl").read_bytes()
+    beside.write_bytes(content)
+    assert call_here("verify", str(path)).code == 0
+    for changed in (content.replace(b"HTTP 404", b"HTTP 405"), content + content, b""):
+        beside.write_bytes(changed)
+        done = call_here("verify", str(path))
+        assert done.code == 8, done.err
+        assert f"{beside}: is not the errors file of this snapshot, which is {tmp_path / 'e.jsonl'}" in done.err
+    (tmp_path / "e.jsonl").unlink()
+    assert call_here("verify", str(path)).code == 8
+
+
+async def test_without_an_errors_file_what_went_to_standard_output_is_0_and_says_what_was_not_compared(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await to_standard_output(call, tmp_path)
+    done = call_here("verify", str(path))
+    assert done.code == 0, done.err
+    assert "7 records, 1 errors, " in done.err
+    assert "c.manifest.json: names no errors file, so the ids and messages of 1 errors were not compared" in done.err
+    path.write_bytes(path.read_bytes().replace(b"Warehouse", b"Warehouze", 1))
+    assert call_here("verify", str(path)).code == 8
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n"])
+async def test_a_foreign_errors_file_beside_what_went_to_standard_output_without_one_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, content: bytes
+) -> None:
+    path = await to_standard_output(call, tmp_path)
+    (tmp_path / "c.errors.jsonl").write_bytes(content)
+    done = call_here("verify", str(path))
+    assert (done.code, "c.errors.jsonl" in done.err) == (8, True), done.err
+
+
+async def test_a_missing_errors_file_of_a_snapshot_is_8_also_where_its_manifest_is_of_an_earlier_version(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await collected(call, tmp_path)
+    change_manifest(path, lambda found: found["files"].pop())
+    done = call_here("verify", str(path))
+    assert (done.code, "only its ids and outcomes were compared" in done.err) == (0, True), done.err
+    (tmp_path / "c.errors.jsonl").unlink()
+    done = call_here("verify", str(path))
+    assert (done.code, "c.errors.jsonl: is not there, but the manifest counts 1 errors" in done.err) == (8, True)
