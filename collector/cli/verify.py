@@ -22,7 +22,7 @@ app = App(
 
 @app.default
 def verify_snapshot(snapshot: Annotated[Path, Parameter(help="The file that collect wrote with -o.")], /) -> int:
-    """Compare a snapshot with the manifest and the errors file beside it."""
+    """Compare a snapshot, or what an unfinished run left, with the manifest and the errors file beside it."""
     found = verify(snapshot)
     errors = f"{found.errors} errors in {found.errors_file}" if found.errors_file else f"{found.errors} errors"
     complain(

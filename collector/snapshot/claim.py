@@ -5,29 +5,35 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from collector.model.errors import InputError
 from collector.model.ledger import Account, InputCount, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.checked_file import opened, refuse
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
 from collector.snapshot.manifest import BadManifest, Manifest, decode
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
+_STOPPED: Final = "stopped"
 _STANDARD_OUTPUT: Final = "-"  # what was written there has no name yet
 
 
 class Claim(NamedTuple):
-    """What the manifest says, and the names beside it."""
+    """What the manifest says, and the files that it says it of."""
 
-    names: SnapshotNames
+    files: FileSet
     manifest: Manifest
 
     @property
     def is_of_standard_output(self) -> bool:
         """Were the records written to standard output, and saved by somebody else?"""
         return self.manifest.facts.path == _STANDARD_OUTPUT
+
+    @property
+    def is_stopped(self) -> bool:
+        """Did the run end before it had asked for everything, or before it could publish?"""
+        return self.manifest.status == _STOPPED
 
     @property
     def records(self) -> int:
@@ -53,20 +59,44 @@ class Claim(NamedTuple):
 
 
 def read_claim(path: Path) -> Claim:
-    """The claim about the snapshot under `path`.
+    """The claim about the records under `path`, be they a snapshot or what an unfinished run left.
 
     Raises `Damaged` for a manifest that is missing, malformed, contradictory or of another snapshot, and `InputError`
-    where there is no snapshot or the manifest cannot be read.
+    where there are no records or the manifest cannot be read.
     """
-    names = SnapshotNames(path)
-    if not os.path.exists(names.manifest):
-        if not os.path.exists(path):
-            raise InputError(f"{path}: is not there; name a snapshot that `collector collect -o` wrote")
-        refuse(names.manifest, "is not there, so nothing vouches for the snapshot; collect again")
-    claim = Claim(names, _read(names.manifest))
-    _require_agreement(names.manifest, claim.manifest)
+    files = _files_of(path)
+    claim = Claim(files, _read(files.manifest))
+    _require_agreement(files.manifest, claim.manifest)
     _require_names(claim)
     return claim
+
+
+def _files_of(path: Path) -> FileSet:
+    """The set that has a manifest: of the names that the records may have, the one that counts."""
+    sets = file_sets(path)
+    found = next((each for each in sets if os.path.exists(each.manifest)), None)
+    if found is None and not os.path.exists(path):
+        raise InputError(f"{path}: is not there; {_instead(path)}")
+    return found or _refuse_without_manifest(sets[-1])
+
+
+def _refuse_without_manifest(files: FileSet) -> NoReturn:
+    refuse(files.manifest, f"is not there, so nothing vouches for {_WITHOUT_MANIFEST[files.stage]}")
+
+
+_WITHOUT_MANIFEST: Final = {
+    Stage.PUBLISHED: "the snapshot; collect again",
+    Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
+    "that began it to resume it",
+    Stage.SET_ASIDE: "the records of a run that was killed and set aside; remove them if they are not needed",
+}
+
+
+def _instead(path: Path) -> str:
+    partial = SnapshotNames(path).partial
+    if os.path.exists(partial):
+        return f"its run has not finished; rerun the command that began it to resume it, or verify {partial}"
+    return "name a snapshot that `collector collect -o` wrote"
 
 
 def _read(path: Path) -> Manifest:
@@ -75,7 +105,7 @@ def _read(path: Path) -> Manifest:
     try:
         return decode(content)
     except BadManifest as why:
-        refuse(path, f"{why}; so nothing vouches for the snapshot; restore the manifest or collect again")
+        refuse(path, f"{why}, so nothing vouches for the snapshot; restore the manifest or collect again")
 
 
 def _require_agreement(path: Path, found: Manifest) -> None:
@@ -83,17 +113,20 @@ def _require_agreement(path: Path, found: Manifest) -> None:
     if found.input["lines"] != account.input.lines or found.input["unique"] != account.done:
         refuse(path, "its account does not add up")
     status, code = status_of(account, finished=True), exit_code_of(account)
-    if found.status != "stopped" and (found.status, found.exit_code) != (status, code):
+    if found.status != _STOPPED and (found.status, found.exit_code) != (status, code):
         said = f"{found.status} with exit code {found.exit_code}"
         refuse(path, f"says {said}, but its account means {status} with exit code {code:d}")
 
 
 def _require_names(claim: Claim) -> None:
-    names, found = claim.names, claim.manifest
+    files, found = claim.files, claim.manifest
     if claim.is_of_standard_output:
         return
-    if found.facts.path != names.snapshot.name:
-        offence = f"is of {found.facts.path}, not of {names.snapshot.name}; verify that under its own name"
-        refuse(names.manifest, offence)
-    if found.errors and found.errors.path != names.errors.name:
-        refuse(names.manifest, f"names {found.errors.path} as its errors file, not {names.errors.name}")
+    if found.facts.path != files.named_records:
+        refuse(
+            files.manifest, f"is of {found.facts.path}, not of {files.named_records}; verify that under its own name"
+        )
+    if found.errors and found.errors.path != files.named_errors:
+        refuse(files.manifest, f"names {found.errors.path} as its errors file, not {files.named_errors}")
+    if claim.is_stopped and files.stage is Stage.PUBLISHED:
+        refuse(files.manifest, f"says {_STOPPED}, but a run that stopped publishes no snapshot")

@@ -30,13 +30,13 @@ def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
     """
     if claim.manifest.errors:
         return _check_named(claim, claim.manifest.errors, ids)
-    beside = claim.names.errors
+    beside = claim.files.errors
     if not claim.failed:
         return _require_none(claim, beside)
     if claim.is_of_standard_output and not os.path.lexists(beside):
         count = claim.failed.total()
         return CheckedErrors(
-            note=f"{claim.names.manifest}: names no errors file, so the ids and messages of {count} errors were not "
+            note=f"{claim.files.manifest}: names no errors file, so the ids and messages of {count} errors were not "
             "compared; to keep them, name one with --errors when you collect"
         )
     _check_lines(beside, claim, ids)
@@ -49,7 +49,7 @@ def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
 
 def _check_named(claim: Claim, facts: FileFacts, ids: IdSet) -> CheckedErrors:
     """The manifest names the file: beside the snapshot, or for standard output anywhere."""
-    beside, named = claim.names.errors, claim.names.manifest.parent / facts.path
+    beside, named = claim.files.errors, claim.files.manifest.parent / facts.path
     path, *others = [each for each in dict.fromkeys((named, beside)) if os.path.lexists(each)] or [named]
     _check_lines(path, claim, ids)
     for other in others:
@@ -64,12 +64,13 @@ def _require_copy(other: Path, path: Path, facts: FileFacts) -> None:
 
 
 def _require_none(claim: Claim, beside: Path) -> CheckedErrors:
-    """A run that stopped may have failed to write its first error."""
-    if os.path.lexists(beside):
-        is_stopped = claim.manifest.status == "stopped"
-        if not (is_stopped and beside.is_file() and not beside.stat().st_size):
-            refuse(beside, "is not accounted for: the manifest counts no errors and names no file; remove or rename it")
+    if os.path.lexists(beside) and not (claim.is_stopped and _is_empty(beside)):  # its first error was not written
+        refuse(beside, "is not accounted for: the manifest counts no errors and names no file; remove or rename it")
     return CheckedErrors()
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
 
 
 def _check_lines(path: Path, claim: Claim, ids: IdSet) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector.storage.compression import Codec, codec_of
 from collector.storage.durable_files import draft_of
@@ -15,6 +17,9 @@ _RESERVED: Final = (
 )
 _LONGEST: Final = 255  # bytes of a name, on every file system in common use
 _SET_ASIDE: Final = ".20260102T030405Z-01234567.99.draft"  # what is added to a name, at most
+_UNFINISHED: Final = re.compile(
+    r"(?P<output>.+)\.partial(?P<suffix>\.(?:unknown-run|[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})(?:\.[0-9]+)?)?", re.DOTALL
+)
 
 
 class SnapshotNames:
@@ -64,3 +69,63 @@ class SnapshotNames:
         """By how many bytes the longest of the names is too long."""
         longest = max((path.name for path in self.unfinished), key=len)
         return max(0, len(os.fsencode(longest + _SET_ASIDE)) - _LONGEST)
+
+
+class Stage(Enum):
+    """How far the run of some files came."""
+
+    PUBLISHED = "published"
+    UNFINISHED = "unfinished"
+    SET_ASIDE = "set aside"
+
+
+class FileSet(NamedTuple):
+    """The records of one run, their errors file and their manifest, wherever they are.
+
+    `named_records` and `named_errors` are what the manifest calls the first two; `codec` is how the records are packed.
+    """
+
+    stage: Stage
+    records: Path
+    errors: Path
+    manifest: Path
+    named_records: str
+    named_errors: str
+    codec: Codec
+
+
+def file_sets(records: Path) -> list[FileSet]:
+    """The files that belong to records of this name: those of a snapshot, and of an unfinished run if it can be one."""
+    return [_published(records), *_unfinished(records)]
+
+
+def _published(records: Path) -> FileSet:
+    names = SnapshotNames(records)
+    return FileSet(
+        Stage.PUBLISHED,
+        records,
+        errors=names.errors,
+        manifest=names.manifest,
+        named_records=records.name,
+        named_errors=names.errors.name,
+        codec=codec_of(records.name),
+    )
+
+
+def _unfinished(records: Path) -> list[FileSet]:
+    """The name that a run that has not finished gives its records says what it is; else there are none."""
+    found = _UNFINISHED.fullmatch(records.name)
+    if found is None:
+        return []
+    names, suffix = SnapshotNames(records.with_name(found["output"])), found["suffix"] or ""
+    return [
+        FileSet(
+            Stage.SET_ASIDE if suffix else Stage.UNFINISHED,
+            records,
+            errors=records.with_name(f"{names.partial_errors.name}{suffix}"),
+            manifest=records.with_name(f"{names.partial_manifest.name}{suffix}"),
+            named_records=names.partial.name,
+            named_errors=names.partial_errors.name,
+            codec=codec_of(names.snapshot.name),
+        )
+    ]

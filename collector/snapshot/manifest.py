@@ -166,9 +166,9 @@ def _files(found: Part) -> list[FileFacts]:
     """The records, and the errors file if there is one."""
     files = found.elements()
     if not files:
-        found.refuse("is empty; the records come first")
+        found.refuse("has no entry for the records")
     if len(files) > _MOST_FILES:
-        files[_MOST_FILES].refuse("one file too many; only the records and the errors file belong here")
+        files[_MOST_FILES].refuse("neither the records nor the errors file, which come first")
     return [
         FileFacts(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
         for each in files

@@ -18,8 +18,8 @@ from collector.model.ledger import OTHER_PATHS, Tally
 from collector.snapshot.checked_file import CheckedFile, opened, refuse
 from collector.snapshot.claim import Claim, read_claim
 from collector.snapshot.errors_file import CheckedErrors, check_errors
+from collector.snapshot.layout import Stage
 from collector.snapshot.lines import BadLine, counted_in, has_only_texts, read_record
-from collector.storage.compression import codec_of
 
 
 class Verified(NamedTuple):
@@ -39,6 +39,8 @@ class Verified(NamedTuple):
 
 def verify(path: Path) -> Verified:
     """Compare the snapshot under `path`, packed or not, with the manifest beside it and with the errors file.
+
+    What an unfinished run left under `partial` names, or what was set aside, is compared with its own manifest.
 
     Raises `Damaged` with the first offence and where it is, and `InputError` for files that cannot be read.
     """
@@ -60,12 +62,25 @@ def verify(path: Path) -> Verified:
 
 def _verified(claim: Claim, errors: CheckedErrors) -> Verified:
     facts = claim.manifest.facts
-    notes = tuple(filter(None, (errors.note,)))
+    notes = tuple(filter(None, (errors.note, _note_on_run(claim))))
     return Verified(
         *(claim.records, claim.failed.total(), facts.bytes, facts.sha256, claim.manifest.status),
         errors_file=errors.path,
         notes=notes,
     )
+
+
+def _note_on_run(claim: Claim) -> str | None:
+    """What a reader has to know of a run that did not publish its records, and what to do about it."""
+    run = "stopped" if claim.is_stopped else "published nothing, because no id was ok"
+    told = f"{claim.files.records}: its run {run}; {claim.not_attempted} ids were not attempted"
+    if claim.is_of_standard_output:
+        return f"{told}; collect again to have all" if claim.is_stopped else None
+    return {
+        Stage.PUBLISHED: None,
+        Stage.UNFINISHED: f"{told}; rerun the command that began it to resume it",
+        Stage.SET_ASIDE: f"{told}; it was set aside, and no run resumes it",
+    }[claim.files.stage]
 
 
 class _Counted(NamedTuple):
@@ -108,7 +123,7 @@ def _differing(what: str, counted: Counter[str], claimed: Counter[str]) -> str |
 def _check_records(file: CheckedFile, claim: Claim, ids: IdSet) -> _Counted:
     most_unparsed, tally = claim.manifest.tally.unparsed_timestamps, Tally()
     organizations: dict[str, None] = {}
-    for where, line in file.lines(codec_of(file.path.name)):
+    for where, line in file.lines(claim.files.codec):
         try:
             record = read_record(line)
         except BadLine as flaw:

@@ -175,3 +175,16 @@ async def test_on_the_next_day_it_is_set_aside_and_blocks_nothing(api: Api, mend
         assert api.names() - kept == {"c.jsonl", "c.manifest.json"}
     else:
         assert check_unpublished(api.folder / "c.jsonl", Given(WANTED)).manifest["run_id"] != begun["run_id"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+async def test_what_such_a_run_left_is_verified_and_verify_says_why_it_was_not_published(
+    call: Calling, api: Api, suffix: str
+) -> None:
+    assert (await api.collect(output=f"c.jsonl{suffix}")).code == 0
+    api.lost = True
+    assert (await api.collect(output=f"c.jsonl{suffix}")).code == 3
+    done = await call("verify", f"c.jsonl{suffix}.partial")
+    assert done.code == 0, done.err
+    assert "0 records, 6 errors in c.partial.errors.jsonl, " in done.err
+    assert "its run published nothing, because no id was ok; 0 ids were not attempted; rerun" in done.err

@@ -544,3 +544,72 @@ async def test_a_partial_that_is_no_file_is_6(call: Calling, api: Api, tmp_path:
         done = await call("collect", *WANTED, *arguments(api))
         assert (done.code, api.asked) == (6, []), done.err
         path.unlink() if path.is_symlink() else path.rmdir()
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+async def test_what_a_run_that_stopped_left_is_verified_with_the_manifest_it_left(
+    start: Starting, call: Calling, api: Api, tmp_path: Path, suffix: str
+) -> None:
+    path = await unfinished(start, api, tmp_path, signal.SIGTERM, suffix)
+    done = await call("verify", str(path))
+    assert done.code == 0, done.err
+    assert f"4 records, 1 errors in {tmp_path / 'out/c.partial.errors.jsonl'}, " in done.err
+    assert (
+        f"{path}: its run stopped; 4 ids were not attempted; rerun the command that began it to resume it" in done.err
+    )
+    for changed in (path, tmp_path / "out/c.partial.errors.jsonl"):
+        content = changed.read_bytes()
+        changed.write_bytes(content[:-1] + bytes([content[-1] ^ 4]))
+        done = await call("verify", str(path))
+        assert (done.code, str(changed) in done.err) == (8, True), done.err
+        changed.write_bytes(content)
+    done = await call("verify", f"out/c.jsonl{suffix}")
+    assert done.code == 2, done.err
+    assert "its run has not finished; rerun the command that began it to resume it, or verify out/c.jsonl" in done.err
+
+
+async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
+    start: Starting, call: Calling, api: Api, tmp_path: Path
+) -> None:
+    api.failing, api.stuck = set(), {FAILING, *STUCK}
+    path = await unfinished(start, api, tmp_path, signal.SIGTERM)
+    errors = tmp_path / "out/c.partial.errors.jsonl"
+    errors.touch()
+    assert (await call("verify", str(path))).code == 0
+    errors.write_bytes(b"\n")
+    done = await call("verify", str(path))
+    assert (done.code, f"{errors}: is not accounted for" in done.err) == (8, True), done.err
+
+
+async def test_what_a_killed_run_left_is_8_and_verify_says_how_to_resume_it(
+    start: Starting, call: Calling, api: Api, tmp_path: Path
+) -> None:
+    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    done = await call("verify", str(path))
+    assert done.code == 8, done.err
+    assert (
+        "c.partial.manifest.json: is not there, so nothing vouches for the records of a run that is under way or was"
+        in done.err
+    )
+    assert "rerun the command that began it to resume it" in done.err
+    (tmp_path / "out/c.partial.run.json").unlink()
+    assert (await call("collect", *WANTED[:4], *arguments(api))).code == 0
+    (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
+    done = await call("verify", str(aside))
+    assert (done.code, "the records of a run that was killed and set aside" in done.err) == (8, True), done.err
+
+
+async def test_what_was_set_aside_is_verified_with_the_manifest_set_aside_with_it(
+    start: Starting, call: Calling, api: Api, tmp_path: Path
+) -> None:
+    await unfinished(start, api, tmp_path, signal.SIGTERM)
+    api.mend()
+    assert (await call("collect", *WANTED, *arguments(api), "--resume", "never")).code == 0
+    (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
+    done = await call("verify", str(aside))
+    assert done.code == 0, done.err
+    assert "4 records, 1 errors in " in done.err
+    assert f"{aside}: its run stopped; 4 ids were not attempted; it was set aside, and no run resumes it" in done.err
+    aside.write_bytes(aside.read_bytes()[:-1])
+    assert (await call("verify", str(aside))).code == 8
+    assert (await call("verify", "out/c.jsonl")).code == 0

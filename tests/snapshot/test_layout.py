@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
+from collector.storage.compression import Codec
 
 OUT = Path("/out")
 
@@ -49,3 +50,34 @@ def test_the_excess_is_counted_in_bytes(letter: str) -> None:
     excess = [SnapshotNames(OUT / f"{letter * count}.jsonl").excess for count in (1, 300, 301)]
     assert excess[0] == 0
     assert excess[2] - excess[1] == len(letter.encode())
+
+
+ASIDE = "20260102T030405Z-0badcafe"
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "beside", "named", "codec"),
+    [
+        ("c.jsonl.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.partial", Codec.PLAIN),
+        ("c.jsonl.gz.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.gz.partial", Codec.GZIP),
+        (f"c.zst.partial.{ASIDE}", Stage.SET_ASIDE, f"c.partial.{{}}.{ASIDE}", "c.zst.partial", Codec.ZSTD),
+        (f"c.partial.{ASIDE}.2", Stage.SET_ASIDE, f"c.partial.{{}}.{ASIDE}.2", "c.partial", Codec.PLAIN),
+        ("c.partial.unknown-run", Stage.SET_ASIDE, "c.partial.{}.unknown-run", "c.partial", Codec.PLAIN),
+    ],
+)
+def test_the_name_of_unfinished_records_says_which_files_belong_to_them(
+    name: str, stage: Stage, beside: str, named: str, codec: Codec
+) -> None:
+    records = Path("out", name)
+    published, unfinished = file_sets(records)
+    assert (published.stage, published.manifest.name) == (
+        Stage.PUBLISHED,
+        f"{SnapshotNames(records).stem}.manifest.json",
+    )
+    errors, manifest = (Path("out", beside.format(each)) for each in ("errors.jsonl", "manifest.json"))
+    assert unfinished == FileSet(stage, records, errors, manifest, named, "c.partial.errors.jsonl", codec)
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.partial.jsonl", ".partial", "c.partial.2", "partial"])
+def test_other_records_are_those_of_a_snapshot(name: str) -> None:
+    assert [each.stage for each in file_sets(Path(name))] == [Stage.PUBLISHED]

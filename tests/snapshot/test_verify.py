@@ -1,0 +1,75 @@
+"""Is a snapshot what its manifest says? Whatever the manifest says, the answer is yes or a refusal in plain words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from collector.model.errors import Damaged, InputError
+from collector.model.ids import IdSet
+from collector.model.ledger import Account, InputCount
+from collector.snapshot.lines import encode, error_line
+from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import encode as manifest_of
+from collector.snapshot.verify import verify
+from tests.snapshot.test_crash_states import FAILING, outcome
+from tests.snapshot.test_manifest import PYTHON, mutations_of
+from tests.support.reports import report
+from tests.support.scripted_server import ids
+
+RUN = report().run_id
+OUTCOMES = [outcome(one, RUN) for one in (*ids(3), *sorted(FAILING)[:1])]
+FILES = {
+    "c.jsonl": b"".join(encode(each.record) for each in OUTCOMES if each.record),
+    "c.errors.jsonl": b"".join(error_line(each) for each in OUTCOMES if not each.record),
+}
+
+
+def manifest() -> dict[str, Any]:
+    account = Account(InputCount(unique=len(OUTCOMES)))
+    digested = IdSet()
+    for each in OUTCOMES:
+        account.add(each)
+        digested.add(each.id)
+    organization_id = next(each.record["organization_id"] for each in OUTCOMES if each.record)
+    facts = [
+        FileFacts(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
+        for name, content in FILES.items()
+    ]
+    told = report(account, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
+    found: dict[str, Any] = json.loads(manifest_of(told, facts))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("snapshot")
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_a_snapshot_as_it_was_written_is_what_its_manifest_says(folder: Path) -> None:
+    (folder / "c.manifest.json").write_text(json.dumps(manifest()))
+    found = verify(folder / "c.jsonl")
+    assert (found.records, found.errors, found.errors_file, found.notes) == (3, 1, folder / "c.errors.jsonl", ())
+
+
+@settings(max_examples=300)
+@given(mutations_of(manifest()))
+def test_whatever_a_manifest_says_the_answer_is_yes_or_a_refusal_in_plain_words(
+    folder: Path, changed: dict[str, Any]
+) -> None:
+    (folder / "c.manifest.json").write_text(json.dumps(changed))
+    try:
+        verify(folder / "c.jsonl")
+    except (Damaged, InputError) as why:
+        refusal = str(why).removeprefix(f"{folder}/")
+    else:
+        return
+    assert not PYTHON.search(refusal), refusal
