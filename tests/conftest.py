@@ -37,13 +37,38 @@ class Finished(NamedTuple):
     err: str
 
 
+class Process(Protocol):
+    """A process of `asyncio`, or a forked one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    async def wait(self) -> int: ...
+
+
+class Forked(NamedTuple):
+    """A process of the fork server."""
+
+    pid: int
+    ended: asyncio.Task[int]
+
+    @property
+    def returncode(self) -> int | None:
+        return self.ended.result() if self.ended.done() else None
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self.ended)
+
+
 @dataclass
 class Running:
-    """A command under way."""
+    """A command under way; `pipes` are those that nothing else closes."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     said: bytearray = field(default_factory=bytearray)
     reading: list[asyncio.Task[bytes]] = field(default_factory=list)
+    pipes: list[asyncio.BaseTransport] = field(default_factory=list)
 
     def send(self, signum: signal.Signals) -> None:
         """Send it a signal; not by the process's own method, which may reap it first: its exit code would be 255."""
@@ -74,6 +99,8 @@ class Running:
         for task in self.reading:
             task.cancel()
         await self.process.wait()
+        for pipe in self.pipes:
+            pipe.close()
 
 
 class Starting(Protocol):
@@ -93,6 +120,18 @@ class Starting(Protocol):
         closing: str = "",
         through: str = "",
         under: Sequence[str] = (),
+    ) -> Running: ...
+
+
+class Forking(Protocol):
+    """Starts `collector` with these arguments, as `Starting` does."""
+
+    async def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
     ) -> Running: ...
 
 
@@ -161,6 +200,28 @@ def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer
 
 
 @pytest.fixture
+async def fork(fork_server: ForkServer, tmp_path: Path) -> AsyncIterator[Forking]:
+    """Start the command in a fork of one interpreter: for what comes after its start."""
+    forked: list[Running] = []
+
+    async def forking(
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> Running:
+        environ = {**clean_environment(tmp_path), "POLYTOMIC_API_KEY": KEY, **(env or {})}
+        with open(os.devnull, "rb") as nothing:  # noqa: ASYNC230  # does not block
+            streams = (nothing.fileno(), stdout, stderr)
+            forked.append(await _forked(fork_server, arguments, environ, tmp_path, streams))
+        return forked[-1]
+
+    yield forking
+    for running in forked:
+        await running.kill()
+
+
+@pytest.fixture
 def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
     """Run the command to its end, in a process of its own."""
 
@@ -174,34 +235,44 @@ def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
         if anew or under or not all(name.startswith(("COLLECTOR_", "POLYTOMIC_")) for name in env or ()):
             return await (await start(*arguments, env=env, stdin=stdin, under=under)).finished()
         environ = {**clean_environment(tmp_path), "POLYTOMIC_API_KEY": KEY, **(env or {})}
-        return await _forked(fork_server, arguments, environ, tmp_path, stdin)
+        read, write = os.pipe()
+        running = await _forked(fork_server, arguments, environ, tmp_path, (read, None, None))
+        os.close(read)
+        given = asyncio.create_task(asyncio.to_thread(_give, write, stdin or b""))
+        try:
+            return await running.finished()
+        finally:
+            await given
 
     return calling
 
 
 async def _forked(
-    server: ForkServer, arguments: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: bytes | None
-) -> Finished:
-    read_in, write_in = os.pipe()
-    pipes = [os.pipe() for _ in ("out", "err")]
-    told = server.start(arguments, environ, str(folder), [read_in, *(write for _, write in pipes)])
-    for descriptor in (read_in, *(write for _, write in pipes)):
-        os.close(descriptor)
-    given = asyncio.create_task(asyncio.to_thread(_give, write_in, stdin or b""))
-    process = bytearray()
-    read_out, read_err = (read for read, _ in pipes)
-    reading = [
-        asyncio.create_task(_read(await _reader(descriptor), into))
-        for descriptor, into in ((read_out, bytearray()), (read_err, bytearray()), (told, process))
+    server: ForkServer,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    streams: tuple[int, int | None, int | None],
+) -> Running:
+    """Start a command with these standard streams; what it says on one that is None is read."""
+    (out, write_out), (err, write_err) = os.pipe(), os.pipe()
+    stdin, stdout, stderr = streams
+    given = [stdin, write_out if stdout is None else stdout, write_err if stderr is None else stderr]
+    told = server.start(arguments, environ, str(folder), given)
+    os.close(write_out)
+    os.close(write_err)
+    process, said, complained = [await _reader(descriptor) for descriptor in (told, out, err)]
+
+    async def end() -> int:
+        return int(await process.stream.readline())
+
+    running = Running(Forked(int(await process.stream.readline()), asyncio.create_task(end())))
+    running.pipes += [each.transport for each in (process, said, complained)]
+    running.reading += [
+        asyncio.create_task(_read(said.stream, bytearray())),
+        asyncio.create_task(_read(complained.stream, running.said)),
     ]
-    try:
-        async with asyncio.timeout(2 * PATIENCE):
-            out, err, end = await asyncio.gather(*reading)
-    finally:
-        if process.count(b"\n") == 1:
-            os.kill(int(process), signal.SIGKILL)
-        await asyncio.gather(*reading, given, return_exceptions=True)
-    return Finished(int(end.split()[1]), out, err.decode())
+    return running
 
 
 def _give(descriptor: int, stdin: bytes) -> None:
@@ -209,11 +280,17 @@ def _give(descriptor: int, stdin: bytes) -> None:
         pipe.write(stdin)
 
 
-async def _reader(descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
+class _Reader(NamedTuple):
+    stream: asyncio.StreamReader
+    transport: asyncio.BaseTransport
+
+
+async def _reader(descriptor: int) -> _Reader:
+    stream = asyncio.StreamReader()
     pipe = os.fdopen(descriptor, "rb", buffering=0)  # which the transport closes at its end
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+    return _Reader(stream, transport)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ async def test_a_process_like_any_other_ends_by_the_signal_while_it_is_still_imp
 ) -> None:
     running = await start("collect", *ids(1), env=slow_import_of(module, tmp_path))
     await running.says("importing")
-    running.process.send_signal(signum)
+    running.send(signum)
     async with asyncio.timeout(PATIENCE):
         done = await running.finished()
     assert (done.code, done.err) == (-signum, "importing\n")

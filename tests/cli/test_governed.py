@@ -14,7 +14,7 @@ from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
-from tests.conftest import Calling, Starting
+from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped
 from tests.support.scripted_server import (
     Exchange,
@@ -251,11 +251,11 @@ async def test_an_id_has_only_so_much_time_however_many_attempts_are_left(call: 
     assert result.errors[asked[3]]["attempts"] <= 3
 
 
-async def test_two_runs_of_one_key_stay_below_the_rate_together(start: Starting, tmp_path: Path) -> None:
+async def test_two_runs_of_one_key_stay_below_the_rate_together(fork: Forking, tmp_path: Path) -> None:
     server_side = Stamped(lambda _since: found)
     async with serving(server_side) as server:
         runs = [
-            await start(
+            await fork(
                 *("collect", *ids(60, first), "--base-url", server.url, "-o", f"{first}/c.jsonl", "--rate", "20"),
                 env={"COLLECTOR_SHARE_QUOTA": "true"},
             )
@@ -269,15 +269,15 @@ async def test_two_runs_of_one_key_stay_below_the_rate_together(start: Starting,
         check_finished(tmp_path / f"{first}/c.jsonl", Given(ids(60, first)), 0)
 
 
-async def test_a_run_that_is_killed_frees_its_share(start: Starting, tmp_path: Path) -> None:
+async def test_a_run_that_is_killed_frees_its_share(fork: Forking, tmp_path: Path) -> None:
     server_side = Stamped(lambda _since: found)
     async with serving(server_side) as server:
         command = ("--base-url", server.url, "--rate", "20")
-        doomed = await start("collect", *ids(500), *command, "-o", "a/c.jsonl", env={"COLLECTOR_SHARE_QUOTA": "true"})
+        doomed = await fork("collect", *ids(500), *command, "-o", "a/c.jsonl", env={"COLLECTOR_SHARE_QUOTA": "true"})
         await server.saw(10)
         await doomed.kill()
         killed_at = len(server_side.arrivals)
-        other = await start(
+        other = await fork(
             "collect", *ids(60, 1001), *command, "-o", "b/c.jsonl", env={"COLLECTOR_SHARE_QUOTA": "true"}
         )
         done = await other.finished()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from collector.storage.checkpoint import decode
-from tests.conftest import Calling, Starting
+from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, check_finished, check_stopped
 from tests.support.scripted_server import (
     PATIENCE,
@@ -78,11 +78,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-async def unfinished(start: Starting, api: Api, folder: Path, end: signal.Signals, suffix: str = "") -> Path:
+async def unfinished(fork: Forking, api: Api, folder: Path, end: signal.Signals, suffix: str = "") -> Path:
     """Collect until only ids hang that are never answered, and end the process; returns the unfinished file."""
     output = folder / f"out/c.jsonl{suffix}"
     path = output.with_name(f"{output.name}.partial")
-    running = await start("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
+    running = await fork("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
     await api.server.saw(len(WANTED))
     checkpoint = folder / "out/c.partial.checkpoint"
     async with asyncio.timeout(PATIENCE):  # until the records are synced
@@ -99,9 +99,9 @@ async def unfinished(start: Starting, api: Api, folder: Path, end: signal.Signal
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
-    start: Starting, call: Calling, api: Api, tmp_path: Path, suffix: str, end: signal.Signals
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str, end: signal.Signals
 ) -> None:
-    await unfinished(start, api, tmp_path, end, suffix)
+    await unfinished(fork, api, tmp_path, end, suffix)
     head = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     api.mend()
     done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
@@ -118,7 +118,7 @@ async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 async def test_a_resumed_run_counts_what_was_repaired_before(
-    start: Starting, call: Calling, tmp_path: Path, suffix: str, end: signal.Signals
+    fork: Forking, call: Calling, tmp_path: Path, suffix: str, end: signal.Signals
 ) -> None:
     odd = b'"name": "\\ud800", "limit": 1e400, "note": "\\u0000"'
     stuck = set(STUCK)
@@ -131,7 +131,7 @@ async def test_a_resumed_run_counts_what_was_repaired_before(
 
     async with serving(talk) as server:
         api = Api(server)
-        await unfinished(start, api, tmp_path, end, suffix)
+        await unfinished(fork, api, tmp_path, end, suffix)
         stuck.clear()
         done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
     assert done.code == 0, done.err
@@ -144,12 +144,12 @@ async def test_a_resumed_run_counts_what_was_repaired_before(
 
 
 async def test_a_run_that_is_stopped_again_keeps_what_both_collected(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    await unfinished(start, api, tmp_path, signal.SIGKILL)
+    await unfinished(fork, api, tmp_path, signal.SIGKILL)
     api.server.heads.clear()
     api.stuck.discard(STUCK[0])
-    running = await start("collect", *WANTED, *arguments(api))
+    running = await fork("collect", *WANTED, *arguments(api))
     await api.server.saw(5)
     await asyncio.sleep(0.5)
     running.send(signal.SIGHUP)
@@ -179,9 +179,9 @@ TAILS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("tear", TAILS.values(), ids=TAILS.keys())
 async def test_a_torn_tail_is_cut_off_and_its_size_is_said(
-    start: Starting, call: Calling, api: Api, tmp_path: Path, tear: Callable[[bytes], bytes]
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, tear: Callable[[bytes], bytes]
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     whole = path.read_bytes()
     path.write_bytes(tear(whole))
     api.mend()
@@ -212,9 +212,9 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     ids=[*DAMAGE, ".gz", ".zst"],
 )
 async def test_damage_of_what_was_synced_is_refused_with_8_or_set_aside(
-    start: Starting, call: Calling, api: Api, tmp_path: Path, hurt: Callable[[bytes], bytes], suffix: str
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, hurt: Callable[[bytes], bytes], suffix: str
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGTERM, suffix)
+    path = await unfinished(fork, api, tmp_path, signal.SIGTERM, suffix)
     whole = path.read_bytes()
     damaged = hurt(whole)
     path.write_bytes(damaged)
@@ -237,9 +237,9 @@ async def test_damage_of_what_was_synced_is_refused_with_8_or_set_aside(
 
 
 async def test_always_refuses_another_runs_file_with_8_and_touches_nothing(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    await unfinished(start, api, tmp_path, signal.SIGTERM)
+    await unfinished(fork, api, tmp_path, signal.SIGTERM)
     before = contents(tmp_path / "out")
     api.mend()
     given = arguments(api)
@@ -254,10 +254,8 @@ async def test_always_refuses_another_runs_file_with_8_and_touches_nothing(
         assert contents(tmp_path / "out") == before
 
 
-async def test_other_ids_set_the_file_aside_by_default(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
-) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+async def test_other_ids_set_the_file_aside_by_default(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     half = path.read_bytes()
     run_id = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())["run_id"]
     api.mend()
@@ -268,8 +266,8 @@ async def test_other_ids_set_the_file_aside_by_default(
     assert path.with_name(f"{path.name}.{run_id}").read_bytes() == half
 
 
-async def test_never_sets_the_file_aside(start: Starting, call: Calling, api: Api, tmp_path: Path) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+async def test_never_sets_the_file_aside(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     half = path.read_bytes()
     api.mend()
     done = await call("collect", *WANTED, *arguments(api), "--resume", "never")
@@ -280,9 +278,9 @@ async def test_never_sets_the_file_aside(start: Starting, call: Calling, api: Ap
 
 
 async def test_a_run_of_yesterday_is_continued_only_where_always_is_said(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    await unfinished(start, api, tmp_path, signal.SIGKILL)
+    await unfinished(fork, api, tmp_path, signal.SIGKILL)
     head = tmp_path / "out/c.partial.run.json"
     begun = json.loads(head.read_bytes())
     old = (datetime.now(UTC) - timedelta(hours=25)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -304,9 +302,9 @@ async def test_a_run_of_yesterday_is_continued_only_where_always_is_said(
 
 
 async def test_a_record_of_another_organization_stops_the_run_with_8(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     half = path.read_bytes()
     api.mend()
     api.organization = "22222222-2222-4222-8222-222222222222"
@@ -317,9 +315,9 @@ async def test_a_record_of_another_organization_stops_the_run_with_8(
 
 
 async def test_a_file_without_its_head_belongs_to_nobody(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     (tmp_path / "out/c.partial.run.json").unlink()
     api.mend()
     assert (await call("collect", *WANTED, *arguments(api), "--resume", "always")).code == 8
@@ -330,9 +328,9 @@ async def test_a_file_without_its_head_belongs_to_nobody(
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
 async def test_records_that_are_gone_though_they_were_synced_are_damage(
-    start: Starting, call: Calling, api: Api, tmp_path: Path, lose: Callable[[Path], object]
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, lose: Callable[[Path], object]
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     head = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     lose(path)
     before = contents(tmp_path / "out")
@@ -364,9 +362,9 @@ async def test_a_third_organization_is_refused_where_two_are_known(call: Calling
 
 
 async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL, ".gz")
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL, ".gz")
     whole, head = path.read_bytes(), json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     api.mend()
     refused = await call("collect", *WANTED, *arguments(api), "--resume", "always")
@@ -484,8 +482,8 @@ async def test_a_draft_that_does_not_vouch_for_the_data_is_thrown_away(call: Cal
 # Locks.
 
 
-async def test_names_that_share_their_manifest_exclude_each_other(start: Starting, call: Calling, api: Api) -> None:
-    running = await start("collect", *WANTED, *arguments(api))
+async def test_names_that_share_their_manifest_exclude_each_other(fork: Forking, call: Calling, api: Api) -> None:
+    running = await fork("collect", *WANTED, *arguments(api))
     await api.server.saw(len(WANTED))
     api.server.heads.clear()
     done = await call("collect", *WANTED, *arguments(api, "out/c.jsonl.gz"))
@@ -498,11 +496,11 @@ async def test_names_that_share_their_manifest_exclude_each_other(start: Startin
 
 @pytest.mark.parametrize("starts", [10, pytest.param(50, marks=pytest.mark.soak)])
 async def test_of_simultaneous_starts_one_works_and_the_others_send_nothing(
-    start: Starting, api: Api, tmp_path: Path, starts: int
+    fork: Forking, api: Api, tmp_path: Path, starts: int
 ) -> None:
     """All are started while the first is held up by its server."""
     api.failing = set()
-    started = [await start("collect", *WANTED, *arguments(api)) for _ in range(starts)]
+    started = [await fork("collect", *WANTED, *arguments(api)) for _ in range(starts)]
     ended = [asyncio.ensure_future(one.finished()) for one in started]
     async with asyncio.timeout(4 * PATIENCE):
         while sum(task.done() for task in ended) < starts - 1:  # noqa: ASYNC110  # has no event
@@ -519,11 +517,11 @@ async def test_of_simultaneous_starts_one_works_and_the_others_send_nothing(
 
 @pytest.mark.parametrize("there", [None, b"not the collector's\n"], ids=["removed", "replaced"])
 async def test_a_file_that_is_taken_away_under_the_run_is_6_and_nothing_is_published(
-    start: Starting, api: Api, tmp_path: Path, there: bytes | None
+    fork: Forking, api: Api, tmp_path: Path, there: bytes | None
 ) -> None:
     release = asyncio.Event()
     async with serving(once_set(release, found)) as server:
-        running = await start("collect", *WANTED, "--base-url", server.url, "-o", "out/c.jsonl")
+        running = await fork("collect", *WANTED, "--base-url", server.url, "-o", "out/c.jsonl")
         await server.saw(1)
         path = tmp_path / "out/c.jsonl.partial"
         path.unlink()

@@ -13,19 +13,19 @@ from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
-from tests.conftest import Calling, Starting
+from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped
 from tests.support.scripted_server import Exchange, by_id, error, found, hang, ids, once_set, serving
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_a_signal_stops_the_run_with_whole_lines_and_an_honest_account(
-    start: Starting, tmp_path: Path, signum: signal.Signals, code: int
+    fork: Forking, tmp_path: Path, signum: signal.Signals, code: int
 ) -> None:
     inventory = Inventory(2000, seed=3)
     (tmp_path / "ids.txt").write_text("".join(f"{one}\n" for one in inventory.ids()))
     async with serve(inventory, faults=Faults.parse("latency=uniform:5ms:50ms,404=0.02,500=0.02")) as sandbox:
-        running = await start(
+        running = await fork(
             *("collect", "--ids", "ids.txt", "--base-url", sandbox.url, "-o", "out/c.jsonl", "--rate", "0"),
             env={"POLYTOMIC_API_KEY": SANDBOX_KEY},
         )
@@ -45,10 +45,10 @@ async def test_a_signal_stops_the_run_with_whole_lines_and_an_honest_account(
     assert result.outcomes["not_attempted"] > 0
 
 
-async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(start: Starting, tmp_path: Path) -> None:
+async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(fork: Forking, tmp_path: Path) -> None:
     release = asyncio.Event()
     async with serving(once_set(release, found)) as server:
-        running = await start(
+        running = await fork(
             *("collect", *ids(50), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "--concurrency", "4")
         )
         await server.saw(4)
@@ -61,9 +61,9 @@ async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(start: S
     assert result.outcomes == {"ok": 4, "not_attempted": 46}
 
 
-async def test_a_second_signal_stops_at_once(start: Starting, tmp_path: Path) -> None:
+async def test_a_second_signal_stops_at_once(fork: Forking, tmp_path: Path) -> None:
     async with serving(by_id(dict.fromkeys(ids(4), found), hang)) as server:
-        running = await start(
+        running = await fork(
             *("collect", *ids(50), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "--concurrency", "4")
         )
         await server.saw(8)
@@ -78,14 +78,14 @@ async def test_a_second_signal_stops_at_once(start: Starting, tmp_path: Path) ->
 
 
 async def test_a_stopped_run_leaves_an_older_set_as_it_is_and_is_not_mixed_into_the_next(
-    start: Starting, tmp_path: Path
+    fork: Forking, tmp_path: Path
 ) -> None:
     async with serving(found) as server:
-        first = await start("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl")
+        first = await fork("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl")
         assert (await first.finished()).code == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     async with serving(by_id({ids(3)[0]: hang}, found)) as server:
-        running = await start("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl")
+        running = await fork("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl")
         await server.saw(3)
         running.send(signal.SIGINT)
         await running.says("stopping")
@@ -96,7 +96,7 @@ async def test_a_stopped_run_leaves_an_older_set_as_it_is_and_is_not_mixed_into_
     assert stopped.outcomes == {"ok": 2, "not_attempted": 1}
     half = (tmp_path / "out/c.jsonl.partial").read_bytes()
     async with serving(found) as server:
-        other = await start("collect", *ids(3, 10), "--base-url", server.url, "-o", "out/c.jsonl")
+        other = await fork("collect", *ids(3, 10), "--base-url", server.url, "-o", "out/c.jsonl")
         done = await other.finished()
     assert done.code == 0, done.err
     aside = tmp_path / f"out/c.jsonl.partial.{stopped.manifest['run_id']}"
@@ -108,9 +108,9 @@ async def test_a_stopped_run_leaves_an_older_set_as_it_is_and_is_not_mixed_into_
     check_finished(tmp_path / "out/c.jsonl", Given(ids(3, 10)), 0, seen=Seen(3))
 
 
-async def test_a_signal_while_the_server_is_given_a_pause_ends_the_run(start: Starting, tmp_path: Path) -> None:
+async def test_a_signal_while_the_server_is_given_a_pause_ends_the_run(fork: Forking, tmp_path: Path) -> None:
     async with serving(error(429, "later", Retry_After="300")) as server:
-        running = await start("collect", *ids(5), "--base-url", server.url, "-o", "out/c.jsonl", "-v")
+        running = await fork("collect", *ids(5), "--base-url", server.url, "-o", "out/c.jsonl", "-v")
         await running.says("pause")
         running.send(signal.SIGTERM)
         done = await running.finished()
@@ -119,9 +119,9 @@ async def test_a_signal_while_the_server_is_given_a_pause_ends_the_run(start: St
     assert result.outcomes == {"not_attempted": 5}
 
 
-async def test_a_signal_while_the_list_is_read_ends_the_run(start: Starting, tmp_path: Path) -> None:
+async def test_a_signal_while_the_list_is_read_ends_the_run(fork: Forking, tmp_path: Path) -> None:
     async with serving(hang) as server:
-        running = await start("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl")
+        running = await fork("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl")
         await server.saw(1)
         running.send(signal.SIGTERM)
         done = await running.finished()
@@ -129,9 +129,9 @@ async def test_a_signal_while_the_list_is_read_ends_the_run(start: Starting, tmp
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
-async def test_a_stream_that_is_stopped_ends_with_whole_lines(start: Starting, tmp_path: Path) -> None:
+async def test_a_stream_that_is_stopped_ends_with_whole_lines(fork: Forking, tmp_path: Path) -> None:
     async with serving(by_id(dict.fromkeys(ids(6), found), hang)) as server:
-        running = await start(
+        running = await fork(
             *("collect", *ids(20), "--base-url", server.url, "--rate", "0", "--concurrency", "3"),
             *("--manifest", "manifest.json"),
         )

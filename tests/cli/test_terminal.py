@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Starting
+from tests.conftest import Forking
 from tests.support.pty import on_a_terminal
 from tests.support.scripted_server import (
     Exchange,
@@ -100,12 +100,12 @@ def assert_moves_nothing(said: str) -> None:
 @pytest.mark.parametrize("verbose", [[], ["-v"]], ids=["", "-v"])
 @pytest.mark.parametrize("output", ["c.jsonl", "-"])
 async def test_what_a_server_says_moves_no_cursor(
-    start: Starting, tmp_path: Path, verbose: list[str], output: str
+    fork: Forking, tmp_path: Path, verbose: list[str], output: str
 ) -> None:
     struck = dict(zip(WANTED, HOSTILE.values(), strict=False))
     async with serving(by_id(struck, found)) as server:
         code, said = await on_a_terminal(
-            start,
+            fork,
             *("collect", *WANTED, "not \x1b[31m an id \u202e", "--base-url", server.url, "--rate", "0"),
             *("-o", output, "--max-attempts", "2", "--concurrency", "2", *verbose),
         )
@@ -125,26 +125,26 @@ async def test_what_a_server_says_moves_no_cursor(
     ],
     ids=["Location", "host of Location", "401", "407", "429"],
 )
-async def test_what_ends_a_run_moves_no_cursor(start: Starting, scenario: Scenario) -> None:
+async def test_what_ends_a_run_moves_no_cursor(fork: Forking, scenario: Scenario) -> None:
     async with serving(scenario) as server:
-        code, said = await on_a_terminal(start, "collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "-v")
+        code, said = await on_a_terminal(fork, "collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "-v")
     assert code in {2, 4, 5}, said
     assert_moves_nothing(said)
 
 
-async def test_a_list_with_controls_in_it_moves_no_cursor(start: Starting) -> None:
+async def test_a_list_with_controls_in_it_moves_no_cursor(fork: Forking) -> None:
     body = json.dumps({"data": [{"id": EVIL}, {"id": ids(1)[0]}, {"id": f"{ids(1)[0]}\x1b[2J"}]}, ensure_ascii=False)
 
     async def listing(exchange: Exchange) -> None:
         await (answer(body.encode()) if exchange.target.endswith("/connections") else found)(exchange)
 
     async with serving(listing) as server:
-        code, said = await on_a_terminal(start, "collect", "--all", "--base-url", server.url, "-o", "c.jsonl", "-v")
+        code, said = await on_a_terminal(fork, "collect", "--all", "--base-url", server.url, "-o", "c.jsonl", "-v")
     assert code == 3, said
     assert_moves_nothing(said)
 
 
-async def test_names_of_files_and_of_options_move_no_cursor(start: Starting, tmp_path: Path) -> None:
+async def test_names_of_files_and_of_options_move_no_cursor(fork: Forking, tmp_path: Path) -> None:
     name = "\x1b[31m\x9b2J\u202e\u200f\u061c"
     for arguments in (
         ["--ids", f"{name}.txt"],
@@ -157,7 +157,7 @@ async def test_names_of_files_and_of_options_move_no_cursor(start: Starting, tmp
         ["--proxy", f"http://{name}"],
         ["--ca-file", name, "--base-url", "https://127.0.0.1:9"],
     ):
-        code, said = await on_a_terminal(start, "collect", *ids(1), "--base-url", "http://127.0.0.1:9", *arguments)
+        code, said = await on_a_terminal(fork, "collect", *ids(1), "--base-url", "http://127.0.0.1:9", *arguments)
         assert code in {2, 6}, said
         assert_moves_nothing(said)
 
@@ -181,12 +181,12 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}, {"COLLECTOR_DEBUG": "true"}], ids=["bar", "lines", "debug"])
-async def test_no_message_of_the_api_poses_as_one_of_ours(start: Starting, env: dict[str, str]) -> None:
+async def test_no_message_of_the_api_poses_as_one_of_ours(fork: Forking, env: dict[str, str]) -> None:
     struck = dict(zip(ids(len(ATTACKS)), ATTACKS.values(), strict=True))
     special = {one: error(404, f"<{attack}>") for one, attack in struck.items()}
     async with serving(by_id(special, found)) as server:
         code, said = await on_a_terminal(
-            start,
+            fork,
             *("collect", *struck, *ids(9, 900), "--base-url", server.url, "--rate", "0", "-v"),
             env=env,
         )
@@ -198,7 +198,7 @@ async def test_no_message_of_the_api_poses_as_one_of_ours(start: Starting, env: 
     assert_moves_nothing(said)
 
 
-async def test_a_harmless_run_sends_what_is_known_of_the_bar_and_nothing_else(start: Starting) -> None:
+async def test_a_harmless_run_sends_what_is_known_of_the_bar_and_nothing_else(fork: Forking) -> None:
     """Else the tests above would find fault with what they are not about."""
 
     async def slow(exchange: Exchange) -> None:
@@ -207,7 +207,7 @@ async def test_a_harmless_run_sends_what_is_known_of_the_bar_and_nothing_else(st
 
     async with serving(slow) as server:
         code, said = await on_a_terminal(
-            start, "collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--concurrency", "1"
+            fork, "collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--concurrency", "1"
         )
     assert code == 0, said
     assert "\x1b[?25l" in said

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Calling, Starting
+from tests.conftest import Calling, Forking, Starting
 from tests.support.output_oracle import Given, check_finished, whole_ids
 from tests.support.scripted_server import PATIENCE, Exchange, Server, connection, ids, response, serving
 from tests.support.strace_faults import Fault, needs_strace
@@ -39,7 +39,7 @@ def asked(server: Server) -> list[str]:
     return [target.rpartition("/")[2] for target in server.targets]
 
 
-async def collect_under_kills(start: Starting, folder: Path, suffix: str, wanted_kills: int) -> None:
+async def collect_under_kills(start: Forking, folder: Path, suffix: str, wanted_kills: int) -> None:
     """Kill and start again until a run is done, over and over until there were so many kills."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")  # shown where a test fails
@@ -83,9 +83,9 @@ async def wait_for_a_moment(chance: random.Random, server: Server, ended: asynci
 
 @pytest.mark.parametrize("suffix", ["", *(pytest.param(suffix, marks=pytest.mark.soak) for suffix in SUFFIXES[1:])])
 async def test_a_run_killed_at_any_moment_loses_nothing_and_repeats_nothing(
-    start: Starting, tmp_path: Path, suffix: str
+    fork: Forking, tmp_path: Path, suffix: str
 ) -> None:
-    await collect_under_kills(start, tmp_path, suffix, 4)
+    await collect_under_kills(fork, tmp_path, suffix, 4)
 
 
 @pytest.mark.soak
@@ -138,13 +138,13 @@ async def test_a_run_killed_before_any_call(call: Calling, tmp_path: Path, name:
 @pytest.mark.parametrize("call_before", ["ftruncate", "fdatasync"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 async def test_a_run_killed_before_it_has_cut_off_a_torn_tail_or_synced_that(
-    start: Starting, call: Calling, tmp_path: Path, suffix: str, call_before: str
+    fork: Forking, call: Calling, tmp_path: Path, suffix: str, call_before: str
 ) -> None:
     wanted, output = ids(30), tmp_path / f"c.jsonl{suffix}"
     partial = output.with_name(f"{output.name}.partial")
     async with slow_api(random.Random(1)) as server:
         command = ["collect", *wanted, "--base-url", server.url, "-o", str(output), "--rate", "20"]
-        running = await start(*command)
+        running = await fork(*command)
         async with asyncio.timeout(PATIENCE):
             while not whole_ids(partial):  # noqa: ASYNC110  # has no event
                 await asyncio.sleep(0.01)

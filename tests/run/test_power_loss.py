@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Running, Starting
+from tests.conftest import Forking, Running, Starting
 from tests.run.test_kill import SUFFIXES, asked, wait_for_a_moment
 from tests.support.output_oracle import Given, check_finished, whole_ids
 from tests.support.power_loss import LazyDisk, lazy_disk, needs_fuse
@@ -165,7 +165,7 @@ def new_chance() -> random.Random:
     return random.Random(seed)
 
 
-async def collect_under_power_losses(start: Starting, folder: Path, suffix: str, wanted_losses: int) -> None:
+async def collect_under_power_losses(start: Forking, folder: Path, suffix: str, wanted_losses: int) -> None:
     """Pull the plug and start again until a run is done, over and over until the power was lost so many times."""
     chance, losses, rounds = new_chance(), 0, 0
     async with Api(chance=chance).serving() as api:
@@ -177,7 +177,7 @@ async def collect_under_power_losses(start: Starting, folder: Path, suffix: str,
                 check_finished(site.output, Given(site.wanted), 0)
 
 
-async def collect_to_the_end(start: Starting, site: Site, chance: random.Random) -> int:
+async def collect_to_the_end(start: Forking, site: Site, chance: random.Random) -> int:
     """Returns how often the power was lost before. At times only the program dies, and leaves what is not synced."""
     losses, safe, code = 0, set[str](), 0
     while not site.is_over:
@@ -203,9 +203,9 @@ async def collect_to_the_end(start: Starting, site: Site, chance: random.Random)
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 async def test_a_power_loss_at_any_moment_takes_nothing_that_was_synced_and_repeats_nothing(
-    start: Starting, tmp_path: Path, suffix: str
+    fork: Forking, tmp_path: Path, suffix: str
 ) -> None:
-    await collect_under_power_losses(start, tmp_path, suffix, 1)
+    await collect_under_power_losses(fork, tmp_path, suffix, 1)
 
 
 @pytest.mark.soak
@@ -214,7 +214,7 @@ async def test_a_hundred_power_losses(start: Starting, tmp_path: Path, suffix: s
     await collect_under_power_losses(start, tmp_path, suffix, 34)
 
 
-async def lose_power_before(start: Starting, folder: Path, suffix: str, call: str, chance: random.Random) -> bool:
+async def lose_power_before(start: Forking, folder: Path, suffix: str, call: str, chance: random.Random) -> bool:
     """A run whose disk dies before this call, and the run after it; returns whether it came so far."""
     wanted = ids(40)
     async with Api(missing=(wanted[3], wanted[17])).serving() as api:
@@ -246,9 +246,9 @@ async def lose_power_before(start: Starting, folder: Path, suffix: str, call: st
 
 @pytest.mark.parametrize("call", ["rename:3", "rename:5", "fsyncdir:9"])
 async def test_a_power_loss_while_the_files_take_their_names_leaves_the_old_set_or_the_new(
-    start: Starting, tmp_path: Path, call: str
+    fork: Forking, tmp_path: Path, call: str
 ) -> None:
-    assert await lose_power_before(start, tmp_path / "disk", "", call, new_chance())
+    assert await lose_power_before(fork, tmp_path / "disk", "", call, new_chance())
 
 
 @pytest.mark.soak
@@ -262,13 +262,13 @@ async def test_a_power_loss_before_any_call(start: Starting, tmp_path: Path, cal
     assert number > 1
 
 
-async def test_what_was_answered_is_safe_before_long_though_nothing_more_comes(start: Starting, tmp_path: Path) -> None:
+async def test_what_was_answered_is_safe_before_long_though_nothing_more_comes(fork: Forking, tmp_path: Path) -> None:
     """Not only the thousandth record brings a sync, so does the time."""
     async with Api(silent_after=300).serving() as api:
         with lazy_disk(tmp_path / "disk") as disk:
             site = Site(disk, "", ids(400), api)
             disk.switch_on()
-            running = await start(*site.command)
+            running = await fork(*site.command)
             await site.synced(300)
             await kill(running)
             disk.pull_plug()
@@ -277,7 +277,7 @@ async def test_what_was_answered_is_safe_before_long_though_nothing_more_comes(s
             api.forget()
             api.silent_after = None
             disk.switch_on()
-            done = await (await start(*site.command)).finished()
+            done = await (await fork(*site.command)).finished()
             disk.pull_plug()
     assert done.code == 0, done.err
     assert set(asked(api.server)) == set(site.wanted) - kept

@@ -96,7 +96,7 @@ def _become(arguments: list[str], environ: dict[str, str], folder: str, streams:
 
 def _text(descriptor: int, mode: str, *, errors: str, is_line_buffered: bool = False) -> io.TextIOWrapper:
     raw: IO[bytes] = os.fdopen(descriptor, f"{mode}b", closefd=False)
-    return io.TextIOWrapper(raw, "utf-8", errors, line_buffering=is_line_buffered)
+    return io.TextIOWrapper(raw, "utf-8", errors, line_buffering=is_line_buffered or raw.isatty())
 
 
 if __name__ == "__main__":

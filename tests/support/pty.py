@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 
-from tests.conftest import Starting
+from tests.conftest import Forking
 
 
 async def on_a_terminal(
-    start: Starting, *arguments: str, env: dict[str, str] | None = None, encoding: str = "utf-8"
+    start: Forking, *arguments: str, env: dict[str, str] | None = None, encoding: str = "utf-8"
 ) -> tuple[int, str]:
     """Run with standard output and standard error on a pseudo-terminal; the exit code and all that was sent there."""
     leader, follower = os.openpty()
