@@ -21,7 +21,12 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "shift_jis": {"PYTHONIOENCODING": "shift_jis"},
     "the C locale, as it is": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 }
-EVERYWHERE = pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
+AT_ONCE = {"ascii, strict", "latin-1", "shift_jis", "the C locale, as it is"}
+"""Those that `make test` tries."""
+EVERYWHERE = pytest.mark.parametrize(
+    "env",
+    [pytest.param(env, id=name, marks=[pytest.mark.soak][name in AT_ONCE :]) for name, env in ENVIRONMENTS.items()],
+)
 NAME = "Lager größe € データ 😀"
 ONE, OTHER = ids(2)
 

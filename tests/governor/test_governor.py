@@ -541,5 +541,11 @@ class Life(RuleBasedStateMachine):
             next_start(deepcopy(self.governor), self.now)
 
 
-Life.TestCase.settings = settings(max_examples=100, stateful_step_count=60)
+class LongSearch(Life):
+    """The same, for `make soak`."""
+
+
+Life.TestCase.settings = settings(max_examples=50, stateful_step_count=60)
+LongSearch.TestCase.settings = settings(max_examples=2000, stateful_step_count=60)
 TestAnyLife = Life.TestCase
+TestVeryManyLives = pytest.mark.soak(LongSearch.TestCase)

@@ -85,7 +85,7 @@ def share_of_limit(algorithm: str, noise: float, rate: float, latency: float, se
     return simulation.throughput / 50
 
 
-@pytest.mark.parametrize("noise", [pytest.param(0.0005, marks=pytest.mark.soak), 0.002, 0.01])
+@pytest.mark.parametrize("noise", [*(pytest.param(noise, marks=pytest.mark.soak) for noise in (0.0005, 0.002)), 0.01])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_noise_on_top_of_a_limit_does_not_hide_it(algorithm: str, noise: float) -> None:
     shares = sorted(share_of_limit(algorithm, noise, 300, 0.1, seed) for seed in range(3))
@@ -113,7 +113,7 @@ def test_noise_that_comes_and_goes_leaves_the_rate_as_it_was(seed: int) -> None:
     assert simulation.allowed(90) >= 0.8 * 50 / SLACK * 30
 
 
-@pytest.mark.parametrize("latency", [0.02, 0.1])
+@pytest.mark.parametrize("latency", [pytest.param(0.02, marks=pytest.mark.soak), 0.1])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_limit_just_below_the_ceiling_is_found(algorithm: str, latency: float) -> None:
     limit = ALGORITHMS[algorithm]()

@@ -176,10 +176,17 @@ def test_no_form_begins_with_so_few_letters_that_words_do() -> None:
 HOSTILE = "eyJ eyJ- sk- sk-a -sk sk_ api_ hvs. s. b. ya29. dp.st. perm- ls- 1//0 pa- 0.A u+ a. A- a/ 0 00 AAAA + / a0B/"
 
 
+@pytest.mark.parametrize(
+    "rests",
+    [
+        pytest.param(("", "-", "A1b2"), id="some"),
+        pytest.param(("a", "...", "0123456789abcdef"), id="others", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("start", HOSTILE.split())
-def test_time_grows_with_the_length_alone(start: str) -> None:
+def test_time_grows_with_the_length_alone(start: str, rests: tuple[str, ...]) -> None:
     """Each text has 200,000 characters; quadratic time would be minutes."""
-    for rest in ("", "-", "a", "A1b2", "...", "0123456789abcdef"):
+    for rest in rests:
         text = (start + rest) * (200_000 // len(start + rest))
         began = time.process_time()
         shown(text)

@@ -436,7 +436,10 @@ match BUG:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_no_bug_shows_the_key(keeper: Keeper, bug: str, code: int, said: list[str]) -> None:
+@pytest.mark.parametrize("traced", [{}, pytest.param(TRACED, marks=pytest.mark.soak)], ids=["loud", "traced"])
+async def test_no_bug_shows_the_key(
+    keeper: Keeper, traced: dict[str, str], bug: str, code: int, said: list[str]
+) -> None:
     plants = keeper.folder / "plants"
     plants.mkdir()
     (plants / "sitecustomize.py").write_text(BUGS)
@@ -446,7 +449,7 @@ async def test_no_bug_shows_the_key(keeper: Keeper, bug: str, code: int, said: l
             *collecting(server, *ids(2)),
             "--max-attempts",
             "2",
-            env={"PYTHONPATH": path, "BUG": bug, **(TRACED if bug == "said in every way" else {})},
+            env={"PYTHONPATH": path, "BUG": bug, **traced},
         )
     assert done.code == code, done.err
     assert [text for text in said if text not in done.err] == []

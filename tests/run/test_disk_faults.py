@@ -140,7 +140,9 @@ async def collect_within(call: Calling, folder: Path, size: int) -> None:
 LINE = len(connection(WANTED[0]))
 
 
-@pytest.mark.parametrize("size", [0, 1, 300, LINE, 2 * LINE + 3, 4096, 20_000])
+@pytest.mark.parametrize(
+    "size", [0, LINE, 2 * LINE + 3, 20_000, *(pytest.param(size, marks=pytest.mark.soak) for size in (1, 300, 4096))]
+)
 async def test_a_file_that_may_not_grow_is_6_and_keeps_every_whole_line(
     call: Calling, tmp_path: Path, size: int
 ) -> None:

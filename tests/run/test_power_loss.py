@@ -201,7 +201,7 @@ async def collect_to_the_end(start: Forking, site: Site, chance: random.Random) 
     return losses
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", ["", pytest.param(".gz", marks=pytest.mark.soak), ".zst"])
 async def test_a_power_loss_at_any_moment_takes_nothing_that_was_synced_and_repeats_nothing(
     fork: Forking, tmp_path: Path, suffix: str
 ) -> None:
