@@ -546,9 +546,9 @@ async def test_a_partial_that_is_no_file_is_6(call: Calling, api: Api, tmp_path:
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 async def test_what_a_run_that_stopped_left_is_verified_with_the_manifest_it_left(
-    start: Starting, call: Calling, api: Api, tmp_path: Path, suffix: str
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGTERM, suffix)
+    path = await unfinished(fork, api, tmp_path, signal.SIGTERM, suffix)
     done = await call("verify", str(path))
     assert done.code == 0, done.err
     assert f"4 records, 1 errors in {tmp_path / 'out/c.partial.errors.jsonl'}, " in done.err
@@ -567,10 +567,10 @@ async def test_what_a_run_that_stopped_left_is_verified_with_the_manifest_it_lef
 
 
 async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     api.failing, api.stuck = set(), {FAILING, *STUCK}
-    path = await unfinished(start, api, tmp_path, signal.SIGTERM)
+    path = await unfinished(fork, api, tmp_path, signal.SIGTERM)
     errors = tmp_path / "out/c.partial.errors.jsonl"
     errors.touch()
     assert (await call("verify", str(path))).code == 0
@@ -580,9 +580,9 @@ async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
 
 
 async def test_what_a_killed_run_left_is_8_and_verify_says_how_to_resume_it(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    path = await unfinished(start, api, tmp_path, signal.SIGKILL)
+    path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     done = await call("verify", str(path))
     assert done.code == 8, done.err
     assert (
@@ -598,9 +598,9 @@ async def test_what_a_killed_run_left_is_8_and_verify_says_how_to_resume_it(
 
 
 async def test_what_was_set_aside_is_verified_with_the_manifest_set_aside_with_it(
-    start: Starting, call: Calling, api: Api, tmp_path: Path
+    fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
-    await unfinished(start, api, tmp_path, signal.SIGTERM)
+    await unfinished(fork, api, tmp_path, signal.SIGTERM)
     api.mend()
     assert (await call("collect", *WANTED, *arguments(api), "--resume", "never")).code == 0
     (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
