@@ -307,12 +307,13 @@ class Pacer:
 
     @contextmanager
     def arriving(self) -> Iterator[None]:
-        """A long answer arrives inside, which ends no outage until it is whole; nobody stops the run meanwhile."""
+        """A long answer arrives inside: no outage begins or stops the run meanwhile, and one ends when it is whole."""
         self._arriving += 1
         try:
             yield
         finally:
             self._arriving -= 1
+            self._governor.arrived(self._now())
 
     async def watch(self, outage_limit: float) -> None:
         """Raise `RunStopped` when the server has not answered for so many seconds, and no answer is arriving."""

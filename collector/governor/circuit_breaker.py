@@ -56,6 +56,7 @@ class Breaker:
         self.answered_at = float("-inf")
         self._until = 0.0
         self._closed_at = float("-inf")
+        self._arrived_until = float("-inf")
         self._failed = 0  # a bit for each of the last requests, set for a failure
         self._seen = 0
         self._failures = 0  # since the last answer
@@ -124,7 +125,7 @@ class Breaker:
         """
         if began < self._closed_at:
             return False
-        self._fail(max(began, self.answered_at), _TELLING if is_sole else 1)
+        self._fail(max(began, self.answered_at, self._arrived_until), _TELLING if is_sole else 1)
         is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _TOO_MANY
         is_silent = self._failures >= _TELLING and now - self._failing_since >= _SILENCE
         if is_probe or ((is_too_much or is_silent) and not self.is_open):
@@ -136,6 +137,10 @@ class Breaker:
         """Open for an outage, for twice as long as before."""
         self._waits = min(self._waits + 1, _MOST_WAITS)
         self._open(now + self.outage_wait, is_probe=is_probe)
+
+    def arrived(self, now: float) -> None:
+        """A part of an answer arrived until now: no outage began before."""
+        self._arrived_until = now
 
     def dropped(self, now: float, *, is_probe: bool) -> None:
         """A request ended without a verdict on the server: another is the probe, after as long a wait again."""

@@ -222,6 +222,10 @@ class Governor:
             self._halt(now, reason)
         return halts
 
+    def arrived(self, now: float) -> None:
+        """A part of an answer arrived until now, whatever becomes of the rest."""
+        self._breaker.arrived(now)
+
     def dropped(self, start: Start, now: float) -> None:
         """The request ended without a word about the server: it was cancelled, or failed here."""
         self.in_flight -= 1

@@ -7,17 +7,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, Final, NamedTuple, NoReturn
 
 from collector.model.errors import Damaged, InputError
 from collector.snapshot.manifest import FileFacts
 from collector.storage.blocks import Stretch, digest_of, lines_of, stretches
 from collector.storage.compression import Codec
 
+_LONGEST_OFFENCE: Final = 1000  # characters
+
 
 def refuse(path: Path, offence: str) -> NoReturn:
-    """Raise `Damaged` for the file under `path`."""
-    raise Damaged(f"{path}: {offence}")
+    """Raise `Damaged` for the file under `path`. What a file says is repeated up to a limit."""
+    raise Damaged(f"{path}: {offence[:_LONGEST_OFFENCE]}")
 
 
 class CheckedFile(NamedTuple):

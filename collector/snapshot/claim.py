@@ -72,12 +72,13 @@ def read_claim(path: Path) -> Claim:
 
 
 def _files_of(path: Path) -> FileSet:
-    """The set that has a manifest: of the names that the records may have, the one that counts."""
+    """The set that has a manifest: beside `path`, or beside what it links to."""
     sets = file_sets(path)
-    found = next((each for each in sets if os.path.exists(each.manifest)), None)
+    behind_link = file_sets(Path(os.path.realpath(path))) if os.path.islink(path) else []
+    found = next((each for each in [*sets, *behind_link] if os.path.exists(each.manifest)), None)
     if found is None and not os.path.exists(path):
         raise InputError(f"{path}: is not there; {_instead(path)}")
-    return found or _refuse_without_manifest(sets[-1])
+    return found or _refuse_without_manifest(sets[0])
 
 
 def _refuse_without_manifest(files: FileSet) -> NoReturn:

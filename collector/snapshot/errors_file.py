@@ -48,8 +48,9 @@ def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
 
 
 def _check_named(claim: Claim, facts: FileFacts, ids: IdSet) -> CheckedErrors:
-    """The manifest names the file: beside the snapshot, or for standard output anywhere."""
-    beside, named = claim.files.errors, claim.files.manifest.parent / facts.path
+    """The manifest names the file: for standard output anywhere, else beside the records, as they are called now."""
+    beside = claim.files.errors
+    named = claim.files.manifest.parent / facts.path if claim.is_of_standard_output else beside
     path, *others = [each for each in dict.fromkeys((named, beside)) if os.path.lexists(each)] or [named]
     _check_lines(path, claim, ids)
     for other in others:

@@ -95,8 +95,11 @@ class FileSet(NamedTuple):
 
 
 def file_sets(records: Path) -> list[FileSet]:
-    """The files that belong to records of this name: those of a snapshot, and of an unfinished run if it can be one."""
-    return [_published(records), *_unfinished(records)]
+    """The files that belong to records of this name: of an unfinished run if it can be one, and of a snapshot.
+
+    In this order: the two may share their manifest, and no snapshot is published under the name of an unfinished run.
+    """
+    return [*_unfinished(records), _published(records)]
 
 
 def _published(records: Path) -> FileSet:

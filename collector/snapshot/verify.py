@@ -73,7 +73,8 @@ def _verified(claim: Claim, errors: CheckedErrors) -> Verified:
 def _note_on_run(claim: Claim) -> str | None:
     """What a reader has to know of a run that did not publish its records, and what to do about it."""
     run = "stopped" if claim.is_stopped else "published nothing, because no id was ok"
-    told = f"{claim.files.records}: its run {run}; {claim.not_attempted} ids were not attempted"
+    left = f"{claim.not_attempted} ids were not attempted" if claim.unique else "it had no ids yet"
+    told = f"{claim.files.records}: its run {run}; {left}"
     if claim.is_of_standard_output:
         return f"{told}; collect again to have all" if claim.is_stopped else None
     return {

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from collector.snapshot.layout import SnapshotNames
 from collector.storage.checkpoint import decode
 from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, check_finished, check_stopped
@@ -78,13 +79,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-async def unfinished(fork: Forking, api: Api, folder: Path, end: signal.Signals, suffix: str = "") -> Path:
+async def unfinished(
+    fork: Forking, api: Api, folder: Path, end: signal.Signals, suffix: str = "", *options: str, name: str = "c.jsonl"
+) -> Path:
     """Collect until only ids hang that are never answered, and end the process; returns the unfinished file."""
-    output = folder / f"out/c.jsonl{suffix}"
-    path = output.with_name(f"{output.name}.partial")
-    running = await fork("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
-    await api.server.saw(len(WANTED))
-    checkpoint = folder / "out/c.partial.checkpoint"
+    output = f"out/{name}{suffix}"
+    before = len(api.server.targets)
+    running = await fork("collect", *WANTED, *arguments(api, output), *options)
+    await api.server.saw(before + len(WANTED))
+    names = SnapshotNames(folder / output)
+    path, checkpoint = names.partial, names.checkpoint
     async with asyncio.timeout(PATIENCE):  # until the records are synced
         while not checkpoint.exists() or decode(checkpoint.read_bytes()) is None:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
@@ -544,6 +548,16 @@ async def test_a_partial_that_is_no_file_is_6(call: Calling, api: Api, tmp_path:
         path.unlink() if path.is_symlink() else path.rmdir()
 
 
+@pytest.mark.parametrize("name", ["c.ndjson", "c.json", "c"])
+async def test_what_a_run_that_stopped_left_is_verified_whatever_it_is_called(
+    fork: Forking, call: Calling, api: Api, tmp_path: Path, name: str
+) -> None:
+    path = await unfinished(fork, api, tmp_path, signal.SIGTERM, name=name)
+    done = await call("verify", str(path))
+    assert done.code == 0, done.err
+    assert "its run stopped; 4 ids were not attempted" in done.err
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 async def test_what_a_run_that_stopped_left_is_verified_with_the_manifest_it_left(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str
@@ -601,9 +615,11 @@ async def test_what_was_set_aside_is_verified_with_the_manifest_set_aside_with_i
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGTERM)
-    api.mend()
-    assert (await call("collect", *WANTED, *arguments(api), "--resume", "never")).code == 0
+    await unfinished(fork, api, tmp_path, signal.SIGTERM, "", "--resume", "never")
     (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
+    assert (await call("verify", str(aside))).code == 0  # not with the errors of the newer run, which is unfinished too
+    api.mend()
+    assert (await call("collect", *WANTED, *arguments(api))).code == 0
     done = await call("verify", str(aside))
     assert done.code == 0, done.err
     assert "4 records, 1 errors in " in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -310,6 +311,56 @@ async def test_what_was_written_to_standard_output_is_verified_under_any_name(ca
     (tmp_path / "s.jsonl").write_bytes(done.out)
     done = await call("verify", "s.jsonl")
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("pipe", ["p", "./p", "away/p"])
+async def test_what_went_through_a_pipe_is_verified_under_any_name(
+    call: Calling, call_here: Here, tmp_path: Path, pipe: str
+) -> None:
+    (tmp_path / "away").mkdir()
+    os.mkfifo(tmp_path / pipe)
+    reading = asyncio.create_task(asyncio.to_thread((tmp_path / pipe).read_bytes))
+    async with serving(found) as server:
+        given = ("--base-url", server.url, "--rate", "0", "--manifest", "c.manifest.json")
+        done = await call("collect", *WANTED, *given, "-o", pipe)
+    assert done.code == 0, done.err
+    (tmp_path / "c.jsonl").write_bytes(await reading)
+    assert call_here("verify", str(tmp_path / "c.jsonl")).code == 0
+
+
+async def test_a_link_to_a_snapshot_is_followed_unless_it_has_a_manifest_of_its_own(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to("kept/c.jsonl")
+    await collected(call, tmp_path)
+    for path in tmp_path.glob("c.*"):
+        path.rename(tmp_path / "kept" / path.name)
+    assert call_here("verify", str(link)).code == 0
+    link.with_name("link.manifest.json").write_bytes((tmp_path / "kept/c.manifest.json").read_bytes())
+    done = call_here("verify", str(link))
+    assert (done.code, "is of c.jsonl, not of link.jsonl" in done.err) == (8, True)
+
+
+async def test_a_run_that_never_had_a_list_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
+    async with serving(error(500)) as server:
+        given = ("--base-url", server.url, "--outage-limit", "0.1", "--manifest", "c.manifest.json")
+        done = await call("collect", "--all", *given)
+    assert done.code == 5, done.err
+    (tmp_path / "c.jsonl").write_bytes(done.out)
+    done = call_here("verify", str(tmp_path / "c.jsonl"))
+    assert (done.code, "its run stopped; it had no ids yet; collect again" in done.err) == (0, True), done.err
+
+
+async def test_a_message_does_not_repeat_a_long_text_of_the_manifest_in_full(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    path = await collected(call, tmp_path)
+    change_manifest(path, lambda found: found.update(status="x" * 100_000))
+    done = call_here("verify", str(path))
+    assert done.code == 8
+    assert len(done.err) < 2_000
 
 
 async def test_a_pipe_is_not_waited_for(call: Calling, call_here: Here, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_name_of_unfinished_records_says_which_files_belong_to_them(
     name: str, stage: Stage, beside: str, named: str, codec: Codec
 ) -> None:
     records = Path("out", name)
-    published, unfinished = file_sets(records)
+    unfinished, published = file_sets(records)
     assert (published.stage, published.manifest.name) == (
         Stage.PUBLISHED,
         f"{SnapshotNames(records).stem}.manifest.json",

@@ -177,7 +177,7 @@ class Transport:
             sock_read=self._timeouts.read,
         )
         try:
-            async with self._get(request, timeout=timeout) as response:
+            async with await self._head(request, timeout) as response:
                 self._count.by_status[response.status] += 1
                 if response.status == 200:
                     yield Reply(200, response.headers, b""), chunks_of(response, cap, cap)
@@ -185,6 +185,18 @@ class Transport:
                     yield await _refusal(response, _REFUSAL_PATIENCE), _nothing()
         except _FOREIGN as error:
             raise _broken(error) from None
+
+    async def _head(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        """The response to `request`, its body unread, when all of its head comes before the time-out for that."""
+        task = self._deadlines.start(self._timeouts.read)
+        try:
+            return await self._get(request, timeout=timeout)
+        except CancelledError:
+            if self._deadlines.is_due(task):
+                raise TimedOut("no answer in time") from None
+            raise
+        finally:
+            self._deadlines.stop(task)
 
     def _get(self, request: Request, **options: Any) -> aiohttp.client._RequestContextManager:
         return self._session.get(

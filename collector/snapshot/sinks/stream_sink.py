@@ -26,6 +26,7 @@ from collector.storage.durable_files import Files, draft_of, refused
 from collector.storage.filesystem import Disk
 from collector.storage.journal import Journal
 
+_NAMELESS: Final = "-"  # what is read from a stream has no name yet, whatever the stream is called
 _UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
 
 MAX_LISTED: Final = 20
@@ -90,7 +91,7 @@ class StreamSink:
         if self._errors_path and self._manifest_path:
             beside = os.path.realpath(self._manifest_path.parent)
             errors = os.path.relpath(os.path.realpath(self._errors_path), beside)
-        return self._lines.facts(self._output, errors) if self._lines else []
+        return self._lines.facts(_NAMELESS, errors) if self._lines else []
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._end, manifest, True)
