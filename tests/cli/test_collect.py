@@ -23,6 +23,7 @@ from tests.support.scripted_server import (
     chunked,
     connection,
     error,
+    forever,
     found,
     free_port,
     ids,
@@ -288,6 +289,17 @@ async def test_a_server_that_gives_no_list_is_waited_out_and_then_it_is_5(
     assert len(server.targets) > 1  # more than an id is asked for
     assert set(server.targets) == {"/api/connections"}
     assert not (tmp_path / "out/c.jsonl").exists()
+
+
+async def test_a_list_whose_head_never_ends_is_no_answer_in_time(call: Calling) -> None:
+    async with serving(forever(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x", every=0.05)) as server:
+        done = await call(
+            *("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl", "--outage-limit", "0.5"),
+            *("--read-timeout", "0.4"),
+        )
+    assert done.code == 5, done.err
+    assert "nothing but failures for" in done.err
+    assert "no answer in time" in done.err
 
 
 async def test_a_list_that_comes_late_is_collected(call: Calling, tmp_path: Path) -> None:
