@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import orjson
 
+from collector.model.outcome import Masked
 from collector.polytomic.normalize import normalize
 from collector.redaction.detect.tokens import mask_tokens
 from collector.redaction.redactor import Redactor
-from collector.redaction.substitute import Masked
 
 TEXTS: Final = {
     "name": "Finance warehouse of the EMEA team",

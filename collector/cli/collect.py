@@ -108,7 +108,7 @@ def _run_of(
     watchdog: Watchdog | None,
 ) -> Run:
     if not settings.ids.all:
-        intake.require_ids()
+        intake.require_ids("the input", "name them, or give --ids FILE (- is standard input), or --all")
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(

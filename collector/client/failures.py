@@ -9,7 +9,7 @@
     │   └── TooLarge              … and never will be, because it is over a cap
     └── Unforeseen                a bug of ours or of a library, kept to the one id it struck
 
-They are raised where a reply is read and judged. The pacer returns each as a part of a `FailedAttempt`, and a request
+They are raised where a reply is read and judged. An attempt returns each as a part of a `FailedAttempt`, and a request
 whose attempts are spent ends in `GaveUp`. None of them leaves the room `polytomic`.
 """
 
@@ -80,11 +80,12 @@ class Unforeseen(AttemptFailed):
 
 
 class FailedAttempt(NamedTuple):
-    """What the pacer returns in place of a reply.
+    """The value of an attempt that failed, in place of its result.
 
-    `seconds` is the time the attempt took. `was_probe` says that it tried whether the server is back, and `halts` that
-    nothing starts for a while because of it. `refused_at` is the number of requests that the server had taken when it
-    asked to slow down, and `is_own` says that it refuses this request alone, which then waits alone.
+    `seconds` is its time in flight; 0 when reading the reply failed. `was_probe` says that it tried whether the server
+    is back, and `halts` that nothing starts for a while because of it. `refused_at` is the number of requests that the
+    server had taken when it asked to slow down, and `is_own` says that it refuses this request alone, which then waits
+    alone.
     """
 
     failure: AttemptFailed
@@ -96,13 +97,13 @@ class FailedAttempt(NamedTuple):
 
 
 class GaveUp(Exception):
-    """The attempts of a request are spent; `failure` is the last, `seconds` the time of them and of the waits."""
+    """The attempts of a request are spent; `failure` is the last, `retried_s` their time and that of the waits."""
 
-    def __init__(self, failure: AttemptFailed, attempts: int, seconds: float) -> None:
-        super().__init__(failure, attempts, seconds)
+    def __init__(self, failure: AttemptFailed, attempts: int, retried_s: float) -> None:
+        super().__init__(failure, attempts, retried_s)
         self.failure = failure
         self.attempts = attempts
-        self.seconds = seconds
+        self.retried_s = retried_s
 
 
 def failure_of(error: Exception, scrub: Callable[[str], str]) -> AttemptFailed:

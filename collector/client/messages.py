@@ -11,8 +11,8 @@ class Request(NamedTuple):
     """One GET: `target` is the path below the base URL, as it goes on the wire.
 
     `within` is the seconds it may take; `is_retry` tells that the same was asked before. `refused_at` is how many
-    requests the server had taken when it last refused this one, None if it never did. `is_sole` tells that nothing else
-    is asked for until it is answered: its failures are those of the server.
+    requests the server had taken when it last refused this one, None if it never did. `is_sole`: no other
+    request is sent until it is answered, so its failures are an outage.
     """
 
     target: str

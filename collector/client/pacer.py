@@ -41,11 +41,15 @@ _LOOK = 0.25  # seconds between two looks at how long an outage lasts
 
 
 class Answer(NamedTuple):
-    """A reply that is final, to the governor: has it what was asked for, and what does it say of the server's limit?"""
+    """What a final reply tells the governor: success, and the limits in its headers."""
 
     is_success: bool = True
     allowance: Allowance | None = None
     quota: Quota | None = None
+
+
+def _success(_result: object) -> Answer:
+    return Answer()
 
 
 class Pacer:
@@ -100,7 +104,8 @@ class Pacer:
         # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
-        return await self._exchange(request, self._start_at_once() or await self._start_in_turn(), self._send)
+        start = self._start_at_once() or await self._start_in_turn()
+        return await self._exchange(request, start, self._send, self._answer_in)
 
     async def send_alone(self, request: Request, *, after: float) -> Reply | FailedAttempt:
         """As `send`, with everybody else held back from now on, and after so many seconds."""
@@ -108,22 +113,27 @@ class Pacer:
         try:
             if after:
                 await self._sleep(after)
-            return await self._exchange(request, await self._start(is_alone=True), self._send)
+            start = await self._start(is_alone=True)
+            return await self._exchange(request, start, self._send, self._answer_in)
         finally:
             self._holds -= 1
             self._wake()
 
     async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
         """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
-        return await self._exchange(request, await self._start_in_turn(), exchange)
+        return await self._exchange(request, await self._start_in_turn(), exchange, _success)
 
     async def _exchange(
-        self, request: Request, start: Start, exchange: Callable[[Request], Awaitable[T]]
+        self,
+        request: Request,
+        start: Start,
+        exchange: Callable[[Request], Awaitable[T]],
+        answer_in: Callable[[T], Answer],
     ) -> T | FailedAttempt:
         self._count.retried += request.is_retry
         try:
             result = await exchange(request)
-            answer = self._answer_in(result) if isinstance(result, Reply) else Answer()
+            answer = answer_in(result)
         except CollectorError:
             self._dropped(start)
             raise
@@ -281,7 +291,7 @@ class Pacer:
             self.report()
 
     def _judged(self, start: Start, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
-        """Tell the governor what a failure means to it, and add what the governor makes of it."""
+        """Report the failure to the governor and add its decision."""
         failed = FailedAttempt(failure, now - start.at, was_probe=start.is_probe)
         match failure:
             case Throttled():
@@ -307,7 +317,7 @@ class Pacer:
 
     @contextmanager
     def arriving(self) -> Iterator[None]:
-        """A long answer arrives inside: no outage begins or stops the run meanwhile, and one ends when it is whole."""
+        """A body arrives inside. `watch` does not stop the run meanwhile; only the whole body ends an outage."""
         self._arriving += 1
         try:
             yield

@@ -1,12 +1,12 @@
 """Repeats a request until it is answered or its attempts are spent.
 
-Theory of operation. One id's failure is its own business: it backs off and is asked for again, a bounded number of
-times (`retry`), as far as the run's budget goes. What an answer means for everybody the pacer hears first: it
-pauses and slows down all. Two things are dealt with here.
+Theory of operation. A failure concerns one id: the id backs off and is requested again, a bounded number of times
+(`retry`), as far as the run's retry budget allows. The pacer sees every reply first and applies its run-wide
+consequences: pauses and lower rates. Two cases are handled here.
 
-After a 401 the request is made once more, alone, and if it is refused again the run ends, having sent at most one
-request more than were in flight. When all halt because too much fails, the next to try is a request that was answered
-before, if there is one: broken ids look like an outage, and only one that is known to be good can tell.
+After a 401 the request is repeated once, alone. If it is refused again, the run ends, having sent at most one request
+more than were in flight. When the breaker opens, an id that succeeded earlier is the probe, if there is one: broken ids
+look like an outage, and only an id that is known to be good can distinguish them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirm
 
 
 class Retrier:
-    """Makes attempts until one succeeds. One instance a run, because the key's doubts are everybody's."""
+    """Makes attempts until one succeeds. One instance per run, because a doubt about the key concerns all requests."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class Retrier:
         self._answered: Request | None = None
 
     def know(self, request: Request) -> None:
-        """This one had an answer once; asked for again, it can tell whether the server is there."""
+        """Keep a request that succeeded: sent again, it distinguishes an outage from broken ids."""
         self._answered = request
 
     async def ask(
         self, attempt: Attempt[T], request: Request, policy: RetryPolicy | None = None, *, is_telling: bool = True
     ) -> T:
-        """What `attempt`, which sends `request`, returns when it succeeds.
+        """The result of the first `attempt`, which sends `request`, that succeeds.
 
         `is_telling` means that the same request may later tell whether the server is back. Raises `GaveUp` when the
         attempts are spent, and a `CollectorError` that ends the run.
@@ -96,7 +96,7 @@ class Retrier:
 
         result = await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
         if isinstance(result, FailedAttempt):
-            raise GaveUp(result.failure, attempts.made, attempts.took)
+            raise GaveUp(result.failure, attempts.made, attempts.retried_s)
         return result
 
     async def _retry(
@@ -123,26 +123,26 @@ class Retrier:
             await self._confirm_key(request, confirmations)
 
     async def _is_server_there(self) -> bool:
-        """All halt: is it the server that fails, or some of the ids? One that was answered before can tell."""
+        """The breaker is open. Probe with an id that succeeded earlier to tell an outage from a few broken ids."""
         async with self._question:
-            if self._answered is None or not self._governor.is_halted:  # somebody else has asked meanwhile
+            if self._answered is None or not self._governor.is_halted:  # another task has probed meanwhile
                 return not self._governor.is_halted
-            failure = await self._failure_alone(self._answered, after=0.0)
+            failure = await self._probe(self._answered, after=0.0)
             return failure is None or isinstance(failure, KeyDoubted)
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._doubt:
-            if confirmations != self._confirmations:  # somebody else has asked meanwhile, and the key held
+            if confirmations != self._confirmations:  # another task has asked meanwhile, and the key held
                 return
-            failure = await self._failure_alone(request, after=_BEFORE_ASKING_AGAIN)
+            failure = await self._probe(request, after=_BEFORE_ASKING_AGAIN)
             if isinstance(failure, KeyDoubted):
                 self._pacer.stop()
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
             # Without an answer there is no verdict: the id's next 401 is confirmed anew.
             self._confirmations += failure is None
 
-    async def _failure_alone(self, request: Request, *, after: float) -> AttemptFailed | None:
-        """Ask alone, not for the answer's sake: why there was none. An answer that is of no use is one."""
+    async def _probe(self, request: Request, *, after: float) -> AttemptFailed | None:
+        """Send alone and discard the reply. None if the server answered, else the failure."""
         result = await self._pacer.send_alone(request._replace(is_retry=True), after=after)
         if not isinstance(result, FailedAttempt) or isinstance(result.failure, BadPayload):
             return None

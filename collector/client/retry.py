@@ -48,10 +48,10 @@ class RetryPolicy:
 class Attempts:
     """What one id has gone through.
 
-    `seconds` is what its failed attempts and the waits after them take, `took` the same without the last wait.
+    `seconds` is the time of its failed attempts and of the waits after them, `retried_s` leaves the last wait out.
     """
 
-    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "seconds", "throttled", "took", "transient")
+    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "retried_s", "seconds", "throttled", "transient")
 
     def __init__(self) -> None:
         self.made = 0
@@ -61,7 +61,7 @@ class Attempts:
         self.bad_payloads = 0
         self.transient = 0
         self.seconds = 0.0
-        self.took = 0.0
+        self.retried_s = 0.0
         self.last: FailedAttempt | None = None
 
     def failed(self, failed: FailedAttempt, *, is_excused: bool = False) -> None:
@@ -76,7 +76,7 @@ class Attempts:
             self.excused += 1
         elif not isinstance(failure, Throttled):
             self.seconds += failed.seconds
-        self.took = self.seconds
+        self.retried_s = self.seconds
 
     @property
     def failure(self) -> AttemptFailed | None:
@@ -95,7 +95,7 @@ class Attempts:
 
     @property
     def refused_at(self) -> int | None:
-        """How many requests the server had taken when it last refused this id; None if it never did."""
+        """How many requests the server had taken when it refused this id; None if the last attempt failed otherwise."""
         return self.last.refused_at if self.last else None
 
     @property
@@ -163,4 +163,5 @@ async def retrying(
 
 
 def _last_result(state: RetryCallState) -> Any:
-    return state.outcome and state.outcome.result()
+    assert state.outcome is not None  # noqa: S101  # an attempt was made
+    return state.outcome.result()

@@ -12,7 +12,7 @@ doubles the wait, and what began before the breaker last closed says nothing new
 no answer for `_SILENCE` seconds but several failures: where few are in flight, twenty requests take too long.
 
 An *outage* lasts from the first failure after the last answer, without the pauses that the server asked for in it. It
-is told once a probe has failed: broken ids may look like one until then (see `client`). When nothing was ever
+is told once a probe has failed: broken ids may look like one until then (see `client.retrier`). When nothing was ever
 answered, a few failures tell.
 """
 
@@ -121,7 +121,7 @@ class Breaker:
     def failed(self, now: float, began: float, *, is_probe: bool, is_sole: bool = False) -> bool:
         """The server failed a request that `began` then. True when the breaker opens by it, or opens again.
 
-        `is_sole` says that no other id was there to be answered, so that one failure tells as much as several.
+        `is_sole`: no other request is sent until this one succeeds, so its failure counts as `_TELLING`.
         """
         if began < self._closed_at:
             return False

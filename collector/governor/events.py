@@ -15,7 +15,7 @@ class Allowed(NamedTuple):
 class Paused(NamedTuple):
     """The server asks to slow down: nothing starts for so many seconds.
 
-    `is_news` says that it serves nobody, that a request tried and was refused again, and that this was not told before.
+    `is_news`: the server serves nobody, its refusals continue after a pause, and this was not reported yet.
     """
 
     seconds: float

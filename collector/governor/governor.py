@@ -185,7 +185,9 @@ class Governor:
             self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
         else:
             self._breaker.paused(now, seconds, is_probe=start.is_probe)
-        is_news = is_outage and self._refused_probes > 0 and self._is_news(now)
+        is_news = False
+        if is_outage and self._refused_probes:
+            is_news = self._report_outage(now)
         self.events.append(Paused(seconds, reason, self._allowed, is_news=is_news))
 
     def is_own(self, start: Start, refused_at: int | None) -> bool:
@@ -255,10 +257,10 @@ class Governor:
         return self._rate.rate if self._rate.is_settled else None
 
     def _halt(self, now: float, reason: str) -> None:
-        self.events.append(Halted(self._breaker.outage_wait, reason, self._is_news(now)))
+        self.events.append(Halted(self._breaker.outage_wait, reason, self._report_outage(now)))
 
-    def _is_news(self, now: float) -> bool:
-        """Is this the first of an outage, and not soon after the last? It is from now on."""
+    def _report_outage(self, now: float) -> bool:
+        """Mark the outage as reported. True if that is due: once an outage, and not soon after the last."""
         is_news = not self._is_outage_news and now - self._warned_at >= _BETWEEN_WARNINGS
         if is_news:
             self._is_outage_news, self._warned_at = True, now

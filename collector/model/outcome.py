@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from collector.model.record import Record
 
@@ -32,6 +32,10 @@ class Redaction(NamedTuple):
 
     path: str
     rule: str
+
+
+Masked: TypeAlias = list[Redaction]
+"""The values that were masked so far; each step that masks another appends it."""
 
 
 class Outcome(NamedTuple):

@@ -68,7 +68,7 @@ class Fetcher:
                 at,
                 http_status=failure.status,
                 error=failure.reason[:_LONGEST_MESSAGE],
-                retried_s=end.seconds,
+                retried_s=end.retried_s,
             )
 
     async def fetch_again(self, earlier: Outcome) -> Outcome:

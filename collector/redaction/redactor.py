@@ -1,4 +1,4 @@
-"""What of a record is masked is decided here; `detect` finds it, and puts what it is given in its place.
+"""Masks the secrets of a record: chooses the marks of its type for the walk, and masks the record's own texts.
 
 What is a secret is known from its place (`fields`: the schemas, names, the user's rules) or from its form (`patterns`),
 also inside JSON that is text. A secret becomes `REDACTED` whatever it was, since a length is a fact about a secret, or,
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from collector.model.ids import is_canonical
-from collector.model.outcome import Redaction
+from collector.model.outcome import Masked, Redaction
 from collector.model.record import RECORD, Json, Kind, Record, names_of
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.fields import Marks, marks_of
@@ -23,10 +23,11 @@ from collector.redaction.detect.masks import is_masked, is_servers_mask
 from collector.redaction.detect.patterns import mask
 from collector.redaction.detect.reasons import SERVER
 from collector.redaction.detect.rules import Rules
+from collector.redaction.json_texts import JSON_STARTS
 from collector.redaction.keys import masked_key
 from collector.redaction.plain_texts import Remembered, is_harmless
-from collector.redaction.substitute import Fingerprint, Masked, Substitute
-from collector.redaction.walker import JSON_STARTS, Walker
+from collector.redaction.substitute import Fingerprint, Substitute
+from collector.redaction.walker import Walker
 
 _CANONICAL_LENGTH: Final = 36
 _MOST_TYPES: Final = 1024

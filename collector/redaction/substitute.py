@@ -1,17 +1,13 @@
-"""What is put in the place of a secret."""
+"""The substitute for a secret: a mask, with or without a fingerprint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from collector.model.outcome import Redaction
 from collector.model.secret import REDACTED
 from collector.redaction.detect.masks import MASKED, is_masked, is_servers_mask
 from collector.redaction.detect.reasons import SERVER
-
-Masked: TypeAlias = list[Redaction]
-"""The values that were masked so far; what masks another appends it."""
 
 Fingerprint: TypeAlias = Callable[[bytes], str]
 """A secret → a few characters that tell it from another, and nothing else of it."""

@@ -1,14 +1,14 @@
-"""Masks one tree of JSON values in place: by the place, the name and the form of each."""
+"""Masks one tree of JSON values in place: by the place, the name and the form of each.
+
+A text that is JSON is a tree too, and is walked as one.
+"""
 
 from __future__ import annotations
 
-import json
 from typing import Final, TypeGuard
 
-import orjson
-
 from collector.model.lazy_pattern import lazy_pattern
-from collector.model.outcome import Redaction
+from collector.model.outcome import Masked, Redaction
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.redaction.detect.field_names import squash
@@ -28,12 +28,11 @@ from collector.redaction.detect.shapes import (
     proves_itself,
 )
 from collector.redaction.detect.urls import is_plain_dsn, mask_address
+from collector.redaction.json_texts import JSON_STARTS, dump, with_twins
 from collector.redaction.keys import mask_keys
 from collector.redaction.plain_texts import Remembered, is_harmless
-from collector.redaction.substitute import Masked, Substitute
+from collector.redaction.substitute import Substitute
 
-JSON_STARTS: Final = frozenset('{["\ufeff')
-"""What JSON begins with that holds more than one value."""
 _DEEPEST_TEXT: Final = 4  # JSON in JSON in JSON
 _UNKNOWN, _PLAIN = Verdict.UNKNOWN, Verdict.PLAIN  # looked up for every value
 _NESTING: Final = frozenset((dict, list))
@@ -185,7 +184,7 @@ class Walker:
         try:
             if (found := self._inside(value, verdict, marks)) is not None:
                 return found
-            twins = _with_twins(text)
+            twins = with_twins(text)
             hides_one = twins is not None and self._inside(twins, verdict, marks) is not None
         except RecursionError:  # a hundred levels in each of them
             hides_one = True
@@ -194,45 +193,16 @@ class Walker:
     def _inside(self, value: Json, verdict: Judgement, marks: Marks) -> str | None:
         """What stands in a text as JSON, masked; None when there is no secret in it. `value` is used up."""
         masked: Masked = []
-        found = _dump(Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "{}", masked))
+        found = dump(Walker(self._put, self._plain, self._depth + 1)._value(value, verdict, marks, "{}", masked))
         if masked:
             self._put.rule = masked[-1].rule
         return found if is_masked(found) else None
 
     def _whole(self, value: Json, masked: Masked, redaction: Redaction) -> str:
         masked.append(redaction)
-        return self._put(value if type(value) is str else _dump(value), redaction.rule)
-
-
-def _with_twins(text: str) -> Json:
-    """JSON with an array of all values where a key stands more than once; None where none does.
-
-    Of such values parsers take the last, but whoever reads the text sees them all.
-    """
-    has_any = False
-
-    def every(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        nonlocal has_any
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            has_any = True
-            by_key: dict[str, list[Json]] = {}
-            for key, value in pairs:
-                by_key.setdefault(key, []).append(value)
-            found = {key: values if len(values) > 1 else values[0] for key, values in by_key.items()}
-        return found
-
-    value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=every)
-    return value if has_any else None
+        return self._put(value if type(value) is str else dump(value), redaction.rule)
 
 
 def _is_known(verdict: Judgement) -> TypeGuard[Marks]:
     """Does a schema mark something deeper down, so that anything else in its place may be that in another form?"""
     return isinstance(verdict, Marks) and verdict.is_known
-
-
-def _dump(value: Json) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # an integer beyond 64 bits
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

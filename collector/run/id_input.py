@@ -70,10 +70,8 @@ class Intake:
             warn(f"{more} more lines are not connection ids")
         self._told = self.count.invalid
 
-    def require_ids(
-        self, source: str = "the input", advice: str = "name them, or give --ids FILE (- is standard input), or --all"
-    ) -> None:
-        """Raise `InputError` with the `advice` when there is none."""
+    def require_ids(self, source: str, advice: str) -> None:
+        """Raise `InputError` when there is none: its message names the `source` of the ids and gives the `advice`."""
         if not self.ids:
             count = self.count
             raise InputError(

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from collector.model.errors import UsageError
+from collector.snapshot.layout import RUN_ID, SET_ASIDE
 
-_RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
-_PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": _RUN_ID}
-_SET_ASIDE: Final = rf"(?:\.(?P<suffix>(?:{_RUN_ID}|unknown-run)(?:\.[0-9]+)?))?"
+_PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": RUN_ID}
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 
 
@@ -49,4 +48,4 @@ def pattern_of(path: str) -> re.Pattern[str]:
         name = placeholder[1:-1]
         escaped = re.escape(placeholder)
         text = text.replace(escaped, f"(?P<{name}>{pattern})", 1).replace(escaped, f"(?P={name})")
-    return re.compile(text + _SET_ASIDE)
+    return re.compile(text + SET_ASIDE)

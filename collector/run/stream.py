@@ -90,6 +90,6 @@ def _id_set(ids: Iterable[str]) -> IdSet:
             raise InputError(f"item {number} of the ids is not a string but of the type {type(text).__name__}")
         canonical = canonical_id(text)
         if canonical is None:
-            raise InputError(f"string {number} of the ids is not a connection id ({len(text)} characters)")
+            raise InputError(f"item {number} of the ids is not a connection id ({len(text)} characters)")
         wanted.add(canonical)
     return wanted

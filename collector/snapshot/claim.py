@@ -1,4 +1,4 @@
-"""What the manifest of a snapshot claims, once its parts agree with each other and with the snapshot's name."""
+"""The claim of a snapshot's manifest, once its parts agree with each other and with the snapshot's name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from collector.model.errors import InputError
 from collector.model.ledger import Account, InputCount, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.checked_file import opened, refuse
+from collector.snapshot.document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
-from collector.snapshot.manifest import BadManifest, Manifest, decode
+from collector.snapshot.manifest import Manifest, decode
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
 _STANDARD_OUTPUT: Final = "-"  # what was written there has no name yet
+_WITHOUT_MANIFEST: Final = {
+    Stage.PUBLISHED: "the snapshot; collect again",
+    Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
+    "that began it to resume it",
+    Stage.SET_ASIDE: "the records of a run that was killed and set aside; remove them if they are not needed",
+}
 
 
 class Claim(NamedTuple):
@@ -27,7 +34,7 @@ class Claim(NamedTuple):
 
     @property
     def is_of_standard_output(self) -> bool:
-        """Were the records written to standard output, and saved by somebody else?"""
+        """Were the records written to standard output, or another stream?"""
         return self.manifest.facts.path == _STANDARD_OUTPUT
 
     @property
@@ -85,14 +92,6 @@ def _refuse_without_manifest(files: FileSet) -> NoReturn:
     refuse(files.manifest, f"is not there, so nothing vouches for {_WITHOUT_MANIFEST[files.stage]}")
 
 
-_WITHOUT_MANIFEST: Final = {
-    Stage.PUBLISHED: "the snapshot; collect again",
-    Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
-    "that began it to resume it",
-    Stage.SET_ASIDE: "the records of a run that was killed and set aside; remove them if they are not needed",
-}
-
-
 def _instead(path: Path) -> str:
     partial = SnapshotNames(path).partial
     if os.path.exists(partial):
@@ -105,7 +104,7 @@ def _read(path: Path) -> Manifest:
         content = manifest.file.read()
     try:
         return decode(content)
-    except BadManifest as why:
+    except Malformed as why:
         refuse(path, f"{why}, so nothing vouches for the snapshot; restore the manifest or collect again")
 
 

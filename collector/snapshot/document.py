@@ -1,6 +1,6 @@
-"""A JSON document, read part by part: each value is of the type that the caller asks for, or is refused by its place.
+"""Typed access to a JSON document: each value is of the type that the caller asks for, or is refused by its place.
 
-Pure. A refusal names the place and what belongs there. It quotes no value and no text of Python's.
+Pure. A refusal names the place and what belongs there. It quotes keys, cut at a limit, but no value.
 """
 
 from __future__ import annotations
@@ -34,15 +34,16 @@ class Part:
 
     def __getitem__(self, key: str) -> Part:
         """The member `key` of an object. Raises `Malformed`."""
-        return self.get(key) or self._at(key).refuse("is missing")
+        found = self.get(key)
+        return found if found is not None else Part(None, self._place_of(key)).refuse("is missing")
 
     def get(self, key: str) -> Part | None:
         """The member `key` of an object, None if it has none. Raises `Malformed` for what is not an object."""
         members = self._object
-        return Part(members[key], self._at(key).place) if key in members else None
+        return Part(members[key], self._place_of(key)) if key in members else None
 
-    def _at(self, key: str) -> Part:
-        return Part(None, f"{self.place}.{key}" if self.place else key)
+    def _place_of(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
 
     @property
     def _object(self) -> dict[str, Json]:

@@ -26,7 +26,7 @@ class CheckedErrors(NamedTuple):
 def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
     """Compare the errors file with the claim, and add its ids to `ids`. Raises `Damaged` and `InputError`.
 
-    Every file that has the errors file's name is compared, or refused: nobody must take another for it.
+    Any file under the errors file's name is compared or refused.
     """
     if claim.manifest.errors:
         return _check_named(claim, claim.manifest.errors, ids)
@@ -42,8 +42,8 @@ def check_errors(claim: Claim, ids: IdSet) -> CheckedErrors:
     _check_lines(beside, claim, ids)
     return CheckedErrors(
         beside,
-        f"{beside}: only its ids and outcomes were compared, because the manifest has no digest of it, as those of "
-        "earlier versions",
+        f"{beside}: only its ids and outcomes were compared, because the manifest has no digest of it; an earlier "
+        "version wrote it, or a run without --errors",
     )
 
 

@@ -16,10 +16,15 @@ _RESERVED: Final = (
     *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
 )
 _LONGEST: Final = 255  # bytes of a name, on every file system in common use
-_SET_ASIDE: Final = ".20260102T030405Z-01234567.99.draft"  # what is added to a name, at most
-_UNFINISHED: Final = re.compile(
-    r"(?P<output>.+)\.partial(?P<suffix>\.(?:unknown-run|[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})(?:\.[0-9]+)?)?", re.DOTALL
-)
+_LONGEST_ADDED: Final = ".20260102T030405Z-01234567.99.draft"  # to a name
+RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
+UNKNOWN_RUN: Final = "unknown-run"
+"""Stands for the id of a run that left none."""
+
+SET_ASIDE: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
+"""What `aside` may have added to a name, as a pattern."""
+
+_UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{SET_ASIDE}", re.DOTALL)
 
 
 class SnapshotNames:
@@ -68,11 +73,11 @@ class SnapshotNames:
     def excess(self) -> int:
         """By how many bytes the longest of the names is too long."""
         longest = max((path.name for path in self.unfinished), key=len)
-        return max(0, len(os.fsencode(longest + _SET_ASIDE)) - _LONGEST)
+        return max(0, len(os.fsencode(longest + _LONGEST_ADDED)) - _LONGEST)
 
 
 class Stage(Enum):
-    """How far the run of some files came."""
+    """How far a run came."""
 
     PUBLISHED = "published"
     UNFINISHED = "unfinished"
@@ -92,6 +97,11 @@ class FileSet(NamedTuple):
     named_records: str
     named_errors: str
     codec: Codec
+
+
+def aside(path: Path, suffix: str | None) -> Path:
+    """The name that a file of an unfinished run has once the run is set aside; its own without a suffix."""
+    return path.with_name(f"{path.name}.{suffix}") if suffix else path
 
 
 def file_sets(records: Path) -> list[FileSet]:
@@ -116,17 +126,17 @@ def _published(records: Path) -> FileSet:
 
 
 def _unfinished(records: Path) -> list[FileSet]:
-    """The name that a run that has not finished gives its records says what it is; else there are none."""
+    """The file set of an unfinished run, if `records` is named as one."""
     found = _UNFINISHED.fullmatch(records.name)
     if found is None:
         return []
-    names, suffix = SnapshotNames(records.with_name(found["output"])), found["suffix"] or ""
+    names, suffix = SnapshotNames(records.with_name(found["output"])), found["suffix"]
     return [
         FileSet(
             Stage.SET_ASIDE if suffix else Stage.UNFINISHED,
             records,
-            errors=records.with_name(f"{names.partial_errors.name}{suffix}"),
-            manifest=records.with_name(f"{names.partial_manifest.name}{suffix}"),
+            errors=aside(names.partial_errors, suffix),
+            manifest=aside(names.partial_manifest, suffix),
             named_records=names.partial.name,
             named_errors=names.partial_errors.name,
             codec=codec_of(names.snapshot.name),

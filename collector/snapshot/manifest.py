@@ -15,7 +15,7 @@ from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.throughput import Pace
 from collector.redaction.detect.reasons import UNKNOWN
-from collector.snapshot.document import Malformed, Part, read
+from collector.snapshot.document import Part, read
 
 FORMAT: Final = "collector.manifest/1"
 _ASKED: Final = ("base_url", "api_version")
@@ -112,10 +112,6 @@ def _encoded_pace(pace: Pace) -> dict[str, Json]:
     }
 
 
-class BadManifest(Exception):
-    """The content is not a manifest; the text says where and why."""
-
-
 class Manifest(NamedTuple):
     """What a manifest says, each value of the type it should be: `facts` of the records, `errors` of the errors file.
 
@@ -135,14 +131,8 @@ class Manifest(NamedTuple):
 
 
 def decode(content: bytes) -> Manifest:
-    """The manifest that `content` is. Raises `BadManifest`, never anything else."""
-    try:
-        return _manifest_of(read(content))
-    except Malformed as why:
-        raise BadManifest(str(why)) from None
-
-
-def _manifest_of(found: Part) -> Manifest:
+    """The manifest that `content` is. Raises `Malformed`, never anything else."""
+    found = read(content)
     if found["format"].value != FORMAT:
         found["format"].refuse(f"not {FORMAT}")
     _require_account_of_the_run(found)

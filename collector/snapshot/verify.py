@@ -62,26 +62,31 @@ def verify(path: Path) -> Verified:
 
 def _verified(claim: Claim, errors: CheckedErrors) -> Verified:
     facts = claim.manifest.facts
-    notes = tuple(filter(None, (errors.note, _note_on_run(claim))))
     return Verified(
-        *(claim.records, claim.failed.total(), facts.bytes, facts.sha256, claim.manifest.status),
+        records=claim.records,
+        errors=claim.failed.total(),
+        bytes=facts.bytes,
+        sha256=facts.sha256,
+        status=claim.manifest.status,
         errors_file=errors.path,
-        notes=notes,
+        notes=tuple(filter(None, (errors.note, _note_on_run(claim)))),
     )
 
 
 def _note_on_run(claim: Claim) -> str | None:
-    """What a reader has to know of a run that did not publish its records, and what to do about it."""
+    """A fact about a run that did not publish its records, and what to do about it."""
     run = "stopped" if claim.is_stopped else "published nothing, because no id was ok"
     left = f"{claim.not_attempted} ids were not attempted" if claim.unique else "it had no ids yet"
     told = f"{claim.files.records}: its run {run}; {left}"
     if claim.is_of_standard_output:
         return f"{told}; collect again to have all" if claim.is_stopped else None
-    return {
-        Stage.PUBLISHED: None,
-        Stage.UNFINISHED: f"{told}; rerun the command that began it to resume it",
-        Stage.SET_ASIDE: f"{told}; it was set aside, and no run resumes it",
-    }[claim.files.stage]
+    match claim.files.stage:
+        case Stage.PUBLISHED:
+            return None
+        case Stage.UNFINISHED:
+            return f"{told}; rerun the command that began it to resume it (after 24 hours with --resume always)"
+        case Stage.SET_ASIDE:
+            return f"{told}; it was set aside, and no run resumes it"
 
 
 class _Counted(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Calling, Finished
-from tests.support.scripted_server import by_id, connection, error, found, ids, raw, response, serving
+from tests.support.scripted_server import by_id, connection, error, found, hang, ids, raw, response, serving
 from tests.support.zstd_compat import zstd
 
 Here = Callable[..., Finished]
@@ -146,6 +146,15 @@ async def test_a_line_that_is_no_record_is_8_at_its_offset(
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
     assert f"{path}: byte {sum(map(len, lines[:3]))}" in done.err, done.err
+
+
+async def test_a_record_that_the_files_lack_and_the_account_has_is_8(
+    call: Calling, call_here: Here, tmp_path: Path, suffix: str
+) -> None:
+    path = await collected(call, tmp_path, suffix)
+    rewrite(path, unpacked(path).splitlines(keepends=True)[:-1])
+    done = call_here("verify", str(path))
+    assert (done.code, "6 records, but the account has 7" in done.err) == (8, True), done.err
 
 
 async def test_a_line_that_is_there_twice_is_8_at_the_second(
@@ -341,6 +350,19 @@ async def test_a_link_to_a_snapshot_is_followed_unless_it_has_a_manifest_of_its_
     link.with_name("link.manifest.json").write_bytes((tmp_path / "kept/c.manifest.json").read_bytes())
     done = call_here("verify", str(link))
     assert (done.code, "is of c.jsonl, not of link.jsonl" in done.err) == (8, True)
+
+
+async def test_what_a_run_that_stopped_wrote_to_standard_output_is_verified_and_said_to_be_a_part(
+    call: Calling, call_here: Here, tmp_path: Path
+) -> None:
+    async with serving(by_id(dict.fromkeys(WANTED[:3], found), hang)) as server:
+        given = ("--base-url", server.url, "--rate", "0", "--manifest", "c.manifest.json", "--max-duration", "0.3")
+        done = await call("collect", *WANTED, *given)
+    assert done.code == 5, done.err
+    (tmp_path / "c.jsonl").write_bytes(done.out)
+    done = call_here("verify", str(tmp_path / "c.jsonl"))
+    assert done.code == 0, done.err
+    assert "its run stopped; 5 ids were not attempted; collect again to have all" in done.err
 
 
 async def test_a_run_that_never_had_a_list_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:

@@ -496,7 +496,7 @@ class Unreadable(dict[str, str]):
         raise ZeroDivisionError
 
 
-@ways
+@pytest.mark.parametrize("by", ["send", "send_alone"])
 async def test_headers_that_a_bug_trips_over_cost_one_attempt_and_leave_nothing_in_flight(by: str) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)

@@ -41,7 +41,7 @@ async def test_a_connection_that_cannot_be_had_is_an_outcome() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "why"),
-    [("../../x", "string 1 of the ids is not a connection id"), (5, "item 1 of the ids is not a string .* int")],
+    [("../../x", "item 1 of the ids is not a connection id"), (5, "item 1 of the ids is not a string .* int")],
 )
 async def test_what_is_no_id_is_refused_before_anything_is_sent(wrong: Any, why: str) -> None:
     async with serve(Inventory(3, seed=1)) as sandbox:

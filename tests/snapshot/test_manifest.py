@@ -16,7 +16,8 @@ from collector.model.errors import ExitCode
 from collector.model.ledger import Account, InputCount, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.throughput import Cause, Pace
-from collector.snapshot.manifest import BadManifest, FileFacts, Manifest, decode, encode
+from collector.snapshot.document import Malformed
+from collector.snapshot.manifest import FileFacts, Manifest, decode, encode
 from tests.polytomic.test_normalize import anything
 from tests.support.reports import AT, report
 
@@ -174,7 +175,7 @@ def places(value: Any, *above: str | int) -> Iterator[tuple[str | int, ...]]:
 
 @given(st.binary() | anything.map(json.dumps).map(str.encode))
 def test_what_is_no_manifest_is_refused_and_nothing_else_is_raised(content: bytes) -> None:
-    with pytest.raises(BadManifest):
+    with pytest.raises(Malformed):
         decode(content)
 
 
@@ -212,7 +213,7 @@ def mutations_of(draw: st.DrawFn, found: dict[str, Any]) -> dict[str, Any]:
 def test_a_manifest_with_any_value_in_any_place_is_read_or_refused_in_plain_words(changed: dict[str, Any]) -> None:
     try:
         found = decode(json.dumps(changed).encode())
-    except BadManifest as why:
+    except Malformed as why:
         refusal = str(why)
     else:
         require_types(found)
@@ -260,7 +261,7 @@ MALFORMED: dict[str, tuple[tuple[str | int, ...], Any]] = {
 def test_a_message_says_what_is_wrong_in_which_place(message: str, change: tuple[tuple[str | int, ...], Any]) -> None:
     (place, value), changed = change, copy.deepcopy(NAMED)
     parent_in(changed, place)[place[-1]] = value
-    with pytest.raises(BadManifest) as why:
+    with pytest.raises(Malformed) as why:
         decode(json.dumps(changed).encode())
     assert str(why.value) == message
 
@@ -268,7 +269,7 @@ def test_a_message_says_what_is_wrong_in_which_place(message: str, change: tuple
 def test_a_message_says_what_is_missing() -> None:
     changed = copy.deepcopy(NAMED)
     del changed["files"][1]["bytes"]
-    with pytest.raises(BadManifest, match=re.escape("files[1].bytes: is missing")):
+    with pytest.raises(Malformed, match=re.escape("files[1].bytes: is missing")):
         decode(json.dumps(changed).encode())
 
 
@@ -277,7 +278,7 @@ def test_a_message_says_what_is_missing() -> None:
     [(b"", "byte 0: invalid JSON"), (b'{"a":]', "byte 5: invalid JSON"), (b"[]", "the document: not an object")],
 )
 def test_a_message_says_where_json_ends(content: bytes, message: str) -> None:
-    with pytest.raises(BadManifest) as why:
+    with pytest.raises(Malformed) as why:
         decode(content)
     assert str(why.value) == message
 
@@ -293,5 +294,5 @@ def test_a_manifest_of_no_file_or_of_three_is_none() -> None:
     found = document(account_of(OutcomeKind.OK))
     odd: list[object] = [[], [FACTS._asdict()] * 3, {}, [None]]
     for files in odd:
-        with pytest.raises(BadManifest):
+        with pytest.raises(Malformed):
             decode(json.dumps({**found, "files": files}).encode())

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from collector.model.errors import Damaged, InputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Account, InputCount
+from collector.model.outcome import OutcomeKind
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
 from collector.snapshot.manifest import encode as manifest_of
@@ -60,6 +61,25 @@ def test_a_snapshot_as_it_was_written_is_what_its_manifest_says(folder: Path) ->
     assert (found.records, found.errors, found.errors_file, found.notes) == (3, 1, folder / "c.errors.jsonl", ())
 
 
+@pytest.mark.parametrize("code", [3, 5])
+def test_a_snapshot_whose_manifest_says_that_its_run_stopped_is_refused(folder: Path, code: int) -> None:
+    """A run that stopped publishes none."""
+    (folder / "c.manifest.json").write_text(json.dumps({**manifest(), "status": "stopped", "exit_code": code}))
+    with pytest.raises(Damaged, match="says stopped, but a run that stopped publishes no snapshot"):
+        verify(folder / "c.jsonl")
+
+
+def vouched_for(found: dict[str, Any]) -> dict[str, str]:
+    """The values that the files prove; an earlier version named no errors file."""
+    proven = {
+        "run_id": found["run_id"],
+        "ids": found["source"]["ids_digest"],
+        "outcomes": [found["account"]["outcomes"][kind] for kind in OutcomeKind],
+    }
+    files = {f"file {number}": [each[key] for key in FileFacts._fields] for number, each in enumerate(found["files"])}
+    return {key: json.dumps(value) for key, value in {**proven, **files}.items()}
+
+
 @settings(max_examples=300)
 @given(mutations_of(manifest()))
 def test_whatever_a_manifest_says_the_answer_is_yes_or_a_refusal_in_plain_words(
@@ -71,5 +91,6 @@ def test_whatever_a_manifest_says_the_answer_is_yes_or_a_refusal_in_plain_words(
     except (Damaged, InputError) as why:
         refusal = str(why).removeprefix(f"{folder}/")
     else:
+        assert not vouched_for(changed).items() - vouched_for(manifest()).items()
         return
     assert not PYTHON.search(refusal), refusal

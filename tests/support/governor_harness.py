@@ -80,16 +80,24 @@ def client(
     count: RequestCount | None = None,
     *,
     stream: Stream | None = None,
+    scrub: Callable[[str], str] = str,
 ) -> Client:
     """A client in front of `send`, and of `stream` for what is read as it comes."""
-    paced = pacer(send, governed, clock, count)
-    return client_of(paced, governed, clock, stream=stream)
+    paced = pacer(send, governed, clock, count, scrub)
+    return client_of(paced, governed, clock, stream=stream, scrub=scrub)
 
 
-def client_of(paced: Pacer, governed: Governor, clock: AnyClock, *, stream: Stream | None = None) -> Client:
+def client_of(
+    paced: Pacer,
+    governed: Governor,
+    clock: AnyClock,
+    *,
+    stream: Stream | None = None,
+    scrub: Callable[[str], str] = str,
+) -> Client:
     """A client in front of a pacer."""
     retrying = retrier(paced, governed, clock)
-    return Client(retrying, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=str)
+    return Client(retrying, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=scrub)
 
 
 def _no_stream(*_: object, **__: object) -> NoReturn:

@@ -12,7 +12,7 @@ _WORTH_A_WARNING: Final = 60.0  # seconds of a pause
 
 
 def report(event: Event, warn: Callable[[str], None], note: Callable[[str], None]) -> None:
-    """Warn of a long pause, of a server that serves nobody, of an outage and its end; note everything else."""
+    """Warn of a long pause, and of the begin and the end of an outage; note everything else."""
     match event:
         case Paused(seconds, reason, then, is_news):
             tell = warn if is_news or seconds >= _WORTH_A_WARNING else note

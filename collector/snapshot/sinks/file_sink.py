@@ -25,7 +25,7 @@ from anyio import to_thread
 from collector.model.errors import Damaged, NothingCollected, OutputError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import UNKNOWN_RUN, SnapshotNames
 from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.publication import complete, publish, replaced_by_nothing
@@ -167,7 +167,7 @@ class SnapshotSink:
         """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
         if self._resume is Resume.ALWAYS:
             raise Damaged(f"{names.partial}: {reason}; --resume auto sets it aside and begins anew")
-        place = set_aside(self._files, names, begun.run_id if begun else "unknown-run")
+        place = set_aside(self._files, names, begun.run_id if begun else UNKNOWN_RUN)
         self._warn(f"an unfinished run was found and set aside: {place} ({reason})")
 
     def _continue(self, head: RunHead, begun: RunHead | None, ids: IdSet) -> TakenOver:

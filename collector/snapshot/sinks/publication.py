@@ -30,8 +30,9 @@ from typing import NamedTuple
 from collector.model.errors import OutputError
 from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
+from collector.snapshot.document import Malformed
 from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.manifest import BadManifest, FileFacts, Manifest, decode
+from collector.snapshot.manifest import FileFacts, Manifest, decode
 from collector.snapshot.sinks import resume
 from collector.storage.durable_files import Files, draft_of, translated
 
@@ -132,7 +133,7 @@ def _read(files: Files, path: Path) -> Manifest | None:
     """The manifest under `path`; None when there is none that is whole."""
     try:
         return decode(files.read(path) or b"")
-    except BadManifest:
+    except Malformed:
         return None
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from itertools import chain, count
-from pathlib import Path
 
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotNames, aside
 from collector.storage.durable_files import Files
 
 
@@ -18,23 +17,19 @@ def set_aside(files: Files, names: SnapshotNames, run_id: str) -> str:
     head = files.read(names.head)
     suffix = _suffix(files, names, run_id, head)
     if head is not None:
-        files.put(_aside(names.head, suffix), head)
+        files.put(aside(names.head, suffix), head)
     for path in (names.partial_errors, names.partial_manifest, names.checkpoint, names.partial):
         if files.exists(path):
-            files.rename(path, _aside(path, suffix))
+            files.rename(path, aside(path, suffix))
     files.remove(names.head)
-    return str(_aside(names.partial, suffix))
+    return str(aside(names.partial, suffix))
 
 
 def _suffix(files: Files, names: SnapshotNames, run_id: str, head: bytes | None) -> str:
     """`run_id`, or with a number, so that nothing set aside before is overwritten."""
     for suffix in chain([run_id], (f"{run_id}.{number}" for number in count(2))):
-        is_begun = head is not None and files.read(_aside(names.head, suffix)) == head
-        taken = [path for path in names.unfinished if files.exists(_aside(path, suffix))]
+        is_begun = head is not None and files.read(aside(names.head, suffix)) == head
+        taken = [path for path in names.unfinished if files.exists(aside(path, suffix))]
         if not taken or (is_begun and names.partial not in taken):
             return suffix
     raise RuntimeError("numbers do not end")
-
-
-def _aside(path: Path, suffix: str) -> Path:
-    return path.with_name(f"{path.name}.{suffix}")
