@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import anyio
 
@@ -48,8 +48,11 @@ class Answer(NamedTuple):
     quota: Quota | None = None
 
 
+_SUCCESS: Final = Answer()
+
+
 def _success(_result: object) -> Answer:
-    return Answer()
+    return _SUCCESS
 
 
 class Pacer:
@@ -153,6 +156,8 @@ class Pacer:
         if reply.status != 200:
             judge(reply, now)
         said = allowance(reply.headers, now)
+        if said is None and reply.status == 200:
+            return _SUCCESS
         return Answer(reply.status == 200, said, quota(reply.headers) if said else None)
 
     def _start_at_once(self) -> Start | None:
