@@ -1,19 +1,11 @@
-"""Every request waits for the governor and tells it how it ended: the async shell around its decisions.
-
-Who may not start at once stands in a line, of which only the head sleeps, so that a late awakening never bunches up
-those behind it.
-"""
+"""Every request waits for the governor and tells it how it ended: the async shell around its decisions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from math import inf
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, TypeVar
-
-import anyio
 
 from collector.client.classify import judge
 from collector.client.failures import (
@@ -27,14 +19,14 @@ from collector.client.failures import (
     failure_of,
 )
 from collector.client.messages import Reply, Request, Send
+from collector.client.start_queue import StartQueue, stopped_by
 from collector.governor.events import Event, PauseTooLong, TooManyPauses
-from collector.governor.governor import Governor, Start, Wait
+from collector.governor.governor import Governor, Start
 from collector.governor.rate_limit_headers import Allowance, Quota, allowance, quota
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError, RunStopped
 from collector.model.ledger import RequestCount
 from collector.model.throughput import Cause
-from collector.model.timestamps import stamp
 
 T = TypeVar("T")
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
@@ -56,13 +48,11 @@ def _success(_result: object) -> Answer:
 
 
 class Pacer:
-    """Lets requests start one at a time, when the governor says so, first come, first served.
+    """Sends each request in its turn, judges the reply and reports it to the governor.
 
     What `send` replies is judged: a reply that calls for another attempt is a failed attempt. Retries and requests to
     slow down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `tell` hears what the
     governor decides.
-
-    `waited` tells for how many seconds somebody waited to start, by what for.
     """
 
     def __init__(
@@ -81,13 +71,8 @@ class Pacer:
         self._count = count
         self._scrub = scrub
         self._tell = tell
-        self._line: deque[asyncio.Future[Start | None]] = deque()
-        self._has_head = False
-        self._is_stopped = False
-        self._holds = 0
+        self._queue = StartQueue(governor, clock)
         self._arriving = 0
-        self._changed: anyio.Event | None = None  # when somebody waits for something to change
-        self.waited: defaultdict[Cause, float] = defaultdict(float)
 
     @property
     def in_flight(self) -> int:
@@ -96,7 +81,16 @@ class Pacer:
 
     def stop(self) -> None:
         """Nothing starts any more."""
-        self._is_stopped = True
+        self._queue.stop()
+
+    @property
+    def waited(self) -> Mapping[Cause, float]:
+        """Seconds that requests waited to start, by cause."""
+        return self._queue.waited
+
+    def waiting(self, cause: Cause) -> AbstractContextManager[None]:
+        """The time inside is counted as waited for that cause."""
+        return self._queue.waiting(cause)
 
     async def send(self, request: Request) -> Reply | FailedAttempt:
         """The reply to `request`, sent when its turn comes, or how it failed; its time-outs do not count the wait.
@@ -107,24 +101,20 @@ class Pacer:
         # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
-        start = self._start_at_once() or await self._start_in_turn()
+        start = self._queue.start_at_once() or await self._queue.start_in_turn()
         return await self._exchange(request, start, self._send, self._answer_in)
 
     async def send_alone(self, request: Request, *, after: float) -> Reply | FailedAttempt:
         """As `send`, with everybody else held back from now on, and after so many seconds."""
-        self._holds += 1
-        try:
+        with self._queue.held():
             if after:
                 await self._sleep(after)
-            start = await self._start(is_alone=True)
+            start = await self._queue.start(is_alone=True)
             return await self._exchange(request, start, self._send, self._answer_in)
-        finally:
-            self._holds -= 1
-            self._wake()
 
     async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
         """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
-        return await self._exchange(request, await self._start_in_turn(), exchange, _success)
+        return await self._exchange(request, await self._queue.start_in_turn(), exchange, _success)
 
     async def _exchange(
         self,
@@ -160,113 +150,10 @@ class Pacer:
             return _SUCCESS
         return Answer(reply.status == 200, said, quota(reply.headers) if said else None)
 
-    def _start_at_once(self) -> Start | None:
-        """A start, if nobody waits and nothing forbids it."""
-        if self._has_head or self._holds or self._is_stopped:
-            return None
-        granted = self._take()
-        return granted if isinstance(granted, Start) else None
-
-    def _take(self) -> Start | Wait:
-        try:
-            return self._governor.take(self._now())
-        except (PauseTooLong, TooManyPauses) as pause:
-            raise self._stopped(pause) from None
-
-    def _stopped(self, pause: PauseTooLong | TooManyPauses) -> RunStopped:
-        if isinstance(pause, TooManyPauses):
-            return RunStopped(
-                f"the server asked for {pause.planned:.0f} s of pauses in sum, more than half of the run; "
-                f"run again after {self._moment_in(pause.wait)}"
-            )
-        length, when = ("without end", "much later")
-        if pause.wait < inf:
-            length, when = f"of {pause.wait:g} s", f"after {self._moment_in(pause.wait)}"
-        return RunStopped(
-            f"the server asks for a pause {length}, more than --max-pause {pause.longest:g}; run again {when}"
-        )
-
-    def _moment_in(self, seconds: float) -> str:
-        return stamp(self._wall() + seconds)
-
     def report(self) -> None:
         """Tell what the governor decided since the last time."""
         while self._governor.events:
             self._tell(self._governor.events.pop(0))
-
-    async def _start_in_turn(self) -> Start:
-        if self._has_head and (start := await self._stand_in_line()):
-            return start
-        self._has_head = True
-        try:
-            return await self._start()
-        finally:
-            self._advance()
-
-    async def _stand_in_line(self) -> Start | None:
-        """A start, or None for who is at the head of the line now."""
-        mine: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
-        self._line.append(mine)
-        try:
-            return await mine
-        except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # it was given something at the very moment
-                self._give_back(mine.result())
-            raise
-
-    def _advance(self) -> None:
-        """The head of the line is gone: all behind who may start do so at once, and the first who may not is the head.
-
-        One start for each turn of the loop would keep a line that has formed once for ever.
-        """
-        while self._line:
-            behind = self._line.popleft()
-            if behind.done():  # cancelled
-                continue
-            granted = None if self._holds or self._is_stopped else self._take()
-            if not isinstance(granted, Start):
-                behind.set_result(None)
-                return
-            behind.set_result(granted)
-        self._has_head = False
-
-    def _give_back(self, given: Start | None) -> None:
-        if given is None:
-            self._advance()
-        else:
-            self._governor.dropped(given, self._now())
-            self._wake()
-
-    async def _start(self, *, is_alone: bool = False) -> Start:
-        while True:
-            if self._is_stopped or (self._holds and not is_alone):
-                await self._change()
-                continue
-            granted = self._take()
-            if isinstance(granted, Start):
-                return granted
-            with self.waiting(granted.cause):
-                await (self._change() if granted.seconds == inf else self._sleep(granted.seconds))
-
-    @contextmanager
-    def waiting(self, cause: Cause) -> Iterator[None]:
-        """What passes inside is counted as waited for that."""
-        began = self._now()
-        try:
-            yield
-        finally:
-            self.waited[cause] += self._now() - began
-
-    async def _change(self) -> None:
-        """Wait until a request has ended, or a hold."""
-        if self._changed is None:
-            self._changed = anyio.Event()
-        await self._changed.wait()
-
-    def _wake(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
 
     def _answered(self, start: Start, answer: Answer) -> None:
         try:
@@ -274,7 +161,7 @@ class Pacer:
                 start, self._now(), is_success=answer.is_success, allowance=answer.allowance, quota=answer.quota
             )
         except (PauseTooLong, TooManyPauses) as pause:
-            raise self._stopped(pause) from None
+            raise stopped_by(pause, self._wall()) from None
         finally:
             self._after()
 
@@ -286,12 +173,12 @@ class Pacer:
         try:
             return self._judged(start, request, failure, self._now())
         except (PauseTooLong, TooManyPauses) as pause:
-            raise self._stopped(pause) from None
+            raise stopped_by(pause, self._wall()) from None
         finally:
             self._after()
 
     def _after(self) -> None:
-        self._wake()
+        self._queue.wake()
         if self._governor.events:
             self.report()
 
