@@ -13,11 +13,10 @@ from collector.model.outcome import OutcomeKind
 from collector.snapshot.checked_file import opened, refuse
 from collector.snapshot.document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
-from collector.snapshot.manifest import Manifest, decode
+from collector.snapshot.manifest import NAMELESS, Manifest, decode
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
-_STANDARD_OUTPUT: Final = "-"  # what was written there has no name yet
 _WITHOUT_MANIFEST: Final = {
     Stage.PUBLISHED: "the snapshot; collect again",
     Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
@@ -35,7 +34,7 @@ class Claim(NamedTuple):
     @property
     def is_of_standard_output(self) -> bool:
         """Were the records written to standard output, or another stream?"""
-        return self.manifest.facts.path == _STANDARD_OUTPUT
+        return self.manifest.facts.path == NAMELESS
 
     @property
     def is_stopped(self) -> bool:

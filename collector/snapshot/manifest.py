@@ -23,6 +23,9 @@ _REQUESTS: Final = ("sent", "unanswered", "retried", "throttled")
 _INPUT: Final = ("lines", "unique", "duplicates", "invalid", "blank")
 _MOST_FILES: Final = 2
 
+NAMELESS: Final = "-"
+"""The `path` of records that went to a stream: whoever saves them names them."""
+
 
 class FileFacts(NamedTuple):
     """A data file as it stands on the disk; `path` is relative to the manifest."""

@@ -17,7 +17,7 @@ from collector.model.errors import OutputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import NAMELESS, FileFacts
 from collector.snapshot.sinks.resume import RunHead
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import Batch, Lines, RecordsAndErrors
@@ -26,7 +26,6 @@ from collector.storage.durable_files import Files, draft_of, refused
 from collector.storage.filesystem import Disk
 from collector.storage.journal import Journal
 
-_NAMELESS: Final = "-"  # what is read from a stream has no name yet, whatever the stream is called
 _UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
 
 MAX_LISTED: Final = 20
@@ -91,7 +90,7 @@ class StreamSink:
         if self._errors_path and self._manifest_path:
             beside = os.path.realpath(self._manifest_path.parent)
             errors = os.path.relpath(os.path.realpath(self._errors_path), beside)
-        return self._lines.facts(_NAMELESS, errors) if self._lines else []
+        return self._lines.facts(NAMELESS, errors) if self._lines else []
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._end, manifest, True)
