@@ -119,9 +119,9 @@ def _latencies(server: LimitServer) -> list[tuple[float, float]]:
 
 
 def _print(case: Case, ran: Ran, seconds: float) -> bool:
-    refused = [one.at for one in ran.arrivals if not one.allowed]
+    throttled = [one.at for one in ran.arrivals if not one.allowed]
     paused, until = 0.0, 0.0
-    for at in refused:
+    for at in throttled:
         paused += max(0.0, at + _PAUSE - max(at, until))
         until = max(until, at + _PAUSE)
     allowed = sum(one.allowed for one in ran.arrivals)
@@ -134,7 +134,7 @@ def _print(case: Case, ran: Ran, seconds: float) -> bool:
     missed = [name for name, is_missed in misses.items() if is_missed]
     print(
         f"| {case.noise:6.2%} | {case.rate:6g} | {case.latency * 1000:4.0f} ms | {case.limit or '-':>7} "
-        f"| {case.capacity or '-':>7} | {len(refused):7} | {paused:5.1f} s | {used:15.1%} | {slower:10.1f} "
+        f"| {case.capacity or '-':>7} | {len(throttled):7} | {paused:5.1f} s | {used:15.1%} | {slower:10.1f} "
         f"| {', '.join(missed) or 'none'}"
     )
     return not missed

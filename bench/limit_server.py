@@ -65,7 +65,7 @@ class LimitServer:
         self._limit = limit
         self._form = form
         self._latencies = (latency * (1 - jitter), latency * (1 + jitter))
-        self._dice = Random(seed)
+        self._rng = Random(seed)
         self._first: float | None = None
         self.asked = asyncio.Event()
         self.url = ""
@@ -83,7 +83,7 @@ class LimitServer:
             self._first = now
             self.asked.set()
         limit = limit_at(self._segments, now - self._first)
-        if self._dice.random() < self._noise:
+        if self._rng.random() < self._noise:
             self.arrivals.append(Arrival(now - self._first, False))
             return response("429 Too Many Requests", _error(429, "noise"), ["Retry-After: 1"])
         verdict = self._limit.judge(now, limit)
@@ -95,7 +95,7 @@ class LimitServer:
 
     def latency(self) -> float:
         """Seconds until the next reply leaves."""
-        now, latency = time.monotonic(), self._dice.uniform(*self._latencies)
+        now, latency = time.monotonic(), self._rng.uniform(*self._latencies)
         self._free_at = max(now, self._free_at) + self._service
         latency += self._free_at - now
         self.latencies.append(latency)

@@ -169,7 +169,7 @@ def _row(run: Ran, finding: Finding) -> str:
         f"{run.ways.form:11}",
         f"{finding.segment.limit:7}",
         f"{finding.offered:7}",
-        f"{finding.refused:6} ({finding.refused_share:6.1%})",
+        f"{finding.throttled:6} ({finding.refused_share:6.1%})",
         f"{finding.refused_in:10.2f}, {finding.most_refused_in:6}",
         f"{finding.used:10.1%}",
         f"{reached:>9}",

@@ -16,7 +16,7 @@ class Bars:
 
     settled: float = 30.0
     """From here on few are refused: this share of all; below a limit of `slow`, one in `one_in` seconds on average."""
-    refused: float = 0.02
+    throttled: float = 0.02
     one_in: float = 8.0
     slow: int = 10
     reached: float = 60.0
@@ -30,7 +30,7 @@ class Bars:
 
 
 class Finding(NamedTuple):
-    """What one segment brought. `refused` of `offered` count from `settled` on, `used` from `reached` on.
+    """What one segment brought. `throttled` of `offered` count from `settled` on, `used` from `reached` on.
 
     `refused_in` and `most_refused_in` are how many were refused in `one_in` seconds, on average and at most;
     `reached_after` is in seconds after the step, None if never.
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
     segment: Segment
     offered: int
-    refused: int
+    throttled: int
     refused_in: float
     most_refused_in: int
     used: float
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
     @property
     def refused_share(self) -> float:
-        return self.refused / self.offered if self.offered else 0.0
+        return self.throttled / self.offered if self.offered else 0.0
 
 
 def judge(arrivals: list[Arrival], segment: Segment, bars: Bars) -> Finding:
@@ -61,15 +61,15 @@ def judge(arrivals: list[Arrival], segment: Segment, bars: Bars) -> Finding:
             f"a limit has to hold for more than {max(bars.settled, bars.reached):g} s, not for {lasts:g} s"
         )
     settled = [one for one in arrivals if segment.start + bars.settled <= one.at < segment.end]
-    refused = [one.at for one in settled if not one.allowed]
+    throttled = [one.at for one in settled if not one.allowed]
     allowed = [one.at for one in arrivals if one.allowed and segment.start <= one.at < segment.end]
     late = sum(at >= segment.start + bars.reached for at in allowed)
     finding = Finding(
         segment=segment,
         offered=len(settled),
-        refused=len(refused),
-        refused_in=len(refused) * bars.one_in / (lasts - bars.settled),
-        most_refused_in=_most_within(bars.one_in, refused),
+        throttled=len(throttled),
+        refused_in=len(throttled) * bars.one_in / (lasts - bars.settled),
+        most_refused_in=_most_within(bars.one_in, throttled),
         used=late / (segment.limit * (lasts - bars.reached)),
         reached_after=_reached(allowed, segment, bars),
         missed=(),
@@ -98,7 +98,7 @@ def _reached(allowed: list[float], segment: Segment, bars: Bars) -> float | None
 
 def _missed(finding: Finding, bars: Bars) -> tuple[str, ...]:
     slow = finding.segment.limit < bars.slow
-    too_many = finding.refused_in > 1 if slow else finding.refused_share > bars.refused
+    too_many = finding.refused_in > 1 if slow else finding.refused_share > bars.throttled
     too_late = finding.reached_after is None or finding.reached_after > bars.reached
     verdicts = {"refused": too_many, "used": finding.used < bars.used, "reached": too_late}
     return tuple(bar for bar, is_missed in verdicts.items() if is_missed)

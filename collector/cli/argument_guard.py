@@ -15,7 +15,7 @@ from typing import Final
 
 from cyclopts import CycloptsError, Token, UnknownOptionError
 
-from collector.client.auth.key_shape import is_keylike
+from collector.client.auth.key_shape import looks_like_api_key
 from collector.client.auth.key_wrapping import KEY_VARIABLES, keys_in
 from collector.model.errors import UsageError
 from collector.redaction.scrubber import Scrubber
@@ -36,7 +36,7 @@ _NEARLY_AN_ID: Final = re.compile(r"[0-9a-fA-F-]{30,37}")
 _FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
 
 
-def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
+def reject_secrets(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Raise `UsageError` when an argument is, holds or looks like a key, or is a flag that would take one."""
     keys = Scrubber(chain.from_iterable(keys_in(environ.get(name, "")) for name in KEY_VARIABLES))
     flag = ""
@@ -46,7 +46,7 @@ def refuse_keys(argv: Sequence[str], environ: Mapping[str, str]) -> None:
             raise UsageError(f"there is no {asked[0]}: others on this host could read it; {_INSTEAD}")
         if keys.is_in(argument) or _OWN_VARIABLE.match(argument):
             raise UsageError(f"argument {number} holds the API key, which others on this host can read; {_INSTEAD}")
-        if not _is_free(name or flag) and (_is_pasted(value) or is_keylike(name.lstrip("-"))):
+        if not _is_free(name or flag) and (_is_pasted(value) or looks_like_api_key(name.lstrip("-"))):
             raise UsageError(
                 f"argument {number} looks like a key (not shown here); if it is one, others may have seen it: replace "
                 f"it; then {_INSTEAD}"
@@ -59,10 +59,10 @@ def _is_free(flag: str) -> bool:
 
 
 def _is_pasted(value: str) -> bool:
-    return is_keylike(value) and not _NEARLY_AN_ID.fullmatch(value) and not os.path.lexists(value)
+    return looks_like_api_key(value) and not _NEARLY_AN_ID.fullmatch(value) and not os.path.lexists(value)
 
 
-def told(error: CycloptsError) -> str:
+def redacted_message(error: CycloptsError) -> str:
     """What cyclopts complains about, on one line and without the values it complains about."""
     text = str(error)
     if isinstance(error.__cause__, JSONDecodeError):  # cyclopts shows what surrounds the mistake
@@ -81,7 +81,7 @@ def _option(given: str) -> str:
     name = given.partition("=")[0]
     if not name.startswith("--"):
         return name[:2]
-    return name if _FLAG.fullmatch(name) and not is_keylike(name.lstrip("-")) else "(not shown)"
+    return name if _FLAG.fullmatch(name) and not looks_like_api_key(name.lstrip("-")) else "(not shown)"
 
 
 def _values(error: CycloptsError) -> Iterator[str]:

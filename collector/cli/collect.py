@@ -15,12 +15,12 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
-from collector.cli.console import ConsoleReporter, complain, reporter_for, summary
-from collector.cli.process_hardening import withhold
+from collector.cli.console import ConsoleReporter, print_message, reporter_for, summary
+from collector.cli.process_hardening import harden
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
-from collector.run.id_input import Intake, read_ids
+from collector.run.id_input import IdInput, read_ids
 from collector.run.identity import new_identity
 from collector.run.output import RunOutput
 from collector.run.run import Run
@@ -52,28 +52,28 @@ def collect(
     """Collect and say what was done."""
     log = settings.log
     reporter = reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
-    for missing in withhold():
+    for missing in harden():
         reporter.note(missing)
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
-    intake = read_ids(ids, settings.ids.files, column=settings.ids.column)
-    intake.tell(reporter.warn)
-    with Watchdog(complain) as watchdog:  # around the loop, which waits for its threads when it ends
+    id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
+    id_input.report(reporter.warn)
+    with Watchdog(print_message) as watchdog:  # around the loop, which waits for its threads when it ends
         return anyio.run(
-            partial(collect_and_tell, settings, intake, reporter, _ENVIRON, watchdog),
+            partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog),
             backend_options={"debug": True} if log.debug else {},  # else as PYTHONASYNCIODEBUG and -X dev have it
         )
 
 
-async def collect_and_tell(
+async def run_and_report(
     settings: Settings,
-    intake: Intake,
+    id_input: IdInput,
     reporter: ConsoleReporter,
     environ: Mapping[str, str],
     watchdog: Watchdog | None = None,
 ) -> int:
     """Run once and say on standard error what came of it; returns the exit code."""
-    run = _run_of(settings, intake, reporter, environ, watchdog)
+    run = _run_of(settings, id_input, reporter, environ, watchdog)
     try:
         failure = await run.execute()
     finally:
@@ -82,15 +82,15 @@ async def collect_and_tell(
         return ExitCode.BROKEN_PIPE  # whoever closed the pipe has what it wanted
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
-        for line in summary(run.account, run.pace, seconds=run.duration_s, where=where):
-            complain(line)
+        for line in summary(run.ledger, run.pace, seconds=run.duration_s, where=where):
+            print_message(line)
     if failure is None:
-        return exit_code_of(run.account)
+        return exit_code_of(run.ledger)
     if isinstance(failure, NothingCollected):
-        complain(f"nothing published: {failure}")
+        print_message(f"nothing published: {failure}")
         return failure.exit_code
     hint = None if isinstance(failure, Damaged) else run.resume_hint
-    complain(f"stopped: {failure}{f'; {hint}' if hint else ''}")
+    print_message(f"stopped: {failure}{f'; {hint}' if hint else ''}")
     return failure.exit_code
 
 
@@ -102,20 +102,20 @@ def _signals_to_hear() -> list[signal.Signals]:
 
 def _run_of(
     settings: Settings,
-    intake: Intake,
+    id_input: IdInput,
     reporter: ConsoleReporter,
     environ: Mapping[str, str],
     watchdog: Watchdog | None,
 ) -> Run:
     if not settings.ids.all:
-        intake.require_ids("the input", "name them, or give --ids FILE (- is standard input), or --all")
+        id_input.require_ids("the input", "name them, or give --ids FILE (- is standard input), or --all")
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(
         settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
     )
     return Run(
-        *(settings, identity, intake, output, reporter),
+        *(settings, identity, id_input, output, reporter),
         environ=environ,
         signals=_signals_to_hear(),
         watchdog=watchdog,

@@ -21,7 +21,7 @@ from collector.cli.service_links import is_service_link
 from collector.cli.text_encoding import NotUTF8
 from collector.model.errors import ConfigError
 from collector.run.settings import Settings
-from collector.storage.ownership import Untrusted, read_trusted
+from collector.storage.ownership import NotOwned, read_owned
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
@@ -93,8 +93,8 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(text_encoding.decoded(read_trusted(path)))
-    except Untrusted as reason:
+        return tomllib.loads(text_encoding.decoded(read_owned(path)))
+    except NotOwned as reason:
         raise ConfigError(f"{path}: it says where the key goes, and {reason}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from collector.cli.stderr import drawing, learn
+from collector.cli.stderr import add_secrets, for_terminal
 from collector.governor.events import Event
 from collector.model.control_chars import printable
-from collector.model.ledger import Account, InputCount
+from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import OutcomeKind
-from collector.model.throughput import Pace
+from collector.model.throughput import Throughput
 from collector.run.observers.decisions import report
 from collector.run.observers.reporter import Reporter
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EVERY = 5.0  # seconds between two lines of progress where there is no terminal
 
 
-def complain(text: str) -> None:
+def print_message(text: str) -> None:
     """One message on standard error. A closed standard error is no reason to fail."""
     if sys.stderr is None:  # closed before we began
         return
@@ -59,13 +59,13 @@ class QuietReporter:
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
-        self._account: Account | None = None
+        self._account: Ledger | None = None
 
     def hide_secrets(self, secrets: Iterable[str]) -> None:
-        learn(secrets)
+        add_secrets(secrets)
 
-    def begin(self, account: Account) -> None:
-        self._account = account
+    def begin(self, ledger: Ledger) -> None:
+        self._account = ledger
 
     def decided(self, event: Event) -> None:
         report(event, self.warn, self.note)
@@ -74,7 +74,7 @@ class QuietReporter:
         pass
 
     def warn(self, text: str) -> None:
-        complain(text)
+        print_message(text)
 
     def note(self, text: str) -> None:
         if self._verbose:
@@ -91,8 +91,8 @@ class LineReporter(QuietReporter):
         super().__init__(verbose=verbose)
         self._began = self._told = time.monotonic()
 
-    def begin(self, account: Account) -> None:
-        super().begin(account)
+    def begin(self, ledger: Ledger) -> None:
+        super().begin(ledger)
         self._began = self._told = time.monotonic()
 
     def tick(self) -> None:
@@ -100,17 +100,17 @@ class LineReporter(QuietReporter):
         if self._account is None or now - self._told < _EVERY:
             return
         self._told = now
-        complain(progress_line(self._account, now - self._began))
+        print_message(progress_line(self._account, now - self._began))
 
 
-def progress_line(account: Account, seconds: float) -> str:
+def progress_line(ledger: Ledger, seconds: float) -> str:
     """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`."""
-    done, total = account.done, account.input.unique
-    rate = (done - account.resumed) / seconds if seconds else 0.0
+    done, total = ledger.done, ledger.input.unique
+    rate = (done - ledger.resumed) / seconds if seconds else 0.0
     left = f"{(total - done) / rate:.0f} s left" if rate else "no estimate yet"
     return (
         f"{done} of {total} ({100 * done // total if total else 0} %), {rate:.1f}/s, "
-        f"{account.requests.retried} retries, {account.failed} failed, {left}"
+        f"{ledger.requests.retried} retries, {ledger.failed} failed, {left}"
     )
 
 
@@ -121,11 +121,11 @@ class BarReporter(QuietReporter):
         super().__init__(verbose=verbose)
         self._progress: Progress | None = None
 
-    def begin(self, account: Account) -> None:
+    def begin(self, ledger: Ledger) -> None:
         from rich.console import Console  # noqa: PLC0415  # only where there is a terminal
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-        super().begin(account)
+        super().begin(ledger)
         self._progress = progress = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -133,33 +133,33 @@ class BarReporter(QuietReporter):
             TextColumn("{task.fields[retries]} retries"),
             TextColumn("{task.fields[failed]} failed"),
             TimeRemainingColumn(),
-            console=Console(file=drawing()),
+            console=Console(file=for_terminal()),
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,  # which would draw what others say, control characters and all
         )
-        self._task = progress.add_task("", total=account.input.unique, rate=0.0, retries=0, failed=0)
+        self._task = progress.add_task("", total=ledger.input.unique, rate=0.0, retries=0, failed=0)
         with self._while_there_is_a_terminal():
             progress.start()
 
     def tick(self) -> None:
         if self._progress is None or self._account is None:
             return
-        account, task = self._account, self._progress.tasks[0]
+        ledger, task = self._account, self._progress.tasks[0]
         with self._while_there_is_a_terminal():
             self._progress.update(
                 self._task,
-                completed=account.done,
-                rate=(account.done - account.resumed) / task.elapsed if task.elapsed else 0.0,
-                retries=account.requests.retried,
-                failed=account.failed,
+                completed=ledger.done,
+                rate=(ledger.done - ledger.resumed) / task.elapsed if task.elapsed else 0.0,
+                retries=ledger.requests.retried,
+                failed=ledger.failed,
                 refresh=True,
             )
 
     def warn(self, text: str) -> None:
         if self._progress is None:
-            complain(text)
+            print_message(text)
             return
         with self._while_there_is_a_terminal():
             self._progress.console.print(f"collector: {printable(text)}", markup=False, highlight=False, soft_wrap=True)
@@ -178,15 +178,15 @@ class BarReporter(QuietReporter):
             self._progress = None
 
 
-def summary(account: Account, pace: Pace, *, seconds: float, where: str) -> list[str]:
+def summary(ledger: Ledger, pace: Throughput, *, seconds: float, where: str) -> list[str]:
     """What a run did, for a reader at the end of it."""
-    counted, requests, outcomes = account.input, account.requests, account.outcomes
+    counted, requests, outcomes = ledger.input, ledger.requests, ledger.outcomes
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
-    asked = account.done - outcomes[OutcomeKind.NOT_ATTEMPTED] - account.resumed
+    asked = ledger.done - outcomes[OutcomeKind.NOT_ATTEMPTED] - ledger.resumed
     rate = f" ({asked / seconds:.0f}/s)" if asked and seconds else ""
     done = (
         f"{outcomes[OutcomeKind.OK]} of {counted.unique} connections in {seconds:.1f} s{rate} in {where}",
-        *([f"taken over from an unfinished run: {account.resumed}"] if account.resumed else []),
+        *([f"taken over from an unfinished run: {ledger.resumed}"] if ledger.resumed else []),
         f"not ok: {', '.join(failed) or 'none'}",
     )
     return [
@@ -202,7 +202,7 @@ def _input_line(count: InputCount) -> str:
     return f"input: {count.lines} lines, {count.duplicates} duplicate, {count.invalid} invalid, {count.blank} blank"
 
 
-def _pace_lines(pace: Pace) -> list[str]:
+def _pace_lines(pace: Throughput) -> list[str]:
     """`limited by: server 73 %, own rate 20 %, latency 7 %`, and what the server is known to allow."""
     shares = [f"{cause} {100 * share:.0f} %" for cause, share in pace.limited_by.items() if round(100 * share)]
     pauses = [f"{count} for {reason}" for reason, count in pace.pauses.items()]

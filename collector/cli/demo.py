@@ -9,12 +9,12 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
-from collector.cli.collect import collect_and_tell
-from collector.cli.console import complain, reporter_for
+from collector.cli.collect import run_and_report
+from collector.cli.console import print_message, reporter_for
 from collector.cli.stdout import write_lines
 from collector.model.control_chars import printable
 from collector.model.errors import ExitCode
-from collector.run.id_input import Intake
+from collector.run.id_input import IdInput
 from collector.run.settings import Api, Limits, Output, Settings
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
@@ -38,16 +38,16 @@ def demo(*, folder: Annotated[Path, Parameter(help="Where the files go.")] = Pat
 
 async def _demo(folder: Path) -> int:
     inventory = Inventory(_CONNECTIONS, seed=7)
-    intake = Intake()
+    id_input = IdInput()
     for number, one in enumerate(inventory.ids(), start=1):
-        intake.take(one, "sandbox", number)
+        id_input.add_line(one, "sandbox", number)
     output = folder / "connections.jsonl"
-    complain(f"a sandbox API with {_CONNECTIONS} connections; on purpose, some requests fail: {_FAULTS}")
+    print_message(f"a sandbox API with {_CONNECTIONS} connections; on purpose, some requests fail: {_FAULTS}")
     async with serve(inventory, faults=Faults.parse(_FAULTS), seed=7) as sandbox:
         settings = Settings(api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)))
         reporter = reporter_for(quiet=False, verbose=False)
-        code = await collect_and_tell(settings, intake, reporter, {"POLYTOMIC_API_KEY": sandbox.key})
-        complain(f"requests, as the sandbox counted them: {sandbox.log.summary().total}")
+        code = await run_and_report(settings, id_input, reporter, {"POLYTOMIC_API_KEY": sandbox.key})
+        print_message(f"requests, as the sandbox counted them: {sandbox.log.summary().total}")
     return _show(output) if code == ExitCode.OK else code
 
 
@@ -55,7 +55,7 @@ def _show(output: Path) -> int:
     with output.open(encoding="utf-8") as lines:
         if code := write_lines(printable(line.rstrip("\n")) for line in islice(lines, _SHOWN)):
             return code
-    complain(f"above: {_SHOWN} of the records; all are in {output}, the account in {output.stem}.manifest.json")
-    complain("next: collector sandbox, and in another terminal collector collect against it; then your own:")
-    complain("  POLYTOMIC_API_KEY=… collector collect --all -o connections.jsonl")
+    print_message(f"above: {_SHOWN} of the records; all are in {output}, the account in {output.stem}.manifest.json")
+    print_message("next: collector sandbox, and in another terminal collector collect against it; then your own:")
+    print_message("  POLYTOMIC_API_KEY=… collector collect --all -o connections.jsonl")
     return ExitCode.OK

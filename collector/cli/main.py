@@ -12,8 +12,8 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError
 
 from collector.cli import stderr
-from collector.cli.argument_guard import refuse_keys, told
-from collector.cli.console import complain
+from collector.cli.argument_guard import redacted_message, reject_secrets
+from collector.cli.console import print_message
 from collector.cli.stdout import take_every_character
 from collector.model.errors import CollectorError, ExitCode
 from collector.version import VERSION
@@ -38,22 +38,22 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     `loaded` is called once all is imported that the command needs.
     """
     try:
-        refuse_keys(argv, os.environ)
+        reject_secrets(argv, os.environ)
         command, arguments, _ = app.parse_args(argv, exit_on_error=False, print_error=False)
         loaded()
         code = command(*arguments.args, **arguments.kwargs)
     except CycloptsError as error:
-        complain(f"{told(error)}; see collector --help")
+        print_message(f"{redacted_message(error)}; see collector --help")
         return ExitCode.USAGE
     except CollectorError as error:
-        complain(str(error))
+        print_message(str(error))
         return error.exit_code
     except KeyboardInterrupt:  # who listened to signals has given them back to Python
         return ExitCode.INTERRUPTED
     except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
         with suppress(OSError):
             traceback.print_exc()
-        complain("this is a bug in collector; please report the lines above")
+        print_message("this is a bug in collector; please report the lines above")
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.OK
 

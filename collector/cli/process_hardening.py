@@ -15,7 +15,7 @@ from typing import Final
 _PR_SET_DUMPABLE: Final = 4
 
 
-def withhold() -> list[str]:
+def harden() -> list[str]:
     """Let no core file be written and nobody attach; returns what the system does not offer, in words.
 
     A command that is started from here writes no core file either, but may be attached to.

@@ -8,8 +8,8 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
-from collector.cli.console import complain
-from collector.cli.stderr import publish
+from collector.cli.console import print_message
+from collector.cli.stderr import allow
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode, UsageError
 from collector.sandbox.faults import FORMS, FaultError, Faults
@@ -50,13 +50,15 @@ def sandbox(
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
-            publish([served.key, served.url, host])  # the key is in the README, and opens nothing but this
-            complain(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
-            complain("to collect them, in another terminal:")
-            complain(f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl")
+            allow([served.key, served.url, host])  # the key is in the README, and opens nothing but this
+            print_message(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
+            print_message("to collect them, in another terminal:")
+            print_message(
+                f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl"
+            )
             async for _ in signals:
                 break
-            complain(f"served {served.log.summary().total} requests")
+            print_message(f"served {served.log.summary().total} requests")
     return ExitCode.OK
 
 

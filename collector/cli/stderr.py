@@ -4,11 +4,12 @@ Theory of operation. For the whole life of the command line's process `sys.stder
 Python writes there comes through it: our messages, tracebacks, warnings, what a thread or a destructor raised, what
 asyncio says of a task nobody waited for, the logs of libraries, the bar on a terminal. A line is held until it is
 whole or somebody flushes, and scrubbed as a whole, so that it does not matter in how many pieces it came. Then it is
-shown with its control characters as escapes, except what the bar is drawn with (`drawing`).
+shown with its control characters as escapes, except what the bar is drawn with (`for_terminal`).
 
-It knows secrets by value from the moment it is told of them (`learn`), those in the environment from the start. What it
-does not see is what the interpreter itself writes to the descriptor: a fatal error and `faulthandler` name places in
-the code, and no values. Files are not its business: what goes there is scrubbed where it is made (`scrubber`).
+It knows secrets by value from the moment it is told of them (`add_secrets`), those in the environment from the start.
+What it does not see is what the interpreter itself writes to the descriptor: a fatal error and `faulthandler` name
+places in the code, and no values. Files are not its business: what goes there is scrubbed where it is made
+(`scrubber`).
 """
 
 from __future__ import annotations
@@ -36,26 +37,26 @@ def install(environ: MutableMapping[str, str]) -> None:
     sys.__stderr__ = stream  # type: ignore[misc,assignment]  # who goes past `sys.stderr` comes here as well
     for name, value in environ.items():
         if name.startswith("POLYTOMIC_") and name.endswith("_KEY"):
-            learn(keys_in(value))
+            add_secrets(keys_in(value))
     # From 3.13 on Python colours tracebacks on a terminal; the codes would be shown as what they are.
     environ.setdefault("PYTHON_COLORS", "0")
 
 
-def learn(secrets: Iterable[str]) -> None:
+def add_secrets(secrets: Iterable[str]) -> None:
     """Never say these from now on."""
     if isinstance(sys.stderr, StandardError):
-        sys.stderr.learn(secrets)
+        sys.stderr.add_secrets(secrets)
 
 
-def publish(texts: Iterable[str]) -> None:
+def allow(texts: Iterable[str]) -> None:
     """Show these from now on, though they have the form of a secret or the user set them as a key."""
     if isinstance(sys.stderr, StandardError):
-        sys.stderr.publish(texts)
+        sys.stderr.allow(texts)
 
 
-def drawing() -> TextIO:
+def for_terminal() -> TextIO:
     """Standard error for what is drawn on a terminal: scrubbed as all is, but with its control characters."""
-    return sys.stderr.drawing() if isinstance(sys.stderr, StandardError) else sys.stderr
+    return sys.stderr.for_terminal() if isinstance(sys.stderr, StandardError) else sys.stderr
 
 
 class StandardError(io.TextIOBase):
@@ -75,24 +76,24 @@ class StandardError(io.TextIOBase):
         self._held = ""
         self._drawings: list[StandardError] = []
 
-    def learn(self, secrets: Iterable[str]) -> None:
+    def add_secrets(self, secrets: Iterable[str]) -> None:
         """Mask these from now on, in all their forms."""
         with self._lock:
             self._secrets |= frozenset(secrets)
             self._scrubber = Scrubber(self._secrets - self._public, self._public)
             for each in self._drawings:
-                each.learn(self._secrets)
+                each.add_secrets(self._secrets)
 
-    def publish(self, texts: Iterable[str]) -> None:
+    def allow(self, texts: Iterable[str]) -> None:
         """Do not mask these, for their form or because they were learned as secrets."""
         with self._lock:
             self._public |= frozenset(texts)
             self._scrubber = Scrubber(self._secrets - self._public, self._public)
 
-    def drawing(self) -> TextIO:
+    def for_terminal(self) -> TextIO:
         """A stream to the same place whose control characters are left as they are."""
         stream = StandardError(self._below, escapes=False)
-        stream.learn(self._secrets)
+        stream.add_secrets(self._secrets)
         self._drawings.append(stream)
         return stream  # type: ignore[return-value]  # typeshed has no TextIO in TextIOBase
 

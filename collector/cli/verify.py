@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from collector.cli.console import complain
+from collector.cli.console import print_message
 from collector.model.errors import ExitCode
 from collector.snapshot.verify import verify
 
@@ -25,10 +25,10 @@ def verify_snapshot(snapshot: Annotated[Path, Parameter(help="The file that coll
     """Compare a snapshot, or what an unfinished run left, with the manifest and the errors file beside it."""
     found = verify(snapshot)
     errors = f"{found.errors} errors in {found.errors_file}" if found.errors_file else f"{found.errors} errors"
-    complain(
+    print_message(
         f"{snapshot}: matches its manifest: {found.records} records, {errors}, {found.bytes} bytes, "
         f"sha256 {found.sha256}, {found.status}"
     )
     for note in found.notes:
-        complain(note)
+        print_message(note)
     return ExitCode.OK

@@ -1,7 +1,7 @@
 """One patient GET: retry ▸ pacer ▸ transport.
 
 client, retrier, retry           attempts until one succeeds
-pacer, start_queue, attempt_log  when an attempt may start, and a line about each
+pacer, permit_queue, attempt_log  when an attempt may start, and a line about each
 messages, failures, classify     a request, a reply, and what it means
 address                          which URLs may be asked
 transport/, auth/                the wire, and the key

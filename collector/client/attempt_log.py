@@ -10,7 +10,7 @@ from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 
 
-def logged(send: Send, tell: Callable[[str], None], clock: Clock) -> Send:
+def log_attempts(send: Send, tell: Callable[[str], None], clock: Clock) -> Send:
     """As `send`, and what became of each request is told: the target, the status or the failure, bytes, seconds."""
 
     async def sent(request: Request) -> Reply:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collector.client import address
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TooLarge, Transient, Unforeseen
+from collector.client.failures import (
+    AttemptFailed,
+    BadPayload,
+    Throttled,
+    TooLarge,
+    Transient,
+    Unauthorized,
+    UnexpectedFailure,
+)
 from collector.client.messages import Reply
 from collector.governor.rate_limit_headers import allowance, wait_asked
 from collector.model.errors import ConfigError, RunStopped
@@ -16,22 +24,22 @@ _ABUSE = b"abnormal-usage-detected"  # a problem type of draft-ietf-httpapi-rate
 _ONLY_CONFIGURATION = {407: "the proxy wants credentials", 511: "the network wants a login"}
 
 
-def kind_of(status: int) -> OutcomeKind:
+def final_outcome(status: int) -> OutcomeKind:
     """The outcome that a status is final with: ok, if the body is worth reading, or what the id is instead."""
     return OutcomeKind.OK if status == 200 else _FINAL.get(status, OutcomeKind.REJECTED)
 
 
-def judge(reply: Reply, now: float) -> None:
+def raise_if_not_final(reply: Reply, now: float) -> None:
     """Raise unless the status is final for the id; `now` is in seconds since the epoch.
 
-    Raises `Transient`, `Throttled`, `KeyDoubted` or `BadPayload` where another attempt may help, `ConfigError` where
+    Raises `Transient`, `Throttled`, `Unauthorized` or `BadPayload` where another attempt may help, `ConfigError` where
     only the configuration can, and `RunStopped` when the server takes us for an attack.
     """
     status = reply.status
     if status == 200:
         return
     if status == 401:
-        raise KeyDoubted(reply.told, status)
+        raise Unauthorized(reply.summary, status)
     if status == 429 and _ABUSE in reply.body:
         raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
     if is_throttle(reply, now):
@@ -46,7 +54,7 @@ def judge(reply: Reply, now: float) -> None:
             "--base-url to its final address"
         )
     if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
-        raise Transient(reply.told, status)
+        raise Transient(reply.summary, status)
     if status < 300:
         raise BadPayload(f"HTTP {status} has no connection in it", status)
 
@@ -67,4 +75,4 @@ def outcome_of(failure: AttemptFailed | None) -> OutcomeKind:
         return OutcomeKind.TOO_LARGE
     if isinstance(failure, BadPayload):
         return OutcomeKind.BAD_PAYLOAD
-    return OutcomeKind.INTERNAL_ERROR if isinstance(failure, Unforeseen) else OutcomeKind.EXHAUSTED
+    return OutcomeKind.INTERNAL_ERROR if isinstance(failure, UnexpectedFailure) else OutcomeKind.EXHAUSTED

@@ -12,8 +12,8 @@ from typing import TypeAlias, TypeVar
 
 import anyio
 
-from collector.client.attempt_log import logged
-from collector.client.classify import judge
+from collector.client.attempt_log import log_attempts
+from collector.client.classify import raise_if_not_final
 from collector.client.failures import FailedAttempt, failure_of
 from collector.client.messages import Reply, Request, Send
 from collector.client.pacer import Pacer
@@ -22,11 +22,11 @@ from collector.client.retry import RetryPolicy
 from collector.client.transport.aiohttp_transport import Transport
 from collector.governor.events import Event
 from collector.governor.governor import Governor
-from collector.governor.report import pace_of
+from collector.governor.report import throughput_of
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 from collector.model.ledger import RequestCount
-from collector.model.throughput import Cause, Pace
+from collector.model.throughput import Throughput, WaitReason
 
 T = TypeVar("T")
 Chunks: TypeAlias = AsyncIterator[bytes]
@@ -65,12 +65,13 @@ class Client:
         read: Callable[[Reply, int], Awaitable[T]],
         policy: RetryPolicy | None = None,
         *,
-        is_telling: bool = True,
+        is_probe_candidate: bool = True,
     ) -> T:
         """What `read` makes of a reply that is final for the request, and of the number of its attempt, from 1.
 
-        What `read` raises is a failure of the attempt. `is_telling` means that the same request may later tell whether
-        the server is back. Raises `GaveUp` when the attempts are spent, and a `CollectorError` that ends the run.
+        What `read` raises is a failure of the attempt. `is_probe_candidate` means that the same request may later tell
+        whether the server is back. Raises `GaveUp` when the attempts are spent, and a `CollectorError` that ends the
+        run.
         """
 
         async def attempt(number: int, request: Request) -> T | FailedAttempt:
@@ -82,7 +83,7 @@ class Client:
             except Exception as error:
                 return FailedAttempt(failure_of(error, self._scrub))
 
-        return await self._retrier.ask(attempt, request, policy, is_telling=is_telling)
+        return await self._retrier.execute(attempt, request, policy, is_probe_candidate=is_probe_candidate)
 
     async def stream(
         self,
@@ -96,18 +97,18 @@ class Client:
 
         async def exchange(request: Request) -> T:
             async with self._stream(request, cap=cap) as (reply, chunks):
-                judge(reply, self._clock.wall_time())
+                raise_if_not_final(reply, self._clock.wall_time())
                 with self._pacer.arriving():
                     return await read(reply, chunks)
 
         async def attempt(_number: int, request: Request) -> T | FailedAttempt:
             return await self._pacer.send_by(exchange, request)
 
-        return await self._retrier.ask(attempt, request, policy, is_telling=False)
+        return await self._retrier.execute(attempt, request, policy, is_probe_candidate=False)
 
-    def know(self, request: Request) -> None:
+    def set_probe_target(self, request: Request) -> None:
         """This one had an answer once; asked for again, it can tell whether the server is there."""
-        self._retrier.know(request)
+        self._retrier.set_probe_target(request)
 
     @property
     def in_flight(self) -> int:
@@ -118,14 +119,14 @@ class Client:
         """Nothing starts any more."""
         self._pacer.stop()
 
-    async def rest(self, seconds: float) -> None:
+    async def cool_down(self, seconds: float) -> None:
         """Wait, and count it as waited for the server."""
-        with self._pacer.waiting(Cause.SERVER):
+        with self._pacer.waiting(WaitReason.SERVER):
             await self._clock.sleep(seconds)
 
-    def pace(self, seconds: float) -> Pace:
+    def pace(self, seconds: float) -> Throughput:
         """The pace of a run that took so many seconds until now."""
-        return pace_of(self._governor, self._pacer.waited, seconds, self._clock.monotonic())
+        return throughput_of(self._governor, self._pacer.wait_seconds, seconds, self._clock.monotonic())
 
 
 @asynccontextmanager
@@ -148,7 +149,7 @@ async def open_client(
     `scrub` takes secrets out of what a server said, `tell` hears what the governor decides. Raises, in an exception
     group, `RunStopped` when the server does not answer for longer than `outage_limit` seconds.
     """
-    send: Send = logged(transport.send, note, clock) if logs_attempts else transport.send
+    send: Send = log_attempts(transport.send, note, clock) if logs_attempts else transport.send
     pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, tell=tell)
     retrier = Retrier(pacer, governor, policy=policy, clock=clock, rng=rng, note=note)
     async with transport.opened(), anyio.create_task_group() as watch:

@@ -63,7 +63,7 @@ class Throttled(AttemptFailed):
         return wait
 
 
-class KeyDoubted(AttemptFailed):
+class Unauthorized(AttemptFailed):
     """A 401. Confirmed by one more request, it ends the run."""
 
 
@@ -75,7 +75,7 @@ class TooLarge(BadPayload):
     """The answer is over a cap; asking again cannot help."""
 
 
-class Unforeseen(AttemptFailed):
+class UnexpectedFailure(AttemptFailed):
     """An unexpected exception; it costs one id its record, not the run."""
 
 
@@ -83,17 +83,17 @@ class FailedAttempt(NamedTuple):
     """The value of an attempt that failed, in place of its result.
 
     `seconds` is its time in flight; 0 when reading the reply failed. `was_probe` says that it tried whether the server
-    is back, and `halts` that nothing starts for a while because of it. `refused_at` is the number of requests that the
-    server had taken when it asked to slow down, and `is_own` says that it refuses this request alone, which then waits
-    alone.
+    is back, and `halts` that nothing starts for a while because of it. `throttled_at` is the number of requests that
+    the server had taken when it asked to slow down, and `is_isolated` says that it refuses this request alone, which
+    then waits alone.
     """
 
     failure: AttemptFailed
     seconds: float = 0.0
     was_probe: bool = False
     halts: bool = False
-    refused_at: int | None = None
-    is_own: bool = False
+    throttled_at: int | None = None
+    is_isolated: bool = False
 
 
 class GaveUp(Exception):
@@ -109,10 +109,10 @@ class GaveUp(Exception):
 def failure_of(error: Exception, scrub: Callable[[str], str]) -> AttemptFailed:
     """A new failure for what an attempt raised: without secrets, and without the exceptions it was raised from.
 
-    An unexpected exception becomes `Unforeseen`, of which only the kind and the place are told: its own text could
-    hold anything.
+    An unexpected exception becomes `UnexpectedFailure`, of which only the kind and the place are told: its own text
+    could hold anything.
     """
     if isinstance(error, AttemptFailed):
         return type(error)(scrub(error.reason), *error.args[1:])
     at = traceback.extract_tb(error.__traceback__)[-1]
-    return Unforeseen(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")
+    return UnexpectedFailure(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")

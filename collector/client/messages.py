@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 class Request(NamedTuple):
     """One GET: `target` is the path below the base URL, as it goes on the wire.
 
-    `within` is the seconds it may take; `is_retry` tells that the same was asked before. `refused_at` is how many
+    `within` is the seconds it may take; `is_retry` tells that the same was asked before. `throttled_at` is how many
     requests the server had taken when it last refused this one, None if it never did. `is_sole`: no other
     request is sent until it is answered, so its failures are an outage.
     """
@@ -18,7 +18,7 @@ class Request(NamedTuple):
     target: str
     within: float = inf
     is_retry: bool = False
-    refused_at: int | None = None
+    throttled_at: int | None = None
     is_sole: bool = False
 
 
@@ -34,7 +34,7 @@ class Reply(NamedTuple):
     unread: str = ""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """`HTTP 404`, and what is wrong with its body."""
         return f"HTTP {self.status}{f' (body unreadable: {self.unread})' if self.unread else ''}"
 

@@ -7,26 +7,26 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, TypeVar
 
-from collector.client.classify import judge
+from collector.client.classify import raise_if_not_final
 from collector.client.failures import (
     AttemptFailed,
     BadPayload,
     FailedAttempt,
-    KeyDoubted,
     Throttled,
     TimedOut,
     Transient,
+    Unauthorized,
     failure_of,
 )
 from collector.client.messages import Reply, Request, Send
-from collector.client.start_queue import StartQueue, stopped_by
+from collector.client.permit_queue import PermitQueue, stopped_by
 from collector.governor.events import Event, PauseTooLong, TooManyPauses
-from collector.governor.governor import Governor, Start
+from collector.governor.governor import Governor, Permit
 from collector.governor.rate_limit_headers import Allowance, Quota, allowance, quota
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError, RunStopped
 from collector.model.ledger import RequestCount
-from collector.model.throughput import Cause
+from collector.model.throughput import WaitReason
 
 T = TypeVar("T")
 _LOOK = 0.25  # seconds between two looks at how long an outage lasts
@@ -71,7 +71,7 @@ class Pacer:
         self._count = count
         self._scrub = scrub
         self._tell = tell
-        self._queue = StartQueue(governor, clock)
+        self._queue = PermitQueue(governor, clock)
         self._arriving = 0
 
     @property
@@ -84,11 +84,11 @@ class Pacer:
         self._queue.stop()
 
     @property
-    def waited(self) -> Mapping[Cause, float]:
+    def wait_seconds(self) -> Mapping[WaitReason, float]:
         """Seconds that requests waited to start, by cause."""
-        return self._queue.waited
+        return self._queue.wait_seconds
 
-    def waiting(self, cause: Cause) -> AbstractContextManager[None]:
+    def waiting(self, cause: WaitReason) -> AbstractContextManager[None]:
         """The time inside is counted as waited for that cause."""
         return self._queue.waiting(cause)
 
@@ -101,25 +101,25 @@ class Pacer:
         # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
-        start = self._queue.start_at_once() or await self._queue.start_in_turn()
-        return await self._exchange(request, start, self._send, self._answer_in)
+        permit = self._queue.try_acquire() or await self._queue.acquire_in_turn()
+        return await self._exchange(request, permit, self._send, self._answer_in)
 
-    async def send_alone(self, request: Request, *, after: float) -> Reply | FailedAttempt:
+    async def send_exclusively(self, request: Request, *, after: float) -> Reply | FailedAttempt:
         """As `send`, with everybody else held back from now on, and after so many seconds."""
         with self._queue.held():
             if after:
                 await self._sleep(after)
-            start = await self._queue.start(is_alone=True)
-            return await self._exchange(request, start, self._send, self._answer_in)
+            permit = await self._queue.acquire(is_exclusive=True)
+            return await self._exchange(request, permit, self._send, self._answer_in)
 
     async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
         """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
-        return await self._exchange(request, await self._queue.start_in_turn(), exchange, _success)
+        return await self._exchange(request, await self._queue.acquire_in_turn(), exchange, _success)
 
     async def _exchange(
         self,
         request: Request,
-        start: Start,
+        permit: Permit,
         exchange: Callable[[Request], Awaitable[T]],
         answer_in: Callable[[T], Answer],
     ) -> T | FailedAttempt:
@@ -128,23 +128,23 @@ class Pacer:
             result = await exchange(request)
             answer = answer_in(result)
         except CollectorError:
-            self._dropped(start)
+            self._abandoned(permit)
             raise
         except Exception as error:
             failure = failure_of(error, self._scrub)
         except BaseException:
-            self._dropped(start)
+            self._abandoned(permit)
             raise
         else:
-            self._answered(start, answer)
+            self._answered(permit, answer)
             return result
-        return self._failed(start, request, failure)
+        return self._failed(permit, request, failure)
 
     def _answer_in(self, reply: Reply) -> Answer:
         """What a reply that is final means to the governor; raises `AttemptFailed` for any other."""
         now = self._wall()
         if reply.status != 200:
-            judge(reply, now)
+            raise_if_not_final(reply, now)
         said = allowance(reply.headers, now)
         if said is None and reply.status == 200:
             return _SUCCESS
@@ -155,23 +155,23 @@ class Pacer:
         while self._governor.events:
             self._tell(self._governor.events.pop(0))
 
-    def _answered(self, start: Start, answer: Answer) -> None:
+    def _answered(self, permit: Permit, answer: Answer) -> None:
         try:
             self._governor.answered(
-                start, self._now(), is_success=answer.is_success, allowance=answer.allowance, quota=answer.quota
+                permit, self._now(), is_success=answer.is_success, allowance=answer.allowance, quota=answer.quota
             )
         except (PauseTooLong, TooManyPauses) as pause:
             raise stopped_by(pause, self._wall()) from None
         finally:
             self._after()
 
-    def _dropped(self, start: Start) -> None:
-        self._governor.dropped(start, self._now())
+    def _abandoned(self, permit: Permit) -> None:
+        self._governor.abandoned(permit, self._now())
         self._after()
 
-    def _failed(self, start: Start, request: Request, failure: AttemptFailed) -> FailedAttempt:
+    def _failed(self, permit: Permit, request: Request, failure: AttemptFailed) -> FailedAttempt:
         try:
-            return self._judged(start, request, failure, self._now())
+            return self._judged(permit, request, failure, self._now())
         except (PauseTooLong, TooManyPauses) as pause:
             raise stopped_by(pause, self._wall()) from None
         finally:
@@ -182,29 +182,30 @@ class Pacer:
         if self._governor.events:
             self.report()
 
-    def _judged(self, start: Start, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
+    def _judged(self, permit: Permit, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
         """Report the failure to the governor and add its decision."""
-        failed = FailedAttempt(failure, now - start.at, was_probe=start.is_probe)
+        failed = FailedAttempt(failure, now - permit.at, was_probe=permit.is_probe)
         match failure:
             case Throttled():
                 self._count.throttled += 1
                 failed = failed._replace(
-                    refused_at=self._governor.accepted, is_own=self._governor.is_own(start, request.refused_at)
+                    throttled_at=self._governor.accepted,
+                    is_isolated=self._governor.is_isolated(permit, request.throttled_at),
                 )
-                if failed.is_own:
-                    self._governor.refused_alone(start, now)
+                if failed.is_isolated:
+                    self._governor.throttled_in_isolation(permit, now)
                 else:
                     is_outage = failure.status == 503 or request.is_sole
-                    self._governor.refused(start, now, failure.wait, failure.reason, is_outage=is_outage)
+                    self._governor.throttled(permit, now, failure.wait, failure.reason, is_outage=is_outage)
             case Transient():
                 halts = self._governor.failed(
-                    start, now, failure.reason, is_timeout=isinstance(failure, TimedOut), is_sole=request.is_sole
+                    permit, now, failure.reason, is_timeout=isinstance(failure, TimedOut), is_sole=request.is_sole
                 )
                 failed = failed._replace(halts=halts)
-            case BadPayload() | KeyDoubted():
-                self._governor.answered(start, now, is_success=False)
+            case BadPayload() | Unauthorized():
+                self._governor.answered(permit, now, is_success=False)
             case _:
-                self._governor.dropped(start, now)
+                self._governor.abandoned(permit, now)
         return failed
 
     @contextmanager

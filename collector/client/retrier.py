@@ -17,7 +17,7 @@ from typing import TypeAlias, TypeVar
 
 import anyio
 
-from collector.client.failures import AttemptFailed, BadPayload, FailedAttempt, GaveUp, KeyDoubted, Transient
+from collector.client.failures import AttemptFailed, BadPayload, FailedAttempt, GaveUp, Transient, Unauthorized
 from collector.client.messages import Request
 from collector.client.pacer import Pacer
 from collector.client.retry import Attempts, RetryPolicy, retrying
@@ -56,28 +56,33 @@ class Retrier:
         self._confirmations = 0
         self._answered: Request | None = None
 
-    def know(self, request: Request) -> None:
+    def set_probe_target(self, request: Request) -> None:
         """Keep a request that succeeded: sent again, it distinguishes an outage from broken ids."""
         self._answered = request
 
-    async def ask(
-        self, attempt: Attempt[T], request: Request, policy: RetryPolicy | None = None, *, is_telling: bool = True
+    async def execute(
+        self,
+        attempt: Attempt[T],
+        request: Request,
+        policy: RetryPolicy | None = None,
+        *,
+        is_probe_candidate: bool = True,
     ) -> T:
         """The result of the first `attempt`, which sends `request`, that succeeds.
 
-        `is_telling` means that the same request may later tell whether the server is back. Raises `GaveUp` when the
-        attempts are spent, and a `CollectorError` that ends the run.
+        `is_probe_candidate` means that the same request may later tell whether the server is back. Raises `GaveUp` when
+        the attempts are spent, and a `CollectorError` that ends the run.
         """
         confirmations = self._confirmations
         result = await attempt(1, request)
         if isinstance(result, FailedAttempt):
-            return await self._ask_again(attempt, request, result, confirmations, policy or self.policy)
-        self._governor.budget.earn()
-        if is_telling:
-            self.know(request)
+            return await self._retry_until_done(attempt, request, result, confirmations, policy or self.policy)
+        self._governor.budget.deposit()
+        if is_probe_candidate:
+            self.set_probe_target(request)
         return result
 
-    async def _ask_again(
+    async def _retry_until_done(
         self, attempt: Attempt[T], request: Request, first: FailedAttempt, confirmations: int, policy: RetryPolicy
     ) -> T:
         attempts = Attempts()
@@ -89,7 +94,7 @@ class Retrier:
             result: T | FailedAttempt = first
             if attempts.made > 1:
                 confirmations = self._confirmations
-                result = await self._retry(attempt, request, attempts, policy)
+                result = await self._retry_once(attempt, request, attempts, policy)
             if isinstance(result, FailedAttempt):
                 await self._react(result, request, attempts, confirmations)
             return result
@@ -99,43 +104,43 @@ class Retrier:
             raise GaveUp(result.failure, attempts.made, attempts.retried_s)
         return result
 
-    async def _retry(
+    async def _retry_once(
         self, attempt: Attempt[T], request: Request, attempts: Attempts, policy: RetryPolicy
     ) -> T | FailedAttempt:
         within = policy.within - attempts.seconds
-        retry = request._replace(within=within, is_retry=True, refused_at=attempts.refused_at)
-        paid = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
+        retry = request._replace(within=within, is_retry=True, throttled_at=attempts.throttled_at)
+        withdrawn = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
         self._pacer.report()
-        if paid < attempts.retry_cost:
-            await self._is_server_there()
+        if withdrawn < attempts.retry_cost:
+            await self._probe_server()
         result = await attempt(attempts.made, retry)
         if not isinstance(result, FailedAttempt):
-            self._governor.budget.earn(paid)
+            self._governor.budget.deposit(withdrawn)
         return result
 
     async def _react(self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int) -> None:
         failure = failed.failure
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
-        is_server_there = failed.halts and await self._is_server_there()
-        is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_there
+        is_server_up = failed.halts and await self._probe_server()
+        is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_up
         attempts.failed(failed, is_excused=is_excused)
-        if isinstance(failure, KeyDoubted) and confirmations == self._confirmations:
+        if isinstance(failure, Unauthorized) and confirmations == self._confirmations:
             await self._confirm_key(request, confirmations)
 
-    async def _is_server_there(self) -> bool:
+    async def _probe_server(self) -> bool:
         """The breaker is open. Probe with an id that succeeded earlier to tell an outage from a few broken ids."""
         async with self._question:
             if self._answered is None or not self._governor.is_halted:  # another task has probed meanwhile
                 return not self._governor.is_halted
             failure = await self._probe(self._answered, after=0.0)
-            return failure is None or isinstance(failure, KeyDoubted)
+            return failure is None or isinstance(failure, Unauthorized)
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._doubt:
             if confirmations != self._confirmations:  # another task has asked meanwhile, and the key held
                 return
             failure = await self._probe(request, after=_BEFORE_ASKING_AGAIN)
-            if isinstance(failure, KeyDoubted):
+            if isinstance(failure, Unauthorized):
                 self._pacer.stop()
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
             # Without an answer there is no verdict: the id's next 401 is confirmed anew.
@@ -143,9 +148,9 @@ class Retrier:
 
     async def _probe(self, request: Request, *, after: float) -> AttemptFailed | None:
         """Send alone and discard the reply. None if the server answered, else the failure."""
-        result = await self._pacer.send_alone(request._replace(is_retry=True), after=after)
+        result = await self._pacer.send_exclusively(request._replace(is_retry=True), after=after)
         if not isinstance(result, FailedAttempt) or isinstance(result.failure, BadPayload):
             return None
-        if not isinstance(result.failure, KeyDoubted):
+        if not isinstance(result.failure, Unauthorized):
             self._note(f"{request.target}: {result.failure.reason} (to a question of the run's own)")
         return result.failure

@@ -16,10 +16,10 @@ from collector.client.failures import (
     AttemptFailed,
     BadPayload,
     FailedAttempt,
-    KeyDoubted,
     Throttled,
     TooLarge,
     Transient,
+    Unauthorized,
 )
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
 
@@ -51,12 +51,22 @@ class Attempts:
     `seconds` is the time of its failed attempts and of the waits after them, `retried_s` leaves the last wait out.
     """
 
-    __slots__ = ("alone", "bad_payloads", "excused", "last", "made", "retried_s", "seconds", "throttled", "transient")
+    __slots__ = (
+        "bad_payloads",
+        "excused",
+        "isolated",
+        "last",
+        "made",
+        "retried_s",
+        "seconds",
+        "throttled",
+        "transient",
+    )
 
     def __init__(self) -> None:
         self.made = 0
         self.throttled = 0
-        self.alone = 0  # of these, refused whatever the rate
+        self.isolated = 0  # of these, refused whatever the rate
         self.excused = 0
         self.bad_payloads = 0
         self.transient = 0
@@ -69,7 +79,7 @@ class Attempts:
         self.last = failed
         failure = failed.failure
         self.throttled += isinstance(failure, Throttled)
-        self.alone += failed.is_own
+        self.isolated += failed.is_isolated
         self.bad_payloads += isinstance(failure, BadPayload)
         self.transient += isinstance(failure, Transient)
         if is_excused:
@@ -86,17 +96,17 @@ class Attempts:
     @property
     def counted(self) -> int:
         """The attempts that count against the id."""
-        return self.made - (self.throttled - self.alone) - self.excused
+        return self.made - (self.throttled - self.isolated) - self.excused
 
     @property
-    def is_alone(self) -> bool:
+    def is_isolated(self) -> bool:
         """Does the server refuse this id whatever the rate?"""
-        return self.last is not None and self.last.is_own
+        return self.last is not None and self.last.is_isolated
 
     @property
-    def refused_at(self) -> int | None:
+    def throttled_at(self) -> int | None:
         """How many requests the server had taken when it refused this id; None if the last attempt failed otherwise."""
-        return self.last.refused_at if self.last else None
+        return self.last.throttled_at if self.last else None
 
     @property
     def retry_cost(self) -> int:
@@ -124,10 +134,10 @@ class Attempts:
         failure = self.failure
         if isinstance(failure, Throttled) and self.throttled > 1:
             asked = failure.wait or 0.0
-            if self.is_alone:
-                return max(asked, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.alone))
+            if self.is_isolated:
+                return max(asked, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.isolated))
             return min(policy.cap, asked + rng.uniform(0.1, 0.5))
-        if isinstance(failure, Throttled | KeyDoubted) or self.counted < 1:
+        if isinstance(failure, Throttled | Unauthorized) or self.counted < 1:
             return 0.0
         return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
 
@@ -153,7 +163,7 @@ async def retrying(
 
     def wait(_: RetryCallState) -> float:
         seconds = attempts.backoff(policy, rng)
-        if not isinstance(attempts.failure, Throttled) or attempts.is_alone:
+        if not isinstance(attempts.failure, Throttled) or attempts.is_isolated:
             attempts.seconds += seconds  # else the run's pause goes on meanwhile
         return seconds
 

@@ -74,7 +74,7 @@ class AdaptiveRate:
             self._started = max(self._arrival, now)
             self._arrival = self._started + 1 / rate
 
-    def told(self, now: float, rate: float, seconds: float) -> None:
+    def stated(self, now: float, rate: float, seconds: float) -> None:
         """The server says that `rate` requests a second are left for so many seconds; what it said before is void."""
         self._told = (rate, now + seconds)
         self._arrival = min(self._arrival, self._started + 1 / self._allowed(now))
@@ -100,7 +100,7 @@ class AdaptiveRate:
         if accepted := self._meter.turn(now):
             self._belief.accepted(accepted, self._meter.at_least(self.rate))
 
-    def refused(self, now: float, *, sent: float, begins: bool = True, is_certain: bool = False) -> bool:
+    def throttled(self, now: float, *, sent: float, begins: bool = True, is_certain: bool = False) -> bool:
         """The server asks to slow down, in answer to a request sent at that moment. True when it is far beyond noise.
 
         `begins` says that it is the first time since the last pause, or the answer to a probe, `is_certain` that the
@@ -124,15 +124,15 @@ class AdaptiveRate:
         self._was_refused = True
         self._turn(now)
         rate = self._refused_at = self._reached = self._meter.at_most(sent, self.rate)
-        self._belief.refused(rate)
+        self._belief.throttled(rate)
         if is_certain:
-            self._belief.refused_behind(_SOME, _SOME, rate)
+            self._belief.throttled_behind(_SOME, _SOME, rate)
         self._decide()
 
-    def answered_behind(self, *, is_refused: bool) -> None:
+    def answered_behind(self, *, is_throttled: bool) -> None:
         """One that started after the request whose refusal began the present pause has its verdict."""
         self._verdicts += 1
-        self._refusals += is_refused
+        self._refusals += is_throttled
 
     def resumed(self, now: float) -> None:
         """The pause, or an outage, is over, and the server takes requests again."""
@@ -140,7 +140,7 @@ class AdaptiveRate:
             self._pause = now - self._paused_at
             if self._refused_at is not None:
                 if self._verdicts:
-                    self._belief.refused_behind(self._refusals, self._verdicts, self._refused_at)
+                    self._belief.throttled_behind(self._refusals, self._verdicts, self._refused_at)
                 self._decide()
         self._is_paused = False
         self._meter.resume(now)

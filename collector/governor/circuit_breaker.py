@@ -48,7 +48,7 @@ _NEXT: Final = {
 }
 
 
-class Breaker:
+class CircuitBreaker:
     """Says when a request may start, and which one is a probe. Times are monotonic seconds."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Breaker:
         self._waits = 0
         self._open(now + seconds, is_probe=is_probe)
 
-    def shut_out(self, now: float, seconds: float, *, asked: float, is_probe: bool) -> None:
+    def unavailable(self, now: float, seconds: float, *, asked: float, is_probe: bool) -> None:
         """As `paused`, but the server serves nobody; the seconds that it `asked` for are no time of the outage."""
         self._fail(now)
         self._failing_since += asked
@@ -142,7 +142,7 @@ class Breaker:
         """A part of an answer arrived until now: no outage began before."""
         self._arrived_until = now
 
-    def dropped(self, now: float, *, is_probe: bool) -> None:
+    def abandoned(self, now: float, *, is_probe: bool) -> None:
         """A request ended without a verdict on the server: another is the probe, after as long a wait again."""
         if is_probe:
             self._open(now + max(FIRST_WAIT, self.outage_wait), is_probe=True)
@@ -169,4 +169,4 @@ class Breaker:
             self._enter(State.OPEN)
 
     def __repr__(self) -> str:
-        return f"<Breaker {self.state.value}>"
+        return f"<CircuitBreaker {self.state.value}>"

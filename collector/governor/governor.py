@@ -7,8 +7,8 @@ Theory of operation. A start needs four consents:
 - the *server's rate*: as many a second as it took without a refusal, or said are left (`adaptive_rate`);
 - the *ceiling*: as many a second as the user allows, perhaps together with other processes (`rate_ceiling`).
 
-Every start ends in one call: `answered`, `refused` (the server asks to slow down), `failed` (it, or the way to it, is
-not there) or `dropped` (no verdict).
+Every start ends in one call: `answered`, `throttled` (the server asks to slow down), `failed` (it, or the way to it, is
+not there) or `abandoned` (no verdict).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from random import Random
 from typing import NamedTuple
 
 from collector.governor.adaptive_rate import AdaptiveRate
-from collector.governor.circuit_breaker import Breaker
+from collector.governor.circuit_breaker import CircuitBreaker
 from collector.governor.concurrency_limit import ConcurrencyLimit
 from collector.governor.events import Allowed, Event, Halted, Narrowed, Paused, Resumed
 from collector.governor.pauses import Pauses
-from collector.governor.rate_ceiling import Ceiling
+from collector.governor.rate_ceiling import RateCeiling
 from collector.governor.rate_limit_headers import Allowance, Quota
 from collector.governor.retry_budget import RetryBudget
 from collector.governor.stated_quota import StatedQuota
-from collector.model.throughput import Cause
+from collector.model.throughput import WaitReason
 
 _BETWEEN_WARNINGS = 60.0  # seconds between two outages that are warned of; the others are noted
 _OTHERS = 10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
 
 
-class Start(NamedTuple):
+class Permit(NamedTuple):
     """A request that may start. `at` is the moment, `is_probe` whether all others wait for its end."""
 
     at: float
@@ -43,7 +43,7 @@ class Wait(NamedTuple):
     """None may start for so many seconds; infinitely many mean until another request has ended."""
 
     seconds: float
-    cause: Cause
+    cause: WaitReason
 
 
 class Governor:
@@ -51,34 +51,34 @@ class Governor:
 
     def __init__(
         self,
-        ceiling: Ceiling,
+        ceiling: RateCeiling,
         concurrency: int,
         now: float,
         *,
         max_pause: float,
-        dice: Random,
+        rng: Random,
     ) -> None:
         """`max_pause` is in seconds. Decisions are added to `events`, for who reports them to take off."""
         self._ceiling = ceiling
         self._max_pause = max_pause
-        self._breaker = Breaker()
+        self._breaker = CircuitBreaker()
         self._concurrency = ConcurrencyLimit(concurrency)
         self._rate = AdaptiveRate(now)
         self._quota = StatedQuota()
         self._resumed_at = now
-        self._refused_start = now  # when the request started whose refusal began the last pause
+        self._throttled_permit_at = now  # when the request started whose refusal began the last pause
         self._is_used_up = False  # did the pause begin with a quota that is used up?
         self._gone_for = 0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
         self._is_outage_news = False
         self._warned_at = float("-inf")
-        self._refused_probes = 0  # since the last answer
+        self._throttled_probes = 0  # since the last answer
         self.budget = RetryBudget()
-        self.pauses = Pauses(max_pause, now, dice)
+        self.pauses = Pauses(max_pause, now, rng)
         self.in_flight = 0
         self.last_failure = ""
         self.events: list[Event] = []
 
-    def take(self, now: float) -> Start | Wait:
+    def try_acquire(self, now: float) -> Permit | Wait:
         """A start at this moment, which is then in flight, or what there is to wait for.
 
         Raises `PauseTooLong` when that is more than the user wants to wait.
@@ -87,28 +87,28 @@ class Governor:
         if breaker.is_open and (wait := self._closed_for(now)):
             return wait
         if self.in_flight >= self._concurrency.limit:
-            return Wait(inf, Cause.SERVER if self._concurrency.is_below_ceiling else Cause.LATENCY)
+            return Wait(inf, WaitReason.SERVER if self._concurrency.is_below_ceiling else WaitReason.LATENCY)
         if (seconds := self._rate.delay(now)) > 0:
-            return Wait(seconds, Cause.SERVER)
-        if (seconds := self._ceiling.take(now)) > 0:
-            return Wait(seconds, Cause.OWN_RATE)
+            return Wait(seconds, WaitReason.SERVER)
+        if (seconds := self._ceiling.try_acquire(now)) > 0:
+            return Wait(seconds, WaitReason.OWN_RATE)
         self._rate.start(now)
         self.in_flight += 1
         is_probe = breaker.is_open
         if is_probe:
             breaker.probe()
-        return Start(now, is_probe)
+        return Permit(now, is_probe)
 
     def _closed_for(self, now: float) -> Wait | None:
         self.pauses.bear(self._gone_for)
         if self._breaker.is_probing:
-            return Wait(inf, Cause.SERVER)
+            return Wait(inf, WaitReason.SERVER)
         seconds = self._breaker.delay(now)
-        return Wait(seconds, Cause.SERVER) if seconds > 0 else None
+        return Wait(seconds, WaitReason.SERVER) if seconds > 0 else None
 
     def answered(
         self,
-        start: Start,
+        permit: Permit,
         now: float,
         *,
         is_success: bool,
@@ -121,20 +121,20 @@ class Governor:
         Raises `TooManyPauses` when a quota is used up once too often.
         """
         self._rate.answered(now)
-        if self._breaker.is_open and not start.is_probe and start.at > self._refused_start:
-            self._rate.answered_behind(is_refused=False)
+        if self._breaker.is_open and not permit.is_probe and permit.at > self._throttled_permit_at:
+            self._rate.answered_behind(is_throttled=False)
         if is_success:
-            self._concurrency.succeeded(self.in_flight, now - start.at)
+            self._concurrency.succeeded(self.in_flight, now - permit.at)
         self.in_flight -= 1
-        if start.is_probe and self._breaker.outage_wait:
-            self.budget.restock()
-        if self._breaker.answered(now, is_probe=start.is_probe):
+        if permit.is_probe and self._breaker.outage_wait:
+            self.budget.refill()
+        if self._breaker.answered(now, is_probe=permit.is_probe):
             self._go_on(now)
         if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
             self._heed(allowance, quota, now)
 
     def _go_on(self, now: float) -> None:
-        self._refused_probes = 0
+        self._throttled_probes = 0
         self._is_used_up = False
         self._resumed_at = now
         self._rate.resumed(now)
@@ -146,7 +146,7 @@ class Governor:
         self._gone_for = 0.0
         rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
         if allowance.remaining or quota:
-            self._rate.told(now, rate, lasts)
+            self._rate.stated(now, rate, lasts)
         if allowance.remaining:
             return
         if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
@@ -154,53 +154,53 @@ class Governor:
         if not (quota and quota.window):
             self._slow_down(now)
         self._is_used_up = True
-        seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", refusals=0)
+        seconds = self.pauses.begin(now, min(allowance.seconds, self._max_pause), "a used-up quota", throttles=0)
         self._breaker.paused(now, seconds, is_probe=False)
         self.events.append(Paused(seconds, "a used-up quota", self._allowed))
 
-    def refused(self, start: Start, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
+    def throttled(self, permit: Permit, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
         """The server asks to slow down, and to wait so many seconds if it says so; `is_outage` when it serves nobody.
 
         What was sent before the last pause ended says nothing of the rate since then, so it makes nothing slower.
         Raises `PauseTooLong` and `TooManyPauses` for more than the user wants.
         """
         self.in_flight -= 1
-        is_late = start.at < self._resumed_at
+        is_late = permit.at < self._resumed_at
         is_first = not self._breaker.is_open and not is_late
-        begins = is_first or start.is_probe
+        begins = is_first or permit.is_probe
         if begins:
-            self._refused_start = start.at
-        elif not is_late and start.at > self._refused_start:
-            self._rate.answered_behind(is_refused=True)
+            self._throttled_permit_at = permit.at
+        elif not is_late and permit.at > self._throttled_permit_at:
+            self._rate.answered_behind(is_throttled=True)
         is_expected = self._is_used_up and not begins  # the quota was used up before it was sent
-        if not (is_late or is_expected) and self._rate.refused(now, sent=start.at, begins=begins):
+        if not (is_late or is_expected) and self._rate.throttled(now, sent=permit.at, begins=begins):
             self._concurrency.cut(now)
-        self._refused_probes += start.is_probe
-        if not (is_first or start.is_probe or wait):
+        self._throttled_probes += permit.is_probe
+        if not (is_first or permit.is_probe or wait):
             return
-        seconds = self.pauses.begin(now, wait, reason, refusals=self._refused_probes)
+        seconds = self.pauses.begin(now, wait, reason, throttles=self._throttled_probes)
         if is_outage:
             self.last_failure = reason
-            asked = (wait or 0.0) if is_first or start.is_probe else 0.0
-            self._breaker.shut_out(now, seconds, asked=asked, is_probe=start.is_probe)
+            asked = (wait or 0.0) if is_first or permit.is_probe else 0.0
+            self._breaker.unavailable(now, seconds, asked=asked, is_probe=permit.is_probe)
         else:
-            self._breaker.paused(now, seconds, is_probe=start.is_probe)
+            self._breaker.paused(now, seconds, is_probe=permit.is_probe)
         is_news = False
-        if is_outage and self._refused_probes:
+        if is_outage and self._throttled_probes:
             is_news = self._report_outage(now)
         self.events.append(Paused(seconds, reason, self._allowed, is_news=is_news))
 
-    def is_own(self, start: Start, refused_at: int | None) -> bool:
+    def is_isolated(self, permit: Permit, throttled_at: int | None) -> bool:
         """Does the server refuse an id alone? It took many others since it refused this one before.
 
         The probe's refusal is everybody's: nothing else shows whether the pause was long enough.
         """
-        return refused_at is not None and not start.is_probe and self.accepted - refused_at >= _OTHERS
+        return throttled_at is not None and not permit.is_probe and self.accepted - throttled_at >= _OTHERS
 
-    def refused_alone(self, start: Start, now: float) -> None:
+    def throttled_in_isolation(self, permit: Permit, now: float) -> None:
         """The server refuses an id whatever the rate: nobody else has to wait for it."""
         self.in_flight -= 1
-        self._breaker.answered(now, is_probe=start.is_probe)
+        self._breaker.answered(now, is_probe=permit.is_probe)
 
     @property
     def accepted(self) -> int:
@@ -209,16 +209,16 @@ class Governor:
 
     def _slow_down(self, now: float) -> None:
         """Once for each pause: fewer at once and fewer a second."""
-        if not self._breaker.is_open and self._rate.refused(now, sent=now, is_certain=True):
+        if not self._breaker.is_open and self._rate.throttled(now, sent=now, is_certain=True):
             self._concurrency.cut(now)
 
-    def failed(self, start: Start, now: float, reason: str, *, is_timeout: bool, is_sole: bool = False) -> bool:
+    def failed(self, permit: Permit, now: float, reason: str, *, is_timeout: bool, is_sole: bool = False) -> bool:
         """The server, or the way to it, failed the request; `is_sole` when it is the only one. True when all halt."""
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
             self.events.append(Narrowed(reason, self._concurrency.limit))
         self.last_failure = reason
-        halts = self._breaker.failed(now, start.at, is_probe=start.is_probe, is_sole=is_sole)
+        halts = self._breaker.failed(now, permit.at, is_probe=permit.is_probe, is_sole=is_sole)
         if halts:
             self._concurrency.cut(now)
             self._halt(now, reason)
@@ -228,19 +228,19 @@ class Governor:
         """A part of an answer arrived until now, whatever becomes of the rest."""
         self._breaker.arrived(now)
 
-    def dropped(self, start: Start, now: float) -> None:
+    def abandoned(self, permit: Permit, now: float) -> None:
         """The request ended without a word about the server: it was cancelled, or failed here."""
         self.in_flight -= 1
-        self._breaker.dropped(now, is_probe=start.is_probe)
+        self._breaker.abandoned(now, is_probe=permit.is_probe)
 
     def pay(self, cost: int, now: float) -> int:
         """The tokens a retry takes; when the run's budget for them is spent, all halt until the server answers."""
-        paid = self.budget.pay(cost)
-        if paid < cost and not self._breaker.is_open:
+        withdrawn = self.budget.pay(cost)
+        if withdrawn < cost and not self._breaker.is_open:
             self._breaker.trip(now)
             self._concurrency.cut(now)
             self._halt(now, "the budget for retries is spent")
-        return paid
+        return withdrawn
 
     @property
     def is_halted(self) -> bool:

@@ -80,7 +80,7 @@ class LimitBelief:
             self._rows[number] = above + [weight * below for weight in row[len(parts) :]]
         self._normalize()
 
-    def refused(self, rate: float) -> None:
+    def throttled(self, rate: float) -> None:
         """One was refused at this rate."""
         parts = _parts_above(rate)
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
@@ -88,16 +88,18 @@ class LimitBelief:
             self._rows[number] = above + [weight * kind.noise for weight in row[len(parts) :]]
         self._normalize()
 
-    def refused_behind(self, refused: int, verdicts: int, rate: float) -> None:
+    def throttled_behind(self, throttled: int, verdicts: int, rate: float) -> None:
         """Of so many in flight behind a refusal at this rate so many were refused as well."""
         if verdicts > _MOST_VERDICTS:
-            refused, verdicts = round(refused * _MOST_VERDICTS / verdicts), _MOST_VERDICTS
-        passed = verdicts - refused
+            throttled, verdicts = round(throttled * _MOST_VERDICTS / verdicts), _MOST_VERDICTS
+        passed = verdicts - throttled
         edge = _edge(rate)
-        any_part = _FULL / ((verdicts + 1) * comb(verdicts, refused))
-        chances = [any_part + (1 - _FULL) * part**refused * (1 - part) ** passed for part in _excess_parts(edge, rate)]
+        any_part = _FULL / ((verdicts + 1) * comb(verdicts, throttled))
+        chances = [
+            any_part + (1 - _FULL) * part**throttled * (1 - part) ** passed for part in _excess_parts(edge, rate)
+        ]
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
-            below = kind.noise**refused * (1 - kind.noise) ** passed
+            below = kind.noise**throttled * (1 - kind.noise) ** passed
             above = [weight * chance for weight, chance in zip(row, chances, strict=False)]
             self._rows[number] = above + [weight * below for weight in row[edge:]]
         self._normalize()

@@ -24,22 +24,22 @@ _LARGEST_SHARE = 0.5
 class Pauses:
     """The pauses of a run. Times are monotonic seconds."""
 
-    def __init__(self, longest: float, now: float, dice: Random) -> None:
+    def __init__(self, longest: float, now: float, rng: Random) -> None:
         self._longest = longest
         self._began = now
-        self._dice = dice
+        self._rng = rng
         self._planned = 0.0
         self._until = float("-inf")
         self.by_reason: Counter[str] = Counter()
 
-    def begin(self, now: float, wait: float | None, reason: str, *, refusals: int) -> float:
+    def begin(self, now: float, wait: float | None, reason: str, *, throttles: int) -> float:
         """The seconds that a pause is to take for which the server asks `wait`, or does not say how long.
 
-        `refusals` is how many requests that tried after a pause were refused since the last answer. One that prolongs
+        `throttles` is how many requests that tried after a pause were refused since the last answer. One that prolongs
         another is no pause of its own. Raises `PauseTooLong` and `TooManyPauses` for more than the run bears.
         """
         self.bear(wait or 0.0)
-        seconds = self._length(wait, refusals)
+        seconds = self._length(wait, throttles)
         until = now + seconds
         if now >= self._until:
             self.by_reason[reason] += 1
@@ -58,13 +58,13 @@ class Pauses:
         """Seconds paused until now."""
         return self._planned - max(0.0, self._until - now)
 
-    def _length(self, wait: float | None, refusals: int) -> float:
-        asked = wait + self._dice.uniform(0, min(_LONGEST_JITTER, wait / 10)) if wait else 0.0
-        doublings = refusals - 1 if wait else refusals
+    def _length(self, wait: float | None, throttles: int) -> float:
+        asked = wait + self._rng.uniform(0, min(_LONGEST_JITTER, wait / 10)) if wait else 0.0
+        doublings = throttles - 1 if wait else throttles
         if doublings < 0:
             return asked
         own = min(_LONGEST_OWN, 2.0 ** min(doublings, _DOUBLINGS))
-        return max(asked, self._dice.uniform(0.5, 1) * own)
+        return max(asked, self._rng.uniform(0.5, 1) * own)
 
     def __repr__(self) -> str:
         return f"<Pauses {self._planned:.1f}s>"

@@ -17,10 +17,10 @@ _SLACK = 0.05
 _TOLERANCE = 0.015  # seconds; one late timer does not cost throughput
 
 
-class Ceiling(Protocol):
+class RateCeiling(Protocol):
     """Allows starts, not more often than the user wants."""
 
-    def take(self, now: float) -> float:
+    def try_acquire(self, now: float) -> float:
         """Take a start if one is free at `now`: 0; else the seconds until one may be, and nothing is taken."""
 
     def close(self) -> None:
@@ -42,14 +42,14 @@ def next_arrival(arrival: float, now: float, interval: float) -> float | None:
     return None if arrival - _TOLERANCE > now else max(arrival, now) + interval
 
 
-class OwnCeiling:
+class LocalCeiling:
     """A ceiling of `rate` requests a second (0: none) for this process alone."""
 
     def __init__(self, rate: float) -> None:
         self._interval = interval_of(rate)
         self._arrival = float("-inf")
 
-    def take(self, now: float) -> float:
+    def try_acquire(self, now: float) -> float:
         arrival = next_arrival(self._arrival, now, self._interval) if self._interval else now
         if arrival is None:
             return until_free(self._arrival, now)
@@ -60,4 +60,4 @@ class OwnCeiling:
         pass
 
     def __repr__(self) -> str:
-        return f"<OwnCeiling interval={self._interval:.4f}s>"
+        return f"<LocalCeiling interval={self._interval:.4f}s>"

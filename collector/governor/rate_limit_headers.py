@@ -83,9 +83,9 @@ def wait_asked(headers: Mapping[str, str], now: float) -> float | None:
     `Retry-After` comes before any limit (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it a
     limit with nothing remaining says when, and so does a reset that has no count beside it.
     """
-    told = retry_after(headers, now)
-    if told is not None:
-        return told
+    stated = retry_after(headers, now)
+    if stated is not None:
+        return stated
     limit = allowance(headers, now)
     if limit is not None:
         return None if limit.remaining else limit.seconds
@@ -110,7 +110,7 @@ def _reset(headers: Mapping[str, str], name: str, now: float) -> float | None:
 
     The revisions up to 06 know only seconds to go, but GitLab sends moments under their names.
     """
-    return seconds_told(headers.get(name, "").strip(), headers, now)
+    return stated_seconds(headers.get(name, "").strip(), headers, now)
 
 
 def _structured(headers: Mapping[str, str]) -> Allowance | None:
@@ -195,7 +195,7 @@ _ENDLESS, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds the server asks to wait, or None when it does not say.
 
-    Accepts numbers as `seconds_told` does, durations (`1m30s`) and an HTTP-date. A moment counts from the response's
+    Accepts numbers as `stated_seconds` does, durations (`1m30s`) and an HTTP-date. A moment counts from the response's
     own `Date`, so that a wrong clock on either side does no harm, and from `now` (seconds since the epoch) only without
     one. A past moment and zero are 0; from 1e7 seconds on the wait is infinite; anything else is ignored. Of several
     lines the longest wait counts, where the mapping has `getall`.
@@ -206,7 +206,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def seconds_told(number: str, headers: Mapping[str, str], now: float) -> float | None:
+def stated_seconds(number: str, headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a number says, in whatever it is; None for another text.
 
     Seconds, decimals allowed; from 1e9 on a moment in seconds since the epoch, from 1e12 on in milliseconds, counted as
@@ -235,11 +235,11 @@ def seconds_until(moment: float, headers: Mapping[str, str], now: float) -> floa
 
 
 def _wait(value: str, headers: Mapping[str, str], now: float) -> float | None:
-    told = seconds_told(value, headers, now)
-    if told is None:
-        told = _duration(value)
-    if told is not None:
-        return told
+    stated = stated_seconds(value, headers, now)
+    if stated is None:
+        stated = _duration(value)
+    if stated is not None:
+        return stated
     until = _epoch(value)
     return None if until is None else seconds_until(until, headers, now)
 

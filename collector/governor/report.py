@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from collector.governor.governor import Governor
-from collector.model.throughput import Cause, Pace
+from collector.model.throughput import Throughput, WaitReason
 
 
-def pace_of(governor: Governor, waited: Mapping[Cause, float], seconds: float, now: float) -> Pace:
-    """The pace of a run that took so many seconds until `now`, of which it `waited` some to start requests.
+def throughput_of(
+    governor: Governor, wait_seconds: Mapping[WaitReason, float], seconds: float, now: float
+) -> Throughput:
+    """The pace of a run that took so many seconds until `now`, of which it `wait_seconds` some to start requests.
 
     The rest is latency: answers that were waited for, with as many in flight as was allowed, and the run's own work.
     """
-    started = {cause: min(waited.get(cause, 0.0), seconds) for cause in (Cause.SERVER, Cause.OWN_RATE)}
+    started = {cause: min(wait_seconds.get(cause, 0.0), seconds) for cause in (WaitReason.SERVER, WaitReason.OWN_RATE)}
     total = max(seconds, sum(started.values()))
     shares = {cause: spent / total for cause, spent in started.items()} if total else {}
     if shares:
-        shares[Cause.LATENCY] = max(0.0, 1 - sum(shares.values()))
-    return Pace(shares, governor.pauses.seconds(now), governor.pauses.by_reason, governor.settled_rate)
+        shares[WaitReason.LATENCY] = max(0.0, 1 - sum(shares.values()))
+    return Throughput(shares, governor.pauses.seconds(now), governor.pauses.by_reason, governor.settled_rate)

@@ -22,15 +22,15 @@ class RetryBudget:
 
     def pay(self, cost: int) -> int:
         """Take so many tokens, or all that are left; how many these were."""
-        paid = min(cost, self.tokens)
-        self.tokens -= paid
-        return paid
+        withdrawn = min(cost, self.tokens)
+        self.tokens -= withdrawn
+        return withdrawn
 
-    def earn(self, tokens: int = 1) -> None:
+    def deposit(self, tokens: int = 1) -> None:
         """Bring some back."""
         self.tokens = min(FULL, self.tokens + tokens)
 
-    def restock(self) -> None:
+    def refill(self) -> None:
         """The server has answered after a halt: there are retries again."""
         self.tokens = FULL
 

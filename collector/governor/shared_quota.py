@@ -31,7 +31,7 @@ from pathlib import Path
 from collector.governor.quota_state import SIZE, ask, decode, encode
 from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
 from collector.model.secret import Secret
-from collector.storage.ownership import Untrusted, require_ours
+from collector.storage.ownership import NotOwned, require_owned
 
 _AGAIN = 0.001  # seconds; others hold the lock for microseconds
 _PATIENCE = 10.0  # seconds
@@ -54,10 +54,10 @@ def quota_file(base_url: str, identity: str, parent: Path = Path("/tmp")) -> Pat
 
 
 class SharedQuota:
-    """A `Ceiling` for all processes with the same file. `rate` is above 0: without a ceiling nothing is shared.
+    """A `RateCeiling` for all processes with the same file. `rate` is above 0: without a ceiling nothing is shared.
 
-    Nothing is opened before the first `take`. Never raises for what the system refuses: `warn` is told, once, that
-    and why the quota is not shared, and from then on it is the ceiling of this process alone.
+    Nothing is opened before the first `try_acquire`. Never raises for what the system refuses: `warn` is told, once,
+    that and why the quota is not shared, and from then on it is the ceiling of this process alone.
     """
 
     def __init__(self, path: Path, rate: float, warn: Callable[[str], None]) -> None:
@@ -70,7 +70,7 @@ class SharedQuota:
         self._locked_since = inf
         self.is_shared = True
 
-    def take(self, now: float) -> float:
+    def try_acquire(self, now: float) -> float:
         """Take a start if one is free at `now` (monotonic seconds): 0.0; else the seconds until one may be free."""
         arrival = next_arrival(self._arrival, now, self._interval)
         if arrival is None:
@@ -158,9 +158,9 @@ def _checked(descriptor: int, path: Path, is_right: Callable[[int], bool], other
     status = os.fstat(descriptor)
     try:
         if not is_right(status.st_mode):
-            raise Untrusted(otherwise)
-        require_ours(path, status, is_private=True)
-    except Untrusted as reason:
+            raise NotOwned(otherwise)
+        require_owned(path, status, is_private=True)
+    except NotOwned as reason:
         os.close(descriptor)
         raise OSError(errno.EPERM, f"{path}: {reason}") from None
     return descriptor

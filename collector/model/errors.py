@@ -96,7 +96,7 @@ class Damaged(CollectorError):
     exit_code = ExitCode.DAMAGED
 
 
-class AccountMismatch(CollectorError):
+class LedgerMismatch(CollectorError):
     """A bug: the outcomes do not add up to the ids."""
 
     exit_code = ExitCode.BUG

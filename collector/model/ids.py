@@ -48,7 +48,7 @@ class IdSet:
         self._packed[packed] = False
         return True
 
-    def tick(self, canonical: str) -> bool:
+    def mark_done(self, canonical: str) -> bool:
         """Tick an id off; False when it is not in the set, or was ticked off before."""
         packed = _pack(canonical)
         if self._packed.get(packed, True):
@@ -56,7 +56,7 @@ class IdSet:
         self._packed[packed] = True
         return True
 
-    def untick(self) -> None:
+    def clear_done(self) -> None:
         """Nothing is ticked off any more."""
         for packed in self._packed:
             self._packed[packed] = False

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from collector.model.errors import AccountMismatch, ExitCode
+from collector.model.errors import ExitCode, LedgerMismatch
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 
 
@@ -122,7 +122,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Account:
+class Ledger:
     """What a run did. Filled while it runs, settled once at its end."""
 
     input: InputCount = field(default_factory=InputCount)
@@ -136,10 +136,10 @@ class Account:
         return self.tally.outcomes
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome, once it is taken for writing; `settle` takes back what could not be written."""
+        """Count an outcome, once it is taken for writing; `reconcile` takes back what could not be written."""
         self.tally.add(outcome)
 
-    def take_over(self, tally: Tally) -> None:
+    def add_resumed(self, tally: Tally) -> None:
         """Begin with what an unfinished run left."""
         self.tally += tally
         self.resumed = tally.outcomes[OutcomeKind.OK]
@@ -154,16 +154,16 @@ class Account:
         """Ids that were asked for and are not ok."""
         return self.done - self.outcomes[OutcomeKind.OK] - self.outcomes[OutcomeKind.NOT_ATTEMPTED]
 
-    def settle(self, *, finished: bool, written: Tally) -> None:
+    def reconcile(self, *, finished: bool, written: Tally) -> None:
         """Close the account with what was `written` for good; ids without an outcome are `not_attempted`.
 
-        Raises `AccountMismatch` when more was written than counted, and when a run that `finished` left an id without
+        Raises `LedgerMismatch` when more was written than counted, and when a run that `finished` left an id without
         an outcome, or an outcome out of its files: an id is never lost in silence. What a run that stopped could not
         write has no outcome again.
         """
         counted, unique = self.tally, self.input.unique
         if counted.total > unique or not written.outcomes <= counted.outcomes or (finished and written.total != unique):
-            raise AccountMismatch(
+            raise LedgerMismatch(
                 f"{unique} ids, {counted.total} outcomes, {written.total} of them written; please report this bug"
             )
         self.tally = written
@@ -180,13 +180,13 @@ class Account:
         return self.outcomes[OutcomeKind.OK] == self.input.unique
 
 
-def status_of(account: Account, *, finished: bool) -> str:
+def status_of(ledger: Ledger, *, finished: bool) -> str:
     """`complete` (every unique id is ok), `partial` (finished, not all ok) or `stopped`."""
     if not finished:
         return "stopped"
-    return "complete" if account.is_complete else "partial"
+    return "complete" if ledger.is_complete else "partial"
 
 
-def exit_code_of(account: Account) -> ExitCode:
+def exit_code_of(ledger: Ledger) -> ExitCode:
     """The exit code of a run that finished."""
-    return ExitCode.OK if account.is_clean else ExitCode.INCOMPLETE
+    return ExitCode.OK if ledger.is_clean else ExitCode.INCOMPLETE

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Cause(StrEnum):
+class WaitReason(StrEnum):
     """What a start has to wait for."""
 
     SERVER = "server"
@@ -15,7 +15,7 @@ class Cause(StrEnum):
     LATENCY = "latency"
 
 
-class Pace(NamedTuple):
+class Throughput(NamedTuple):
     """Why a run was as fast as it was.
 
     `limited_by` are shares of its time, in sum 1, or none if it took no time; `paused_s` the seconds for which the
@@ -23,7 +23,7 @@ class Pace(NamedTuple):
     found to allow, None if it never refused one.
     """
 
-    limited_by: Mapping[Cause, float] = {}
+    limited_by: Mapping[WaitReason, float] = {}
     paused_s: float = 0.0
     pauses: Mapping[str, int] = {}
     settled_rate: float | None = None

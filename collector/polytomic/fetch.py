@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.client.classify import kind_of, outcome_of
+from collector.client.classify import final_outcome, outcome_of
 from collector.client.client import Client
 from collector.client.failures import GaveUp
 from collector.client.messages import Reply, Request
@@ -44,9 +44,9 @@ class Fetcher:
         self._run_id = run_id
         self._wall = clock.wall_time
 
-    def know(self, answered: str) -> None:
+    def set_probe_target(self, answered: str) -> None:
         """This id had an answer once; asked for again, it can tell whether the server is there."""
-        self._client.know(Request(_PATH + answered))
+        self._client.set_probe_target(Request(_PATH + answered))
 
     async def fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
         """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`.
@@ -78,14 +78,14 @@ class Fetcher:
 
     async def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
         at = stamp(self._wall())
-        kind = kind_of(reply.status)
+        kind = final_outcome(reply.status)
         if kind is not OutcomeKind.OK:
             return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
         repairs: list[JsonPath] = []
         data = read_data(self._scrubber.scrub_body(reply.body), repairs)
         if self._schemas is not None:
-            await self._schemas.know(type_id_of(data))
+            await self._schemas.ensure_loaded(type_id_of(data))
         record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
         outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
         nuls = nul_paths(reply.body, record)
@@ -105,5 +105,5 @@ class Fetcher:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None
         said = error.get("message") if isinstance(error, dict) else None
-        text = f"{reply.told}: {said}" if isinstance(said, str) and said else reply.told
+        text = f"{reply.summary}: {said}" if isinstance(said, str) and said else reply.summary
         return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]

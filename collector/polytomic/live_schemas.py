@@ -20,7 +20,7 @@ from collector.client.messages import Reply, Request
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.redaction.detect.schemas import fields_of_schema
 
-Learn: TypeAlias = Callable[[str, Mapping[str, bool]], None]
+AddSchema: TypeAlias = Callable[[str, Mapping[str, bool]], None]
 """Takes what a schema says into account: the type, and path of a field → is it marked as sensitive?"""
 
 _PATH: Final = "/api/connection_types/"
@@ -33,15 +33,15 @@ _ATTEMPTS: Final = 2
 class LiveSchemas:
     """Asks for each type once; safe to use from many tasks."""
 
-    def __init__(self, client: Client, learn: Learn, *, warn: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, add_schema: AddSchema, *, warn: Callable[[str], None]) -> None:
         self._client = client
-        self._learn = learn
+        self._add_schema = add_schema
         self._warn = warn
         self._asked: dict[str, anyio.Event] = {}
         patience = min(_PATIENCE, client.policy.within)
         self._policy = replace(client.policy, max_attempts=min(_ATTEMPTS, client.policy.max_attempts), within=patience)
 
-    async def know(self, type_id: object) -> None:
+    async def ensure_loaded(self, type_id: object) -> None:
         """Return when the schema of this type is known, or known not to be had.
 
         Raises what ends the run: a `CollectorError`.
@@ -60,11 +60,11 @@ class LiveSchemas:
     async def _ask(self, type_id: str) -> None:
         try:
             request = Request(_PATH + type_id, within=self._policy.within)
-            reply = await self._client.get(request, _as_it_is, self._policy, is_telling=False)
+            reply = await self._client.get(request, _as_it_is, self._policy, is_probe_candidate=False)
             if reply.status == 200:
-                self._learn(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
+                self._add_schema(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))
                 return
-            reason = reply.told
+            reason = reply.summary
         except GaveUp as end:
             reason = end.failure.reason
         except NotJson as error:

@@ -19,7 +19,7 @@ SHORTEST_KEY: Final = 16
 _DIGITS: Final = 16
 
 
-def fingerprint_under(key: Secret) -> Fingerprint:
+def fingerprinter(key: Secret) -> Fingerprint:
     """What makes fingerprints under this key. Raises `ConfigError` for a key that is easy to guess."""
     if len(key.reveal()) < SHORTEST_KEY:
         raise ConfigError(f"[redact] fingerprint_key_file: its key has fewer than {SHORTEST_KEY} characters")

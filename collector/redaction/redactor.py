@@ -18,7 +18,7 @@ from collector.model.ids import is_canonical
 from collector.model.outcome import Masked, Redaction
 from collector.model.record import RECORD, Json, Kind, Record, names_of
 from collector.model.timestamps import is_utc
-from collector.redaction.detect.fields import Marks, marks_of
+from collector.redaction.detect.fields import FieldVerdicts, field_verdicts
 from collector.redaction.detect.masks import is_masked, is_servers_mask
 from collector.redaction.detect.patterns import mask
 from collector.redaction.detect.reasons import SERVER
@@ -26,7 +26,7 @@ from collector.redaction.detect.rules import Rules
 from collector.redaction.json_texts import JSON_STARTS
 from collector.redaction.keys import masked_key
 from collector.redaction.plain_texts import Remembered, is_harmless
-from collector.redaction.substitute import Fingerprint, Substitute
+from collector.redaction.substitute import Fingerprint, Masker
 from collector.redaction.walker import Walker
 
 _CANONICAL_LENGTH: Final = 36
@@ -47,25 +47,25 @@ class Redactor:
 
     def __init__(self, rules: Rules | None = None, fingerprint: Fingerprint | None = None) -> None:
         self._rules = rules or Rules()
-        self._elsewhere = marks_of(None, self._rules, is_configuration=False)
-        self._by_type: dict[str | None, Marks] = {}
-        self._put = Substitute(fingerprint)
+        self._elsewhere = field_verdicts(None, self._rules, is_configuration=False)
+        self._by_type: dict[str | None, FieldVerdicts] = {}
+        self._put = Masker(fingerprint)
         self._walker = Walker(self._put, Remembered())
         self._plain_texts = Remembered()
         self._plain_errors = Remembered()  # in which what looks drawn by lot is a secret
 
-    def learn(self, type_id: str, fields: Mapping[str, bool]) -> None:
+    def add_schema(self, type_id: str, fields: Mapping[str, bool]) -> None:
         """Take the fields of a type's live schema into account: path → is it marked as sensitive?"""
-        self._by_type[type_id] = marks_of(type_id, self._rules, fields)
+        self._by_type[type_id] = field_verdicts(type_id, self._rules, fields)
 
     def redact_configuration(self, configuration: dict[str, Json], type_id: str | None, masked: Masked) -> None:
         """Mask the secrets of a connection's configuration, in place; their paths are appended to `masked`."""
-        marks = self._by_type.get(type_id)
-        if marks is None:
-            marks = marks_of(type_id, self._rules)
+        verdicts = self._by_type.get(type_id)
+        if verdicts is None:
+            verdicts = field_verdicts(type_id, self._rules)
             if len(self._by_type) < _MOST_TYPES:  # its name comes from outside
-                self._by_type[type_id] = marks
-        self._walker.walk(configuration, marks, "configuration", masked)
+                self._by_type[type_id] = verdicts
+        self._walker.walk(configuration, verdicts, "configuration", masked)
 
     def redact_elsewhere(self, values: dict[str, Json], path: str, masked: Masked) -> None:
         """The same for fields outside of a configuration, which no schema describes."""
@@ -96,13 +96,17 @@ class Redactor:
         if is_formed or is_harmless(text):
             plain.add(text)
             return text
-        put, is_error = self._put, path == "status_error"
-        put.rule = SERVER  # where nothing else masks it, the server has
-        found = put(text, SERVER) if is_servers_mask(text) else mask(text, put, guess=is_error, is_prose=is_error)
+        substitute, is_error = self._put, path == "status_error"
+        substitute.rule = SERVER  # where nothing else masks it, the server has
+        found = (
+            substitute(text, SERVER)
+            if is_servers_mask(text)
+            else mask(text, substitute, guess=is_error, is_prose=is_error)
+        )
         if is_error and text[0] in JSON_STARTS:  # names decide in it, forms in the rest
             found = self._walker.json_in(found, self._elsewhere) or found
         if is_masked(found):
-            masked.append(Redaction(path, put.rule))
+            masked.append(Redaction(path, substitute.rule))
         elif found == text and path != "name":
             plain.add(text)
         return found

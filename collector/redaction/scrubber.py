@@ -30,7 +30,7 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str] = (), public: Collection[str] = ()) -> None:
         """`public` are texts that are none, though they have the form of one."""
         self._public = public
-        self._pattern_of = cache(_anyhow)  # its own: no secret is kept longer than who looks for it
+        self._pattern_of = cache(_escaped_any_way)  # its own: no secret is kept longer than who looks for it
         # What is shorter would be found, and masked, in innocent text.
         known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len)
         self._needles: list[str] = []
@@ -44,7 +44,7 @@ class Scrubber:
 
     def is_in(self, text: str) -> bool:
         """Does `text` hold a known secret?"""
-        return self._is_in(_plainly(text))
+        return self._is_in(_unescaped_lower(text))
 
     def mask(self, text: str) -> str:
         """`text` without secrets, line by line what it was."""
@@ -61,7 +61,7 @@ class Scrubber:
         return body if masked is text else masked.encode("latin-1")
 
     def _mask(self, text: str) -> str:
-        plain = _plainly(text)
+        plain = _unescaped_lower(text)
         if self._is_in(plain):
             for needle, secret in self._masked:
                 if needle in plain:
@@ -75,7 +75,7 @@ class Scrubber:
         return False
 
 
-def _plainly(text: str) -> str:
+def _unescaped_lower(text: str) -> str:
     """Lowered and without escapes, to see whether there is anything to mask; for nearly all texts there is not.
 
     What has a percent sign is there twice, as it is and as a URL's: the sign may be the secret's own.
@@ -107,18 +107,18 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _needle(secret: str) -> str:
-    """What `_plainly` makes of it, wherever it stands."""
+    """What `_unescaped_lower` makes of it, wherever it stands."""
     return secret.replace("\\", "").lower()
 
 
 _FOR_URLS = str.maketrans("+/", "-_")
 
 
-def _anyhow(secret: str) -> re.Pattern[str]:
+def _escaped_any_way(secret: str) -> re.Pattern[str]:
     """Matches `secret` with each character plain, behind backslashes, or by its number."""
-    return re.compile("".join(map(_anyhow_one, secret)), re.IGNORECASE | re.ASCII)
+    return re.compile("".join(map(_escaped_any_way_one, secret)), re.IGNORECASE | re.ASCII)
 
 
-def _anyhow_one(character: str) -> str:
+def _escaped_any_way_one(character: str) -> str:
     number = f"{ord(character):02x}"
     return rf"(?:\\{{0,8}}{re.escape(character)}|\\{{1,8}}(?:u00|x){number}|%{number})"

@@ -13,7 +13,7 @@ Fingerprint: TypeAlias = Callable[[bytes], str]
 """A secret → a few characters that tell it from another, and nothing else of it."""
 
 
-class Substitute:
+class Masker:
     """Puts a mask in the place of secrets; `rule` is the rule that found the last one."""
 
     def __init__(self, fingerprint: Fingerprint | None) -> None:
@@ -31,5 +31,5 @@ class Substitute:
         return f"[REDACTED:{self._fingerprint(secret.encode())}]"
 
 
-CONSTANT: Final = Substitute(None)
+CONSTANT: Final = Masker(None)
 """Puts the same mask in the place of every secret."""

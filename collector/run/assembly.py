@@ -23,16 +23,16 @@ from collector.client.client import Client, open_client
 from collector.client.retry import RetryPolicy
 from collector.client.transport.aiohttp_transport import Timeouts, Transport
 from collector.governor.governor import Governor
-from collector.governor.rate_ceiling import Ceiling, OwnCeiling
+from collector.governor.rate_ceiling import LocalCeiling, RateCeiling
 from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
 from collector.model.clock import Clock
 from collector.model.errors import CollectorError
-from collector.model.ledger import Account
+from collector.model.ledger import Ledger
 from collector.model.secret import Secret
 from collector.polytomic.fetch import Fetcher
 from collector.polytomic.live_schemas import LiveSchemas
 from collector.redaction.detect.rules import Rules
-from collector.redaction.fingerprint import fingerprint_under
+from collector.redaction.fingerprint import fingerprinter
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.observers.reporter import Reporter
@@ -42,7 +42,7 @@ from collector.version import VERSION
 SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
 
 
-class Engine(NamedTuple):
+class Assembly(NamedTuple):
     """What asks the API, ready to be used."""
 
     client: Client
@@ -51,9 +51,9 @@ class Engine(NamedTuple):
 
 
 @asynccontextmanager
-async def engine(
-    settings: Settings, account: Account, reporter: Reporter, environ: Mapping[str, str]
-) -> AsyncIterator[Engine]:
+async def assembled(
+    settings: Settings, ledger: Ledger, reporter: Reporter, environ: Mapping[str, str]
+) -> AsyncIterator[Assembly]:
     """Build and join the parts. The reporter is told what must never be shown before anything is done with it.
 
     Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
@@ -72,11 +72,11 @@ async def engine(
     _warn_of_plain_http(settings.api.base_url, reporter.warn)
     with closing(_ceiling(settings, header, reporter.warn)) as ceiling, _scrubbed(scrubber.scrub):
         async with open_client(
-            _transport(settings, header, account),
+            _transport(settings, header, ledger),
             _governor(settings, ceiling, rng),
             policy=RetryPolicy(max_attempts=settings.retry.max_attempts, within=settings.retry.id_timeout),
             outage_limit=settings.limits.outage_limit,
-            count=account.requests,
+            count=ledger.requests,
             clock=SYSTEM_CLOCK,
             rng=rng,
             scrub=scrubber.scrub,
@@ -84,8 +84,10 @@ async def engine(
             tell=reporter.decided,
             logs_attempts=settings.log.debug,
         ) as client:
-            schemas = LiveSchemas(client, redactor.learn, warn=reporter.warn) if settings.redact.live_schemas else None
-            yield Engine(client, partial(Fetcher, client, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas))
+            schemas = (
+                LiveSchemas(client, redactor.add_schema, warn=reporter.warn) if settings.redact.live_schemas else None
+            )
+            yield Assembly(client, partial(Fetcher, client, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas))
 
 
 def _key_source(api: Api) -> KeySource:
@@ -125,12 +127,12 @@ def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
         # ASCII, as ever: under another reading of the same file every fingerprint would change.
         held = from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file", encoding="ascii")
         key = without_line_end(held)
-        fingerprint = fingerprint_under(key)
+        fingerprint = fingerprinter(key)
         secrets.append(key.reveal())
     return Redactor(Rules(settings.also, settings.keep), fingerprint)
 
 
-def _transport(settings: Settings, header: Secret, account: Account) -> Transport:
+def _transport(settings: Settings, header: Secret, ledger: Ledger) -> Transport:
     api, retry = settings.api, settings.retry
     is_plain = api.base_url.startswith("http:")
     return Transport(
@@ -138,7 +140,7 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
         {"Authorization": header.reveal(), "X-Polytomic-Version": api.version, "User-Agent": f"collector/{VERSION}"},
         connections=settings.limits.concurrency,
         timeouts=Timeouts(retry.connect_timeout, retry.read_timeout, min(retry.total_timeout, retry.id_timeout)),
-        count=account.requests,
+        count=ledger.requests,
         clock=SYSTEM_CLOCK,
         ca_file=api.ca_file,
         proxy=api.proxy,
@@ -146,13 +148,13 @@ def _transport(settings: Settings, header: Secret, account: Account) -> Transpor
     )
 
 
-def _governor(settings: Settings, ceiling: Ceiling, rng: random.Random) -> Governor:
+def _governor(settings: Settings, ceiling: RateCeiling, rng: random.Random) -> Governor:
     limits = settings.limits
-    return Governor(ceiling, limits.concurrency, time.monotonic(), max_pause=limits.max_pause, dice=rng)
+    return Governor(ceiling, limits.concurrency, time.monotonic(), max_pause=limits.max_pause, rng=rng)
 
 
-def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> Ceiling:
+def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> RateCeiling:
     api, limits = settings.api, settings.limits
     if not (limits.share_quota and limits.rate):
-        return OwnCeiling(limits.rate)
+        return LocalCeiling(limits.rate)
     return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, header)), limits.rate, warn)

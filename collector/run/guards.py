@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from collector.model.errors import Damaged, KeyRefused
-from collector.model.ledger import Account
+from collector.model.ledger import Ledger
 from collector.model.outcome import OutcomeKind
 
 _TELLING_ANSWERS: Final = 5  # so many first answers, all 403, tell of the key and not of the connections
@@ -21,9 +21,9 @@ def require_organization(found: str | None, known: Sequence[str], place: str) ->
         )
 
 
-def require_access(account: Account) -> None:
+def require_access(ledger: Ledger) -> None:
     """Raise `KeyRefused` when the first answers of a run are all 403."""
-    if account.done == account.outcomes[OutcomeKind.FORBIDDEN] == _TELLING_ANSWERS < account.input.unique:
+    if ledger.done == ledger.outcomes[OutcomeKind.FORBIDDEN] == _TELLING_ANSWERS < ledger.input.unique:
         raise KeyRefused(
             f"the first {_TELLING_ANSWERS} answers are all HTTP 403: this key may not read these connections"
         )

@@ -25,9 +25,9 @@ from collector.model.ledger import InputCount
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.run.tables import BadTable, Cell, read_column
-from collector.storage.compression import codec_of, open_decoded
+from collector.storage.compression import compression_of, open_decoded
 
-MAX_COMPLAINTS = 20
+MAX_REPORTED = 20
 """So many invalid lines are named; of the rest there is a count."""
 
 _TABLES: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -36,39 +36,39 @@ _UTF_16: Final = ("\udcff\udcfe", "\udcfe\udcff")  # its byte order marks, as `s
 
 
 @dataclass(slots=True)
-class Intake:
+class IdInput:
     """The ids of a run, how many lines they came on, the first invalid lines, and what else a user should check."""
 
     ids: IdSet = field(default_factory=IdSet)
     count: InputCount = field(default_factory=InputCount)
-    complaints: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    _told: int = 0
+    invalid_lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _reported: int = 0
 
-    def take(self, text: str | None, place: str, number: int, fault: str = "no id in it") -> None:
+    def add_line(self, text: str | None, place: str, number: int, fault: str = "no id in it") -> None:
         """Count one line of input, and keep its id when it is a new one; `fault` is told where `text` is None."""
         if text == "":
             self.count.blank += 1
             return
         canonical = None if text is None else canonical_id(text)
         if canonical is None:
-            self._complain(fault if text is None else _fault_of(text), place, number)
+            self._add_invalid(fault if text is None else _fault_of(text), place, number)
         elif self.ids.add(canonical):
             self.count.unique += 1
         else:
             self.count.duplicates += 1
 
-    def tell(self, warn: Callable[[str], None]) -> None:
-        """Name the invalid lines that were not named yet, and count those beyond the first `MAX_COMPLAINTS`."""
-        while self.remarks:
-            warn(self.remarks.pop(0))
-        named = self.complaints[self._told :]  # there is one for every line that is invalid, up to the limit
+    def report(self, warn: Callable[[str], None]) -> None:
+        """Name the invalid lines that were not named yet, and count those beyond the first `MAX_REPORTED`."""
+        while self.warnings:
+            warn(self.warnings.pop(0))
+        named = self.invalid_lines[self._reported :]  # there is one for every line that is invalid, up to the limit
         for complaint in named:
             warn(complaint)
-        more = self.count.invalid - self._told - len(named)
+        more = self.count.invalid - self._reported - len(named)
         if more:
             warn(f"{more} more lines are not connection ids")
-        self._told = self.count.invalid
+        self._reported = self.count.invalid
 
     def require_ids(self, source: str, advice: str) -> None:
         """Raise `InputError` when there is none: its message names the `source` of the ids and gives the `advice`."""
@@ -79,14 +79,14 @@ class Intake:
                 f"{advice}"
             )
 
-    def remark(self, place: str, text: str) -> None:
-        """Keep what a user should check about an input, for `tell`."""
-        self.remarks.append(f"{place}: {text}")
+    def add_warning(self, place: str, text: str) -> None:
+        """Keep what a user should check about an input, for `report`."""
+        self.warnings.append(f"{place}: {text}")
 
-    def _complain(self, fault: str, place: str, number: int) -> None:
+    def _add_invalid(self, fault: str, place: str, number: int) -> None:
         self.count.invalid += 1
-        if len(self.complaints) < MAX_COMPLAINTS:
-            self.complaints.append(f"{place}:{number}: {fault}")
+        if len(self.invalid_lines) < MAX_REPORTED:
+            self.invalid_lines.append(f"{place}:{number}: {fault}")
 
 
 def _fault_of(text: str) -> str:
@@ -96,7 +96,7 @@ def _fault_of(text: str) -> str:
     return fault
 
 
-def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, stdin: IO[bytes] | None = None) -> Intake:
+def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, stdin: IO[bytes] | None = None) -> IdInput:
     """All ids of the arguments, then of each path in turn; `-` is standard input.
 
     The name of a path, in any case, says what is in it: `.csv` and `.tsv` (the id under `column`), `.jsonl` and
@@ -104,19 +104,19 @@ def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, std
     Standard input is JSON Lines when its first character that is not blank is `{`, else text. A line ends with LF,
     CR LF or, where there is no LF, CR. Raises `InputError` for a path that cannot be read or is not text.
     """
-    intake = Intake()
+    id_input = IdInput()
     for number, argument in enumerate(arguments, start=1):
-        intake.take(argument.strip() or None, "argument", number)
+        id_input.add_line(argument.strip() or None, "argument", number)
     for path in paths:
         place = "standard input" if path == "-" else path
         try:
-            for cell in _read(path, column, stdin, partial(intake.remark, place)):
-                intake.take(cell.text, place, cell.line, cell.fault)
+            for cell in _read(path, column, stdin, partial(id_input.add_warning, place)):
+                id_input.add_line(cell.text, place, cell.line, cell.fault)
         except (OSError, EOFError) as error:
             raise InputError(f"{place}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         except (_NotText, BadTable) as error:
             raise InputError(f"{place}: {error}") from None
-    return intake
+    return id_input
 
 
 class _NotText(Exception):
@@ -129,7 +129,7 @@ def _read(path: str, column: str, stdin: IO[bytes] | None, tell: Callable[[str],
             raise _NotText("is closed; name a file instead")
         yield from _sniffed(_text(stdin or sys.stdin.buffer))
         return
-    name = codec_of(path).strip(path).lower()
+    name = compression_of(path).strip(path).lower()
     with open_decoded(Path(path)) as stream:
         delimiter = _TABLES.get(Path(name).suffix)
         lines = _text(stream, is_table=delimiter is not None)
@@ -140,18 +140,18 @@ def _read(path: str, column: str, stdin: IO[bytes] | None, tell: Callable[[str],
 
 
 def _sniffed(lines: Iterator[str]) -> Iterator[Cell]:
-    head: list[str] = []
+    header: list[str] = []
     for line in lines:
-        head.append(line)
+        header.append(line)
         if line.strip():
             break
-    is_json = bool(head) and head[-1].lstrip().startswith("{")
-    return _cells(_chain(head, lines), _json_line if is_json else _text_line)
+    is_json = bool(header) and header[-1].lstrip().startswith("{")
+    return _cells(_chain(header, lines), _json_line if is_json else _text_line)
 
 
-def _chain(head: list[str], rest: Iterable[str]) -> Iterator[str]:
-    yield from head
-    yield from rest
+def _chain(header: list[str], cool_down: Iterable[str]) -> Iterator[str]:
+    yield from header
+    yield from cool_down
 
 
 def _cells(lines: Iterable[str], extract: Callable[[str], str | None]) -> Iterator[Cell]:

@@ -18,11 +18,11 @@ from typing import Final, NamedTuple
 
 from collector.model.errors import Damaged, OutputError
 from collector.run.output_template import OutputTemplate, pattern_of
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.sinks import resume
-from collector.snapshot.sinks.resume import Resume, RunHead
-from collector.storage.durable_files import Files, draft_of
-from collector.storage.filesystem import Disk
+from collector.snapshot.sinks.resume import Resume, RunHeader
+from collector.storage.durable_files import Files, staged_path
+from collector.storage.filesystem import PosixFileSystem
 
 _A_DAY: Final = 24 * 3600.0
 _MOST_NAMED: Final = 5
@@ -37,7 +37,7 @@ class Leftover(NamedTuple):
     snapshot: Path
     suffix: str
     files: tuple[Path, ...]
-    head: RunHead | None
+    header: RunHeader | None
     begun: float
 
     @property
@@ -48,14 +48,14 @@ class Leftover(NamedTuple):
     @property
     def is_half_published(self) -> bool:
         """Was it interrupted while its files took their names?"""
-        return not self.suffix and os.path.lexists(draft_of(SnapshotNames(self.snapshot).manifest))
+        return not self.suffix and os.path.lexists(staged_path(SnapshotPaths(self.snapshot).manifest))
 
-    def may_become(self, head: RunHead, resume: Resume) -> bool:
-        """May a run with `head` resume it?"""
-        if self.suffix or resume is Resume.NEVER or self.files[0] != SnapshotNames(self.snapshot).partial:
+    def may_become(self, header: RunHeader, resume: Resume) -> bool:
+        """May a run with `header` resume it?"""
+        if self.suffix or resume is Resume.NEVER or self.files[0] != SnapshotPaths(self.snapshot).partial:
             return False
         try:
-            head.require_kin(self.head, fresh=resume is Resume.AUTO)
+            header.check_resumable(self.header, fresh=resume is Resume.AUTO)
         except Damaged:
             return False
         return True
@@ -67,14 +67,14 @@ class Leftover(NamedTuple):
 
 def leftovers(template: OutputTemplate, own: Path) -> list[Leftover]:
     """What earlier runs of this output left, the newest first; this process holds the lock of `own`. Blocks."""
-    names = SnapshotNames(Path(template.text))
+    names = SnapshotPaths(Path(template.text))
     groups: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
     paths = sorted(_listed(names.snapshot.parent))
-    for kind in (names.partial, *(each.partial for each in names.siblings), *names.unfinished[1:]):
+    for kind in (names.partial, *(each.partial for each in names.other_encodings), *names.unfinished[1:]):
         pattern = pattern_of(str(kind))
         for found in filter(None, (pattern.fullmatch(str(path)) for path in paths)):
             groups[Path(template.fill_as(found)), found["suffix"] or ""].append(Path(found[0]))
-    files = Files(Disk())
+    files = Files(PosixFileSystem())
     every = [_leftover(files, snapshot, suffix, tuple(left)) for (snapshot, suffix), left in groups.items()]
     return sorted(
         (one for one in every if one.snapshot == own or not _is_running(files, one)),
@@ -92,12 +92,12 @@ def _listed(folder: Path) -> Iterator[Path]:
 
 
 def _leftover(files: Files, snapshot: Path, suffix: str, left: tuple[Path, ...]) -> Leftover:
-    head_path = SnapshotNames(snapshot).head
-    head = None
+    head_path = SnapshotPaths(snapshot).header
+    header = None
     with suppress(OutputError):  # not readable: nothing says which run it is of
-        head = resume.decode(files.read(head_path.with_name(".".join(filter(None, (head_path.name, suffix))))) or b"")
-    begun = datetime.fromisoformat(head.started_at).timestamp() if head else max(map(_modified, left))
-    return Leftover(snapshot, suffix, left, head, begun)
+        header = resume.decode(files.read(head_path.with_name(".".join(filter(None, (head_path.name, suffix))))) or b"")
+    begun = datetime.fromisoformat(header.started_at).timestamp() if header else max(map(_modified, left))
+    return Leftover(snapshot, suffix, left, header, begun)
 
 
 def _modified(path: Path) -> float:
@@ -111,7 +111,7 @@ def _is_running(files: Files, one: Leftover) -> bool:
     if one.suffix:
         return False
     try:
-        descriptor = files.system.open(SnapshotNames(one.snapshot).lock, os.O_RDONLY)
+        descriptor = files.system.open(SnapshotPaths(one.snapshot).lock, os.O_RDONLY)
     except OSError:  # a run that holds its lock has the file
         return False
     try:

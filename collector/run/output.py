@@ -20,7 +20,7 @@ from collector.run.leftovers import Leftover, leftovers, warning_of
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
-from collector.snapshot.sinks.resume import RunHead, TakenOver
+from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.target import sink_for
 
@@ -60,13 +60,13 @@ class RunOutput:
             has_left=self.sink.has_left,
         )
 
-    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+    async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         """Begin the sink, or replace it by that of an earlier run and resume that one. Raises what the sink raises."""
         if not self.sink.is_resumable:
-            return await self.sink.begin(head, ids)
+            return await self.sink.begin(header, ids)
         own = Path(self.sink.place(finished=True))
         found = await to_thread.run_sync(leftovers, self._family(own), own)
-        taken = await self._resume_earlier(found, own, head, ids) or await self.sink.begin(head, ids)
+        taken = await self._resume_earlier(found, own, header, ids) or await self.sink.begin(header, ids)
         used = Path(self.sink.place(finished=True))
         if left := await to_thread.run_sync(warning_of, found, self._now, used):
             self._warn(left)
@@ -78,24 +78,24 @@ class RunOutput:
         return self._template if has_family else OutputTemplate(str(own))
 
     async def _resume_earlier(
-        self, found: Sequence[Leftover], own: Path, head: RunHead, ids: IdSet
-    ) -> TakenOver | None:
+        self, found: Sequence[Leftover], own: Path, header: RunHeader, ids: IdSet
+    ) -> ResumedRun | None:
         """Replace the sink by that of an unfinished run of another date, open and resumed; None if there is none."""
         is_own_unfinished = any(one.snapshot == own and not one.suffix for one in found)
         if is_own_unfinished or not self._template.is_dated or self._template.has_run_id:
             return None
         for one in found:
-            if one.may_become(head, self._settings.resume) or one.is_half_published:
-                taken = await self._resume(one, own, head, ids)
+            if one.may_become(header, self._settings.resume) or one.is_half_published:
+                taken = await self._resume(one, own, header, ids)
                 if taken is not None:
                     return taken
         return None
 
-    async def _resume(self, one: Leftover, own: Path, head: RunHead, ids: IdSet) -> TakenOver | None:
+    async def _resume(self, one: Leftover, own: Path, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         async with AsyncExitStack() as stack:
             sink = self._sink_of(str(one.snapshot))
             stack.push_async_callback(_close, sink)
-            taken = await self._try_to_resume(sink, one, head, ids)
+            taken = await self._try_to_resume(sink, one, header, ids)
             if taken is None:
                 return None
             stack.pop_all()
@@ -107,10 +107,10 @@ class RunOutput:
         )
         return taken
 
-    async def _try_to_resume(self, sink: Sink, one: Leftover, head: RunHead, ids: IdSet) -> TakenOver | None:
+    async def _try_to_resume(self, sink: Sink, one: Leftover, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         try:
             await sink.open()
-            return await sink.resume(head, ids)
+            return await sink.resume(header, ids)
         except OutputLocked:  # it runs
             return None
         except (Damaged, OutputError) as reason:

@@ -13,7 +13,7 @@ import anyio
 
 from collector.model.clock import Clock
 from collector.model.outcome import Outcome
-from collector.run.second_pass import Deferral
+from collector.run.second_pass import SecondPass
 
 
 class Fetching(Protocol):
@@ -34,45 +34,45 @@ async def collect(
     fetcher: Fetching,
     emit: Emit,
     *,
-    crew: int,
-    deferral: Deferral,
+    workers: int,
+    second_pass: SecondPass,
     clock: Clock,
-    rest: Callable[[float], Awaitable[None]],
+    cool_down: Callable[[float], Awaitable[None]],
 ) -> None:
     """Emit the outcome of each of `ids`; those whose attempts were spent get one more at the end, after a rest.
 
-    When this is cancelled, or raises, `deferral` holds what was not emitted yet.
+    When this is cancelled, or raises, `second_pass` holds what was not emitted yet.
     """
 
     async def emit_or_defer(outcome: Outcome) -> None:
-        if not deferral.takes(outcome, clock.monotonic()):
+        if not second_pass.keeps(outcome, clock.monotonic()):
             await emit(outcome)
 
     async def fetch_again(one: str) -> Outcome:
-        return await fetcher.fetch_again(deferral[one])
+        return await fetcher.fetch_again(second_pass[one])
 
     async def emit_final(outcome: Outcome) -> None:
-        deferral.settle(outcome.id)
+        second_pass.remove(outcome.id)
         await emit(outcome)
 
-    await pump(ids, fetcher.fetch, emit_or_defer, crew=crew)
-    if deferral.is_worth_while:
-        await rest(deferral.rest(clock.monotonic()))
-        await pump(deferral.ids, fetch_again, emit_final, crew=min(crew, len(deferral)))
-    for one in deferral.ids:
-        await emit_final(deferral[one])
+    await run_workers(ids, fetcher.fetch, emit_or_defer, workers=workers)
+    if second_pass.is_worth_while:
+        await cool_down(second_pass.cool_down(clock.monotonic()))
+        await run_workers(second_pass.ids, fetch_again, emit_final, workers=min(workers, len(second_pass)))
+    for one in second_pass.ids:
+        await emit_final(second_pass[one])
 
 
-async def pump(
+async def run_workers(
     ids: Iterable[str],
     fetch: Callable[[str], Awaitable[Outcome]],
     emit: Emit,
     *,
-    crew: int,
+    workers: int,
 ) -> None:
-    """Fetch each of `ids` with `crew` tasks at once and emit each outcome, in the order they come.
+    """Fetch each of `ids` with `workers` tasks at once and emit each outcome, in the order they come.
 
-    A slow `emit` holds back its own worker, so that at most `crew` outcomes wait. What `fetch` and `emit` raise ends
+    A slow `emit` holds back its own worker, so that at most `workers` outcomes wait. What `fetch` and `emit` raise ends
     the whole, in an exception group.
     """
     queue = iter(ids)
@@ -81,6 +81,6 @@ async def pump(
         for asked in queue:  # one iterator for all: taking the next id is atomic between awaits
             await emit(await fetch(asked))
 
-    async with anyio.create_task_group() as workers:
-        for _ in range(crew):
-            workers.start_soon(work)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(workers):
+            tasks.start_soon(work)

@@ -17,31 +17,31 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from collector.model.errors import (
-    AccountMismatch,
     CollectorError,
+    LedgerMismatch,
     NothingCollected,
     first_of,
 )
-from collector.model.ledger import Account, exit_code_of
+from collector.model.ledger import Ledger, exit_code_of
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import SCHEMA
 from collector.model.secret import Environment
-from collector.model.throughput import Pace
+from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
 from collector.polytomic.discovery import list_ids
-from collector.run.assembly import SYSTEM_CLOCK, Engine, engine
+from collector.run.assembly import SYSTEM_CLOCK, Assembly, assembled
 from collector.run.guards import require_access, require_organization
-from collector.run.id_input import Intake
+from collector.run.id_input import IdInput
 from collector.run.identity import Identity
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput
 from collector.run.pipeline import collect
-from collector.run.second_pass import Deferral
+from collector.run.second_pass import SecondPass
 from collector.run.settings import Settings
-from collector.run.shutdown import Stopping
+from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from collector.snapshot.manifest import RunReport, encode
-from collector.snapshot.sinks.resume import RunHead, TakenOver
+from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
@@ -54,7 +54,7 @@ class Run:
         self,
         settings: Settings,
         identity: Identity,
-        intake: Intake,
+        id_input: IdInput,
         output: RunOutput,
         reporter: Reporter,
         *,
@@ -65,18 +65,18 @@ class Run:
         """`output` is filled in with the name in `identity`, if that stands in its path."""
         self._settings = settings
         self._identity = identity
-        self._intake = intake
+        self._id_input = id_input
         self._output = output
         self._sink = output.sink
         self._reporter = reporter
         self._environ = Environment(environ)
-        self.account = Account(input=intake.count)
-        self.pace = Pace()
+        self.ledger = Ledger(input=id_input.count)
+        self.pace = Throughput()
         self.duration_s = 0.0
         self._organization_id: str | None = None
-        self._taken_over: TakenOver | None = None
-        self._deferral = Deferral()
-        self._stopping = Stopping(reporter.warn, signals, watchdog)
+        self._resumed_run: ResumedRun | None = None
+        self._second_pass = SecondPass()
+        self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     def place(self, *, finished: bool) -> str:
         """Where the records of a run are, for a message."""
@@ -94,7 +94,7 @@ class Run:
         its output, `Interrupted` and `RunStopped`. Nothing has been asked for then, and no snapshot is changed. A bug
         is raised, as an exception group, once what was collected is kept.
         """
-        with self._stopping.signals_heard():
+        with self._shutdown.signals_heard():
             return await self._execute()
 
     async def _execute(self) -> CollectorError | None:
@@ -103,12 +103,12 @@ class Run:
         failure: CollectorError | None = None
         bug: ExceptionGroup[Exception] | None = None
         try:
-            with self._stopping.whole:
+            with self._shutdown.run_scope:
                 async with (
-                    engine(self._settings, self.account, self._reporter, self._environ) as parts,
+                    assembled(self._settings, self.ledger, self._reporter, self._environ) as parts,
                     anyio.create_task_group() as watchers,
                 ):
-                    watchers.start_soon(self._stopping.watch_clock, self._settings.limits.max_duration)
+                    watchers.start_soon(self._shutdown.watch_clock, self._settings.limits.max_duration)
                     await self._sink.open()
                     is_open = True
                     try:
@@ -122,10 +122,10 @@ class Run:
             bug, failure = group, CollectorError("a bug in collector ended the run")
         self.duration_s = time.monotonic() - began
         if not self._is_finished:
-            failure = failure or self._stopping.reason
+            failure = failure or self._shutdown.reason
         if failure is not None and not is_open:
             await _failure_of(self._sink.close())
-            raise bug or self._stopping.reason or failure
+            raise bug or self._shutdown.reason or failure
         failure = await self._close(failure)
         if bug is not None:
             raise bug
@@ -133,74 +133,74 @@ class Run:
 
     @property
     def _is_finished(self) -> bool:
-        return 0 < self.account.input.unique == self.account.done
+        return 0 < self.ledger.input.unique == self.ledger.done
 
-    async def _collect(self, parts: Engine, watchers: TaskGroup) -> None:
-        with anyio.CancelScope() as crew:
-            watchers.start_soon(self._stopping.wind_down, parts.client, crew)
-            self._stopping.can_wind_down = True
+    async def _collect(self, parts: Assembly, watchers: TaskGroup) -> None:
+        with anyio.CancelScope() as workers:
+            watchers.start_soon(self._shutdown.drain, parts.client, workers)
+            self._shutdown.can_drain = True
             await self._discover(parts)
-            head = await to_thread.run_sync(self._head)  # which digests all ids
+            header = await to_thread.run_sync(self._header)  # which digests all ids
             try:
-                self._take_over(await self._output.begin(head, self._intake.ids))
+                self._resume(await self._output.begin(header, self._id_input.ids))
             finally:
                 self._sink = self._output.sink
             watchers.start_soon(self._beat)
-            self._reporter.begin(self.account)
+            self._reporter.begin(self.ledger)
             if not self._is_finished:
-                await self._pump(parts)
+                await self._run_workers(parts)
 
-    async def _pump(self, parts: Engine) -> None:
-        async def rest(seconds: float) -> None:
-            self._reporter.note(f"{len(self._deferral)} ids are asked for once more in {seconds:.0f} s")
-            await parts.client.rest(seconds)
+    async def _run_workers(self, parts: Assembly) -> None:
+        async def cool_down(seconds: float) -> None:
+            self._reporter.note(f"{len(self._second_pass)} ids are asked for once more in {seconds:.0f} s")
+            await parts.client.cool_down(seconds)
 
         fetcher = parts.fetcher_of(self._identity.run_id)
-        if self._taken_over and self._taken_over.answered:
-            fetcher.know(self._taken_over.answered)
+        if self._resumed_run and self._resumed_run.answered:
+            fetcher.set_probe_target(self._resumed_run.answered)
         await collect(
-            self._intake.ids,
+            self._id_input.ids,
             fetcher,
             self._emit,
-            crew=min(self._settings.limits.concurrency, len(self._intake.ids)),
-            deferral=self._deferral,
+            workers=min(self._settings.limits.concurrency, len(self._id_input.ids)),
+            second_pass=self._second_pass,
             clock=SYSTEM_CLOCK,
-            rest=rest,
+            cool_down=cool_down,
         )
 
-    def _take_over(self, taken: TakenOver | None) -> None:
-        self._taken_over = taken
+    def _resume(self, taken: ResumedRun | None) -> None:
+        self._resumed_run = taken
         if taken is None:
             return
         self._identity = Identity(taken.run_id, taken.started_at)
         self._organization_id = next(iter(taken.organizations), None)
-        self.account.take_over(taken.tally)
+        self.ledger.add_resumed(taken.tally)
 
-    async def _discover(self, parts: Engine) -> None:
+    async def _discover(self, parts: Assembly) -> None:
         if not self._settings.ids.all:
             return
         found = await list_ids(parts.client)
         for number, text in enumerate(found, start=1):
-            self._intake.take(text, "--all", number)
-        self._intake.tell(self._reporter.warn)
-        self._intake.require_ids("the list of --all", "check whose connections the key may list (--organization-id)")
+            self._id_input.add_line(text, "--all", number)
+        self._id_input.report(self._reporter.warn)
+        self._id_input.require_ids("the list of --all", "check whose connections the key may list (--organization-id)")
 
     async def _emit(self, outcome: Outcome) -> None:
         if outcome.record is not None:
             self._know_organization(outcome.record["organization_id"])
         self._put(outcome)
         if outcome.kind is OutcomeKind.FORBIDDEN:
-            require_access(self.account)
+            require_access(self.ledger)
         if self._sink.writer.is_full:
-            await self._sink.writer.make_room()
+            await self._sink.writer.wait_for_capacity()
 
     def _put(self, outcome: Outcome) -> None:
         self._sink.writer.put(outcome)
-        self.account.add(outcome)
+        self.ledger.add(outcome)
 
     def _know_organization(self, found: str | None) -> None:
-        if self._taken_over is not None:
-            require_organization(found, self._taken_over.organizations, self._sink.place(finished=False))
+        if self._resumed_run is not None:
+            require_organization(found, self._resumed_run.organizations, self._sink.place(finished=False))
         self._organization_id = self._organization_id or found
 
     async def _beat(self) -> None:
@@ -212,7 +212,7 @@ class Run:
     async def _close(self, failure: CollectorError | None) -> CollectorError | None:
         """Write what is left, settle the account and publish; returns what ended the run, if anything did."""
         with anyio.CancelScope(shield=True):
-            failure = await self._settle(failure)
+            failure = await self._reconcile(failure)
             if failure is None:
                 failure = await _failure_of(self._sink.publish(self._manifest(None)))
             if failure is not None:
@@ -220,24 +220,24 @@ class Run:
             refused = await _failure_of(self._sink.close())
         return failure or refused
 
-    async def _settle(self, failure: CollectorError | None) -> CollectorError | None:
-        for one in self._deferral.ids:  # which were to be asked for again
-            self._put(self._deferral[one])
+    async def _reconcile(self, failure: CollectorError | None) -> CollectorError | None:
+        for one in self._second_pass.ids:  # which were to be asked for again
+            self._put(self._second_pass[one])
         refused = await _failure_of(self._sink.writer.settle(is_whole=failure is None))
         failure = failure or refused
         try:
-            self.account.settle(finished=failure is None, written=self._sink.writer.settled)
-        except AccountMismatch as mismatch:
+            self.ledger.reconcile(finished=failure is None, written=self._sink.writer.committed)
+        except LedgerMismatch as mismatch:
             return mismatch
         return failure
 
     @cached_property
     def _ids_digest(self) -> str:
-        return self._intake.ids.digest()
+        return self._id_input.ids.digest()
 
-    def _head(self) -> RunHead:
+    def _header(self) -> RunHeader:
         api, redaction = self._settings.api, self._settings.redact.digest()
-        return RunHead(*self._identity, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
+        return RunHeader(*self._identity, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
 
     def _manifest(self, failure: CollectorError | None) -> bytes:
         settings = self._settings
@@ -250,12 +250,12 @@ class Run:
             started_at=self._identity.started_at,
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
-            account=self.account,
+            ledger=self.ledger,
             finished=failure is None or isinstance(failure, NothingCollected),
-            exit_code=exit_code_of(self.account) if failure is None else failure.exit_code,
+            exit_code=exit_code_of(self.ledger) if failure is None else failure.exit_code,
             pace=self.pace,
             organization_id=self._organization_id,
-            redaction=settings.redact.told(),
+            redaction=settings.redact.as_manifest(),
         )
         return encode(report, self._sink.facts(finished=failure is None))
 

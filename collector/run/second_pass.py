@@ -10,18 +10,18 @@ from __future__ import annotations
 from collector.model.outcome import Outcome, OutcomeKind
 
 _WORTH_WHILE = 30.0  # seconds spent on retries in sum
-_REST = 30.0  # seconds between giving an id up and asking for it again
+_COOL_DOWN = 30.0  # seconds between giving an id up and asking for it again
 _MOST = 10_000  # so that a run whose every id fails needs no more memory than another
 
 
-class Deferral:
+class SecondPass:
     """The outcomes that are not final yet. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, Outcome] = {}
         self._last_at = 0.0
 
-    def takes(self, outcome: Outcome, now: float) -> bool:
+    def keeps(self, outcome: Outcome, now: float) -> bool:
         """Keep an outcome if it is one that may get better."""
         if outcome.kind is not OutcomeKind.EXHAUSTED or len(self._outcomes) >= _MOST:
             return False
@@ -34,9 +34,9 @@ class Deferral:
         """Is there anything to ask for again, and was it given up only after some time?"""
         return sum(outcome.retried_s for outcome in self._outcomes.values()) >= _WORTH_WHILE
 
-    def rest(self, now: float) -> float:
+    def cool_down(self, now: float) -> float:
         """Seconds until it may be asked for again."""
-        return max(0.0, self._last_at + _REST - now)
+        return max(0.0, self._last_at + _COOL_DOWN - now)
 
     @property
     def ids(self) -> list[str]:
@@ -46,7 +46,7 @@ class Deferral:
     def __getitem__(self, one: str) -> Outcome:
         return self._outcomes[one]
 
-    def settle(self, one: str) -> None:
+    def remove(self, one: str) -> None:
         """Let go of an id, whose outcome is final now."""
         self._outcomes.pop(one, None)
 
@@ -54,4 +54,4 @@ class Deferral:
         return len(self._outcomes)
 
     def __repr__(self) -> str:
-        return f"<Deferral of {len(self)} ids>"
+        return f"<SecondPass of {len(self)} ids>"

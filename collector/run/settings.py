@@ -19,7 +19,7 @@ from cyclopts import Parameter, Token
 
 from collector.client import address
 from collector.client.address import BadAddress
-from collector.client.auth.key_shape import is_keylike
+from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
 from collector.redaction.detect.rules import is_rule
 from collector.snapshot.sinks.resume import Resume
@@ -91,7 +91,7 @@ class Api:
         _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id, without a colon")
         for name in ("key_file", "key_keyring", "organization_id", "version"):
             text = str(getattr(self, name) or "")
-            _require(not is_keylike(text) or os.path.exists(text), "api", name, "a name, and not a key")
+            _require(not looks_like_api_key(text) or os.path.exists(text), "api", name, "a name, and not a key")
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Redact:
         both = sorted(set(self.also) & set(self.keep))
         _require(not both, "redact", "keep", f"of other fields than also, which has {', '.join(both)} too")
 
-    def told(self) -> dict[str, Any]:
+    def as_manifest(self) -> dict[str, Any]:
         """What of it stands in a manifest."""
         return {
             "also": sorted(self.also),
@@ -206,7 +206,7 @@ class Redact:
 
     def digest(self) -> str:
         """What tells these settings from others; empty for the default ones."""
-        told = json.dumps([self.told(), self.fingerprint_key_file], sort_keys=True)
+        told = json.dumps([self.as_manifest(), self.fingerprint_key_file], sort_keys=True)
         return "" if self == Redact() else hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -38,10 +38,10 @@ class Requests(Protocol):
         """Nothing starts any more."""
 
 
-class Stopping:
+class Shutdown:
     """Whether and why a run is to stop.
 
-    `whole` is the scope of all that may be cancelled; until somebody may `wind_down` nothing less is.
+    `run_scope` is the scope of all that may be cancelled; until somebody may `drain` nothing less is.
     """
 
     def __init__(self, warn: Callable[[str], None], signals: Iterable[Signals], watchdog: Watchdog | None) -> None:
@@ -50,9 +50,9 @@ class Stopping:
         self._watchdog = watchdog
         self._asked = anyio.Event()
         self._signals_heard = 0
-        self.can_wind_down = False
+        self.can_drain = False
         self.reason: CollectorError | None = None
-        self.whole = anyio.CancelScope()
+        self.run_scope = anyio.CancelScope()
 
     @contextmanager
     def signals_heard(self) -> Iterator[None]:
@@ -79,8 +79,8 @@ class Stopping:
 
     def _stop(self, *, at_once: bool) -> None:
         self._asked.set()
-        if at_once or not self.can_wind_down:
-            self.whole.cancel()
+        if at_once or not self.can_drain:
+            self.run_scope.cancel()
 
     async def watch_clock(self, seconds: float | None) -> None:
         """Stop the run in so many seconds."""
@@ -92,11 +92,11 @@ class Stopping:
             self._watchdog.set(_GONE_WITHIN, self.reason.exit_code)
         self._stop(at_once=False)
 
-    async def wind_down(self, requests: Requests, crew: anyio.CancelScope) -> None:
+    async def drain(self, requests: Requests, workers: anyio.CancelScope) -> None:
         """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""
         await self._asked.wait()
         requests.stop()
         with anyio.move_on_after(_GRACE):
             while requests.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
                 await anyio.sleep(0.01)
-        crew.cancel()
+        workers.cancel()

@@ -11,14 +11,14 @@ import anyio
 
 from collector.model.errors import CollectorError, InputError, first_of
 from collector.model.ids import IdSet, canonical_id
-from collector.model.ledger import Account
+from collector.model.ledger import Ledger
 from collector.model.outcome import Outcome
 from collector.model.secret import Environment
 from collector.run import pipeline
-from collector.run.assembly import SYSTEM_CLOCK, engine
+from collector.run.assembly import SYSTEM_CLOCK, assembled
 from collector.run.identity import new_identity
 from collector.run.observers.reporter import NullReporter
-from collector.run.second_pass import Deferral
+from collector.run.second_pass import SecondPass
 from collector.run.settings import Settings
 
 
@@ -41,16 +41,16 @@ async def collect(
     async def produce() -> None:
         async with (
             send,
-            engine(settings, Account(), NullReporter(), environ) as parts,
+            assembled(settings, Ledger(), NullReporter(), environ) as parts,
         ):
             await pipeline.collect(
                 wanted,
                 parts.fetcher_of(new_identity(time.time()).run_id),
                 send.send,
-                crew=min(settings.limits.concurrency, len(wanted)),
-                deferral=Deferral(),
+                workers=min(settings.limits.concurrency, len(wanted)),
+                second_pass=SecondPass(),
                 clock=SYSTEM_CLOCK,
-                rest=anyio.sleep,
+                cool_down=anyio.sleep,
             )
 
     # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).

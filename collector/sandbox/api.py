@@ -115,11 +115,11 @@ class Api:
             return refusal(401, "invalid or unknown API key")
         return self._granted(call, caller)
 
-    def stranger(self, call: Call, answer: Answer) -> Answer:
+    def other_connection(self, call: Call, answer: Answer) -> Answer:
         """In place of this answer, another connection; the same answer when no connection was asked for."""
         if call.endpoint is not Endpoint.CONNECTION or answer.status == HTTPStatus.UNAUTHORIZED:
             return answer
-        return _enveloped(self._inventory.stranger(call.index or 0))
+        return _enveloped(self._inventory.other_connection(call.index or 0))
 
     def _granted(self, call: Call, caller: Caller | None) -> Answer:
         match call.endpoint:

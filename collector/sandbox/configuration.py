@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, Field
-from collector.sandbox.fake_values import Entropy, Maker, one_of, plausible, position, secret_text, url_with_password
+from collector.sandbox.fake_values import Entropy, Maker, fake_value, one_of, position, secret_text, url_with_password
 
 Configuration: TypeAlias = dict[str, Json]
 
@@ -64,10 +64,10 @@ def _maker(field: Field) -> Maker:
     if field.unmasked_secret:
         return secret_text(field.path)
     if field.may_embed_secret:
-        return _sometimes(field.path, _embedded(field), plausible(field))
+        return _sometimes(field.path, _embedded(field), fake_value(field))
     if field.children:
         return _array(field) if field.type == "array" else _object(field.children)
-    return plausible(field)
+    return fake_value(field)
 
 
 def _array(field: Field) -> Maker:

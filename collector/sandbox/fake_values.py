@@ -40,7 +40,7 @@ def position(path: str, width: int = 1) -> int:
     return crc32(path.encode()) % (ENTROPY_SIZE - width + 1)
 
 
-def plausible(field: Field) -> Maker:
+def fake_value(field: Field) -> Maker:
     """A maker of values for a field without children that holds no secret."""
     if field.choices:
         return one_of(field.choices, field.path)

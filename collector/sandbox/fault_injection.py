@@ -22,17 +22,17 @@ _NOISE: Final = 256
 """Bytes."""
 
 
-class Mischief:
+class FaultInjector:
     """Answers requests as decided, or leaves them without an answer. `chance` makes the random bytes."""
 
     def __init__(self, api: Api, chance: Random) -> None:
         self._api = api
         self._chance = chance
-        self._stopping = asyncio.Event()
+        self._shutdown = asyncio.Event()
 
     def stop(self) -> None:
         """Let go of the requests that hang."""
-        self._stopping.set()
+        self._shutdown.set()
 
     async def answer(
         self, request: web.BaseRequest, call: Call, decision: Decision, headers: Mapping[str, str]
@@ -55,10 +55,10 @@ class Mischief:
 
     async def _silence(self, request: web.BaseRequest, kind: Kind) -> None:
         if kind is Kind.HANG:
-            await self._stopping.wait()
+            await self._shutdown.wait()
         if kind is Kind.GARBAGE:
             # No status line begins with this byte, so chance cannot write one.
-            responses.garble(request, b"\xff" + self._chance.randbytes(_NOISE))
+            responses.send_garbage(request, b"\xff" + self._chance.randbytes(_NOISE))
         elif kind is Kind.CLOSE:
             responses.close(request)
         else:
@@ -70,7 +70,7 @@ class Mischief:
         if kind is Kind.TRUNCATE:
             return await responses.cut(request, answer, headers)
         if kind is Kind.WRONG_ID:
-            answer = self._api.stranger(call, answer)
+            answer = self._api.other_connection(call, answer)
         if kind is Kind.OVERSIZE:
             answer = answer.padded()
         return await responses.send(request, answer, headers)

@@ -89,7 +89,7 @@ class Inventory:
         """
         return self._connection(self._checked(index))
 
-    def stranger(self, index: int) -> Connection:
+    def other_connection(self, index: int) -> Connection:
         """Some other connection of this organization than the one at this index."""
         return self._connection((index + 1) % MAX_SIZE)
 

@@ -84,7 +84,7 @@ def reset(request: web.BaseRequest) -> None:
         transport.abort()
 
 
-def garble(request: web.BaseRequest, noise: bytes) -> None:
+def send_garbage(request: web.BaseRequest, noise: bytes) -> None:
     """Write these bytes where a status line belongs, and close."""
     if request.transport is not None:
         request.transport.write(noise)

@@ -20,7 +20,7 @@ from aiohttp import web
 from collector.sandbox import responses
 from collector.sandbox.api import SANDBOX_KEY, Api, Call, refusal
 from collector.sandbox.control import PREFIX, Control
-from collector.sandbox.fault_injection import Mischief
+from collector.sandbox.fault_injection import FaultInjector
 from collector.sandbox.faults import Decision, FaultError, Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.request_log import UNANSWERED, RequestLog
@@ -88,7 +88,7 @@ class _Front:
         self._faults = faults
         self._chance = chance
         self._control = Control(log, api)
-        self._mischief = Mischief(api, chance)
+        self._mischief = FaultInjector(api, chance)
         self._answered: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()
 
     def stop(self) -> None:

@@ -11,8 +11,8 @@ from typing import BinaryIO, Final, NamedTuple, NoReturn
 
 from collector.model.errors import Damaged, InputError
 from collector.snapshot.manifest import FileFacts
-from collector.storage.blocks import Stretch, digest_of, lines_of, stretches
-from collector.storage.compression import Codec
+from collector.storage.blocks import Block, digest_of, lines_of, read_blocks
+from collector.storage.compression import Compression
 
 _LONGEST_OFFENCE: Final = 1000  # characters
 
@@ -33,13 +33,13 @@ class CheckedFile(NamedTuple):
         """In bytes."""
         return os.fstat(self.file.fileno()).st_size
 
-    def lines(self, codec: Codec) -> Iterator[tuple[str, bytes]]:
+    def lines(self, compression: Compression) -> Iterator[tuple[str, bytes]]:
         """Each line without its line feed, and where it is. Raises `Damaged` where a line is not whole."""
-        for stretch in stretches(self.pread, codec):
-            if stretch.flaw:
-                refuse(self.path, f"byte {stretch.start}: {stretch.flaw}")
-            for at, line in lines_of(stretch):
-                yield _where(codec, stretch, at), line
+        for block in read_blocks(self.pread, compression):
+            if block.flaw:
+                refuse(self.path, f"byte {block.start}: {block.flaw}")
+            for at, line in lines_of(block):
+                yield _where(compression, block, at), line
 
     def require(self, facts: FileFacts, number: int, what: str) -> None:
         """Raise `Damaged` unless the file, which holds `number` of `what`, is the one that `facts` describe."""
@@ -79,7 +79,7 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # a pipe is not waited for
 
 
-def _where(codec: Codec, stretch: Stretch, at: int) -> str:
-    if codec is Codec.PLAIN:
+def _where(compression: Compression, block: Block, at: int) -> str:
+    if compression is Compression.PLAIN:
         return f"byte {at}"
-    return f"byte {at - stretch.start} of what is unpacked from byte {stretch.start}"
+    return f"byte {at - block.start} of what is unpacked from byte {block.start}"

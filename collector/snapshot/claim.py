@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from collector.model.errors import InputError
-from collector.model.ledger import Account, InputCount, exit_code_of, status_of
+from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.checked_file import opened, refuse
 from collector.snapshot.document import Malformed
-from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
+from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
 from collector.snapshot.manifest import NAMELESS, Manifest, decode
 
 _PARTS: Final = ("unique", "duplicates", "invalid", "blank")
@@ -21,7 +21,7 @@ _WITHOUT_MANIFEST: Final = {
     Stage.PUBLISHED: "the snapshot; collect again",
     Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
     "that began it to resume it",
-    Stage.SET_ASIDE: "the records of a run that was killed and set aside; remove them if they are not needed",
+    Stage.QUARANTINED: "the records of a run that was killed and set aside; remove them if they are not needed",
 }
 
 
@@ -92,7 +92,7 @@ def _refuse_without_manifest(files: FileSet) -> NoReturn:
 
 
 def _instead(path: Path) -> str:
-    partial = SnapshotNames(path).partial
+    partial = SnapshotPaths(path).partial
     if os.path.exists(partial):
         return f"its run has not finished; rerun the command that began it to resume it, or verify {partial}"
     return "name a snapshot that `collector collect -o` wrote"
@@ -108,10 +108,10 @@ def _read(path: Path) -> Manifest:
 
 
 def _require_agreement(path: Path, found: Manifest) -> None:
-    account = Account(InputCount(**{key: found.input[key] for key in _PARTS}), tally=found.tally)
-    if found.input["lines"] != account.input.lines or found.input["unique"] != account.done:
+    ledger = Ledger(InputCount(**{key: found.input[key] for key in _PARTS}), tally=found.tally)
+    if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
         refuse(path, "its account does not add up")
-    status, code = status_of(account, finished=True), exit_code_of(account)
+    status, code = status_of(ledger, finished=True), exit_code_of(ledger)
     if found.status != _STOPPED and (found.status, found.exit_code) != (status, code):
         said = f"{found.status} with exit code {found.exit_code}"
         refuse(path, f"says {said}, but its account means {status} with exit code {code:d}")

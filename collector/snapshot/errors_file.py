@@ -13,7 +13,7 @@ from collector.snapshot.checked_file import opened, refuse
 from collector.snapshot.claim import Claim
 from collector.snapshot.lines import BadLine, read_error
 from collector.snapshot.manifest import FileFacts
-from collector.storage.compression import codec_of
+from collector.storage.compression import compression_of
 
 
 class CheckedErrors(NamedTuple):
@@ -81,7 +81,7 @@ def _check_lines(path: Path, claim: Claim, ids: IdSet) -> None:
             path, f"is not there, but the manifest counts {claim.failed.total()} errors; restore it or collect again"
         )
     with opened(path) as file:
-        for where, line in file.lines(codec_of(path.name)):
+        for where, line in file.lines(compression_of(path.name)):
             try:
                 one, kind = read_error(line)
             except BadLine as flaw:

@@ -8,8 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from collector.storage.compression import Codec, codec_of
-from collector.storage.durable_files import draft_of
+from collector.storage.compression import Compression, compression_of
+from collector.storage.durable_files import staged_path
 
 _RESERVED: Final = (
     *(".partial", ".errors", ".manifest.json", ".draft"),
@@ -21,28 +21,28 @@ RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
 UNKNOWN_RUN: Final = "unknown-run"
 """Stands for the id of a run that left none."""
 
-SET_ASIDE: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
-"""What `aside` may have added to a name, as a pattern."""
+QUARANTINED: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
+"""What `quarantined_path` may have added to a name, as a pattern."""
 
-_UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{SET_ASIDE}", re.DOTALL)
+_UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINED}", re.DOTALL)
 
 
-class SnapshotNames:
+class SnapshotPaths:
     """The names beside an output path; `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
 
     def __init__(self, path: Path) -> None:
-        stem = codec_of(path.name).strip(path.name).removesuffix(".jsonl")
+        stem = compression_of(path.name).strip(path.name).removesuffix(".jsonl")
         self.stem = stem
         self.snapshot = path
         self.errors = path.with_name(f"{stem}.errors.jsonl")
         self.manifest = path.with_name(f"{stem}.manifest.json")
         self.partial = path.with_name(f"{path.name}.partial")
-        self.head = path.with_name(f"{stem}.partial.run.json")
+        self.header = path.with_name(f"{stem}.partial.run.json")
         self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
         self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
         self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
         self.lock = path.with_name(f"{stem}.partial.lock")
-        self.drafts = tuple(map(draft_of, (self.partial_manifest, self.checkpoint, self.head)))
+        self.staged = tuple(map(staged_path, (self.partial_manifest, self.checkpoint, self.header)))
 
     @property
     def held(self) -> dict[Path, Path]:
@@ -56,13 +56,13 @@ class SnapshotNames:
     @property
     def unfinished(self) -> tuple[Path, ...]:
         """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
-        return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.head
+        return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.header
 
     @property
-    def siblings(self) -> tuple[SnapshotNames, ...]:
+    def other_encodings(self) -> tuple[SnapshotPaths, ...]:
         """The outputs that share all names with this one but those of the data: packed otherwise, or not at all."""
-        names = {f"{self.stem}{end}{codec.value}" for end in (".jsonl", "") for codec in Codec}
-        return tuple(SnapshotNames(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
+        names = {f"{self.stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression}
+        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
 
     @property
     def is_reserved(self) -> bool:
@@ -70,7 +70,7 @@ class SnapshotNames:
         return self.stem.endswith(_RESERVED)
 
     @property
-    def excess(self) -> int:
+    def name_overflow(self) -> int:
         """By how many bytes the longest of the names is too long."""
         longest = max((path.name for path in self.unfinished), key=len)
         return max(0, len(os.fsencode(longest + _LONGEST_ADDED)) - _LONGEST)
@@ -81,13 +81,14 @@ class Stage(Enum):
 
     PUBLISHED = "published"
     UNFINISHED = "unfinished"
-    SET_ASIDE = "set aside"
+    QUARANTINED = "set aside"
 
 
 class FileSet(NamedTuple):
     """The records of one run, their errors file and their manifest, wherever they are.
 
-    `named_records` and `named_errors` are what the manifest calls the first two; `codec` is how the records are packed.
+    `named_records` and `named_errors` are what the manifest calls the first two; `compression` is how the records are
+    packed.
     """
 
     stage: Stage
@@ -96,10 +97,10 @@ class FileSet(NamedTuple):
     manifest: Path
     named_records: str
     named_errors: str
-    codec: Codec
+    compression: Compression
 
 
-def aside(path: Path, suffix: str | None) -> Path:
+def quarantined_path(path: Path, suffix: str | None) -> Path:
     """The name that a file of an unfinished run has once the run is set aside; its own without a suffix."""
     return path.with_name(f"{path.name}.{suffix}") if suffix else path
 
@@ -113,7 +114,7 @@ def file_sets(records: Path) -> list[FileSet]:
 
 
 def _published(records: Path) -> FileSet:
-    names = SnapshotNames(records)
+    names = SnapshotPaths(records)
     return FileSet(
         Stage.PUBLISHED,
         records,
@@ -121,7 +122,7 @@ def _published(records: Path) -> FileSet:
         manifest=names.manifest,
         named_records=records.name,
         named_errors=names.errors.name,
-        codec=codec_of(records.name),
+        compression=compression_of(records.name),
     )
 
 
@@ -130,15 +131,15 @@ def _unfinished(records: Path) -> list[FileSet]:
     found = _UNFINISHED.fullmatch(records.name)
     if found is None:
         return []
-    names, suffix = SnapshotNames(records.with_name(found["output"])), found["suffix"]
+    names, suffix = SnapshotPaths(records.with_name(found["output"])), found["suffix"]
     return [
         FileSet(
-            Stage.SET_ASIDE if suffix else Stage.UNFINISHED,
+            Stage.QUARANTINED if suffix else Stage.UNFINISHED,
             records,
-            errors=aside(names.partial_errors, suffix),
-            manifest=aside(names.partial_manifest, suffix),
+            errors=quarantined_path(names.partial_errors, suffix),
+            manifest=quarantined_path(names.partial_manifest, suffix),
             named_records=names.partial.name,
             named_errors=names.partial_errors.name,
-            codec=codec_of(names.snapshot.name),
+            compression=compression_of(names.snapshot.name),
         )
     ]

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from collector.model.control_chars import json_escaped
-from collector.model.ledger import OTHER_PATHS, Account, PathCounts, RequestCount, Tally, status_of
+from collector.model.ledger import OTHER_PATHS, Ledger, PathCounts, RequestCount, Tally, status_of
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
-from collector.model.throughput import Pace
+from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.document import Part, read
 
@@ -51,17 +51,17 @@ class RunReport:
     started_at: str
     finished_at: str
     duration_s: float
-    account: Account
+    ledger: Ledger
     finished: bool
     exit_code: int
-    pace: Pace
+    pace: Throughput
     organization_id: str | None = None
     redaction: Mapping[str, Json] = field(default_factory=dict)
 
 
 def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
     """The manifest as JSON; of `files` the records come first, then the errors file, if there is one."""
-    tally = report.account.tally
+    tally = report.ledger.tally
     document: dict[str, Any] = {
         "format": FORMAT,
         "run_id": report.run_id,
@@ -69,7 +69,7 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
         "started_at": report.started_at,
         "finished_at": report.finished_at,
         "duration_s": round(report.duration_s, 3),
-        "status": status_of(report.account, finished=report.finished),
+        "status": status_of(report.ledger, finished=report.finished),
         "exit_code": int(report.exit_code),
         "source": {
             "base_url": report.base_url,
@@ -78,10 +78,10 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
             "ids_digest": report.ids_digest,
         },
         "account": {
-            "input": {key: getattr(report.account.input, key) for key in _INPUT},
-            "outcomes": {str(kind): report.account.outcomes[kind] for kind in OutcomeKind},
+            "input": {key: getattr(report.ledger.input, key) for key in _INPUT},
+            "outcomes": {str(kind): report.ledger.outcomes[kind] for kind in OutcomeKind},
         },
-        "requests": _encoded_requests(report.account.requests, report.pace),
+        "requests": _encoded_requests(report.ledger.requests, report.pace),
         "pace": _encoded_pace(report.pace),
         "files": [facts._asdict() for facts in files],
         "redactions": tally.redactions.total(),
@@ -94,12 +94,12 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
         "repairs": {"paths": dict(tally.repairs.most_common())},
         "nul_characters": {"values": tally.nuls.total(), "paths": dict(tally.nuls.most_common())},
         "unparsed_timestamps": tally.unparsed_timestamps,
-        "resumed": report.account.resumed,
+        "resumed": report.ledger.resumed,
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def _encoded_requests(requests: RequestCount, pace: Pace) -> dict[str, Json]:
+def _encoded_requests(requests: RequestCount, pace: Throughput) -> dict[str, Json]:
     return {
         **{key: getattr(requests, key) for key in _REQUESTS},
         "paused_s": round(pace.paused_s, 3),
@@ -107,7 +107,7 @@ def _encoded_requests(requests: RequestCount, pace: Pace) -> dict[str, Json]:
     }
 
 
-def _encoded_pace(pace: Pace) -> dict[str, Json]:
+def _encoded_pace(pace: Throughput) -> dict[str, Json]:
     return {
         "limited_by": {str(cause): round(share, 3) for cause, share in pace.limited_by.items()},
         "settled_rate": None if pace.settled_rate is None else round(pace.settled_rate, 2),
@@ -139,7 +139,7 @@ def decode(content: bytes) -> Manifest:
     if found["format"].value != FORMAT:
         found["format"].refuse(f"not {FORMAT}")
     _require_account_of_the_run(found)
-    source, account = found["source"], found["account"]
+    source, ledger = found["source"], found["account"]
     files = _files(found["files"])
     return Manifest(
         run_id=found["run_id"].text(),
@@ -147,8 +147,8 @@ def decode(content: bytes) -> Manifest:
         exit_code=found["exit_code"].count(),
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
-        input={key: account["input"][key].count() for key in _INPUT},
-        tally=_tally(found, account["outcomes"]),
+        input={key: ledger["input"][key].count() for key in _INPUT},
+        tally=_tally(found, ledger["outcomes"]),
         facts=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,

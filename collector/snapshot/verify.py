@@ -85,7 +85,7 @@ def _note_on_run(claim: Claim) -> str | None:
             return None
         case Stage.UNFINISHED:
             return f"{told}; rerun the command that began it to resume it (after 24 hours with --resume always)"
-        case Stage.SET_ASIDE:
+        case Stage.QUARANTINED:
             return f"{told}; it was set aside, and no run resumes it"
 
 
@@ -129,7 +129,7 @@ def _differing(what: str, counted: Counter[str], claimed: Counter[str]) -> str |
 def _check_records(file: CheckedFile, claim: Claim, ids: IdSet) -> _Counted:
     most_unparsed, tally = claim.manifest.tally.unparsed_timestamps, Tally()
     organizations: dict[str, None] = {}
-    for where, line in file.lines(claim.files.codec):
+    for where, line in file.lines(claim.files.compression):
         try:
             record = read_record(line)
         except BadLine as flaw:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import Final, NamedTuple
 
-from collector.storage.compression import Codec
+from collector.storage.compression import Compression
 
 CHUNK: Final = 1024 * 1024
 """Bytes that are read at a time."""
@@ -19,28 +19,28 @@ Pread = Callable[[int, int], bytes]
 """(size, offset) → at most so many bytes of the file from there, none at its end."""
 
 
-class Stretch(NamedTuple):
+class Block(NamedTuple):
     """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none.
 
-    `is_cut_short` says that the flaw is nothing but that the file ends too early.
+    `is_truncated` says that the flaw is nothing but that the file ends too early.
     """
 
     start: int
     end: int
     lines: bytes
     flaw: str | None = None
-    is_cut_short: bool = False
+    is_truncated: bool = False
 
 
-def stretches(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+def read_blocks(pread: Pread, compression: Compression) -> Iterator[Block]:
     """The file from its first byte to its last. At most the last stretch has a flaw."""
-    return _runs(pread) if codec is Codec.PLAIN else _members(pread, codec)
+    return _runs(pread) if compression is Compression.PLAIN else _members(pread, compression)
 
 
-def lines_of(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
+def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:
     """Each line without its line feed, and where it is: in the file, or, when packed, as if it were not."""
-    at = stretch.start
-    for line in stretch.lines.split(b"\n")[:-1]:
+    at = block.start
+    for line in block.lines.split(b"\n")[:-1]:
         yield at, line
         at += len(line) + 1
 
@@ -65,7 +65,7 @@ def end_of(pread: Pread, offset: int) -> int:
     return offset + sum(map(len, chunks(pread, offset)))
 
 
-def _runs(pread: Pread) -> Iterator[Stretch]:
+def _runs(pread: Pread) -> Iterator[Block]:
     start = length = 0
     rest: list[bytes] = []  # of a line whose end is yet to come
     for chunk in chunks(pread):
@@ -73,41 +73,41 @@ def _runs(pread: Pread) -> Iterator[Stretch]:
         length += len(chunk)
         if feed:
             lines = b"".join((*rest, whole, feed))
-            yield Stretch(start, start + len(lines), lines)
+            yield Block(start, start + len(lines), lines)
             start, length, rest = start + len(lines), len(begun), [begun] if begun else []
             continue
         rest.append(chunk)
         if length > _LONGEST:
             break
     if length:
-        yield Stretch(start, end_of(pread, start + length), b"", "a line without its end")
+        yield Block(start, end_of(pread, start + length), b"", "a line without its end")
 
 
-def _members(pread: Pread, codec: Codec) -> Iterator[Stretch]:
+def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
     start = end = 0
-    unpacker, parts = codec.unpacker(), list[bytes]()
+    decompressor, parts = compression.decompressor(), list[bytes]()
     unpacked = 0
     for piece in chunks(pread, size=_PIECE):
         left = piece
         end += len(piece)
         while left:
             try:
-                parts.append(unpacker.decompress(left))
-            except codec.broken:
-                yield Stretch(start, end_of(pread, end), b"", f"broken {codec.value} packing")
+                parts.append(decompressor.decompress(left))
+            except compression.broken:
+                yield Block(start, end_of(pread, end), b"", f"broken {compression.value} packing")
                 return
             unpacked += len(parts[-1])
             if unpacked > _LONGEST:
-                yield Stretch(start, end_of(pread, end), b"", "a packed member that is none of the collector's")
+                yield Block(start, end_of(pread, end), b"", "a packed member that is none of the collector's")
                 return
-            left = unpacker.unused_data
-            if unpacker.eof:
+            left = decompressor.unused_data
+            if decompressor.eof:
                 lines = b"".join(parts)
                 if lines and not lines.endswith(b"\n"):
-                    yield Stretch(start, end_of(pread, end), b"", "a line without its end")
+                    yield Block(start, end_of(pread, end), b"", "a line without its end")
                     return
-                yield Stretch(start, end - len(left), lines)
+                yield Block(start, end - len(left), lines)
                 start, unpacked = end - len(left), 0
-                unpacker, parts = codec.unpacker(), []
+                decompressor, parts = compression.decompressor(), []
     if end > start:
-        yield Stretch(start, end, b"", f"a {codec.value} member without its end", is_cut_short=True)
+        yield Block(start, end, b"", f"a {compression.value} member without its end", is_truncated=True)

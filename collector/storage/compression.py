@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol, cast
 from collector.model.errors import UsageError
 
 
-class Unpacker(Protocol):
+class Decompressor(Protocol):
     """One member or frame on its way: `eof` when it was whole, and `unused_data` behind it."""
 
     eof: bool
@@ -24,7 +24,7 @@ class Unpacker(Protocol):
         """The next part of it."""
 
 
-class Codec(Enum):
+class Compression(Enum):
     """How a file's bytes are packed; the value is the suffix that says so."""
 
     PLAIN = ""
@@ -35,11 +35,11 @@ class Codec(Enum):
         """`name` without this suffix, in whatever case it is."""
         return name[: -len(self.value)] if self.value and name.lower().endswith(self.value) else name
 
-    def pack(self, block: bytes) -> bytes:
+    def compress(self, block: bytes) -> bytes:
         """One whole member or frame; such blocks, one behind the other, are a valid file."""
-        if self is Codec.GZIP:
+        if self is Compression.GZIP:
             return gzip.compress(block, compresslevel=6, mtime=0)
-        if self is Codec.ZSTD:
+        if self is Compression.ZSTD:
             zstd = _zstd()
             return cast(bytes, zstd.compress(block, options={zstd.CompressionParameter.checksum_flag: 1}))
         return block
@@ -47,41 +47,46 @@ class Codec(Enum):
     @property
     def broken(self) -> tuple[type[Exception], ...]:
         """What is raised for bytes that are not so packed."""
-        return (zlib.error, EOFError, *([_zstd().ZstdError] if self is Codec.ZSTD else []))
+        return (zlib.error, EOFError, *([_zstd().ZstdError] if self is Compression.ZSTD else []))
 
-    def unpacker(self) -> Unpacker:
+    def decompressor(self) -> Decompressor:
         """What unpacks one member or frame."""
-        return cast(Unpacker, zlib.decompressobj(wbits=31) if self is Codec.GZIP else _zstd().ZstdDecompressor())
+        return cast(
+            Decompressor, zlib.decompressobj(wbits=31) if self is Compression.GZIP else _zstd().ZstdDecompressor()
+        )
 
 
-def codec_of(name: str) -> Codec:
+def compression_of(name: str) -> Compression:
     """The codec a file's name asks for; `.GZ` is `.gz`."""
     lowered = name.lower()
-    return next((codec for codec in (Codec.GZIP, Codec.ZSTD) if lowered.endswith(codec.value)), Codec.PLAIN)
+    return next(
+        (compression for compression in (Compression.GZIP, Compression.ZSTD) if lowered.endswith(compression.value)),
+        Compression.PLAIN,
+    )
 
 
-def require(codec: Codec) -> None:
-    """Raise `UsageError` when this installation cannot do `codec`."""
-    if codec is Codec.ZSTD:
+def require(compression: Compression) -> None:
+    """Raise `UsageError` when this installation cannot do `compression`."""
+    if compression is Compression.ZSTD:
         _zstd()
 
 
 @contextmanager
 def open_decoded(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked. Raises OSError for what cannot be read, broken packing included."""
-    codec = codec_of(path.name)
-    broken = codec.broken
+    compression = compression_of(path.name)
+    broken = compression.broken
     try:
-        with _open(codec, path) as stream:
+        with _open(compression, path) as stream:
             yield stream
     except broken as error:
-        raise OSError(f"broken {codec.value} packing ({error})") from None
+        raise OSError(f"broken {compression.value} packing ({error})") from None
 
 
-def _open(codec: Codec, path: Path) -> IO[bytes]:
-    if codec is Codec.GZIP:
+def _open(compression: Compression, path: Path) -> IO[bytes]:
+    if compression is Compression.GZIP:
         return cast(IO[bytes], gzip.open(path))
-    return cast(IO[bytes], _zstd().open(path)) if codec is Codec.ZSTD else path.open("rb")
+    return cast(IO[bytes], _zstd().open(path)) if compression is Compression.ZSTD else path.open("rb")
 
 
 def _zstd() -> Any:

@@ -47,7 +47,7 @@ class Files:
                     f"or run chmod +t {path.parent}"
                 )
 
-    def claim(self, path: Path) -> int:
+    def open_locked(self, path: Path) -> int:
         """Open `path` for appending, made if it is missing, and hold its lock.
 
         Raises `OutputLocked` when another process holds it, and `OutputError`.
@@ -98,14 +98,14 @@ class Files:
 
     def put(self, path: Path, content: bytes) -> None:
         """Make `path` hold `content`: the old one or the new one is there, never a part. Raises `OutputError`."""
-        self.rename(self.draft(path, content), path)
+        self.rename(self.stage(path, content), path)
 
-    def draft(self, path: Path, content: bytes) -> Path:
+    def stage(self, path: Path, content: bytes) -> Path:
         """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where.
 
         Raises `OutputError`; a draft that could not be written whole is removed.
         """
-        beside = draft_of(path)
+        beside = staged_path(path)
         descriptor = self.create(beside)
         with translated(path):
             try:
@@ -122,11 +122,11 @@ class Files:
             self.system.fsync_dir(path.parent)
         return beside
 
-    def rehearse(self, path: Path) -> None:
+    def check_writable(self, path: Path) -> None:
         """Raise `OutputError` now if `put` could not write `path` later."""
         with translated(path):
-            self.system.close(self.create(draft_of(path)))
-            self.system.remove(draft_of(path))
+            self.system.close(self.create(staged_path(path)))
+            self.system.remove(staged_path(path))
 
     def rename(self, old: Path, new: Path) -> None:
         """Rename, durably. Raises `OutputError`."""
@@ -172,6 +172,6 @@ def refused(name: Path | str, error: OSError) -> OutputError:
     return OutputError(f"{name}: cannot be written: {error.strerror or error}")
 
 
-def draft_of(path: Path) -> Path:
+def staged_path(path: Path) -> Path:
     """Where a file is made before it gets its name `path`."""
     return path.with_name(f"{path.name}.draft")

@@ -1,7 +1,7 @@
 """The few calls that the journal and the snapshot make of a file system, so that a test can put a model in its place.
 
-Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but `Disk`
-writes records, errors, manifests and locks to a disk.
+Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but
+`PosixFileSystem` writes records, errors, manifests and locks to a disk.
 
 A guarantee that the system or the file system lacks is warned of once, and what there is is used: macOS has no
 fdatasync, CIFS, FUSE and 9p may not sync folders, NFS may not lock, vfat has no permissions (restic, borg and RocksDB
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from collector.storage.ownership import is_own
+from collector.storage.ownership import is_owned
 
 _MODE = 0o600
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -89,7 +89,7 @@ class FileSystem(Protocol):
         """Have the names in `folder` on the disk."""
 
 
-class Disk:
+class PosixFileSystem:
     """The system's own. `warn` is told, once each, which guarantees it lacks."""
 
     def __init__(self, warn: Callable[[str], None] = lambda _: None) -> None:
@@ -198,7 +198,7 @@ class Disk:
 
     def _make_ours(self, descriptor: int, status: os.stat_result) -> None:
         """Raises OSError for a file that somebody else could have put here for us to write to."""
-        if not is_own(status):
+        if not is_owned(status):
             raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
         if status.st_nlink > 1:
             raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")

@@ -9,36 +9,36 @@ import stat
 from pathlib import Path
 
 
-class Untrusted(Exception):
+class NotOwned(Exception):
     """Others can change the file, or use it; the text says what to run."""
 
 
-def read_trusted(path: Path) -> bytes:
+def read_owned(path: Path) -> bytes:
     """All of a file that only its owner, who is this user or root, can change; nothing of a device such as /dev/null.
 
-    A pipe that nobody writes to is not waited for. Raises `Untrusted`, and OSError for what the system refuses.
+    A pipe that nobody writes to is not waited for. Raises `NotOwned`, and OSError for what the system refuses.
     """
     with open(path, "rb", opener=_at_once) as file:
         status = os.fstat(file.fileno())
         if stat.S_ISCHR(status.st_mode):
             return b""
-        require_ours(path, status)
+        require_owned(path, status)
         os.set_blocking(file.fileno(), True)
         return file.read()
 
 
-def is_own(status: os.stat_result) -> bool:
+def is_owned(status: os.stat_result) -> bool:
     """Is it this user's?"""
     return status.st_uid == os.geteuid()
 
 
-def is_foreign(status: os.stat_result) -> bool:
+def is_owned_by_other(status: os.stat_result) -> bool:
     """Is it neither this user's nor root's?"""
-    return status.st_uid != 0 and not is_own(status)
+    return status.st_uid != 0 and not is_owned(status)
 
 
-def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
-    """Raise `Untrusted` unless the file, or folder, is this user's or root's, and others can change nothing in it.
+def require_owned(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
+    """Raise `NotOwned` unless the file, or folder, is this user's or root's, and others can change nothing in it.
 
     When it `is_private`, they may not read it either; the command makes it this user's then, whom it would lock out
     otherwise.
@@ -47,12 +47,12 @@ def require_ours(path: Path | str, status: os.stat_result, *, is_private: bool =
     can, forbidden, mode = ("use", 0o077, private) if is_private else ("change", 0o022, "go-w")
     name, run = shlex.quote(str(path)), []
     is_open = bool(status.st_mode & forbidden)
-    if is_foreign(status) or (is_private and is_open and not is_own(status)):
+    if is_owned_by_other(status) or (is_private and is_open and not is_owned(status)):
         run.append(f"chown {_own_name()} {name}")
     if is_open:
         run.append(f"chmod {mode} {name}")
     if run:
-        raise Untrusted(f"others can {can} it; run: {' && '.join(run)}")
+        raise NotOwned(f"others can {can} it; run: {' && '.join(run)}")
 
 
 def _own_name() -> str:

@@ -21,7 +21,7 @@ def steady(segment: Segment, per_second: float, begin: float = 0.0) -> list[Arri
     return [Arrival(segment.start + begin + number / per_second, True) for number in range(count)]
 
 
-def refused(*moments: float) -> list[Arrival]:
+def throttled(*moments: float) -> list[Arrival]:
     return [Arrival(moment, False) for moment in moments]
 
 
@@ -39,34 +39,34 @@ def test_a_run_at_its_limit_misses_nothing(segment: Segment) -> None:
 
 
 def test_other_segments_do_not_count() -> None:
-    others = [*steady(Segment(0, 90, 50), 50), *refused(*(150 + number / 100 for number in range(100)))]
+    others = [*steady(Segment(0, 90, 50), 50), *throttled(*(150 + number / 100 for number in range(100)))]
     assert found([*others, *steady(FAST, 50)], FAST) == found(steady(FAST, 50), FAST)
 
 
 def test_refusals_of_the_first_30_s_do_not_count() -> None:
-    early = refused(*(210 + number / 100 for number in range(2_999)))
+    early = throttled(*(210 + number / 100 for number in range(2_999)))
     assert found([*early, *steady(FAST, 50)], FAST).missed == ()
 
 
 @pytest.mark.parametrize(("count", "missed"), [(91, ()), (92, ("refused",))])
 def test_two_percent_may_be_refused_at_a_fast_limit(count: int, missed: tuple[str, ...]) -> None:
     """Of 4500 allowed and 91 refused, 1.98 % are refused."""
-    finding = found([*steady(FAST, 50), *refused(*(240 + number / 2 for number in range(count)))], FAST)
-    assert finding.refused == count
+    finding = found([*steady(FAST, 50), *throttled(*(240 + number / 2 for number in range(count)))], FAST)
+    assert finding.throttled == count
     assert finding.missed == missed
 
 
 @pytest.mark.parametrize(("count", "missed"), [(11, ()), (12, ("refused",))])
 def test_one_in_8_s_may_be_refused_at_a_slow_limit(count: int, missed: tuple[str, ...]) -> None:
     """90 s are 11 times 8 s and a bit."""
-    finding = found([*steady(SLOW, 5), *refused(*(120 + number * 7 for number in range(count)))], SLOW)
+    finding = found([*steady(SLOW, 5), *throttled(*(120 + number * 7 for number in range(count)))], SLOW)
     assert finding.refused_in == pytest.approx(count * 8 / 90)
     assert finding.most_refused_in == 2
     assert finding.missed == missed
 
 
 def test_the_most_refusals_in_8_s_are_those_of_any_8_s() -> None:
-    assert found([*steady(SLOW, 5), *refused(120, 127, 130, 134.9, 134.95, 135, 190)], SLOW).most_refused_in == 4
+    assert found([*steady(SLOW, 5), *throttled(120, 127, 130, 134.9, 134.95, 135, 190)], SLOW).most_refused_in == 4
 
 
 @pytest.mark.parametrize("segment", [FAST, SLOW])

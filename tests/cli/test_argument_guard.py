@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.cli.argument_guard import refuse_keys
+from collector.cli.argument_guard import reject_secrets
 from collector.model.errors import UsageError
 from collector.run.identity import new_identity
 from tests.client.test_key_shape import names
@@ -173,7 +173,7 @@ def test_a_complaint_names_the_option_and_what_it_takes(call_here: Here) -> None
 
 def is_refused(*arguments: str, **environ: str) -> bool:
     try:
-        refuse_keys(arguments, environ)
+        reject_secrets(arguments, environ)
     except UsageError:
         return True
     return False
@@ -225,4 +225,4 @@ def test_a_key_variable_that_is_too_short_to_be_a_key_refuses_nothing(name: str)
     ],
 )
 def test_an_id_that_is_a_digit_short_and_the_name_of_a_field_are_no_keys(argv: list[str]) -> None:
-    refuse_keys(argv, {})
+    reject_secrets(argv, {})

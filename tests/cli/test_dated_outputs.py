@@ -52,9 +52,9 @@ class Night:
         self.begin(self.out / f"{day}.partial.run.json", hours)
         return day
 
-    def begin(self, head: Path, hours: float) -> None:
+    def begin(self, header: Path, hours: float) -> None:
         begun = (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        head.write_text(json.dumps({**json.loads(head.read_bytes()), "started_at": begun}))
+        header.write_text(json.dumps({**json.loads(header.read_bytes()), "started_at": begun}))
 
     def day(self, ago: int) -> str:
         return f"{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}"
@@ -186,8 +186,8 @@ async def test_an_interrupted_publication_of_yesterday_is_completed_and_today_co
     today = night.day(0)
     manifest = json.loads(night.contents()[f"{today}.manifest.json"])
     shared = {key: manifest["source"][key] for key in ("ids_digest", "base_url", "api_version")}
-    head = {**shared, "schema": 1, "run_id": manifest["run_id"], "started_at": manifest["started_at"]}
-    (night.out / f"{today}.partial.run.json").write_text(json.dumps(head))
+    header = {**shared, "schema": 1, "run_id": manifest["run_id"], "started_at": manifest["started_at"]}
+    (night.out / f"{today}.partial.run.json").write_text(json.dumps(header))
     day = night.move(days=1, hours=2)
     text = (night.out / f"{day}.manifest.json").read_text().replace(today + ".jsonl", day + ".jsonl")
     (night.out / f"{day}.manifest.json.draft").write_text(text)

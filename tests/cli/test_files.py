@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from collector.snapshot.layout import SnapshotNames
-from collector.storage.durable_files import draft_of
+from collector.snapshot.layout import SnapshotPaths
+from collector.storage.durable_files import staged_path
 from tests.conftest import Calling
 from tests.support.output_oracle import Given, check_finished
 from tests.support.scripted_server import by_id, error, found, ids, serving
 
-NAMES = SnapshotNames(Path("c.jsonl"))
-OPENED = [NAMES.lock, NAMES.partial, NAMES.head, NAMES.checkpoint, NAMES.snapshot, NAMES.errors, NAMES.manifest]
+NAMES = SnapshotPaths(Path("c.jsonl"))
+OPENED = [NAMES.lock, NAMES.partial, NAMES.header, NAMES.checkpoint, NAMES.snapshot, NAMES.errors, NAMES.manifest]
 """Whoever stands there when a run begins is looked at."""
 
 MADE_ANEW = [
     *(NAMES.partial_errors, NAMES.partial_manifest),
-    *(draft_of(path) for path in (NAMES.manifest, NAMES.head, NAMES.checkpoint, NAMES.partial_manifest)),
+    *(staged_path(path) for path in (NAMES.manifest, NAMES.header, NAMES.checkpoint, NAMES.partial_manifest)),
 ]
 """What lies there is of no use to a run and is removed, which leaves alone what a link points to."""
 
@@ -115,7 +115,9 @@ async def test_a_link_under_a_name_that_is_made_anew_is_removed_and_what_it_poin
         check_finished(tmp_path / "out/c.jsonl", Given(ids(5)), 3)
 
 
-@pytest.mark.parametrize("path", [NAMES.lock, NAMES.partial, draft_of(NAMES.manifest), draft_of(NAMES.head)], ids=str)
+@pytest.mark.parametrize(
+    "path", [NAMES.lock, NAMES.partial, staged_path(NAMES.manifest), staged_path(NAMES.header)], ids=str
+)
 async def test_a_hard_link_to_a_file_of_the_user_is_never_written_to(call: Calling, tmp_path: Path, path: Path) -> None:
     (tmp_path / "precious").write_bytes(PRECIOUS)
     (tmp_path / "precious").chmod(0o644)

@@ -12,12 +12,12 @@ from tests.conftest import clean_environment
 
 LOOK = """
 import ctypes, os, pathlib, resource, subprocess
-from collector.cli.process_hardening import withhold
+from collector.cli.process_hardening import harden
 
 PR_GET_DUMPABLE = 3
 before = resource.getrlimit(resource.RLIMIT_CORE)[1]
 assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1
-assert withhold() == withhold() == []
+assert harden() == harden() == []
 assert ctypes.CDLL(None).prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
 assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before)
 if os.geteuid() == 0:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotPaths
 from collector.storage.checkpoint import decode
 from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, check_finished, check_stopped
@@ -87,7 +87,7 @@ async def unfinished(
     before = len(api.server.targets)
     running = await fork("collect", *WANTED, *arguments(api, output), *options)
     await api.server.saw(before + len(WANTED))
-    names = SnapshotNames(folder / output)
+    names = SnapshotPaths(folder / output)
     path, checkpoint = names.partial, names.checkpoint
     async with asyncio.timeout(PATIENCE):  # until the records are synced
         while not checkpoint.exists() or decode(checkpoint.read_bytes()) is None:  # noqa: ASYNC110  # has no event
@@ -106,15 +106,15 @@ async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str, end: signal.Signals
 ) -> None:
     await unfinished(fork, api, tmp_path, end, suffix)
-    head = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
+    header = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     api.mend()
     done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
     assert done.code == 0, done.err
     assert api.asked == sorted([FAILING, *STUCK])
     result = check_finished(tmp_path / f"out/c.jsonl{suffix}", Given(WANTED), 0)
     assert result.manifest["resumed"] == 4
-    assert result.manifest["run_id"] == head["run_id"]
-    assert result.manifest["started_at"] == head["started_at"]
+    assert result.manifest["run_id"] == header["run_id"]
+    assert result.manifest["started_at"] == header["started_at"]
     assert "4" in next(line for line in done.err.splitlines() if "taken over" in line)
     assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
 
@@ -285,10 +285,10 @@ async def test_a_run_of_yesterday_is_continued_only_where_always_is_said(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGKILL)
-    head = tmp_path / "out/c.partial.run.json"
-    begun = json.loads(head.read_bytes())
+    header = tmp_path / "out/c.partial.run.json"
+    begun = json.loads(header.read_bytes())
     old = (datetime.now(UTC) - timedelta(hours=25)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    head.write_text(json.dumps({**begun, "started_at": old}))
+    header.write_text(json.dumps({**begun, "started_at": old}))
     before = contents(tmp_path / "out")
     api.mend()
     done = await call("collect", *WANTED, *arguments(api))
@@ -335,7 +335,7 @@ async def test_records_that_are_gone_though_they_were_synced_are_damage(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, lose: Callable[[Path], object]
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
-    head = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
+    header = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     lose(path)
     before = contents(tmp_path / "out")
     api.mend()
@@ -345,19 +345,19 @@ async def test_records_that_are_gone_though_they_were_synced_are_damage(
     assert contents(tmp_path / "out") == before
     done = await call("collect", *WANTED, *arguments(api))
     assert (done.code, api.asked) == (0, WANTED), done.err
-    assert f"set aside: {Path('out/c.jsonl.partial')}.{head['run_id']}" in done.err
-    assert (tmp_path / f"out/c.partial.run.json.{head['run_id']}").exists()
+    assert f"set aside: {Path('out/c.jsonl.partial')}.{header['run_id']}" in done.err
+    assert (tmp_path / f"out/c.partial.run.json.{header['run_id']}").exists()
 
 
 async def test_a_third_organization_is_refused_where_two_are_known(call: Calling, api: Api, tmp_path: Path) -> None:
     api.mend()
     assert (await call("collect", *WANTED, *arguments(api))).code == 0
     out = tmp_path / "out"
-    head, lines = head_of(json.loads((out / "c.manifest.json").read_bytes())), (out / "c.jsonl").read_bytes()
+    header, lines = head_of(json.loads((out / "c.manifest.json").read_bytes())), (out / "c.jsonl").read_bytes()
     one, other = lines.splitlines(keepends=True)[:2]
     for left in out.iterdir():
         left.unlink()
-    (out / "c.partial.run.json").write_bytes(head)
+    (out / "c.partial.run.json").write_bytes(header)
     (out / "c.jsonl.partial").write_bytes(one + other.replace(b"11111111-1111", b"22222222-2222"))
     api.organization = "33333333-3333-4333-8333-333333333333"
     done = await call("collect", *WANTED, *arguments(api))
@@ -369,17 +369,17 @@ async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL, ".gz")
-    whole, head = path.read_bytes(), json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
+    whole, header = path.read_bytes(), json.loads((tmp_path / "out/c.partial.run.json").read_bytes())
     api.mend()
     refused = await call("collect", *WANTED, *arguments(api), "--resume", "always")
     assert (refused.code, api.asked, path.read_bytes()) == (8, [], whole), refused.err
     assert "of the output c.jsonl.gz" in refused.err
     done = await call("collect", *WANTED, *arguments(api))
     assert (done.code, api.asked) == (0, WANTED), done.err
-    aside = tmp_path / f"out/c.jsonl.gz.partial.{head['run_id']}"
+    aside = tmp_path / f"out/c.jsonl.gz.partial.{header['run_id']}"
     assert aside.name in done.err
     assert aside.read_bytes() == whole
-    for left in (tmp_path / "out").glob(f"*.{head['run_id']}"):
+    for left in (tmp_path / "out").glob(f"*.{header['run_id']}"):
         left.unlink()
     check_finished(tmp_path / "out/c.jsonl", Given(WANTED), 0)
 
@@ -407,33 +407,33 @@ async def test_what_was_half_published_packed_otherwise_is_completed_and_is_not_
 # A crash while the files take their names.
 
 
-def drafted(folder: Path, finished: dict[str, bytes], head: bytes) -> None:
+def drafted(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
     """Only the draft was written."""
     (folder / "c.jsonl").rename(folder / "c.jsonl.partial")
     (folder / "c.manifest.json").rename(folder / "c.manifest.json.draft")
     (folder / "c.errors.jsonl").rename(folder / "c.partial.errors.jsonl")
-    (folder / "c.partial.run.json").write_bytes(head)
+    (folder / "c.partial.run.json").write_bytes(header)
 
 
-def beside_older(folder: Path, finished: dict[str, bytes], head: bytes) -> None:
-    drafted(folder, finished, head)
+def beside_older(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
+    drafted(folder, finished, header)
     for name in ("c.jsonl", "c.manifest.json", "c.errors.jsonl"):
         (folder / name).write_bytes(b"older\n")
 
 
-def data_renamed(folder: Path, finished: dict[str, bytes], head: bytes) -> None:
-    drafted(folder, finished, head)
+def data_renamed(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
+    drafted(folder, finished, header)
     (folder / "c.jsonl.partial").rename(folder / "c.jsonl")
     (folder / "c.errors.jsonl").write_bytes(b"older\n")
 
 
-def errors_renamed(folder: Path, finished: dict[str, bytes], head: bytes) -> None:
-    data_renamed(folder, finished, head)
+def errors_renamed(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
+    data_renamed(folder, finished, header)
     (folder / "c.partial.errors.jsonl").rename(folder / "c.errors.jsonl")
 
 
-def all_but_the_head(folder: Path, finished: dict[str, bytes], head: bytes) -> None:
-    (folder / "c.partial.run.json").write_bytes(head)
+def all_but_the_head(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
+    (folder / "c.partial.run.json").write_bytes(header)
     (folder / "c.partial.checkpoint").write_bytes(b"")
 
 

@@ -26,7 +26,7 @@ def stream(*secrets: str) -> tuple[StandardError, io.StringIO]:
     """The stream, and what comes out of it."""
     below = io.StringIO()
     made = StandardError(below)
-    made.learn(secrets)
+    made.add_secrets(secrets)
     return made, below
 
 
@@ -75,7 +75,7 @@ def test_a_line_is_held_until_it_is_whole_or_flushed() -> None:
 def test_a_secret_learnt_late_is_masked_in_what_is_held() -> None:
     error, out = stream()
     error.write(f"the key is {KEY}")
-    error.learn([KEY])
+    error.add_secrets([KEY])
     error.write("\n")
     assert out.getvalue() == "the key is [REDACTED]\n"
 
@@ -92,17 +92,17 @@ def test_a_line_without_an_end_is_not_held_for_ever_and_shows_no_secret_where_it
 
 def test_control_characters_are_escapes_except_in_what_is_drawn() -> None:
     error, out = stream(KEY)
-    drawing = error.drawing()
+    for_terminal = error.for_terminal()
     error.write("\x1b[31mred\r\n")
-    drawing.write(f"\x1b[2K{KEY}\r\n")
+    for_terminal.write(f"\x1b[2K{KEY}\r\n")
     assert out.getvalue() == "\\x1b[31mred\\x0d\n\x1b[2K[REDACTED]\r\n"
 
 
 def test_what_is_drawn_is_scrubbed_of_what_is_learnt_later() -> None:
     error, out = stream()
-    drawing = error.drawing()
-    error.learn([KEY])
-    drawing.write(f"{KEY}\n")
+    for_terminal = error.for_terminal()
+    error.add_secrets([KEY])
+    for_terminal.write(f"{KEY}\n")
     assert out.getvalue() == "[REDACTED]\n"
 
 

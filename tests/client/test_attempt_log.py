@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.client.attempt_log import logged
+from collector.client.attempt_log import log_attempts
 from collector.client.failures import Transient
 from collector.client.messages import Reply, Request, Send
 from collector.model.errors import ConfigError
@@ -24,7 +24,7 @@ def sending(end: Reply | Exception, told: list[str]) -> Send:
             raise end
         return end
 
-    return logged(send, told.append, as_clock(clock))
+    return log_attempts(send, told.append, as_clock(clock))
 
 
 async def test_of_a_reply_the_status_the_bytes_and_the_seconds_are_told_and_it_is_passed_on() -> None:

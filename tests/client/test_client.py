@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from collector.client.client import Client
-from collector.client.failures import BadPayload, GaveUp, Transient, Unforeseen
+from collector.client.failures import BadPayload, GaveUp, Transient, UnexpectedFailure
 from collector.client.messages import Reply, Request
 from collector.model.errors import ConfigError
 from tests.support.clock import Clock
@@ -56,7 +56,7 @@ async def test_a_bug_in_reading_is_told_by_its_kind_alone() -> None:
 
     with pytest.raises(GaveUp) as caught:
         await client_here().get(REQUEST, read)
-    assert isinstance(caught.value.failure, Unforeseen)
+    assert isinstance(caught.value.failure, UnexpectedFailure)
     assert "secret" not in repr(caught.value)
 
 

@@ -75,10 +75,10 @@ async def test_time_that_is_added_counts() -> None:
 async def test_each_task_has_its_own_time() -> None:
     clock = StoppedClock()
     async with watched(clock) as deadlines:
-        crew = [asyncio.create_task(wait(deadlines, seconds, asyncio.Event())) for seconds in (1, 2, 3)]
+        workers = [asyncio.create_task(wait(deadlines, seconds, asyncio.Event())) for seconds in (1, 2, 3)]
         for done in range(1, 4):
             await clock.advance(1 + TICK / 3)
-            assert [task.done() for task in crew] == [True] * done + [False] * (3 - done)
+            assert [task.done() for task in workers] == [True] * done + [False] * (3 - done)
 
 
 async def test_a_task_that_was_late_can_go_on_and_wait_again() -> None:

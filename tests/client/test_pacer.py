@@ -14,19 +14,19 @@ from collector.client.failures import (
     AttemptFailed,
     BadPayload,
     FailedAttempt,
-    KeyDoubted,
     Throttled,
     TimedOut,
     Transient,
-    Unforeseen,
+    Unauthorized,
+    UnexpectedFailure,
 )
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.governor.events import Event, Paused, Resumed
-from collector.governor.governor import Start, Wait
+from collector.governor.governor import Permit, Wait
 from collector.model.errors import ConfigError, RunStopped
 from collector.model.ledger import RequestCount
-from collector.model.throughput import Cause
+from collector.model.throughput import WaitReason
 from tests.support.clock import Clock, StoppedClock, settled
 from tests.support.governor_harness import governor, pacer
 
@@ -77,9 +77,9 @@ def begun(answer: Awaitable[Sent]) -> asyncio.Task[Sent]:
 
 async def under_way(paced: Pacer, *targets: str) -> list[asyncio.Task[Sent]]:
     """Send requests in this order, and go on until they are sent or wait."""
-    crew = [begun(paced.send(Request(target))) for target in targets]
+    workers = [begun(paced.send(Request(target))) for target in targets]
     await settled()
-    return crew
+    return workers
 
 
 def failure_in(sent: Sent) -> AttemptFailed:
@@ -95,9 +95,9 @@ async def ended(*tasks: asyncio.Task[Sent] | asyncio.Task[None]) -> None:
 
 async def probing(paced: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[Sent]:
     """A request that is in flight alone, after a pause, to try whether all may go on."""
-    crew = await under_way(paced, "throttled")
+    workers = await under_way(paced, "throttled")
     await server.answer(Throttled("HTTP 429", 429, wait=1.0))
-    assert isinstance(failure_in(await crew[0]), Throttled)
+    assert isinstance(failure_in(await workers[0]), Throttled)
     await clock.advance(5)
     probe = asyncio.create_task(start_by(by, paced, server))
     await clock.advance(0.1)
@@ -111,7 +111,7 @@ async def start_by(way: str, paced: Pacer, server: Server, *, is_retry: bool = F
     if way == "send":
         return await paced.send(request)
     if way == "send_alone":
-        return await paced.send_alone(request, after=0.0)
+        return await paced.send_exclusively(request, after=0.0)
     return await paced.send_by(server.send, request)
 
 
@@ -120,9 +120,9 @@ async def test_a_crew_sends_no_more_than_the_rate_in_any_second(rate: int) -> No
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=rate), clock)
-    crew = asyncio.gather(*(paced.send(REQUEST) for _ in range(3 * rate)))
+    workers = asyncio.gather(*(paced.send(REQUEST) for _ in range(3 * rate)))
     await clock.advance(10)
-    await crew
+    await workers
     assert len(server.starts) == 3 * rate
     for start in server.starts:
         assert sum(start <= other < start + 1 for other in server.starts) <= rate
@@ -147,9 +147,9 @@ async def test_requests_start_in_the_order_they_came() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=10), clock)
-    crew = await under_way(paced, *(str(number) for number in range(20)))
+    workers = await under_way(paced, *(str(number) for number in range(20)))
     await clock.advance(10)
-    await asyncio.gather(*crew)
+    await asyncio.gather(*workers)
     assert server.targets == [str(number) for number in range(20)]
 
 
@@ -157,26 +157,26 @@ async def test_nobody_passes_those_who_wait() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=10), clock)
-    crew = await under_way(paced, "sent", "waits")
+    workers = await under_way(paced, "sent", "waits")
     clock.time += 5  # there is room now, but somebody was here before
-    crew += await under_way(paced, "came later")
+    workers += await under_way(paced, "came later")
     assert server.targets == ["sent"]
     await clock.advance(5)
     assert server.targets == ["sent", "waits", "came later"]
-    await asyncio.gather(*crew)
+    await asyncio.gather(*workers)
 
 
 async def test_no_more_are_in_flight_than_the_governor_allows_and_an_end_makes_room() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(concurrency=2), clock)
-    crew = await under_way(paced, "a", "b", "c", "d")
+    workers = await under_way(paced, "a", "b", "c", "d")
     assert server.targets == ["a", "b"]
     await server.answer(REPLY)
     assert server.targets == ["a", "b", "c"]
     await server.answer(Transient("the connection broke"))
     assert server.targets == ["a", "b", "c", "d"]
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_nothing_starts_once_stopped_not_even_alone() -> None:
@@ -184,32 +184,32 @@ async def test_nothing_starts_once_stopped_not_even_alone() -> None:
     server = Server(clock)
     paced = pacer(server.send, governor(), clock)
     paced.stop()
-    crew = await under_way(paced, "at once")
-    crew.append(begun(paced.send_alone(Request("alone"), after=1.0)))
+    workers = await under_way(paced, "at once")
+    workers.append(begun(paced.send_exclusively(Request("alone"), after=1.0)))
     await clock.advance(100)
     assert server.starts == []
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_who_waits_when_all_is_stopped_does_not_start_either() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(rate=1, concurrency=1), clock)
-    crew = await under_way(paced, "sent", "waits for room")
-    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    workers = await under_way(paced, "sent", "waits for room")
+    alone = begun(paced.send_exclusively(Request("alone"), after=1.0))
     await clock.advance(0.5)
     paced.stop()
     await server.answer(REPLY)
     await clock.advance(60)
     assert server.targets == ["sent"]
-    await ended(*crew, alone)
+    await ended(*workers, alone)
 
 
 async def test_a_pause_that_comes_while_somebody_waits_holds_him_too() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(rate=1), clock)
-    crew = await under_way(paced, "sent", "waits for the rate")
+    workers = await under_way(paced, "sent", "waits for the rate")
     await clock.advance(0.5)
     await server.answer(Throttled("HTTP 429", 429, wait=30.0))
     await clock.advance(29.9)
@@ -217,53 +217,53 @@ async def test_a_pause_that_comes_while_somebody_waits_holds_him_too() -> None:
     await clock.advance(30)
     assert server.targets == ["sent", "waits for the rate"]
     assert server.starts[1] >= 30.5
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_what_a_reply_says_of_the_quota_is_heeded() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, "sent")
+    workers = await under_way(paced, "sent")
     await server.answer(Reply(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, b""))
-    crew += await under_way(paced, "waits for the reset")
+    workers += await under_way(paced, "waits for the reset")
     await clock.advance(29.9)
     assert server.targets == ["sent"]
     await clock.advance(4)
     assert server.targets == ["sent", "waits for the reset"]
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_requests_in_flight_are_counted_until_they_end_or_are_cancelled() -> None:
     clock = Clock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, "a", "b", "c")
+    workers = await under_way(paced, "a", "b", "c")
     assert paced.in_flight == 3
-    await ended(crew[0])
+    await ended(workers[0])
     assert paced.in_flight == 2
     await server.answer(REPLY, Transient("the connection broke"), REPLY)
-    await asyncio.gather(*crew[1:], return_exceptions=True)
+    await asyncio.gather(*workers[1:], return_exceptions=True)
     assert paced.in_flight == 0
 
 
 async def test_who_waits_for_a_turn_is_not_in_flight() -> None:
     clock = StoppedClock()
     paced = pacer(Server(clock, answers=False).send, governor(rate=1), clock)
-    crew = await under_way(paced, "a", "b", "c")
+    workers = await under_way(paced, "a", "b", "c")
     assert paced.in_flight == 1
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_one_who_is_cancelled_while_he_waits_leaves_the_line_to_the_next() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=1), clock)
-    crew = await under_way(paced, "sent", "leaves", "next")
-    await ended(crew[1])
+    workers = await under_way(paced, "sent", "leaves", "next")
+    await ended(workers[1])
     await clock.advance(5)
     assert server.targets == ["sent", "next"]
-    await crew[2]
+    await workers[2]
 
 
 # Alone.
@@ -273,9 +273,9 @@ async def test_alone_holds_everybody_else_back_from_the_moment_it_is_asked_for_u
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(Request("alone"), after=2.0))
+    alone = begun(paced.send_exclusively(Request("alone"), after=2.0))
     await settled()
-    crew = await under_way(paced, "other", "another")
+    workers = await under_way(paced, "other", "another")
     await clock.advance(5.0)
     assert server.targets == ["alone"]
     assert server.starts == [2.0]
@@ -283,14 +283,14 @@ async def test_alone_holds_everybody_else_back_from_the_moment_it_is_asked_for_u
     assert await alone == REPLY
     assert server.targets == ["alone", "other", "another"]
     assert server.starts[1:] == [5.0, 5.0]
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_alone_counts_as_in_flight_only_once_it_has_started() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(REQUEST, after=2.0))
+    alone = begun(paced.send_exclusively(REQUEST, after=2.0))
     await clock.advance(1.9)
     assert paced.in_flight == 0
     await clock.advance(0.2)
@@ -304,14 +304,14 @@ async def test_alone_holds_him_back_too_who_waited_before() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(rate=1), clock)
-    crew = await under_way(paced, "sent", "waits")
-    alone = begun(paced.send_alone(Request("alone"), after=5.0))
+    workers = await under_way(paced, "sent", "waits")
+    alone = begun(paced.send_exclusively(Request("alone"), after=5.0))
     await clock.advance(60)
     assert server.targets == ["sent", "alone"]
     await server.answer(REPLY, REPLY)
     await clock.advance(5)
     assert server.targets == ["sent", "alone", "waits"]
-    await ended(*crew, alone)
+    await ended(*workers, alone)
 
 
 async def test_alone_lets_those_in_flight_end_in_peace() -> None:
@@ -319,7 +319,7 @@ async def test_alone_lets_those_in_flight_end_in_peace() -> None:
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
     (in_flight,) = await under_way(paced, "in flight")
-    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    alone = begun(paced.send_exclusively(REQUEST, after=1.0))
     await clock.advance(5)
     assert paced.in_flight == 2
     await server.answer(REPLY, REPLY)
@@ -330,14 +330,14 @@ async def test_alone_pays_for_its_request() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=0.1), clock)
-    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    alone = begun(paced.send_exclusively(REQUEST, after=1.0))
     await clock.advance(2.0)
     await alone
-    crew = await under_way(paced, "other")
+    workers = await under_way(paced, "other")
     await clock.advance(30)
     assert server.starts[0] == 1.0
     assert server.starts[1] >= 11.0
-    await asyncio.gather(*crew)
+    await asyncio.gather(*workers)
 
 
 async def test_alone_waits_for_the_rate_too() -> None:
@@ -345,7 +345,7 @@ async def test_alone_waits_for_the_rate_too() -> None:
     server = Server(clock)
     paced = pacer(server.send, governor(rate=0.1), clock)
     await under_way(paced, "first")
-    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    alone = begun(paced.send_exclusively(REQUEST, after=1.0))
     await clock.advance(30)
     await alone
     assert server.starts[1] >= 10
@@ -355,15 +355,15 @@ async def test_a_pause_that_comes_before_alone_has_asked_holds_it_too() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, "in flight")
-    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    workers = await under_way(paced, "in flight")
+    alone = begun(paced.send_exclusively(Request("alone"), after=1.0))
     await clock.advance(0.5)
     await server.answer(Throttled("HTTP 429", 429, wait=30.0))
     await clock.advance(29.9)
     assert server.targets == ["in flight"]
     await clock.advance(30)
     assert server.targets == ["in flight", "alone"]
-    await ended(*crew, alone)
+    await ended(*workers, alone)
 
 
 @pytest.mark.parametrize("error", FAILURES)
@@ -371,13 +371,13 @@ async def test_alone_goes_back_to_dispatching_also_when_its_request_fails(error:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    alone = begun(paced.send_exclusively(Request("alone"), after=1.0))
     await clock.advance(1.0)
-    crew = await under_way(paced, "other")
+    workers = await under_way(paced, "other")
     await server.answer(error)
-    assert isinstance(failure_in(await alone), type(error) if isinstance(error, AttemptFailed) else Unforeseen)
+    assert isinstance(failure_in(await alone), type(error) if isinstance(error, AttemptFailed) else UnexpectedFailure)
     assert server.targets == ["alone", "other"]
-    await ended(*crew)
+    await ended(*workers)
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.5])
@@ -385,22 +385,22 @@ async def test_alone_goes_back_to_dispatching_also_when_it_is_cancelled(moment: 
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    alone = begun(paced.send_exclusively(Request("alone"), after=1.0))
     await clock.advance(moment)
-    crew = await under_way(paced, "other")
+    workers = await under_way(paced, "other")
     await ended(alone)
     await settled()
     assert server.targets[-1] == "other"
     assert paced.in_flight == 1
-    await ended(*crew)
+    await ended(*workers)
 
 
 async def test_two_who_ask_alone_do_not_end_each_others_hold() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(), clock)
-    first = begun(paced.send_alone(Request("/first"), after=2.0))
-    second = begun(paced.send_alone(Request("/second"), after=0.0))
+    first = begun(paced.send_exclusively(Request("/first"), after=2.0))
+    second = begun(paced.send_exclusively(Request("/second"), after=0.0))
     await settled()
     others = await under_way(paced, "/x", "/y")
     await clock.advance(1.0)
@@ -414,15 +414,15 @@ async def test_a_stop_outlives_alone() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(Request("alone"), after=1.0))
+    alone = begun(paced.send_exclusively(Request("alone"), after=1.0))
     await clock.advance(1.5)
     paced.stop()  # a signal: nothing more may start
     await server.answer(REPLY)
     await alone
-    crew = await under_way(paced, "other")
+    workers = await under_way(paced, "other")
     await clock.advance(5)
     assert server.targets == ["alone"]
-    await ended(*crew)
+    await ended(*workers)
 
 
 # How requests end.
@@ -436,7 +436,7 @@ ways = pytest.mark.parametrize("by", ["send", "send_alone", "send_by"])
     [
         (REPLY, 0.0, 3.0),  # at the rate that the server was seen to allow
         (BadPayload("no JSON"), 0.0, 3.0),
-        (KeyDoubted("HTTP 401", 401), 0.0, 3.0),
+        (Unauthorized("HTTP 401", 401), 0.0, 3.0),
         (Transient("the connection broke"), 1.0, 1.0),
         (TimedOut("no answer in time"), 1.0, 1.0),
         (Throttled("HTTP 429", 429, wait=7.0), 7.0, 7.7),
@@ -450,14 +450,14 @@ async def test_how_a_request_ends_says_when_the_next_may_start(
     server = Server(clock, answers=False)
     paced = pacer(server.send, governed, clock)
     probe = await probing(paced, server, clock, by)
-    assert governed.take(clock.now()) == Wait(inf, Cause.SERVER)
+    assert governed.try_acquire(clock.now()) == Wait(inf, WaitReason.SERVER)
     await server.answer(answer)
     await asyncio.gather(probe, return_exceptions=True)
     assert paced.in_flight == 0
-    granted = governed.take(clock.now())
+    granted = governed.try_acquire(clock.now())
     assert least <= (granted.seconds if isinstance(granted, Wait) else 0.0) <= most
-    later = governed.take(clock.now() + 10)
-    assert isinstance(later, Start)
+    later = governed.try_acquire(clock.now() + 10)
+    assert isinstance(later, Permit)
     assert later.is_probe == (least > 0)
 
 
@@ -514,14 +514,14 @@ async def test_a_retry_is_counted_when_it_starts_however_it_ends(answer: Reply |
     clock, count = StoppedClock(), RequestCount()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(concurrency=1), clock, count)
-    crew = await under_way(paced, "first")
+    workers = await under_way(paced, "first")
     retry = asyncio.create_task(start_by(by, paced, server, is_retry=True))
     await clock.advance(1)
     assert count.retried == 0
     await server.answer(REPLY)
     assert count.retried == 1
     await server.answer(answer)
-    await asyncio.gather(*crew, retry, return_exceptions=True)
+    await asyncio.gather(*workers, retry, return_exceptions=True)
     assert count == RequestCount(retried=1)
 
 
@@ -555,7 +555,7 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
         (Transient("the connection broke"), True),
         (TimedOut("no answer in time"), True),
         (BadPayload("no JSON"), False),
-        (KeyDoubted("HTTP 401", 401), False),
+        (Unauthorized("HTTP 401", 401), False),
         (Throttled("HTTP 429", 429), False),
     ],
 )
@@ -580,11 +580,11 @@ async def test_the_time_of_an_attempt_is_without_its_wait_for_a_turn() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(rate=0.1), clock)
-    crew = await under_way(paced, "sent", "waits")
+    workers = await under_way(paced, "sent", "waits")
     await clock.advance(15)
     taken = clock.now() - server.starts[1]
     await server.answer(REPLY, Transient("the connection broke"))
-    failed = await crew[1]
+    failed = await workers[1]
     assert isinstance(failed, FailedAttempt)
     assert not failed.was_probe
     assert failed.seconds == pytest.approx(taken)
@@ -597,7 +597,7 @@ async def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next(how: str
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
     probe = await probing(paced, server, clock, by)
-    crew = await under_way(paced, "next", "another")
+    workers = await under_way(paced, "next", "another")
     assert server.targets == ["throttled", "probe"]
     if how == "fails here":
         await server.answer(ValueError("nobody foresaw this"))
@@ -607,7 +607,7 @@ async def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next(how: str
     await server.answer(*[REPLY] * (1 + (how == "is cancelled")))
     await clock.advance(1)
     assert server.targets == ["throttled", "probe", "next", "another"]
-    await ended(*crew)
+    await ended(*workers)
 
 
 # What starts wait for.
@@ -617,72 +617,72 @@ async def test_a_start_that_is_free_waits_for_nothing() -> None:
     clock = StoppedClock()
     paced = pacer(Server(clock).send, governor(), clock)
     await asyncio.gather(*await under_way(paced, "a", "b"))
-    assert not paced.waited
+    assert not paced.wait_seconds
 
 
 async def test_a_wait_for_the_users_rate_is_told_as_such() -> None:
     clock = StoppedClock()
     server = Server(clock)
     paced = pacer(server.send, governor(rate=1), clock)
-    crew = await under_way(paced, "a", "b", "c")
+    workers = await under_way(paced, "a", "b", "c")
     await clock.advance(10)
-    await asyncio.gather(*crew)
-    assert paced.waited == {Cause.OWN_RATE: pytest.approx(server.starts[2])}
+    await asyncio.gather(*workers)
+    assert paced.wait_seconds == {WaitReason.OWN_RATE: pytest.approx(server.starts[2])}
 
 
 async def test_a_pause_and_the_wait_for_its_probe_are_told_as_the_servers() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, "throttled")
+    workers = await under_way(paced, "throttled")
     await server.answer(Throttled("HTTP 429", 429, wait=10.0))
-    crew += await under_way(paced, "probe", "waits for it")
+    workers += await under_way(paced, "probe", "waits for it")
     await clock.advance(20)
     await server.answer(REPLY)
     assert server.starts[2] == 20
-    assert paced.waited == {Cause.SERVER: pytest.approx(20.0)}
-    await ended(*crew)
+    assert paced.wait_seconds == {WaitReason.SERVER: pytest.approx(20.0)}
+    await ended(*workers)
 
 
 async def test_a_wait_for_a_quota_that_is_used_up_is_told_as_the_servers() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, "sent")
+    workers = await under_way(paced, "sent")
     await server.answer(Reply(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, b""))
-    crew += await under_way(paced, "waits for the reset")
+    workers += await under_way(paced, "waits for the reset")
     await clock.advance(40)
-    assert paced.waited == {Cause.SERVER: pytest.approx(server.starts[1])}
-    await ended(*crew)
+    assert paced.wait_seconds == {WaitReason.SERVER: pytest.approx(server.starts[1])}
+    await ended(*workers)
 
 
 async def test_a_wait_for_room_is_latency_unless_the_server_brought_it_about() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(concurrency=4), clock)
-    crew = await under_way(paced, *"abcde")
+    workers = await under_way(paced, *"abcde")
     await clock.advance(3)
     await server.answer(TimedOut("no answer in time"))
-    assert paced.waited == {Cause.LATENCY: 3.0}
+    assert paced.wait_seconds == {WaitReason.LATENCY: 3.0}
     await clock.advance(4)
     await server.answer(REPLY, REPLY)
     assert server.targets == [*"abcde"]
-    assert paced.waited == {Cause.LATENCY: 3.0, Cause.SERVER: 4.0}
-    await ended(*crew)
+    assert paced.wait_seconds == {WaitReason.LATENCY: 3.0, WaitReason.SERVER: 4.0}
+    await ended(*workers)
 
 
 async def test_a_wait_for_one_who_asks_alone_is_nobodys() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    alone = begun(paced.send_alone(REQUEST, after=1.0))
+    alone = begun(paced.send_exclusively(REQUEST, after=1.0))
     await settled()
-    crew = await under_way(paced, "waits")
+    workers = await under_way(paced, "waits")
     await clock.advance(5)
     await server.answer(REPLY)
     assert server.starts == [1.0, 5.0]
-    assert not paced.waited
-    await ended(*crew, alone)
+    assert not paced.wait_seconds
+    await ended(*workers, alone)
 
 
 # Outages.
@@ -755,7 +755,7 @@ async def test_the_pauses_that_a_server_out_of_service_asks_for_are_no_time_of_t
 
 
 @pytest.mark.parametrize(
-    "answer", [REPLY, Reply(404, {}, b""), Reply(429, {"Retry-After": "1"}, b""), Reply(204, {}, b""), KeyDoubted("")]
+    "answer", [REPLY, Reply(404, {}, b""), Reply(429, {"Retry-After": "1"}, b""), Reply(204, {}, b""), Unauthorized("")]
 )
 async def test_the_run_does_not_stop_while_the_server_answers_now_and_then(answer: Reply | Exception) -> None:
     clock = StoppedClock()
@@ -768,12 +768,12 @@ async def test_a_few_failures_with_nothing_after_them_are_no_outage() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     paced = pacer(server.send, governor(), clock)
-    crew = await under_way(paced, *"abcd")
+    workers = await under_way(paced, *"abcd")
     await server.answer(*[Transient("the connection broke")] * 4)
     watch = asyncio.create_task(paced.watch(60.0))
     await clock.advance(1000)
     assert not watch.done()
-    await ended(watch, *crew)
+    await ended(watch, *workers)
 
 
 # What ends a run.

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.classify import is_throttle, judge, kind_of, outcome_of
+from collector.client.classify import final_outcome, is_throttle, outcome_of, raise_if_not_final
 from collector.client.failures import (
     AttemptFailed,
     BadPayload,
     FailedAttempt,
-    KeyDoubted,
     Throttled,
     TooLarge,
     Transient,
-    Unforeseen,
+    Unauthorized,
+    UnexpectedFailure,
 )
 from collector.client.messages import Reply
 from collector.client.retry import Attempts, RetryPolicy, retrying
@@ -30,7 +30,7 @@ from tests.support.clock import Clock
 
 NOW = 1_700_000_000.0
 
-kinds = st.sampled_from([Transient, Throttled, KeyDoubted, BadPayload, TooLarge, Unforeseen])
+kinds = st.sampled_from([Transient, Throttled, Unauthorized, BadPayload, TooLarge, UnexpectedFailure])
 policies = st.builds(
     RetryPolicy,
     max_attempts=st.integers(1, 100),
@@ -104,8 +104,8 @@ def test_every_bound_holds_by_itself(failures: list[type[AttemptFailed]], policy
     ("failures", "calls"),
     [
         ([Transient] * 9, 5),
-        ([Unforeseen] * 9, 5),
-        ([KeyDoubted] * 9, 5),
+        ([UnexpectedFailure] * 9, 5),
+        ([Unauthorized] * 9, 5),
         ([BadPayload] * 9, 3),
         ([TooLarge] * 9, 1),
         ([Throttled] * 99, 10),
@@ -137,8 +137,8 @@ def test_no_attempt_is_made_with_less_than_a_second_left(
 ) -> None:
     _, calls, slept = run(failures, policy, seed, seconds=seconds)
     spent = 0.0
-    for kind, waited in zip(failures, slept, strict=False):
-        spent += waited + (0.0 if kind is Throttled else seconds)
+    for kind, wait_seconds in zip(failures, slept, strict=False):
+        spent += wait_seconds + (0.0 if kind is Throttled else seconds)
         assert policy.within - spent >= 1.0 - 1e-6
     assert calls == len(slept) + 1
 
@@ -163,7 +163,7 @@ async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
     assert attempts.seconds == pytest.approx(3 * 2.0 + sum(clock.slept))
 
 
-@given(st.integers(1, 50), st.lists(st.sampled_from([Transient, Unforeseen, KeyDoubted]), max_size=4))
+@given(st.integers(1, 50), st.lists(st.sampled_from([Transient, UnexpectedFailure, Unauthorized]), max_size=4))
 def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
     attempts = failed(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
     assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
@@ -181,7 +181,7 @@ def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
     assert 0 < attempts.backoff(RetryPolicy(), random.Random(0)) <= RetryPolicy().base
 
 
-@pytest.mark.parametrize("kind", [Transient, KeyDoubted, BadPayload, Unforeseen])
+@pytest.mark.parametrize("kind", [Transient, Unauthorized, BadPayload, UnexpectedFailure])
 def test_a_retry_after_a_request_to_slow_down_costs_the_budget_less_than_after_a_failure(
     kind: type[AttemptFailed],
 ) -> None:
@@ -198,7 +198,7 @@ def test_the_backoff_has_full_jitter_under_a_doubling_bound(made: int, seed: int
 
 def test_where_a_shared_pause_waits_the_id_does_not_wait_as_well() -> None:
     attempts = Attempts()
-    for failure in (Throttled("no"), KeyDoubted("no")):
+    for failure in (Throttled("no"), Unauthorized("no")):
         failed(failure, attempts=attempts)
         assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
 
@@ -245,8 +245,8 @@ def reply(status: int, **headers: str) -> Reply:
 )
 def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) -> None:
     for status in statuses:
-        judge(reply(status), NOW)
-    assert [kind_of(status) for status in statuses] == [kind] * len(statuses)
+        raise_if_not_final(reply(status), NOW)
+    assert [final_outcome(status) for status in statuses] == [kind] * len(statuses)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) ->
 )
 def test_a_transient_status_is_worth_another_attempt(status: int) -> None:
     with pytest.raises(Transient) as caught:
-        judge(reply(status), NOW)
+        raise_if_not_final(reply(status), NOW)
     assert caught.value.status == status
 
 
@@ -264,14 +264,14 @@ def test_a_request_to_slow_down_is_known_by_its_status_or_its_header(
     status: int, value: str, wait: float | None
 ) -> None:
     with pytest.raises(Throttled) as caught:
-        judge(reply(status, Retry_After=value), NOW)
+        raise_if_not_final(reply(status, Retry_After=value), NOW)
     assert caught.value.wait == wait
     assert caught.value.status == status
 
 
 def test_a_429_without_a_header_asks_to_slow_down_too() -> None:
     with pytest.raises(Throttled) as caught:
-        judge(reply(429), NOW)
+        raise_if_not_final(reply(429), NOW)
     assert caught.value.wait is None
 
 
@@ -307,63 +307,63 @@ def test_a_429_asks_to_slow_down_and_a_403_or_503_that_says_how_long_or_that_a_q
     answer = Reply(status, headers, b"")
     assert is_throttle(answer, NOW) is expected
     with pytest.raises(Throttled) if expected else suppress(AttemptFailed):
-        judge(answer, NOW)
+        raise_if_not_final(answer, NOW)
 
 
 @pytest.mark.parametrize("status", [429, 403, 503])
 def test_a_used_up_quota_says_how_long_to_wait_where_nothing_else_does(status: int) -> None:
     with pytest.raises(Throttled) as caught:
-        judge(Reply(status, QUOTA_USED_UP, b""), NOW)
+        raise_if_not_final(Reply(status, QUOTA_USED_UP, b""), NOW)
     assert caught.value.wait == 30.0
     with pytest.raises(Throttled) as caught:
-        judge(Reply(status, {**QUOTA_USED_UP, "Retry-After": "7"}, b""), NOW)
+        raise_if_not_final(Reply(status, {**QUOTA_USED_UP, "Retry-After": "7"}, b""), NOW)
     assert caught.value.wait == 7.0
 
 
 def test_a_server_that_takes_us_for_an_attack_stops_the_run() -> None:
     body = b'{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected","title":"no"}'
     with pytest.raises(RunStopped, match="abnormal usage"):
-        judge(Reply(429, {"Retry-After": "7"}, body), NOW)
+        raise_if_not_final(Reply(429, {"Retry-After": "7"}, body), NOW)
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_words_of_abnormal_usage_in_another_answer_stop_nothing(status: int) -> None:
-    judge(Reply(status, {}, b"abnormal-usage-detected"), NOW)
+    raise_if_not_final(Reply(status, {}, b"abnormal-usage-detected"), NOW)
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 226])
 def test_a_success_that_is_no_200_has_no_connection_in_it(status: int) -> None:
     with pytest.raises(BadPayload):
-        judge(reply(status), NOW)
+        raise_if_not_final(reply(status), NOW)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_a_redirect_ends_the_run_and_says_what_to_set(status: int) -> None:
     with pytest.raises(ConfigError, match="--base-url"):
-        judge(reply(status, Location="https://elsewhere.example"), NOW)
+        raise_if_not_final(reply(status, Location="https://elsewhere.example"), NOW)
 
 
 @pytest.mark.parametrize("status", [407, 511])
 def test_what_the_way_to_the_api_wants_ends_the_run(status: int) -> None:
     with pytest.raises(ConfigError, match=str(status)):
-        judge(reply(status), NOW)
+        raise_if_not_final(reply(status), NOW)
 
 
 def test_a_401_puts_the_key_in_doubt() -> None:
-    with pytest.raises(KeyDoubted):
-        judge(reply(401), NOW)
+    with pytest.raises(Unauthorized):
+        raise_if_not_final(reply(401), NOW)
 
 
 @given(st.integers(100, 999), st.text())
 def test_every_status_has_a_class(status: int, retry_after: str) -> None:
     with suppress(AttemptFailed, ConfigError):
-        judge(reply(status, Retry_After=retry_after), NOW)
-        assert (kind_of(status) is OutcomeKind.OK) == (status == 200)
+        raise_if_not_final(reply(status, Retry_After=retry_after), NOW)
+        assert (final_outcome(status) is OutcomeKind.OK) == (status == 200)
 
 
 def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
     for status in (200, 404, 403, 422):
-        judge(reply(status), NOW)
+        raise_if_not_final(reply(status), NOW)
 
 
 @pytest.mark.parametrize(
@@ -371,20 +371,20 @@ def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
     [
         (reply(500), Transient),
         (reply(429), Throttled),
-        (reply(401), KeyDoubted),
+        (reply(401), Unauthorized),
         (reply(204), BadPayload),
         (reply(302), ConfigError),
     ],
 )
 def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
     with pytest.raises(error):
-        judge(answer, NOW)
+        raise_if_not_final(answer, NOW)
 
 
 @pytest.mark.parametrize(("now", "left"), [(NOW + 3, 7.0), (NOW + 4, 6.0)])
 def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, left: float) -> None:
     with pytest.raises(Throttled) as caught:
-        judge(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), now)
+        raise_if_not_final(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), now)
     assert caught.value.wait == left
 
 
@@ -393,10 +393,10 @@ def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, l
     [
         (TooLarge("x"), "too_large"),
         (BadPayload("x"), "bad_payload"),
-        (Unforeseen("x"), "internal_error"),
+        (UnexpectedFailure("x"), "internal_error"),
         (Transient("x"), "exhausted"),
         (Throttled("x"), "exhausted"),
-        (KeyDoubted("x"), "exhausted"),
+        (Unauthorized("x"), "exhausted"),
         (None, "exhausted"),
     ],
 )

@@ -87,15 +87,17 @@ class Played:
             self.rate.answered(self.now)
         return self
 
-    def is_refused(self, pause: float = 1.0, behind: int = 0, refused: int = 0, *, is_certain: bool = False) -> Played:
+    def is_throttled(
+        self, pause: float = 1.0, behind: int = 0, throttled: int = 0, *, is_certain: bool = False
+    ) -> Played:
         """One is refused, then so many of those behind it, and all pause."""
         sent = self.now
         self.rate.start(sent)
-        self.rate.refused(sent, sent=sent, is_certain=is_certain)
+        self.rate.throttled(sent, sent=sent, is_certain=is_certain)
         for number in range(behind):
-            self.rate.answered_behind(is_refused=number < refused)
-            if number < refused:
-                self.rate.refused(sent, sent=sent, begins=False)
+            self.rate.answered_behind(is_throttled=number < throttled)
+            if number < throttled:
+                self.rate.throttled(sent, sent=sent, begins=False)
         self.now += pause
         self.rate.resumed(self.now)
         return self
@@ -106,23 +108,23 @@ def test_until_something_is_refused_there_is_no_rate() -> None:
 
 
 def test_a_refusal_alone_makes_no_rate() -> None:
-    played = Played().goes(20, 20).is_refused(behind=4)
+    played = Played().goes(20, 20).is_throttled(behind=4)
     assert played.rate.rate == inf
     assert not played.rate.is_settled
 
 
 def test_refusals_of_what_was_in_flight_make_a_rate_below_what_was_refused() -> None:
-    played = Played().goes(20, 20).is_refused(behind=4, refused=4)
+    played = Played().goes(20, 20).is_throttled(behind=4, throttled=4)
     assert 10 < played.rate.rate <= 20
     assert played.rate.is_settled
 
 
 def test_what_the_server_says_of_its_limit_needs_no_more_evidence() -> None:
-    assert 10 < Played().goes(20, 20).is_refused(is_certain=True).rate.rate <= 20
+    assert 10 < Played().goes(20, 20).is_throttled(is_certain=True).rate.rate <= 20
 
 
 def test_a_rate_that_goes_well_is_kept_and_then_exceeded() -> None:
-    played = Played().goes(20, 20).is_refused(behind=4, refused=4)
+    played = Played().goes(20, 20).is_throttled(behind=4, throttled=4)
     before = played.rate.rate
     assert played.goes(3, 100).rate.rate < 1.3 * before
     assert played.goes(120, 100).rate.rate > 2 * before
@@ -131,27 +133,27 @@ def test_a_rate_that_goes_well_is_kept_and_then_exceeded() -> None:
 def test_a_probe_that_is_refused_says_nothing_of_the_rate() -> None:
     played = Played().goes(20, 20)
     played.rate.start(played.now)
-    played.rate.refused(played.now, sent=played.now)
+    played.rate.throttled(played.now, sent=played.now)
     before = played.rate.rate, repr(played.rate)
     for _ in range(5):
         played.now += 1
         played.rate.start(played.now)
-        assert not played.rate.refused(played.now, sent=played.now)
+        assert not played.rate.throttled(played.now, sent=played.now)
     assert (played.rate.rate, repr(played.rate)) == before
 
 
 def test_that_more_is_refused_than_noise_explains_is_told_once_a_pause() -> None:
     rate = Played().goes(5, 20).rate
-    assert not rate.refused(5.0, sent=5.0)
-    told = []
+    assert not rate.throttled(5.0, sent=5.0)
+    stated = []
     for _ in range(5):
-        rate.answered_behind(is_refused=True)
-        told.append(rate.refused(5.0, sent=5.0, begins=False))
-    assert told == [False, True, False, False, False]
+        rate.answered_behind(is_throttled=True)
+        stated.append(rate.throttled(5.0, sent=5.0, begins=False))
+    assert stated == [False, True, False, False, False]
 
 
 def test_a_run_that_is_refused_before_it_has_an_answer_goes_on() -> None:
-    assert Played().is_refused().goes(10, 20).rate.answers >= 5
+    assert Played().is_throttled().goes(10, 20).rate.answers >= 5
 
 
 @given(st.lists(st.tuples(st.sampled_from(["answered", "refused", "outage"]), st.floats(0, 30)), max_size=100))
@@ -163,7 +165,7 @@ def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[st
             played.rate.start(played.now)
             played.rate.answered(played.now)
         elif what == "refused":
-            played.is_refused(seconds)
+            played.is_throttled(seconds)
         else:
             played.rate.resumed(played.now)
         assert played.rate.rate >= LOWEST
@@ -171,18 +173,18 @@ def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[st
 
 def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() -> None:
     rate = AdaptiveRate(0.0)
-    rate.told(0.0, 1 / 800, 800.0)
+    rate.stated(0.0, 1 / 800, 800.0)
     rate.start(0.0)
     assert rate.delay(1.0) > 700
-    rate.told(1.0, 100.0, 10.0)
+    rate.stated(1.0, 100.0, 10.0)
     assert rate.delay(1.0) <= 0.01
-    rate.told(1.0, inf, 1.0)
+    rate.stated(1.0, inf, 1.0)
     rate.start(1.0)
     assert rate.delay(1.0) == 0
 
 
 def test_what_the_server_said_was_left_is_void_when_its_time_is_over() -> None:
     rate = AdaptiveRate(0.0)
-    rate.told(0.0, 0.1, 10.0)
+    rate.stated(0.0, 0.1, 10.0)
     rate.start(10.0)
     assert rate.delay(10.0) == 0

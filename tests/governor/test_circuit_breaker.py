@@ -5,22 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.governor.circuit_breaker import Breaker
+from collector.governor.circuit_breaker import CircuitBreaker
 
 
-def failing(breaker: Breaker, times: int, now: float = 0.0) -> list[bool]:
+def failing(breaker: CircuitBreaker, times: int, now: float = 0.0) -> list[bool]:
     """So many failures of requests in flight."""
     return [breaker.failed(now, now, is_probe=False) for _ in range(times)]
 
 
-def answering(breaker: Breaker, times: int, now: float = 0.0) -> None:
+def answering(breaker: CircuitBreaker, times: int, now: float = 0.0) -> None:
     for _ in range(times):
         breaker.answered(now, is_probe=False)
 
 
-def half_open() -> Breaker:
+def half_open() -> CircuitBreaker:
     """One that opened for failures at 0, with its first probe in flight."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     answering(breaker, 20)
     failing(breaker, 10)
     breaker.probe()
@@ -28,7 +28,7 @@ def half_open() -> Breaker:
 
 
 def test_it_opens_when_half_of_the_last_twenty_failed() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     answering(breaker, 20)
     assert failing(breaker, 10) == [False] * 9 + [True]
     assert breaker.is_open
@@ -37,25 +37,25 @@ def test_it_opens_when_half_of_the_last_twenty_failed() -> None:
 
 
 def test_a_few_failures_tell_when_there_was_no_answer_for_ten_seconds() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.answered(0.0, is_probe=False)
     assert [breaker.failed(now, 0.0, is_probe=False) for now in (2.0, 4.0, 6.0, 8.0, 9.9, 10.0)] == [False] * 5 + [True]
 
 
 def test_fewer_than_twenty_requests_tell_nothing() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     assert failing(breaker, 20) == [False] * 19 + [True]
 
 
 def test_one_failure_in_three_is_no_outage() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(100):
         answering(breaker, 2)
         assert failing(breaker, 1) == [False]
 
 
 def test_a_probe_that_fails_doubles_the_wait_up_to_a_minute() -> None:
-    breaker, now, waits = Breaker(), 0.0, []
+    breaker, now, waits = CircuitBreaker(), 0.0, []
     answering(breaker, 20)
     failing(breaker, 10)
     for _ in range(9):
@@ -67,7 +67,7 @@ def test_a_probe_that_fails_doubles_the_wait_up_to_a_minute() -> None:
 
 
 def test_failures_of_requests_that_were_in_flight_do_not_double_the_wait() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     answering(breaker, 20)
     failing(breaker, 30)
     assert breaker.delay(0.0) == 1.0
@@ -88,14 +88,14 @@ def test_a_probe_that_is_answered_closes_it_and_the_next_outage_begins_anew() ->
 
 
 def test_an_answer_to_a_request_that_was_in_flight_does_not_close_it() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.paused(0.0, 5.0, is_probe=False)
     assert not breaker.answered(1.0, is_probe=False)
     assert breaker.is_open
 
 
 def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.paused(0.0, 10.0, is_probe=False)
     breaker.paused(1.0, 2.0, is_probe=False)
     assert breaker.delay(1.0) == 9.0
@@ -103,7 +103,7 @@ def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
 
 
 def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pause_is() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.paused(0.0, 1.0, is_probe=False)
     breaker.probe()
     breaker.paused(1.0, 3.0, is_probe=True)
@@ -117,14 +117,14 @@ def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_d
     breaker = half_open()
     breaker.failed(1.0, 1.0, is_probe=True)
     breaker.probe()
-    breaker.dropped(3.0, is_probe=True)
+    breaker.abandoned(3.0, is_probe=True)
     assert not breaker.is_probing
     assert breaker.is_open
     assert breaker.delay(3.0) == 2.0
 
 
 def test_an_outage_lasts_from_the_first_failure_after_the_last_answer_while_it_is_waited_for() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     answering(breaker, 20, now=5.0)
     for number in range(10):
         breaker.failed(14.0 + number, 10.0 + number, is_probe=False)
@@ -138,7 +138,7 @@ def test_an_outage_lasts_from_the_first_failure_after_the_last_answer_while_it_i
 
 
 def test_where_nothing_was_ever_answered_five_failures_are_an_outage() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     failing(breaker, 4)
     assert breaker.outage(10.0) == 0
     failing(breaker, 1)
@@ -146,9 +146,9 @@ def test_where_nothing_was_ever_answered_five_failures_are_an_outage() -> None:
 
 
 def test_a_pause_that_a_server_out_of_service_asks_for_is_no_time_of_the_outage() -> None:
-    breaker = Breaker()
-    breaker.shut_out(10.0, 105.0, asked=100.0, is_probe=False)
-    breaker.shut_out(10.1, 105.0, asked=0.0, is_probe=False)
+    breaker = CircuitBreaker()
+    breaker.unavailable(10.0, 105.0, asked=100.0, is_probe=False)
+    breaker.unavailable(10.1, 105.0, asked=0.0, is_probe=False)
     assert breaker.delay(10.1) == 105.0
     assert breaker.outage(115.0) == 5.0
 
@@ -167,7 +167,7 @@ Event = st.sampled_from(["answered", "failed", "paused", "dropped", "tripped"])
 def test_whatever_comes_a_probe_starts_only_in_an_open_breaker_and_waits_are_bounded(
     events: list[tuple[str, bool, float]],
 ) -> None:
-    breaker, now = Breaker(), 0.0
+    breaker, now = CircuitBreaker(), 0.0
     for what, later, seconds in events:
         now += seconds if later else 0.0
         is_probe = breaker.is_open and not breaker.is_probing and breaker.delay(now) == 0
@@ -183,7 +183,7 @@ def test_whatever_comes_a_probe_starts_only_in_an_open_breaker_and_waits_are_bou
             case "tripped":
                 breaker.trip(now)
             case _:
-                breaker.dropped(now, is_probe=is_probe)
+                breaker.abandoned(now, is_probe=is_probe)
         assert 0 <= breaker.delay(now) <= 100 + 1e-9  # a sum of two floats, less one of them
         assert 0 <= breaker.outage_wait <= 60
         assert not (breaker.is_probing and is_probe and what != "tripped")

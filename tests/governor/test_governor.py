@@ -11,38 +11,38 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from collector.governor.events import Halted, Paused, PauseTooLong, Resumed, TooManyPauses
-from collector.governor.governor import Governor, Start, Wait
+from collector.governor.governor import Governor, Permit, Wait
 from collector.governor.rate_limit_headers import Allowance
 from collector.governor.retry_budget import AFTER_FAILURE, FULL
-from collector.model.throughput import Cause
+from collector.model.throughput import WaitReason
 from tests.support.governor_harness import governor
 
 EARLY = 0.015  # seconds by which a start may come before its time, see `rate_ceiling`
 seeds = st.integers()
 
 
-def started(governed: Governor, now: float) -> Start:
+def started(governed: Governor, now: float) -> Permit:
     """A request that starts at this moment."""
-    granted = governed.take(now)
-    assert isinstance(granted, Start), granted
+    granted = governed.try_acquire(now)
+    assert isinstance(granted, Permit), granted
     return granted
 
 
 def wait_of(governed: Governor, now: float) -> float:
     """How long nothing may start; a start that may be taken is."""
-    granted = governed.take(now)
+    granted = governed.try_acquire(now)
     return granted.seconds if isinstance(granted, Wait) else 0.0
 
 
-def next_start(governed: Governor, now: float) -> tuple[float, Start]:
+def next_start(governed: Governor, now: float) -> tuple[float, Permit]:
     """The first start that may be taken from now on, and when."""
-    while not isinstance(granted := governed.take(now), Start):
+    while not isinstance(granted := governed.try_acquire(now), Permit):
         assert 0 < granted.seconds < inf, granted
         now += granted.seconds
     return now, granted
 
 
-def crew(governed: Governor, size: int, now: float = 0.0) -> list[Start]:
+def workers(governed: Governor, size: int, now: float = 0.0) -> list[Permit]:
     """So many requests in flight, after as many answers as it takes until so many may be."""
     for _ in range(size):
         answer_two_at_once(governed, now)
@@ -52,7 +52,7 @@ def crew(governed: Governor, size: int, now: float = 0.0) -> list[Start]:
 def answer_two_at_once(governed: Governor, now: float) -> None:
     """Answer as many as may be in flight, so that more may be."""
     flying = []
-    while isinstance(granted := governed.take(now), Start):
+    while isinstance(granted := governed.try_acquire(now), Permit):
         flying.append(granted)
     for one in flying:
         governed.answered(one, now, is_success=True)
@@ -60,15 +60,15 @@ def answer_two_at_once(governed: Governor, now: float) -> None:
 
 def refuse(governed: Governor, now: float, wait: float | None = None) -> tuple[float, float]:
     """The server refuses the next request, at once: when, and for how long do all pause then?"""
-    now, start = next_start(governed, now)
-    governed.refused(start, now, wait, "HTTP 429", is_outage=False)
+    now, permit = next_start(governed, now)
+    governed.throttled(permit, now, wait, "HTTP 429", is_outage=False)
     return now, wait_of(governed, now)
 
 
 def answer(governed: Governor, now: float) -> float:
     """The server answers the next request, at once: when?"""
-    now, start = next_start(governed, now)
-    governed.answered(start, now, is_success=True)
+    now, permit = next_start(governed, now)
+    governed.answered(permit, now, is_success=True)
     return now
 
 
@@ -103,9 +103,9 @@ def test_a_server_that_names_too_short_a_time_again_and_again_is_waited_for_long
 
 
 @given(st.integers(1, 8), seeds)
-def test_a_good_answer_ends_the_growth_of_pauses(refusals: int, seed: int) -> None:
+def test_a_good_answer_ends_the_growth_of_pauses(throttles: int, seed: int) -> None:
     governed, now = governor(seed=seed), 0.0
-    for _ in range(refusals):
+    for _ in range(throttles):
         now, _ = refuse(governed, now)
     now = answer(governed, now)
     _, paused = refuse(governed, now)
@@ -115,8 +115,8 @@ def test_a_good_answer_ends_the_growth_of_pauses(refusals: int, seed: int) -> No
 @pytest.mark.parametrize("wait", [None, 0.0])
 def test_requests_refused_in_one_go_are_one_pause(wait: float | None) -> None:
     governed = governor()
-    for start in crew(governed, 20):
-        governed.refused(start, 0.0, wait, "HTTP 429", is_outage=False)
+    for permit in workers(governed, 20):
+        governed.throttled(permit, 0.0, wait, "HTTP 429", is_outage=False)
     assert governed.pauses.seconds(inf) <= 1
     assert governed.pauses.by_reason == {"HTTP 429": 1}
     assert governed.in_flight == 0
@@ -124,15 +124,15 @@ def test_requests_refused_in_one_go_are_one_pause(wait: float | None) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.floats(0.1, 100)), min_size=1, max_size=20), seeds)
 def test_nothing_starts_before_the_latest_end_of_any_pause_and_overlaps_are_counted_once(
-    refusals: list[tuple[float, float]], seed: int
+    throttles: list[tuple[float, float]], seed: int
 ) -> None:
     governed = governor(seed=seed)
-    flying, now, end = crew(governed, len(refusals)), 0.0, 0.0
-    for later, wait in refusals:
+    flying, now, end = workers(governed, len(throttles)), 0.0, 0.0
+    for later, wait in throttles:
         if end and now + later >= end:
             break  # the pause is over
         now += later if end else 0.0
-        governed.refused(flying.pop(), now, wait, "HTTP 429", is_outage=False)
+        governed.throttled(flying.pop(), now, wait, "HTTP 429", is_outage=False)
         end = max(end, now + wait)
     longest = end + 5.0
     assert end - now <= wait_of(governed, now) <= longest - now
@@ -144,14 +144,14 @@ def test_after_a_pause_the_users_rate_holds_as_before() -> None:
     starts: list[float] = []
     now = 0.0
     for number in range(40):
-        now, start = next_start(governed, now)
+        now, permit = next_start(governed, now)
         starts.append(now)
         if number == 10:
-            governed.refused(start, now, 5.0, "HTTP 429", is_outage=False)
+            governed.throttled(permit, now, 5.0, "HTTP 429", is_outage=False)
         else:
-            governed.answered(start, now, is_success=True)
+            governed.answered(permit, now, is_success=True)
     assert starts[11] >= starts[10] + 5.0
-    assert all(sum(start <= other < start + 1 for other in starts) <= 10 for start in starts)
+    assert all(sum(permit <= other < permit + 1 for other in starts) <= 10 for permit in starts)
 
 
 @given(
@@ -161,19 +161,19 @@ def test_after_a_pause_one_request_tries_and_nothing_else_starts_until_it_has_en
     rate: float, wait: float, seed: int, how: str
 ) -> None:
     governed = governor(rate=rate, seed=seed)
-    refused, other = (next_start(governed, now)[1] for now in (0.0, 20.0))
+    throttled, other = (next_start(governed, now)[1] for now in (0.0, 20.0))
     now = 30.0
-    governed.refused(refused, now, wait, "HTTP 429", is_outage=False)
+    governed.throttled(throttled, now, wait, "HTTP 429", is_outage=False)
     now, probe = next_start(governed, now)
     assert probe.is_probe
     for later in (0.0, 1.0, 1e6):
-        assert governed.take(now + later) == Wait(inf, Cause.SERVER)
+        assert governed.try_acquire(now + later) == Wait(inf, WaitReason.SERVER)
     if how == "in flight":
         governed.answered(other, now, is_success=True)
-        assert governed.take(now + 1e6) == Wait(inf, Cause.SERVER)
+        assert governed.try_acquire(now + 1e6) == Wait(inf, WaitReason.SERVER)
     governed.answered(probe, now, is_success=how == "probe")
-    _, start = next_start(governed, now)
-    assert not start.is_probe
+    _, permit = next_start(governed, now)
+    assert not permit.is_probe
 
 
 def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next_after_as_long_a_wait() -> None:
@@ -182,16 +182,16 @@ def test_a_probe_without_a_verdict_hands_the_probe_on_to_the_next_after_as_long_
     for _ in range(3):
         now, probe = next_start(governed, now)
         assert probe.is_probe
-        governed.dropped(probe, now)
+        governed.abandoned(probe, now)
         assert wait_of(governed, now) == pytest.approx(1.0)
 
 
 def test_a_pause_asked_for_while_a_request_tries_is_not_cut_short_by_its_answer() -> None:
     governed = governor()
     first, second = (started(governed, 0.0) for _ in range(2))
-    governed.refused(first, 0.0, 1.0, "HTTP 429", is_outage=False)
+    governed.throttled(first, 0.0, 1.0, "HTTP 429", is_outage=False)
     now, probe = next_start(governed, 0.0)
-    governed.refused(second, now, 30.0, "HTTP 429", is_outage=False)
+    governed.throttled(second, now, 30.0, "HTTP 429", is_outage=False)
     governed.answered(probe, now + 0.1, is_success=True)
     assert next_start(governed, now + 0.1)[0] >= now + 30.0
 
@@ -202,9 +202,9 @@ def test_a_pause_asked_for_while_a_request_tries_is_not_cut_short_by_its_answer(
 @pytest.mark.parametrize("wait", [901.0, 1e6, inf])
 def test_a_pause_over_the_limit_stops_the_run(wait: float) -> None:
     governed = governor()
-    start = started(governed, 0.0)
+    permit = started(governed, 0.0)
     with pytest.raises(PauseTooLong) as caught:
-        governed.refused(start, 0.0, wait, "HTTP 429", is_outage=False)
+        governed.throttled(permit, 0.0, wait, "HTTP 429", is_outage=False)
     assert (caught.value.wait, caught.value.longest) == (wait, 900.0)
     assert governed.in_flight == 0
 
@@ -238,9 +238,9 @@ def test_nothing_starts_before_the_reset_of_a_quota_that_is_used_up(seconds: flo
     first, second = (started(governed, 0.0) for _ in range(2))
     governed.answered(first, 1.0, is_success=True, allowance=Allowance(0, seconds))
     governed.answered(second, 1.0 + later / 20, is_success=True, allowance=Allowance(5, 1.0))
-    now, start = next_start(governed, 1.0 + later / 20)
+    now, permit = next_start(governed, 1.0 + later / 20)
     assert 1.0 + seconds <= now <= 1.0 + seconds + min(5.0, seconds / 10) + 1e-6
-    assert start.is_probe
+    assert permit.is_probe
     assert governed.pauses.by_reason == {"a used-up quota": 1}
 
 
@@ -256,8 +256,8 @@ def test_what_is_left_of_a_quota_is_spread_over_its_time() -> None:
     governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(20, 10.0))
     now, taken = 0.0, 0
     while now < 9.9:
-        now, start = next_start(governed, now)
-        governed.answered(start, now, is_success=True)
+        now, permit = next_start(governed, now)
+        governed.answered(permit, now, is_success=True)
         taken += 1
     assert 15 <= taken <= 21
 
@@ -274,7 +274,7 @@ def test_a_quota_that_is_used_up_for_too_long_stops_a_run_that_needs_more_of_it(
     governed = governor()
     governed.answered(started(governed, 0.0), 0.0, is_success=True, allowance=Allowance(0, seconds))
     with pytest.raises(PauseTooLong):
-        governed.take(0.0)
+        governed.try_acquire(0.0)
     assert governed.in_flight == 0
 
 
@@ -284,8 +284,8 @@ def test_a_quota_that_is_used_up_for_too_long_stops_a_run_that_needs_more_of_it(
 def break_down(governed: Governor, now: float) -> float:
     """Let one request after the other fail until all halt, and tell when that was."""
     for _ in range(20):
-        now, start = next_start(governed, now)
-        governed.failed(start, now, "HTTP 500", is_timeout=False)
+        now, permit = next_start(governed, now)
+        governed.failed(permit, now, "HTTP 500", is_timeout=False)
     return now
 
 
@@ -304,17 +304,17 @@ def test_an_outage_halts_all_and_then_one_request_tries_again_and_again_at_growi
 @given(st.integers(1, 40), st.floats(0, 0.9))
 def test_only_the_probes_own_failure_doubles_an_outages_wait(others: int, late: float) -> None:
     governed = governor()
-    flying = crew(governed, others + 20)
-    for start in flying[:20]:
-        governed.failed(start, 0.0, "HTTP 500", is_timeout=False)
+    flying = workers(governed, others + 20)
+    for permit in flying[:20]:
+        governed.failed(permit, 0.0, "HTTP 500", is_timeout=False)
     assert wait_of(governed, 0.0) == 1.0
-    for start in flying[20:][::2]:
-        governed.failed(start, late, "HTTP 500", is_timeout=False)
+    for permit in flying[20:][::2]:
+        governed.failed(permit, late, "HTTP 500", is_timeout=False)
     assert wait_of(governed, late) == pytest.approx(1.0 - late)
     now, probe = next_start(governed, late)
-    for start in flying[20:][1::2]:
-        governed.failed(start, now, "HTTP 500", is_timeout=False)
-    assert governed.take(now + 1000) == Wait(inf, Cause.SERVER)
+    for permit in flying[20:][1::2]:
+        governed.failed(permit, now, "HTTP 500", is_timeout=False)
+    assert governed.try_acquire(now + 1000) == Wait(inf, WaitReason.SERVER)
     governed.failed(probe, now, "HTTP 500", is_timeout=False)
     assert wait_of(governed, now) == 2.0
 
@@ -349,8 +349,8 @@ def test_how_long_an_outage_lasts_is_told_with_its_last_failure_and_ends_with_an
     governed = governor()
     for number in range(5):
         assert governed.outage(100.0) == 0
-        start = started(governed, 10.0 + number)
-        governed.failed(start, 30.0, f"failure {number}", is_timeout=False)
+        permit = started(governed, 10.0 + number)
+        governed.failed(permit, 30.0, f"failure {number}", is_timeout=False)
     assert governed.outage(100.0) == 90.0
     assert governed.last_failure == "failure 4"
     answer(governed, 100.0)
@@ -361,19 +361,19 @@ def test_a_server_that_serves_nobody_for_now_is_an_outage_and_one_that_serves_le
     for is_outage in (False, True):
         governed, now = governor(), 0.0
         for _ in range(6):
-            now, start = next_start(governed, now)
-            governed.refused(start, now, 10.0, "HTTP 503", is_outage=is_outage)
+            now, permit = next_start(governed, now)
+            governed.throttled(permit, now, 10.0, "HTTP 503", is_outage=is_outage)
         assert (governed.outage(now + 100) > 0) is is_outage
 
 
 def test_a_refusal_of_what_was_sent_before_the_last_pause_ended_makes_nothing_slower() -> None:
     governed = governor(max_pause=inf)
-    late = crew(governed, 10)
-    governed.refused(late.pop(), 0.0, 1.0, "HTTP 429", is_outage=False)
+    late = workers(governed, 10)
+    governed.throttled(late.pop(), 0.0, 1.0, "HTTP 429", is_outage=False)
     now = answer(governed, 0.0)
     rate = governed.settled_rate
-    for start in late:
-        governed.refused(start, now + 0.1, None, "HTTP 429", is_outage=False)
+    for permit in late:
+        governed.throttled(permit, now + 0.1, None, "HTTP 429", is_outage=False)
     assert governed.settled_rate == rate
     assert not next_start(governed, now + 3.0)[1].is_probe
     assert governed.pauses.by_reason.total() == 1
@@ -400,29 +400,29 @@ def test_the_users_concurrency_is_never_passed() -> None:
     for _ in range(10):
         answer_two_at_once(governed, 0.0)
     flying = [started(governed, 0.0) for _ in range(3)]
-    assert governed.take(1e6) == Wait(inf, Cause.LATENCY)
-    governed.dropped(flying.pop(), 0.0)
+    assert governed.try_acquire(1e6) == Wait(inf, WaitReason.LATENCY)
+    governed.abandoned(flying.pop(), 0.0)
     started(governed, 0.0)
 
 
 def test_a_time_out_leaves_less_room_and_that_is_the_servers_doing() -> None:
     governed = governor()
     flying = [started(governed, 0.0) for _ in range(4)]
-    assert governed.take(0.0) == Wait(inf, Cause.LATENCY)
+    assert governed.try_acquire(0.0) == Wait(inf, WaitReason.LATENCY)
     governed.failed(flying.pop(), 1.0, "no answer in time", is_timeout=True)
-    assert governed.take(1.0) == Wait(inf, Cause.SERVER)
+    assert governed.try_acquire(1.0) == Wait(inf, WaitReason.SERVER)
 
 
 def test_the_users_rate_is_told_apart_from_the_servers() -> None:
     governed = governor(rate=1)
     started(governed, 0.0)
-    granted = governed.take(0.0)
+    granted = governed.try_acquire(0.0)
     assert isinstance(granted, Wait)
-    assert granted.cause is Cause.OWN_RATE
+    assert granted.cause is WaitReason.OWN_RATE
     assert granted.seconds == pytest.approx(1.05 - EARLY)
     governed = governor()
     refuse(governed, 0.0, 5.0)
-    assert governed.take(0.0)[1] is Cause.SERVER
+    assert governed.try_acquire(0.0)[1] is WaitReason.SERVER
 
 
 def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise() -> None:
@@ -430,13 +430,13 @@ def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise()
     for _ in range(40):
         now = answer(governed, now + 0.02)
     for _ in range(4):
-        now, start = next_start(governed, now + 0.02)
-        behind.append(start)
+        now, permit = next_start(governed, now + 0.02)
+        behind.append(permit)
     assert governed.settled_rate is None
-    governed.refused(behind.pop(0), now, None, "HTTP 429", is_outage=False)
+    governed.throttled(behind.pop(0), now, None, "HTTP 429", is_outage=False)
     assert governed.settled_rate is None
-    for start in behind:
-        governed.refused(start, now, None, "HTTP 429", is_outage=False)
+    for permit in behind:
+        governed.throttled(permit, now, None, "HTTP 429", is_outage=False)
     answer(governed, now)
     assert governed.settled_rate is not None
     assert 20 < governed.settled_rate < 60
@@ -444,8 +444,8 @@ def test_a_rate_is_settled_on_only_once_the_server_has_refused_more_than_noise()
 
 def test_the_repr_tells_what_is_in_flight_and_what_forbids_a_start() -> None:
     governed = governor()
-    crew(governed, 2)
-    assert repr(governed).startswith("<Governor 2 in flight, <Breaker closed>, <AdaptiveRate ")
+    workers(governed, 2)
+    assert repr(governed).startswith("<Governor 2 in flight, <CircuitBreaker closed>, <AdaptiveRate ")
 
 
 class Life(RuleBasedStateMachine):
@@ -454,7 +454,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.flying: list[Start] = []
+        self.flying: list[Permit] = []
         self.paused_until = 0.0
         self.used_up_until = 0.0
 
@@ -470,7 +470,7 @@ class Life(RuleBasedStateMachine):
     @rule(times=st.integers(1, 8))
     def start(self, times: int) -> None:
         for _ in range(times):
-            granted = self.governor.take(self.now)
+            granted = self.governor.try_acquire(self.now)
             if isinstance(granted, Wait):
                 assert granted.seconds > 0
                 assert granted.seconds < inf or self.flying
@@ -487,18 +487,18 @@ class Life(RuleBasedStateMachine):
         allowance=st.none() | st.builds(Allowance, st.integers(0, 20), st.floats(0, 100)),
     )
     def be_answered(self, data: st.DataObject, is_success: bool, allowance: Allowance | None) -> None:
-        start = self._land(data)
+        permit = self._land(data)
         if allowance is not None and allowance.remaining == 0:
             self.used_up_until = max(self.used_up_until, self.now + allowance.seconds)
-        self.governor.answered(start, self.now, is_success=is_success, allowance=allowance)
+        self.governor.answered(permit, self.now, is_success=is_success, allowance=allowance)
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), wait=st.none() | st.floats(0, 60), is_outage=st.booleans())
     def be_refused(self, data: st.DataObject, wait: float | None, is_outage: bool) -> None:
-        start = self._land(data)
+        permit = self._land(data)
         self.paused_until = max(self.paused_until, self.now + (wait or 0.0))
         try:
-            self.governor.refused(start, self.now, wait, "HTTP 429", is_outage=is_outage)
+            self.governor.throttled(permit, self.now, wait, "HTTP 429", is_outage=is_outage)
         except TooManyPauses:
             assert self.governor.pauses.seconds(inf) > self.now / 2
             self.flying.clear()
@@ -513,7 +513,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def be_dropped(self, data: st.DataObject) -> None:
-        self.governor.dropped(self._land(data), self.now)
+        self.governor.abandoned(self._land(data), self.now)
 
     @rule(cost=st.integers(0, 100), times=st.integers(1, 10))
     def pay(self, cost: int, times: int) -> None:
@@ -521,10 +521,10 @@ class Life(RuleBasedStateMachine):
             self.governor.pay(cost, self.now)
 
     @rule(tokens=st.integers(0, 100))
-    def earn(self, tokens: int) -> None:
-        self.governor.budget.earn(tokens)
+    def deposit(self, tokens: int) -> None:
+        self.governor.budget.deposit(tokens)
 
-    def _land(self, data: st.DataObject) -> Start:
+    def _land(self, data: st.DataObject) -> Permit:
         return self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
 
     @invariant()

@@ -14,17 +14,17 @@ from collector.governor.limit_belief import LOWEST, LimitBelief
 RATES = st.floats(0.01, 1e6)
 EVENTS = st.one_of(
     st.tuples(st.just("accepted"), st.integers(1, 1_000_000), RATES),
-    st.tuples(st.just("refused"), RATES),
-    st.tuples(st.just("refused_behind"), st.integers(0, 2_000), st.integers(0, 2_000), RATES),
+    st.tuples(st.just("throttled"), RATES),
+    st.tuples(st.just("throttled_behind"), st.integers(0, 2_000), st.integers(0, 2_000), RATES),
     st.tuples(st.just("pass_time"), st.floats(0, 10_000)),
 )
 
 
-def after_limit(taken: float = 40, refused: float = 50, times: int = 3) -> LimitBelief:
+def after_limit(taken: float = 40, throttled: float = 50, times: int = 3) -> LimitBelief:
     belief = LimitBelief()
     for _ in range(times):
         belief.accepted(200, taken)
-        belief.refused(refused)
+        belief.throttled(throttled)
     return belief
 
 
@@ -42,21 +42,21 @@ def test_a_limit_lies_above_what_is_taken_and_below_what_is_refused() -> None:
 
 
 def test_the_same_share_refused_at_any_rate_is_noise() -> None:
-    belief, dice = LimitBelief(), Random(1)
+    belief, rng = LimitBelief(), Random(1)
     for number in range(60):
         rate = (20, 40, 60)[number % 3]
-        belief.accepted(round(dice.expovariate(0.01)), rate)
-        belief.refused(rate)
+        belief.accepted(round(rng.expovariate(0.01)), rate)
+        belief.throttled(rate)
     assert belief.noise == pytest.approx(0.01, rel=0.3)
     assert belief.is_below(60) < 0.1
     assert belief.best(2.0, 60) >= 60
 
 
-@pytest.mark.parametrize(("refused", "is_limit"), [(0, False), (20, True)])
-def test_what_was_in_flight_behind_a_refusal_tells_a_limit_from_noise(refused: int, is_limit: bool) -> None:
+@pytest.mark.parametrize(("throttled", "is_limit"), [(0, False), (20, True)])
+def test_what_was_in_flight_behind_a_refusal_tells_a_limit_from_noise(throttled: int, is_limit: bool) -> None:
     belief = LimitBelief()
-    belief.refused(100)
-    belief.refused_behind(refused, 20, 100)
+    belief.throttled(100)
+    belief.throttled_behind(throttled, 20, 100)
     assert (belief.is_below(100) > 0.9) is is_limit
 
 
@@ -85,7 +85,7 @@ def test_no_rate_is_best_above_the_most_that_is_asked_for() -> None:
 def test_whatever_comes_what_is_believed_is_a_probability(events: list[tuple[object, ...]]) -> None:
     belief = LimitBelief()
     for what, *arguments in events:
-        if what == "refused_behind":
+        if what == "throttled_behind":
             arguments[:2] = sorted(arguments[:2])  # type: ignore[type-var]
         getattr(belief, str(what))(*arguments)
         assert 0 < belief.noise < 0.101

@@ -23,9 +23,9 @@ WAY = 0.0005  # seconds
 @pytest.mark.parametrize("idle", [0.01, 0.02, 0.05, 0.1, 0.3])
 @pytest.mark.parametrize("kind", ["serial", "parallel"])
 def test_a_server_that_queues_works_at_its_capacity_without_a_long_queue(kind: str, idle: float, seed: int) -> None:
-    dice = Random(seed)
+    rng = Random(seed)
     service = 1 / CAPACITY if kind == "serial" else idle
-    queue = Queue(round(CAPACITY * service), lambda _: service * dice.uniform(0.9, 1.1))
+    queue = Queue(round(CAPACITY * service), lambda _: service * rng.uniform(0.9, 1.1))
     way = max(WAY, idle - service)
     segments = schedule([NO_LIMIT], [30])
     simulation = Simulation(None, segments, FORMS["absent"], way, seed=seed, queue=queue, jitter=0.1).run()
@@ -35,13 +35,13 @@ def test_a_server_that_queues_works_at_its_capacity_without_a_long_queue(kind: s
 
 
 VARYING: dict[str, Callable[[float, Random], float]] = {
-    "jitter": lambda _, dice: dice.uniform(0.04, 0.06),
-    "a heavy tail": lambda _, dice: 0.03 * math.exp(dice.gauss(0, 1)),
-    "two kinds": lambda _, dice: 0.02 if dice.random() < 0.3 else 0.2,
-    "some from a cache": lambda _, dice: 0.002 if dice.random() < 0.05 else 0.1,
+    "jitter": lambda _, rng: rng.uniform(0.04, 0.06),
+    "a heavy tail": lambda _, rng: 0.03 * math.exp(rng.gauss(0, 1)),
+    "two kinds": lambda _, rng: 0.02 if rng.random() < 0.3 else 0.2,
+    "some from a cache": lambda _, rng: 0.002 if rng.random() < 0.05 else 0.1,
     "drift": lambda now, _: 0.05 * (1 + 0.8 * math.sin(now / 8)),
-    "a slow half minute": lambda now, dice: (0.2 if 30 < now < 60 else 0.05) * dice.uniform(0.9, 1.1),
-    "slow now and then": lambda now, dice: (0.2 if int(now / 7) % 2 else 0.05) * dice.uniform(0.9, 1.1),
+    "a slow half minute": lambda now, rng: (0.2 if 30 < now < 60 else 0.05) * rng.uniform(0.9, 1.1),
+    "slow now and then": lambda now, rng: (0.2 if int(now / 7) % 2 else 0.05) * rng.uniform(0.9, 1.1),
 }
 
 
@@ -61,10 +61,10 @@ def test_latency_that_varies_by_itself_costs_little(way: str, concurrency: int) 
 
 def _possible(latency: Callable[[float, Random], float], concurrency: int, seconds: float) -> int:
     """Requests that a fixed number in flight completes."""
-    dice, free_at, done = Random(1), [0.0] * concurrency, 0
+    rng, free_at, done = Random(1), [0.0] * concurrency, 0
     while free_at[0] < seconds:
         now = heapq.heappop(free_at)
-        heapq.heappush(free_at, now + latency(now, dice))
+        heapq.heappush(free_at, now + latency(now, rng))
         done += 1
     return done
 

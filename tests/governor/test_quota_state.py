@@ -32,7 +32,7 @@ class Run:
         self._since = inf
         self._asked = 0
 
-    def take(self, quota: Quota, now: float) -> tuple[Quota, float]:
+    def try_acquire(self, quota: Quota, now: float) -> tuple[Quota, float]:
         arrival = next_arrival(self._arrival, now, self._interval)
         if arrival is None:
             return quota, until_free(self._arrival, now)
@@ -54,7 +54,7 @@ def share(runs: Sequence[Run], asked: int = 3000, now: float = 0.0) -> None:
     queue = [(now, index) for index in range(len(runs))]
     while asked and queue:
         now, index = heapq.heappop(queue)
-        quota, wait = runs[index].take(decode(encode(quota), now), now)
+        quota, wait = runs[index].try_acquire(decode(encode(quota), now), now)
         if (later := runs[index].wake(now, wait)) < runs[index].until:
             heapq.heappush(queue, (later, index))
         asked -= 1

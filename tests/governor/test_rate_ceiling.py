@@ -7,18 +7,18 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.governor.rate_ceiling import Ceiling, OwnCeiling, interval_of, next_arrival, until_free
+from collector.governor.rate_ceiling import LocalCeiling, RateCeiling, interval_of, next_arrival, until_free
 
 rates = st.integers(1, 500).map(float) | st.floats(0.1, 500)
 lateness = st.lists(st.sampled_from([0.0, 0.0, 0.0001, 0.003, 0.014, 0.016, 0.1, 0.7, 3.0]) | st.floats(0, 2))
 epochs = st.sampled_from([0.0, 0.3, 1e5, 1e9])
 
 
-def starts_of(ceiling: Ceiling, late: list[float], now: float, count: int) -> list[float]:
+def starts_of(ceiling: RateCeiling, late: list[float], now: float, count: int) -> list[float]:
     """The times of starts of a greedy user whose timers wake him late, by so much each, over and over."""
     starts = []
     for index in range(count):
-        while (wait := ceiling.take(now)) > 0:
+        while (wait := ceiling.try_acquire(now)) > 0:
             now += wait + (late[index % len(late)] if late else 0.0)
         starts.append(now)
     return starts
@@ -30,50 +30,50 @@ def most_in_a_window(starts: list[float], seconds: float) -> int:
 
 @given(rates, lateness, epochs)
 def test_no_window_of_a_second_holds_more_starts_than_the_rate(rate: float, late: list[float], epoch: float) -> None:
-    starts = starts_of(OwnCeiling(rate), late, epoch, count=min(2 * ceil(rate) + 3, 300))
+    starts = starts_of(LocalCeiling(rate), late, epoch, count=min(2 * ceil(rate) + 3, 300))
     assert most_in_a_window(starts, 1.0) <= ceil(rate)
 
 
 @given(st.integers(1, 100).map(float), lateness)
 def test_a_network_that_jitters_by_30_ms_does_not_push_a_second_over_the_rate(rate: float, late: list[float]) -> None:
-    starts = starts_of(OwnCeiling(rate), late, 0.0, count=2 * int(rate) + 3)
+    starts = starts_of(LocalCeiling(rate), late, 0.0, count=2 * int(rate) + 3)
     assert most_in_a_window(starts, 1.03) <= rate
 
 
 @given(rates, st.lists(st.floats(0, 3), min_size=5, max_size=100))
 def test_idle_time_is_not_saved_up_for_a_burst(rate: float, idle: list[float]) -> None:
-    ceiling = OwnCeiling(rate)
+    ceiling = LocalCeiling(rate)
     now, starts = 0.0, []
     for seconds in idle:
         now += seconds
-        wait = ceiling.take(now)
+        wait = ceiling.try_acquire(now)
         now += wait
-        if wait == 0 or ceiling.take(now) == 0:
+        if wait == 0 or ceiling.try_acquire(now) == 0:
             starts.append(now)
     assert not starts or most_in_a_window(starts, 1.0) <= ceil(rate)
 
 
 def test_one_late_timer_does_not_cost_throughput() -> None:
-    starts = starts_of(OwnCeiling(100), [0.003], 0.0, count=500)
-    punctual = starts_of(OwnCeiling(100), [], 0.0, count=500)
+    starts = starts_of(LocalCeiling(100), [0.003], 0.0, count=500)
+    punctual = starts_of(LocalCeiling(100), [], 0.0, count=500)
     assert starts[-1] <= punctual[-1] * 1.001 + 0.02
 
 
 def test_a_rate_of_zero_is_no_ceiling() -> None:
-    assert starts_of(OwnCeiling(0), [], 5.0, count=1000) == [5.0] * 1000
+    assert starts_of(LocalCeiling(0), [], 5.0, count=1000) == [5.0] * 1000
 
 
 def test_the_first_request_starts_at_once() -> None:
-    assert OwnCeiling(0.1).take(1e9) == 0
+    assert LocalCeiling(0.1).try_acquire(1e9) == 0
 
 
 @given(rates, st.floats(0, 1e6), st.integers(1, 5))
 def test_who_asks_too_early_takes_nothing_and_is_told_how_long_to_wait(rate: float, now: float, asked: int) -> None:
-    ceiling = OwnCeiling(rate)
-    while (wait := ceiling.take(now)) == 0:
+    ceiling = LocalCeiling(rate)
+    while (wait := ceiling.try_acquire(now)) == 0:
         pass
-    assert [ceiling.take(now) for _ in range(asked)] == [wait] * asked
-    assert ceiling.take(now + wait + 1e-9) == 0
+    assert [ceiling.try_acquire(now) for _ in range(asked)] == [wait] * asked
+    assert ceiling.try_acquire(now + wait + 1e-9) == 0
 
 
 @given(rates, st.floats(0, 1e6), st.floats(-5, 5))
@@ -85,4 +85,4 @@ def test_a_start_is_due_exactly_when_there_is_nothing_to_wait_for(rate: float, a
 
 
 def test_the_repr_tells_the_interval() -> None:
-    assert repr(OwnCeiling(10.5)) == "<OwnCeiling interval=0.1000s>"
+    assert repr(LocalCeiling(10.5)) == "<LocalCeiling interval=0.1000s>"

@@ -269,9 +269,9 @@ def test_the_newest_way_of_saying_it_that_can_be_used_wins() -> None:
 # The wait that a refusal asks for
 
 
-@pytest.mark.parametrize("told", ["3", date(NOW + 3)])
-def test_retry_after_comes_before_any_limit(told: str) -> None:
-    headers = {"Retry-After": told, "Date": date(NOW), "RateLimit": '"default";r=0;t=50'}
+@pytest.mark.parametrize("stated", ["3", date(NOW + 3)])
+def test_retry_after_comes_before_any_limit(stated: str) -> None:
+    headers = {"Retry-After": stated, "Date": date(NOW), "RateLimit": '"default";r=0;t=50'}
     assert wait_asked(headers, NOW + 3600) == 3.0
 
 

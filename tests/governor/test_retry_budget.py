@@ -22,7 +22,7 @@ def test_it_pays_for_a_hundred_requests_to_slow_down() -> None:
 def test_after_a_halt_there_are_retries_again() -> None:
     budget = RetryBudget()
     budget.pay(FULL)
-    budget.restock()
+    budget.refill()
     assert budget.tokens == FULL
 
 
@@ -30,9 +30,9 @@ def test_with_one_request_in_five_failing_once_it_lasts_for_ever() -> None:
     budget = RetryBudget()
     for _ in range(10_000):
         for _ in range(4):
-            budget.earn()
+            budget.deposit()
         assert budget.pay(AFTER_FAILURE) == AFTER_FAILURE
-        budget.earn(AFTER_FAILURE)
+        budget.deposit(AFTER_FAILURE)
     assert budget.tokens > FULL // 2
 
 
@@ -43,5 +43,5 @@ def test_whatever_is_paid_and_earned_it_is_never_negative_and_never_overfull(eve
         if is_payment:
             budget.pay(tokens)
         else:
-            budget.earn(tokens)
+            budget.deposit(tokens)
         assert 0 <= budget.tokens <= FULL

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from collector.governor.quota_state import NOTHING_KNOWN, Quota, decode, encode
-from collector.governor.rate_ceiling import Ceiling
+from collector.governor.rate_ceiling import RateCeiling
 from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
 from collector.model.secret import Secret
 
@@ -35,7 +35,7 @@ print("ready", flush=True)
 seconds = float(sys.stdin.readline())
 end = time.monotonic() + seconds
 while (now := time.monotonic()) < end:
-    if wait := quota.take(now):
+    if wait := quota.try_acquire(now):
         time.sleep(wait)
     else:
         print(time.monotonic(), flush=True)
@@ -97,12 +97,12 @@ def opened(path: Path, rate: float = 50) -> tuple[SharedQuota, Warnings]:
     return SharedQuota(path, rate, warnings), warnings
 
 
-def is_alone(path: Path) -> str:
+def is_exclusive(path: Path) -> str:
     """The warning of a run that cannot share, but starts; twice it is not said."""
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
-    assert quota.take(100.0) > 0
-    assert quota.take(200.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
+    assert quota.try_acquire(100.0) > 0
+    assert quota.try_acquire(200.0) == 0.0
     assert not quota.is_shared
     (warning,) = warnings
     return warning
@@ -139,26 +139,26 @@ def test_a_killed_process_frees_its_share(path: Path) -> None:
 
 def test_a_process_killed_while_it_is_stopped_with_the_lock_frees_it(path: Path) -> None:
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     with process(HOLDER, path) as holder:
         holder.send_signal(signal.SIGSTOP)
-        assert 0 < quota.take(101.0) < 0.1
-        assert 0 < quota.take(102.0) < 0.1
+        assert 0 < quota.try_acquire(101.0) < 0.1
+        assert 0 < quota.try_acquire(102.0) < 0.1
         holder.kill()
         holder.wait(PATIENCE)
-        assert quota.take(103.0) == 0.0
+        assert quota.try_acquire(103.0) == 0.0
     assert quota.is_shared
     assert warnings == []
 
 
 def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_for_ever(path: Path) -> None:
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     with process(HOLDER, path) as holder:
         holder.send_signal(signal.SIGSTOP)
-        assert [quota.take(now) > 0 for now in (101.0, 105.0, 110.9)] == [True] * 3
-        assert quota.take(111.0) == 0.0
-        assert quota.take(112.0) == 0.0
+        assert [quota.try_acquire(now) > 0 for now in (101.0, 105.0, 110.9)] == [True] * 3
+        assert quota.try_acquire(111.0) == 0.0
+        assert quota.try_acquire(112.0) == 0.0
     assert not quota.is_shared
     assert warnings == [
         f"{path}: not sharing the quota with other runs: a process has kept it locked for 10 s; is one stopped?"
@@ -167,29 +167,29 @@ def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_
 
 def test_patience_begins_anew_with_every_lock_that_was_had(path: Path) -> None:
     quota, _ = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     with path.open("rb") as held:
         for now in (101.0, 120.0, 140.0):
             fcntl.flock(held, fcntl.LOCK_EX)
-            assert quota.take(now) > 0
+            assert quota.try_acquire(now) > 0
             fcntl.flock(held, fcntl.LOCK_UN)
-            assert quota.take(now + 1) == 0.0
+            assert quota.try_acquire(now + 1) == 0.0
     assert quota.is_shared
 
 
 def test_two_quotas_of_one_file_share_and_a_closed_one_does_not(path: Path) -> None:
     (one, _), (other, _) = opened(path), opened(path)
-    assert one.take(100.0) == 0.0
-    assert 0 < other.take(100.0) < 0.03
+    assert one.try_acquire(100.0) == 0.0
+    assert 0 < other.try_acquire(100.0) < 0.03
     other.close()
-    assert other.take(100.0) == 0.0
+    assert other.try_acquire(100.0) == 0.0
 
 
 def test_what_is_free_is_told_to_the_microsecond(path: Path) -> None:
-    quota: Ceiling = opened(path)[0]
+    quota: RateCeiling = opened(path)[0]
     now = 100.0
     for _ in range(20):
-        while wait := quota.take(now):
+        while wait := quota.try_acquire(now):
             now += wait
     assert now == pytest.approx(100.0 + 19 * 0.021 - 0.015)
 
@@ -207,7 +207,7 @@ def test_another_address_organization_or_key_is_another_quota(tmp_path: Path) ->
     }
     assert len(names) == 8
     for name in names:
-        assert opened(name)[0].take(100.0) == 0.0
+        assert opened(name)[0].try_acquire(100.0) == 0.0
 
 
 def test_a_known_organization_shares_whatever_the_key() -> None:
@@ -230,7 +230,7 @@ def test_the_place_does_not_depend_on_the_environment(monkeypatch: pytest.Monkey
 
 
 def test_folder_and_file_are_their_owners_only(path: Path) -> None:
-    opened(path)[0].take(100.0)
+    opened(path)[0].try_acquire(100.0)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -241,28 +241,28 @@ def test_a_file_with_something_else_in_it_is_taken_over(path: Path, content: byt
     path.write_bytes(content)
     path.chmod(0o600)
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
-    assert quota.take(100.0) > 0
+    assert quota.try_acquire(100.0) == 0.0
+    assert quota.try_acquire(100.0) > 0
     assert decode(path.read_bytes()[:40], 100.0).arrival > 100.0
     assert warnings == []
 
 
 def test_after_a_reboot_the_clock_of_before_counts_for_nothing(path: Path) -> None:
     before, _ = opened(path)
-    assert before.take(1e6) == 0.0
+    assert before.try_acquire(1e6) == 0.0
     after, warnings = opened(path)
-    assert after.take(10.0) == 0.0
-    assert 0 < after.take(10.0) < 0.03
+    assert after.try_acquire(10.0) == 0.0
+    assert 0 < after.try_acquire(10.0) < 0.03
     assert warnings == []
 
 
 def test_a_file_removed_under_a_run_is_made_anew_and_shared_again(path: Path) -> None:
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     path.unlink()
     path.parent.rmdir()
-    assert quota.take(101.0) == 0.0
-    assert 0 < opened(path)[0].take(101.0) < 0.03
+    assert quota.try_acquire(101.0) == 0.0
+    assert 0 < opened(path)[0].try_acquire(101.0) < 0.03
     assert warnings == []
 
 
@@ -270,7 +270,7 @@ def test_a_planted_link_in_place_of_the_folder_is_not_followed(path: Path, tmp_p
     target = tmp_path / "target"
     target.mkdir(mode=0o700)
     path.parent.symlink_to(target)
-    assert f"{path}: not sharing the quota with other runs: " in is_alone(path)
+    assert f"{path}: not sharing the quota with other runs: " in is_exclusive(path)
     assert list(target.iterdir()) == []
 
 
@@ -279,7 +279,7 @@ def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_pat
     target.write_bytes(b"precious")
     path.parent.mkdir(mode=0o700)
     path.symlink_to(target)
-    is_alone(path)
+    is_exclusive(path)
     assert target.read_bytes() == b"precious"
 
 
@@ -287,7 +287,7 @@ def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_pat
 def test_a_folder_that_others_can_use_is_refused(path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.parent.chmod(mode)
-    assert is_alone(path).endswith(f"{path.parent}: others can use it; run: chmod 700 {path.parent}")
+    assert is_exclusive(path).endswith(f"{path.parent}: others can use it; run: chmod 700 {path.parent}")
     assert list(path.parent.iterdir()) == []
 
 
@@ -296,7 +296,7 @@ def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: P
     before = os.umask(umask)
     try:
         quota = SharedQuota(path, RATE, warn=pytest.fail)
-        assert quota.take(time.monotonic()) == 0
+        assert quota.try_acquire(time.monotonic()) == 0
         quota.close()
     finally:
         os.umask(before)
@@ -307,62 +307,62 @@ def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: P
 def test_a_folder_of_another_user_is_refused(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     os.chown(path.parent, 12345, -1)
-    assert is_alone(path).endswith(f"others can use it; run: chown root {path.parent}")
+    assert is_exclusive(path).endswith(f"others can use it; run: chown root {path.parent}")
 
 
 def test_a_file_that_others_can_use_is_refused(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     path.touch()
     path.chmod(0o666)
-    assert is_alone(path).endswith(f"{path}: others can use it; run: chmod 600 {path}")
+    assert is_exclusive(path).endswith(f"{path}: others can use it; run: chmod 600 {path}")
 
 
 def test_something_else_in_place_of_the_file_or_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    is_alone(tmp_path / "file" / "quota")
-    is_alone(tmp_path / "missing" / "folder" / "quota")
+    is_exclusive(tmp_path / "file" / "quota")
+    is_exclusive(tmp_path / "missing" / "folder" / "quota")
     (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "private" / "folder").mkdir()
-    is_alone(tmp_path / "private" / "folder")
+    is_exclusive(tmp_path / "private" / "folder")
     os.mkfifo(tmp_path / "private" / "pipe", 0o600)
-    is_alone(tmp_path / "private" / "pipe")
+    is_exclusive(tmp_path / "private" / "pipe")
 
 
 def test_a_file_that_cannot_be_written_any_more_leaves_the_run_its_own_ceiling(path: Path, tmp_path: Path) -> None:
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     path.unlink()
     path.parent.rmdir()
     path.parent.touch()
-    assert quota.take(101.0) == 0.0
-    assert 0 < quota.take(101.0) < 0.03
-    assert quota.take(102.0) == 0.0
+    assert quota.try_acquire(101.0) == 0.0
+    assert 0 < quota.try_acquire(101.0) < 0.03
+    assert quota.try_acquire(102.0) == 0.0
     assert len(warnings) == 1
 
 
 def test_a_refused_write_leaves_the_run_its_own_ceiling(path: Path) -> None:
     quota, warnings = opened(path)
-    assert quota.take(100.0) == 0.0
+    assert quota.try_acquire(100.0) == 0.0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/self/fd/{name}") == str(path):
                 descriptor = os.open(path, os.O_RDONLY)
                 os.dup2(descriptor, int(name), inheritable=False)
                 os.close(descriptor)
-    assert quota.take(101.0) == 0.0
-    assert 0 < quota.take(101.0) < 0.03
+    assert quota.try_acquire(101.0) == 0.0
+    assert 0 < quota.try_acquire(101.0) < 0.03
     assert warnings == [f"{path}: not sharing the quota with other runs: Bad file descriptor"]
 
 
 def test_no_descriptor_is_left_open(path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
     quota, _ = opened(path)
-    quota.take(100.0)
+    quota.try_acquire(100.0)
     quota.close()
     path.chmod(0o666)
-    is_alone(path)
+    is_exclusive(path)
     path.parent.chmod(0o777)
-    is_alone(path)
+    is_exclusive(path)
     assert len(os.listdir("/dev/fd")) == before
 
 
@@ -372,5 +372,5 @@ def test_the_repr_tells_the_interval_and_whether_it_is_shared(path: Path) -> Non
 
 
 def test_the_file_says_when_the_next_start_is_due(path: Path) -> None:
-    opened(path)[0].take(100.0)
+    opened(path)[0].try_acquire(100.0)
     assert decode(path.read_bytes(), 100.0) == Quota(100.0 + 0.021, 0.021, 100.0, float("inf"))

@@ -56,7 +56,7 @@ class Api:
         self._headers = headers
         self.attempts = 0
         self.clock = StoppedClock()
-        self.told: list[Event] = []
+        self.summary: list[Event] = []
         self.pacer: Pacer
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ class Api:
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
-        self.pacer = pacer(confirm, governed, clock, tell=self.told.append)
+        self.pacer = pacer(confirm, governed, clock, tell=self.summary.append)
         try:
             return await beside(
                 list_ids(client_of(self.pacer, governed, clock, stream=self.stream)),
@@ -251,7 +251,7 @@ def test_that_the_list_is_refused_again_is_told_once(status: int) -> None:
     api = Api([b""], status=status, headers={"Retry-After": "1"})
     with pytest.raises(RunStopped):
         asyncio.run(api.ids(600.0))
-    pauses = [event for event in api.told if isinstance(event, Paused)]
+    pauses = [event for event in api.summary if isinstance(event, Paused)]
     assert [event.is_news for event in pauses] == [False, True, *[False] * (len(pauses) - 2)]
 
 

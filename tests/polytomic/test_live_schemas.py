@@ -42,7 +42,7 @@ def reply(status: int, body: bytes = b"") -> Reply:
 
 async def test_a_type_is_asked_for_once_however_many_wait_for_it() -> None:
     api = Api(reply(200, SCHEMA))
-    await asyncio.gather(*(api.schemas.know(type_id) for type_id in ("s3", "s3", "api", "s3")))
+    await asyncio.gather(*(api.schemas.ensure_loaded(type_id) for type_id in ("s3", "s3", "api", "s3")))
     assert api.asked == ["/api/connection_types/s3", "/api/connection_types/api"]
     assert api.learnt == {"s3": {"a": True, "b": False}, "api": {"a": True, "b": False}}
     assert api.warned == []
@@ -50,7 +50,7 @@ async def test_a_type_is_asked_for_once_however_many_wait_for_it() -> None:
 
 async def test_a_failure_is_asked_about_again_as_for_any_request() -> None:
     api = Api(reply(500), reply(200, SCHEMA))
-    await api.schemas.know("s3")
+    await api.schemas.ensure_loaded("s3")
     assert (len(api.asked), list(api.learnt)) == (2, ["s3"])
 
 
@@ -59,8 +59,8 @@ async def test_a_failure_is_asked_about_again_as_for_any_request() -> None:
 )
 async def test_without_a_schema_the_packaged_one_stands_and_that_is_said_once(answer: Reply, told: str) -> None:
     api = Api(answer)
-    await api.schemas.know("s3")
-    await api.schemas.know("s3")
+    await api.schemas.ensure_loaded("s3")
+    await api.schemas.ensure_loaded("s3")
     [warning] = api.warned
     assert "type s3 is not to be had" in warning
     assert told in warning
@@ -69,20 +69,20 @@ async def test_without_a_schema_the_packaged_one_stands_and_that_is_said_once(an
 
 async def test_a_key_that_is_refused_ends_the_run() -> None:
     with pytest.raises(KeyRefused):
-        await Api(reply(401)).schemas.know("s3")
+        await Api(reply(401)).schemas.ensure_loaded("s3")
 
 
 @pytest.mark.parametrize("type_id", ["../me", "a/b", "", "A", "a?b", "a%2fb", "a" * 65, None, 5, "a\r\nb", ".."])
 async def test_what_is_no_name_of_a_type_is_not_asked_for(type_id: object) -> None:
     api = Api(reply(200, SCHEMA))
-    await api.schemas.know(type_id)
+    await api.schemas.ensure_loaded(type_id)
     assert api.asked == []
 
 
 async def test_one_who_is_cancelled_while_asking_leaves_nobody_waiting() -> None:
     api = Api(reply(200, SCHEMA))
-    first = asyncio.create_task(api.schemas.know("s3"))
-    second = asyncio.create_task(api.schemas.know("s3"))
+    first = asyncio.create_task(api.schemas.ensure_loaded("s3"))
+    second = asyncio.create_task(api.schemas.ensure_loaded("s3"))
     await asyncio.sleep(0)
     first.cancel()
     await second
@@ -92,5 +92,5 @@ async def test_one_who_is_cancelled_while_asking_leaves_nobody_waiting() -> None
 async def test_types_without_end_are_not_asked_for_without_end() -> None:
     api = Api(reply(200, SCHEMA))
     for number in range(1200):
-        await api.schemas.know(f"type{number}")
+        await api.schemas.ensure_loaded(f"type{number}")
     assert len(api.asked) == 1000

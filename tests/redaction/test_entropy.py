@@ -57,15 +57,15 @@ def hashed(text: str, _rule: str) -> str:
 @pytest.mark.parametrize("alphabet", ALPHABETS.values(), ids=ALPHABETS.keys())
 @pytest.mark.parametrize(("length", "most_missed"), [(20, 30), (24, 15), (32, 3), (40, 1), (64, 1)])
 def test_hardly_a_key_drawn_by_lot_is_missed(alphabet: str, length: int, most_missed: int) -> None:
-    dice = random.Random(5)
-    drawn = ["".join(dice.choice(alphabet) for _ in range(length)) for _ in range(1000)]
+    rng = random.Random(5)
+    drawn = ["".join(rng.choice(alphabet) for _ in range(length)) for _ in range(1000)]
     assert sum(not looks_random(text) for text in drawn) <= most_missed
 
 
 @pytest.mark.parametrize("size", [16, 24, 30, 32, 48])
 def test_hardly_any_base64_is_missed_with_its_slashes_and_padding(size: int) -> None:
-    dice = random.Random(size)
-    drawn = [base64.b64encode(dice.randbytes(size)).decode() for _ in range(1000)]
+    rng = random.Random(size)
+    drawn = [base64.b64encode(rng.randbytes(size)).decode() for _ in range(1000)]
     assert sum(mask_random(text, hashed) == text for text in drawn) <= (15 if size == 16 else 3)
 
 
@@ -76,9 +76,9 @@ def test_what_people_make_up_is_not_taken_for_drawn(text: str) -> None:
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
 def test_a_uuid_is_drawn_by_lot_and_no_secret(spell: Callable[[str], str]) -> None:
-    dice = random.Random(1)
+    rng = random.Random(1)
     for _ in range(100):
-        text = spell(str(uuid.UUID(int=dice.getrandbits(128), version=4)))
+        text = spell(str(uuid.UUID(int=rng.getrandbits(128), version=4)))
         assert mask_random(text, hashed) == text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.redaction.detect.field_names import Suspicion, squash, suspicion
+from collector.redaction.detect.field_names import NameSignal, name_signal, squash
 
 
 def carried(name: str) -> Any:
@@ -22,7 +22,7 @@ NAMES: list[str] = carried("sensitive_fields.json")["_names"]
 def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name: str) -> None:
     first, *rest = name.split("_")
     for spelled in (name, name.upper().replace("_", "-"), first + "".join(map(str.capitalize, rest))):
-        assert suspicion(spelled) is Suspicion.LISTED
+        assert name_signal(spelled) is NameSignal.LISTED
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name
     ],
 )
 def test_a_name_made_of_words_for_a_secret_is_suspected(name: str) -> None:
-    assert suspicion(name) is Suspicion.WORDED
+    assert name_signal(name) is NameSignal.WORDED
 
 
 @pytest.mark.parametrize(
@@ -96,29 +96,29 @@ def test_a_name_made_of_words_for_a_secret_is_suspected(name: str) -> None:
     ],
 )
 def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
-    assert suspicion(name) in {Suspicion.NONE, Suspicion.NAMING}
+    assert name_signal(name) in {NameSignal.NONE, NameSignal.NAMING}
 
 
 @pytest.mark.parametrize("name", ["LINODE_TOKEN", "node_token", "codeToken", "invite_code_token"])
 def test_letters_across_two_words_are_not_a_word(name: str) -> None:
     """`LINODE_TOKEN` contains the letters `detoken`."""
-    assert suspicion(name) is Suspicion.WORDED
+    assert name_signal(name) is NameSignal.WORDED
 
 
 @pytest.mark.parametrize(
     "name", ["dsn", "webhook", "slack_webhook_url", "connectionString", "DATABASE_URL", "token_endpoint", "auth_url"]
 )
 def test_an_address_may_hold_a_secret(name: str) -> None:
-    assert suspicion(name) is Suspicion.ADDRESS
+    assert name_signal(name) is NameSignal.ADDRESS
 
 
 @pytest.mark.parametrize("name", ["external_ref_id", "public_fingerprint", "etag", "row_uuid", "git_commit"])
 def test_what_is_made_to_be_known_may_look_drawn_by_lot(name: str) -> None:
-    assert suspicion(name) is Suspicion.PUBLIC
+    assert name_signal(name) is NameSignal.PUBLIC
 
 
 def test_a_sessions_id_is_not_made_to_be_known() -> None:
-    assert suspicion("browser_session_id") is not Suspicion.PUBLIC
+    assert name_signal("browser_session_id") is not NameSignal.PUBLIC
 
 
 def test_hardly_a_name_that_the_schemas_do_not_mark_is_taken_for_a_secret() -> None:
@@ -129,7 +129,7 @@ def test_hardly_a_name_that_the_schemas_do_not_mark_is_taken_for_a_secret() -> N
         known = {path for paths in unmarked.get(type_id, {}).values() for path in paths}
         for field in connection_type["fields"]:
             leaf = field["name"].rpartition(".")[2].removesuffix("[]")
-            if not field.get("sensitive") and field["name"] not in known and suspicion(leaf) is Suspicion.WORDED:
+            if not field.get("sensitive") and field["name"] not in known and name_signal(leaf) is NameSignal.WORDED:
                 suspected.add((leaf, field["type"]))
     assert suspected == {("auth", "object"), ("key_pair_auth", "boolean")}
 
@@ -142,8 +142,8 @@ def test_case_and_separators_do_not_matter() -> None:
     "name", ["p\u00e4ssword", "pa\u0301ssword", "pass\u200bword", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"]
 )
 def test_accents_wide_letters_and_what_is_not_to_be_seen_hide_no_name(name: str) -> None:
-    assert suspicion(name) is Suspicion.LISTED
+    assert name_signal(name) is NameSignal.LISTED
 
 
 def test_a_word_is_found_between_what_is_not_to_be_seen() -> None:
-    assert suspicion("db_p\u200bwd") is Suspicion.WORDED
+    assert name_signal("db_p\u200bwd") is NameSignal.WORDED

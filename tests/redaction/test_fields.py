@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.record import Json
-from collector.redaction.detect.fields import Marks, marks_of
+from collector.redaction.detect.fields import FieldVerdicts, field_verdicts
 from collector.redaction.detect.rules import Rules, Verdict, is_rule
 from collector.redaction.detect.schemas import fields_of_schema
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.schema import json_schema
 
 
-def verdict(marks: Marks, path: str) -> object:
+def verdict(verdicts: FieldVerdicts, path: str) -> object:
     """The verdict on what is at a path."""
-    node = marks
+    node = verdicts
     *parents, leaf = path.replace("[]", "").split(".")
     for key in parents:
         node = node.inside(node[key])
@@ -26,30 +26,30 @@ def verdict(marks: Marks, path: str) -> object:
 @pytest.mark.parametrize(
     ("type_id", "path", "expected"),
     [
-        ("postgresql", "password", Verdict.WHOLE),
-        ("postgresql", "hostname", Verdict.PLAIN),
+        ("postgresql", "password", Verdict.SECRET),
+        ("postgresql", "hostname", Verdict.KNOWN_SAFE),
         ("postgresql", "made_up", Verdict.UNKNOWN),
-        ("api", "auth.header.value", Verdict.WHOLE),
-        ("api", "auth.header.name", Verdict.PLAIN),
-        ("api", "auth.basic.username", Verdict.PLAIN),
-        ("api", "auth.header.surprise", Verdict.STRICT),
-        ("api", "headers[].value", Verdict.WHOLE),
-        ("api", "url", Verdict.ADDRESS),
-        ("api", "auth.oauth.token_endpoint", Verdict.ADDRESS),
-        ("webhook", "auth_method", Verdict.PLAIN),
-        ("gsheets", "spreadsheet_id.value", Verdict.PLAIN),
-        ("no_such_type", "client_id", Verdict.WHOLE),
-        ("no_such_type", "headers[].value", Verdict.STRICT),
-        ("no_such_type", "headers.X-Team", Verdict.STRICT),
-        ("no_such_type", "options.auth.anything", Verdict.STRICT),
+        ("api", "auth.header.value", Verdict.SECRET),
+        ("api", "auth.header.name", Verdict.KNOWN_SAFE),
+        ("api", "auth.basic.username", Verdict.KNOWN_SAFE),
+        ("api", "auth.header.surprise", Verdict.LIKELY_SECRET),
+        ("api", "headers[].value", Verdict.SECRET),
+        ("api", "url", Verdict.MAY_EMBED_SECRET),
+        ("api", "auth.oauth.token_endpoint", Verdict.MAY_EMBED_SECRET),
+        ("webhook", "auth_method", Verdict.KNOWN_SAFE),
+        ("gsheets", "spreadsheet_id.value", Verdict.KNOWN_SAFE),
+        ("no_such_type", "client_id", Verdict.SECRET),
+        ("no_such_type", "headers[].value", Verdict.LIKELY_SECRET),
+        ("no_such_type", "headers.X-Team", Verdict.LIKELY_SECRET),
+        ("no_such_type", "options.auth.anything", Verdict.LIKELY_SECRET),
         ("no_such_type", "auth.username", Verdict.UNKNOWN),
-        (None, "smtp_password", Verdict.STRICT),
-        (None, "dsn", Verdict.ADDRESS),
-        (None, "account_id", Verdict.PLAIN),
+        (None, "smtp_password", Verdict.LIKELY_SECRET),
+        (None, "dsn", Verdict.MAY_EMBED_SECRET),
+        (None, "account_id", Verdict.KNOWN_SAFE),
     ],
 )
 def test_schema_place_and_name_say_what_a_field_is(type_id: str | None, path: str, expected: Verdict) -> None:
-    assert verdict(marks_of(type_id, Rules()), path) is expected
+    assert verdict(field_verdicts(type_id, Rules()), path) is expected
 
 
 def test_a_name_that_is_secret_for_some_type_is_secret_where_the_schema_has_no_mark() -> None:
@@ -61,44 +61,44 @@ def test_a_name_that_is_secret_for_some_type_is_secret_where_the_schema_has_no_m
     ]
     assert unmarked
     for type_id, path in unmarked:
-        assert verdict(marks_of(type_id, Rules()), path) is Verdict.WHOLE
+        assert verdict(field_verdicts(type_id, Rules()), path) is Verdict.SECRET
 
 
 def test_outside_of_a_configuration_no_path_counts() -> None:
-    marks = marks_of(None, Rules(also=["a.b", "hush"]), is_configuration=False)
-    assert (verdict(marks, "a.b"), verdict(marks, "hush")) == (Verdict.UNKNOWN, Verdict.WHOLE)
+    verdicts = field_verdicts(None, Rules(also=["a.b", "hush"]), is_configuration=False)
+    assert (verdict(verdicts, "a.b"), verdict(verdicts, "hush")) == (Verdict.UNKNOWN, Verdict.SECRET)
 
 
 @pytest.mark.parametrize(
     ("rules", "path", "expected"),
     [
-        (Rules(also=["Nick-Name"]), "deep.nickname", Verdict.WHOLE),
-        (Rules(also=["a.b[].c"]), "a.b[].c", Verdict.WHOLE),
+        (Rules(also=["Nick-Name"]), "deep.nickname", Verdict.SECRET),
+        (Rules(also=["a.b[].c"]), "a.b[].c", Verdict.SECRET),
         (Rules(also=["a.b[].c"]), "a.b[].d", Verdict.UNKNOWN),
-        (Rules(also=["postgresql/hostname.x"]), "hostname.x", Verdict.WHOLE),
-        (Rules(also=["mysql/hostname"]), "hostname", Verdict.PLAIN),
-        (Rules(also=["postgresql/hush"]), "x.hush", Verdict.WHOLE),
+        (Rules(also=["postgresql/hostname.x"]), "hostname.x", Verdict.SECRET),
+        (Rules(also=["mysql/hostname"]), "hostname", Verdict.KNOWN_SAFE),
+        (Rules(also=["postgresql/hush"]), "x.hush", Verdict.SECRET),
         (Rules(also=["mysql/hush"]), "x.hush", Verdict.UNKNOWN),
-        (Rules(keep=["client_id"]), "client_id", Verdict.KEPT),
-        (Rules(keep=["credentials.region"]), "credentials.region", Verdict.KEPT),
-        (Rules(keep=["credentials.region"]), "credentials.other", Verdict.WHOLE),
-        (Rules(keep=["credentials.region"]), "credentials.host", Verdict.WHOLE),
-        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.c", Verdict.WHOLE),
-        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.region", Verdict.KEPT),
-        (Rules(keep=["headers.X-Team"]), "headers.X-Team", Verdict.KEPT),
-        (Rules(keep=["headers.X-Team"]), "headers.X-Other", Verdict.STRICT),
-        (Rules(keep=["headers.X-Team"]), "deeper.headers.X-Team", Verdict.STRICT),
+        (Rules(keep=["client_id"]), "client_id", Verdict.ALLOWED_BY_USER),
+        (Rules(keep=["credentials.region"]), "credentials.region", Verdict.ALLOWED_BY_USER),
+        (Rules(keep=["credentials.region"]), "credentials.other", Verdict.SECRET),
+        (Rules(keep=["credentials.region"]), "credentials.host", Verdict.SECRET),
+        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.c", Verdict.SECRET),
+        (Rules(keep=["credentials.a.b", "region"]), "credentials.a.region", Verdict.ALLOWED_BY_USER),
+        (Rules(keep=["headers.X-Team"]), "headers.X-Team", Verdict.ALLOWED_BY_USER),
+        (Rules(keep=["headers.X-Team"]), "headers.X-Other", Verdict.LIKELY_SECRET),
+        (Rules(keep=["headers.X-Team"]), "deeper.headers.X-Team", Verdict.LIKELY_SECRET),
     ],
 )
 def test_the_users_rules_are_names_at_any_depth_or_paths_for_all_types_or_one(
     rules: Rules, path: str, expected: Verdict
 ) -> None:
-    assert verdict(marks_of("postgresql", rules), path) is expected
+    assert verdict(field_verdicts("postgresql", rules), path) is expected
 
 
 def test_a_rule_with_a_bare_name_beats_the_schema() -> None:
-    assert verdict(marks_of("postgresql", Rules(also=["hostname"])), "hostname") is Verdict.WHOLE
-    assert verdict(marks_of("postgresql", Rules(keep=["password"])), "password") is Verdict.KEPT
+    assert verdict(field_verdicts("postgresql", Rules(also=["hostname"])), "hostname") is Verdict.SECRET
+    assert verdict(field_verdicts("postgresql", Rules(keep=["password"])), "password") is Verdict.ALLOWED_BY_USER
 
 
 @pytest.mark.parametrize("text", ["a", "a.b", "a[].b", "api/a.b[].c", "a-b_c", "Ümlaut", "snow_flake/x[]"])
@@ -126,10 +126,10 @@ def test_what_only_the_live_schema_marks_is_a_secret() -> None:
             "list": {"type": "array", "items": {"properties": {"x": {"format": "password"}, "y": {}}}},
         }
     }
-    marks = marks_of("postgresql", Rules(), fields_of_schema(schema))
+    verdicts = field_verdicts("postgresql", Rules(), fields_of_schema(schema))
     for path in ("hostname", "made.up", "list[].x", "password"):
-        assert verdict(marks, path) is Verdict.WHOLE
-    assert verdict(marks, "list[].y") is Verdict.PLAIN
+        assert verdict(verdicts, path) is Verdict.SECRET
+    assert verdict(verdicts, "list[].y") is Verdict.KNOWN_SAFE
 
 
 def test_what_the_live_schema_does_not_mark_may_still_be_a_secret() -> None:
@@ -140,11 +140,11 @@ def test_what_the_live_schema_does_not_mark_may_still_be_a_secret() -> None:
         "headers": {"items": {"properties": {"value": {}}}},
     }
     schema = {"properties": plain | {"auth": {"properties": {"foo": {}}}, "hook_webhook": {}, "made_up": {}}}
-    without = marks_of("postgresql", Rules())
-    marks = marks_of("postgresql", Rules(), fields_of_schema(schema))
+    without = field_verdicts("postgresql", Rules())
+    verdicts = field_verdicts("postgresql", Rules(), fields_of_schema(schema))
     for path in ("hostname", "password", "signing_secret", "headers[].value", "auth.foo", "auth.bar", "hook_webhook"):
-        assert verdict(marks, path) is verdict(without, path), path
-    assert verdict(marks, "made_up") is Verdict.PLAIN
+        assert verdict(verdicts, path) is verdict(without, path), path
+    assert verdict(verdicts, "made_up") is Verdict.KNOWN_SAFE
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_a_mark_counts_wherever_a_schema_may_have_it(schema: Json) -> None:
     )
 )
 def test_what_is_no_schema_has_no_fields_and_does_no_harm(schema: Json) -> None:
-    marks_of("postgresql", Rules(), fields_of_schema(schema))
+    field_verdicts("postgresql", Rules(), fields_of_schema(schema))

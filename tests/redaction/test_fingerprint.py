@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
-from collector.redaction.fingerprint import SHORTEST_KEY, fingerprint_under
+from collector.redaction.fingerprint import SHORTEST_KEY, fingerprinter
 
 
 @given(st.binary(), st.text("abcdef0123456789", min_size=SHORTEST_KEY))
 def test_a_fingerprint_is_the_beginning_of_an_hmac(value: bytes, key: str) -> None:
-    assert fingerprint_under(Secret(key))(value) == hmac.new(key.encode(), value, hashlib.sha256).hexdigest()[:16]
+    assert fingerprinter(Secret(key))(value) == hmac.new(key.encode(), value, hashlib.sha256).hexdigest()[:16]
 
 
 def test_a_key_that_is_easy_to_guess_is_refused_and_not_shown() -> None:
     with pytest.raises(ConfigError, match="fewer than 16 characters") as caught:
-        fingerprint_under(Secret("hunter2"))
+        fingerprinter(Secret("hunter2"))
     assert "hunter2" not in str(caught.value)

@@ -49,8 +49,8 @@ def test_a_plain_kind_stays_under_any_name(value: str) -> None:
 @pytest.mark.parametrize("alphabet", [HEX, BASE62, CROCKFORD])
 @pytest.mark.parametrize("length", [20, 24, 32, 40, 64])
 def test_a_random_word_is_of_no_kind(alphabet: str, length: int) -> None:
-    dice = Random(length)
-    words = ["".join(dice.choice(alphabet) for _ in range(length)) for _ in range(500)]
+    rng = Random(length)
+    words = ["".join(rng.choice(alphabet) for _ in range(length)) for _ in range(500)]
     assert sum(map(is_of_a_kind, words)) <= (100 if (alphabet, length) == (HEX, 24) else 5)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from collector.model.outcome import Redaction
 from collector.polytomic.normalize import normalize
-from collector.redaction.detect.field_names import Suspicion, suspicion
+from collector.redaction.detect.field_names import NameSignal, name_signal
 from collector.redaction.detect.masks import is_servers_mask
 from collector.redaction.redactor import Redactor
 
@@ -32,7 +32,7 @@ def masked_in(**fields: Any) -> tuple[Redaction, ...]:
 
 def is_plain(name: str, value: Any) -> bool:
     """Not a field that Polytomic marks for some type, nor a mask."""
-    return suspicion(name) is not Suspicion.LISTED and not (isinstance(value, str) and is_servers_mask(value))
+    return name_signal(name) is not NameSignal.LISTED and not (isinstance(value, str) and is_servers_mask(value))
 
 
 def report(found: list[tuple[str, Any, tuple[Redaction, ...]]], total: int) -> str:

@@ -235,9 +235,9 @@ def test_the_corpus_of_secrets_is_as_large_as_promised() -> None:
     labels = Counter(case.label for case in secret_cases())
     assert set(labels.values()) == {1}
     prefixes = Counter("/".join(label.split("/")[:2]) for label in labels)
-    marks = {f"marked/{type_id}.{field}" for type_id, fields in MARKS.items() for field in fields}
-    assert (len(MARKS), len(marks), len(NAMES)) == (247, 404, 65)
-    assert {prefix: prefixes[prefix] for prefix in marks} == dict.fromkeys(marks, 12)
+    verdicts = {f"marked/{type_id}.{field}" for type_id, fields in MARKS.items() for field in fields}
+    assert (len(MARKS), len(verdicts), len(NAMES)) == (247, 404, 65)
+    assert {prefix: prefixes[prefix] for prefix in verdicts} == dict.fromkeys(verdicts, 12)
     groups = {"secret": "unmarked", "identifier_marked_elsewhere_or_credential_id": "unmarked"}
     for type_id, by_group in UNMARKED.items():
         for group, paths in by_group.items():

@@ -18,7 +18,7 @@ from collector.model.outcome import Redaction
 from collector.model.secret import REDACTED, Secret
 from collector.polytomic.normalize import normalize
 from collector.redaction.detect.rules import Rules
-from collector.redaction.fingerprint import fingerprint_under
+from collector.redaction.fingerprint import fingerprinter
 from collector.redaction.redactor import Redactor
 from collector.snapshot.lines import encode, masked_paths
 
@@ -303,7 +303,7 @@ def test_a_pair_may_have_more_names_than_one(pair: dict[str, Any]) -> None:
 
 def test_a_pair_is_judged_by_its_name_where_the_live_schema_has_it_unmarked() -> None:
     redactor = Redactor()
-    redactor.learn("no_such_type", {"items": False, "items[].value": False})
+    redactor.add_schema("no_such_type", {"items": False, "items[].value": False})
     assert redacted({"items": [{"name": "password", "value": CANARY}]}, redactor)[0]["items"][0]["value"] == REDACTED
 
 
@@ -455,16 +455,16 @@ def test_what_the_user_keeps_is_kept_and_what_the_user_adds_is_masked() -> None:
 
 def test_a_live_schema_marks_on_top_of_the_packaged_one() -> None:
     redactor = Redactor()
-    redactor.learn("postgresql", {"hostname": True, "made_up": False})
+    redactor.add_schema("postgresql", {"hostname": True, "made_up": False})
     configuration = {"hostname": "db", "password": "p", "made_up": "m"}
     redactor.redact_configuration(configuration, "postgresql", [])
     assert configuration == {"hostname": REDACTED, "password": REDACTED, "made_up": "m"}
 
 
 def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
-    redactor = Redactor(fingerprint=fingerprint_under(Secret("a key of many characters")))
+    redactor = Redactor(fingerprint=fingerprinter(Secret("a key of many characters")))
     one, _ = redacted({"password": "p", "again": {"secret": "p"}, "token": "q", "api_key": "********"}, redactor)
-    two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprint_under(Secret("another key of many"))))
+    two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprinter(Secret("another key of many"))))
     assert one["password"] == one["again"]["secret"] != one["token"]
     assert re.fullmatch(r"\[REDACTED:[0-9a-f]{16}\]", one["password"])
     assert one["api_key"] == REDACTED  # the server's mask says nothing of the secret
@@ -472,7 +472,7 @@ def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
 
 
 def test_of_a_url_the_fingerprint_stands_where_the_secret_was() -> None:
-    redactor = Redactor(fingerprint=fingerprint_under(Secret("a key of many characters")))
+    redactor = Redactor(fingerprint=fingerprinter(Secret("a key of many characters")))
     found, masked = redacted({"note": "postgres://u:p@h/d"}, redactor)
     assert re.fullmatch(r"postgres://\[REDACTED:[0-9a-f]{16}\]@h/d", found["note"])
     assert masked == ["configuration.note"]

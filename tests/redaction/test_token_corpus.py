@@ -69,16 +69,16 @@ def tried_alone() -> Iterator[Tried]:
     """Each token that needs no name, in each place."""
     for form, token in tokens():
         if form.needs_name is None:
-            for place, put in PLACES.items():
-                yield Tried(form, place, token, put(token))
+            for place, substitute in PLACES.items():
+                yield Tried(form, place, token, substitute(token))
 
 
 def tried_beside_its_name() -> Iterator[Tried]:
     """Each token that needs a name, as `NAME=token` in each place and as a field of that name."""
     for form, token in tokens():
         if form.needs_name is not None:
-            for place, put in PLACES.items():
-                yield Tried(form, place, token, put(f"{form.needs_name}={token}"))
+            for place, substitute in PLACES.items():
+                yield Tried(form, place, token, substitute(f"{form.needs_name}={token}"))
             yield Tried(form, "field", token, PlainCase("field", "postgresql", {form.needs_name: token}))
 
 

@@ -59,11 +59,11 @@ def shown(text: str) -> str:
 def noting(rules: list[str]) -> Callable[[str, str], str]:
     """Note the rule of each masked token."""
 
-    def put(_secret: str, rule: str) -> str:
+    def substitute(_secret: str, rule: str) -> str:
         rules.append(rule)
         return "#"
 
-    return put
+    return substitute
 
 
 def named(form: Form) -> str:
@@ -72,10 +72,10 @@ def named(form: Form) -> str:
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
 def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
-    dice = Random(named(form))
+    rng = Random(named(form))
     takes_percents = any(isinstance(part, Run) and part.alphabet == "percent" for part in form.parts)
     for place in PLACES[:-1] if takes_percents else PLACES:
-        token = made(form, dice)
+        token = made(form, rng)
         rules = list[str]()
         assert mask_tokens(place.format(token), noting(rules)) == place.format("#"), (place, token)
         assert len(rules) == 1
@@ -194,8 +194,8 @@ def test_time_grows_with_the_length_alone(start: str, rests: tuple[str, ...]) ->
 
 
 def test_an_aws_secret_key_has_no_form_but_its_length() -> None:
-    dice, alphabet = Random(40), characters("base64")
-    keys = ["".join(dice.choices(alphabet, k=40)) for _ in range(2000)]
+    rng, alphabet = Random(40), characters("base64")
+    keys = ["".join(rng.choices(alphabet, k=40)) for _ in range(2000)]
     left = [key for key in keys if shown(f"as {key} says") != "as # says"]
     assert len(left) <= len(keys) / 200, left  # those without a digit, an upper case or a lower case letter
 

@@ -420,7 +420,7 @@ match BUG:
     case "the start":
         run.Run.__init__ = settings_none
     case "a thread of the loop":
-        run.Run._head = settings_none
+        run.Run._header = settings_none
 """
 """Put into a process before ours begins: what nobody foresaw, with the key in every text of it."""
 

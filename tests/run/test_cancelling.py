@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from collector.run.settings import Api, Limits, Output, Retry, Settings
-from tests.support.in_process import collect_beside
+from tests.support.in_process import collect_in_process
 from tests.support.scripted_server import Exchange, Scenario, close, error, found, hang, ids, reset, serving
 
 _WAYS: list[Scenario] = [found] * 12 + [error(503), error(429, Retry_After="0.05"), error(401), close, reset, hang]
@@ -18,17 +18,17 @@ _WAYS: list[Scenario] = [found] * 12 + [error(503), error(429, Retry_After="0.05
 class Fickle:
     """Answers, fails and refuses, by lot."""
 
-    def __init__(self, dice: Random) -> None:
-        self._dice = dice
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
 
     async def __call__(self, exchange: Exchange) -> None:
-        await self._dice.choice(_WAYS)(exchange)
+        await self._rng.choice(_WAYS)(exchange)
 
 
 @pytest.mark.parametrize("seed", [*range(40), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(40, 200))])
 async def test_a_run_that_is_cancelled_anywhere_ends_and_leaves_no_task(tmp_path: Path, seed: int) -> None:
-    dice = Random(seed)
-    async with serving(Fickle(dice)) as server:
+    rng = Random(seed)
+    async with serving(Fickle(rng)) as server:
         before = asyncio.all_tasks()
         settings = Settings(
             api=Api(base_url=server.url),
@@ -36,9 +36,9 @@ async def test_a_run_that_is_cancelled_anywhere_ends_and_leaves_no_task(tmp_path
             retry=Retry(read_timeout=0.2),
             output=Output(path=str(tmp_path / "c.jsonl")),
         )
-        run = asyncio.create_task(collect_beside(ids(300), settings))
-        await asyncio.sleep(dice.uniform(0, 0.4))
-        for _ in range(dice.randrange(40)):
+        run = asyncio.create_task(collect_in_process(ids(300), settings))
+        await asyncio.sleep(rng.uniform(0, 0.4))
+        for _ in range(rng.randrange(40)):
             await asyncio.sleep(0)
         was_done = run.done()
         run.cancel()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from collector.client.auth.key_shape import is_keylike
+from collector.client.auth.key_shape import looks_like_api_key
 from collector.client.messages import Request
 from collector.client.transport.aiohttp_transport import url_of
 from collector.model.ids import canonical_id
@@ -108,12 +108,12 @@ def test_hostile_ids_each_an_example_of_its_own(text: str) -> None:
 
 def hostile_ids(count: int, seed: int) -> list[str]:
     """As above, but always the same."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     made = []
     for number in range(count):
-        one = f"{dice.getrandbits(32):08x}-{number:04x}-4000-8000-{dice.getrandbits(48):012x}"
-        spoiling = dice.choice(SPOILING), dice.randrange(37), dice.choice([0, 1, 4, 36])
-        made.append(dice.choice(SHAPES)(one) if number % 2 else spoilt(one, *spoiling))
+        one = f"{rng.getrandbits(32):08x}-{number:04x}-4000-8000-{rng.getrandbits(48):012x}"
+        spoiling = rng.choice(SPOILING), rng.randrange(37), rng.choice([0, 1, 4, 36])
+        made.append(rng.choice(SHAPES)(one) if number % 2 else spoilt(one, *spoiling))
     return made
 
 
@@ -122,8 +122,8 @@ HOSTILE = hostile_ids(2000, seed=5)
 
 def assert_only_ids_were_asked_for(server: Server, prefix: str, texts: Iterable[str]) -> set[str]:
     """Each target is in form; what was asked for is what is an id once blanks around it are gone, each once."""
-    for head in server.heads:
-        line = head.split(b"\r\n", 1)[0].decode("ascii")
+    for header in server.heads:
+        line = header.split(b"\r\n", 1)[0].decode("ascii")
         assert re.fullmatch(rf"GET {prefix}/api/connections/[0-9a-f-]{{36}} HTTP/1\.1", line, re.ASCII), line
     expected = {text.strip().lower() for text in texts if is_id(text.strip())}
     assert expected
@@ -166,7 +166,7 @@ async def test_hostile_arguments(call: Calling, tmp_path: Path) -> None:
     """A NUL and half a character are none that a process can be started with; what begins with - is an option."""
     texts = [text for text in HOSTILE[:1000] if len(text) < 1000 and not text.startswith("-")]
     texts = [text for text in texts if "\0" not in text and not re.search("[\ud800-\udfff]", text)]
-    texts = [text for text in texts if not is_keylike(text)]  # which would be refused, see test_cli_arguments
+    texts = [text for text in texts if not looks_like_api_key(text)]  # which would be refused, see test_cli_arguments
     counted = await collected(call, *texts, texts=texts, folder=tmp_path)
     assert counted["lines"] == len(texts)
     assert counted["invalid"] == sum(not is_id(text.strip()) for text in texts)
@@ -229,11 +229,11 @@ async def test_a_byte_that_ends_a_string_elsewhere_makes_a_list_of_ids_unreadabl
 
 def test_what_is_read_is_counted_and_what_is_no_id_is_told_by_its_place() -> None:
     lines = "\n".join(HOSTILE).replace("\0", "").encode(errors="replace")
-    intake = read_ids((), ["-"], column="id", stdin=io.BytesIO(lines))
-    assert all(is_id(each) for each in intake.ids)
-    assert intake.count.invalid > 500
+    id_input = read_ids((), ["-"], column="id", stdin=io.BytesIO(lines))
+    assert all(is_id(each) for each in id_input.ids)
+    assert id_input.count.invalid > 500
     told: list[str] = []
-    intake.tell(told.append)
+    id_input.report(told.append)
     assert_told_by_place_only("".join(told), HOSTILE)
 
 

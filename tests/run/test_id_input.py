@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collector.model.errors import ExitCode, InputError
 from collector.model.ledger import InputCount
-from collector.run.id_input import MAX_COMPLAINTS, Intake, read_ids
+from collector.run.id_input import MAX_REPORTED, IdInput, read_ids
 from tests.support.zstd_compat import zstd
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -26,46 +26,46 @@ lines = st.lists(
 )
 
 
-def read(name: str, content: bytes, folder: Path, column: str = "id") -> Intake:
+def read(name: str, content: bytes, folder: Path, column: str = "id") -> IdInput:
     path = folder / name
     path.write_bytes(content)
     return read_ids([], [str(path)], column=column)
 
 
-def from_stdin(content: bytes) -> Intake:
+def from_stdin(content: bytes) -> IdInput:
     return read_ids([], ["-"], column="id", stdin=io.BytesIO(content))
 
 
 def test_every_line_of_a_text_is_counted_as_what_it_is(tmp_path: Path) -> None:
     content = f"# ids\n{A}\n\n  {B.upper()}  \n{A} # again\nnonsense\n{C}".encode()
-    intake = read("ids.txt", content, tmp_path)
-    assert list(intake.ids) == [A, B, C]
-    assert intake.count == InputCount(unique=3, duplicates=1, invalid=1, blank=2)
-    assert intake.count.lines == 7
-    assert intake.complaints == [f"{tmp_path / 'ids.txt'}:6: not a connection id (8 characters)"]
+    id_input = read("ids.txt", content, tmp_path)
+    assert list(id_input.ids) == [A, B, C]
+    assert id_input.count == InputCount(unique=3, duplicates=1, invalid=1, blank=2)
+    assert id_input.count.lines == 7
+    assert id_input.invalid_lines == [f"{tmp_path / 'ids.txt'}:6: not a connection id (8 characters)"]
 
 
 @given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_no_line_of_a_text_is_lost_from_the_count(rows: list[str], end: str, is_last_ended: bool) -> None:
     rows = ["# text", *rows, "last"]
-    intake = from_stdin((end.join(rows) + (end if is_last_ended else "")).encode())
-    assert intake.count.lines == len(rows)
-    assert intake.count.unique == len(intake.ids)
-    assert len(intake.complaints) == min(intake.count.invalid, MAX_COMPLAINTS)
+    id_input = from_stdin((end.join(rows) + (end if is_last_ended else "")).encode())
+    assert id_input.count.lines == len(rows)
+    assert id_input.count.unique == len(id_input.ids)
+    assert len(id_input.invalid_lines) == min(id_input.count.invalid, MAX_REPORTED)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(end: bytes, tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf" + A.encode() + end + B.encode() + end
-    intake = read("ids.txt", content, tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count == InputCount(unique=2)
+    id_input = read("ids.txt", content, tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count == InputCount(unique=2)
 
 
 def test_a_line_that_is_not_utf_8_is_one_invalid_line(tmp_path: Path) -> None:
-    intake = read("ids.txt", b"\xff\xfe!\n" + A.encode(), tmp_path)
-    assert list(intake.ids) == [A]
-    assert intake.count == InputCount(unique=1, invalid=1)
+    id_input = read("ids.txt", b"\xff\xfe!\n" + A.encode(), tmp_path)
+    assert list(id_input.ids) == [A]
+    assert id_input.count == InputCount(unique=1, invalid=1)
 
 
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".tsv", "\t")])
@@ -74,15 +74,15 @@ def test_a_table_gives_the_ids_of_its_column_and_its_header_is_no_line(
 ) -> None:
     rows = [["name", " id "], ["Ann, Bob", A], ["", ""], ["x", "junk"], ["y", A.upper()], ["only one"], ["z", f" {B} "]]
     content = "\r\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in rows)
-    intake = read(f"ids{suffix}", content.encode(), tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count == InputCount(unique=2, duplicates=1, invalid=2, blank=1)
+    id_input = read(f"ids{suffix}", content.encode(), tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count == InputCount(unique=2, duplicates=1, invalid=2, blank=1)
 
 
 def test_a_row_over_several_lines_is_one_line_of_input(tmp_path: Path) -> None:
-    intake = read("ids.csv", f'note,id\n"two\nlines",{A}\nx,{B}\n'.encode(), tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count.lines == 2
+    id_input = read("ids.csv", f'note,id\n"two\nlines",{A}\nx,{B}\n'.encode(), tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count.lines == 2
 
 
 def test_the_column_can_be_chosen(tmp_path: Path) -> None:
@@ -101,17 +101,17 @@ def test_a_table_without_the_column_is_an_error_that_shows_nothing_of_it(
 
 def test_json_lines_give_the_id_of_each_object(tmp_path: Path) -> None:
     rows = [json.dumps({"id": found}) for found in (A, 5, f" {B} ", "")] + ["", "[]", "{", '{"name": "x"}']
-    intake = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count == InputCount(unique=2, invalid=5, blank=1)
+    id_input = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count == InputCount(unique=2, invalid=5, blank=1)
 
 
 def test_a_snapshot_and_an_errors_file_are_valid_input(tmp_path: Path) -> None:
     snapshot = json.dumps({"id": A, "configuration": {"id": C, "n": 10**30}, "_schema": 1})
     error = json.dumps({"id": B, "outcome": "not_found", "http_status": 404})
-    intake = read("connections.jsonl", f"{snapshot}\n{error}\n".encode(), tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count.invalid == 0
+    id_input = read("connections.jsonl", f"{snapshot}\n{error}\n".encode(), tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count.invalid == 0
 
 
 @pytest.mark.parametrize("name", ["ids.txt", "ids.csv", "ids.jsonl"])
@@ -152,57 +152,57 @@ def test_a_file_that_is_missing_or_a_folder_is_an_error_that_names_it(tmp_path: 
 def test_standard_input_is_json_lines_when_it_begins_with_a_brace() -> None:
     assert list(from_stdin(b'\n  \n {"id": "%s"}\n' % A.encode()).ids) == [A]
     assert list(from_stdin(b'\xef\xbb\xbf{"id": "%s"}' % A.encode()).ids) == [A]
-    intake = from_stdin(b'# {\n%s\n{"id": "%s"}\n' % (A.encode(), B.encode()))
-    assert list(intake.ids) == [A]
-    assert intake.count == InputCount(unique=1, invalid=1, blank=1)
+    id_input = from_stdin(b'# {\n%s\n{"id": "%s"}\n' % (A.encode(), B.encode()))
+    assert list(id_input.ids) == [A]
+    assert id_input.count == InputCount(unique=1, invalid=1, blank=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"  \n\n"])
 def test_empty_standard_input_has_no_ids(content: bytes) -> None:
-    intake = from_stdin(content)
-    assert len(intake.ids) == 0
-    assert intake.count.lines == intake.count.blank == content.count(b"\n")
+    id_input = from_stdin(content)
+    assert len(id_input.ids) == 0
+    assert id_input.count.lines == id_input.count.blank == content.count(b"\n")
 
 
 def test_arguments_are_a_line_each_and_come_first(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text(f"{A}\n{C}\n")
-    intake = read_ids([B, A.upper(), "junk", "", f" {B} "], [str(path)], column="id")
-    assert list(intake.ids) == [B, A, C]
-    assert intake.count == InputCount(unique=3, duplicates=2, invalid=2)
+    id_input = read_ids([B, A.upper(), "junk", "", f" {B} "], [str(path)], column="id")
+    assert list(id_input.ids) == [B, A, C]
+    assert id_input.count == InputCount(unique=3, duplicates=2, invalid=2)
 
 
 def test_several_files_and_standard_input_are_read_in_turn(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text(A)
-    intake = read_ids([], [str(path), "-", str(path)], column="id", stdin=io.BytesIO(B.encode()))
-    assert list(intake.ids) == [A, B]
-    assert intake.count.duplicates == 1
+    id_input = read_ids([], [str(path), "-", str(path)], column="id", stdin=io.BytesIO(B.encode()))
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count.duplicates == 1
 
 
 def test_an_invalid_line_is_named_by_its_place_and_never_shown(tmp_path: Path) -> None:
     key = "a-key-pasted-by-mistake"
-    intake = read("ids.txt", f"{A}\n{key}\n".encode(), tmp_path)
-    assert not any(key in complaint for complaint in intake.complaints)
-    assert intake.complaints[0].startswith(f"{tmp_path / 'ids.txt'}:2:")
+    id_input = read("ids.txt", f"{A}\n{key}\n".encode(), tmp_path)
+    assert not any(key in complaint for complaint in id_input.invalid_lines)
+    assert id_input.invalid_lines[0].startswith(f"{tmp_path / 'ids.txt'}:2:")
 
 
 def test_the_first_invalid_lines_are_named_and_the_rest_counted(tmp_path: Path) -> None:
-    intake = read("ids.txt", b"junk\n" * (MAX_COMPLAINTS + 5), tmp_path)
+    id_input = read("ids.txt", b"junk\n" * (MAX_REPORTED + 5), tmp_path)
     told: list[str] = []
-    intake.tell(told.append)
-    assert len(told) == MAX_COMPLAINTS + 1
+    id_input.report(told.append)
+    assert len(told) == MAX_REPORTED + 1
     assert told[-1] == "5 more lines are not connection ids"
-    intake.tell(told.append)
-    assert len(told) == MAX_COMPLAINTS + 1
+    id_input.report(told.append)
+    assert len(told) == MAX_REPORTED + 1
 
 
 def test_what_was_told_once_is_not_told_again() -> None:
-    intake, told = Intake(), list[str]()
-    intake.take("junk", "argument", 1)
-    intake.tell(told.append)
-    intake.take("junk", "--all", 7)
-    intake.tell(told.append)
+    id_input, told = IdInput(), list[str]()
+    id_input.add_line("junk", "argument", 1)
+    id_input.report(told.append)
+    id_input.add_line("junk", "--all", 7)
+    id_input.report(told.append)
     assert [line.partition(": ")[0] for line in told] == ["argument:1", "--all:7"]
 
 
@@ -220,18 +220,18 @@ def test_quotes_that_no_csv_has_are_an_error_and_swallow_no_id(row: str, tmp_pat
 def test_a_quote_in_a_tsv_as_databases_print_it_is_a_character_like_any_other(tmp_path: Path) -> None:
     """The shape in which ids were lost with exit code 0: a reader of quotes makes one field of two rows."""
     rows = ["name\tid", f'"quarterly\t{A}', f'report"\t{B}', f'"Sales" export\t{C}', f'"\t{A}', f'5" disk\t{B}']
-    intake = read("silent.tsv", "\n".join(rows).encode(), tmp_path)
-    assert list(intake.ids) == [A, B, C]
-    assert intake.count == InputCount(unique=3, duplicates=2)
-    assert intake.complaints == intake.remarks == []
+    id_input = read("silent.tsv", "\n".join(rows).encode(), tmp_path)
+    assert list(id_input.ids) == [A, B, C]
+    assert id_input.count == InputCount(unique=3, duplicates=2)
+    assert id_input.invalid_lines == id_input.warnings == []
 
 
 def test_ids_that_a_quoted_field_swallowed_are_invalid_lines_of_their_own(tmp_path: Path) -> None:
-    intake = read("ids.csv", f'name,id\nplain,{C}\n"quarterly,{A}\nreport",{B}\n'.encode(), tmp_path)
-    assert list(intake.ids) == [C, B]
-    assert intake.count == InputCount(unique=2, invalid=1)
+    id_input = read("ids.csv", f'name,id\nplain,{C}\n"quarterly,{A}\nreport",{B}\n'.encode(), tmp_path)
+    assert list(id_input.ids) == [C, B]
+    assert id_input.count == InputCount(unique=2, invalid=1)
     told: list[str] = []
-    intake.tell(told.append)
+    id_input.report(told.append)
     assert [line.partition("ids.csv:")[2].partition(";")[0] for line in told] == [
         " quoted fields span lines 3-4",
         "3: an id in a quoted field that spans lines 3-4",
@@ -251,8 +251,8 @@ def test_the_name_of_a_table_counts_in_any_case(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["a.ndjson", "b.NDJSON", "c.JSONL", "d.Jsonl.Gz", "e.ndjson.gz"])
 def test_json_lines_have_two_names_in_any_case(name: str, tmp_path: Path) -> None:
     content = b'{"id": "%s"}\n' % A.encode()
-    intake = read(name, gzip.compress(content) if name.lower().endswith(".gz") else content, tmp_path)
-    assert list(intake.ids) == [A]
+    id_input = read(name, gzip.compress(content) if name.lower().endswith(".gz") else content, tmp_path)
+    assert list(id_input.ids) == [A]
 
 
 def test_a_tsv_in_capitals_is_one(tmp_path: Path) -> None:
@@ -266,9 +266,9 @@ def test_lines_end_in_every_way_and_may_begin_with_a_byte_order_mark(
     name: str, end: str, mark: str, tmp_path: Path
 ) -> None:
     rows = {".txt": [A, B], ".csv": ["id", A, B], ".jsonl": [f'{{"id":"{A}"}}', f'{{"id":"{B}"}}']}[Path(name).suffix]
-    intake = read(name, (mark + end.join(rows) + end).encode(), tmp_path)
-    assert list(intake.ids) == [A, B]
-    assert intake.count == InputCount(unique=2)
+    id_input = read(name, (mark + end.join(rows) + end).encode(), tmp_path)
+    assert list(id_input.ids) == [A, B]
+    assert id_input.count == InputCount(unique=2)
 
 
 @pytest.mark.parametrize("name", ["ids.txt", "ids.tsv"])
@@ -283,9 +283,12 @@ def test_a_text_in_utf_16_is_an_error_and_with_its_mark_one_that_says_so(
 
 @pytest.mark.parametrize("line", [f"{A},comment", f"{A};1", f"{A}\tx", f"{A} {B}", f"'{A}'"])
 def test_a_line_of_text_with_more_than_an_id_is_invalid_and_says_what_to_do(line: str, tmp_path: Path) -> None:
-    intake = read("ids.txt", f"{line}\n{C}\n".encode(), tmp_path)
-    assert intake.count == InputCount(unique=1, invalid=1)
-    assert "more than an id on this line; put # before a comment, or name a table .csv or .tsv" in intake.complaints[0]
+    id_input = read("ids.txt", f"{line}\n{C}\n".encode(), tmp_path)
+    assert id_input.count == InputCount(unique=1, invalid=1)
+    assert (
+        "more than an id on this line; put # before a comment, or name a table .csv or .tsv"
+        in id_input.invalid_lines[0]
+    )
 
 
 def test_an_odd_value_beside_the_id_costs_a_json_line_nothing(tmp_path: Path) -> None:
@@ -299,14 +302,14 @@ def test_an_odd_value_beside_the_id_costs_a_json_line_nothing(tmp_path: Path) ->
 
 def test_a_json_line_with_two_ids_is_invalid_and_one_with_ids_deeper_down_is_not(tmp_path: Path) -> None:
     rows = [f'{{"id":"{A}","id":"{B}"}}', f'{{"id":"{C}","of":{{"id":1}},"and":[{{"id":2}}]}}']
-    intake = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
-    assert list(intake.ids) == [C]
-    assert intake.count == InputCount(unique=1, invalid=1)
+    id_input = read("ids.jsonl", "\n".join(rows).encode(), tmp_path)
+    assert list(id_input.ids) == [C]
+    assert id_input.count == InputCount(unique=1, invalid=1)
 
 
 @given(
     st.lists(st.sampled_from([*'{}[],:" ', '"id"', f'"{A}"', f'{{"id":"{B}"}}', "1e400", "7" * 5000, "\\ud800", "NaN"]))
 )
 def test_whatever_a_json_line_is_it_is_one_line_of_input(parts: list[str]) -> None:
-    intake = from_stdin(("{\n" + "".join(parts)).encode())
-    assert intake.count.lines == 2 - (not parts)
+    id_input = from_stdin(("{\n" + "".join(parts)).encode())
+    assert id_input.count.lines == 2 - (not parts)

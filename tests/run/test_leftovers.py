@@ -12,14 +12,14 @@ import pytest
 
 from collector.run.leftovers import Leftover, leftovers, warning_of
 from collector.run.output_template import OutputTemplate
-from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.sinks.resume import Resume, RunHead
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.resume import Resume, RunHeader
 
 AT = "2026-01-02T03:04:05.000000Z"
 NOW = datetime.fromisoformat(AT).timestamp()
 HOUR = 3600.0
 ASIDE = "20260101T030405Z-01234567"
-HEAD = RunHead("run-1", AT, "digest", "https://api.example", "2025-09-18", 1)
+HEAD = RunHeader("run-1", AT, "digest", "https://api.example", "2025-09-18", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +27,15 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def left(path: str, *, begun: str = AT, suffix: str = "", head: RunHead | None = HEAD) -> None:
+def left(path: str, *, begun: str = AT, suffix: str = "", header: RunHeader | None = HEAD) -> None:
     """A run to `path` stopped, and was perhaps set aside."""
-    names = SnapshotNames(Path(path))
+    names = SnapshotPaths(Path(path))
     names.partial.parent.mkdir(parents=True, exist_ok=True)
     end = f".{suffix}" if suffix else ""
     for each in (names.partial, names.checkpoint):
         each.with_name(each.name + end).write_bytes(b"{}\n")
-    if head is not None:
-        names.head.with_name(names.head.name + end).write_bytes(head._replace(started_at=begun).encode())
+    if header is not None:
+        names.header.with_name(names.header.name + end).write_bytes(header._replace(started_at=begun).encode())
 
 
 def find(text: str, own: str = "today.jsonl") -> list[Leftover]:
@@ -69,13 +69,13 @@ def test_what_a_run_left_is_found_once(text: str, path: str, suffix: str) -> Non
     assert one.files[0] == Path(f"{path}.partial{'.' if suffix else ''}{suffix}")
     assert len(one.files) == 3
     assert one.begun == NOW
-    assert one.head is not None
+    assert one.header is not None
 
 
 def test_the_newest_comes_first_and_without_a_head_the_time_of_the_files_counts() -> None:
     left("2026-01-01.jsonl", begun="2026-01-01T00:00:00.000000Z")
     left("2026-01-02.jsonl", begun="2026-01-02T00:00:00.000000Z")
-    left("2025-12-31.jsonl", head=None)
+    left("2025-12-31.jsonl", header=None)
     for path in Path().iterdir():
         os.utime(path, (0, 0))
     assert snapshots(find("{date}.jsonl")) == ["2026-01-02.jsonl", "2026-01-01.jsonl", "2025-12-31.jsonl"]
@@ -92,7 +92,7 @@ def test_finished_files_and_missing_folders_are_not_leftovers() -> None:
 
 def test_a_run_that_holds_its_lock_is_not_a_leftover() -> None:
     left("2026-01-01.jsonl")
-    lock = SnapshotNames(Path("2026-01-01.jsonl")).lock
+    lock = SnapshotPaths(Path("2026-01-01.jsonl")).lock
     with lock.open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert find("{date}.jsonl") == []
@@ -101,7 +101,7 @@ def test_a_run_that_holds_its_lock_is_not_a_leftover() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begun", "head", "allowed"),
+    ("begun", "header", "allowed"),
     [
         ("2026-01-01T03:05:00.000000Z", HEAD, {Resume.AUTO, Resume.ALWAYS}),
         ("2026-01-01T03:04:00.000000Z", HEAD, {Resume.ALWAYS}),
@@ -111,9 +111,9 @@ def test_a_run_that_holds_its_lock_is_not_a_leftover() -> None:
     ],
 )
 def test_only_a_run_of_the_same_kind_and_of_the_last_day_may_be_resumed(
-    begun: str, head: RunHead, allowed: set[Resume]
+    begun: str, header: RunHeader, allowed: set[Resume]
 ) -> None:
-    left("2026-01-01.jsonl", begun=begun, head=head)
+    left("2026-01-01.jsonl", begun=begun, header=header)
     [one] = find("{date}.jsonl")
     assert {resume for resume in Resume if one.may_become(HEAD, resume)} == allowed
 
@@ -121,7 +121,7 @@ def test_only_a_run_of_the_same_kind_and_of_the_last_day_may_be_resumed(
 @pytest.mark.parametrize("resume", list(Resume))
 def test_what_was_set_aside_or_has_no_head_or_no_records_is_not_resumed(resume: Resume) -> None:
     left("2026-01-01.jsonl", suffix=ASIDE)
-    left("2026-01-02.jsonl", head=None)
+    left("2026-01-02.jsonl", header=None)
     left("2026-01-03.jsonl")
     Path("2026-01-03.jsonl.partial").unlink()
     found = find("{date}.jsonl")

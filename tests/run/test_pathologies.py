@@ -36,7 +36,7 @@ from tests.support.http_pathologies import (
     Row,
     redirecting,
 )
-from tests.support.in_process import collect_beside
+from tests.support.in_process import collect_in_process
 from tests.support.output_oracle import Found, Given, Seen, check_finished, check_stopped
 from tests.support.scripted_server import Exchange, Server, answer, by_id, connection, found, ids, serving
 from tests.support.unreadable_refusals import STATUSES_WITHOUT_A_BODY, UNREADABLE, Refusing
@@ -118,7 +118,7 @@ async def all_rows_at_once(
     struck = Struck(rows, well=int(rate * seconds * 1.5))
     limits, retry = Limits(rate=rate, concurrency=100), Retry(max_attempts=attempts)
     async with struck.serving() as server:
-        code = await collect_beside(struck.wanted, settings_for(server.url, folder, limits=limits, retry=retry))
+        code = await collect_in_process(struck.wanted, settings_for(server.url, folder, limits=limits, retry=retry))
     result = check_finished(folder / "out/c.jsonl", Given(struck.wanted), code, seen=Seen(server.requests))
     assert code == ExitCode.INCOMPLETE
     due = struck.due(attempts, passes=passes)
@@ -154,7 +154,7 @@ async def test_an_answer_that_never_ends_costs_its_id_its_attempts_and_nobody_el
     retry = Retry(max_attempts=2, read_timeout=0.4, total_timeout=0.8)
     async with struck.serving() as server:
         settings = settings_for(server.url, tmp_path, limits=Limits(rate=60), retry=retry)
-        code = await collect_beside(struck.wanted, settings)
+        code = await collect_in_process(struck.wanted, settings)
     result = check_finished(tmp_path / "out/c.jsonl", Given(struck.wanted), code, seen=Seen(server.requests))
     assert code == ExitCode.INCOMPLETE
     assert struck.became(result, server) == struck.due(2)
@@ -171,7 +171,7 @@ KEPT: dict[str, tuple[str, Any]] = {
 async def test_what_is_odd_but_whole_is_kept_exactly(tmp_path: Path) -> None:
     struck = Struck({name: ODD_REPLIES[name] for name in KEPT}, well=10)
     async with struck.serving() as server:
-        code = await collect_beside(struck.wanted, settings_for(server.url, tmp_path))
+        code = await collect_in_process(struck.wanted, settings_for(server.url, tmp_path))
     assert code == ExitCode.OK
     records = check_finished(tmp_path / "out/c.jsonl", Given(struck.wanted), 0, seen=Seen(server.requests)).records
     assert {name: (field, records[one][field]) for name, one in struck.id_of.items() for field, _ in [KEPT[name]]} == (
@@ -188,7 +188,7 @@ async def test_bodies_without_end_take_no_memory_beyond_their_caps(tmp_path: Pat
     async with struck.serving() as server:
         tracemalloc.start()
         try:
-            code = await collect_beside(struck.wanted, settings_for(server.url, tmp_path, limits=Limits(rate=0)))
+            code = await collect_in_process(struck.wanted, settings_for(server.url, tmp_path, limits=Limits(rate=0)))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -202,7 +202,7 @@ async def test_bodies_without_end_take_no_memory_beyond_their_caps(tmp_path: Pat
 
 async def refused(wanted: Sequence[str], folder: Path, settings: Settings, said: pytest.CaptureFixture[str]) -> str:
     """What a run says that ends with 2; nothing of it may hold the key."""
-    assert await collect_beside(wanted, settings) == ExitCode.USAGE
+    assert await collect_in_process(wanted, settings) == ExitCode.USAGE
     told = said.readouterr()
     assert_nowhere(KEY, folder, told.out, told.err)
     return told.err
@@ -244,11 +244,11 @@ async def test_a_refused_key_ends_the_run_and_leaves_the_older_snapshot_though_n
 ) -> None:
     wanted = ids(30)
     async with serving(found) as server:
-        assert await collect_beside(wanted, settings_for(server.url, tmp_path)) == ExitCode.OK
+        assert await collect_in_process(wanted, settings_for(server.url, tmp_path)) == ExitCode.OK
     before = (tmp_path / "out/c.jsonl").read_bytes()
     async with serving(refuse("401 Unauthorized")) as server:
         settings = settings_for(server.url, tmp_path, limits=Limits(concurrency=4))
-        assert await collect_beside(wanted, settings) == ExitCode.KEY_REFUSED
+        assert await collect_in_process(wanted, settings) == ExitCode.KEY_REFUSED
     assert server.requests <= 4 + 1
     assert (tmp_path / "out/c.jsonl").read_bytes() == before
     check_stopped(tmp_path / "out/c.jsonl", Given(wanted), 4, seen=Seen(server.requests, {401: server.requests}))
@@ -263,7 +263,7 @@ async def test_the_list_is_judged_by_its_status_though_no_body_can_be_read(
     async with serving(refuse(f"{status} No", **said)) as server:
         settings = settings_for(server.url, tmp_path, retry=Retry(max_attempts=1))
         settings = replace(settings, ids=Ids(all=True))
-        assert await collect_beside([], settings) == code
+        assert await collect_in_process([], settings) == code
     assert server.requests == (2 if status == 401 else 1)
 
 
@@ -276,7 +276,7 @@ async def test_a_request_to_slow_down_is_heard_though_its_body_cannot_be_read(re
         await (refuse("429 Slow down", Retry_After="1") if len(times) == 1 else found)(exchange)
 
     async with serving(refused_once) as server:
-        assert await collect_beside(ids(1), settings_for(server.url, tmp_path)) == ExitCode.OK
+        assert await collect_in_process(ids(1), settings_for(server.url, tmp_path)) == ExitCode.OK
     assert times[1] - times[0] >= 1
     manifest = check_finished(tmp_path / "out/c.jsonl", Given(ids(1)), 0, seen=Seen(2)).manifest
     assert manifest["requests"]["throttled"] == 1
@@ -286,7 +286,7 @@ async def test_a_request_to_slow_down_is_heard_though_its_body_cannot_be_read(re
 async def test_the_errors_file_says_that_the_body_could_not_be_read(tmp_path: Path) -> None:
     [one] = ids(1)
     async with serving(UNREADABLE["br"]("404 Not Found")) as server:
-        assert await collect_beside([one], settings_for(server.url, tmp_path)) == ExitCode.INCOMPLETE
+        assert await collect_in_process([one], settings_for(server.url, tmp_path)) == ExitCode.INCOMPLETE
     line = check_finished(tmp_path / "out/c.jsonl", Given([one]), 3, seen=Seen(1)).errors[one]
     assert line["error"] == "HTTP 404 (body unreadable: unknown Content-Encoding 'br')"
 
@@ -319,7 +319,7 @@ async def test_a_way_that_may_open_again_is_tried_as_often_as_an_id_is_worth(
             retry=Retry(max_attempts=2, read_timeout=0.3 if road.times_out else 30),
             output=Output(path=str(tmp_path / "out/c.jsonl")),
         )
-        code = await collect_beside(ids(1), settings)
+        code = await collect_in_process(ids(1), settings)
     assert code == ExitCode.INCOMPLETE
     result = check_finished(tmp_path / "out/c.jsonl", Given(ids(1)), 3, seen=Seen(0))
     [line] = result.errors.values()

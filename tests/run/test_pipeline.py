@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from collector.model.errors import KeyRefused, RunStopped
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.run.pipeline import collect, pump
-from collector.run.second_pass import Deferral
+from collector.run.pipeline import collect, run_workers
+from collector.run.second_pass import SecondPass
 from tests.support.clock import Clock, as_clock, settled
 
 
@@ -41,13 +41,15 @@ class Crew:
 
 
 @given(st.integers(0, 60), st.integers(1, 10), st.lists(st.integers(0, 5), max_size=7))
-def test_every_id_is_fetched_once_in_order_and_every_outcome_emitted(count: int, crew: int, turns: list[int]) -> None:
+def test_every_id_is_fetched_once_in_order_and_every_outcome_emitted(
+    count: int, workers: int, turns: list[int]
+) -> None:
     ids = [str(number) for number in range(count)]
     working = Crew(turns)
-    asyncio.run(pump(ids, working.fetch, working.emit, crew=crew))
+    asyncio.run(run_workers(ids, working.fetch, working.emit, workers=workers))
     assert working.fetched == ids
     assert sorted(working.emitted) == sorted(ids)
-    assert working.most_at_once <= crew
+    assert working.most_at_once <= workers
 
 
 async def test_a_slow_emit_holds_the_crew_back() -> None:
@@ -56,7 +58,7 @@ async def test_a_slow_emit_holds_the_crew_back() -> None:
     async def emit(_outcome: Outcome) -> None:
         await gate.wait()
 
-    pumping = asyncio.create_task(pump(map(str, range(100)), working.fetch, emit, crew=4))
+    pumping = asyncio.create_task(run_workers(map(str, range(100)), working.fetch, emit, workers=4))
     await settled()
     assert len(working.fetched) == 4
     gate.set()
@@ -74,7 +76,7 @@ async def test_ids_are_taken_only_as_they_are_needed() -> None:
             yield str(taken)
 
     working = Crew([1])
-    pumping = asyncio.create_task(pump(ids(), working.fetch, working.emit, crew=3))
+    pumping = asyncio.create_task(run_workers(ids(), working.fetch, working.emit, workers=3))
     await settled()
     pumping.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -97,13 +99,13 @@ async def test_what_ends_the_run_ends_the_crew_and_nothing_more_is_fetched(where
         await working.emit(outcome)
 
     with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True):
-        await pump(map(str, range(1000)), fetch, emit, crew=4)
+        await run_workers(map(str, range(1000)), fetch, emit, workers=4)
     assert len(working.fetched) < 30
 
 
 async def test_a_crew_without_ids_ends_at_once() -> None:
     working = Crew([])
-    await pump([], working.fetch, working.emit, crew=4)
+    await run_workers([], working.fetch, working.emit, workers=4)
     assert working.fetched == []
 
 
@@ -126,25 +128,25 @@ class Bad:
         return earlier._replace(kind=kind, attempts=6)
 
 
-async def collected(bad: Bad, asked: list[str]) -> tuple[list[Outcome], list[float], Deferral]:
+async def collected(bad: Bad, asked: list[str]) -> tuple[list[Outcome], list[float], SecondPass]:
     """What was emitted, how long was rested, and what is left."""
     emitted: list[Outcome] = []
     rested: list[float] = []
-    deferral = Deferral()
+    second_pass = SecondPass()
 
     async def emit(outcome: Outcome) -> None:
         emitted.append(outcome)
 
-    async def rest(seconds: float) -> None:
+    async def cool_down(seconds: float) -> None:
         rested.append(seconds)
 
-    await collect(asked, bad, emit, crew=2, deferral=deferral, clock=as_clock(Clock()), rest=rest)
-    return emitted, rested, deferral
+    await collect(asked, bad, emit, workers=2, second_pass=second_pass, clock=as_clock(Clock()), cool_down=cool_down)
+    return emitted, rested, second_pass
 
 
 async def test_ids_that_were_given_up_get_one_more_chance_at_the_end_after_a_rest() -> None:
     bad = Bad({"b", "c"}, {"c"}, retried_s=20.0)
-    emitted, rested, deferral = await collected(bad, ["a", "b", "c", "d"])
+    emitted, rested, second_pass = await collected(bad, ["a", "b", "c", "d"])
     assert sorted((one.id, one.kind) for one in emitted) == [
         ("a", OutcomeKind.OK),
         ("b", OutcomeKind.EXHAUSTED),
@@ -154,7 +156,7 @@ async def test_ids_that_were_given_up_get_one_more_chance_at_the_end_after_a_res
     assert [one.id for one in emitted[:2]] == ["a", "d"]
     assert bad.again == ["b", "c"]
     assert rested == [30.0]
-    assert len(deferral) == 0
+    assert len(second_pass) == 0
 
 
 async def test_where_little_was_spent_on_retries_nothing_is_asked_for_again() -> None:
@@ -166,16 +168,22 @@ async def test_where_little_was_spent_on_retries_nothing_is_asked_for_again() ->
 
 
 async def test_what_was_given_up_is_not_lost_when_the_run_ends_before_its_second_chance() -> None:
-    deferral = Deferral()
+    second_pass = SecondPass()
 
     async def emit(_outcome: Outcome) -> None:
         pass
 
-    async def rest(_seconds: float) -> None:
+    async def cool_down(_seconds: float) -> None:
         raise RunStopped("meanwhile")
 
     with pytest.raises(RunStopped):
         await collect(
-            ["a"], Bad({"a"}, {"a"}, 60.0), emit, crew=1, deferral=deferral, clock=as_clock(Clock()), rest=rest
+            ["a"],
+            Bad({"a"}, {"a"}, 60.0),
+            emit,
+            workers=1,
+            second_pass=second_pass,
+            clock=as_clock(Clock()),
+            cool_down=cool_down,
         )
-    assert deferral.ids == ["a"]
+    assert second_pass.ids == ["a"]

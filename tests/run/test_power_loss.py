@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import Forking, Running, Starting
 from tests.run.test_kill import SUFFIXES, asked, wait_for_a_moment
 from tests.support.output_oracle import Given, check_finished, whole_ids
-from tests.support.power_loss import LazyDisk, lazy_disk, needs_fuse
+from tests.support.power_loss import PowerLossDisk, needs_fuse, power_loss_disk
 from tests.support.scripted_server import PATIENCE, Exchange, Server, connection, error, ids, response, serving
 
 pytestmark = needs_fuse
@@ -67,7 +67,7 @@ class Api:
 class Site:
     """A disk, an output on it beside an older snapshot, and the run that collects it."""
 
-    def __init__(self, disk: LazyDisk, suffix: str, wanted: list[str], api: Api) -> None:
+    def __init__(self, disk: PowerLossDisk, suffix: str, wanted: list[str], api: Api) -> None:
         self.disk = disk
         self.api = api
         self.wanted = wanted
@@ -171,7 +171,7 @@ async def collect_under_power_losses(start: Forking, folder: Path, suffix: str, 
     async with Api(chance=chance).serving() as api:
         while losses < wanted_losses:
             rounds += 1
-            with lazy_disk(folder / str(rounds)) as disk:
+            with power_loss_disk(folder / str(rounds)) as disk:
                 site = Site(disk, suffix, ids(IDS, first=10_000 * rounds), api)
                 losses += await collect_to_the_end(start, site, chance)
                 check_finished(site.output, Given(site.wanted), 0)
@@ -218,7 +218,7 @@ async def lose_power_before(start: Forking, folder: Path, suffix: str, call: str
     """A run whose disk dies before this call, and the run after it; returns whether it came so far."""
     wanted = ids(40)
     async with Api(missing=(wanted[3], wanted[17])).serving() as api:
-        with lazy_disk(folder) as disk:
+        with power_loss_disk(folder) as disk:
             site = Site(disk, suffix, wanted, api)
             if chance.random() < 0.3:  # nothing vouches for the older snapshot
                 (disk.backing / "c.manifest.json").unlink()
@@ -265,7 +265,7 @@ async def test_a_power_loss_before_any_call(start: Starting, tmp_path: Path, cal
 async def test_what_was_answered_is_safe_before_long_though_nothing_more_comes(fork: Forking, tmp_path: Path) -> None:
     """Not only the thousandth record brings a sync, so does the time."""
     async with Api(silent_after=300).serving() as api:
-        with lazy_disk(tmp_path / "disk") as disk:
+        with power_loss_disk(tmp_path / "disk") as disk:
             site = Site(disk, "", ids(400), api)
             disk.switch_on()
             running = await fork(*site.command)
@@ -286,7 +286,7 @@ async def test_what_was_answered_is_safe_before_long_though_nothing_more_comes(f
 
 def test_what_was_not_synced_is_gone_with_the_power(tmp_path: Path) -> None:
     """Else no test here could fail."""
-    with lazy_disk(tmp_path / "disk") as disk:
+    with power_loss_disk(tmp_path / "disk") as disk:
         disk.switch_on()
         for name in ("named", "unnamed"):
             with (disk.mount / name).open("wb", buffering=0) as file:

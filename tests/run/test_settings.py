@@ -571,4 +571,4 @@ def test_settings_of_redaction_are_told_apart_whatever_their_order() -> None:
     assert Redact(also=("a", "b")).digest() == Redact(also=("b", "a")).digest() != Redact(keep=("a", "b")).digest()
     one, two = Redact(fingerprint_key_file="/one"), Redact(fingerprint_key_file="/two")
     assert one.digest() != two.digest()
-    assert one.told() == {"also": [], "keep": [], "fingerprints": True, "live_schemas": False}
+    assert one.as_manifest() == {"also": [], "keep": [], "fingerprints": True, "live_schemas": False}

@@ -12,7 +12,7 @@ import pytest
 
 from collector.client.messages import Reply, Request
 from collector.model.errors import CollectorError, Interrupted, RunStopped
-from collector.run.shutdown import Stopping
+from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from tests.support.clock import Clock, settled
 from tests.support.governor_harness import governor, pacer
@@ -37,7 +37,7 @@ class Site:
     def __init__(self) -> None:
         self.warnings: list[str] = []
         self.watchdog = Reluctant()
-        self.stopping = Stopping(self.warnings.append, SIGNALS, self.watchdog)
+        self.shutdown = Shutdown(self.warnings.append, SIGNALS, self.watchdog)
         self.sent = 0
         self.land = anyio.Event()
         self.pacer = pacer(self._send, governor(), Clock())
@@ -51,13 +51,13 @@ class Site:
         """A request that lands when it is told to."""
         await self.pacer.send(Request("/x"))
 
-    async def crew(self) -> str:
+    async def workers(self) -> str:
         """Work until it is cancelled; returns by whom."""
-        with self.stopping.whole:
+        with self.shutdown.run_scope:
             async with anyio.create_task_group() as watchers:
-                with anyio.CancelScope() as crew:
-                    watchers.start_soon(self.stopping.wind_down, self.pacer, crew)
-                    self.stopping.can_wind_down = True
+                with anyio.CancelScope() as workers:
+                    watchers.start_soon(self.shutdown.drain, self.pacer, workers)
+                    self.shutdown.can_drain = True
                     await anyio.sleep_forever()
                 watchers.cancel_scope.cancel()
                 return "wound down"
@@ -67,7 +67,7 @@ class Site:
 @contextmanager
 def heard(site: Site) -> Iterator[None]:
     before = [signal.getsignal(signum) for signum in SIGNALS]
-    with site.stopping.signals_heard():
+    with site.shutdown.signals_heard():
         yield
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
 
@@ -82,7 +82,7 @@ async def check_nothing_starts(site: Site) -> None:
 
 
 def reason(site: Site) -> tuple[type[CollectorError], int]:
-    found = site.stopping.reason
+    found = site.shutdown.reason
     assert found is not None
     return type(found), found.exit_code
 
@@ -92,7 +92,7 @@ async def test_the_first_signal_lets_the_crew_wind_down_and_sets_the_watchdog() 
     with heard(site):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_later, signal.SIGUSR1)
-            assert await site.crew() == "wound down"
+            assert await site.workers() == "wound down"
     assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
     assert site.warnings == ["SIGUSR1: stopping; once more to stop at once"]
     assert site.watchdog.orders == [(9.0, 128 + signal.SIGUSR1)]
@@ -105,7 +105,7 @@ async def test_the_second_signal_cancels_all_though_requests_are_in_flight() -> 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(site.fly)
             tasks.start_soon(_later, signal.SIGUSR1, signal.SIGUSR2)
-            assert await site.crew() == "cancelled"
+            assert await site.workers() == "cancelled"
             assert site.pacer.in_flight == 1
             site.land.set()
     assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
@@ -115,13 +115,13 @@ async def test_the_second_signal_cancels_all_though_requests_are_in_flight() -> 
 @pytest.mark.parametrize("by", ["a signal", "the clock"])
 async def test_before_there_is_a_crew_the_first_word_cancels_all(by: str) -> None:
     site = Site()
-    with heard(site), anyio.fail_after(10), site.stopping.whole:
+    with heard(site), anyio.fail_after(10), site.shutdown.run_scope:
         if by == "a signal":
             os.kill(os.getpid(), signal.SIGUSR1)
         else:
-            await site.stopping.watch_clock(0)
+            await site.shutdown.watch_clock(0)
         await anyio.sleep_forever()
-    assert site.stopping.whole.cancelled_caught
+    assert site.shutdown.run_scope.cancelled_caught
 
 
 async def test_the_clock_lets_the_crew_wind_down_and_a_signal_after_it_is_the_first() -> None:
@@ -129,7 +129,7 @@ async def test_the_clock_lets_the_crew_wind_down_and_a_signal_after_it_is_the_fi
     with heard(site):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(site.fly)
-            tasks.start_soon(site.stopping.watch_clock, 0)
+            tasks.start_soon(site.shutdown.watch_clock, 0)
             tasks.start_soon(_later, signal.SIGUSR1)
 
             async def land() -> None:
@@ -139,15 +139,15 @@ async def test_the_clock_lets_the_crew_wind_down_and_a_signal_after_it_is_the_fi
                 site.land.set()
 
             tasks.start_soon(land)
-            assert await site.crew() == "wound down"
+            assert await site.workers() == "wound down"
     assert reason(site) == (RunStopped, RunStopped.exit_code)
     assert len(site.warnings) == 1
 
 
 async def test_without_a_limit_the_clock_says_nothing() -> None:
     site = Site()
-    await site.stopping.watch_clock(None)
-    assert site.stopping.reason is None
+    await site.shutdown.watch_clock(None)
+    assert site.shutdown.reason is None
 
 
 async def _later(*signums: signal.Signals) -> None:

@@ -34,8 +34,10 @@ async def test_every_id_comes_once_whatever_its_case() -> None:
 
 async def test_a_connection_that_cannot_be_had_is_an_outcome() -> None:
     async with serve(Inventory(3, seed=1)) as sandbox:
-        stranger = "00000000-0000-4000-8000-000000000000"
-        found = [outcome async for outcome in collector.collect([stranger], settings_for(sandbox.url), environ=KEY)]
+        other_connection = "00000000-0000-4000-8000-000000000000"
+        found = [
+            outcome async for outcome in collector.collect([other_connection], settings_for(sandbox.url), environ=KEY)
+        ]
     assert [(outcome.kind, outcome.http_status, outcome.record) for outcome in found] == [("not_found", 404, None)]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from collector.model.errors import ExitCode
 from collector.run.settings import Api, Limits, Output, Retry, Settings
-from tests.support.in_process import collect_beside
+from tests.support.in_process import collect_in_process
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped
 from tests.support.scripted_server import PATIENCE, ending_after, found, ids, serving
 from tests.support.toxics import (
@@ -81,7 +81,7 @@ async def test_over_a_bad_network_every_id_is_collected_once_and_counted_as_the_
     toxin: Toxin, tmp_path: Path
 ) -> None:
     async with serving(ending_after(20, found)) as server, proxied(server.url, toxin, seed=7) as proxy:
-        code = await collect_beside(WANTED, settings_for(proxy, tmp_path))
+        code = await collect_in_process(WANTED, settings_for(proxy, tmp_path))
     result = check_finished(tmp_path / "out/c.jsonl", Given(WANTED), code, seen=Seen(server.requests))
     assert code in (ExitCode.OK, ExitCode.INCOMPLETE)  # by bad luck alone an id may meet eight bad connections
     assert len(result.records) > len(WANTED) * 0.9
@@ -91,7 +91,7 @@ async def test_over_a_bad_network_every_id_is_collected_once_and_counted_as_the_
 @pytest.mark.parametrize("toxin", [*cases(DEADLY, 1.0)])
 async def test_where_nothing_gets_through_the_run_stops_and_says_so_of_every_id(toxin: Toxin, tmp_path: Path) -> None:
     async with serving(ending_after(20, found)) as server, proxied(server.url, toxin, seed=7) as proxy:
-        code = await collect_beside(WANTED, settings_for(proxy, tmp_path, max_duration=1.5))
+        code = await collect_in_process(WANTED, settings_for(proxy, tmp_path, max_duration=1.5))
     assert code == ExitCode.STOPPED
     result = check_stopped(tmp_path / "out/c.jsonl", Given(WANTED), code, seen=Seen(server.requests))
     assert result.records == {}

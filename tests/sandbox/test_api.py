@@ -187,12 +187,12 @@ def test_a_target_has_one_path_in_the_log(path: str, logged: str) -> None:
 
 def test_a_stranger_takes_the_place_of_a_connection_only() -> None:
     call = API.call(f"/api/connections/{INVENTORY.id_at(5)}")
-    stranger = API.stranger(call, API.answer(call, "GET", KEYED))
-    assert orjson.loads(_body(stranger))["data"]["id"] != INVENTORY.id_at(5)
+    other_connection = API.other_connection(call, API.answer(call, "GET", KEYED))
+    assert orjson.loads(_body(other_connection))["data"]["id"] != INVENTORY.id_at(5)
     me = API.call("/api/me")
-    assert API.stranger(me, API.answer(me, "GET", KEYED)) == API.answer(me, "GET", KEYED)
+    assert API.other_connection(me, API.answer(me, "GET", KEYED)) == API.answer(me, "GET", KEYED)
     refused = API.answer(call, "GET", None)
-    assert API.stranger(call, refused) is refused
+    assert API.other_connection(call, refused) is refused
 
 
 @pytest.mark.parametrize("path", ["/api/me", "/api/connections"])

@@ -161,10 +161,10 @@ async def test_a_late_answer_is_the_right_one(session: ClientSession, inventory:
 
 
 async def test_faults_strike_before_the_key_is_looked_at(sandbox: Sandbox) -> None:
-    async with session_to(sandbox, Authorization="Bearer wrong") as stranger:
-        assert await status_of(stranger, "/api/me") == 401
-        assert await status_of(stranger, "/api/me", "503=1") == 503
-        assert await status_of(stranger, "/api/me", "wrong-id=1") == 401
+    async with session_to(sandbox, Authorization="Bearer wrong") as other_connection:
+        assert await status_of(other_connection, "/api/me") == 401
+        assert await status_of(other_connection, "/api/me", "503=1") == 503
+        assert await status_of(other_connection, "/api/me", "wrong-id=1") == 401
 
 
 async def test_every_kth_answer_on_a_connection_is_its_last_without_warning(sandbox: Sandbox) -> None:

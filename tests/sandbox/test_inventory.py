@@ -87,8 +87,8 @@ def test_names_are_unique_within_the_organization() -> None:
 
 def test_a_stranger_is_another_connection_even_in_an_inventory_of_one() -> None:
     inventory = Inventory(1)
-    assert inventory.stranger(0)["id"] != inventory.id_at(0)
-    assert inventory.stranger(MAX_SIZE - 1)["id"] == inventory.id_at(0)
+    assert inventory.other_connection(0)["id"] != inventory.id_at(0)
+    assert inventory.other_connection(MAX_SIZE - 1)["id"] == inventory.id_at(0)
 
 
 def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None:

@@ -144,8 +144,8 @@ async def _statuses(seed: int) -> list[int]:
 
 
 async def test_refused_requests_are_counted_too(sandbox: Sandbox) -> None:
-    async with session_to(sandbox, Authorization="Bearer wrong") as stranger:
-        assert await status_of(stranger, "/api/connections") == 401
+    async with session_to(sandbox, Authorization="Bearer wrong") as other_connection:
+        assert await status_of(other_connection, "/api/connections") == 401
     assert sandbox.log.summary().by_status == {401: 1}
 
 
@@ -181,10 +181,10 @@ async def test_a_thousand_concurrent_requests_are_each_answered_and_counted_once
             connector=TCPConnector(limit=16),
             headers={"Authorization": f"Bearer {sandbox.key}"},
         ) as session,
-        asyncio.TaskGroup() as crew,
+        asyncio.TaskGroup() as workers,
     ):
         for _ in range(16):
-            crew.create_task(work(session))
+            workers.create_task(work(session))
     assert Counter(answered) == Counter(ids)
     summary = sandbox.log.summary()
     assert (summary.total, summary.by_status) == (1_000, {200: 1_000})

@@ -23,14 +23,14 @@ import pytest
 
 from collector.model.errors import NothingCollected, OutputError
 from collector.model.ids import IdSet
-from collector.model.ledger import Account, Tally
+from collector.model.ledger import Ledger, Tally
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
 from collector.snapshot.manifest import FileFacts, encode
-from collector.snapshot.sinks.file_sink import SnapshotSink
-from collector.snapshot.sinks.resume import Resume, RunHead
+from collector.snapshot.sinks.file_sink import FileSink
+from collector.snapshot.sinks.resume import Resume, RunHeader
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 from tests.support.reports import report
 from tests.support.scripted_server import connection, ids
@@ -78,19 +78,19 @@ class Process:
         wanted = IdSet()
         for one in WANTED:
             wanted.add(one)
-        sink = SnapshotSink(self.path, lambda _: None, system=self.system, resume=self.resume)
-        head = RunHead(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1)
+        sink = FileSink(self.path, lambda _: None, system=self.system, resume=self.resume)
+        header = RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1)
         await sink.open()
-        taken = await sink.begin(head, wanted)
+        taken = await sink.begin(header, wanted)
         done = [one for one in WANTED if one not in set(wanted)]
-        if sink.writer.settled.total < len(WANTED):
+        if sink.writer.committed.total < len(WANTED):
             await self._collect(sink, wanted, done, taken.run_id if taken else self.run_id)
         await sink.writer.settle(is_whole=True)
 
-        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.settled))
+        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
         await sink.close()
 
-    async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
+    async def _collect(self, sink: FileSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for number, one in enumerate(list(wanted), start=1):
             self.asked.append(one)
             sink.writer.put(outcome(one, run_id))
@@ -98,11 +98,11 @@ class Process:
             await sink.writer.flush()
             if number % 6 == 0:
                 await sink.writer.settle(is_whole=False)
-                self.committed = set(done[: sink.writer.settled.outcomes[OutcomeKind.OK]])
+                self.committed = set(done[: sink.writer.committed.outcomes[OutcomeKind.OK]])
 
 
 def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
-    return encode(report(Account(tally=tally), run_id=run_id), files)
+    return encode(report(Ledger(tally=tally), run_id=run_id), files)
 
 
 def older_set(path: Path) -> dict[Path, bytes]:
@@ -284,17 +284,17 @@ class _Nothing(Process):
         wanted = IdSet()
         for one in WANTED:
             wanted.add(one)
-        sink = SnapshotSink(self.path, lambda _: None, system=self.system)
+        sink = FileSink(self.path, lambda _: None, system=self.system)
         await sink.open()
-        await sink.begin(RunHead(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), wanted)
+        await sink.begin(RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), wanted)
         for one in wanted:
             sink.writer.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
         await sink.writer.settle(is_whole=True)
         try:
-            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.settled))
+            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
         except NothingCollected:
             self.is_refused = True
-            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.writer.settled))
+            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.writer.committed))
         await sink.close()
 
 
@@ -305,7 +305,7 @@ class _Enough(Exception):
 class _Half(Process):
     """Ends as a killed process does, in the middle."""
 
-    async def _collect(self, sink: SnapshotSink, wanted: IdSet, done: list[str], run_id: str) -> None:
+    async def _collect(self, sink: FileSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for one in WANTED[:8]:
             sink.writer.put(outcome(one, run_id))
         await sink.writer.settle(is_whole=False)

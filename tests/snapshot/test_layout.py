@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from collector.snapshot.layout import FileSet, SnapshotNames, Stage, file_sets
-from collector.storage.compression import Codec
+from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
+from collector.storage.compression import Compression
 
 OUT = Path("/out")
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"])
 def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_data(name: str) -> None:
-    names = SnapshotNames(OUT / name)
+    names = SnapshotPaths(OUT / name)
     others = {"c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"} - {name}
-    assert {each.snapshot.name for each in names.siblings} == others
-    for each in names.siblings:
-        assert (each.errors, each.manifest, each.head, each.lock) == (
+    assert {each.snapshot.name for each in names.other_encodings} == others
+    for each in names.other_encodings:
+        assert (each.errors, each.manifest, each.header, each.lock) == (
             OUT / "c.errors.jsonl",
             OUT / "c.manifest.json",
             OUT / "c.partial.run.json",
@@ -29,53 +29,53 @@ def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_d
 
 @pytest.mark.parametrize("name", [".jsonl", ".gz", ".jsonl.zst"])
 def test_a_name_that_is_nothing_but_an_ending_has_siblings_too(name: str) -> None:
-    assert all(each.snapshot.name for each in SnapshotNames(OUT / name).siblings)
+    assert all(each.snapshot.name for each in SnapshotPaths(OUT / name).other_encodings)
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c", "c.d.jsonl"])
 def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(name: str) -> None:
-    names = SnapshotNames(OUT / name)
+    names = SnapshotPaths(OUT / name)
     assert not names.is_reserved
-    for beside in (names.errors, names.manifest, names.lock, *names.drafts, *names.unfinished, *names.held.values()):
-        assert SnapshotNames(beside).is_reserved, beside
+    for beside in (names.errors, names.manifest, names.lock, *names.staged, *names.unfinished, *names.held.values()):
+        assert SnapshotPaths(beside).is_reserved, beside
 
 
 @pytest.mark.parametrize("name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl"])
 def test_names_that_only_look_like_these_are_free(name: str) -> None:
-    assert not SnapshotNames(OUT / name).is_reserved
+    assert not SnapshotPaths(OUT / name).is_reserved
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "雪"])
 def test_the_excess_is_counted_in_bytes(letter: str) -> None:
-    excess = [SnapshotNames(OUT / f"{letter * count}.jsonl").excess for count in (1, 300, 301)]
-    assert excess[0] == 0
-    assert excess[2] - excess[1] == len(letter.encode())
+    name_overflow = [SnapshotPaths(OUT / f"{letter * count}.jsonl").name_overflow for count in (1, 300, 301)]
+    assert name_overflow[0] == 0
+    assert name_overflow[2] - name_overflow[1] == len(letter.encode())
 
 
 ASIDE = "20260102T030405Z-0badcafe"
 
 
 @pytest.mark.parametrize(
-    ("name", "stage", "beside", "named", "codec"),
+    ("name", "stage", "beside", "named", "compression"),
     [
-        ("c.jsonl.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.partial", Codec.PLAIN),
-        ("c.jsonl.gz.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.gz.partial", Codec.GZIP),
-        (f"c.zst.partial.{ASIDE}", Stage.SET_ASIDE, f"c.partial.{{}}.{ASIDE}", "c.zst.partial", Codec.ZSTD),
-        (f"c.partial.{ASIDE}.2", Stage.SET_ASIDE, f"c.partial.{{}}.{ASIDE}.2", "c.partial", Codec.PLAIN),
-        ("c.partial.unknown-run", Stage.SET_ASIDE, "c.partial.{}.unknown-run", "c.partial", Codec.PLAIN),
+        ("c.jsonl.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.partial", Compression.PLAIN),
+        ("c.jsonl.gz.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.gz.partial", Compression.GZIP),
+        (f"c.zst.partial.{ASIDE}", Stage.QUARANTINED, f"c.partial.{{}}.{ASIDE}", "c.zst.partial", Compression.ZSTD),
+        (f"c.partial.{ASIDE}.2", Stage.QUARANTINED, f"c.partial.{{}}.{ASIDE}.2", "c.partial", Compression.PLAIN),
+        ("c.partial.unknown-run", Stage.QUARANTINED, "c.partial.{}.unknown-run", "c.partial", Compression.PLAIN),
     ],
 )
 def test_the_name_of_unfinished_records_says_which_files_belong_to_them(
-    name: str, stage: Stage, beside: str, named: str, codec: Codec
+    name: str, stage: Stage, beside: str, named: str, compression: Compression
 ) -> None:
     records = Path("out", name)
     unfinished, published = file_sets(records)
     assert (published.stage, published.manifest.name) == (
         Stage.PUBLISHED,
-        f"{SnapshotNames(records).stem}.manifest.json",
+        f"{SnapshotPaths(records).stem}.manifest.json",
     )
     errors, manifest = (Path("out", beside.format(each)) for each in ("errors.jsonl", "manifest.json"))
-    assert unfinished == FileSet(stage, records, errors, manifest, named, "c.partial.errors.jsonl", codec)
+    assert unfinished == FileSet(stage, records, errors, manifest, named, "c.partial.errors.jsonl", compression)
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.partial.jsonl", ".partial", "c.partial.2", "partial"])

@@ -15,7 +15,7 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot import manifest
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
-from collector.snapshot.sinks.resume import RunHead
+from collector.snapshot.sinks.resume import RunHeader
 from tests.support.reports import report
 
 UNSAFE = [chr(number) for number in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)]
@@ -65,7 +65,7 @@ def test_characters_beyond_the_first_plane_stay_as_they_are() -> None:
 def test_the_errors_file_the_manifest_and_the_head_of_a_run_are_as_safe(mark: str) -> None:
     outcome = Outcome(f"i{mark}", OutcomeKind.REJECTED, 1, f"at{mark}", http_status=400, error=f"no{mark}")
     assert_safe(error_line(outcome))
-    assert_safe(RunHead("run", "2026-01-01T00:00:00Z", "0", f"https://{mark}", f"v{mark}", 1).encode())
+    assert_safe(RunHeader("run", "2026-01-01T00:00:00Z", "0", f"https://{mark}", f"v{mark}", 1).encode())
     made = report(base_url=f"https://{mark}", api_version=f"v{mark}", organization_id=f"o{mark}")
     document = manifest.encode(made, [FileFacts(f"c{mark}.jsonl", 0, 0, "0")])
     assert not set(document.decode()) & set(UNSAFE)

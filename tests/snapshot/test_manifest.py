@@ -13,49 +13,49 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.model.errors import ExitCode
-from collector.model.ledger import Account, InputCount, exit_code_of, status_of
+from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
-from collector.model.throughput import Cause, Pace
+from collector.model.throughput import Throughput, WaitReason
 from collector.snapshot.document import Malformed
 from collector.snapshot.manifest import FileFacts, Manifest, decode, encode
 from tests.polytomic.test_normalize import anything
 from tests.support.reports import AT, report
 
-PACE = Pace(
-    limited_by={Cause.SERVER: 0.12345, Cause.OWN_RATE: 0.25, Cause.LATENCY: 0.62655},
+PACE = Throughput(
+    limited_by={WaitReason.SERVER: 0.12345, WaitReason.OWN_RATE: 0.25, WaitReason.LATENCY: 0.62655},
     paused_s=1.23456,
     pauses={"HTTP 429": 2, "HTTP 503": 1},
     settled_rate=9.87654,
 )
 
 
-def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Account:
-    account = Account(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
+def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Ledger:
+    ledger = Ledger(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
     for kind in kinds:
-        account.add(Outcome("id", kind, 1, "now", redactions=tuple(Redaction(path, "name") for path in "abbb")))
-    return account
+        ledger.add(Outcome("id", kind, 1, "now", redactions=tuple(Redaction(path, "name") for path in "abbb")))
+    return ledger
 
 
 FACTS = FileFacts("c.jsonl", 1, 20, "f" * 64)
 ERRORS = FileFacts("c.errors.jsonl", 1, 9, "e" * 64)
 
 
-def document(account: Account, *files: FileFacts, **changes: Any) -> dict[str, Any]:
+def document(ledger: Ledger, *files: FileFacts, **changes: Any) -> dict[str, Any]:
     made = {"finished_at": "2026-01-01T00:00:09.000000Z", "duration_s": 9.00049, "pace": PACE, "organization_id": "org"}
-    text = encode(report(account, **{**made, **changes}), files or [FACTS])
+    text = encode(report(ledger, **{**made, **changes}), files or [FACTS])
     assert text.endswith(b"}\n")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def test_a_manifest_has_every_key_of_its_format() -> None:
-    account = account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
-    account.requests.sent, account.requests.retried = 5, 3
-    account.requests.unanswered, account.requests.throttled = 1, 2
-    account.requests.by_status.update({500: 2, 200: 1, 404: 1})
-    account.tally.repairs.count_all({"r": 2, "name": 1})
-    account.tally.nuls.count("n")
-    found = document(account, exit_code=ExitCode.INCOMPLETE)
+    ledger = account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    ledger.requests.sent, ledger.requests.retried = 5, 3
+    ledger.requests.unanswered, ledger.requests.throttled = 1, 2
+    ledger.requests.by_status.update({500: 2, 200: 1, 404: 1})
+    ledger.tally.repairs.count_all({"r": 2, "name": 1})
+    ledger.tally.nuls.count("n")
+    found = document(ledger, exit_code=ExitCode.INCOMPLETE)
     assert found.pop("unparsed_timestamps") == 0
     assert found == {
         "format": "collector.manifest/1",
@@ -110,7 +110,7 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
 
 
 def test_a_run_that_no_server_slowed_down_and_that_took_no_time_has_a_pace_too() -> None:
-    found = document(account_of(OutcomeKind.OK), pace=Pace())
+    found = document(account_of(OutcomeKind.OK), pace=Throughput())
     assert found["pace"] == {"limited_by": {}, "settled_rate": None, "pauses": {}}
     assert found["requests"]["paused_s"] == 0
 
@@ -131,14 +131,14 @@ def test_a_run_that_saw_no_record_knows_no_organization() -> None:
 def test_the_status_says_whether_the_run_finished_and_every_id_is_ok(
     kinds: list[OutcomeKind], finished: bool, status: str
 ) -> None:
-    account = account_of(*kinds)
-    assert status_of(account, finished=finished) == document(account, finished=finished)["status"] == status
+    ledger = account_of(*kinds)
+    assert status_of(ledger, finished=finished) == document(ledger, finished=finished)["status"] == status
 
 
 def test_lines_that_are_no_ids_make_a_complete_run_incomplete_by_its_exit_code_only() -> None:
-    account = account_of(OutcomeKind.OK, invalid=1)
-    assert document(account)["status"] == "complete"
-    assert exit_code_of(account) == ExitCode.INCOMPLETE
+    ledger = account_of(OutcomeKind.OK, invalid=1)
+    assert document(ledger)["status"] == "complete"
+    assert exit_code_of(ledger) == ExitCode.INCOMPLETE
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if kind is not OutcomeKind.OK])
@@ -148,15 +148,15 @@ def test_an_exit_code_of_zero_means_every_id_is_ok(kind: OutcomeKind) -> None:
 
 
 def test_a_manifest_is_read_back() -> None:
-    account = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
-    account.tally.unparsed_timestamps = 5
-    found = decode(json.dumps(document(account, exit_code=3)).encode())
+    ledger = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    ledger.tally.unparsed_timestamps = 5
+    found = decode(json.dumps(document(ledger, exit_code=3)).encode())
     assert found.run_id == report().run_id
     assert (found.status, found.exit_code, found.ids_digest, found.organization_id) == ("partial", 3, "d" * 64, "org")
     assert found.input == {"lines": 9, "unique": 3, "duplicates": 2, "invalid": 1, "blank": 3}
     assert (+found.tally.outcomes, found.tally.redactions, found.tally.unparsed_timestamps) == (
-        +account.outcomes,
-        account.tally.redactions,
+        +ledger.outcomes,
+        ledger.tally.redactions,
         5,
     )
     assert found.facts == FileFacts("c.jsonl", 1, 20, "f" * 64)

@@ -18,21 +18,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.errors import OutputError
-from collector.model.ledger import Account, PathCounts, Tally
+from collector.model.ledger import Ledger, PathCounts, Tally
 from collector.model.outcome import OutcomeKind
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileFacts, encode
 from collector.snapshot.sinks.publication import Published, complete, publish
-from collector.snapshot.sinks.resume import RunHead
-from collector.storage.durable_files import Files, draft_of
+from collector.snapshot.sinks.resume import RunHeader
+from collector.storage.durable_files import Files, staged_path
 from tests.polytomic.test_normalize import anything
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 from tests.support.reports import report
 
 AT, RUN, ORGANIZATION = "2026-01-02T03:04:05.000000Z", "run-1", "11111111-1111-4111-8111-111111111111"
-NAMES = SnapshotNames(Path("/out/c.jsonl"))
-DRAFT = draft_of(NAMES.manifest)
-HEAD = RunHead(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
+NAMES = SnapshotPaths(Path("/out/c.jsonl"))
+DRAFT = staged_path(NAMES.manifest)
+HEAD = RunHeader(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
 NEW = b'{"new":1}\n' * 60
 NEW_ERRORS = b'{"new":"error"}\n' * 20
 CHECKPOINT = b"a checkpoint\n"
@@ -46,7 +46,7 @@ def manifest_of(content: bytes, run_id: str, *, failed: int, errors: bytes = b""
     tally = Tally(redactions=PathCounts(a=3), by_rule=Counter(name=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
     files = [facts_of(NAMES.snapshot, content, tally.total), *([facts_of(NAMES.errors, errors, 1)] if errors else [])]
-    return encode(report(Account(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
+    return encode(report(Ledger(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
 
 
 def facts_of(path: Path, content: bytes, records: int) -> FileFacts:
@@ -66,7 +66,7 @@ OLDER = {
 
 def unfinished(*, with_errors: bool) -> dict[Path, bytes]:
     """What a run has on the disk when all its records are."""
-    files = {NAMES.partial: NEW, NAMES.head: HEAD.encode(), NAMES.checkpoint: CHECKPOINT}
+    files = {NAMES.partial: NEW, NAMES.header: HEAD.encode(), NAMES.checkpoint: CHECKPOINT}
     return {**files, NAMES.partial_errors: NEW_ERRORS} if with_errors else files
 
 
@@ -147,7 +147,7 @@ def check_completed(where: str, before: State, system: MemoryFileSystem, *, with
         assert published is None, where
         kept = unfinished(with_errors=with_errors)
         assert seen(files) == before, where
-        assert {NAMES.partial, NAMES.head} <= files.keys(), where
+        assert {NAMES.partial, NAMES.header} <= files.keys(), where
         assert all(files[path] == kept[path] for path in files.keys() & kept.keys()), where
         assert files.keys() <= before.keys() | kept.keys(), where
     assert completing(system) is None, where
@@ -170,7 +170,7 @@ def test_what_was_finished_takes_its_names_and_nothing_else_is_left(before: Stat
 @both
 @before_it
 def test_what_a_run_left_beside_it_goes_as_well(before: State, with_errors: bool) -> None:
-    litter = dict.fromkeys([NAMES.partial_manifest, *NAMES.drafts], b"litter")
+    litter = dict.fromkeys([NAMES.partial_manifest, *NAMES.staged], b"litter")
     other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", NAMES.lock: b""}
     system = written({**before, **litter, **other}, with_errors=with_errors)
     publishing(with_errors)(system)
@@ -239,7 +239,7 @@ def test_where_nothing_was_half_published_nothing_is_completed_or_changed() -> N
 
 
 def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
-    left = {NAMES.head: HEAD.encode(), NAMES.checkpoint: CHECKPOINT, NAMES.drafts[0]: b"{"}
+    left = {NAMES.header: HEAD.encode(), NAMES.checkpoint: CHECKPOINT, NAMES.staged[0]: b"{"}
     system = MemoryFileSystem({**new_set(with_errors=True), **left})
     published = completing(system)
     assert published is not None
@@ -248,7 +248,7 @@ def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
 
 
 def test_the_unfinished_names_of_another_run_than_the_published_one_stay() -> None:
-    other = {NAMES.head: HEAD._replace(run_id="run-2").encode(), NAMES.checkpoint: CHECKPOINT}
+    other = {NAMES.header: HEAD._replace(run_id="run-2").encode(), NAMES.checkpoint: CHECKPOINT}
     system = MemoryFileSystem({**new_set(with_errors=True), **other})
     assert completing(system) is None
     assert system.files == {**new_set(with_errors=True), **other}
@@ -360,9 +360,9 @@ HELD = {held: OLDER[path] for path, held in NAMES.held.items()}
 WITHOUT_MANIFEST = {NAMES.snapshot: OLDER[NAMES.snapshot], **unfinished(with_errors=True)}
 
 
-@pytest.mark.parametrize("draft", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
-def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(draft: bytes | None) -> None:
-    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({DRAFT: draft} if draft else {})})
+@pytest.mark.parametrize("staged", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
+def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(staged: bytes | None) -> None:
+    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({DRAFT: staged} if staged else {})})
     assert completing(system) is None
     assert system.files == {**OLDER, **unfinished(with_errors=True)}
 
@@ -388,7 +388,7 @@ def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
 # A draft that does not vouch for the data it stands beside.
 
 
-def check_goes(draft: bytes) -> None:
+def check_goes(staged: bytes) -> None:
     """The draft is removed, and nothing else is changed."""
     for with_errors in (False, True):
         for data in (NAMES.partial, NAMES.snapshot):
@@ -396,9 +396,9 @@ def check_goes(draft: bytes) -> None:
             if data is NAMES.snapshot:
                 kept[data] = kept.pop(NAMES.partial)
                 del kept[NAMES.manifest]
-            system = MemoryFileSystem({**kept, DRAFT: draft})
-            assert completing(system) is None, draft
-            assert system.files == kept, draft
+            system = MemoryFileSystem({**kept, DRAFT: staged})
+            assert completing(system) is None, staged
+            assert system.files == kept, staged
 
 
 def changed(path: tuple[str | int, ...], value: Any) -> bytes:
@@ -473,14 +473,14 @@ def test_a_draft_with_a_value_of_another_type_goes(path: tuple[str | int, ...]) 
             check_goes(changed(path, value))
 
 
-@pytest.mark.parametrize("draft", [b"", b"\n", b"null", b"[]", b"[[]]", b'"text"', b"7", b"\0" * 2000, b"\xff" * 2000])
-def test_a_draft_that_is_no_manifest_goes(draft: bytes) -> None:
-    check_goes(draft)
+@pytest.mark.parametrize("staged", [b"", b"\n", b"null", b"[]", b"[[]]", b'"text"', b"7", b"\0" * 2000, b"\xff" * 2000])
+def test_a_draft_that_is_no_manifest_goes(staged: bytes) -> None:
+    check_goes(staged)
 
 
 @given(st.binary() | anything.map(json.dumps).map(str.encode))
-def test_so_does_one_of_any_other_bytes(draft: bytes) -> None:
-    check_goes(draft)
+def test_so_does_one_of_any_other_bytes(staged: bytes) -> None:
+    check_goes(staged)
 
 
 @st.composite
@@ -502,7 +502,7 @@ def documents(draw: st.DrawFn) -> bytes:
     st.fixed_dictionaries(
         {},
         optional={
-            NAMES.head: documents(),
+            NAMES.header: documents(),
             NAMES.manifest: documents(),
             DRAFT: documents(),
             NAMES.partial: st.just(NEW),

@@ -22,7 +22,7 @@ from collector.redaction.redactor import Redactor
 from collector.snapshot.lines import encode
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.storage.checkpoint import Checkpoint
-from collector.storage.compression import Codec
+from collector.storage.compression import Compression
 from tests.polytomic.test_normalize import anything, connections, objects, timestamps
 from tests.storage.test_blocks import EVERYTHING, PACKED, File
 from tests.support.scripted_server import connection, ids
@@ -48,13 +48,13 @@ def asked(wanted: list[str] = WANTED) -> IdSet:
     return found
 
 
-def packed(blocks: list[bytes], codec: Codec) -> bytes:
-    return b"".join(map(codec.pack, blocks))
+def packed(blocks: list[bytes], compression: Compression) -> bytes:
+    return b"".join(map(compression.compress, blocks))
 
 
-def ends_of(blocks: list[bytes], codec: Codec) -> list[int]:
+def ends_of(blocks: list[bytes], compression: Compression) -> list[int]:
     """Where each block ends, and before them where the first begins."""
-    return [0, *accumulate(len(codec.pack(block)) for block in blocks)]
+    return [0, *accumulate(len(compression.compress(block)) for block in blocks)]
 
 
 def noted(content: bytes, size: int | None = None) -> Checkpoint:
@@ -65,7 +65,7 @@ def noted(content: bytes, size: int | None = None) -> Checkpoint:
 
 def taken(
     content: bytes,
-    codec: Codec,
+    compression: Compression,
     wanted: IdSet,
     synced: Checkpoint | None = None,
     *,
@@ -73,24 +73,26 @@ def taken(
     most: int = EVERYTHING,
 ) -> Recovered:
     return recover(
-        File(content, most).pread, codec, synced=synced, run_id=RUN, ids=wanted, is_checkpointed=is_checkpointed
+        File(content, most).pread, compression, synced=synced, run_id=RUN, ids=wanted, is_checkpointed=is_checkpointed
     )
 
 
-def reason_of(content: bytes, codec: Codec, synced: Checkpoint | None = None, **options: Any) -> str:
+def reason_of(content: bytes, compression: Compression, synced: Checkpoint | None = None, **options: Any) -> str:
     """Why a file is damaged; nothing of it is ticked off then."""
     wanted = asked()
     with pytest.raises(Damaged) as caught:
-        taken(content, codec, wanted, synced, **options)
+        taken(content, compression, wanted, synced, **options)
     assert caught.value.exit_code == ExitCode.DAMAGED
     assert list(wanted) == WANTED
     return str(caught.value)
 
 
-def check_cut(content: bytes, codec: Codec, end: int, count: int, synced: Checkpoint | None, **options: Any) -> None:
+def check_cut(
+    content: bytes, compression: Compression, end: int, count: int, synced: Checkpoint | None, **options: Any
+) -> None:
     """Its first `end` bytes, which are so many records, are taken over, and the rest is torn."""
     wanted = asked()
-    found = taken(content, codec, wanted, synced, **options)
+    found = taken(content, compression, wanted, synced, **options)
     assert (found.end, found.torn) == (end, len(content) - end)
     assert found.sha256.hexdigest() == hashlib.sha256(content[:end]).hexdigest()
     assert found.tally.outcomes == ({OutcomeKind.OK: count} if count else {})
@@ -107,60 +109,60 @@ def options_for(checkpoint: str | int, content: bytes, ends: list[int]) -> dict[
 
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("compression", Compression)
 @pytest.mark.parametrize("most", [7, EVERYTHING])
-def test_of_a_whole_file_every_record_is_taken_over(codec: Codec, checkpoint: str | int, most: int) -> None:
-    content, ends = packed(LINES, codec), ends_of(LINES, codec)
-    check_cut(content, codec, len(content), 3, **options_for(checkpoint, content, ends), most=most)
+def test_of_a_whole_file_every_record_is_taken_over(compression: Compression, checkpoint: str | int, most: int) -> None:
+    content, ends = packed(LINES, compression), ends_of(LINES, compression)
+    check_cut(content, compression, len(content), 3, **options_for(checkpoint, content, ends), most=most)
 
 
 @pytest.mark.parametrize("checkpoint", ["none", "unreadable", 0])
-@pytest.mark.parametrize("codec", Codec)
-def test_of_an_empty_file_nothing_is_taken_over(codec: Codec, checkpoint: str | int) -> None:
-    check_cut(b"", codec, 0, 0, **options_for(checkpoint, b"", [0]))
+@pytest.mark.parametrize("compression", Compression)
+def test_of_an_empty_file_nothing_is_taken_over(compression: Compression, checkpoint: str | int) -> None:
+    check_cut(b"", compression, 0, 0, **options_for(checkpoint, b"", [0]))
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_an_empty_member_is_kept(codec: Codec) -> None:
-    content = codec.pack(b"") + codec.pack(LINES[0])
-    check_cut(content, codec, len(content), 1, noted(content))
+@pytest.mark.parametrize("compression", PACKED)
+def test_an_empty_member_is_kept(compression: Compression) -> None:
+    content = compression.compress(b"") + compression.compress(LINES[0])
+    check_cut(content, compression, len(content), 1, noted(content))
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_the_lines_of_a_member_are_all_taken_over(codec: Codec) -> None:
-    content = codec.pack(WHOLE)
-    check_cut(content, codec, len(content), 3, noted(content))
+@pytest.mark.parametrize("compression", PACKED)
+def test_the_lines_of_a_member_are_all_taken_over(compression: Compression) -> None:
+    content = compression.compress(WHOLE)
+    check_cut(content, compression, len(content), 3, noted(content))
 
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("compression", Compression)
 def test_a_file_torn_anywhere_is_cut_behind_its_checkpoint_and_damaged_before_it(
-    codec: Codec, checkpoint: str | int
+    compression: Compression, checkpoint: str | int
 ) -> None:
-    content, ends = packed(LINES, codec), ends_of(LINES, codec)
+    content, ends = packed(LINES, compression), ends_of(LINES, compression)
     options = options_for(checkpoint, content, ends)
     firm = ends[checkpoint] if isinstance(checkpoint, int) else 0
     for length in range(len(content) + 1):
         count = sum(1 for end in ends[1:] if end <= length)
         if ends[count] >= firm:
-            check_cut(content[:length], codec, ends[count], count, **options)
+            check_cut(content[:length], compression, ends[count], count, **options)
         else:
-            assert f"damaged at byte {ends[count]}: " in reason_of(content[:length], codec, **options)
+            assert f"damaged at byte {ends[count]}: " in reason_of(content[:length], compression, **options)
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_a_file_shortened_to_whole_lines_before_its_checkpoint_is_damaged(codec: Codec) -> None:
-    content, ends = packed(LINES, codec), ends_of(LINES, codec)
+@pytest.mark.parametrize("compression", Compression)
+def test_a_file_shortened_to_whole_lines_before_its_checkpoint_is_damaged(compression: Compression) -> None:
+    content, ends = packed(LINES, compression), ends_of(LINES, compression)
     missing = ends[3] - ends[1]
-    reason = reason_of(content[: ends[1]], codec, noted(content))
+    reason = reason_of(content[: ends[1]], compression, noted(content))
     assert reason == f"damaged at byte {ends[1]}: {missing} bytes that were synced are missing"
-    assert "bytes that were synced are missing" in reason_of(b"", codec, noted(content))
+    assert "bytes that were synced are missing" in reason_of(b"", compression, noted(content))
 
 
 def test_a_checkpoint_within_a_line_is_kept_to_the_byte() -> None:
     end = len(LINES[0])
-    check_cut(WHOLE[: end + 9], Codec.PLAIN, end, 1, noted(WHOLE, end))
-    reason_of(WHOLE[: end + 9], Codec.PLAIN, noted(WHOLE, end + 1))
+    check_cut(WHOLE[: end + 9], Compression.PLAIN, end, 1, noted(WHOLE, end))
+    reason_of(WHOLE[: end + 9], Compression.PLAIN, noted(WHOLE, end + 1))
 
 
 BAD = {
@@ -191,102 +193,102 @@ good_or_nothing = pytest.mark.parametrize("behind", [b"", line_of(WANTED[3])], i
 def test_from_a_bad_line_behind_the_checkpoint_on_the_file_is_cut(
     bad: bytes, behind: bytes, checkpoint: str | int
 ) -> None:
-    content, ends = b"".join(LINES[:2]) + bad + behind, ends_of(LINES, Codec.PLAIN)
-    check_cut(content, Codec.PLAIN, ends[2], 2, **options_for(checkpoint, content, ends))
+    content, ends = b"".join(LINES[:2]) + bad + behind, ends_of(LINES, Compression.PLAIN)
+    check_cut(content, Compression.PLAIN, ends[2], 2, **options_for(checkpoint, content, ends))
 
 
 @bad_lines
 @good_or_nothing
 def test_a_bad_line_before_the_checkpoint_is_damage_where_it_stands(bad: bytes, behind: bytes) -> None:
-    content, at = b"".join(LINES[:2]) + bad + behind, ends_of(LINES, Codec.PLAIN)[2]
+    content, at = b"".join(LINES[:2]) + bad + behind, ends_of(LINES, Compression.PLAIN)[2]
     for size in (at + 1, len(content)):
-        assert reason_of(content, Codec.PLAIN, noted(content, size)).startswith(f"damaged at byte {at}: ")
+        assert reason_of(content, Compression.PLAIN, noted(content, size)).startswith(f"damaged at byte {at}: ")
 
 
 @pytest.mark.parametrize("bad", [bad for bad in BAD.values() if bad.endswith(b"\n")])
 def test_without_a_checkpoint_the_last_line_is_cut_when_it_is_bad_and_any_other_is_damage(bad: bytes) -> None:
-    content, at = b"".join(LINES[:2]) + bad, ends_of(LINES, Codec.PLAIN)[2]
-    check_cut(content, Codec.PLAIN, at, 2, None, is_checkpointed=False)
+    content, at = b"".join(LINES[:2]) + bad, ends_of(LINES, Compression.PLAIN)[2]
+    check_cut(content, Compression.PLAIN, at, 2, None, is_checkpointed=False)
     for behind in (line_of(WANTED[3]), b"torn", b"\n"):
-        reason = reason_of(content + behind, Codec.PLAIN, is_checkpointed=False)
+        reason = reason_of(content + behind, Compression.PLAIN, is_checkpointed=False)
         assert reason.startswith(f"damaged at byte {at}: ")
 
 
-@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize("compression", PACKED)
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS[:-1])
 @bad_lines
 @good_or_nothing
 def test_a_bad_line_in_a_member_with_the_right_check_sum_is_damage_wherever_it_is(
-    bad: bytes, behind: bytes, checkpoint: str | int, codec: Codec
+    bad: bytes, behind: bytes, checkpoint: str | int, compression: Compression
 ) -> None:
-    ends = ends_of(LINES, codec)
-    content = packed([*LINES[:2], bad if bad.endswith(b"\n") else bad + b"\n", behind], codec)
-    reason = reason_of(content, codec, **options_for(checkpoint, content, ends))
+    ends = ends_of(LINES, compression)
+    content = packed([*LINES[:2], bad if bad.endswith(b"\n") else bad + b"\n", behind], compression)
+    reason = reason_of(content, compression, **options_for(checkpoint, content, ends))
     assert reason.startswith(f"damaged in the member at byte {ends[2]}: ")
 
 
 TORN = {"zeros": b"\0" * 600, "garbage": b"garbage" * 100, "no line": b"no line"}
 
 
-@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize("compression", PACKED)
 @pytest.mark.parametrize("tail", TORN.values(), ids=TORN.keys())
 @good_or_nothing
 def test_a_broken_member_is_cut_behind_the_checkpoint_and_damage_before_it(
-    tail: bytes, behind: bytes, codec: Codec
+    tail: bytes, behind: bytes, compression: Compression
 ) -> None:
-    broken = codec.pack(tail) if tail == TORN["no line"] else tail
-    content, ends = packed(LINES[:2], codec) + broken + codec.pack(behind), ends_of(LINES, codec)
+    broken = compression.compress(tail) if tail == TORN["no line"] else tail
+    content, ends = packed(LINES[:2], compression) + broken + compression.compress(behind), ends_of(LINES, compression)
     for checkpoint in ("unreadable", 0, 1, 2):
-        check_cut(content, codec, ends[2], 2, **options_for(checkpoint, content, ends))
+        check_cut(content, compression, ends[2], 2, **options_for(checkpoint, content, ends))
     for size in (ends[2] + 1, len(content)):
-        assert reason_of(content, codec, noted(content, size)).startswith(f"damaged at byte {ends[2]}: ")
+        assert reason_of(content, compression, noted(content, size)).startswith(f"damaged at byte {ends[2]}: ")
     # Without any checkpoint it may be that whole members follow.
-    reason = reason_of(content, codec, **options_for("none", content, ends))
+    reason = reason_of(content, compression, **options_for("none", content, ends))
     assert reason.startswith(f"damaged at byte {ends[2]}: ")
 
 
 def test_a_byte_changed_inside_a_value_before_the_checkpoint_is_found_by_the_digest() -> None:
     changed = WHOLE.replace(b"Warehouse", b"Warehousf", 1)
     for lines in (1, 2, 3):
-        size = ends_of(LINES, Codec.PLAIN)[lines]
-        reason = reason_of(changed, Codec.PLAIN, noted(WHOLE, size))
+        size = ends_of(LINES, Compression.PLAIN)[lines]
+        reason = reason_of(changed, Compression.PLAIN, noted(WHOLE, size))
         assert reason == f"damaged at byte 0: the first {size} bytes are not those that were synced"
 
 
 def test_so_is_one_that_the_check_sum_of_a_member_does_not_cover() -> None:
-    content = packed(LINES, Codec.GZIP)
+    content = packed(LINES, Compression.GZIP)
     changed = content[:4] + b"\x01" + content[5:]  # the time it was made (RFC 1952, 2.3)
-    check_cut(changed, Codec.GZIP, len(changed), 3, noted(content, 0))
-    assert "are not those that were synced" in reason_of(changed, Codec.GZIP, noted(content))
+    check_cut(changed, Compression.GZIP, len(changed), 3, noted(content, 0))
+    assert "are not those that were synced" in reason_of(changed, Compression.GZIP, noted(content))
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_a_torn_tail_does_not_hide_a_change_before_the_checkpoint(codec: Codec) -> None:
-    content, ends = packed(LINES, codec), ends_of(LINES, codec)
-    other = noted(packed([line_of(WANTED[0], name="Warehousf"), *LINES[1:]], codec), ends[1])
-    assert "are not those" in reason_of(content[:-5], codec, other._replace(size=ends[1]))
+@pytest.mark.parametrize("compression", Compression)
+def test_a_torn_tail_does_not_hide_a_change_before_the_checkpoint(compression: Compression) -> None:
+    content, ends = packed(LINES, compression), ends_of(LINES, compression)
+    other = noted(packed([line_of(WANTED[0], name="Warehousf"), *LINES[1:]], compression), ends[1])
+    assert "are not those" in reason_of(content[:-5], compression, other._replace(size=ends[1]))
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_the_first_flaw_is_the_one_that_is_told(codec: Codec) -> None:
-    content, ends = packed(LINES, codec), ends_of(LINES, codec)
+@pytest.mark.parametrize("compression", Compression)
+def test_the_first_flaw_is_the_one_that_is_told(compression: Compression) -> None:
+    content, ends = packed(LINES, compression), ends_of(LINES, compression)
     damaged = content[: ends[1] + 30] + b"\0" * 30 + content[ends[1] + 60 : -7]
-    assert f"at byte {ends[1]}: " in reason_of(damaged, codec, noted(content))
+    assert f"at byte {ends[1]}: " in reason_of(damaged, compression, noted(content))
 
 
 def test_a_file_of_several_chunks_is_cut_and_refused_like_a_small_one() -> None:
     lines = [line_of(one, name=str(number) * 900_000) for number, one in enumerate(WANTED[:3])]
-    content, ends = b"".join(lines), ends_of(lines, Codec.PLAIN)
+    content, ends = b"".join(lines), ends_of(lines, Compression.PLAIN)
     assert len(content) > 2 * CHUNK
     for most in (100_000, EVERYTHING):
         for checkpoint in CHECKPOINTS:
             options = options_for(checkpoint, content, ends)
-            check_cut(content, Codec.PLAIN, len(content), 3, **options, most=most)
+            check_cut(content, Compression.PLAIN, len(content), 3, **options, most=most)
         for checkpoint in CHECKPOINTS[:-1]:
             options = options_for(checkpoint, content, ends)
-            check_cut(content[:-2], Codec.PLAIN, ends[2], 2, **options, most=most)
+            check_cut(content[:-2], Compression.PLAIN, ends[2], 2, **options, most=most)
         damaged = content.replace(b"1" * 100, bytes(100), 1)
-        assert f"at byte {ends[1]}: " in reason_of(damaged, Codec.PLAIN, is_checkpointed=False, most=most)
+        assert f"at byte {ends[1]}: " in reason_of(damaged, Compression.PLAIN, is_checkpointed=False, most=most)
 
 
 @pytest.mark.parametrize("length", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1])
@@ -294,16 +296,16 @@ def test_a_file_of_several_chunks_is_cut_and_refused_like_a_small_one() -> None:
 def test_without_a_checkpoint_a_last_line_of_any_length_may_be_torn_and_no_other(length: int, most: int) -> None:
     torn, end = b"x" * (length - 1), len(WHOLE)
     for tail in (torn + b"\n", torn + b"y"):
-        check_cut(WHOLE + tail, Codec.PLAIN, end, 3, None, is_checkpointed=False, most=most)
-        reason = reason_of(WHOLE + b"bad\n" + tail, Codec.PLAIN, is_checkpointed=False, most=most)
+        check_cut(WHOLE + tail, Compression.PLAIN, end, 3, None, is_checkpointed=False, most=most)
+        reason = reason_of(WHOLE + b"bad\n" + tail, Compression.PLAIN, is_checkpointed=False, most=most)
         assert reason.startswith(f"damaged at byte {end}: ")
 
 
 def test_ids_that_were_ticked_off_for_a_damaged_file_can_be_ticked_off_again() -> None:
     wanted = asked()
     with pytest.raises(Damaged):
-        taken(WHOLE[:-1] + b"\r\n", Codec.PLAIN, wanted, noted(WHOLE[:-1] + b"\r\n"))
-    assert taken(WHOLE, Codec.PLAIN, wanted, noted(WHOLE)).tally.total == 3
+        taken(WHOLE[:-1] + b"\r\n", Compression.PLAIN, wanted, noted(WHOLE[:-1] + b"\r\n"))
+    assert taken(WHOLE, Compression.PLAIN, wanted, noted(WHOLE)).tally.total == 3
     assert list(wanted) == WANTED[3:]
 
 
@@ -311,7 +313,7 @@ def test_the_organizations_of_the_records_are_told_once_and_in_order() -> None:
     theirs = [ids(1, first=number)[0] for number in (70, 50, 70)]
     lines = [line_of(one, organization_id=other) for one, other in zip(WANTED[:3], theirs, strict=True)]
     lines.append(line_of(WANTED[3], organization_id=None))
-    found = taken(b"".join(lines), Codec.PLAIN, asked())
+    found = taken(b"".join(lines), Compression.PLAIN, asked())
     assert list(found.organizations) == theirs[:2]
     assert list(Recovered().organizations) == []
 
@@ -344,20 +346,20 @@ def test_what_is_counted_of_records_is_what_was_counted_when_they_were_made(made
         redactions.update(one.path for one in masked)
         unparsed += odd_times
         lines.append(encode(record))
-    found = taken(b"".join(lines), Codec.PLAIN, asked())
+    found = taken(b"".join(lines), Compression.PLAIN, asked())
     assert found.torn == 0
     assert (found.tally.total, found.tally.unparsed_timestamps) == (len(made), unparsed)
     assert found.tally.redactions == redactions
 
 
-@given(st.binary(max_size=300), st.sampled_from(Codec), st.booleans(), st.integers(0, 3))
+@given(st.binary(max_size=300), st.sampled_from(Compression), st.booleans(), st.integers(0, 3))
 def test_any_bytes_behind_whole_lines_are_cut_or_damage_and_nothing_else(
-    tail: bytes, codec: Codec, is_checkpointed: bool, count: int
+    tail: bytes, compression: Compression, is_checkpointed: bool, count: int
 ) -> None:
-    content = packed(LINES[:count], codec)
+    content = packed(LINES[:count], compression)
     wanted = asked()
     try:
-        found = taken(content + tail, codec, wanted, None, is_checkpointed=is_checkpointed)
+        found = taken(content + tail, compression, wanted, None, is_checkpointed=is_checkpointed)
     except Damaged:
         assert list(wanted) == WANTED
     else:

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.errors import Damaged, ExitCode
-from collector.snapshot.sinks.resume import RunHead, decode
+from collector.snapshot.sinks.resume import RunHeader, decode
 from tests.polytomic.test_normalize import anything
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-HEAD = RunHead("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
+HEAD = RunHeader("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
 BEGUN = HEAD._replace(run_id="run-1")
 CLOCK_STEP = timedelta(minutes=5)
 """By so much a clock may be set back."""
 LONGEST = timedelta(hours=24) - timedelta(microseconds=1)
 
 heads = st.builds(
-    RunHead,
+    RunHeader,
     run_id=st.from_regex(r"\A[0-9A-Za-z-]{1,80}\Z"),
     started_at=st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     ids_digest=st.text(),
@@ -42,13 +42,13 @@ def content_of(**changes: Any) -> bytes:
     return json.dumps({**HEAD._asdict(), **changes}).encode()
 
 
-def begun_before(age: timedelta, offset: timezone = UTC) -> RunHead:
+def begun_before(age: timedelta, offset: timezone = UTC) -> RunHeader:
     return BEGUN._replace(started_at=(NOW - age).astimezone(offset).isoformat())
 
 
 @given(heads)
-def test_a_head_is_read_back_from_its_json(head: RunHead) -> None:
-    assert decode(head.encode()) == head
+def test_a_head_is_read_back_from_its_json(header: RunHeader) -> None:
+    assert decode(header.encode()) == header
 
 
 def test_a_head_is_one_line_of_json_with_its_fields_in_order() -> None:
@@ -61,7 +61,7 @@ def test_half_a_head_is_none() -> None:
     assert [decode(whole[:length]) for length in range(len(whole))] == [None] * len(whole)
 
 
-@pytest.mark.parametrize("key", sorted(set(RunHead._fields) - {"redaction"}))
+@pytest.mark.parametrize("key", sorted(set(RunHeader._fields) - {"redaction"}))
 def test_without_any_one_key_it_is_none(key: str) -> None:
     fields = HEAD._asdict()
     del fields[key]
@@ -101,14 +101,14 @@ def test_anything_else_is_none_and_never_raises(content: bytes) -> None:
 def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[str, Any], fresh: bool) -> None:
     begun = decode(json.dumps(fields).encode())
     try:
-        assert HEAD.require_kin(begun, fresh=fresh) is begun
+        assert HEAD.check_resumable(begun, fresh=fresh) is begun
     except Damaged:
         return
 
 
 def test_without_a_head_nothing_is_continued() -> None:
     with pytest.raises(Damaged, match="nothing beside it says which run it is of") as caught:
-        HEAD.require_kin(None, fresh=False)
+        HEAD.check_resumable(None, fresh=False)
     assert caught.value.exit_code == ExitCode.DAMAGED
 
 
@@ -129,7 +129,7 @@ def test_without_a_head_nothing_is_continued() -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fresh: bool) -> None:
     with pytest.raises(Damaged) as caught:
-        HEAD.require_kin(BEGUN._replace(**other), fresh=fresh)
+        HEAD.check_resumable(BEGUN._replace(**other), fresh=fresh)
     assert str(caught.value) == reason
 
 
@@ -138,7 +138,7 @@ def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fr
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fresh: bool) -> None:
     begun = begun_before(age, offset)
-    assert HEAD.require_kin(begun, fresh=fresh) is begun
+    assert HEAD.check_resumable(begun, fresh=fresh) is begun
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fr
 def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_not_be_fresh(age: timedelta) -> None:
     begun = begun_before(age)
     with pytest.raises(Damaged, match="not within the last 24 hours") as caught:
-        HEAD.require_kin(begun, fresh=True)
+        HEAD.check_resumable(begun, fresh=True)
     assert begun.started_at in str(caught.value)
-    assert HEAD.require_kin(begun, fresh=False) is begun
+    assert HEAD.check_resumable(begun, fresh=False) is begun
 
 
 def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() -> None:
@@ -160,4 +160,4 @@ def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() ->
 
 def test_records_redacted_by_other_settings_are_not_continued() -> None:
     with pytest.raises(Damaged, match="it is of other settings of redaction"):
-        HEAD.require_kin(BEGUN._replace(redaction="else"), fresh=False)
+        HEAD.check_resumable(BEGUN._replace(redaction="else"), fresh=False)

@@ -23,17 +23,17 @@ from hypothesis import strategies as st
 from collector.model.errors import Interrupted, OutputError, OutputLocked, UsageError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
-from collector.snapshot.sinks.resume import Resume, RunHead
+from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import MAX_LISTED
 from collector.snapshot.sinks.target import sink_for
 from tests.support.zstd_compat import zstd
 
 AT = "2026-01-02T03:04:05.000000Z"
-HEAD = RunHead("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
+HEAD = RunHeader("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
 
 
 def ok(number: int, **fields: Any) -> Outcome:
@@ -156,7 +156,7 @@ async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] |
 
 
 def records(sink: Sink) -> int:
-    return sink.writer.settled.outcomes[OutcomeKind.OK]
+    return sink.writer.committed.outcomes[OutcomeKind.OK]
 
 
 # The contract of every sink.
@@ -188,11 +188,11 @@ async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_
     sink = await begun(bench.sink)
     sink.writer.put(ok(1))
     sink.writer.put(failed(2))
-    assert sink.writer.settled.total == 0
+    assert sink.writer.committed.total == 0
     await sink.writer.settle(is_whole=False)
-    assert sink.writer.settled.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
+    assert sink.writer.committed.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
     await sink.writer.settle(is_whole=False)
-    assert sink.writer.settled.total == 2
+    assert sink.writer.committed.total == 2
     await publish(sink)
 
 
@@ -335,7 +335,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def set_aside(folder: Path) -> list[bytes]:
+def quarantine(folder: Path) -> list[bytes]:
     """What unfinished files were set aside, in the order of their content."""
     return sorted(path.read_bytes() for path in folder.glob("c.jsonl.partial.*"))
 
@@ -453,14 +453,16 @@ async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_ne
     assert str(tmp_path / "c.jsonl.partial.run-7") in warnings[0]
 
 
-@pytest.mark.parametrize("head", [None, b"", b"{", b"[]", b"{}", b'{"run_id":5}', b'{"run_id":"../../x"}', b"\xff"])
-async def test_an_unfinished_run_whose_id_is_not_to_be_had_is_set_aside_too(head: bytes | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("header", [None, b"", b"{", b"[]", b"{}", b'{"run_id":5}', b'{"run_id":"../../x"}', b"\xff"])
+async def test_an_unfinished_run_whose_id_is_not_to_be_had_is_set_aside_too(
+    header: bytes | None, tmp_path: Path
+) -> None:
     (tmp_path / "c.jsonl.partial").write_bytes(b"precious")
-    if head is not None:
-        (tmp_path / "c.partial.run.json").write_bytes(head)
+    if header is not None:
+        (tmp_path / "c.partial.run.json").write_bytes(header)
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
     await publish(sink)
-    assert set_aside(tmp_path) == [b"precious"]
+    assert quarantine(tmp_path) == [b"precious"]
 
 
 async def test_two_unfinished_runs_of_unknown_id_do_not_overwrite_each_other(tmp_path: Path) -> None:
@@ -468,7 +470,7 @@ async def test_two_unfinished_runs_of_unknown_id_do_not_overwrite_each_other(tmp
         (tmp_path / "c.jsonl.partial").write_bytes(content)
         sink = await begun(sink_to(tmp_path / "c.jsonl"))
         await publish(sink)
-    assert set_aside(tmp_path) == [b"first", b"second"]
+    assert quarantine(tmp_path) == [b"first", b"second"]
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -539,7 +541,7 @@ def test_errors_and_manifest_in_one_file_are_a_usage_error_however_it_is_spelt(t
 async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path) -> None:
     """At its longest an unfinished run can still be set aside."""
     longest = next(
-        length for length in range(255, 0, -1) if not SnapshotNames(tmp_path / f"{'x' * length}.jsonl").excess
+        length for length in range(255, 0, -1) if not SnapshotPaths(tmp_path / f"{'x' * length}.jsonl").name_overflow
     )
     with pytest.raises(OutputError, match="too long"):
         sink_for(str(tmp_path / f"{'x' * (longest + 1)}.jsonl"), errors=None, manifest=None, backlog=32, warn=print)

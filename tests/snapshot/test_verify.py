@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from collector.model.errors import Damaged, InputError
 from collector.model.ids import IdSet
-from collector.model.ledger import Account, InputCount
+from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
@@ -32,17 +32,17 @@ FILES = {
 
 
 def manifest() -> dict[str, Any]:
-    account = Account(InputCount(unique=len(OUTCOMES)))
+    ledger = Ledger(InputCount(unique=len(OUTCOMES)))
     digested = IdSet()
     for each in OUTCOMES:
-        account.add(each)
+        ledger.add(each)
         digested.add(each.id)
     organization_id = next(each.record["organization_id"] for each in OUTCOMES if each.record)
     facts = [
         FileFacts(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
         for name, content in FILES.items()
     ]
-    told = report(account, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
+    told = report(ledger, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
     found: dict[str, Any] = json.loads(manifest_of(told, facts))
     return found
 

@@ -10,8 +10,8 @@ import pytest
 
 from collector.model.errors import OutputError
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
-from collector.snapshot.sinks.writer import Batch, RecordsAndErrors
-from collector.storage.compression import Codec
+from collector.snapshot.sinks.writer import BatchWriter, OutcomeWriter
+from collector.storage.compression import Compression
 from collector.storage.durable_files import Files
 from collector.storage.journal import Journal
 from tests.support.clock import Clock
@@ -27,9 +27,11 @@ OK = Outcome(
 LINE = b'{"id":1}\n'
 
 
-def batch_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: int | None = None) -> Batch:
+def batch_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: int | None = None) -> BatchWriter:
     journal = Journal(system, lambda: Files(system).create(PATH), str(PATH), path=PATH)
-    return Batch(journal, Codec.PLAIN, is_durable=backlog is None, backlog=backlog, clock=(clock or Clock()).now)
+    return BatchWriter(
+        journal, Compression.PLAIN, is_durable=backlog is None, backlog=backlog, clock=(clock or Clock()).now
+    )
 
 
 def failing(*calls: str) -> Fault:
@@ -50,10 +52,10 @@ async def test_what_is_written_is_settled_once_it_is_synced() -> None:
     batch = batch_on(system, clock)
     batch.put(LINE, OK)
     await batch.flush()
-    assert (batch.settled.total, system.files[PATH]) == (0, LINE)
+    assert (batch.committed.total, system.files[PATH]) == (0, LINE)
     clock.time += 1
     await batch.flush()
-    assert (batch.settled.total, batch.settled.redactions["a"], batch.settled.unparsed_timestamps) == (1, 2, 1)
+    assert (batch.committed.total, batch.committed.redactions["a"], batch.committed.unparsed_timestamps) == (1, 2, 1)
 
 
 async def test_a_thousand_lines_are_synced_at_any_time() -> None:
@@ -63,8 +65,8 @@ async def test_a_thousand_lines_are_synced_at_any_time() -> None:
     assert not batch.is_full
     batch.put(LINE, OK)
     assert batch.is_full
-    await batch.make_room()
-    assert (batch.settled.total, batch.is_full) == (1000, False)
+    await batch.wait_for_capacity()
+    assert (batch.committed.total, batch.is_full) == (1000, False)
 
 
 async def test_what_a_failed_sync_lost_is_never_settled_though_later_ones_would_succeed() -> None:
@@ -77,7 +79,7 @@ async def test_what_a_failed_sync_lost_is_never_settled_though_later_ones_would_
         batch.put(LINE, OK)
         with pytest.raises(OutputError, match="Input/output error"):
             await again()
-        assert batch.settled.total == 0
+        assert batch.committed.total == 0
     assert (system.files[PATH], batch.journal.bytes) == (b"", 0)
 
 
@@ -101,7 +103,7 @@ async def test_a_file_that_somebody_changes_settles_nothing_more(change: str) ->
     for _ in range(2):
         with pytest.raises(OutputError, match=r"removed or replaced|changed by somebody"):
             await batch.settle(is_whole=True)
-    assert batch.settled.total == 1
+    assert batch.committed.total == 1
 
 
 async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_each_task_wait() -> None:
@@ -112,9 +114,9 @@ async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_
             anyio.from_thread.run(release.wait)
             return super().write(descriptor, block)
 
-    release, crew, put = anyio.Event(), 8, 0
+    release, workers, put = anyio.Event(), 8, 0
     system = Stuck()
-    batch = batch_on(system, backlog=crew)
+    batch = batch_on(system, backlog=workers)
 
     async def work() -> None:
         nonlocal put
@@ -122,37 +124,37 @@ async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_
             batch.put(LINE, OK)
             put += 1
             if batch.is_full:
-                await batch.make_room()
+                await batch.wait_for_capacity()
             await anyio.lowlevel.checkpoint()
 
-    async with anyio.create_task_group() as workers:
-        for _ in range(crew):
-            workers.start_soon(work)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(workers):
+            tasks.start_soon(work)
         await anyio.wait_all_tasks_blocked()
-        assert put <= 2 * crew
+        assert put <= 2 * workers
         release.set()
     await batch.settle(is_whole=True)
-    assert batch.settled.total == system.files[PATH].count(b"\n") == 100 * crew
+    assert batch.committed.total == system.files[PATH].count(b"\n") == 100 * workers
 
 
 async def test_errors_are_settled_though_the_records_cannot_be() -> None:
     records = batch_on(MemoryFileSystem(fault=failing("write")))
     errors = batch_on(MemoryFileSystem())
-    both = RecordsAndErrors(records, errors)
+    both = OutcomeWriter(records, errors)
     both.put(Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404"))
     records.put(LINE, OK)
     with pytest.raises(OutputError):
         await both.settle(is_whole=False)
-    assert both.settled.outcomes == {OutcomeKind.NOT_FOUND: 1}
+    assert both.committed.outcomes == {OutcomeKind.NOT_FOUND: 1}
 
 
 async def test_errors_that_cannot_be_written_hold_back_the_records_too() -> None:
-    both = RecordsAndErrors(batch_on(MemoryFileSystem()), batch_on(MemoryFileSystem()))
+    both = OutcomeWriter(batch_on(MemoryFileSystem()), batch_on(MemoryFileSystem()))
     failed = Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404")
     while not both.is_full:
-        assert both.settled.total == 0
+        assert both.committed.total == 0
         both.put(failed)
-    await both.make_room()
+    await both.wait_for_capacity()
     assert not both.is_full
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.storage.blocks import Stretch, chunks, end_of, lines_of, stretches
-from collector.storage.compression import Codec
+from collector.storage.blocks import Block, chunks, end_of, lines_of, read_blocks
+from collector.storage.compression import Compression
 from tests.support.scripted_server import gzip_of_zeros
 
 CHUNK = 1024 * 1024
-PACKED = [Codec.GZIP, Codec.ZSTD]
+PACKED = [Compression.GZIP, Compression.ZSTD]
 BLOCKS = [b"one\ntwo\n", b"three\n", b"", b"four\n\nfive\n"]
 EVERYTHING = 1 << 40
 
@@ -37,24 +37,24 @@ blocks = st.lists(lines, max_size=4).map(b"".join)
 reads = st.sampled_from([1, 2, 3, 10, 50, EVERYTHING])
 
 
-def read(content: bytes, codec: Codec, most: int = EVERYTHING) -> list[Stretch]:
+def read(content: bytes, compression: Compression, most: int = EVERYTHING) -> list[Block]:
     """The stretches of a file, which follow each other from its first byte to its last; only the last has a flaw."""
-    found = list(stretches(File(content, most).pread, codec))
-    borders = [0, *(stretch.end for stretch in found)]
-    assert [stretch.start for stretch in found] == borders[:-1]
+    found = list(read_blocks(File(content, most).pread, compression))
+    borders = [0, *(block.end for block in found)]
+    assert [block.start for block in found] == borders[:-1]
     assert borders[-1] == len(content)
-    assert all(stretch.start < stretch.end for stretch in found)
-    assert not any(stretch.flaw for stretch in found[:-1])
-    assert all(stretch.lines == b"" for stretch in found if stretch.flaw)
-    assert all(stretch.lines.endswith(b"\n") for stretch in found if stretch.lines)
+    assert all(block.start < block.end for block in found)
+    assert not any(block.flaw for block in found[:-1])
+    assert all(block.lines == b"" for block in found if block.flaw)
+    assert all(block.lines.endswith(b"\n") for block in found if block.lines)
     return found
 
 
-def lines_in(found: list[Stretch]) -> bytes:
-    return b"".join(stretch.lines for stretch in found)
+def lines_in(found: list[Block]) -> bytes:
+    return b"".join(block.lines for block in found)
 
 
-def flaw_of(found: list[Stretch]) -> str | None:
+def flaw_of(found: list[Block]) -> str | None:
     return found[-1].flaw if found else None
 
 
@@ -64,79 +64,81 @@ def noise(size: int, seed: int = 0) -> bytes:
     return b"".join(digits[at : at + 4095] + b"\n" for at in range(0, len(digits), 4095))
 
 
-@given(st.lists(blocks, max_size=5), st.sampled_from(Codec), reads)
+@given(st.lists(blocks, max_size=5), st.sampled_from(Compression), reads)
 def test_what_was_written_is_read_back_however_little_the_system_reads_at_once(
-    written: list[bytes], codec: Codec, most: int
+    written: list[bytes], compression: Compression, most: int
 ) -> None:
-    found = read(b"".join(map(codec.pack, written)), codec, most)
+    found = read(b"".join(map(compression.compress, written)), compression, most)
     assert lines_in(found) == b"".join(written)
     assert flaw_of(found) is None
 
 
 @given(st.lists(blocks, max_size=5), st.sampled_from(PACKED), reads)
-def test_a_packed_member_is_a_stretch(written: list[bytes], codec: Codec, most: int) -> None:
-    members = list(map(codec.pack, written))
-    found = read(b"".join(members), codec, most)
-    assert [stretch.lines for stretch in found] == written
-    assert [stretch.end for stretch in found] == list(accumulate(map(len, members)))
+def test_a_packed_member_is_a_stretch(written: list[bytes], compression: Compression, most: int) -> None:
+    members = list(map(compression.compress, written))
+    found = read(b"".join(members), compression, most)
+    assert [block.lines for block in found] == written
+    assert [block.end for block in found] == list(accumulate(map(len, members)))
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_an_empty_file_has_no_stretch(codec: Codec) -> None:
-    assert read(b"", codec) == []
+@pytest.mark.parametrize("compression", Compression)
+def test_an_empty_file_has_no_stretch(compression: Compression) -> None:
+    assert read(b"", compression) == []
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_an_empty_member_is_a_stretch_without_lines(codec: Codec) -> None:
-    packed = codec.pack(b"")
-    assert read(packed, codec) == [Stretch(0, len(packed), b"")]
+@pytest.mark.parametrize("compression", PACKED)
+def test_an_empty_member_is_a_stretch_without_lines(compression: Compression) -> None:
+    packed = compression.compress(b"")
+    assert read(packed, compression) == [Block(0, len(packed), b"")]
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("compression", Compression)
 @pytest.mark.parametrize("most", [100_003, EVERYTHING])
-def test_a_file_of_several_chunks_is_read_back_with_what_straddles_them(codec: Codec, most: int) -> None:
+def test_a_file_of_several_chunks_is_read_back_with_what_straddles_them(compression: Compression, most: int) -> None:
     written = [noise(size, seed=size) for size in (1_900_000, 10, 2_500_000, 1_300_000)]
-    content = b"".join(map(codec.pack, written))
+    content = b"".join(map(compression.compress, written))
     assert len(content) > 2 * CHUNK
-    found = read(content, codec, most)
+    found = read(content, compression, most)
     assert lines_in(found) == b"".join(written)
     assert flaw_of(found) is None
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_a_line_of_several_chunks_is_one_line(codec: Codec) -> None:
+@pytest.mark.parametrize("compression", Compression)
+def test_a_line_of_several_chunks_is_one_line(compression: Compression) -> None:
     long = noise(3 * CHUNK).replace(b"\n", b"") + b"\n"
-    found = read(b"".join(map(codec.pack, (b"before\n", long, b"behind\n"))), codec)
+    found = read(b"".join(map(compression.compress, (b"before\n", long, b"behind\n"))), compression)
     assert lines_in(found) == b"before\n" + long + b"behind\n"
-    assert [line for stretch in found for _, line in lines_of(stretch)] == [b"before", long[:-1], b"behind"]
+    assert [line for block in found for _, line in lines_of(block)] == [b"before", long[:-1], b"behind"]
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_very_many_tiny_members_are_read_back(codec: Codec) -> None:
+@pytest.mark.parametrize("compression", Compression)
+def test_very_many_tiny_members_are_read_back(compression: Compression) -> None:
     written = [b"%d\n" % number for number in range(5000)]
-    assert lines_in(read(b"".join(map(codec.pack, written)), codec)) == b"".join(written)
+    assert lines_in(read(b"".join(map(compression.compress, written)), compression)) == b"".join(written)
 
 
-@pytest.mark.parametrize("codec", Codec)
-def test_a_file_that_ends_with_a_chunk_is_whole(codec: Codec) -> None:
-    if codec is Codec.PLAIN:
+@pytest.mark.parametrize("compression", Compression)
+def test_a_file_that_ends_with_a_chunk_is_whole(compression: Compression) -> None:
+    if compression is Compression.PLAIN:
         written = [b"x" * (CHUNK - 1) + b"\n", b"x" * (CHUNK - 1) + b"\n"]
-        assert lines_in(read(b"".join(written), codec)) == b"".join(written)
-    member = codec.pack(b"one\n")
-    found = read(member * 3, codec, most=len(member))
+        assert lines_in(read(b"".join(written), compression)) == b"".join(written)
+    member = compression.compress(b"one\n")
+    found = read(member * 3, compression, most=len(member))
     assert lines_in(found) == b"one\n" * 3
     assert flaw_of(found) is None
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("compression", Compression)
 @pytest.mark.parametrize("most", [1, EVERYTHING])
-def test_of_a_file_torn_anywhere_all_that_is_whole_is_read_and_the_rest_is_one_flaw(codec: Codec, most: int) -> None:
+def test_of_a_file_torn_anywhere_all_that_is_whole_is_read_and_the_rest_is_one_flaw(
+    compression: Compression, most: int
+) -> None:
     whole = b"".join(BLOCKS)
-    units = whole.splitlines(keepends=True) if codec is Codec.PLAIN else BLOCKS
-    ends = [0, *accumulate(len(codec.pack(unit)) for unit in units)]
-    content = b"".join(map(codec.pack, units))
+    units = whole.splitlines(keepends=True) if compression is Compression.PLAIN else BLOCKS
+    ends = [0, *accumulate(len(compression.compress(unit)) for unit in units)]
+    content = b"".join(map(compression.compress, units))
     for length in range(len(content) + 1):
-        found = read(content[:length], codec, most)
+        found = read(content[:length], compression, most)
         count = sum(1 for end in ends[1:] if end <= length)
         assert lines_in(found) == b"".join(units[:count])
         assert (flaw_of(found) is None) == (length in ends)
@@ -144,75 +146,79 @@ def test_of_a_file_torn_anywhere_all_that_is_whole_is_read_and_the_rest_is_one_f
             assert found[-1].start == ends[count]
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("compression", Compression)
 @pytest.mark.parametrize("tail", [b"\0", b"\0" * 5000, b"\x1f", b"\x28\xb5", b"{", b"\xff" * (2 * CHUNK)])
-def test_garbage_behind_what_is_whole_is_one_flaw_to_the_end_of_the_file(codec: Codec, tail: bytes) -> None:
-    content = b"".join(map(codec.pack, BLOCKS))
-    found = read(content + tail, codec)
+def test_garbage_behind_what_is_whole_is_one_flaw_to_the_end_of_the_file(compression: Compression, tail: bytes) -> None:
+    content = b"".join(map(compression.compress, BLOCKS))
+    found = read(content + tail, compression)
     assert lines_in(found) == b"".join(BLOCKS)
     assert (found[-1].start, found[-1].end) == (len(content), len(content) + len(tail))
     assert flaw_of(found)
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_zeros_in_the_middle_of_a_member_are_a_flaw_whatever_stands_behind_it(codec: Codec) -> None:
-    first, second = codec.pack(noise(2000)), codec.pack(noise(2000, seed=1))
+@pytest.mark.parametrize("compression", PACKED)
+def test_zeros_in_the_middle_of_a_member_are_a_flaw_whatever_stands_behind_it(compression: Compression) -> None:
+    first, second = compression.compress(noise(2000)), compression.compress(noise(2000, seed=1))
     torn = second[:100] + bytes(500) + second[600:]
-    found = read(first + torn + first, codec)
+    found = read(first + torn + first, compression)
     assert lines_in(found) == noise(2000)
     assert found[-1].start == len(first)
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_no_changed_byte_changes_a_line(codec: Codec) -> None:
+@pytest.mark.parametrize("compression", PACKED)
+def test_no_changed_byte_changes_a_line(compression: Compression) -> None:
     written = [noise(60), noise(60, seed=1), noise(60, seed=2)]
-    members = list(map(codec.pack, written))
+    members = list(map(compression.compress, written))
     ends = list(accumulate(map(len, members)))
     content = b"".join(members)
     for at in range(len(content)):
         for change in (0x01, 0x04, 0x80, 0xFF):
             damaged = content[:at] + bytes([content[at] ^ change]) + content[at + 1 :]
-            found = read(damaged, codec)
+            found = read(damaged, compression)
             before = b"".join(block for block, end in zip(written, ends, strict=True) if end <= at)
             assert lines_in(found).startswith(before)
             assert b"".join(written).startswith(lines_in(found))
             assert flaw_of(found) or lines_in(found) == b"".join(written)
 
 
-@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize("compression", PACKED)
 @pytest.mark.parametrize("behind", [b"", b"three\n", b"no end either", noise(3 * CHUNK)])
-def test_a_member_that_does_not_end_with_a_line_is_a_flaw_and_the_last_stretch(codec: Codec, behind: bytes) -> None:
-    content = codec.pack(b"one\n")
-    found = read(content + codec.pack(b"two\nthr") + (codec.pack(behind) if behind else b""), codec)
+def test_a_member_that_does_not_end_with_a_line_is_a_flaw_and_the_last_stretch(
+    compression: Compression, behind: bytes
+) -> None:
+    content = compression.compress(b"one\n")
+    found = read(
+        content + compression.compress(b"two\nthr") + (compression.compress(behind) if behind else b""), compression
+    )
     assert lines_in(found) == b"one\n"
     assert (found[-1].start, found[-1].flaw) == (len(content), "a line without its end")
 
 
 def test_a_plain_file_that_does_not_end_with_a_line_has_a_flaw_at_its_last() -> None:
-    assert read(b"one\ntwo", Codec.PLAIN) == [Stretch(0, 4, b"one\n"), Stretch(4, 7, b"", "a line without its end")]
+    assert read(b"one\ntwo", Compression.PLAIN) == [Block(0, 4, b"one\n"), Block(4, 7, b"", "a line without its end")]
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_the_flaw_names_the_codec(codec: Codec) -> None:
-    packed = codec.pack(b"one\n")
-    assert flaw_of(read(packed[:-1], codec)) == f"a {codec.value} member without its end"
-    assert flaw_of(read(b"garbage" * 10, codec)) == f"broken {codec.value} packing"
+@pytest.mark.parametrize("compression", PACKED)
+def test_the_flaw_names_the_codec(compression: Compression) -> None:
+    packed = compression.compress(b"one\n")
+    assert flaw_of(read(packed[:-1], compression)) == f"a {compression.value} member without its end"
+    assert flaw_of(read(b"garbage" * 10, compression)) == f"broken {compression.value} packing"
 
 
 @given(st.lists(lines, max_size=20).map(b"".join), reads)
 def test_lines_of_a_plain_file_are_where_it_says(content: bytes, most: int) -> None:
-    found = [each for stretch in read(content, Codec.PLAIN, most) for each in lines_of(stretch)]
+    found = [each for block in read(content, Compression.PLAIN, most) for each in lines_of(block)]
     assert all(content[at : at + len(line) + 1] == line + b"\n" for at, line in found)
     assert b"".join(line + b"\n" for _, line in found) == content
     assert all(at + len(line) + 1 == following for (at, line), (following, _) in pairwise(found))
 
 
 def test_lines_of_a_packed_member_are_numbered_as_if_it_were_not() -> None:
-    assert list(lines_of(Stretch(100, 120, b"one\n\ntwo\n"))) == [(100, b"one"), (104, b""), (105, b"two")]
+    assert list(lines_of(Block(100, 120, b"one\n\ntwo\n"))) == [(100, b"one"), (104, b""), (105, b"two")]
 
 
 def test_a_stretch_without_lines_has_none() -> None:
-    assert list(lines_of(Stretch(0, 7, b"", "a flaw"))) == []
+    assert list(lines_of(Block(0, 7, b"", "a flaw"))) == []
 
 
 @given(st.binary(max_size=100), st.integers(0, 120), reads)
@@ -224,17 +230,17 @@ def test_chunks_are_the_bytes_from_an_offset_to_the_end(content: bytes, offset: 
 
 @pytest.mark.soak
 def test_a_large_member_behind_another_is_none_too_large() -> None:
-    member = Codec.ZSTD.pack(b"\n" * (100 * CHUNK))
-    found = stretches(File(member * 3).pread, Codec.ZSTD)
-    assert [(stretch.flaw, len(stretch.lines)) for stretch in found] == [(None, 100 * CHUNK)] * 3
+    member = Compression.ZSTD.compress(b"\n" * (100 * CHUNK))
+    found = read_blocks(File(member * 3).pread, Compression.ZSTD)
+    assert [(block.flaw, len(block.lines)) for block in found] == [(None, 100 * CHUNK)] * 3
 
 
 @pytest.mark.soak
 def test_a_member_that_is_none_of_the_collectors_is_not_unpacked_to_its_end() -> None:
-    before = Codec.GZIP.pack(b"one\n")
+    before = Compression.GZIP.compress(b"one\n")
     content = before + gzip_of_zeros(300 * CHUNK) + before
-    found = read(content, Codec.GZIP, most=4096)
+    found = read(content, Compression.GZIP, most=4096)
     assert found == [
-        Stretch(0, len(before), b"one\n"),
-        Stretch(len(before), len(content), b"", "a packed member that is none of the collector's"),
+        Block(0, len(before), b"one\n"),
+        Block(len(before), len(content), b"", "a packed member that is none of the collector's"),
     ]

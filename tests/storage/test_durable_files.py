@@ -10,17 +10,17 @@ import pytest
 
 from collector.model.errors import ExitCode, OutputError, OutputLocked
 from collector.storage.durable_files import Files
-from collector.storage.filesystem import Disk
+from collector.storage.filesystem import PosixFileSystem
 from tests.storage.test_journal import largest_file
 
-files = Files(Disk())
+files = Files(PosixFileSystem())
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_files_are_for_their_owner_only(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
-        os.close(files.claim(tmp_path / "claimed"))
+        os.close(files.open_locked(tmp_path / "claimed"))
         os.close(files.create(tmp_path / "created"))
         files.put(tmp_path / "put", b"x")
     finally:
@@ -30,18 +30,18 @@ def test_files_are_for_their_owner_only(umask: int, tmp_path: Path) -> None:
 
 def test_what_is_claimed_is_locked_until_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl.partial"
-    descriptor = files.claim(path)
+    descriptor = files.open_locked(path)
     with pytest.raises(OutputLocked, match=f"{path}: another run") as caught:
-        files.claim(path)
+        files.open_locked(path)
     assert caught.value.exit_code == ExitCode.LOCKED
     os.close(descriptor)
-    os.close(files.claim(path))
+    os.close(files.open_locked(path))
 
 
 def test_a_claim_keeps_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl.partial"
     path.write_bytes(b"old\n")
-    descriptor = files.claim(path)
+    descriptor = files.open_locked(path)
     os.write(descriptor, b"new\n")
     os.close(descriptor)
     assert path.read_bytes() == b"old\nnew\n"
@@ -49,15 +49,15 @@ def test_a_claim_keeps_what_is_there(tmp_path: Path) -> None:
 
 def test_a_name_whose_file_was_renamed_can_be_claimed_again(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl.partial"
-    first = files.claim(path)
+    first = files.open_locked(path)
     files.rename(path, tmp_path / "c.jsonl")
-    second = files.claim(path)
+    second = files.open_locked(path)
     assert os.fstat(first).st_ino != os.fstat(second).st_ino
     os.close(first)
     os.close(second)
 
 
-@pytest.mark.parametrize("make", [files.claim, files.create])
+@pytest.mark.parametrize("make", [files.open_locked, files.create])
 def test_a_link_is_never_followed(make: object, tmp_path: Path) -> None:
     assert callable(make)
     target = tmp_path / "target"
@@ -68,7 +68,7 @@ def test_a_link_is_never_followed(make: object, tmp_path: Path) -> None:
     assert target.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("make", [files.claim, files.create])
+@pytest.mark.parametrize("make", [files.open_locked, files.create])
 def test_what_cannot_be_opened_is_an_output_error_that_names_it(make: object, tmp_path: Path) -> None:
     assert callable(make)
     for path in (tmp_path, tmp_path / "missing" / "file"):

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.storage.filesystem import Disk, FileSystem
+from collector.storage.filesystem import FileSystem, PosixFileSystem
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 
 APPENDED = os.O_RDWR | os.O_APPEND | os.O_CREAT
 A, B, C = Path("/d/a"), Path("/d/b"), Path("/d/c")
 
 
-@pytest.fixture(params=[Disk, MemoryFileSystem])
+@pytest.fixture(params=[PosixFileSystem, MemoryFileSystem])
 def system(request: pytest.FixtureRequest) -> FileSystem:
     made: FileSystem = request.param()
     return made
@@ -206,10 +206,10 @@ def test_a_link_is_never_followed_though_it_exists(tmp_path: Path) -> None:
     for path in (link, dangling):
         for flags in (os.O_RDONLY, APPENDED | os.O_TRUNC):
             with pytest.raises(OSError, match="symbolic links"):
-                Disk().open(path, flags)
-        assert Disk().exists(path)
-    with opened(Disk(), target) as descriptor:
-        assert not Disk().is_at(link, descriptor)
+                PosixFileSystem().open(path, flags)
+        assert PosixFileSystem().exists(path)
+    with opened(PosixFileSystem(), target) as descriptor:
+        assert not PosixFileSystem().is_at(link, descriptor)
     assert (target.read_bytes(), (tmp_path / "nowhere").exists()) == (b"kept", False)
 
 
@@ -217,9 +217,9 @@ def test_a_link_is_renamed_and_removed_itself(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"kept")
     link.symlink_to(target)
-    Disk().rename(link, tmp_path / "renamed")
+    PosixFileSystem().rename(link, tmp_path / "renamed")
     assert (tmp_path / "renamed").is_symlink()
-    Disk().remove(tmp_path / "renamed")
+    PosixFileSystem().remove(tmp_path / "renamed")
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
@@ -227,7 +227,7 @@ def test_a_link_is_renamed_and_removed_itself(tmp_path: Path) -> None:
 def test_a_new_file_is_its_owners_only(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
-        write(Disk(), tmp_path / "a", b"")
+        write(PosixFileSystem(), tmp_path / "a", b"")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
@@ -238,21 +238,21 @@ def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: P
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
         with pytest.raises(OSError, match="is no regular file"):
-            Disk().open(tmp_path / name, os.O_RDONLY)
+            PosixFileSystem().open(tmp_path / name, os.O_RDONLY)
     with pytest.raises(IsADirectoryError):
-        Disk().open(tmp_path / "folder", APPENDED)
+        PosixFileSystem().open(tmp_path / "folder", APPENDED)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
 def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
-        Disk().mkdir(tmp_path / "new")
+        PosixFileSystem().mkdir(tmp_path / "new")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     with pytest.raises(FileExistsError):
-        Disk().mkdir(tmp_path / "new")
+        PosixFileSystem().mkdir(tmp_path / "new")
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o666, 0o777, 0o400])
@@ -260,10 +260,10 @@ def test_a_file_that_is_written_is_its_owners_only_from_then_on(mode: int, tmp_p
     path = tmp_path / "a"
     path.write_bytes(b"kept")
     path.chmod(mode)
-    with opened(Disk(), path, os.O_RDONLY):
+    with opened(PosixFileSystem(), path, os.O_RDONLY):
         assert stat.S_IMODE(path.stat().st_mode) == mode
     if os.access(path, os.W_OK):
-        with opened(Disk(), path):
+        with opened(PosixFileSystem(), path):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes() == b"kept"
 
@@ -275,10 +275,10 @@ def test_a_file_with_a_second_name_is_read_and_neither_cut_nor_written(tmp_path:
     os.link(path, second)
     for flags in (APPENDED, APPENDED | os.O_TRUNC, os.O_RDWR):
         with pytest.raises(OSError, match="has a second name"):
-            Disk().open(second, flags)
-    assert (read(Disk(), second), stat.S_IMODE(path.stat().st_mode)) == (b"kept", 0o644)
+            PosixFileSystem().open(second, flags)
+    assert (read(PosixFileSystem(), second), stat.S_IMODE(path.stat().st_mode)) == (b"kept", 0o644)
     path.unlink()
-    write(Disk(), second, b", and more")
+    write(PosixFileSystem(), second, b", and more")
     assert second.read_bytes() == b"kept, and more"
 
 
@@ -289,8 +289,8 @@ def test_another_users_file_is_neither_cut_nor_written_even_by_root(tmp_path: Pa
     os.chown(path, 65534, 65534)
     for flags in (APPENDED, APPENDED | os.O_TRUNC):
         with pytest.raises(OSError, match=r"belongs to another user \(65534\)"):
-            Disk().open(path, flags)
-    assert read(Disk(), path) == b"kept"
+            PosixFileSystem().open(path, flags)
+    assert read(PosixFileSystem(), path) == b"kept"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_folder_is_open_to_all_when_others_can_write_there_and_nothing_is_stic
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder").chmod(mode)
-    assert Disk().is_open_to_all(tmp_path / "folder") is is_open
+    assert PosixFileSystem().is_open_to_all(tmp_path / "folder") is is_open
 
 
 def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
@@ -311,12 +311,12 @@ def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for name in ("a", "pipe"):
         with pytest.raises(OSError, match=r"second name|no regular file"):
-            Disk().open(tmp_path / name, APPENDED)
+            PosixFileSystem().open(tmp_path / name, APPENDED)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_new_process_inherits_no_descriptor(tmp_path: Path) -> None:
-    with opened(Disk(), tmp_path / "a") as descriptor:
+    with opened(PosixFileSystem(), tmp_path / "a") as descriptor:
         assert not os.get_inheritable(descriptor)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.storage.filesystem import Disk
+from collector.storage.filesystem import PosixFileSystem
 
 REPOSITORY = Path(__file__).parents[2]
 PROLOGUE = """
@@ -23,8 +23,8 @@ def refusing(number):
 """
 # Writes a file, syncs and locks it, syncs its folder, twice each, and prints what is warned of.
 STEPS = """
-from collector.storage.filesystem import Disk
-disk = Disk(print)
+from collector.storage.filesystem import PosixFileSystem
+disk = PosixFileSystem(print)
 for name in ("a", "b"):
     path = Path(name)
     path.touch(0o644)
@@ -101,4 +101,4 @@ def test_a_link_is_refused_also_where_the_system_would_follow_it(tmp_path: Path)
 
 
 def test_without_anybody_to_tell_it_goes_on_all_the_same(tmp_path: Path) -> None:
-    Disk().fsync_dir(tmp_path)
+    PosixFileSystem().fsync_dir(tmp_path)

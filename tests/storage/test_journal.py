@@ -16,12 +16,12 @@ import pytest
 
 from collector.model.errors import ExitCode, Interrupted, OutputError
 from collector.storage.durable_files import Files
-from collector.storage.filesystem import Disk, FileSystem
+from collector.storage.filesystem import FileSystem, PosixFileSystem
 from collector.storage.journal import Journal
 
 
 def create(path: Path, system: FileSystem | None = None) -> Journal:
-    system = system or Disk()
+    system = system or PosixFileSystem()
     return Journal(system, lambda: Files(system).create(path), str(path))
 
 
@@ -77,7 +77,7 @@ def test_of_a_block_of_lines_that_does_not_fit_the_whole_ones_stay(tmp_path: Pat
     written.close()
 
 
-class FailingOnce(Disk):
+class FailingOnce(PosixFileSystem):
     """The first sync fails, every later one would succeed."""
 
     has_failed = False
@@ -109,8 +109,10 @@ def test_a_sync_that_failed_is_never_tried_again_and_cuts_the_file_back(tmp_path
 def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_bytes(b"one\n")
-    system = Disk()
-    written = Journal(system, lambda: Files(system).claim(path), str(path), size=4, digest=hashlib.sha256(b"one\n"))
+    system = PosixFileSystem()
+    written = Journal(
+        system, lambda: Files(system).open_locked(path), str(path), size=4, digest=hashlib.sha256(b"one\n")
+    )
     written.append(b"two\n")
     written.close()
     assert (written.bytes, path.read_bytes()) == (8, b"one\ntwo\n")
@@ -118,7 +120,7 @@ def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> N
 
 
 def test_a_full_device_is_an_output_error() -> None:
-    full = Journal(Disk(), lambda: os.open("/dev/full", os.O_WRONLY), "/dev/full")
+    full = Journal(PosixFileSystem(), lambda: os.open("/dev/full", os.O_WRONLY), "/dev/full")
     with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left on device"):
         full.append(b"x")
     full.close()
@@ -128,7 +130,7 @@ def test_a_full_device_is_an_output_error() -> None:
 def test_a_pipe_nobody_reads_any_more_interrupts() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    pipe = Journal(Disk(), lambda: writer, "standard output")
+    pipe = Journal(PosixFileSystem(), lambda: writer, "standard output")
     for _ in range(2):
         with pytest.raises(Interrupted) as caught:
             pipe.append(b"x")
@@ -148,7 +150,9 @@ def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Pat
     path.write_bytes(b"older")
     reader = os.open(path, os.O_RDONLY)
     with pytest.raises(OutputError):
-        Journal(Disk(), lambda: reader, "shared", is_ours=False).append(b"new")  # a descriptor that cannot be written
+        Journal(PosixFileSystem(), lambda: reader, "shared", is_ours=False).append(
+            b"new"
+        )  # a descriptor that cannot be written
     os.close(reader)
     assert path.read_bytes() == b"older"
 
@@ -165,7 +169,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
 
     thread = threading.Thread(target=read)
     thread.start()
-    Journal(Disk(), lambda: writer, "a pipe", is_ours=False).append(block)
+    Journal(PosixFileSystem(), lambda: writer, "a pipe", is_ours=False).append(block)
     os.close(writer)
     thread.join()
     os.close(reader)

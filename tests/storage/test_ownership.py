@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.storage.ownership import Untrusted, read_trusted, require_ours
+from collector.storage.ownership import NotOwned, read_owned, require_owned
 
 
 def file_of(folder: Path, mode: int) -> Path:
@@ -20,58 +20,58 @@ def file_of(folder: Path, mode: int) -> Path:
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o644, 0o755])
 def test_what_others_can_at_most_read_is_read(mode: int, tmp_path: Path) -> None:
-    assert read_trusted(file_of(tmp_path, mode)) == b"content"
+    assert read_owned(file_of(tmp_path, mode)) == b"content"
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o620, 0o602, 0o646, 0o666, 0o777])
 def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
-    with pytest.raises(Untrusted, match=f"others can change it; run: chmod go-w {path}$"):
-        read_trusted(path)
+    with pytest.raises(NotOwned, match=f"others can change it; run: chmod go-w {path}$"):
+        read_owned(path)
     path.chmod(0o600)
-    assert read_trusted(path) == b"content"
+    assert read_owned(path) == b"content"
 
 
 def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "it's; a folder"
     folder.mkdir()
     path = file_of(folder, 0o666)
-    with pytest.raises(Untrusted) as caught:
-        read_trusted(path)
+    with pytest.raises(NotOwned) as caught:
+        read_owned(path)
     subprocess.run(["sh", "-c", str(caught.value).partition("run: ")[2]], check=True)
-    assert read_trusted(path) == b"content"
+    assert read_owned(path) == b"content"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o601, 0o620])
 def test_what_is_private_may_not_be_read_by_others_either(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
-    with pytest.raises(Untrusted, match=f"others can use it; run: chmod 600 {path}$"):
-        require_ours(path, path.stat(), is_private=True)
+    with pytest.raises(NotOwned, match=f"others can use it; run: chmod 600 {path}$"):
+        require_owned(path, path.stat(), is_private=True)
     path.chmod(0o600)
-    require_ours(path, path.stat(), is_private=True)
+    require_owned(path, path.stat(), is_private=True)
 
 
 def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(file_of(tmp_path, 0o666))
-    with pytest.raises(Untrusted):
-        read_trusted(tmp_path / "link")
+    with pytest.raises(NotOwned):
+        read_owned(tmp_path / "link")
     file_of(tmp_path, 0o600)
-    assert read_trusted(tmp_path / "link") == b"content"
+    assert read_owned(tmp_path / "link") == b"content"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_another_users_file_is_not_believed_even_by_root(tmp_path: Path) -> None:
     path = file_of(tmp_path, 0o600)
     os.chown(path, 65534, 65534)
-    with pytest.raises(Untrusted, match=f"others can change it; run: chown root {path}$"):
-        read_trusted(path)
+    with pytest.raises(NotOwned, match=f"others can change it; run: chown root {path}$"):
+        read_owned(path)
 
 
 def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert read_trusted(tmp_path / "pipe") == b""
-    assert read_trusted(Path("/dev/null")) == b""
-    assert read_trusted(Path("/dev/zero")) == b""
+    assert read_owned(tmp_path / "pipe") == b""
+    assert read_owned(Path("/dev/null")) == b""
+    assert read_owned(Path("/dev/zero")) == b""
 
 
 def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
@@ -79,7 +79,7 @@ def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
     os.write(writing, b"content")
     os.close(writing)
     try:
-        assert read_trusted(Path(f"/proc/self/fd/{reading}")) == b"content"
+        assert read_owned(Path(f"/proc/self/fd/{reading}")) == b"content"
     finally:
         os.close(reading)
 
@@ -87,4 +87,4 @@ def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
 def test_what_is_not_there_is_the_systems_refusal(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(OSError, match=r"No such file|Is a directory"):
-            read_trusted(path)
+            read_owned(path)

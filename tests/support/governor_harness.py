@@ -13,7 +13,7 @@ from collector.client.retrier import Retrier
 from collector.client.retry import RetryPolicy
 from collector.governor.events import Event
 from collector.governor.governor import Governor
-from collector.governor.rate_ceiling import OwnCeiling
+from collector.governor.rate_ceiling import LocalCeiling
 from collector.model.ledger import RequestCount
 from tests.support.clock import AnyClock, as_clock
 
@@ -31,7 +31,7 @@ def governor(
     seed: int = 0,
 ) -> Governor:
     """A governor that knows nothing of the server yet, with the user's limits."""
-    return Governor(OwnCeiling(rate), concurrency, now, max_pause=max_pause, dice=Random(seed))
+    return Governor(LocalCeiling(rate), concurrency, now, max_pause=max_pause, rng=Random(seed))
 
 
 def pacer(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from collector.cli.collect import collect_and_tell
+from collector.cli.collect import run_and_report
 from collector.cli.console import LineReporter
 from collector.run.id_input import read_ids
 from collector.run.settings import Settings
 from tests.conftest import KEY
 
 
-async def collect_beside(wanted: Iterable[str], settings: Settings) -> int:
+async def collect_in_process(wanted: Iterable[str], settings: Settings) -> int:
     """Run, tell everything on standard error, and return the exit code."""
-    intake = read_ids(list(wanted), (), column="id")
-    return await collect_and_tell(settings, intake, LineReporter(verbose=True), {"POLYTOMIC_API_KEY": KEY})
+    id_input = read_ids(list(wanted), (), column="id")
+    return await run_and_report(settings, id_input, LineReporter(verbose=True), {"POLYTOMIC_API_KEY": KEY})

@@ -16,10 +16,10 @@ LONGER: Final = 12
 """An unlimited run gets this many characters more than its least."""
 
 
-def made(form: Form, dice: Random) -> str:
+def made(form: Form, rng: Random) -> str:
     """A token of this form; random-looking where the form demands it."""
     while True:
-        token = "".join(_part(part, dice) for part in form.parts)
+        token = "".join(_part(part, rng) for part in form.parts)
         if not form.must_look_random or random_characters(token) > ENOUGH:
             return token
 
@@ -29,13 +29,13 @@ def random_characters(token: str) -> int:
     return sum(len(run) for run in re.findall(r"[A-Za-z0-9]{6,}", token) if not is_wordlike(run))
 
 
-def _part(part: Run | tuple[str, ...], dice: Random) -> str:
+def _part(part: Run | tuple[str, ...], rng: Random) -> str:
     if not isinstance(part, Run):
-        return dice.choice(part)
+        return rng.choice(part)
     if part is UUID:
-        return str(uuid.UUID(int=dice.getrandbits(128), version=4))
-    length = part.least + LONGER if part.most is None else dice.randint(part.least, part.most)
-    return "".join(dice.choices(characters(part.alphabet), k=length))
+        return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    length = part.least + LONGER if part.most is None else rng.randint(part.least, part.most)
+    return "".join(rng.choices(characters(part.alphabet), k=length))
 
 
 @cache

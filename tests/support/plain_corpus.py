@@ -61,37 +61,37 @@ def plain_cases() -> Iterator[PlainCase]:
 
 def any_of(*values: Any) -> Maker:
     """A maker that picks one of these."""
-    return lambda dice: dice.choice(values)
+    return lambda rng: rng.choice(values)
 
 
 def between(low: int, high: int) -> Maker:
     """A maker of integers."""
-    return lambda dice: dice.randint(low, high)
+    return lambda rng: rng.randint(low, high)
 
 
 def pattern(*parts: str | Maker) -> Maker:
     """A maker of texts, joined from fixed and drawn parts."""
-    return lambda dice: "".join(part if isinstance(part, str) else str(part(dice)) for part in parts)
+    return lambda rng: "".join(part if isinstance(part, str) else str(part(rng)) for part in parts)
 
 
 def chars(alphabet: str, length: int) -> Maker:
     """A maker of ids in this alphabet."""
-    return lambda dice: draw(dice, alphabet, length)
+    return lambda rng: draw(rng, alphabet, length)
 
 
 def one_of(*makers: Maker) -> Maker:
     """A maker that lets one of these make."""
-    return lambda dice: dice.choice(makers)(dice)
+    return lambda rng: rng.choice(makers)(rng)
 
 
 def some(make: Maker, most: int = 4) -> Maker:
     """A maker of lists."""
-    return lambda dice: [make(dice) for _ in range(dice.randint(1, most))]
+    return lambda rng: [make(rng) for _ in range(rng.randint(1, most))]
 
 
 def joined(make: Maker, separator: str, most: int = 4) -> Maker:
     """A maker of lists in one text."""
-    return lambda dice: separator.join(str(make(dice)) for _ in range(dice.randint(1, most)))
+    return lambda rng: separator.join(str(make(rng)) for _ in range(rng.randint(1, most)))
 
 
 flag: Final = any_of(True, False)
@@ -167,9 +167,9 @@ slug: Final = one_of(
 domain: Final = pattern(company, any_of(".example", ".com", ".io", ".co.uk", ".internal", ".de"))
 
 
-def uuid(dice: Random) -> str:
+def uuid(rng: Random) -> str:
     """An id of the form that most systems use."""
-    return str(UUID(int=dice.getrandbits(128), version=4))
+    return str(UUID(int=rng.getrandbits(128), version=4))
 
 
 def _plainly(name: str) -> str:
@@ -177,25 +177,25 @@ def _plainly(name: str) -> str:
     return name.encode("ascii", "ignore").decode().replace(" ", "").replace("'", "")
 
 
-def email(dice: Random) -> str:
+def email(rng: Random) -> str:
     """A mail address."""
-    return f"{_plainly(first(dice))}.{_plainly(last(dice))}@{domain(dice)}"
+    return f"{_plainly(first(rng))}.{_plainly(last(rng))}@{domain(rng)}"
 
 
-def person(dice: Random) -> str:
+def person(rng: Random) -> str:
     """A name, or a name with its mail address."""
-    name = f"{first(dice)} {last(dice)}".title()
-    return dice.choice((name, f"{name} <{email(dice)}>", email(dice)))
+    name = f"{first(rng)} {last(rng)}".title()
+    return rng.choice((name, f"{name} <{email(rng)}>", email(rng)))
 
 
-def moment(dice: Random) -> str:
+def moment(rng: Random) -> str:
     """A timestamp in one of the forms that servers use."""
-    at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=dice.randrange(90_000_000))
-    return dice.choice(
+    at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(90_000_000))
+    return rng.choice(
         (
             at.isoformat().replace("+00:00", "Z"),
             at.isoformat(),
-            at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{dice.randrange(10**9):09}Z",
+            at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{rng.randrange(10**9):09}Z",
             at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC"),
             at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
             str(int(at.timestamp())),
@@ -203,10 +203,10 @@ def moment(dice: Random) -> str:
     )
 
 
-def day(dice: Random) -> str:
+def day(rng: Random) -> str:
     """A date."""
-    return (datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=dice.randrange(1500))).strftime(
-        dice.choice(("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y"))
+    return (datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(1500))).strftime(
+        rng.choice(("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y"))
     )
 
 
@@ -307,10 +307,10 @@ google_id: Final = pattern("1", chars(URLSAFE, 43))
 numeric_id: Final = one_of(chars(digits, 10), chars(digits, 7), account12, pattern("act_", chars(digits, 15)))
 
 
-def report_json(dice: Random) -> str:
+def report_json(rng: Random) -> str:
     """Definitions of reports, as some types keep them in one text."""
-    metrics = dice.sample(("sessions", "impressions", "clicks", "key_events", "conversions", "token_count"), 2)
-    reports = [{"name": title(dice), "dimensions": ["date", "campaign"], "metrics": metrics, "limit": number(dice)}]
+    metrics = rng.sample(("sessions", "impressions", "clicks", "key_events", "conversions", "token_count"), 2)
+    reports = [{"name": title(rng), "dimensions": ["date", "campaign"], "metrics": metrics, "limit": number(rng)}]
     return json.dumps(reports)
 
 
@@ -366,22 +366,22 @@ _FIELDS: Final[dict[str, Maker]] = {
     "ssh_port": any_of(22, 2222, 2022),
     "port": any_of(5432, 3306, 1433, 27017, 6432, 5439, 9440, 443, 50000),
     "skip_lines": between(0, 5),
-    "tags": lambda dice: {"team": team(dice), "cost-center": draw(dice, digits, 4), "Owner": email(dice)},
+    "tags": lambda rng: {"team": team(rng), "cost-center": draw(rng, digits, 4), "Owner": email(rng)},
 }
 
 
-def _value(dice: Random, type_id: str, field: dict[str, Any]) -> Any:
+def _value(rng: Random, type_id: str, field: dict[str, Any]) -> Any:
     key = field["name"].rpartition(".")[2]
     make = _FIELDS.get(f"{type_id}.{key}") or _FIELDS.get(key)
     if "enum" in field:
-        return dice.choice(field["enum"])
+        return rng.choice(field["enum"])
     if field["type"] == "boolean":
-        return flag(dice)
+        return flag(rng)
     if field["type"] == "integer":
-        return (make or number)(dice)
+        return (make or number)(rng)
     if field["type"] == "array":
-        return some(any_of("csv", "json", "parquet") if key.endswith("formats") else make or slug)(dice)
-    return make(dice) if make else slug(dice)
+        return some(any_of("csv", "json", "parquet") if key.endswith("formats") else make or slug)(rng)
+    return make(rng) if make else slug(rng)
 
 
 def plain_fields(type_id: str) -> list[dict[str, Any]]:
@@ -409,10 +409,10 @@ def _by_schema() -> Iterator[PlainCase]:
     """Connections of every type, with all of its plain fields."""
     for type_id in TYPES:
         for turn in range(ROUNDS):
-            dice = Random(f"{type_id}.{turn}")
+            rng = Random(f"{type_id}.{turn}")
             configuration: dict[str, Any] = {}
             for field in plain_fields(type_id):
-                plant(configuration, field["name"], partial(_value, dice, type_id, field))
+                plant(configuration, field["name"], partial(_value, rng, type_id, field))
             yield PlainCase(f"schema/{type_id}/{turn}", type_id, configuration)
 
 
@@ -566,11 +566,11 @@ def _nested_look_alikes() -> Iterator[PlainCase]:
     """The same deep inside, in lists, and as JSON in a text."""
     keys = [key for key in _LOOK_ALIKES if key != "value"]
     for turn in range(60):
-        dice = Random(f"look-alike.{turn}")
-        settings = {key: dice.choice(_LOOK_ALIKES[key]) for key in dice.sample(keys, 5)}
+        rng = Random(f"look-alike.{turn}")
+        settings = {key: rng.choice(_LOOK_ALIKES[key]) for key in rng.sample(keys, 5)}
         forms: tuple[Any, ...] = (
             {"options": settings},
-            {"nodes": [{"host": host(dice), **settings}, {"host": host(dice)}]},
+            {"nodes": [{"host": host(rng), **settings}, {"host": host(rng)}]},
             {"settings": json.dumps(settings)},
             {"settings": json.dumps({"inner": json.dumps(settings), "level": turn}, indent=2)},
         )
@@ -656,13 +656,13 @@ def _texts() -> Iterator[PlainCase]:
     keys = cycle(("note", "target", "setting", "custom_value", "label", "option_3", "input"))
     types = cycle(("acme_crm", "postgresql", "salesforce", "supabase"))
     for kind, (count, make) in _TEXTS.items():
-        dice = Random(f"text.{kind}")
+        rng = Random(f"text.{kind}")
         for turn in range(count):
-            yield PlainCase(f"text/{kind}/{turn}", next(types), {next(keys): make(dice)})
-    dice = Random("text.sql")
+            yield PlainCase(f"text/{kind}/{turn}", next(types), {next(keys): make(rng)})
+    rng = Random("text.sql")
     for turn in range(8):
         for index, query in enumerate(_QUERIES):
-            sql = _filled(query, dice)
+            sql = _filled(query, rng)
             key = ("query", "sql", "custom_query", "note")[turn % 4]
             yield PlainCase(f"sql/{index}/{turn}", next(types), {key: sql})
 
@@ -687,10 +687,10 @@ def _tokens_by_schema() -> Iterator[PlainCase]:
     }
     for (type_id, field), make in fields.items():
         assert field in {each["name"] for each in plain_fields(type_id)}, (type_id, field)
-        dice = Random(f"token.{type_id}.{field}")
+        rng = Random(f"token.{type_id}.{field}")
         for turn in range(12):
             configuration: dict[str, Any] = {}
-            plant(configuration, field, partial(make, dice))
+            plant(configuration, field, partial(make, rng))
             yield PlainCase(f"plain-token/{type_id}.{field}/{turn}", type_id, configuration)
 
 
@@ -704,16 +704,16 @@ def _four_types() -> Iterator[PlainCase]:
     """What is plain in the types whose secrets have no mark: names, users, scopes. Values are not there, or null."""
     for type_id in ("api", "csv", "httpenrichment", "webhook"):
         for turn in range(20):
-            dice = Random(f"four.{type_id}.{turn}")
-            names = dice.sample(_HEADER_NAMES, 3)
+            rng = Random(f"four.{type_id}.{turn}")
+            names = rng.sample(_HEADER_NAMES, 3)
             auth: dict[str, Any] = {
-                "basic": {"username": user(dice), "password": None},
+                "basic": {"username": user(rng), "password": None},
                 "header": {"name": names[0], "value": None},
-                "query": [{"name": dice.choice(("api_key", "token", "page", "sig")), "value": None}],
+                "query": [{"name": rng.choice(("api_key", "token", "page", "sig")), "value": None}],
                 "oauth": {
                     "client_id": None,
-                    "scopes": some(scope_url)(dice),
-                    "auth_style": dice.randint(0, 2),
+                    "scopes": some(scope_url)(rng),
+                    "auth_style": rng.randint(0, 2),
                     "extra_form_data": [{"name": "audience", "value": None}, {"name": "grant_type"}],
                 },
             }
@@ -795,21 +795,21 @@ _ERRORS: Final = (
 )  # fmt: skip
 
 
-def _filled(template: str, dice: Random) -> str:
+def _filled(template: str, rng: Random) -> str:
     return template.format(
-        user=user(dice), host=host(dice), address=private_address(dice), moment=moment(dice), day=day(dice),
-        word=word(dice), team=team(dice), company=company(dice), number=number(dice), uuid=uuid(dice),
-        account=account12(dice), email=email(dice), person=person(dice), schema=schema(dice),
-        request=draw(dice, ascii_uppercase + digits, 16),
+        user=user(rng), host=host(rng), address=private_address(rng), moment=moment(rng), day=day(rng),
+        word=word(rng), team=team(rng), company=company(rng), number=number(rng), uuid=uuid(rng),
+        account=account12(rng), email=email(rng), person=person(rng), schema=schema(rng),
+        request=draw(rng, ascii_uppercase + digits, 16),
     )  # fmt: skip
 
 
 def _status_errors() -> Iterator[PlainCase]:
     """What upstream says went wrong."""
     for index, template in enumerate(_ERRORS):
-        dice = Random(f"error.{index}")
-        for turn, error in enumerate(dict.fromkeys(_filled(template, dice) for _ in range(4))):
-            yield PlainCase(f"error/{index}/{turn}", "postgresql", {"hostname": host(dice)}, status_error=error)
+        rng = Random(f"error.{index}")
+        for turn, error in enumerate(dict.fromkeys(_filled(template, rng) for _ in range(4))):
+            yield PlainCase(f"error/{index}/{turn}", "postgresql", {"hostname": host(rng)}, status_error=error)
 
 
 _CONNECTION_NAMES: Final = (
@@ -876,25 +876,23 @@ _CONNECTION_NAMES: Final = (
 
 def _connection_names() -> Iterator[PlainCase]:
     """What people call their connections."""
-    dice = Random("name")
-    made = (f"{TYPES[type_id]['name']} {title(dice)}" for type_id in TYPES)
+    rng = Random("name")
+    made = (f"{TYPES[type_id]['name']} {title(rng)}" for type_id in TYPES)
     for index, name in enumerate(dict.fromkeys(chain(_CONNECTION_NAMES, made))):
         yield PlainCase(f"name/given/{index}", "postgresql", {"port": 5432}, name=name)
 
 
 def _debatable() -> Iterator[PlainCase]:
     """No secrets, yet hard to tell from one: what is public by its nature, or names a secret kept elsewhere."""
-    dice = Random("debatable")
+    rng = Random("debatable")
     uses: dict[str, Iterable[Any]] = {
         # Made to be published, and what tells an auditor which key is in use.
         "public_key_fingerprint": (
-            "SHA256:" + draw(dice, URLSAFE.replace("-_", "+/"), 43),
-            ":".join(draw(dice, HEX, 2) for _ in range(16)),
+            "SHA256:" + draw(rng, URLSAFE.replace("-_", "+/"), 43),
+            ":".join(draw(rng, HEX, 2) for _ in range(16)),
         ),
-        "kms_key_arn": (f"arn:aws:kms:eu-central-1:{account12(dice)}:key/{uuid(dice)}",),
-        "secret_arn": (
-            f"arn:aws:secretsmanager:eu-central-1:{account12(dice)}:secret:prod/etl-{draw(dice, BASE36, 6)}",
-        ),
+        "kms_key_arn": (f"arn:aws:kms:eu-central-1:{account12(rng)}:key/{uuid(rng)}",),
+        "secret_arn": (f"arn:aws:secretsmanager:eu-central-1:{account12(rng)}:secret:prod/etl-{draw(rng, BASE36, 6)}",),
         "secret_name": ("prod/etl/database",),
         "password_secret_ref": ("projects/acme/secrets/db/versions/3",),
         "private_key_path": ("/etc/loader/key.p8",),
@@ -903,8 +901,8 @@ def _debatable() -> Iterator[PlainCase]:
         "session": ("weekly",),
         "auth": ("oauth", {"type": "none"}),
         "key_prefix": ("raw/2026/",),
-        "etag": (draw(dice, HEX, 32),),
-        "error_trace": ("fbtrace_id: A" + draw(dice, URLSAFE, 22),),
+        "etag": (draw(rng, HEX, 32),),
+        "error_trace": ("fbtrace_id: A" + draw(rng, URLSAFE, 22),),
     }
     for key, values in uses.items():
         for index, value in enumerate(values):

@@ -30,7 +30,7 @@ from tests.support.scripted_server import PATIENCE
 
 
 @dataclass
-class LazyDisk:
+class PowerLossDisk:
     """`mount` is where programs see it while it is on, `backing` what is safe."""
 
     backing: Path
@@ -79,9 +79,9 @@ class LazyDisk:
 
 
 @contextmanager
-def lazy_disk(folder: Path) -> Iterator[LazyDisk]:
+def power_loss_disk(folder: Path) -> Iterator[PowerLossDisk]:
     """An empty disk in a new folder, switched off."""
-    disk = LazyDisk(folder / "backing", folder / "disk")
+    disk = PowerLossDisk(folder / "backing", folder / "disk")
     disk.backing.mkdir(parents=True)
     disk.mount.mkdir()
     try:
@@ -101,7 +101,7 @@ def why_not() -> str | None:
         return "fuse3 is not installed"
     if not Path("/dev/fuse").exists():
         return "there is no /dev/fuse"
-    with TemporaryDirectory() as folder, lazy_disk(Path(folder, "tried")) as disk:
+    with TemporaryDirectory() as folder, power_loss_disk(Path(folder, "tried")) as disk:
         try:
             disk.switch_on()
         except AssertionError as reason:

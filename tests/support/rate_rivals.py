@@ -56,7 +56,7 @@ class CubicRate:
             curve = _SCALE * (now - self._cut_at - back) ** 3 + self._most
             self.rate = max(0.5, min(curve, 2 * measured))
 
-    def refused(self, now: float, *, sent: float, begins: bool = True, is_certain: bool = False) -> bool:
+    def throttled(self, now: float, *, sent: float, begins: bool = True, is_certain: bool = False) -> bool:
         if not begins:
             return False
         self._most = max(0.5, min(self._measured(now), self.rate))
@@ -65,7 +65,7 @@ class CubicRate:
         self.is_settled = True
         return True
 
-    def answered_behind(self, *, is_refused: bool) -> None: ...
+    def answered_behind(self, *, is_throttled: bool) -> None: ...
 
     def resumed(self, now: float) -> None:
         self._cut_at = now

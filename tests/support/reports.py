@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from collector.model.ledger import Account
-from collector.model.throughput import Pace
+from collector.model.ledger import Ledger
+from collector.model.throughput import Throughput
 from collector.snapshot.manifest import RunReport
 
 AT = "2026-01-01T00:00:00.000000Z"
 
 
-def report(account: Account | None = None, **changes: Any) -> RunReport:
+def report(ledger: Ledger | None = None, **changes: Any) -> RunReport:
     """The report of a run that finished."""
     return RunReport(
         **{
@@ -23,10 +23,10 @@ def report(account: Account | None = None, **changes: Any) -> RunReport:
             "started_at": AT,
             "finished_at": AT,
             "duration_s": 1.0,
-            "account": account or Account(),
+            "ledger": ledger or Ledger(),
             "finished": True,
             "exit_code": 0,
-            "pace": Pace(),
+            "pace": Throughput(),
             **changes,
         }
     )

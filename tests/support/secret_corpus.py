@@ -113,25 +113,25 @@ def secret_cases() -> Iterator[SecretCase]:
 # Credentials: one maker for each kind, whose dice are the caller's.
 
 
-def draw(dice: Random, alphabet: str, length: int) -> str:
+def draw(rng: Random, alphabet: str, length: int) -> str:
     """So many characters of an alphabet."""
-    return "".join(dice.choices(alphabet, k=length))
+    return "".join(rng.choices(alphabet, k=length))
 
 
-def password(dice: Random) -> Secret:
+def password(rng: Random) -> Secret:
     """A weak one, which nothing but its place or its name gives away."""
-    text = f"{dice.choice(('hunter2', 'letmein', 'Tr0ub4dor', 'correct-horse'))}-{draw(dice, BASE36, 3)}7"
+    text = f"{rng.choice(('hunter2', 'letmein', 'Tr0ub4dor', 'correct-horse'))}-{draw(rng, BASE36, 3)}7"
     return Secret(text, (text,))
 
 
-def number(dice: Random) -> int:
+def number(rng: Random) -> int:
     """A PIN or an id, of eight digits."""
-    return dice.randrange(61_000_000, 98_000_000)
+    return rng.randrange(61_000_000, 98_000_000)
 
 
 def _token(alphabet: str, length: int, *prefix: str, suffix: str = "") -> Maker:
-    def make(dice: Random) -> Secret:
-        text = "".join(prefix) + draw(dice, alphabet, length) + suffix
+    def make(rng: Random) -> Secret:
+        text = "".join(prefix) + draw(rng, alphabet, length) + suffix
         return Secret(text, (text,))
 
     return make
@@ -140,102 +140,102 @@ def _token(alphabet: str, length: int, *prefix: str, suffix: str = "") -> Maker:
 def _joined(*pieces: tuple[str, int] | str) -> Maker:
     """A credential of drawn pieces (alphabet and length) and fixed ones."""
 
-    def make(dice: Random) -> Secret:
-        text = "".join(piece if isinstance(piece, str) else draw(dice, *piece) for piece in pieces)
+    def make(rng: Random) -> Secret:
+        text = "".join(piece if isinstance(piece, str) else draw(rng, *piece) for piece in pieces)
         return Secret(text, (text,))
 
     return make
 
 
-def _uuid(dice: Random) -> str:
-    return str(UUID(int=dice.getrandbits(128), version=4))
+def _uuid(rng: Random) -> str:
+    return str(UUID(int=rng.getrandbits(128), version=4))
 
 
 def _unpadded(text: bytes) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def jwt(dice: Random) -> Secret:
+def jwt(rng: Random) -> Secret:
     """A signed JSON web token."""
     head = _unpadded(b'{"alg":"RS256","typ":"JWT"}')
-    claims = _unpadded(json.dumps({"sub": draw(dice, digits, 10), "iss": "acme", "exp": 1893456000}).encode())
-    signature = draw(dice, URLSAFE, 86)
+    claims = _unpadded(json.dumps({"sub": draw(rng, digits, 10), "iss": "acme", "exp": 1893456000}).encode())
+    signature = draw(rng, URLSAFE, 86)
     return Secret(f"{head}.{claims}.{signature}", (f"{head}.{claims}.{signature}", claims, signature))
 
 
-def basic(dice: Random) -> Secret:
+def basic(rng: Random) -> Secret:
     """What stands behind `Basic` in a header."""
-    text = base64.b64encode(f"etl:{password(dice).text}".encode()).decode()
+    text = base64.b64encode(f"etl:{password(rng).text}".encode()).decode()
     return Secret(f"Basic {text}", (text,))
 
 
-def bearer(dice: Random) -> Secret:
+def bearer(rng: Random) -> Secret:
     """An opaque token behind `Bearer`."""
-    text = draw(dice, URLSAFE, 40)
+    text = draw(rng, URLSAFE, 40)
     return Secret(f"Bearer {text}", (text,))
 
 
-def pem(dice: Random, kind: str = "PRIVATE KEY", *, heads: tuple[str, ...] = (), start: str = "MIIE") -> Secret:
+def pem(rng: Random, kind: str = "PRIVATE KEY", *, heads: tuple[str, ...] = (), start: str = "MIIE") -> Secret:
     """A block of PEM: its lines are the secret, whatever becomes of the frame."""
-    lines = [draw(dice, BASE64, 64) for _ in range(8)] + [draw(dice, BASE64, 42) + "=="]
+    lines = [draw(rng, BASE64, 64) for _ in range(8)] + [draw(rng, BASE64, 42) + "=="]
     lines[0] = start + lines[0][len(start) :]
     middle = [*heads, "", *lines] if heads else lines
     return Secret("\n".join([f"-----BEGIN {kind}-----", *middle, f"-----END {kind}-----", ""]), tuple(lines))
 
 
-def rsa(dice: Random) -> Secret:
+def rsa(rng: Random) -> Secret:
     """PKCS #1."""
-    return pem(dice, "RSA PRIVATE KEY")
+    return pem(rng, "RSA PRIVATE KEY")
 
 
-def encrypted_rsa(dice: Random) -> Secret:
+def encrypted_rsa(rng: Random) -> Secret:
     """PKCS #1, encrypted, with the two heads that say so."""
-    heads = ("Proc-Type: 4,ENCRYPTED", f"DEK-Info: AES-256-CBC,{draw(dice, '0123456789ABCDEF', 32)}")
-    return pem(dice, "RSA PRIVATE KEY", heads=heads)
+    heads = ("Proc-Type: 4,ENCRYPTED", f"DEK-Info: AES-256-CBC,{draw(rng, '0123456789ABCDEF', 32)}")
+    return pem(rng, "RSA PRIVATE KEY", heads=heads)
 
 
-def certificate(dice: Random) -> Secret:
+def certificate(rng: Random) -> Secret:
     """No secret by itself, but marked as one."""
-    return pem(dice, "CERTIFICATE", start="MIID")
+    return pem(rng, "CERTIFICATE", start="MIID")
 
 
 def escaped(make: Maker) -> Maker:
     """The same on one line, with `\\n` spelled out, as environment variables have it."""
 
-    def made(dice: Random) -> Secret:
-        text, parts = make(dice)
+    def made(rng: Random) -> Secret:
+        text, parts = make(rng)
         return Secret(text.replace("\n", "\\n"), parts)
 
     return made
 
 
-def service_account(dice: Random) -> Secret:
+def service_account(rng: Random) -> Secret:
     """The JSON file Google gives for a service account."""
-    key = pem(dice, start="MIIEv")
+    key = pem(rng, start="MIIEv")
     email = "etl@acme-prod.iam.gserviceaccount.com"
     text = {
         "type": "service_account",
         "project_id": "acme-prod",
-        "private_key_id": draw(dice, HEX, 40),
+        "private_key_id": draw(rng, HEX, 40),
         "private_key": key.text,
         "client_email": email,
-        "client_id": draw(dice, digits, 21),
+        "client_id": draw(rng, digits, 21),
         "token_uri": "https://oauth2.googleapis.com/token",
         "universe_domain": "googleapis.com",
     }
     return Secret(json.dumps(text, indent=2), key.parts)
 
 
-def account_key(dice: Random) -> Secret:
+def account_key(rng: Random) -> Secret:
     """An Azure storage connection string."""
-    key = draw(dice, BASE64, 86) + "=="
+    key = draw(rng, BASE64, 86) + "=="
     text = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={key};EndpointSuffix=core.windows.net"
     return Secret(text, (key,))
 
 
-def shared_access(dice: Random) -> Secret:
+def shared_access(rng: Random) -> Secret:
     """An Azure shared access signature in a connection string."""
-    encoded = quote(plain := draw(dice, BASE64, 43) + "=", safe="")
+    encoded = quote(plain := draw(rng, BASE64, 43) + "=", safe="")
     signed = f"sv=2022-11-02&se=2027-01-01&sig={encoded}"
     text = f"BlobEndpoint=https://acme.blob.core.windows.net/;SharedAccessSignature={signed}"
     return Secret(text, (encoded, plain))
@@ -245,7 +245,7 @@ KEYS: Final[dict[str, Maker]] = {
     "base62": _token(BASE62, 32),
     "hex": _token(HEX, 40),
     "short": _token(BASE36, 12),
-    "dashed": lambda dice: Secret(text := _uuid(dice), (text,)),
+    "dashed": lambda rng: Secret(text := _uuid(rng), (text,)),
     "base64": _token(BASE64, 43, suffix="="),
 }
 """API keys that only their name tells from other texts: a field that is marked as one may hold any of these."""
@@ -253,18 +253,18 @@ KEYS: Final[dict[str, Maker]] = {
 KNOWN: Final[dict[str, Maker]] = {
     "pem": pem,
     "pem-rsa": rsa,
-    "pem-ec": lambda dice: pem(dice, "EC PRIVATE KEY", start="MHcC"),
-    "pem-openssh": lambda dice: pem(dice, "OPENSSH PRIVATE KEY", start="b3BlbnNzaC1rZXkt"),
-    "pem-encrypted": lambda dice: pem(dice, "ENCRYPTED PRIVATE KEY", start="MIIF"),
+    "pem-ec": lambda rng: pem(rng, "EC PRIVATE KEY", start="MHcC"),
+    "pem-openssh": lambda rng: pem(rng, "OPENSSH PRIVATE KEY", start="b3BlbnNzaC1rZXkt"),
+    "pem-encrypted": lambda rng: pem(rng, "ENCRYPTED PRIVATE KEY", start="MIIF"),
     "pem-rsa-encrypted": encrypted_rsa,
-    "pem-pgp": lambda dice: pem(dice, "PGP PRIVATE KEY BLOCK", start="lQOY"),
+    "pem-pgp": lambda rng: pem(rng, "PGP PRIVATE KEY BLOCK", start="lQOY"),
     "pem-escaped": escaped(pem),
     "pem-rsa-escaped": escaped(rsa),
     "service-account": service_account,
     "jwt": jwt,
     "basic": basic,
     "bearer": bearer,
-    "bearer-jwt": lambda dice: Secret(f"Bearer {(signed := jwt(dice)).text}", signed.parts),
+    "bearer-jwt": lambda rng: Secret(f"Bearer {(signed := jwt(rng)).text}", signed.parts),
     "aws-id": _token(BASE32, 16, "AK", "IA"),
     "aws-session-id": _token(BASE32, 16, "AS", "IA"),
     "aws-secret": _token(BASE64, 40),
@@ -293,7 +293,7 @@ KNOWN: Final[dict[str, Maker]] = {
     "pypi": _token(URLSAFE, 150, "py", "pi-", "AgEIcHlwaS5vcmc"),
     "docker-hub": _token(URLSAFE, 27, "dck", "r_pat_"),
     "databricks": _token(HEX, 32, "da", "pi"),
-    "hubspot": lambda dice: Secret(text := "pat" + "-na1-" + _uuid(dice), (text,)),
+    "hubspot": lambda rng: Secret(text := "pat" + "-na1-" + _uuid(rng), (text,)),
     "airtable": _joined("pa", "t", (BASE62, 14), ".", (HEX, 64)),
     "notion-old": _token(BASE62, 43, "sec", "ret_"),
     "notion": _token(BASE62, 46, "nt", "n_"),
@@ -345,24 +345,24 @@ def _marked() -> Iterator[SecretCase]:
     kinds = cycle(KEYS.items())
     for type_id, fields in MARKS.items():
         for field in fields:
-            dice = Random(f"{type_id}.{field}")
+            rng = Random(f"{type_id}.{field}")
             kind, make = ("kind", _BY_FIELD[field]) if field in _BY_FIELD else next(kinds)
-            for how, value, parts in _ways(dice, make):
+            for how, value, parts in _ways(rng, make):
                 around = {"region": REGION, field: value, "nickname": NEIGHBOUR}
                 whole = f'"{field}":"{MASK}"' if isinstance(value, str | int) else f'"{field}"'
                 label = f"marked/{type_id}.{field}/{kind if how == 'kind' else how}"
                 yield SecretCase(label, type_id, around, parts, (whole, REGION, NEIGHBOUR))
 
 
-def _ways(dice: Random, make: Maker) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+def _ways(rng: Random, make: Maker) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
     """What may stand in a field that is secret as a whole: how, the value, and what of it must go."""
-    text, parts = make(dice)
+    text, parts = make(rng)
     yield "kind", text, parts
-    text, parts = password(dice)
+    text, parts = password(rng)
     yield "password", text, parts
-    digits_only = number(dice)
+    digits_only = number(rng)
     yield "number", digits_only, (str(digits_only),)
-    one, two = password(dice).text, KEYS["base62"](dice).text
+    one, two = password(rng).text, KEYS["base62"](rng).text
     yield "strings", [one, two], (one, two)
     yield "object", {"current": one, "previous": [two]}, (one, two)
     yield "objects", [{"current": one}, {"previous": two}], (one, two)
@@ -396,8 +396,8 @@ def _unmarked() -> Iterator[SecretCase]:
         for path in (*groups.get("secret", ()), *groups.get("identifier_marked_elsewhere_or_credential_id", ())):
             key = path.rpartition(".")[2]
             for how, fill in _fillings():
-                dice, drawn = Random(f"{type_id}.{path}.{how}"), list[str]()
-                configuration = {"region": REGION, **planted(path, partial(fill, dice, drawn))}
+                rng, drawn = Random(f"{type_id}.{path}.{how}"), list[str]()
+                configuration = {"region": REGION, **planted(path, partial(fill, rng, drawn))}
                 stays = (f'"{key}":"{MASK}"', REGION, *_beside(key).values())
                 yield SecretCase(f"unmarked/{type_id}.{path}/{how}", type_id, configuration, tuple(drawn), stays)
 
@@ -419,14 +419,14 @@ def always_secret(text: str) -> Maker:
     return lambda _: Secret(text, (text,) if text else ())
 
 
-def _fill(make: Maker, dice: Random, drawn: list[str]) -> str:
-    text, parts = make(dice)
+def _fill(make: Maker, rng: Random, drawn: list[str]) -> str:
+    text, parts = make(rng)
     drawn.extend(parts)
     return text
 
 
-def _fill_with_a_number(dice: Random, drawn: list[str]) -> int:
-    drawn.append(str(value := number(dice)))
+def _fill_with_a_number(rng: Random, drawn: list[str]) -> int:
+    drawn.append(str(value := number(rng)))
     return value
 
 
@@ -434,11 +434,11 @@ def _whole_connections() -> Iterator[SecretCase]:
     """The four types as they are filled in real life, with a secret at all of their places at once."""
     for type_id in WITHOUT_MARKS:
         for turn in range(20):
-            dice, drawn = Random(f"whole.{type_id}.{turn}"), list[str]()
+            rng, drawn = Random(f"whole.{type_id}.{turn}"), list[str]()
             makers = cycle((password, bearer, KEYS["base62"], KEYS["short"]))
             configuration: dict[str, Any] = {"url": "https://api.acme.example/v2/items?page=2"}
             for path in UNMARKED[type_id]["secret"]:
-                _merge(configuration, planted(path, partial(_fill, next(makers), dice, drawn)))
+                _merge(configuration, planted(path, partial(_fill, next(makers), rng, drawn)))
             oauth = configuration["oauth"] if type_id == "webhook" else configuration["auth"]["oauth"]
             oauth |= {"scopes": ["read", "offline_access"], "auth_style": 2}
             stays = ("api.acme.example", "X-Acme-Team", "etl_reader", "offline_access")
@@ -460,14 +460,14 @@ def _embedding_fields() -> Iterator[SecretCase]:
     """Every field that may embed a secret, with each form of text it can hold."""
     for type_id, groups in UNMARKED.items():
         for path in groups.get("may_embed_secret", ()):
-            dice = Random(f"embed.{type_id}.{path}")
-            for embedded in _texts_for(path.rpartition(".")[2], dice):
+            rng = Random(f"embed.{type_id}.{path}")
+            for embedded in _texts_for(path.rpartition(".")[2], rng):
                 configuration = {"region": REGION, **planted(path, always(embedded.text))}
                 label = f"embed/{type_id}.{path}/{embedded.kind}"
                 stays = (*embedded.stays, REGION)
                 yield SecretCase(label, type_id, configuration, embedded.parts, stays)
             if path == "example_inputs":
-                pin, key = password(dice).text, KEYS["short"](dice).text
+                pin, key = password(rng).text, KEYS["short"](rng).text
                 inputs = {"email": "jane@acme.example", "api_key": key, "login": {"password": pin}}
                 configuration = {"example_inputs": inputs}
                 yield SecretCase(
@@ -475,23 +475,23 @@ def _embedding_fields() -> Iterator[SecretCase]:
                 )
 
 
-def _texts_for(field: str, dice: Random) -> Iterator[Embedded]:
+def _texts_for(field: str, rng: Random) -> Iterator[Embedded]:
     if field in ("body", "example_body", "example_inputs"):
-        yield from _bodies(dice)
+        yield from _bodies(rng)
     elif field == "params":
-        yield from _parameter_texts(dice)
+        yield from _parameter_texts(rng)
     else:
-        yield from _secret_urls(dice)
+        yield from _secret_urls(rng)
         if field == "uri":
-            yield from (each for each in _connection_strings(dice) if each.kind in {"cosmos", "mongodb-srv"})
+            yield from (each for each in _connection_strings(rng) if each.kind in {"cosmos", "mongodb-srv"})
         if field == "healthcheck":
-            key = KEYS["short"](dice).text
+            key = KEYS["short"](rng).text
             yield Embedded("relative", f"/v1/ping?api_key={key}&full=1", (key,), ("/v1/ping", "full=1"))
 
 
-def _bodies(dice: Random) -> Iterator[Embedded]:
+def _bodies(rng: Random) -> Iterator[Embedded]:
     """Bodies of requests: JSON, a form, XML."""
-    pin, key = password(dice).text, KEYS["short"](dice).text
+    pin, key = password(rng).text, KEYS["short"](rng).text
     login = {"table": "orders_daily", "auth": {"password": pin}, "steps": [{"api_key": key}]}
     for kind, indent in (("json", None), ("json-indented", 2)):
         yield Embedded(kind, json.dumps(login, indent=indent), (pin, key), ("orders_daily",))
@@ -503,7 +503,7 @@ def _bodies(dice: Random) -> Iterator[Embedded]:
     yield Embedded("xml", xml, (pin, key), ("urn:acme:login", "4471"))
 
 
-def _parameter_texts(dice: Random) -> Iterator[Embedded]:
+def _parameter_texts(rng: Random) -> Iterator[Embedded]:
     """Parameters of a driver, as `a=b&c=d`."""
     for name in (
         "token",
@@ -513,11 +513,11 @@ def _parameter_texts(dice: Random) -> Iterator[Embedded]:
         "authMechanismProperties=AWS_SESSION_TOKEN",
     ):
         make = KNOWN["google-refresh"] if name.endswith("TOKEN") else password
-        text, parts = make(dice)
+        text, parts = make(rng)
         joint = ":" if "=" in name else "="
         params = f"appName=loader&{name}{joint}{text}&tls=true"
         yield Embedded(name.replace("=", "-"), params, parts, ("appName=loader", "tls=true"))
-    key = KEYS["base64"](dice).text
+    key = KEYS["base64"](rng).text
     params = f"authenticator=SNOWFLAKE_JWT&privateKey={quote(key, safe='')}&role=ETL_ROLE"
     stays = ("authenticator=SNOWFLAKE_JWT", "role=ETL_ROLE")
     yield Embedded("privateKey", params, (key, quote(key, safe="")), stays)
@@ -531,28 +531,28 @@ _QUERY_NAMES: Final = (
 )  # fmt: skip
 
 
-def _secret_urls(dice: Random) -> Iterator[Embedded]:
+def _secret_urls(rng: Random) -> Iterator[Embedded]:
     """URLs with a password, with a secret parameter, with a token in the path or behind the `#`."""
-    yield from _userinfo_urls(dice)
+    yield from _userinfo_urls(rng)
     for name in _QUERY_NAMES:
-        text = draw(dice, HEX, 64) if name.startswith("X-") else draw(dice, BASE62, dice.choice((10, 24, 40)))
+        text = draw(rng, HEX, 64) if name.startswith("X-") else draw(rng, BASE62, rng.choice((10, 24, 40)))
         for place, url in (
             ("last", f"https://{HOST}/v1/items?page=2&{name}={text}"),
             ("first", f"https://{HOST}/v1/items?{name}={text}&page=2#rows"),
         ):
             yield Embedded(f"query-{name}-{place}", url, (text,), (HOST, "/v1/items", "page=2", f"{name}="))
-    encoded = quote(plain := draw(dice, BASE64, 43) + "=", safe="")
+    encoded = quote(plain := draw(rng, BASE64, 43) + "=", safe="")
     url = f"https://acme.blob.core.windows.net/raw?sv=2022-11-02&sr=c&sp=rl&se=2027-01-01T00%3A00%3A00Z&sig={encoded}"
     yield Embedded("query-sas", url, (plain, encoded), ("acme.blob.core.windows.net/raw", "sv=2022-11-02", "sp=rl"))
     for name in ("access_token", "id_token", "token"):
-        text = draw(dice, BASE62, 24)
+        text = draw(rng, BASE62, 24)
         url = f"https://{HOST}/callback#{name}={text}&state=ok"
         yield Embedded(f"fragment-{name}", url, (text,), (HOST, "/callback", "state=ok"))
-    yield from _webhooks(dice)
+    yield from _webhooks(rng)
 
 
-def _userinfo_urls(dice: Random) -> Iterator[Embedded]:
-    weak = password(dice).text
+def _userinfo_urls(rng: Random) -> Iterator[Embedded]:
+    weak = password(rng).text
     forms = {
         "user": (f"svc_etl:{weak}", (weak,)),
         "at": (f"svc_etl:p4ss@{weak}", (f"p4ss@{weak}", weak)),
@@ -561,7 +561,7 @@ def _userinfo_urls(dice: Random) -> Iterator[Embedded]:
         "no-user": (f":{weak}", (weak,)),
         "email": (f"ana%40acme.example:{weak}", (weak,)),
     }
-    token = KNOWN["github"](dice).text
+    token = KNOWN["github"](rng).text
     forms["token"] = (token, (token,))
     forms["token-as-user"] = (f"{token}:x-oauth-basic", (token,))
     for kind, (userinfo, parts) in forms.items():
@@ -570,40 +570,38 @@ def _userinfo_urls(dice: Random) -> Iterator[Embedded]:
     yield Embedded("userinfo-port", f"https://svc_etl:{weak}@{HOST}:8443/", (weak,), (f"{HOST}:8443",))
 
 
-def _webhooks(dice: Random) -> Iterator[Embedded]:
+def _webhooks(rng: Random) -> Iterator[Embedded]:
     """Addresses whose path is the secret."""
-    ids = draw(dice, BASE32, 9), draw(dice, BASE32, 11), _uuid(dice), _uuid(dice), draw(dice, digits, 19)
+    ids = draw(rng, BASE32, 9), draw(rng, BASE32, 11), _uuid(rng), _uuid(rng), draw(rng, digits, 19)
     tokens = {
-        "slack": ("hooks.slack.com", f"/services/T{ids[0]}/B{ids[1]}/", draw(dice, BASE62, 24), ""),
+        "slack": ("hooks.slack.com", f"/services/T{ids[0]}/B{ids[1]}/", draw(rng, BASE62, 24), ""),
         "slack-workflow": (
             "hooks.slack.com",
-            f"/workflows/T{ids[0]}/A{ids[1]}/{draw(dice, digits, 18)}/",
-            draw(dice, BASE62, 24),
+            f"/workflows/T{ids[0]}/A{ids[1]}/{draw(rng, digits, 18)}/",
+            draw(rng, BASE62, 24),
             "",
         ),
-        "discord": ("discord.com", f"/api/webhooks/{ids[4]}/", draw(dice, URLSAFE, 68), ""),
+        "discord": ("discord.com", f"/api/webhooks/{ids[4]}/", draw(rng, URLSAFE, 68), ""),
         "teams": (
             "acme.webhook.office.com",
             f"/webhookb2/{ids[2]}@{ids[3]}/IncomingWebhook/",
-            draw(dice, HEX, 32),
+            draw(rng, HEX, 32),
             f"/{ids[2]}",
         ),
-        "zapier": ("hooks.zapier.com", f"/hooks/catch/{draw(dice, digits, 7)}/", draw(dice, BASE36, 7), "/"),
-        "make": ("hook.eu1.make.com", "/", draw(dice, BASE36, 32), ""),
-        "mattermost": ("chat.acme.example", "/hooks/", draw(dice, BASE36, 26), ""),
-        "pagerduty": ("events.pagerduty.com", "/integration/", draw(dice, HEX, 32), "/enqueue"),
-        "telegram": ("api.telegram.org", "/bot", KNOWN["telegram"](dice).text, "/sendMessage"),
-        "ifttt": ("maker.ifttt.com", "/trigger/loaded/with/key/", draw(dice, URLSAFE, 43), ""),
+        "zapier": ("hooks.zapier.com", f"/hooks/catch/{draw(rng, digits, 7)}/", draw(rng, BASE36, 7), "/"),
+        "make": ("hook.eu1.make.com", "/", draw(rng, BASE36, 32), ""),
+        "mattermost": ("chat.acme.example", "/hooks/", draw(rng, BASE36, 26), ""),
+        "pagerduty": ("events.pagerduty.com", "/integration/", draw(rng, HEX, 32), "/enqueue"),
+        "telegram": ("api.telegram.org", "/bot", KNOWN["telegram"](rng).text, "/sendMessage"),
+        "ifttt": ("maker.ifttt.com", "/trigger/loaded/with/key/", draw(rng, URLSAFE, 43), ""),
     }
     for kind, (host, before, token, after) in tokens.items():
         yield Embedded(f"path-{kind}", f"https://{host}{before}{token}{after}", (token,), (f"https://{host}",))
-    sig = draw(dice, URLSAFE, 43)
-    flow = (
-        f"https://prod-07.westeurope.logic.azure.com:443/workflows/{draw(dice, HEX, 32)}/triggers/manual/paths/invoke"
-    )
+    sig = draw(rng, URLSAFE, 43)
+    flow = f"https://prod-07.westeurope.logic.azure.com:443/workflows/{draw(rng, HEX, 32)}/triggers/manual/paths/invoke"
     url = f"{flow}?api-version=2016-10-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={sig}"
     yield Embedded("path-logic-apps", url, (sig,), ("prod-07.westeurope.logic.azure.com", "sv=1.0"))
-    key, token = KNOWN["google-api"](dice).text, draw(dice, URLSAFE, 43)
+    key, token = KNOWN["google-api"](rng).text, draw(rng, URLSAFE, 43)
     url = f"https://chat.googleapis.com/v1/spaces/AAAAx1y2z3w/messages?key={key}&token={token}"
     yield Embedded("path-google-chat", url, (key, token), ("chat.googleapis.com",))
 
@@ -625,16 +623,16 @@ def _names() -> Iterator[SecretCase]:
     for name in NAMES:
         for key, spelling in spelled(name).items():
             for depth in DEPTHS:
-                dice = Random(f"name.{key}.{depth}")
-                for shape, value, parts in _shapes_of_a_value(dice):
+                rng = Random(f"name.{key}.{depth}")
+                for shape, value, parts in _shapes_of_a_value(rng):
                     configuration = {"region": REGION, **_deep(depth, {"nickname": NEIGHBOUR, key: value})}
                     label = f"name/{name}/{spelling}-{depth}-{shape}"
                     stays = (f'"{key}"', REGION, NEIGHBOUR)
                     yield SecretCase(label, next(types), configuration, parts, stays)
 
 
-def _shapes_of_a_value(dice: Random) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    one, two, digits_only = password(dice).text, password(dice).text, number(dice)
+def _shapes_of_a_value(rng: Random) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    one, two, digits_only = password(rng).text, password(rng).text, number(rng)
     yield "string", one, (one,)
     yield "number", digits_only, (str(digits_only),)
     yield "strings", [one, two], (one, two)
@@ -667,9 +665,9 @@ _STEMS: Final = (
 def _stems() -> Iterator[SecretCase]:
     """Names no schema has, which say themselves that they hold a secret. The values are weak, only the name tells."""
     for key in _STEMS:
-        dice = Random(f"stem.{key}")
+        rng = Random(f"stem.{key}")
         for depth in DEPTHS:
-            for shape, value, parts in _shapes_of_a_value(dice):
+            for shape, value, parts in _shapes_of_a_value(rng):
                 if shape == "number" or (shape.startswith("object") and depth > 1):
                     continue
                 configuration = {"region": REGION, **_deep(depth, {"nickname": NEIGHBOUR, key: value})}
@@ -699,8 +697,8 @@ def _positions() -> Iterator[SecretCase]:
     }
     for type_id, paths in containers.items():
         for path in paths:
-            dice = Random(f"position.{type_id}.{path}")
-            for how, value, parts, names in _pairs(dice):
+            rng = Random(f"position.{type_id}.{path}")
+            for how, value, parts, names in _pairs(rng):
                 if how in ("object", "keyed-object") and not path.endswith("header"):
                     continue
                 configuration = {"region": REGION, **planted(path, always(value))}
@@ -709,9 +707,9 @@ def _positions() -> Iterator[SecretCase]:
                 yield SecretCase(label, type_id, configuration, parts, stays)
 
 
-def _pairs(dice: Random) -> Iterator[tuple[str, Any, tuple[str, ...], tuple[str, ...]]]:
+def _pairs(rng: Random) -> Iterator[tuple[str, Any, tuple[str, ...], tuple[str, ...]]]:
     """Two names with a value each: how they are written, the value of the field, what must go, what must stay."""
-    one, two, digits_only = password(dice).text, password(dice).text, number(dice)
+    one, two, digits_only = password(rng).text, password(rng).text, number(rng)
     both, named = (one, two), ("X-Acme-Team", "Content-Type")
     yield "named", [{"name": n, "value": v} for n, v in zip(named, both, strict=True)], both, named
     # `key` is itself a name that some type marks, so the name under it may go.
@@ -730,8 +728,8 @@ def _named_pairs() -> Iterator[SecretCase]:
     """Lists of settings under any key, in which the name of an item says that its value is a secret."""
     for name in ("password", "DB_PASSWORD", "api_key", "Authorization", "X-Api-Key", "client_secret", "SLACK_TOKEN"):
         for container in ("settings", "env", "variables", "custom_fields", "properties"):
-            dice = Random(f"pair.{name}.{container}")
-            secret = password(dice).text
+            rng = Random(f"pair.{name}.{container}")
+            secret = password(rng).text
             for key in ("name", "key"):
                 pairs = [{key: "REGION", "value": REGION}, {key: name, "value": secret}]
                 label = f"pair/{container}.{name}/{key}"
@@ -747,26 +745,26 @@ _HARMLESS: Final = ("note", "comment", "value", "description", "misc")
 def _known_shapes() -> Iterator[SecretCase]:
     """Credentials of a known form under keys that say nothing, alone and in the middle of a text."""
     for kind, make in KNOWN.items():
-        dice = Random(f"shape.{kind}")
+        rng = Random(f"shape.{kind}")
         for key in _HARMLESS:
-            text, parts = make(dice)
+            text, parts = make(rng)
             stays = (f'"{key}"', REGION)
             yield SecretCase(f"shape/{kind}/{key}", "acme_crm", {"region": REGION, key: text}, parts, stays)
-        text, parts = make(dice)
+        text, parts = make(rng)
         yield SecretCase(
             f"shape/{kind}/list", "acme_crm", {"items": [REGION, text, [text]]}, parts, (REGION, '"items"')
         )
         yield SecretCase(
             f"shape/{kind}/spaces", "acme_crm", {"note": f"  {text}\n", "region": REGION}, parts, (REGION,)
         )
-        text, parts = make(dice)
+        text, parts = make(rng)
         known = {"hostname": HOST, "note": text, "port": 5432}
         yield SecretCase(f"shape/{kind}/known-type", "postgresql", known, parts, (HOST, "5432"))
-        text, parts = make(dice)
+        text, parts = make(rng)
         plain_field = {"hostname": HOST, "username": text, "port": 5432}
         yield SecretCase(f"shape/{kind}/plain-field", "postgresql", plain_field, parts, (HOST, "5432"))
         if kind != "aws-secret":  # forty characters in a sentence are no known form
-            text, parts = make(dice)
+            text, parts = make(rng)
             note = f"changed by Ana on 2026-03-01, it is {text} for now; see the wiki"
             stays = ("changed by Ana on 2026-03-01", "see the wiki")
             yield SecretCase(f"shape/{kind}/sentence", "acme_crm", {"note": note}, parts, stays)
@@ -786,9 +784,9 @@ def _high_entropy() -> Iterator[SecretCase]:
     keys = cycle(("blob", "misc", "data", "value", "note", "custom_field_7", "x"))
     for alphabet, characters in alphabets.items():
         for length in (20, 22, 24, 27, 32, 36, 40, 43, 44, 48, 56, 64):
-            dice = Random(f"entropy.{alphabet}.{length}")
+            rng = Random(f"entropy.{alphabet}.{length}")
             for place in ("plain", "deep", "list"):
-                text, key = draw(dice, characters, length), next(keys)
+                text, key = draw(rng, characters, length), next(keys)
                 value: Any = [REGION, text] if place == "list" else text
                 inner = {"options": {key: value}} if place == "deep" else {key: value}
                 label = f"entropy/{alphabet}-{length}/{place}"
@@ -815,9 +813,9 @@ def _dsns() -> Iterator[SecretCase]:
         yield from _cases_of("dsn", renamed, ("target", "uri", "note", "address"), ("acme_crm", "postgresql"))
 
 
-def _connection_strings(dice: Random) -> Iterator[Embedded]:
-    pw, tail = password(dice).text, KEYS["short"](dice).text
-    mongo = f"cluster0.{draw(dice, BASE36, 5)}.mongodb.net"
+def _connection_strings(rng: Random) -> Iterator[Embedded]:
+    pw, tail = password(rng).text, KEYS["short"](rng).text
+    mongo = f"cluster0.{draw(rng, BASE36, 5)}.mongodb.net"
     schemes = {
         "postgres": (f"postgres://etl:{pw}@{HOST}:5432/app?sslmode=require", (f"{HOST}:5432/app", "sslmode=require")),
         "postgresql": (f"postgresql+psycopg2://etl:{pw}@{HOST}/app", (HOST, "/app")),
@@ -882,17 +880,17 @@ def _connection_strings(dice: Random) -> Iterator[Embedded]:
     }
     for kind, (text, stays) in schemes.items():
         yield Embedded(kind, text, (pw, tail) if tail in text else (pw,), stays)
-    token = KNOWN["databricks"](dice).text
+    token = KNOWN["databricks"](rng).text
     text = f"jdbc:databricks://{HOST}:443;httpPath=/sql/1.0/warehouses/0a1b2c;AuthMech=3;UID=token;PWD={token};"
     yield Embedded("jdbc-databricks", text, (token,), (f"{HOST}:443", "AuthMech=3"))
-    text, parts = account_key(dice)
+    text, parts = account_key(rng)
     yield Embedded("azure-storage", text, parts, ("AccountName=acme", "EndpointSuffix=core.windows.net"))
-    text, parts = shared_access(dice)
+    text, parts = shared_access(rng)
     yield Embedded("azure-sas", text, parts, ("acme.blob.core.windows.net", "sv=2022-11-02"))
-    key = draw(dice, BASE64, 86) + "=="
+    key = draw(rng, BASE64, 86) + "=="
     text = f"AccountEndpoint=https://acme.documents.azure.com:443/;AccountKey={key};"
     yield Embedded("cosmos", text, (key,), ("AccountEndpoint=https://acme.documents.azure.com:443/",))
-    key = draw(dice, BASE64, 43) + "="
+    key = draw(rng, BASE64, 43) + "="
     text = f"Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=Load;SharedAccessKey={key}"
     yield Embedded("service-bus", text, (key,), ("sb://acme.servicebus.windows.net/",))
 
@@ -910,9 +908,9 @@ def _urls() -> Iterator[SecretCase]:
 def _nested_json() -> Iterator[SecretCase]:
     """JSON in a string, once to three times over, with quotes and backslashes inside of the secret too."""
     for turn in range(12):
-        dice = Random(f"nested.{turn}")
-        pin, key = password(dice).text, KEYS["short"](dice).text
-        known, link = KNOWN["stripe"](dice).text, password(dice).text
+        rng = Random(f"nested.{turn}")
+        pin, key = password(rng).text, KEYS["short"](rng).text
+        known, link = KNOWN["stripe"](rng).text, password(rng).text
         odd = f'q"{pin}\\n'
         inners: dict[str, tuple[Any, tuple[str, ...]]] = {
             "name": ({"region": REGION, "password": pin, "ports": [1, 2]}, (pin,)),
@@ -942,8 +940,8 @@ def _other_notations() -> Iterator[SecretCase]:
             yield SecretCase(f"text/{kind}-{turn}/{key}", next(types), {"region": REGION, key: text}, parts, stays)
 
 
-def _notations(dice: Random) -> Iterator[Embedded]:
-    pw, key, phrase = password(dice).text, KEYS["short"](dice).text, draw(dice, ascii_lowercase, 11)
+def _notations(rng: Random) -> Iterator[Embedded]:
+    pw, key, phrase = password(rng).text, KEYS["short"](rng).text, draw(rng, ascii_lowercase, 11)
     forms = {
         "env": (f"DB_HOST={HOST}\nDB_PASSWORD={pw}\nAPI_KEY={key}\nDB_PORT=5432\n", ("DB_PORT=5432",)),
         "env-bare": (f"PASSWORD={pw}", ()),
@@ -968,12 +966,12 @@ def _notations(dice: Random) -> Iterator[Embedded]:
         yield Embedded(kind, text, parts, (*stays, *((HOST,) if HOST in text else ())))
 
 
-def _free_texts(dice: Random) -> Iterator[Embedded]:
+def _free_texts(rng: Random) -> Iterator[Embedded]:
     """A secret in a sentence, as the programs upstream quote it."""
-    pw, key, token = password(dice).text, KEYS["short"](dice).text, draw(dice, URLSAFE, 40)
-    phrase = draw(dice, ascii_lowercase, 11)
-    signed, signed_parts = jwt(dice)
-    stripe = KNOWN["stripe"](dice).text
+    pw, key, token = password(rng).text, KEYS["short"](rng).text, draw(rng, URLSAFE, 40)
+    phrase = draw(rng, ascii_lowercase, 11)
+    signed, signed_parts = jwt(rng)
+    stripe = KNOWN["stripe"](rng).text
     yield Embedded("url", f"GET https://etl:{pw}@{HOST}/v1: 401", (pw,), ("GET https://", f"{HOST}/v1", "401"))
     yield Embedded("query", f'Get "https://{HOST}/v1?api_key={key}&page=2": EOF', (key,), (HOST, "page=2", "EOF"))
     yield Embedded("dsn", f"cannot parse `postgres://etl:{pw}@{HOST}/app`: bad port", (pw,), (HOST, "bad port"))
@@ -994,13 +992,13 @@ def _free_texts(dice: Random) -> Iterator[Embedded]:
         "json", f'upstream said: {{"error":"bad","password":"{pw}","code":7}} twice', (pw,), ('"code":7', "twice")
     )
     yield Embedded("bearer", f"header Authorization: Bearer {token} was refused", (token,), ("was refused",))
-    text, parts = basic(dice)
+    text, parts = basic(rng)
     yield Embedded("basic", f"sent {text} and got 401", parts, ("and got 401",))
     yield Embedded("jwt", f"the token {signed} is expired", signed_parts, ("the token", "is expired"))
     yield Embedded(
         "known", f"Invalid API Key provided: {stripe}. Ask support", (stripe,), ("Invalid API Key", "Ask support")
     )
-    hook = draw(dice, BASE62, 24)
+    hook = draw(rng, BASE62, 24)
     text = f"post to https://hooks.slack.com/services/T0AAA1/B0BBB2/{hook} failed"
     yield Embedded("hook", text, (hook,), ("post to https://hooks.slack.com", "failed"))
     yield Embedded("key", f"api_key={key} is not active", (key,), ("is not active",))
@@ -1019,8 +1017,8 @@ def _status_errors() -> Iterator[SecretCase]:
     """What upstream says went wrong, quoting what it was given."""
     for label, (_, text, parts, stays) in _sentences("status_error", 6):
         yield SecretCase(label, "postgresql", {"hostname": "db9.acme.example"}, parts, stays, status_error=text)
-    dice = Random("status_error.pem")
-    text, parts = pem(dice)
+    rng = Random("status_error.pem")
+    text, parts = pem(rng)
     error = f"cannot read key {text} of etl"
     yield SecretCase("status_error/pem/0", "snowflake", {}, parts, ("cannot read key", "of etl"), status_error=error)
 

@@ -16,7 +16,7 @@ from random import Random
 from bench.limit_log import Arrival
 from bench.limits import Limit, Segment, Verdict, limit_at
 from collector.governor.events import PauseTooLong, TooManyPauses
-from collector.governor.governor import Start
+from collector.governor.governor import Permit
 from collector.governor.rate_limit_headers import Allowance, Quota
 from tests.support.governor_harness import governor
 
@@ -77,7 +77,7 @@ class Simulation:
     stopped: PauseTooLong | TooManyPauses | None = None
 
     def __post_init__(self) -> None:
-        self._dice = Random(self.seed)
+        self._rng = Random(self.seed)
         self.governor = governor(
             rate=self.rate,
             concurrency=self.concurrency,
@@ -119,30 +119,30 @@ class Simulation:
     def _step(self) -> None:
         wait = 0.0
         if self.governor.in_flight < self.concurrency:  # a task of the crew is free
-            granted = self.governor.take(self._now)
-            if isinstance(granted, Start):
+            granted = self.governor.try_acquire(self._now)
+            if isinstance(granted, Permit):
                 self._send(granted)
                 return
             wait = granted.seconds
         else:
             wait = inf
         if wait < inf and self.late:
-            wait += self._dice.uniform(0, self.late)
+            wait += self._rng.uniform(0, self.late)
         due = self._events[0][0] if self._events else inf
         self._now = min(due, self._now + max(wait, 1e-6))
         while self._events and self._events[0][0] <= self._now:
             heapq.heappop(self._events)[2]()
 
-    def _send(self, start: Start) -> None:
+    def _send(self, permit: Permit) -> None:
         if self.latency_of:
-            latency = self.latency_of(self._now, self._dice)
+            latency = self.latency_of(self._now, self._rng)
         else:
-            latency = self.latency * self._dice.uniform(1 - self.jitter, 1 + self.jitter)
-        self._later(latency / 2, lambda: self._arrive(start, latency / 2))
+            latency = self.latency * self._rng.uniform(1 - self.jitter, 1 + self.jitter)
+        self._later(latency / 2, lambda: self._arrive(permit, latency / 2))
 
-    def _arrive(self, start: Start, way_back: float) -> None:
+    def _arrive(self, permit: Permit, way_back: float) -> None:
         limit = limit_at(self.segments, self._now)
-        is_noise = self._dice.random() < self.noise(self._now)
+        is_noise = self._rng.random() < self.noise(self._now)
         verdict = self.limit.judge(self._now, limit) if self.limit and not is_noise else Verdict(True, 0.0, limit, 1.0)
         if is_noise:
             verdict = verdict._replace(allowed=False, wait=self.noise_wait)
@@ -150,18 +150,18 @@ class Simulation:
         service = self.queue.leaves(self._now) - self._now if self.queue and verdict.allowed else 0.0
         if verdict.allowed:
             self.latencies.append((self._now, service + 2 * way_back))
-        self._later(service + way_back, lambda: self._answer(start, verdict, limit))
+        self._later(service + way_back, lambda: self._answer(permit, verdict, limit))
 
-    def _answer(self, start: Start, verdict: Verdict, limit: int) -> None:
+    def _answer(self, permit: Permit, verdict: Verdict, limit: int) -> None:
         if verdict.allowed:
             said = self.says(verdict, limit, self._now)
-            self.governor.answered(start, self._now, is_success=True, allowance=said, quota=self.quota)
+            self.governor.answered(permit, self._now, is_success=True, allowance=said, quota=self.quota)
             return
         wait = self.told(verdict.wait)
         until = self._now + (wait or 0.0)
         self.asked += max(0.0, until - max(self._now, self._asked_until))
         self._asked_until = max(self._asked_until, until)
-        self.governor.refused(start, self._now, wait, "HTTP 429", is_outage=self.is_outage)
+        self.governor.throttled(permit, self._now, wait, "HTTP 429", is_outage=self.is_outage)
 
     def _later(self, seconds: float, then: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self._now + seconds, next(self._order), then))

@@ -93,14 +93,14 @@ class Proxy:
 async def proxied(url: str, toxin: Toxin, *, seed: int = 0) -> AsyncIterator[Proxy]:
     """Stand before the server at `url` until the block ends; `seed` decides which connections are struck."""
     upstream = urlsplit(url)
-    dice = Random(seed)
+    rng = Random(seed)
     proxy = Proxy("")
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
-        is_struck = dice.random() < toxin.toxicity
+        is_struck = rng.random() < toxin.toxicity
         proxy.spoiled += is_struck
-        await _carry(reader, writer, (upstream.hostname, upstream.port), toxin if is_struck else None, dice)
+        await _carry(reader, writer, (upstream.hostname, upstream.port), toxin if is_struck else None, rng)
 
     async with listening(carry) as port:
         proxy.url = f"http://127.0.0.1:{port}"
@@ -112,7 +112,7 @@ async def _carry(
     writer: asyncio.StreamWriter,
     upstream: tuple[str | None, int | None],
     toxin: Toxin | None,
-    dice: Random,
+    rng: Random,
 ) -> None:
     far_reader, far_writer = await asyncio.open_connection(*upstream)
     streams = {Way.UP: Stream(reader, far_writer, writer), Way.DOWN: Stream(far_reader, writer, far_writer)}
@@ -120,14 +120,14 @@ async def _carry(
         async with asyncio.TaskGroup() as both:
             for way, stream in streams.items():
                 toxic = toxin.toxic if toxin is not None and toxin.way is way else clean
-                both.create_task(_to_its_end(toxic, stream, dice))
+                both.create_task(_to_its_end(toxic, stream, rng))
     finally:
         far_writer.close()
 
 
-async def _to_its_end(toxic: Toxic, stream: Stream, dice: Random) -> None:
+async def _to_its_end(toxic: Toxic, stream: Stream, rng: Random) -> None:
     try:
-        await toxic(stream, dice)
+        await toxic(stream, rng)
     except ConnectionError:  # an end is gone, and with it the other direction
         stream.close()
 
@@ -142,9 +142,9 @@ async def clean(stream: Stream, _: Random) -> None:
 def latency(seconds: float, jitter: float = 0.0) -> Toxic:
     """Everything comes later, by so many seconds more or less `jitter`."""
 
-    async def toxic(stream: Stream, dice: Random) -> None:
+    async def toxic(stream: Stream, rng: Random) -> None:
         while piece := await stream.read():
-            await asyncio.sleep(seconds + dice.uniform(-jitter, jitter))
+            await asyncio.sleep(seconds + rng.uniform(-jitter, jitter))
             await stream.write(piece)
         stream.end()
 
@@ -206,10 +206,10 @@ def reset(seconds: float = 0.0) -> Toxic:
 def slicer(size: int, variation: int = 0, every: float = 0.0) -> Toxic:
     """Everything comes in slices of so many bytes, more or less, each a segment of its own."""
 
-    async def toxic(stream: Stream, dice: Random) -> None:
+    async def toxic(stream: Stream, rng: Random) -> None:
         while piece := await stream.read():
             while piece:
-                cut = max(1, size + dice.randint(-variation, variation))
+                cut = max(1, size + rng.randint(-variation, variation))
                 await stream.write(piece[:cut])
                 piece = piece[cut:]
                 await asyncio.sleep(every)

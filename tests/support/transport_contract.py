@@ -23,8 +23,8 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, given, settings
 
-from collector.client.classify import judge, kind_of
-from collector.client.failures import AttemptFailed, BadPayload, KeyDoubted, Throttled, TimedOut, TooLarge, Transient
+from collector.client.classify import final_outcome, raise_if_not_final
+from collector.client.failures import AttemptFailed, BadPayload, Throttled, TimedOut, TooLarge, Transient, Unauthorized
 from collector.client.messages import Reply, Request, Send
 from collector.client.transport.body import MAX_BODY_BYTES, MAX_WIRE_BYTES
 from collector.model.errors import CollectorError, ConfigError
@@ -279,12 +279,12 @@ async def _several(send: Send, times: int) -> int:
 
 
 async def test_counts_agree_whatever_mixture_of_faults_the_server_has(opened: Opening) -> None:
-    dice = Random(7)
+    rng = Random(7)
     kinds = [answer(GOOD), answer(GOOD), answer(b"{}", "500 No"), close, reset, raw(b"\xff\xfe\r\n\r\n")]
     kinds.append(raw(response(GOOD, length=999), then=Exchange.close))
 
     async def scenario(exchange: Exchange) -> None:
-        await dice.choice(kinds)(exchange)
+        await rng.choice(kinds)(exchange)
         if exchange.number % 3 == 0:
             exchange.close()
 
@@ -478,18 +478,18 @@ async def test_an_outer_time_out_stays_the_outer_ones(opened: Opening) -> None:
 
 async def test_a_server_that_stalls_costs_nobody_a_time_out_while_waiting_for_a_connection(opened: Opening) -> None:
     """As many requests as connections: the time to connect is over long before the server says a word."""
-    crew = 100
+    workers = 100
     enough = 4 * SOON  # for so many connections on a machine that does other work too
 
     async def stall(exchange: Exchange) -> None:
-        await exchange.server.saw(crew)
+        await exchange.server.saw(workers)
         await asyncio.sleep(2 * enough)
         await exchange.write(response(GOOD))
 
-    async with serving(stall) as server, opened(server.url, connect=enough, connections=crew) as (send, count):
-        results = await asyncio.gather(*(_several(send, 2) for _ in range(crew)))
-    assert sum(results) == server.requests == count.sent == 2 * crew
-    assert server.most_open == crew
+    async with serving(stall) as server, opened(server.url, connect=enough, connections=workers) as (send, count):
+        results = await asyncio.gather(*(_several(send, 2) for _ in range(workers)))
+    assert sum(results) == server.requests == count.sent == 2 * workers
+    assert server.most_open == workers
 
 
 @asynccontextmanager
@@ -738,13 +738,13 @@ async def understood(send: Send) -> str:
     """What the layers above make of an attempt; an exception that is none of theirs is not caught."""
     try:
         reply = await send(ASKED)
-        judge(reply, 1_700_000_000.0)
-        kind = kind_of(reply.status)
+        raise_if_not_final(reply, 1_700_000_000.0)
+        kind = final_outcome(reply.status)
         if kind is OutcomeKind.OK:
             require_json(reply)
             body = Scrubber([CANARY]).scrub_body(reply.body)
             normalize(read_data(body), ASKED.target.rpartition("/")[2], Redactor(), collected_at="", run_id="")
-    except (Transient, Throttled, KeyDoubted, BadPayload, ConfigError) as failure:
+    except (Transient, Throttled, Unauthorized, BadPayload, ConfigError) as failure:
         assert_keyless(failure)
         return type(failure).__name__
     return kind

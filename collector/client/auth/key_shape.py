@@ -17,14 +17,14 @@ _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")
 _SHORTEST: Final = 20
 
 
-def is_keylike(text: str) -> bool:
+def looks_like_api_key(text: str) -> bool:
     """Is this a credential by its form: `Bearer …`, `Basic …`, a JWT, or long, random and no path, host or UUID?"""
     if _SCHEME.match(text) or _JWT.match(text):
         return True
-    return not (set(text) & set("/.") or _is_uuid(text)) and changes_often(text)
+    return not (set(text) & set("/.") or _is_uuid(text)) and has_mixed_runs(text)
 
 
-def changes_often(text: str) -> bool:
+def has_mixed_runs(text: str) -> bool:
     """Does it hold a long run of letters and digits that changes between kinds more often than words and dates do?"""
     return len(text) >= _SHORTEST and any(
         4 * _changes(run) >= len(run) and any(map(str.isdigit, run)) for run in _RUN.findall(text)

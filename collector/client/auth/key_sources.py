@@ -26,11 +26,11 @@ from typing import IO, Final, cast
 import anyio
 
 from collector.client.auth.header import LONGEST_KEY
-from collector.client.auth.key_shape import changes_often
+from collector.client.auth.key_shape import has_mixed_runs
 from collector.client.auth.key_wrapping import KEY_VARIABLES
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
-from collector.storage.ownership import Untrusted, is_foreign, is_own, require_ours
+from collector.storage.ownership import NotOwned, is_owned, is_owned_by_other, require_owned
 
 PATIENCE: Final = 30.0
 """Seconds a command or the keyring has."""
@@ -108,7 +108,7 @@ def from_file(path: str, setting: str = "[api] key_file", *, encoding: str = "ut
 
 def _named(setting: str, path: str) -> str:
     """The setting and its file, unless there is none of that name: then it may be the key itself, pasted here."""
-    is_path = os.path.lexists(path) or (os.sep in path and not changes_often(path))
+    is_path = os.path.lexists(path) or (os.sep in path and not has_mixed_runs(path))
     return f"{setting} {path}" if is_path else f"{setting} (not shown; it takes a file's path, never the key)"
 
 
@@ -116,10 +116,10 @@ def _check(named: str, path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{named} is no regular file; a pipe goes by --key-fd or as standard input (-)")
     try:
-        require_ours(path, status, is_private=True)
-    except Untrusted as reason:
+        require_owned(path, status, is_private=True)
+    except NotOwned as reason:
         # Where root mounts it for us (Kubernetes with an fsGroup, Docker), we can read it because others can.
-        is_mounted = not (is_own(status) or is_foreign(status))
+        is_mounted = not (is_owned(status) or is_owned_by_other(status))
         cat = shlex.quote(f"cat {shlex.quote(path)}")
         mounted = f"a mounted secret goes by --key-command {cat}; else: " if is_mounted else ""
         raise ConfigError(f"{named}: {mounted}{reason}") from None

@@ -331,14 +331,14 @@ def _told(error: Exception) -> str:
             return text
     below = getattr(error, "os_error", error)
     if isinstance(below, ssl.SSLError):
-        return tls.told(below)
+        return tls.describe(below)
     reason = getattr(below, "strerror", None) or type(below).__name__
     return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
 
 
 def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        why = tls.told_of_certificate(error.certificate_error)
+        why = tls.describe_certificate_error(error.certificate_error)
         return ConfigError(f"the certificate of {error.host} does not verify {why}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.model.errors import ConfigError
-from collector.storage.ownership import Untrusted, read_trusted
+from collector.storage.ownership import NotOwned, read_owned
 
 _NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"}
 _TOO_OLD: Final = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "WRONG_SSL_VERSION"}
@@ -37,8 +37,8 @@ def context_of(ca_file: str | None) -> ssl.SSLContext:
 
 def _read(ca_file: str) -> bytes:
     try:
-        return read_trusted(Path(ca_file))
-    except Untrusted as reason:
+        return read_owned(Path(ca_file))
+    except NotOwned as reason:
         raise ConfigError(f"[api] ca_file {ca_file}: it says which servers get the key, and {reason}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"[api] ca_file {ca_file}: {getattr(error, 'strerror', None) or error}") from None
@@ -49,13 +49,13 @@ def is_too_old(error: ssl.SSLError) -> bool:
     return error.reason in _TOO_OLD
 
 
-def told(error: ssl.SSLError) -> str:
+def describe(error: ssl.SSLError) -> str:
     """Why there is no connection."""
     what = "what answers there speaks no TLS; is it plain http?" if error.reason in _NO_TLS else error.reason
     return f"no TLS connection: {what}"
 
 
-def told_of_certificate(error: Exception) -> str:
+def describe_certificate_error(error: Exception) -> str:
     """What is wrong with a certificate that does not verify, and what to do about it."""
     code = getattr(error, "verify_code", None)
     if code in _OUT_OF_TIME:

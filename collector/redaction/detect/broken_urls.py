@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from collector.model.lazy_pattern import lazy_pattern
-from collector.redaction.detect.masks import PLACEHOLDER, Put
+from collector.redaction.detect.masks import PLACEHOLDER, Substitute
 from collector.redaction.detect.reasons import URL_CREDENTIALS
 
 _SCHEME: Final = r"(?<![A-Za-z0-9+.-])(?!(?:docker|oci)\b)[A-Za-z][A-Za-z0-9+.-]{1,30}://"
@@ -36,15 +36,15 @@ _SEPARATORS: Final = lazy_pattern(r"[/?#@:%&=\s]+")
 _SHORTEST_PIECE: Final = 4
 
 
-def mask_broken_urls(text: str, put: Put) -> str:
+def mask_broken_urls(text: str, substitute: Substitute) -> str:
     """`text` without the credentials of URLs that are cut or quoted apart, and without their repetitions."""
     pieces = {piece for password in _passwords(text) for piece in _pieces(password)}
-    text = _QUOTED.sub(lambda found: found[1] + found[2] + _masked(found[3], put), text)
-    text = _CUT.sub(lambda found: found[1] + _masked(found[2], put), text)
-    text = _PORT.sub(lambda found: found[1] + _masked(found[2], put), text)
-    text = _HOST.sub(lambda found: found[1] + put(found[2], URL_CREDENTIALS), text)
+    text = _QUOTED.sub(lambda found: found[1] + found[2] + _masked(found[3], substitute), text)
+    text = _CUT.sub(lambda found: found[1] + _masked(found[2], substitute), text)
+    text = _PORT.sub(lambda found: found[1] + _masked(found[2], substitute), text)
+    text = _HOST.sub(lambda found: found[1] + substitute(found[2], URL_CREDENTIALS), text)
     for piece in sorted(pieces, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(piece)}(?!\w)", lambda found: put(found[0], URL_CREDENTIALS), text)
+        text = re.sub(rf"(?<!\w){re.escape(piece)}(?!\w)", lambda found: substitute(found[0], URL_CREDENTIALS), text)
     return text
 
 
@@ -71,10 +71,10 @@ def _pieces(password: str) -> Iterator[str]:
             yield piece
 
 
-def _masked(value: str, put: Put) -> str:
+def _masked(value: str, substitute: Substitute) -> str:
     end = "@" if value.endswith("@") else ""
     bare = value.removesuffix("@")
-    return value if _is_plain(bare) else put(bare, URL_CREDENTIALS) + end
+    return value if _is_plain(bare) else substitute(bare, URL_CREDENTIALS) + end
 
 
 def _is_plain(value: str) -> bool:

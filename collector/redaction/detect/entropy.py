@@ -22,7 +22,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from collector.model.lazy_pattern import lazy_pattern
-from collector.redaction.detect.masks import Put
+from collector.redaction.detect.masks import Substitute
 from collector.redaction.detect.plain_kinds import is_of_a_kind, plain_spans
 from collector.redaction.detect.reasons import HIGH_ENTROPY
 
@@ -69,18 +69,18 @@ _PAIRS: Final = {
 }
 
 
-def mask_random(text: str, put: Put, *, is_prose: bool = False) -> str:
+def mask_random(text: str, substitute: Substitute, *, is_prose: bool = False) -> str:
     """`text` without its random-looking words, but for those that are of a plain kind or a part of a host's name.
 
     In prose only those beside a word for a credential go: errors are full of ids.
     """
     if _WHOLE_BASE64.fullmatch(text) and "/" in text and looks_random(text.replace("/", "+")):
-        return text if is_of_a_kind(text) else put(text, HIGH_ENTROPY)
+        return text if is_of_a_kind(text) else substitute(text, HIGH_ENTROPY)
     parts, done = list[str](), 0
     for start, end in random_spans(text):
         if is_prose and not _is_called_a_credential(text, start, end):
             continue
-        parts += text[done:start], put(text[start:end], HIGH_ENTROPY)
+        parts += text[done:start], substitute(text[start:end], HIGH_ENTROPY)
         done = end
     return "".join(parts) + text[done:]
 

@@ -17,7 +17,7 @@ from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.schemas import listed_names
 
 
-class Suspicion(Enum):
+class NameSignal(Enum):
     """What a name says of its value."""
 
     NONE = "nothing"
@@ -101,31 +101,31 @@ _UNSEEN: Final = frozenset(("Mn", "Cf"))  # marks on letters, and format control
 _WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
-def suspicion(name: str) -> Suspicion:
+def name_signal(name: str) -> NameSignal:
     """What this name says of its value; nothing for nearly all names."""
     name = _plainly(name)
     squashed = squash(name)
     if squashed in _listed():
-        return Suspicion.LISTED
+        return NameSignal.LISTED
     parts = [word.lower() for word in _WORD.findall(name)]
     if not _STEM.search(squashed) and _WORDS.isdisjoint(parts):
         if _STRINGS.search(squashed):
-            return Suspicion.ADDRESS
+            return NameSignal.ADDRESS
         return _unsuspected(parts)
     if parts[-1] in _ADDRESS or _STRINGS.search(squashed):
-        return Suspicion.ADDRESS
+        return NameSignal.ADDRESS
     is_aside = _KEY_TO_DATA.search(squashed) or _only_speaks_of_one(squashed, parts)
-    return Suspicion.NONE if is_aside else Suspicion.WORDED
+    return NameSignal.NONE if is_aside else NameSignal.WORDED
 
 
-def _unsuspected(parts: list[str]) -> Suspicion:
+def _unsuspected(parts: list[str]) -> NameSignal:
     """What a name without a word for a secret says."""
     if not parts or not _OPEN.isdisjoint(parts):
-        return Suspicion.NONE
+        return NameSignal.NONE
     if (parts[-1] in _PUBLIC or _DIGEST.search("".join(parts))) and "session" not in parts:
-        return Suspicion.PUBLIC
+        return NameSignal.PUBLIC
     names_something = parts[-1] in _NAMES or parts[0] in _NAMES_FIRST or _KEY_TO_DATA.search("".join(parts))
-    return Suspicion.NAMING if names_something else Suspicion.NONE
+    return NameSignal.NAMING if names_something else NameSignal.NONE
 
 
 def _only_speaks_of_one(squashed: str, parts: list[str]) -> bool:

@@ -9,12 +9,12 @@ from typing import Final
 
 from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.entropy import UUID, looks_random
-from collector.redaction.detect.field_names import Suspicion, suspicion
-from collector.redaction.detect.masks import MASKED, PLACEHOLDER, Put
+from collector.redaction.detect.field_names import NameSignal, name_signal
+from collector.redaction.detect.masks import MASKED, PLACEHOLDER, Substitute
 from collector.redaction.detect.plain_kinds import plain_spans
 from collector.redaction.detect.reasons import HEADER, PAIR
 
-# A name with a word for a secret in it; `field_names.suspicion` has the last word on it.
+# A name with a word for a secret in it; `field_names.name_signal` has the last word on it.
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
     r"|api[-_ ]?key|key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
@@ -77,27 +77,27 @@ _LETTERS_AND_UNDERSCORES: Final = lazy_pattern(r"[A-Za-z_.]+")
 _LETTERS: Final = lazy_pattern(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
 
-def mask_pairs(text: str, put: Put) -> str:
+def mask_pairs(text: str, substitute: Substitute) -> str:
     """`text` without the values that stand behind a name for a secret."""
     if ";" in text and "=" in text:
-        text = _DSN_PAIR.sub(lambda found: found[1] + put(found[2], PAIR), text)
+        text = _DSN_PAIR.sub(lambda found: found[1] + substitute(found[2], PAIR), text)
     if "=" in text:
-        text = _PARAMETER.sub(lambda found: found[1] + _unless_plain(found[2], put), text)
+        text = _PARAMETER.sub(lambda found: found[1] + _unless_plain(found[2], substitute), text)
     words_to_look_for = _SPEAKING if "=" in text or ":" in text else _SPEAKING_ALONE
     lowered = text.lower()
     if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # for so few quicker than a generator
         is_query = _QUERY.match(text) is not None
-        text = _PAIR.sub(lambda found: _pair(found, put, is_query=is_query), text)
-        text = _ELEMENT.sub(lambda found: found[1] + put(found[3], PAIR), text)
-        text = _SQL.sub(lambda found: found[1] + found[2][0] + put(found[2][1:-1], PAIR) + found[2][0], text)
-        text = _CREDENTIALS.sub(lambda found: _credentials(found, put), text)
+        text = _PAIR.sub(lambda found: _pair(found, substitute, is_query=is_query), text)
+        text = _ELEMENT.sub(lambda found: found[1] + substitute(found[3], PAIR), text)
+        text = _SQL.sub(lambda found: found[1] + found[2][0] + substitute(found[2][1:-1], PAIR) + found[2][0], text)
+        text = _CREDENTIALS.sub(lambda found: _credentials(found, substitute), text)
     return text
 
 
-def _pair(found: re.Match[str], put: Put, *, is_query: bool) -> str:
+def _pair(found: re.Match[str], substitute: Substitute, *, is_query: bool) -> str:
     name, between, value = found[1], found[2], found[3]
-    verdict = suspicion(name)
-    if verdict not in {Suspicion.LISTED, Suspicion.WORDED}:
+    verdict = name_signal(name)
+    if verdict not in {NameSignal.LISTED, NameSignal.WORDED}:
         return found[0]
     quote = _QUOTE.match(value)
     opening = quote[0] if quote else ""
@@ -110,7 +110,7 @@ def _pair(found: re.Match[str], put: Put, *, is_query: bool) -> str:
         return found[0]
     if (is_query and not looks_random(bare)) or (between.strip() == ":" and _is_part_of_a_name(found)):
         return found[0]
-    return f"{name}{between}{opening}{_unless_plain(bare, put)}{closing}"
+    return f"{name}{between}{opening}{_unless_plain(bare, substitute)}{closing}"
 
 
 def _is_part_of_a_name(found: re.Match[str]) -> bool:
@@ -132,7 +132,7 @@ def _is_prose(found: re.Match[str], value: str, between: str) -> bool:
     return "=" not in between and is_word and rest[:1] in {" ", ",", ""}
 
 
-def _unless_plain(value: str, put: Put) -> str:
+def _unless_plain(value: str, substitute: Substitute) -> str:
     if (
         _NOT_SECRET.match(value)
         or PLACEHOLDER.fullmatch(value)
@@ -142,10 +142,10 @@ def _unless_plain(value: str, put: Put) -> str:
         or _REFERENCE.fullmatch(value)
     ):
         return value
-    return put(value, PAIR)
+    return substitute(value, PAIR)
 
 
-def _credentials(found: re.Match[str], put: Put) -> str:
+def _credentials(found: re.Match[str], substitute: Substitute) -> str:
     scheme, credential = found[1].lower(), found[3]
     if scheme == "basic" and not _is_basic(credential):
         return found[0]
@@ -155,7 +155,7 @@ def _credentials(found: re.Match[str], put: Put) -> str:
         or credential.startswith(("realm=", "error="))
     ):  # a sentence goes on
         return found[0]
-    return found[1] + found[2] + put(credential, HEADER)
+    return found[1] + found[2] + substitute(credential, HEADER)
 
 
 def _is_basic(credential: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from collector.model.lazy_pattern import lazy_pattern
 from collector.model.record import Json, texts_in
 
-Put: TypeAlias = Callable[[str, str], str]
+Substitute: TypeAlias = Callable[[str, str], str]
 """A secret, and the rule that found it (see `reasons`) → what is put in its place."""
 
 PLACEHOLDER: Final = lazy_pattern(r"\{\{.*\}\}|\$\{.*\}|\$\d+|:\w+|%\(?\w*\)?s|\?|<[\w -]+>|\.{3}|…")

@@ -16,7 +16,7 @@ from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.broken_urls import is_suspect, mask_broken_urls
 from collector.redaction.detect.entropy import mask_random
 from collector.redaction.detect.key_values import mask_pairs
-from collector.redaction.detect.masks import Put
+from collector.redaction.detect.masks import Substitute
 from collector.redaction.detect.plain_kinds import PUBLIC_PEM
 from collector.redaction.detect.statements import mask_statements
 from collector.redaction.detect.tokens import mask_pem, mask_tokens
@@ -30,8 +30,8 @@ _is_plain_words: Final = re.compile(
 ).fullmatch
 
 
-def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) -> str:
-    """`text` with `put` of each secret in its place; with `guess` also of random-looking words.
+def mask(text: str, substitute: Substitute, *, guess: bool = False, is_prose: bool = False) -> str:
+    """`text` with `substitute` of each secret in its place; with `guess` also of random-looking words.
 
     In prose, such as an error, a random-looking word is one only beside a word for a credential.
     """
@@ -39,23 +39,24 @@ def mask(text: str, put: Put, *, guess: bool = False, is_prose: bool = False) ->
         return text
     if "-----BEGIN " in text and (public := PUBLIC_PEM.search(text)):
         rest = [
-            mask(part, put, guess=guess, is_prose=is_prose) for part in (text[: public.start()], text[public.end() :])
+            mask(part, substitute, guess=guess, is_prose=is_prose)
+            for part in (text[: public.start()], text[public.end() :])
         ]
         return public[0].join(rest)
     if "-----BEGIN " in text or "PuTTY-User-Key-File" in text:
-        text = mask_pem(text, put)
+        text = mask_pem(text, substitute)
     if " " in text and is_suspect(text):
-        text = mask_broken_urls(text, put)
+        text = mask_broken_urls(text, substitute)
     if "@" in text:
-        text = mask_users(text, put)
+        text = mask_users(text, substitute)
     if "://" in text:
-        text = mask_hooks(text, put)
+        text = mask_hooks(text, substitute)
     if "=" in text or " " in text or "<" in text or text.count(":") > text.count("://"):
-        text = mask_pairs(text, put)
+        text = mask_pairs(text, substitute)
     if " " in text or "$" in text or ":" in text or "," in text or "=" in text:
-        text = mask_statements(text, put)
+        text = mask_statements(text, substitute)
     if _LONG_RUN.search(text) or "/" in text:
-        text = mask_tokens(text, put)
+        text = mask_tokens(text, substitute)
         if guess:
-            text = mask_random(text, put, is_prose=is_prose)
+            text = mask_random(text, substitute, is_prose=is_prose)
     return text

@@ -25,7 +25,7 @@ class Rules:
     """
 
     def __init__(self, also: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        self._rules = [(rule, Verdict.WHOLE) for rule in also] + [(rule, Verdict.KEPT) for rule in keep]
+        self._rules = [(rule, Verdict.SECRET) for rule in also] + [(rule, Verdict.ALLOWED_BY_USER) for rule in keep]
 
     def names(self, type_id: str | None) -> dict[str, Verdict]:
         """Squashed names → verdict, for this type."""
@@ -45,9 +45,9 @@ class Rules:
 class Verdict(Enum):
     """What the place of a value says of it."""
 
-    WHOLE = "a secret, whatever it is"
-    STRICT = "a secret, unless it is a truth value or a word that goes with one"
-    ADDRESS = "text that may hold a secret"
-    PLAIN = "known to be no secret; its form is looked at all the same"
+    SECRET = "a secret, whatever it is"  # noqa: S105  # a verdict
+    LIKELY_SECRET = "a secret, unless it is a truth value or a word that goes with one"  # noqa: S105
+    MAY_EMBED_SECRET = "text that may hold a secret"  # noqa: S105
+    KNOWN_SAFE = "known to be no secret; its form is looked at all the same"
     UNKNOWN = "nobody knows: its form decides, also whether it looks drawn by lot"
-    KEPT = "the user's word for it that it is no secret"
+    ALLOWED_BY_USER = "the user's word for it that it is no secret"

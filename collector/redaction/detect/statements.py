@@ -10,8 +10,8 @@ import re
 from typing import Final
 
 from collector.model.lazy_pattern import lazy_pattern
-from collector.redaction.detect.field_names import Suspicion, suspicion
-from collector.redaction.detect.masks import PLACEHOLDER, Put
+from collector.redaction.detect.field_names import NameSignal, name_signal
+from collector.redaction.detect.masks import PLACEHOLDER, Substitute
 from collector.redaction.detect.reasons import HEADER, PAIR
 
 _ARGUMENT: Final = r"(\"[^\"]+\"|'[^']+'|[^\s\"']+)"
@@ -88,53 +88,53 @@ _CONSTANT: Final = lazy_pattern(
 )
 
 
-def mask_statements(text: str, put: Put) -> str:
+def mask_statements(text: str, substitute: Substitute) -> str:
     """`text` without the passwords of commands, statements, directives and sentences in it."""
     if " -" in text:
-        text = _COMMAND.sub(lambda found: _masked(found, put), text)
+        text = _COMMAND.sub(lambda found: _masked(found, substitute), text)
     if "/" in text and "@" in text:
-        text = _ORACLE.sub(lambda found: _masked(found, put), text)
+        text = _ORACLE.sub(lambda found: _masked(found, substitute), text)
     if "$" in text:
-        text = _HASH.sub(lambda found: put(found[0], PAIR), text)
+        text = _HASH.sub(lambda found: substitute(found[0], PAIR), text)
     if text.count(":") >= _SHORTEST_PGPASS:
-        text = _PGPASS.sub(lambda found: _masked(found, put), text)
+        text = _PGPASS.sub(lambda found: _masked(found, substitute), text)
     lowered = text.lower()
     if any([word in lowered for word in _SPEAKING]):  # noqa: C419  # quicker than a generator
-        text = _STATEMENT.sub(lambda found: _masked(found, put), text)
-        text = _QUOTED.sub(lambda found: found[1] + _unless_template(found[2], put), text)
-        text = _SAID.sub(lambda found: _said(found, put), text)
-        text = _OPTION.sub(lambda found: found[1] + put(found[2], PAIR), text)
-        text = _TWO_TEXTS.sub(lambda found: _second(found, put), text)
-        text = _NAMED_VALUE.sub(lambda found: _named(found, put), text)
+        text = _STATEMENT.sub(lambda found: _masked(found, substitute), text)
+        text = _QUOTED.sub(lambda found: found[1] + _unless_template(found[2], substitute), text)
+        text = _SAID.sub(lambda found: _said(found, substitute), text)
+        text = _OPTION.sub(lambda found: found[1] + substitute(found[2], PAIR), text)
+        text = _TWO_TEXTS.sub(lambda found: _second(found, substitute), text)
+        text = _NAMED_VALUE.sub(lambda found: _named(found, substitute), text)
     return text
 
 
-def _masked(found: re.Match[str], put: Put) -> str:
+def _masked(found: re.Match[str], substitute: Substitute) -> str:
     kept, secret = (group for group in found.groups() if group is not None)
-    return kept + _unless_template(secret, put)
+    return kept + _unless_template(secret, substitute)
 
 
-def _unless_template(secret: str, put: Put) -> str:
+def _unless_template(secret: str, substitute: Substitute) -> str:
     if "[REDACTED" in secret or PLACEHOLDER.fullmatch(secret.strip("\"'")):
         return secret
-    return put(secret, HEADER if secret.startswith("Bearer") else PAIR)
+    return substitute(secret, HEADER if secret.startswith("Bearer") else PAIR)
 
 
-def _said(found: re.Match[str], put: Put) -> str:
+def _said(found: re.Match[str], substitute: Substitute) -> str:
     if not _MADE_UP.fullmatch(found[2]) or _CONSTANT.fullmatch(found[2]):  # a sentence goes on
         return found[0]
-    return found[1] + _unless_template(found[2], put)
+    return found[1] + _unless_template(found[2], substitute)
 
 
-def _second(found: re.Match[str], put: Put) -> str:
-    if suspicion(found[2]) not in {Suspicion.LISTED, Suspicion.WORDED} or _CONSTANT.fullmatch(found[5]):
+def _second(found: re.Match[str], substitute: Substitute) -> str:
+    if name_signal(found[2]) not in {NameSignal.LISTED, NameSignal.WORDED} or _CONSTANT.fullmatch(found[5]):
         return found[0]
-    if suspicion(found[5]) is not Suspicion.NONE or found[5].isalpha():  # a list of names
+    if name_signal(found[5]) is not NameSignal.NONE or found[5].isalpha():  # a list of names
         return found[0]
-    return f"{found[1]}{found[2]}{found[1]}{found[3]}{found[4]}{_unless_template(found[5], put)}{found[4]}"
+    return f"{found[1]}{found[2]}{found[1]}{found[3]}{found[4]}{_unless_template(found[5], substitute)}{found[4]}"
 
 
-def _named(found: re.Match[str], put: Put) -> str:
-    if suspicion(found[3]) not in {Suspicion.LISTED, Suspicion.WORDED}:
+def _named(found: re.Match[str], substitute: Substitute) -> str:
+    if name_signal(found[3]) not in {NameSignal.LISTED, NameSignal.WORDED}:
         return found[0]
-    return found[1] + _unless_template(found[4], put)
+    return found[1] + _unless_template(found[4], substitute)

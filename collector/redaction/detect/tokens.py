@@ -27,7 +27,7 @@ from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect import reasons
 from collector.redaction.detect.entropy import UUID, is_wordlike, looks_random
 from collector.redaction.detect.issuers import Form, Run, issuers
-from collector.redaction.detect.masks import Put
+from collector.redaction.detect.masks import Substitute
 from collector.redaction.detect.plain_kinds import PUBLIC_PEM
 
 _PUTTY: Final = lazy_pattern(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
@@ -76,24 +76,26 @@ class _Candidates(NamedTuple):
     each: tuple[_Candidate, ...]
 
 
-def mask_pem(text: str, put: Put) -> str:
+def mask_pem(text: str, substitute: Substitute) -> str:
     """`text` with its private blocks (RFC 7468, PuTTY) masked, complete or truncated. Public keys stay."""
-    text = _PUTTY.sub(lambda found: put(found[0], reasons.PEM), text)
-    return _PEM.sub(lambda found: found[0] if PUBLIC_PEM.match(found[0]) else put(found[0], reasons.PEM), text)
+    text = _PUTTY.sub(lambda found: substitute(found[0], reasons.PEM), text)
+    return _PEM.sub(lambda found: found[0] if PUBLIC_PEM.match(found[0]) else substitute(found[0], reasons.PEM), text)
 
 
-def mask_tokens(text: str, put: Put) -> str:
+def mask_tokens(text: str, substitute: Substitute) -> str:
     """`text` with its tokens masked."""
     is_escaped = "%" in text or "\\" in text
     beginning = _beginning(is_escaped)
     if candidate := beginning.search(text):
-        text = _mask_with_beginning(text, candidate, beginning, put)
+        text = _mask_with_beginning(text, candidate, beginning, substitute)
     if _LONG_RUN.search(text):
-        text = _mask_unanchored(text, _unanchored(is_escaped), put)
+        text = _mask_unanchored(text, _unanchored(is_escaped), substitute)
     return text
 
 
-def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: re.Pattern[str], put: Put) -> str:
+def _mask_with_beginning(
+    text: str, candidate: re.Match[str] | None, beginning: re.Pattern[str], substitute: Substitute
+) -> str:
     """Mask the tokens that have a fixed beginning; `candidate` is the first match of `beginning`."""
     done, parts = 0, list[str]()
     not_a_token_until = dict[re.Pattern[str], int]()
@@ -101,7 +103,7 @@ def _mask_with_beginning(text: str, candidate: re.Match[str] | None, beginning: 
         at = candidate.start()
         end, rule = _longest(text, at, candidate[0], not_a_token_until)
         if end:
-            parts += text[done:at], put(text[at:end], rule)
+            parts += text[done:at], substitute(text[at:end], rule)
             done = end
         candidate = beginning.search(text, end or at + 1)
     return "".join(parts) + text[done:]
@@ -136,7 +138,7 @@ def _longest(text: str, at: int, beginning: str, not_a_token_until: dict[re.Patt
     return end, rule
 
 
-def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
+def _mask_unanchored(text: str, unanchored: re.Pattern[str], substitute: Substitute) -> str:
     """Mask the tokens without a fixed beginning."""
     rules = _unanchored_rules()
     done, parts = 0, list[str]()
@@ -144,7 +146,7 @@ def _mask_unanchored(text: str, unanchored: re.Pattern[str], put: Put) -> str:
         for token in unanchored.finditer(text, *run.span()) if _DENSE_RUN.search(text, *run.span()) else ():
             group = token.lastindex or 1
             if group < len(rules) or looks_random(token[0]):  # the last is AWS's
-                parts += text[done : token.start()], put(token[0], rules[group - 1])
+                parts += text[done : token.start()], substitute(token[0], rules[group - 1])
                 done = token.end()
     return "".join(parts) + text[done:]
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.entropy import is_wordlike, looks_random
-from collector.redaction.detect.field_names import Suspicion, suspicion, words
-from collector.redaction.detect.masks import PLACEHOLDER, Put
+from collector.redaction.detect.field_names import NameSignal, name_signal, words
+from collector.redaction.detect.masks import PLACEHOLDER, Substitute
 from collector.redaction.detect.reasons import URL_CREDENTIALS, URL_PART, WEBHOOK
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
@@ -31,7 +31,7 @@ _URL: Final = lazy_pattern(
 )
 _HOST: Final = lazy_pattern(r"(?:(?:[\w-]+\.)+[\w-]+|localhost|\[[0-9a-fA-F:.]+\])(?::\d+)?(?=/|\Z)")
 _QUERY: Final = lazy_pattern(r"[\w.\[\]-]+=[^&=\s]*(?:&[\w.\[\]-]+=[^&\s]*)*")
-_HARMLESS: Final = (Suspicion.NONE, Suspicion.NAMING)
+_HARMLESS: Final = (NameSignal.NONE, NameSignal.NAMING)
 _PLAIN_PART: Final = lazy_pattern(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
 _PLAIN_VALUE: Final = lazy_pattern(
     r"[a-z]{1,12}(?:[_ +,-][a-z]{1,12}){0,5}|[A-Z][a-z]{1,12}|[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4}"
@@ -55,58 +55,62 @@ _HOOK_WORDS: Final = words(
 )
 
 
-def mask_hooks(text: str, put: Put) -> str:
+def mask_hooks(text: str, substitute: Substitute) -> str:
     """`text` without the paths of webhooks, which are passwords: who knows one may post."""
-    return _HOOK.sub(lambda found: found[1] + "/".join(_hook_segment(part, put) for part in found[2].split("/")), text)
+    return _HOOK.sub(
+        lambda found: found[1] + "/".join(_hook_segment(part, substitute) for part in found[2].split("/")), text
+    )
 
 
-def _hook_segment(segment: str, put: Put) -> str:
+def _hook_segment(segment: str, substitute: Substitute) -> str:
     is_plain = not segment or segment.isdigit() or segment.lower() in _HOOK_WORDS or PLACEHOLDER.fullmatch(segment)
-    return segment if is_plain else put(segment, WEBHOOK)
+    return segment if is_plain else substitute(segment, WEBHOOK)
 
 
-def mask_users(text: str, put: Put) -> str:
+def mask_users(text: str, substitute: Substitute) -> str:
     """`text` with the user and password of every URL in it masked."""
-    text = _USER.sub(lambda found: _user(found, put), text)
-    return _USER_WITHOUT_SCHEME.sub(_behind_its_name(put), text)
+    text = _USER.sub(lambda found: _user(found, substitute), text)
+    return _USER_WITHOUT_SCHEME.sub(_behind_its_name(substitute), text)
 
 
-def _user(found: re.Match[str], put: Put) -> str:
+def _user(found: re.Match[str], substitute: Substitute) -> str:
     scheme, user = found[1], found[0][len(found[1]) :]
     if found["none"] is not None:
         return found[0]
     is_name = _USER_NAME.fullmatch(user) and not scheme.lower().startswith("http")  # over HTTP it is a token
-    return found[0] if is_name or not user else scheme + put(user, URL_CREDENTIALS)
+    return found[0] if is_name or not user else scheme + substitute(user, URL_CREDENTIALS)
 
 
-def _behind_its_name(put: Put) -> Callable[[re.Match[str]], str]:
+def _behind_its_name(substitute: Substitute) -> Callable[[re.Match[str]], str]:
     def masked(found: re.Match[str]) -> str:
         name = found[found.lastindex or 0]
-        return name + put(found[0][len(name) :], URL_CREDENTIALS)
+        return name + substitute(found[0][len(name) :], URL_CREDENTIALS)
 
     return masked
 
 
-def mask_address(text: str, put: Put) -> str | None:
+def mask_address(text: str, substitute: Substitute) -> str | None:
     """A URL, host, path or query string without all in it that might be a secret; None when it is nothing of these.
 
     Stricter than `mask`, for a field of which it is known that a secret may be in it: the scheme, the host, the names
     of parameters and plain words of the path stay.
     """
     if "@" in text:
-        text = mask_users(text, put)
-    text = mask_hooks(text, put)
+        text = mask_users(text, substitute)
+    text = mask_hooks(text, substitute)
     if _QUERY.fullmatch(text):
-        return _mask_query(text, put)
+        return _mask_query(text, substitute)
     url = _URL.fullmatch(text)
     if url is None or not (url["origin"] or url["path"].startswith("/") or _HOST.match(url["path"])):
         return None
     host, slash, path = ("", "", url["path"]) if url["origin"] else url["path"].partition("/")
-    masked = (url["origin"] or "") + host + slash + "/".join(_mask_segment(part, put) for part in path.split("/"))
+    masked = (
+        (url["origin"] or "") + host + slash + "/".join(_mask_segment(part, substitute) for part in path.split("/"))
+    )
     if url["query"] is not None:
-        masked += "?" + _mask_query(url["query"], put)
+        masked += "?" + _mask_query(url["query"], substitute)
     if url["fragment"] is not None:
-        masked += "#" + _mask_fragment(url["fragment"], put)
+        masked += "#" + _mask_fragment(url["fragment"], substitute)
     return masked
 
 
@@ -114,31 +118,31 @@ def is_plain_dsn(text: str) -> bool:
     """Is it a connection string (`host=… dbname=…`, `Server=…;Port=…`) in which nothing can be a secret?"""
     if not _DSN.fullmatch(text):
         return False
-    return all(suspicion(name) in _HARMLESS and not looks_random(value) for name, value in _DSN_PART.findall(text))
+    return all(name_signal(name) in _HARMLESS and not looks_random(value) for name, value in _DSN_PART.findall(text))
 
 
-def _mask_fragment(fragment: str, put: Put) -> str:
+def _mask_fragment(fragment: str, substitute: Substitute) -> str:
     if "=" in fragment:
-        return _mask_query(fragment, put)
-    return fragment if _PLAIN_VALUE.fullmatch(fragment) else put(fragment, URL_PART)
+        return _mask_query(fragment, substitute)
+    return fragment if _PLAIN_VALUE.fullmatch(fragment) else substitute(fragment, URL_PART)
 
 
-def _mask_query(query: str, put: Put) -> str:
+def _mask_query(query: str, substitute: Substitute) -> str:
     pairs = (pair.partition("=") for pair in query.split("&"))
-    return "&".join(name + equals + _mask_parameter(name, value, put) for name, equals, value in pairs)
+    return "&".join(name + equals + _mask_parameter(name, value, substitute) for name, equals, value in pairs)
 
 
-def _mask_parameter(name: str, value: str, put: Put) -> str:
+def _mask_parameter(name: str, value: str, substitute: Substitute) -> str:
     is_plain = _PLAIN_VALUE.fullmatch(value) or PLACEHOLDER.fullmatch(value)
-    if is_plain and (not value or suspicion(name) in _HARMLESS):
+    if is_plain and (not value or name_signal(name) in _HARMLESS):
         return value
-    return put(value, URL_PART)
+    return substitute(value, URL_PART)
 
 
-def _mask_segment(segment: str, put: Put) -> str:
+def _mask_segment(segment: str, substitute: Substitute) -> str:
     if PLACEHOLDER.fullmatch(segment) or all(map(_is_plain_part, _PARTS.split(segment))):
         return segment
-    return put(segment, URL_PART)
+    return substitute(segment, URL_PART)
 
 
 def _is_plain_part(part: str) -> bool:

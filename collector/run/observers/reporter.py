@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from collector.governor.events import Event
-from collector.model.ledger import Account
+from collector.model.ledger import Ledger
 
 
 class Reporter(Protocol):
@@ -15,8 +15,8 @@ class Reporter(Protocol):
     def hide_secrets(self, secrets: Iterable[str]) -> None:
         """What must never be shown, told before anything is done with it."""
 
-    def begin(self, account: Account) -> None:
-        """The ids are known, the first is about to be asked for; `account` fills from here on."""
+    def begin(self, ledger: Ledger) -> None:
+        """The ids are known, the first is about to be asked for; `ledger` fills from here on."""
 
     def tick(self) -> None:
         """A moment passed."""
@@ -37,7 +37,7 @@ class NullReporter:
     def hide_secrets(self, secrets: Iterable[str]) -> None:
         pass
 
-    def begin(self, account: Account) -> None:
+    def begin(self, ledger: Ledger) -> None:
         pass
 
     def tick(self) -> None:

@@ -25,40 +25,40 @@ from anyio import to_thread
 from collector.model.errors import Damaged, NothingCollected, OutputError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.snapshot.layout import UNKNOWN_RUN, SnapshotNames
+from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.publication import complete, publish, replaced_by_nothing
-from collector.snapshot.sinks.quarantine import set_aside
+from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
-from collector.snapshot.sinks.resume import Resume, RunHead, TakenOver
+from collector.snapshot.sinks.resume import Resume, ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
-from collector.snapshot.sinks.writer import Batch, RecordsAndErrors
+from collector.snapshot.sinks.writer import BatchWriter, OutcomeWriter
 from collector.storage import checkpoint
 from collector.storage.checkpoint import Checkpoint, RepairNote
-from collector.storage.compression import Codec, codec_of
-from collector.storage.durable_files import Files, draft_of, translated
-from collector.storage.filesystem import Disk, FileSystem
+from collector.storage.compression import Compression, compression_of
+from collector.storage.durable_files import Files, staged_path, translated
+from collector.storage.filesystem import FileSystem, PosixFileSystem
 from collector.storage.journal import Journal
 
 
 class _Writing(NamedTuple):
     """What a run that has begun writes to."""
 
-    lines: RecordsAndErrors
+    lines: OutcomeWriter
     records: Journal
     errors: Journal
     checkpoints: int  # a descriptor
 
 
-class _NotingRepairs(RecordsAndErrors):
+class _NotingRepairs(OutcomeWriter):
     """Notes, for who resumes the run, what was repaired in a record: its line does not tell.
 
     `notes` takes them; `noted` are those of an earlier process, which a record that came anew replaces.
     """
 
     def __init__(
-        self, records: Batch, errors: Batch, notes: deque[bytes], noted: Mapping[str, tuple[str, ...]]
+        self, records: BatchWriter, errors: BatchWriter, notes: deque[bytes], noted: Mapping[str, tuple[str, ...]]
     ) -> None:
         super().__init__(records, errors)
         self._notes = notes
@@ -70,7 +70,7 @@ class _NotingRepairs(RecordsAndErrors):
         super().put(outcome)
 
 
-class SnapshotSink:
+class FileSink:
     """Records to a file that appears under its name whole or not at all."""
 
     is_resumable = True
@@ -84,12 +84,12 @@ class SnapshotSink:
         allow_empty: bool = False,
         system: FileSystem | None = None,
     ) -> None:
-        self._names = SnapshotNames(path)
-        self._codec = codec_of(path.name)
+        self._names = SnapshotPaths(path)
+        self._compression = compression_of(path.name)
         self._warn = warn
         self._resume = resume
         self._allow_empty = allow_empty
-        self._files = Files(system or Disk(warn), warn)
+        self._files = Files(system or PosixFileSystem(warn), warn)
         self._lock: int | None = None
         self._partial: int | None = None
         self._is_published = False
@@ -104,53 +104,53 @@ class SnapshotSink:
 
     def _open(self) -> None:
         self._files.make_folder(self._names.snapshot)
-        self._lock = self._files.claim(self._names.lock)
+        self._lock = self._files.open_locked(self._names.lock)
         if self._files.exists(self._names.partial):
-            self._claim_partial()
+            self._lock_partial()
 
-    def _claim_partial(self) -> int:
+    def _lock_partial(self) -> int:
         if self._partial is None:
-            self._partial = self._files.claim(self._names.partial)
+            self._partial = self._files.open_locked(self._names.partial)
         return self._partial
 
-    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
-        return await to_thread.run_sync(self._begin, head, ids)
+    async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+        return await to_thread.run_sync(self._begin, header, ids)
 
-    def _begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+    def _begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         names, files = self._names, self._files
-        begun = resume.decode(files.read(names.head) or b"")  # before `complete`, which may remove it
+        begun = resume.decode(files.read(names.header) or b"")  # before `complete`, which may remove it
         published = complete(files, names)
-        if published and begun and begun.run_id == published.run_id and self._may_end_with(head, begun):
+        if published and begun and begun.run_id == published.run_id and self._may_end_with(header, begun):
             self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
-            return TakenOver(begun.run_id, begun.started_at, published.tally, organizations)
-        for sibling in filter(self._is_unfinished, names.siblings):
+            return ResumedRun(begun.run_id, begun.started_at, published.tally, organizations)
+        for sibling in filter(self._is_unfinished, names.other_encodings):
             self._refuse(sibling, begun, f"it is of the output {sibling.snapshot.name}")
             begun = None  # it was that one's
         if self._is_unfinished(names) or self._synced_before():
             try:
-                return self._continue(head, begun, ids)
+                return self._continue(header, begun, ids)
             except Damaged as reason:
                 self._refuse(names, begun, str(reason))
-        self._start(head)
+        self._start(header)
         return None
 
-    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
-        return await to_thread.run_sync(self._resume_only, head, ids)
+    async def resume(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+        return await to_thread.run_sync(self._resume_only, header, ids)
 
-    def _resume_only(self, head: RunHead, ids: IdSet) -> TakenOver | None:
-        begun = resume.decode(self._files.read(self._names.head) or b"")
+    def _resume_only(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+        begun = resume.decode(self._files.read(self._names.header) or b"")
         complete(self._files, self._names)
-        return self._continue(head, begun, ids) if self._is_unfinished(self._names) else None
+        return self._continue(header, begun, ids) if self._is_unfinished(self._names) else None
 
-    def _may_end_with(self, head: RunHead, begun: RunHead) -> bool:
+    def _may_end_with(self, header: RunHeader, begun: RunHeader) -> bool:
         try:
-            head.require_kin(begun, fresh=self._resume is Resume.AUTO)
+            header.check_resumable(begun, fresh=self._resume is Resume.AUTO)
         except Damaged:
             return False
         return self._resume is not Resume.NEVER
 
-    def _is_unfinished(self, names: SnapshotNames) -> bool:
+    def _is_unfinished(self, names: SnapshotPaths) -> bool:
         if not self._files.exists(names.partial):
             return False
         return self._files.size(names.partial) > 0 or self._files.exists(names.partial_errors)
@@ -163,26 +163,26 @@ class SnapshotSink:
     def _checkpoints(self) -> bytes:
         return self._files.read(self._names.checkpoint) or b""
 
-    def _refuse(self, names: SnapshotNames, begun: RunHead | None, reason: str) -> None:
+    def _refuse(self, names: SnapshotPaths, begun: RunHeader | None, reason: str) -> None:
         """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
         if self._resume is Resume.ALWAYS:
             raise Damaged(f"{names.partial}: {reason}; --resume auto sets it aside and begins anew")
-        place = set_aside(self._files, names, begun.run_id if begun else UNKNOWN_RUN)
+        place = quarantine(self._files, names, begun.run_id if begun else UNKNOWN_RUN)
         self._warn(f"an unfinished run was found and set aside: {place} ({reason})")
 
-    def _continue(self, head: RunHead, begun: RunHead | None, ids: IdSet) -> TakenOver:
+    def _continue(self, header: RunHeader, begun: RunHeader | None, ids: IdSet) -> ResumedRun:
         if self._resume is Resume.NEVER:
             raise Damaged("--resume never")
-        begun = head.require_kin(begun, fresh=self._resume is Resume.AUTO)
+        begun = header.check_resumable(begun, fresh=self._resume is Resume.AUTO)
         names, system = self._names, self._files.system
         if not self._files.exists(names.partial):
             raise Damaged("its records are gone")
-        descriptor = self._claim_partial()
+        descriptor = self._lock_partial()
         self._noted = checkpoint.repairs_in(self._checkpoints)
         with translated(names.partial):
             found = recover(
                 partial(system.pread, descriptor),
-                self._codec,
+                self._compression,
                 synced=self._synced_before(),
                 is_checkpointed=self._files.exists(names.checkpoint),
                 run_id=begun.run_id,
@@ -197,16 +197,18 @@ class SnapshotSink:
         self._files.remove(names.partial_errors, names.partial_manifest)  # what had failed is asked for again
         self._write_to(descriptor, found)
         self._note()
-        return TakenOver(begun.run_id, begun.started_at, found.tally, tuple(found.organizations), found.answered)
+        return ResumedRun(begun.run_id, begun.started_at, found.tally, tuple(found.organizations), found.answered)
 
-    def _start(self, head: RunHead) -> None:
+    def _start(self, header: RunHeader) -> None:
         names, files = self._names, self._files
-        files.remove(*names.drafts, *names.unfinished, *(sibling.partial for sibling in names.siblings))  # empty ones
+        files.remove(
+            *names.staged, *names.unfinished, *(sibling.partial for sibling in names.other_encodings)
+        )  # empty ones
         files.put(names.checkpoint, b"")
-        files.put(names.head, head.encode())
+        files.put(names.header, header.encode())
         self._let_go(self._partial)  # of a file that was empty, or is set aside
         self._partial = None
-        descriptor = self._claim_partial()
+        descriptor = self._lock_partial()
         with translated(names.partial):
             files.system.fsync_dir(names.partial.parent)
         self._write_to(descriptor, Recovered())
@@ -225,8 +227,10 @@ class SnapshotSink:
         errors_path = names.partial_errors
         errors = Journal(files.system, partial(files.create, errors_path), str(errors_path), path=errors_path)
         self.writer = lines = _NotingRepairs(
-            Batch(records, self._codec, settled=found.tally, before_write=self._note_repairs, on_sync=self._note),
-            Batch(errors, Codec.PLAIN),
+            BatchWriter(
+                records, self._compression, committed=found.tally, before_write=self._note_repairs, on_sync=self._note
+            ),
+            BatchWriter(errors, Compression.PLAIN),
             self._notes,
             self._noted,
         )
@@ -236,7 +240,7 @@ class SnapshotSink:
         """Add a checkpoint; one that cannot be written is as good as none."""
         writing = self._begun
         with contextlib.suppress(OSError):
-            by_rule = +writing.lines.settled_records.by_rule
+            by_rule = +writing.lines.committed_records.by_rule
             noted = Checkpoint(writing.records.synced, writing.records.sha256, by_rule)
             self._files.system.write(writing.checkpoints, noted.encode())
 
@@ -275,14 +279,16 @@ class SnapshotSink:
         writing = self._begun
         for journal in (writing.records, writing.errors):
             journal.require_unchanged()
-        if not self.writer.settled.outcomes[OutcomeKind.OK] and not self._allow_empty:
+        if not self.writer.committed.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_nothing_to_lose()
         publish(self._files, self._names, manifest)
 
     def _require_nothing_to_lose(self) -> None:
         older = replaced_by_nothing(self._files, self._names)
         if older is not None:
-            failed = ", ".join(f"{count} {kind}" for kind, count in self.writer.settled.outcomes.most_common() if count)
+            failed = ", ".join(
+                f"{count} {kind}" for kind, count in self.writer.committed.outcomes.most_common() if count
+            )
             raise NothingCollected(
                 f"no id was ok ({failed}); {older} stays as it was, the errors are in "
                 f"{self._names.partial_errors}; check --base-url, the organization and the key, or replace the "
@@ -293,7 +299,7 @@ class SnapshotSink:
         await to_thread.run_sync(self._leave, manifest)
 
     def _leave(self, manifest: bytes) -> None:
-        self.has_left = self._files.exists(draft_of(self._names.manifest))  # which the next start completes
+        self.has_left = self._files.exists(staged_path(self._names.manifest))  # which the next start completes
         if self._writing is not None and self._files.exists(self._names.partial):
             for journal in (self._writing.records, self._writing.errors):
                 journal.require_in_place()  # there is no account of what is not there

@@ -31,10 +31,10 @@ from collector.model.errors import OutputError
 from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.document import Malformed
-from collector.snapshot.layout import SnapshotNames
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileFacts, Manifest, decode
 from collector.snapshot.sinks import resume
-from collector.storage.durable_files import Files, draft_of, translated
+from collector.storage.durable_files import Files, staged_path, translated
 
 
 class Published(NamedTuple):
@@ -45,24 +45,24 @@ class Published(NamedTuple):
     organization_id: str | None
 
 
-def publish(files: Files, names: SnapshotNames, manifest: bytes) -> None:
+def publish(files: Files, names: SnapshotPaths, manifest: bytes) -> None:
     """Give the finished files their names, and `manifest` beside them."""
     with translated(names.snapshot):  # the draft must not outlive a crash that the names it vouches for do not
         files.system.fsync_dir(names.snapshot.parent)
-    files.draft(names.manifest, manifest)  # what may fail for lack of space comes before anything is touched
+    files.stage(names.manifest, manifest)  # what may fail for lack of space comes before anything is touched
     _take_names(files, names, has_errors=files.exists(names.partial_errors))
 
 
-def complete(files: Files, names: SnapshotNames) -> Published | None:
+def complete(files: Files, names: SnapshotPaths) -> Published | None:
     """Complete what a crash left half published, be it of `names` or of a sibling; what was published of `names`.
 
     A draft that does not vouch for the data it stands beside was never published from, and goes.
     """
-    drafted = _read(files, draft_of(names.manifest))
+    drafted = _read(files, staged_path(names.manifest))
     if drafted and (owner := _owner(drafted, names)) and _vouches_for(files, drafted, owner):
         _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
         return _published(drafted) if owner is names else None
-    files.remove(draft_of(names.manifest))
+    files.remove(staged_path(names.manifest))
     _restore(files, names)
     vouched = _read(files, names.manifest)
     if vouched is None or vouched.run_id != _run_id(files, names):
@@ -70,11 +70,11 @@ def complete(files: Files, names: SnapshotNames) -> Published | None:
     owner = _owner(vouched, names)
     if owner is None or files.exists(owner.partial):
         return None
-    files.remove(*names.drafts, *owner.unfinished)
+    files.remove(*names.staged, *owner.unfinished)
     return _published(vouched) if owner is names else None
 
 
-def replaced_by_nothing(files: Files, names: SnapshotNames) -> Path | None:
+def replaced_by_nothing(files: Files, names: SnapshotPaths) -> Path | None:
     """The snapshot with records that an empty one under `names` would replace, itself or by taking its manifest."""
     found = _read(files, names.manifest)
     owner = found and _owner(found, names)
@@ -86,18 +86,18 @@ def replaced_by_nothing(files: Files, names: SnapshotNames) -> Path | None:
     return None
 
 
-def _take_names(files: Files, names: SnapshotNames, *, has_errors: bool) -> None:
+def _take_names(files: Files, names: SnapshotPaths, *, has_errors: bool) -> None:
     if files.exists(names.partial):
         _replace_data(files, names)
     if not has_errors:
         files.remove(names.errors)
     elif files.exists(names.partial_errors):
         files.rename(names.partial_errors, names.errors)
-    files.rename(draft_of(names.manifest), names.manifest)
-    files.remove(*names.held.values(), *names.drafts, *names.unfinished)
+    files.rename(staged_path(names.manifest), names.manifest)
+    files.remove(*names.held.values(), *names.staged, *names.unfinished)
 
 
-def _replace_data(files: Files, names: SnapshotNames) -> None:
+def _replace_data(files: Files, names: SnapshotPaths) -> None:
     """Hold the old manifest and errors, then rename the data. Raises `OutputError`; the old set is whole again then."""
     try:
         for path, held in names.held.items():
@@ -111,14 +111,14 @@ def _replace_data(files: Files, names: SnapshotNames) -> None:
         raise
 
 
-def _put_back(files: Files, names: SnapshotNames) -> None:
+def _put_back(files: Files, names: SnapshotPaths) -> None:
     """Give what is held its name again, the manifest last."""
     for path, held in reversed(names.held.items()):
         if files.exists(held):
             files.rename(held, path)
 
 
-def _restore(files: Files, names: SnapshotNames) -> None:
+def _restore(files: Files, names: SnapshotPaths) -> None:
     """Put back what is held of a publication that cannot be completed, unless other data replaced its own."""
     if not any(map(files.exists, names.held.values())):
         return
@@ -137,12 +137,12 @@ def _read(files: Files, path: Path) -> Manifest | None:
         return None
 
 
-def _owner(found: Manifest, names: SnapshotNames) -> SnapshotNames | None:
+def _owner(found: Manifest, names: SnapshotPaths) -> SnapshotPaths | None:
     """Whose manifest it is: of `names`, or of the sibling that it names."""
-    return next((each for each in (names, *names.siblings) if each.snapshot.name == found.facts.path), None)
+    return next((each for each in (names, *names.other_encodings) if each.snapshot.name == found.facts.path), None)
 
 
-def _vouches_for(files: Files, drafted: Manifest, owner: SnapshotNames) -> bool:
+def _vouches_for(files: Files, drafted: Manifest, owner: SnapshotPaths) -> bool:
     """Are the records and the errors, under the names they have so far, what the draft says they are?"""
     pairs = ((owner.partial, owner.snapshot, drafted.facts), (owner.partial_errors, owner.errors, drafted.errors))
     return all(
@@ -161,6 +161,6 @@ def _published(found: Manifest) -> Published:
     return Published(found.run_id, found.tally, found.organization_id)
 
 
-def _run_id(files: Files, names: SnapshotNames) -> str | None:
-    head = resume.decode(files.read(names.head) or b"")
-    return head.run_id if head else None
+def _run_id(files: Files, names: SnapshotPaths) -> str | None:
+    header = resume.decode(files.read(names.header) or b"")
+    return header.run_id if header else None

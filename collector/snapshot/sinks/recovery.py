@@ -18,9 +18,9 @@ from collector.model.ledger import Tally
 from collector.model.record import Record
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.lines import BadLine, counted_in, read_record
-from collector.storage.blocks import CHUNK, Pread, chunks, end_of, lines_of, stretches
+from collector.storage.blocks import CHUNK, Pread, chunks, end_of, lines_of, read_blocks
 from collector.storage.checkpoint import Checkpoint
-from collector.storage.compression import Codec
+from collector.storage.compression import Compression
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Recovered:
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     repairs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def take(self, line: bytes, record: Record) -> None:
+    def add(self, line: bytes, record: Record) -> None:
         self.answered = record["id"]
         self.tally.add(counted_in(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
         if record["organization_id"] is not None:
@@ -50,7 +50,7 @@ class _Flaw(NamedTuple):
 
 def recover(
     pread: Pread,
-    codec: Codec,
+    compression: Compression,
     *,
     synced: Checkpoint | None,
     run_id: str,
@@ -67,15 +67,15 @@ def recover(
     """
     found = Recovered(repairs=repairs or {})
     try:
-        flaw = _read(pread, codec, run_id, ids, found)
+        flaw = _read(pread, compression, run_id, ids, found)
         size = end_of(pread, found.end)
-        firm = (synced.size if synced else 0) if is_checkpointed else _before_the_last(pread, codec, size, flaw)
+        firm = (synced.size if synced else 0) if is_checkpointed else _before_the_last(pread, compression, size, flaw)
         if found.end < firm:
             raise _damaged(flaw or _Flaw(found.end, f"{firm - found.end} bytes that were synced are missing"))
         if differs := _digest(pread, found, synced):
             raise _damaged(differs)
     except Damaged:
-        ids.untick()
+        ids.clear_done()
         raise
     found.torn = size - found.end
     if synced:
@@ -95,30 +95,30 @@ def _damaged(flaw: _Flaw) -> Damaged:
     return Damaged(f"damaged at byte {flaw.at}: {flaw.reason}")
 
 
-def _read(pread: Pread, codec: Codec, run_id: str, ids: IdSet, found: Recovered) -> _Flaw | None:
+def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found: Recovered) -> _Flaw | None:
     """Read up to the first flaw, which is returned."""
-    for stretch in stretches(pread, codec):
-        if stretch.flaw:
-            return _Flaw(stretch.start, stretch.flaw, stretch.is_cut_short)
-        for at, line in lines_of(stretch):
+    for block in read_blocks(pread, compression):
+        if block.flaw:
+            return _Flaw(block.start, block.flaw, block.is_truncated)
+        for at, line in lines_of(block):
             try:
                 record = read_record(line)
                 _require_ours(record, run_id, ids)
             except BadLine as reason:
-                if codec is Codec.PLAIN:
+                if compression is Compression.PLAIN:
                     found.end = at
                     return _Flaw(at, str(reason))
                 # no crash puts a bad line into a member whose check sum is right
-                raise Damaged(f"damaged in the member at byte {stretch.start}: {reason}") from None
-            found.take(line, record)
-        found.end = stretch.end
+                raise Damaged(f"damaged in the member at byte {block.start}: {reason}") from None
+            found.add(line, record)
+        found.end = block.end
     return None
 
 
 def _require_ours(record: Record, run_id: str, ids: IdSet) -> None:
     if record["_run_id"] != run_id:
         raise BadLine("a record of another run")
-    if not ids.tick(record["id"]):
+    if not ids.mark_done(record["id"]):
         raise BadLine("a record that is there twice, or was not asked for")
 
 
@@ -137,9 +137,9 @@ def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
         found.sha256.update(chunk)
 
 
-def _before_the_last(pread: Pread, codec: Codec, size: int, flaw: _Flaw | None) -> int:
+def _before_the_last(pread: Pread, compression: Compression, size: int, flaw: _Flaw | None) -> int:
     """How much must be whole where only the last line, or member, may be torn."""
-    if codec is Codec.PLAIN:
+    if compression is Compression.PLAIN:
         return _last_line(pread, size)
     return size if flaw and not flaw.is_at_the_end else 0
 

@@ -34,7 +34,7 @@ class Resume(StrEnum):
     NEVER = "never"
 
 
-class RunHead(NamedTuple):
+class RunHeader(NamedTuple):
     """Who a run is, and what one that continues it must share; `started_at` is RFC 3339 UTC."""
 
     run_id: str
@@ -50,7 +50,7 @@ class RunHead(NamedTuple):
         """As JSON."""
         return encode(self._asdict())
 
-    def require_kin(self, begun: RunHead | None, *, fresh: bool) -> RunHead:
+    def check_resumable(self, begun: RunHeader | None, *, fresh: bool) -> RunHeader:
         """`begun`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
 
         Raises `Damaged`, which says why not.
@@ -66,7 +66,7 @@ class RunHead(NamedTuple):
         return begun
 
 
-class TakenOver(NamedTuple):
+class ResumedRun(NamedTuple):
     """What an earlier process left: its name and start, and what it had counted.
 
     `organizations` are those of its records, `answered` is an id of one of them.
@@ -79,12 +79,12 @@ class TakenOver(NamedTuple):
     answered: str | None = None
 
 
-def decode(content: bytes) -> RunHead | None:
+def decode(content: bytes) -> RunHeader | None:
     """The head that `content` is, or None when it is none."""
     try:
         found: Json = orjson.loads(content)
-        head = RunHead(**{key: found[key] for key in RunHead._fields if key in found})
-        aware = datetime.fromisoformat(head.started_at).tzinfo is not None
+        header = RunHeader(**{key: found[key] for key in RunHeader._fields if key in found})
+        aware = datetime.fromisoformat(header.started_at).tzinfo is not None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return head if aware and isinstance(head.run_id, str) and _RUN_ID.fullmatch(head.run_id) else None
+    return header if aware and isinstance(header.run_id, str) and _RUN_ID.fullmatch(header.run_id) else None

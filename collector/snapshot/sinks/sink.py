@@ -15,7 +15,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import FileFacts
-from collector.snapshot.sinks.resume import RunHead, TakenOver
+from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 
 
 class Writer(Protocol):
@@ -26,34 +26,34 @@ class Writer(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `make_room` before more is put?"""
+        """Is it time to `wait_for_capacity` before more is put?"""
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait until more may be put, writing what there is if need be."""
 
     async def flush(self) -> None:
         """Write what was taken so far."""
 
     async def settle(self, *, is_whole: bool) -> None:
-        """Have all that was taken on the disk; `is_whole` says that nothing is missing. What could be is `settled`."""
+        """Have what was put on disk; `is_whole` says that nothing is missing. What could be is `committed`."""
 
     @property
-    def settled(self) -> Tally:
+    def committed(self) -> Tally:
         """The outcomes whose lines will not be lost any more."""
 
 
 class NoWriter:
-    """Stands for the writer of a sink that has nothing to write: not yet, or since all of its run is `settled`."""
+    """Stands for the writer of a sink that has nothing to write: not yet, or since all of its run is `committed`."""
 
     is_full = False
 
-    def __init__(self, settled: Tally | None = None) -> None:
-        self.settled = settled or Tally()
+    def __init__(self, committed: Tally | None = None) -> None:
+        self.committed = committed or Tally()
 
     def put(self, outcome: Outcome) -> None:
         raise RuntimeError("begin comes first")
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         pass
 
     async def flush(self) -> None:
@@ -77,13 +77,13 @@ class Sink(Protocol):
     async def open(self) -> None:
         """Claim the output, before the first request."""
 
-    async def resume(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+    async def resume(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
 
         Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
         """
 
-    async def begin(self, head: RunHead, ids: IdSet) -> TakenOver | None:
+    async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
 
         Raises `Damaged` where that is asked for and cannot be.

@@ -18,12 +18,12 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import NAMELESS, FileFacts
-from collector.snapshot.sinks.resume import RunHead
+from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
-from collector.snapshot.sinks.writer import Batch, Lines, RecordsAndErrors
-from collector.storage.compression import codec_of
-from collector.storage.durable_files import Files, draft_of, refused
-from collector.storage.filesystem import Disk
+from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
+from collector.storage.compression import compression_of
+from collector.storage.durable_files import Files, refused, staged_path
+from collector.storage.filesystem import PosixFileSystem
 from collector.storage.journal import Journal
 
 _UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
@@ -49,40 +49,40 @@ class StreamSink:
         self._manifest_path = Path(manifest) if manifest else None
         self._warn = warn
         self._backlog = backlog
-        self._files = Files(Disk(warn), warn)
+        self._files = Files(PosixFileSystem(warn), warn)
         self._records: Journal | None = None
         self._errors: Journal | None = None
-        self._lines: RecordsAndErrors | None = None
+        self._lines: OutcomeWriter | None = None
         self.writer: Writer = NoWriter()
 
     async def open(self) -> None:
         descriptor, name = await _stream(self._output)
         self._records = Journal(self._files.system, lambda: descriptor, name, is_ours=False)
         self._records.open()
-        records = Batch(
+        records = BatchWriter(
             self._records,
-            codec_of(self._output),
+            compression_of(self._output),
             is_durable=False,
             backlog=self._backlog if _may_stall(descriptor) else None,
         )
-        self.writer = self._lines = RecordsAndErrors(records, await to_thread.run_sync(self._open_beside))
+        self.writer = self._lines = OutcomeWriter(records, await to_thread.run_sync(self._open_beside))
 
-    def _open_beside(self) -> Lines:
+    def _open_beside(self) -> LineWriter:
         for path in filter(None, (self._errors_path, self._manifest_path)):
             self._files.make_folder(path)
         if self._manifest_path:
-            self._files.rehearse(self._manifest_path)
+            self._files.check_writable(self._manifest_path)
         if self._errors_path is None:
             return _Listing(self._warn)
-        draft = draft_of(self._errors_path)
-        self._errors = Journal(self._files.system, lambda: self._files.create(draft), str(self._errors_path))
+        staged = staged_path(self._errors_path)
+        self._errors = Journal(self._files.system, lambda: self._files.create(staged), str(self._errors_path))
         self._errors.open()
-        return Batch(self._errors, codec_of(self._errors_path.name))
+        return BatchWriter(self._errors, compression_of(self._errors_path.name))
 
-    async def begin(self, head: RunHead, ids: IdSet) -> None:
+    async def begin(self, header: RunHeader, ids: IdSet) -> None:
         pass
 
-    async def resume(self, head: RunHead, ids: IdSet) -> None:
+    async def resume(self, header: RunHeader, ids: IdSet) -> None:
         pass
 
     def facts(self, *, finished: bool) -> list[FileFacts]:
@@ -108,11 +108,11 @@ class StreamSink:
             self._files.put(self._manifest_path, manifest)
 
     def _put_errors(self, path: Path, size: int, finished: bool) -> None:
-        draft = draft_of(path)
-        if size and self._files.exists(draft):  # else it has its name already, from a publication that failed later
-            self._files.rename(draft, path)
+        staged = staged_path(path)
+        if size and self._files.exists(staged):  # else it has its name already, from a publication that failed later
+            self._files.rename(staged, path)
             return
-        self._files.remove(draft)
+        self._files.remove(staged)
         if finished and not size:
             self._files.remove(path)  # an older run's errors are none of this one's
 
@@ -131,19 +131,19 @@ class _Listing:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
-        self.settled = Tally()
+        self.committed = Tally()
 
     def facts(self, name: str) -> None:
         pass
 
     def put(self, line: bytes, outcome: Outcome) -> None:
-        self.settled.add(outcome)
-        if self.settled.total <= MAX_LISTED:
+        self.committed.add(outcome)
+        if self.committed.total <= MAX_LISTED:
             self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
-        elif self.settled.total == MAX_LISTED + 1:
+        elif self.committed.total == MAX_LISTED + 1:
             self._warn("more ids failed; name an --errors file to have them all")
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         pass
 
     async def flush(self) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collector.model.errors import OutputError, UsageError
-from collector.snapshot.layout import SnapshotNames
-from collector.snapshot.sinks.file_sink import SnapshotSink
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink
-from collector.storage.compression import codec_of, require
-from collector.storage.ownership import is_foreign
+from collector.storage.compression import compression_of, require
+from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import hindrance
 
 _MOST_LINKS = 40  # as in the kernel
@@ -47,25 +47,25 @@ def sink_for(
             _require_no_link(named or "")
         if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
             raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
-        require(codec_of(output))
-        require(codec_of(errors or ""))
+        require(compression_of(output))
+        require(compression_of(errors or ""))
         return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     target = _target_of(path)
-    _require_good_names(output, SnapshotNames(target))
-    require(codec_of(target.name))
-    return SnapshotSink(target, warn, resume=resume, allow_empty=allow_empty)
+    _require_good_names(output, SnapshotPaths(target))
+    require(compression_of(target.name))
+    return FileSink(target, warn, resume=resume, allow_empty=allow_empty)
 
 
-def _require_good_names(output: str, names: SnapshotNames) -> None:
+def _require_good_names(output: str, names: SnapshotPaths) -> None:
     if names.is_reserved:
         raise UsageError(f"--output {output}: files of this name stand beside other outputs; name it otherwise")
-    if names.excess:
+    if names.name_overflow:
         raise OutputError(
-            f"{output}: cannot be written: its name is {names.excess} bytes too long for the files beside it"
+            f"{output}: cannot be written: its name is {names.name_overflow} bytes too long for the files beside it"
         )
     for path in (names.errors, names.manifest):
         if os.path.isdir(path):
@@ -84,7 +84,7 @@ def _target_of(path: Path) -> Path:
     for _ in range(_MOST_LINKS):
         if not os.path.islink(link):
             return Path(os.path.realpath(path)) if link != path else path
-        if is_foreign(os.lstat(link)):
+        if is_owned_by_other(os.lstat(link)):
             raise OutputError(f"{link}: cannot be written: is a link that another user made; remove it")
         link = link.parent / os.readlink(link)
     raise OutputError(f"{path}: cannot be written: its links lead in a circle")

@@ -16,7 +16,7 @@ from collector.model.ledger import Counted, Tally, counted
 from collector.model.outcome import Outcome
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
-from collector.storage.compression import Codec
+from collector.storage.compression import Compression
 from collector.storage.journal import Journal
 
 _BATCH_BYTES: Final = 512 * 1024  # a hand-over to the thread costs as much as a dozen records
@@ -24,12 +24,12 @@ _SYNC_LINES: Final = 1000
 _SYNC_SECONDS: Final = 0.75  # looked at whenever `flush` is called, which is several times a second
 
 
-class Batch:
+class BatchWriter:
     """Lines on their way to a journal, in batches, one batch at once, synced at least every second.
 
         put ─▸ waiting ─ flush, make_room ─▸ written ─ sync ─▸ settled
 
-    `settled` counts the outcomes whose lines will not be lost any more: those that were synced, or, where the target
+    `committed` counts the outcomes whose lines will not be lost any more: those that were synced, or, where the target
     is not durable, written. A packed batch is one member, and is synced with it.
 
     A disk is waited for only when there is much to write. A reader may stall for hours: `is_full` once more than
@@ -39,19 +39,19 @@ class Batch:
     def __init__(
         self,
         target: Journal,
-        codec: Codec,
+        compression: Compression,
         *,
         is_durable: bool = True,
         backlog: int | None = None,
-        settled: Tally | None = None,
+        committed: Tally | None = None,
         before_write: Callable[[], None] = lambda: None,
         on_sync: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = target
-        self.settled = Tally()
-        self.settled += settled or Tally()
-        self._codec = codec
+        self.committed = Tally()
+        self.committed += committed or Tally()
+        self._compression = compression
         self._is_durable = is_durable
         self._backlog = math.inf if backlog is None else backlog
         self._batch_lines = _SYNC_LINES if backlog is None else max(1, backlog // 2)
@@ -73,14 +73,14 @@ class Batch:
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `make_room` before more is put?"""
+        """Is it time to `wait_for_capacity` before more is put?"""
         return self._is_much() or self._leaving + len(self._lines) > self._backlog
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait for what is being written, and write what waits if it is much. Raises as `flush` does."""
         async with self._writing:
             if self._is_much():
-                await self._hand_over()
+                await self._write_in_thread()
 
     async def flush(self) -> None:
         """Write what waits, and sync when it is time.
@@ -89,9 +89,9 @@ class Batch:
         """
         async with self._writing:
             if self._is_due():
-                await self._hand_over()
+                await self._write_in_thread()
 
-    async def _hand_over(self) -> None:
+    async def _write_in_thread(self) -> None:
         lines, self._lines, self._size = self._lines, [], 0
         outcomes, self._waiting = self._waiting, []
         with anyio.CancelScope(shield=True):  # lines that left the buffer are written, or the run fails
@@ -105,7 +105,7 @@ class Batch:
         return self._size >= _BATCH_BYTES or len(self._lines) + self._written.total >= self._batch_lines
 
     def _is_due(self) -> bool:
-        if self._codec is Codec.PLAIN:
+        if self._compression is Compression.PLAIN:
             return bool(self._lines or self._written.total)
         return bool(self._lines) and (self._is_much() or self._is_time_to_sync())
 
@@ -116,16 +116,18 @@ class Batch:
         if lines:
             self._append(lines, outcomes)
         if not self._is_durable:
-            self._settle()
-        elif self._codec is not Codec.PLAIN or self._written.total >= _SYNC_LINES or self._is_time_to_sync():
+            self._commit()
+        elif (
+            self._compression is not Compression.PLAIN or self._written.total >= _SYNC_LINES or self._is_time_to_sync()
+        ):
             self._sync()
 
     def _append(self, lines: list[bytes], outcomes: list[Counted]) -> None:
         self._before_write()
         before = self.journal.bytes
-        is_lines = self._codec is Codec.PLAIN
+        is_lines = self._compression is Compression.PLAIN
         try:
-            self.journal.append(self._codec.pack(b"".join(lines)), is_lines=is_lines)
+            self.journal.append(self._compression.compress(b"".join(lines)), is_lines=is_lines)
         finally:
             if is_lines:
                 outcomes = outcomes[: _whole(lines, self.journal.bytes - before)]
@@ -144,41 +146,41 @@ class Batch:
         if self.journal.synced > before:
             self._on_sync()
         self._synced_at = self._clock()
-        self._settle()
+        self._commit()
 
-    def _settle(self) -> None:
-        self.settled += self._written
+    def _commit(self) -> None:
+        self.committed += self._written
         self._written = Tally()
 
     async def settle(self, *, is_whole: bool = False) -> None:
         """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.
 
         Raises `OutputError` and `Interrupted` when the journal was refused anything, now or before; what could be kept
-        is `settled`.
+        is `committed`.
         """
         async with self._writing:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(self._finish, is_whole)
+                await to_thread.run_sync(self._finish_in_thread, is_whole)
 
-    def _finish(self, is_whole: bool) -> None:
+    def _finish_in_thread(self, is_whole: bool) -> None:
         before = self.journal.failure
         try:
             if self._lines:
                 self._append(self._lines, self._waiting)
-            elif is_whole and not self.journal.bytes and (empty := self._codec.pack(b"")):
+            elif is_whole and not self.journal.bytes and (empty := self._compression.compress(b"")):
                 self.journal.append(empty)
         finally:
             self._lines, self._waiting, self._size = [], [], 0
             if self._is_durable:
                 self._sync()
             else:
-                self._settle()
+                self._commit()
         if before:
             raise before
 
     def facts(self, name: str) -> FileFacts:
         """What the file is, under this name."""
-        return FileFacts(name, self.settled.total, self.journal.bytes, self.journal.sha256)
+        return FileFacts(name, self.committed.total, self.journal.bytes, self.journal.sha256)
 
 
 def _whole(lines: list[bytes], size: int) -> int:
@@ -187,8 +189,8 @@ def _whole(lines: list[bytes], size: int) -> int:
     return sum(1 for end in takewhile(lambda end: end <= size, ends))
 
 
-class Lines(Protocol):
-    """What takes lines: a `Batch`, or what only tells of them."""
+class LineWriter(Protocol):
+    """What takes lines: a `BatchWriter`, or what only tells of them."""
 
     def facts(self, name: str) -> FileFacts | None:
         """What the file is, under this name; None when there is none."""
@@ -198,9 +200,9 @@ class Lines(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `make_room` before more is put?"""
+        """Is it time to `wait_for_capacity` before more is put?"""
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait until more may be put."""
 
     async def flush(self) -> None:
@@ -210,14 +212,14 @@ class Lines(Protocol):
         """Write and sync all."""
 
     @property
-    def settled(self) -> Tally:
+    def committed(self) -> Tally:
         """The outcomes whose lines will not be lost any more."""
 
 
-class RecordsAndErrors:
+class OutcomeWriter:
     """The lines of a run: records go one way, outcomes that are not ok the other."""
 
-    def __init__(self, records: Batch, errors: Lines) -> None:
+    def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
         self._both = (records, errors)
 
     def put(self, outcome: Outcome) -> None:
@@ -232,10 +234,10 @@ class RecordsAndErrors:
         records, errors = self._both
         return records.is_full or errors.is_full
 
-    async def make_room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         for each in self._both:
             if each.is_full:
-                await each.make_room()
+                await each.wait_for_capacity()
 
     async def flush(self) -> None:
         for each in self._both:
@@ -250,20 +252,20 @@ class RecordsAndErrors:
             await errors.settle()
 
     @property
-    def settled(self) -> Tally:
+    def committed(self) -> Tally:
         whole = Tally()
         for each in self._both:
-            whole += each.settled
+            whole += each.committed
         return whole
 
     @property
-    def settled_records(self) -> Tally:
+    def committed_records(self) -> Tally:
         """The records whose lines will not be lost any more."""
         records, _ = self._both
-        return records.settled
+        return records.committed
 
     def facts(self, records_name: str, errors_name: str) -> list[FileFacts]:
         """What the files are, under these names: that of the records, and that of the errors if there are any."""
         records, errors = self._both
-        of_errors = errors.facts(errors_name) if errors.settled.total else None
+        of_errors = errors.facts(errors_name) if errors.committed.total else None
         return [records.facts(records_name), *([of_errors] if of_errors else [])]

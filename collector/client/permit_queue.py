@@ -14,28 +14,28 @@ from math import inf
 import anyio
 
 from collector.governor.events import PauseTooLong, TooManyPauses
-from collector.governor.governor import Governor, Start, Wait
+from collector.governor.governor import Governor, Permit, Wait
 from collector.model.clock import Clock
 from collector.model.errors import RunStopped
-from collector.model.throughput import Cause
+from collector.model.throughput import WaitReason
 from collector.model.timestamps import stamp
 
 
-class StartQueue:
+class PermitQueue:
     """Lets requests start one at a time, when the governor says so, first come, first served.
 
-    `waited` tells for how many seconds requests waited to start, by cause.
+    `wait_seconds` tells for how many seconds requests waited to start, by cause.
     """
 
     def __init__(self, governor: Governor, clock: Clock) -> None:
         self._governor = governor
         self._now, self._wall, self._sleep = clock
-        self._queue: deque[asyncio.Future[Start | None]] = deque()
+        self._queue: deque[asyncio.Future[Permit | None]] = deque()
         self._has_head = False
         self._is_stopped = False
         self._holds = 0
         self._changed: anyio.Event | None = None  # when a request waits for something to change
-        self.waited: defaultdict[Cause, float] = defaultdict(float)
+        self.wait_seconds: defaultdict[WaitReason, float] = defaultdict(float)
 
     def stop(self) -> None:
         """Nothing starts any more."""
@@ -51,41 +51,41 @@ class StartQueue:
             self._holds -= 1
             self.wake()
 
-    def start_at_once(self) -> Start | None:
+    def try_acquire(self) -> Permit | None:
         """A start, if no request waits and nothing forbids it."""
         if self._has_head or self._holds or self._is_stopped:
             return None
-        granted = self._take()
-        return granted if isinstance(granted, Start) else None
+        granted = self._try_acquire()
+        return granted if isinstance(granted, Permit) else None
 
-    def _take(self) -> Start | Wait:
+    def _try_acquire(self) -> Permit | Wait:
         try:
-            return self._governor.take(self._now())
+            return self._governor.try_acquire(self._now())
         except (PauseTooLong, TooManyPauses) as pause:
             raise stopped_by(pause, self._wall()) from None
 
-    async def start_in_turn(self) -> Start:
+    async def acquire_in_turn(self) -> Permit:
         """A start, once all that came before have started. Raises `RunStopped` for too long a pause."""
-        if self._has_head and (start := await self._stand_in_queue()):
-            return start
+        if self._has_head and (permit := await self._enqueue()):
+            return permit
         self._has_head = True
         try:
-            return await self.start()
+            return await self.acquire()
         finally:
-            self._advance()
+            self._dequeue()
 
-    async def _stand_in_queue(self) -> Start | None:
+    async def _enqueue(self) -> Permit | None:
         """A start, or None for the request that is the head of the queue now."""
-        mine: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+        mine: asyncio.Future[Permit | None] = asyncio.get_running_loop().create_future()
         self._queue.append(mine)
         try:
             return await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():  # it was given something at the very moment
-                self._give_back(mine.result())
+                self._return_permit(mine.result())
             raise
 
-    def _advance(self) -> None:
+    def _dequeue(self) -> None:
         """The head is gone: all behind it that may start do so at once, and the first that may not is the head.
 
         One start for each turn of the loop would keep a queue that has formed once for ever.
@@ -94,40 +94,40 @@ class StartQueue:
             behind = self._queue.popleft()
             if behind.done():  # cancelled
                 continue
-            granted = None if self._holds or self._is_stopped else self._take()
-            if not isinstance(granted, Start):
+            granted = None if self._holds or self._is_stopped else self._try_acquire()
+            if not isinstance(granted, Permit):
                 behind.set_result(None)
                 return
             behind.set_result(granted)
         self._has_head = False
 
-    def _give_back(self, given: Start | None) -> None:
+    def _return_permit(self, given: Permit | None) -> None:
         if given is None:
-            self._advance()
+            self._dequeue()
         else:
-            self._governor.dropped(given, self._now())
+            self._governor.abandoned(given, self._now())
             self.wake()
 
-    async def start(self, *, is_alone: bool = False) -> Start:
-        """A start, as soon as the governor allows one; `is_alone` when all others are held."""
+    async def acquire(self, *, is_exclusive: bool = False) -> Permit:
+        """A start, as soon as the governor allows one; `is_exclusive` when all others are held."""
         while True:
-            if self._is_stopped or (self._holds and not is_alone):
+            if self._is_stopped or (self._holds and not is_exclusive):
                 await self._change()
                 continue
-            granted = self._take()
-            if isinstance(granted, Start):
+            granted = self._try_acquire()
+            if isinstance(granted, Permit):
                 return granted
             with self.waiting(granted.cause):
                 await (self._change() if granted.seconds == inf else self._sleep(granted.seconds))
 
     @contextmanager
-    def waiting(self, cause: Cause) -> Iterator[None]:
+    def waiting(self, cause: WaitReason) -> Iterator[None]:
         """What passes inside is counted as waited for that."""
         began = self._now()
         try:
             yield
         finally:
-            self.waited[cause] += self._now() - began
+            self.wait_seconds[cause] += self._now() - began
 
     async def _change(self) -> None:
         """Wait until a request has ended, or a hold."""
