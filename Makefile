@@ -6,7 +6,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 # What checks the project has an environment of its own, so that none of it gets among what is tested and shipped.
 TOOLS := $(VENV)/tools/bin
 
-.PHONY: help demo test test-core check security audit soak bench limits lock wheel sbom clean
+# The documentation site is built in a third one.
+SITE := $(VENV)/docs/bin
+
+.PHONY: help demo test test-core check security audit soak docs engines bench limits lock wheel sbom clean
 
 help:
 	@echo "make demo    run the demo (creates $(VENV))"
@@ -16,6 +19,8 @@ help:
 	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
 	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
 	@echo "make soak    run the long tests"
+	@echo "make docs    build the documentation site into site/, strictly"
+	@echo "make engines  open every page of the site in a real browser (needs Chromium)"
 	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery; redaction"
 	@echo "make limits  a limit of 50, 5 and 50 requests/s told in six forms, noise, a queue: judged (11 minutes) and drawn"
 	@echo "make wheel   build the sdist and the wheel into dist/, twice: the bytes must be the same"
@@ -27,7 +32,7 @@ demo: $(VENV)/run
 	$(BIN)/collector demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 5 --dist worksteal
+	$(BIN)/python -m pytest -m "not soak and not engines" --numprocesses 5 --dist worksteal
 
 # What differs between versions of Python: the standard library the core uses, and the command line.
 CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
@@ -35,7 +40,7 @@ CORE := model polytomic storage client $(addprefix cli/test_, argument_guard ear
   retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
   watchdog) $(addprefix snapshot/test_, lines manifest read_lines writer)
 test-core: $(VENV)/test
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 5 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
+	$(BIN)/python -m pytest -m "not soak and not engines" --numprocesses 5 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))
 
 check: $(VENV)/test
 	$(BIN)/ruff check .
@@ -56,6 +61,14 @@ audit: $(VENV)/audit
 soak: $(VENV)/test
 	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist worksteal
 
+# Never with -q, which silences what strict counts. The script finds what strict lets pass.
+docs: $(VENV)/site
+	$(SITE)/zensical build --strict --clean
+	$(SITE)/python .ci/check_site.py
+
+engines: $(VENV)/engines docs
+	$(BIN)/python -m pytest -m engines --numprocesses 2 --dist worksteal tests/engines
+
 bench: $(VENV)/bench
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/recovery.py
@@ -64,7 +77,7 @@ bench: $(VENV)/bench
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency
 	$(BIN)/python -m bench.limit_noise
-	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/limit-steps.svg
+	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/explanation/limit-steps.svg
 	$(BIN)/python -m bench.limit_steps --form ratelimit x --limits 50 --seconds 70
 
 wheel: $(VENV)/run
@@ -74,14 +87,15 @@ sbom: $(VENV)/run $(VENV)/audit
 	$(BIN)/python .ci/sbom.py $(TOOLS)/cyclonedx-py dist/polytomic-collector.cdx.json
 	$(TOOLS)/python .ci/validate_sbom.py dist/polytomic-collector.cdx.json
 
-# The locks name every dependency with its hash; build.txt is what builds the package, audit.txt what checks it.
+# The locks name every dependency with its hash; build.txt is what builds the package, audit.txt what checks it, docs.txt
+# what builds the site, engines.txt what drives a browser.
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
   --no-annotate --python-version 3.11
 lock: $(VENV)/audit
 	cd requirements && for name in run test bench; do \
 	  extra=$$(test $$name = run || echo "--extra $$name --extra zstd"); \
 	  ../$(TOOLS)/$(COMPILE) $$extra -o $$name.txt ../pyproject.toml; done
-	cd requirements && for name in build audit; do ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
+	cd requirements && for name in build audit docs engines; do ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
 
 $(VENV)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "collector needs Python 3.11 or newer: make PYTHON=python3.12 …")'
@@ -106,5 +120,14 @@ $(VENV)/audit: $(VENV)/venv requirements/audit.txt
 	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
+$(VENV)/engines: $(VENV)/test requirements/engines.txt
+	$(PIP) -r requirements/engines.txt
+	@touch $@
+
+$(VENV)/site: $(VENV)/venv requirements/docs.txt
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist demo site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Write docs/record.md: the fields of a record, from the one table that the code has of them.
+"""Write docs/reference/record.md: the fields of a record, from the one table that the code has of them.
 
 python .ci/record_reference.py            write it
 python .ci/record_reference.py --check    exit code 1 when it is not what the table says
@@ -11,25 +11,37 @@ from page import write_or_check
 
 from collector.model.record import NOT_KEPT, RECORD, SCHEMA, Field
 
-PAGE = Path(__file__).parent.parent / "docs" / "record.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "record.md"
 
 
 def page_of() -> str:
     left_out = " and ".join(f"`{'.'.join(path)}`" for path in NOT_KEPT)
     rows = "".join(map(row, RECORD))
     return f"""\
-# The record, schema {SCHEMA}
+# Record
 
-Made from the table in `collector/model/record.py` by `python .ci/record_reference.py`; a test compares them. Every key
-is always present, in this order.
+Schema {SCHEMA}. Generated from the table in `collector/model/record.py` by `python .ci/record_reference.py`; a test
+compares them. Every key is always present, in this order.
 
-| key | type | null? | from the API's | what it is |
+| key | type | null? | from the API's | meaning |
 |---|---|---|---|---|
 {rows}
-An array is never null. A value of another type than its field's is null in the record and stays in `extra`, under the
-name and nesting it came with; so does every field that this schema does not know. Of what the API is known to send
-nothing is extra: then `extra` is `{{}}`. {left_out} are known too and left out on purpose: they are
-pictures of the type, the same for all its connections.
+## Values
+
+- **Arrays** are never null.
+- **Timestamps** are RFC 3339 in UTC with microseconds. One that has no offset, or is not a date and time, stays as the
+  API sent it and is counted.
+- **Unexpected types**: the key is null, and the value is in `extra`, under its original name and nesting.
+- **`extra`** also holds every field that this schema does not know. It is `{{}}` when the API sends known fields only.
+  {left_out} are left out: pictures of the type, the same for all its
+  connections.
+- **Numbers**: integers are exact. A number beyond a double, and an integer of too many [digits](limits.md#replies),
+  becomes text. The manifest counts it as `repaired`.
+- **Text** is UTF-8. Invalid bytes and lone surrogates become U+FFFD and count as `repaired`. Characters that some
+  readers take for a line end, or a terminal for a command, are escaped.
+- **Secrets** are replaced by `"[REDACTED]"`: see [Masking rules](masking.md).
+
+Within a major schema, keys are only added.
 """
 
 

@@ -1,4 +1,4 @@
-"""Write docs/rooms.md: the rooms of the package, drawn from the contracts of import-linter in pyproject.toml.
+"""Write docs/explanation/rooms.md: the rooms of the package, from the import contracts in pyproject.toml.
 
 python .ci/rooms.py            write it
 python .ci/rooms.py --check    exit code 1 when it is not what the contracts say
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from page import write_or_check
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "rooms.md"
+PAGE = ROOT / "docs" / "explanation" / "rooms.md"
 
 HEAD = """\
 # The rooms
 
 Made from the import contracts in `pyproject.toml` by `python .ci/rooms.py`; a test compares them. `make check` holds
-the code against the same contracts. A room imports only rooms on lower floors, and of these only their doors. An arrow
-leads to what a room imports; one that two other arrows imply is left out.
+the code against the same contracts. A room imports only rooms on lower floors, and of these only their doors. The
+second block shows the direct imports: an import that two others imply is left out.
 
 """
 
@@ -78,7 +78,7 @@ def doors_of(name: str, contracts: dict[str, dict[str, Any]]) -> tuple[str, ...]
 
 
 def page_of(rooms: list[Room]) -> str:
-    return "".join((HEAD, floors(rooms), "\n", diagram(rooms), "\n", table(rooms)))
+    return "".join((HEAD, floors(rooms), "\n", arrows(rooms), "\n", table(rooms)))
 
 
 def floors(rooms: list[Room]) -> str:
@@ -94,16 +94,15 @@ def name_of(room: Room) -> str:
     return f"{room.name}/ {' '.join(f'[{each}]' for each in room.sub_rooms)}".rstrip()
 
 
-def diagram(rooms: list[Room]) -> str:
-    """The rooms as a graph in Mermaid, without the arrows that others imply."""
+def arrows(rooms: list[Room]) -> str:
+    """The rooms that each room imports, without those that another of them may import."""
     allowed = {room.name: room.may_import for room in rooms}
-    arrows = [
-        f"    {room.name} --> {other}"
-        for room in reversed(rooms)
-        for other in sorted(room.may_import)
-        if not any(other in allowed[between] for between in room.may_import)
-    ]
-    return "\n".join(("```mermaid", "flowchart TD", *arrows, "```")) + "\n"
+    width = max(len(room.name) for room in rooms)
+    lines = []
+    for room in reversed(rooms):
+        direct = [each for each in sorted(room.may_import) if not any(each in allowed[it] for it in room.may_import)]
+        lines += [f"{room.name:{width}} → {' '.join(direct)}"] if direct else []
+    return "\n".join(("```text", *lines, "```")) + "\n"
 
 
 def table(rooms: list[Room]) -> str:

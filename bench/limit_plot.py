@@ -2,7 +2,7 @@
 
 The same log gives the same file, byte by byte, with the same matplotlib.
 
-python -m bench.limit_plot LOG.json docs/limit-steps.svg
+python -m bench.limit_plot LOG.json docs/explanation/limit-steps.svg
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ taken from the collector but whether an id failed. Runs wait most of their time,
 when a bar is missed.
 
 python -m bench.limit_steps [--algorithm sliding bucket fixed strict] [--form integer decimal …] [--all]
-                            [--draw docs/limit-steps.svg]
+                            [--draw docs/explanation/limit-steps.svg]
 """
 
 from __future__ import annotations

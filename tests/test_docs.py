@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import collector
 from collector.model.errors import ExitCode
-from collector.model.outcome import OutcomeKind
+from collector.model.ledger import Ledger
+from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
+from collector.model.throughput import Throughput
+from collector.run.settings import Redact
+from collector.snapshot.lines import error_line
+from collector.snapshot.manifest import FileFacts, RunReport, encode
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-PAGES = "".join(page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
+}
+COMMANDS = ("collect", "demo", "sandbox", "verify")
+OF_OTHERS = {"--check", "--help", "--token", "--version"}
+"""Flags in prose that are not of a command: of the scripts in `.ci`, of every command, and one in a masked text."""
 
 
-def block(language: str, containing: str) -> str:
-    """The first fenced block of a language that contains some text."""
-    found: list[str] = [
-        text for text in re.findall(rf"```{language}\n(.*?)```", PAGES, re.DOTALL) if containing in text
+def blocks(languages: str) -> list[str]:
+    """The fenced blocks of all pages in these languages."""
+    return [
+        text
+        for page in PAGES.values()
+        for text in re.findall(rf"^ *```(?:{languages})\n(.*?)^ *```", page, re.DOTALL | re.MULTILINE)
     ]
-    assert found, f"no {language} block with {containing!r}"
-    return found[0]
 
 
+def first_cells(page: str, title: str = "") -> list[str]:
+    """What stands as code in the first cells of the tables of a page, or of one of its sections."""
+    section = PAGES[page].partition(f"\n## {title}\n")[2].partition("\n## ")[0] if title else PAGES[page]
+    return [
+        name for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE) for name in re.findall("`(.+?)`", cell)
+    ]
+
+
+@cache
 def help_of(command: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "collector", command, "--help"], capture_output=True, text=True, check=True
@@ -36,50 +58,94 @@ def help_of(command: str) -> str:
     return done.stdout
 
 
-def test_the_readme_lists_the_keys_of_a_record_in_order() -> None:
-    assert tuple(block("text", "_schema").split()) == FIELDS
+def has_flag(command: str, flag: str) -> bool:
+    return re.search(rf"(?<![\w-]){flag}(?![\w-])", help_of(command)) is not None
 
 
-@pytest.mark.parametrize("script", [".ci/record_reference.py", ".ci/rooms.py"])
+def test_a_list_of_the_keys_of_a_record_is_whole_and_in_order() -> None:
+    lists = [text for text in blocks("text") if "_schema" in text]
+    assert lists
+    assert all(tuple(text.split()) == FIELDS for text in lists)
+
+
+@pytest.mark.parametrize("script", ["command_reference", "limits_reference", "record_reference", "rooms"])
 def test_a_page_that_is_made_from_the_code_says_what_the_code_says(script: str) -> None:
-    done = subprocess.run([sys.executable, script, "--check"], cwd=ROOT, check=False)
-    assert done.returncode == 0, f"run python {script}"
+    done = subprocess.run([sys.executable, f".ci/{script}.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, f"run python .ci/{script}.py"
 
 
-def test_the_readme_names_every_outcome() -> None:
-    assert all(f"`{kind}`" in README for kind in OutcomeKind)
+def test_the_reference_lists_every_outcome() -> None:
+    assert first_cells("docs/reference/exit-codes.md", "Outcomes") == list(OutcomeKind)
 
 
-def test_the_readme_names_every_exit_code() -> None:
-    named = {int(code) for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for code in row.split(",")}
-    assert named == {int(code) for code in ExitCode}
+def test_the_reference_lists_every_exit_code() -> None:
+    rows = re.findall(r"^\| ([0-9, ]+) \|", PAGES["docs/reference/exit-codes.md"], re.MULTILINE)
+    assert sorted(int(code) for row in rows for code in row.split(",")) == sorted(ExitCode)
 
 
-@pytest.mark.parametrize("command", ["collect", "sandbox"])
+def test_no_page_lists_an_exit_code_that_does_not_exist() -> None:
+    rows = [row for page in PAGES.values() for row in re.findall(r"^\| ([0-9]+(?:, [0-9]+)*) \|", page, re.MULTILINE)]
+    assert {int(code) for row in rows for code in row.split(",")} <= set(ExitCode)
+
+
+def test_the_reference_explains_every_key_of_a_manifest() -> None:
+    facts = FileFacts("c.jsonl", 1, 1, "00")
+    report = RunReport(
+        *("run id", "version", "base URL", "API version", "digest", "start", "end"),
+        duration_s=1.0,
+        ledger=Ledger(),
+        finished=True,
+        exit_code=0,
+        pace=Throughput(),
+        redaction=Redact().as_manifest(),
+    )
+    document = json.loads(encode(report, [facts]))
+    assert document["account"]["outcomes"].keys() == set(OutcomeKind)
+    document["account"]["outcomes"], document["requests"]["by_status"] = {"OUTCOME": 0}, {"STATUS": 0}
+    assert sorted(first_cells("docs/reference/files.md", "Manifest")) == sorted(keys_of(document))
+
+
+def keys_of(value: object, path: str = "") -> Iterator[str]:
+    """The paths of all leaves; an empty object is one."""
+    if isinstance(value, dict) and value:
+        for key, member in value.items():
+            yield from keys_of(member, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list) and value:
+        yield from keys_of(value[0], f"{path}[]")
+    else:
+        yield path
+
+
+def test_the_reference_explains_every_key_of_an_errors_line() -> None:
+    line = json.loads(error_line(Outcome("id", OutcomeKind.NOT_FOUND, 1, at="")))
+    assert first_cells("docs/reference/files.md", "Errors file") == list(line)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_flag_of_a_command_line_exists(command: str) -> None:
     """A flag that a page gives to a command stands in that command's --help."""
-    blocks = re.findall(r"```(?:sh|cron)\n(.*?)```", PAGES, re.DOTALL)
-    lines = [line for text in blocks for line in re.split(r"[\n|]", text)]
-    flags = {flag for line in lines if f"collector {command}" in line for flag in re.findall(r"\s(--?[a-z-]+)", line)}
-    assert flags
-    help_text = help_of(command)
-    assert not [flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", help_text)]
+    lines = [line for text in blocks("sh|cron|console|ini") for line in re.split(r"[\n|]", text.replace("\\\n", ""))]
+    flags = {
+        flag
+        for line in lines
+        for arguments in re.findall(rf"\bcollector {command}\b([^#&;]*)", line)
+        for flag in re.findall(r"(?<=\s)--?[a-z][a-z-]*", arguments)
+    }
+    assert flags or command in {"demo", "verify"}
+    assert [flag for flag in sorted(flags) if not has_flag(command, flag)] == []
 
 
-def test_every_flag_named_in_prose_exists() -> None:
-    flags = set(re.findall(r"`(--[a-z-]+)", PAGES)) - {
-        "--help",
-        "--version",
-        "--token",
-    }  # the last in a secret that is masked
-    help_text = "".join(help_of(command) for command in ("collect", "demo", "sandbox", "verify"))
-    assert not [flag for flag in flags if flag not in help_text]
+@pytest.mark.parametrize("page", PAGES)
+def test_every_flag_named_in_prose_exists(page: str) -> None:
+    flags = set(re.findall(r"`(--[a-z-]+)", PAGES[page])) - OF_OTHERS
+    assert [flag for flag in sorted(flags) if not any(has_flag(command, flag) for command in COMMANDS)] == []
 
 
-def test_the_python_example_compiles_and_uses_public_names() -> None:
-    source = block("python", "collector.collect")
-    compile(source, "python.md", "exec")
-    assert set(re.findall(r"collector\.([A-Za-z_]+)", source)) <= set(collector.__all__)
+def test_python_blocks_use_public_names() -> None:
+    sources = blocks("python")
+    assert any("collector.collect" in source for source in sources)
+    named = {name for source in sources for name in re.findall(r"\bcollector\.([A-Za-z_]+)", source)}
+    assert named - {"sandbox"} <= set(collector.__all__)
 
 
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ def sensitive_fields() -> Mapping[str | None, Json]:
 
 @cache
 def unmarked_secret_fields() -> Mapping[str | None, Json]:
-    """By id of the type: the paths of fields that hold secrets without a mark, by kind; see `docs/redaction.md`."""
+    """By id of the type: paths of unmarked fields that hold secrets, by kind; see `docs/reference/masking.md`."""
     return _packaged("unmarked_secret_fields.json")
 
 

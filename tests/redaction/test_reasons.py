@@ -7,7 +7,7 @@ from pathlib import Path
 
 from collector.redaction.detect import reasons
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "redaction.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "masking.md"
 
 
 def test_the_reference_lists_every_rule() -> None:

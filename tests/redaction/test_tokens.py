@@ -221,7 +221,7 @@ def test_what_is_percent_encoded_or_escaped_before_a_token_does_not_hide_it() ->
 
 
 def test_the_reference_lists_every_issuer() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "token-issuers.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "token-issuers.md").read_text()
     assert text.endswith(listing())
 
 

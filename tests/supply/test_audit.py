@@ -96,7 +96,7 @@ def test_no_answer_in_time_is_not_run() -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_the_pins_of_a_lock_are_read_without_those_of_other_systems(lock: Path) -> None:
     names = AUDIT.unconditional(lock.read_text())
-    assert len(names) >= 8
+    assert len(names) >= {"engines": 2}.get(lock.stem, 8)
     assert "colorama" not in names
 
 

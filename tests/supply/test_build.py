@@ -61,7 +61,7 @@ def test_the_wheel_holds_each_file_of_the_package(wheel: set[str]) -> None:
         *("LICENSE", "SECURITY.md", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "config.example.toml"),
         *("tests/conftest.py", "tests/supply/test_build.py", "tests/data/polytomic-openapi.json", ".ci/run"),
         *("requirements/run.txt", "requirements/test.txt", "requirements/floors.toml", ".github/workflows/ci.yml"),
-        *("docs/scorecard.md", "bench/__init__.py", "examples/collect_from_python.py"),
+        *("docs/explanation/scorecard.md", "bench/__init__.py", "examples/collect_from_python.py"),
     ],
 )
 def test_the_sdist_holds_what_its_tests_need(sdist: list[tarfile.TarInfo], name: str) -> None:

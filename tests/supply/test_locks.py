@@ -45,7 +45,7 @@ def test_what_is_no_pin_would_be_seen(line: str) -> None:
 
 
 def test_there_is_a_lock_for_each_purpose() -> None:
-    assert {lock.stem for lock in LOCKS} == {"audit", "bench", "build", "run", "test"}
+    assert {lock.stem for lock in LOCKS} == {"audit", "bench", "build", "docs", "engines", "run", "test"}
 
 
 @pytest.mark.parametrize(("extra", "lock"), [(None, "run"), ("test", "test"), ("bench", "bench"), ("zstd", "test")])

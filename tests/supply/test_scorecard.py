@@ -1,4 +1,4 @@
-"""The self-check of docs/scorecard.md is true of the tree, and no page shows a badge that nobody gave."""
+"""The self-check of docs/explanation/scorecard.md is true of the tree, and no page shows a badge that nobody gave."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKS = [
 
 OURS = ("collector", "tests", "bench", "docs", "examples", "requirements", ".ci", ".github")
 ROWS = re.findall(
-    r"^\| ([\w-]+) \| (holds|host|no) \| (.+) \|$", (ROOT / "docs/scorecard.md").read_text(), re.MULTILINE
+    r"^\| ([\w-]+) \| (holds|host|no) \| (.+) \|$", (ROOT / "docs/explanation/scorecard.md").read_text(), re.MULTILINE
 )
 
 
@@ -85,7 +85,7 @@ def test_the_security_policy_fits_two_pages() -> None:
 
 
 def test_every_criterion_of_the_best_practices_has_one_answer() -> None:
-    page = (ROOT / "docs/best-practices.md").read_text()
+    page = (ROOT / "docs/explanation/best-practices.md").read_text()
     answered = [
         name for row in re.findall(r"^\| ([a-z0-9_, ]+) \| .+ \|$", page, re.MULTILINE) for name in row.split(", ")
     ]
@@ -93,6 +93,6 @@ def test_every_criterion_of_the_best_practices_has_one_answer() -> None:
     assert len(answered) == len(set(answered)) == 67
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda path: path.name)
 def test_no_page_shows_a_badge(path: Path) -> None:
     assert not re.search(r"!\[[^\]]*\]\(https?://|shields\.io|<img", path.read_text())

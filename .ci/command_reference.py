@@ -1,0 +1,179 @@
+"""Write docs/reference/commands.md and docs/reference/settings.md from the command line that the code declares.
+
+python .ci/command_reference.py            write them
+python .ci/command_reference.py --check    exit code 1 when one of them is not what the code says
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from itertools import groupby
+from pathlib import Path
+from types import NoneType
+from typing import get_args, get_origin
+
+from cyclopts import App
+from cyclopts.argument import Argument
+from page import write_or_check
+
+from collector.cli.config_sources import ENV_PREFIX
+from collector.cli.main import app
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+
+COMMANDS = """\
+# Commands
+
+Generated from the command line that the code declares, by `python .ci/command_reference.py`; a test compares them.
+`collector --help` and `collector COMMAND --help` print the same, `collector --version` the version.
+
+| command | what it does |
+|---|---|
+"""
+
+SETTINGS = """\
+# Settings
+
+Generated from the settings that the code declares, by `python .ci/command_reference.py`; a test compares them.
+
+Every setting of `collector collect` has a flag, an environment variable and a place in a TOML file. The flag takes
+precedence over the variable, the variable over the file, the file over the default. A misspelt name is an error in each
+of the three. The file is the one that `--config` or `COLLECTOR_CONFIG` names, else
+`$XDG_CONFIG_HOME/collector/config.toml` (`~/.config/collector/config.toml`). `config.example.toml` at the top of the
+repository shows every setting with its default.
+
+A list has one flag for each value. In a variable, `:` separates the values. The API key is not a setting: see
+[Supply the API key](../how-to/keys.md).
+"""
+
+CODE = re.compile(r"(\(?)(--?[a-z][a-z-]*|\.[a-z]+|[^\s<]*[_\[{=][^\s<]*?)([.,;:)]*)")
+"""A word of help text that a user types, between the punctuation around it."""
+
+TYPES = {str: "text", int: "integer", float: "number", bool: "true or false", tuple: "list of texts", Path: "path"}
+
+
+def main(arguments: list[str]) -> int:
+    commands = {name: command for name in app if isinstance(command := app[name], App) and not name.startswith("-")}
+    written = {"commands": commands_page(commands), "settings": settings_page(options_of(commands["collect"]))}
+    return max(write_or_check(REFERENCE / f"{name}.md", text, arguments) for name, text in written.items())
+
+
+def options_of(command: App) -> list[Argument]:
+    """The arguments and flags of a command that its help shows."""
+    return [each for each in command.assemble_argument_collection(parse_docstring=True) if each.show]
+
+
+def commands_page(commands: dict[str, App]) -> str:
+    index = "".join(
+        f"| [`collector {name}`](#collector-{name}) | {cell(first_paragraph(command.help))} |\n"
+        for name, command in commands.items()
+    )
+    return COMMANDS + index + "".join(command_text(name, command) for name, command in commands.items())
+
+
+def command_text(name: str, command: App) -> str:
+    options = options_of(command)
+    first, _, rest = (command.help_prologue or command.help).strip("\n").partition("\n\n")
+    parts = [f"\n## `collector {name}`\n", f"{prose(first)}\n", fenced(f"collector {name} {usage(options)}".strip())]
+    parts += paragraphs(rest)
+    parts += [option_table(title, group) for title, group in groups_of(options).items()]
+    parts += paragraphs(command.help_epilogue or "")
+    return "\n".join(parts)
+
+
+def usage(options: list[Argument]) -> str:
+    places = [each.name if each.required else f"[{each.name} ...]" for each in options if not is_flag(each)]
+    return " ".join((*places, *(["[OPTIONS]"] if any(map(is_flag, options)) else [])))
+
+
+def groups_of(options: list[Argument]) -> dict[str, list[Argument]]:
+    """The options by their group: those with arguments first, then those of settings, in the order of the code."""
+    ordered = sorted(options, key=lambda each: (is_flag(each), not each.keys))
+    return {title: [each for each in options if group_of(each) == title] for title in map(group_of, ordered)}
+
+
+def option_table(title: str, options: list[Argument]) -> str:
+    rows = [f"| {names_of(each)} | {cell(each.parameter.help or '')} | {default_of(each)} |" for each in options]
+    heading = [] if title == "Parameters" else [f"**{title}**\n"]
+    return "\n".join((*heading, "| option | meaning | default |", "|---|---|---|", *rows, ""))
+
+
+def settings_page(options: list[Argument]) -> str:
+    settings = [each for each in options if len(each.keys) == 2]
+    return SETTINGS + "".join(
+        f"\n## `[{section}]`\n\n| setting, flag, variable | type, default | meaning |\n|---|---|---|\n"
+        + "".join(map(setting_row, group))
+        for section, group in groupby(settings, lambda each: each.keys[0])
+    )
+
+
+def setting_row(setting: Argument) -> str:
+    names = "<br>".join((f"`{setting.keys[1]}`", *names_of(setting).split(", "), f"`{variable_of(setting)}`"))
+    meaning = cell(setting.parameter.help or "")
+    return f"| {names} | {type_of(setting.hint)}<br>{default_of(setting)} | {meaning} |\n"
+
+
+def variable_of(setting: Argument) -> str:
+    return ENV_PREFIX + setting.names[0].lstrip("-").replace("-", "_").upper()
+
+
+def names_of(argument: Argument) -> str:
+    return ", ".join(f"`{name}`" for name in argument.names)
+
+
+def group_of(argument: Argument) -> str:
+    return str(argument.parameter.group[0].name) if argument.parameter.group else "Parameters"
+
+
+def is_flag(argument: Argument) -> bool:
+    return argument.name.startswith("-")
+
+
+def type_of(hint: object) -> str:
+    """The type of a setting as a user writes it; None stands for a setting without a value."""
+    found = (
+        next((each for each in get_args(hint) if each is not NoneType), hint) if NoneType in get_args(hint) else hint
+    )
+    if isinstance(found, type) and issubclass(found, Enum):
+        return ", ".join(f"`{each.value}`" for each in found)
+    return TYPES[get_origin(found) or found]
+
+
+def default_of(argument: Argument) -> str:
+    value = argument.field_info.default
+    if argument.required:
+        return "required"
+    if value is argument.field_info.empty or value in (None, (), ""):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def first_paragraph(text: str) -> str:
+    return text.strip().partition("\n\n")[0]
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Plain text as Markdown: paragraphs that are laid out by spaces keep their lines."""
+    for each in re.split(r"\n\s*\n", text.strip("\n")):
+        if each.strip():
+            yield fenced(each) if re.search(r"^ ", each, re.MULTILINE) else f"{prose(each.strip())}\n"
+
+
+def prose(text: str) -> str:
+    """Plain text as Markdown that shows it unchanged."""
+    return re.sub(r"([*_\[\]|\\])", r"\\\1", text).replace("<", "&lt;")
+
+
+def cell(text: str) -> str:
+    """Plain text as one cell. Flags, placeholders, variables and endings of file names stand as code."""
+    words = (CODE.fullmatch(word) or word for word in text.split())
+    return " ".join(prose(word) if isinstance(word, str) else "{}`{}`{}".format(*word.groups()) for word in words)
+
+
+def fenced(text: str) -> str:
+    return "```text\n{}\n```\n".format(text.strip("\n"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
