@@ -12,7 +12,7 @@ from collector.cli.console import print_message
 from collector.cli.stderr import allow
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode, UsageError
-from collector.sandbox.faults import FORMS, FaultError, Faults
+from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import FAULTS_HEADER, serve
 
@@ -21,7 +21,7 @@ app = App(
     help_epilogue=(
         "What it holds is the same for the same seed. GET /_sandbox/requests tells what it was really asked for. A "
         f"single request can bring its own faults in the header {FAULTS_HEADER}.\n\n"
-        f"{FORMS}"
+        f"{FAULT_SYNTAX}"
     ),
 )
 

@@ -1,7 +1,7 @@
-"""What the API answers, without HTTP: a path, a method and credentials in, a status and a body out.
+"""The sandbox's replies, without HTTP: takes a path, a method and credentials, and returns a status and a body.
 
 Sources: the API reference's pages on connections and identity, and the OpenAPI document of version 2025-09-18.
-Where they are silent (which status a malformed id gets) this is stricter than the real server may be.
+Where they do not specify a reply (such as the status for a malformed id), this may be stricter than the real server.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ from collector.sandbox.request_log import Endpoint, Target
 from collector.sandbox.schema import json_schema, list_item
 
 SANDBOX_KEY: Final = "sandbox-key"
-"""The only key the sandbox accepts; known to all, and worth nothing."""
+"""The only key the sandbox accepts: public, and valid nowhere else."""
 
-UNKNOWN: Final = "{unknown}"
-"""Stands in the log's paths for an id or a connection type that does not exist."""
+UNKNOWN_ID: Final = "{unknown}"
+"""Placeholder in the log's paths for an id or a connection type that does not exist."""
 
-_BATCH: Final = 64
-"""Connections built between two turns of the event loop: about a millisecond."""
+_BATCH_SIZE: Final = 64
+"""Connections built before the event loop runs again: about one millisecond of work."""
 
-_PADDING: Final = 9 << 20
-"""Bytes."""
+_PADDING_BYTES: Final = 9 << 20
 
-_FIXED = {endpoint.template: endpoint for endpoint in (Endpoint.CONNECTIONS, Endpoint.ME, Endpoint.TYPES)}
-_PUBLIC = frozenset({Endpoint.TYPES})
+_FIXED_PATHS = {endpoint.template: endpoint for endpoint in (Endpoint.CONNECTIONS, Endpoint.ME, Endpoint.TYPES)}
+_PUBLIC_ENDPOINTS = frozenset({Endpoint.TYPES})
 
 
-class Caller(Enum):
-    """Whose credentials came with a request."""
+class KeyScope(Enum):
+    """The scope of the key that a request was authenticated with."""
 
     USER = "a user's API key"
     ORGANIZATION = "a partner or deployment key, for one organization"
@@ -49,31 +48,31 @@ class Caller(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A path, understood. `name` is the id as it was written; `index` is None when there is nothing of that name."""
+class Route:
+    """A parsed path. `raw_id` is the id exactly as the client wrote it; `index` is None when that id is unknown."""
 
     endpoint: Endpoint
-    name: str = ""
+    raw_id: str = ""
     index: int | None = None
 
     @property
     def target(self) -> Target:
-        """What the log keeps of it."""
+        """The part of the route that the request log stores."""
         return Target(self.endpoint, self.index)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and a body: whole, or in pieces that are made when they are asked for."""
+class Reply:
+    """A status and a body: either complete, or an iterator that produces pieces on demand."""
 
     status: int
     body: bytes | Iterator[bytes]
 
-    def padded(self) -> Answer:
-        """The same JSON, with more than 9 MiB of blanks after it."""
+    def padded(self) -> Reply:
+        """The same JSON, followed by 9 MiB of spaces."""
         if isinstance(self.body, bytes):
-            return Answer(self.status, self.body + b" " * _PADDING)
-        return Answer(self.status, _followed(self.body, b" " * _PADDING))
+            return Reply(self.status, self.body + b" " * _PADDING_BYTES)
+        return Reply(self.status, _append_piece(self.body, b" " * _PADDING_BYTES))
 
 
 class Api:
@@ -82,70 +81,70 @@ class Api:
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
         self._types = {connection_type.id: n for n, connection_type in enumerate(catalogue())}
-        self._callers = _callers(inventory.organization_id)
+        self._key_scopes = _key_scopes(inventory.organization_id)
 
     def __repr__(self) -> str:
         return f"<Api of {self._inventory!r}>"
 
-    def call(self, path: str) -> Call:
-        """Understand a raw path, without its query."""
+    def route(self, path: str) -> Route:
+        """Parse a raw path that has no query."""
         parent, _, name = path.rpartition("/")
         if parent == Endpoint.CONNECTIONS.template and name:
-            name = unquote(name)
-            return Call(Endpoint.CONNECTION, name, self._inventory.index_of(name))
+            raw_id = unquote(name)
+            return Route(Endpoint.CONNECTION, raw_id, self._inventory.index_of(raw_id))
         if parent == Endpoint.TYPES.template and name:
-            name = unquote(name)
-            return Call(Endpoint.TYPE, name, self._types.get(name))
-        return Call(_FIXED.get(path, Endpoint.OTHER))
+            raw_id = unquote(name)
+            return Route(Endpoint.TYPE, raw_id, self._types.get(raw_id))
+        return Route(_FIXED_PATHS.get(path, Endpoint.OTHER))
 
     def path(self, target: Target) -> str:
-        """The path of a target, as a client would write it."""
+        """The path that a client requests to reach `target`."""
         if target.endpoint not in (Endpoint.CONNECTION, Endpoint.TYPE):
             return target.endpoint.template
-        return target.endpoint.template.replace("{id}", self._name(target))
+        return target.endpoint.template.replace("{id}", self._id_of(target))
 
-    def answer(self, call: Call, method: str, authorization: str | None) -> Answer:
-        """The answer to a call; errors are answers too."""
-        if call.endpoint is Endpoint.OTHER:
-            return refusal(404, "there is nothing at this path")
+    def reply_to(self, route: Route, method: str, authorization: str | None) -> Reply:
+        """The reply to one request; errors are replies too."""
+        if route.endpoint is Endpoint.OTHER:
+            return error_reply(404, "unknown path")
         if method != "GET":
-            return refusal(405, "the sandbox is read-only: only GET is answered")
-        caller = self._caller(authorization)
-        if caller is None and call.endpoint not in _PUBLIC:
-            return refusal(401, "invalid or unknown API key")
-        return self._granted(call, caller)
+            return error_reply(405, "method not allowed: the sandbox is read-only and answers GET only")
+        scope = self._key_scope(authorization)
+        if scope is None and route.endpoint not in _PUBLIC_ENDPOINTS:
+            return error_reply(401, "invalid or unknown API key")
+        return self._authorized_reply(route, scope)
 
-    def other_connection(self, call: Call, answer: Answer) -> Answer:
-        """In place of this answer, another connection; the same answer when no connection was asked for."""
-        if call.endpoint is not Endpoint.CONNECTION or answer.status == HTTPStatus.UNAUTHORIZED:
-            return answer
-        return _enveloped(self._inventory.other_connection(call.index or 0))
+    def other_connection(self, route: Route, reply: Reply) -> Reply:
+        """A different connection in place of `reply`; `reply` itself when the request was not for a connection."""
+        if route.endpoint is not Endpoint.CONNECTION or reply.status == HTTPStatus.UNAUTHORIZED:
+            return reply
+        return _data_reply(self._inventory.other_connection(route.index or 0))
 
-    def _granted(self, call: Call, caller: Caller | None) -> Answer:
-        match call.endpoint:
+    def _authorized_reply(self, route: Route, scope: KeyScope | None) -> Reply:
+        match route.endpoint:
             case Endpoint.CONNECTION:
-                return self._connection(call)
+                return self._connection_reply(route)
             case Endpoint.CONNECTIONS:
-                return Answer(200, self._connections() if len(self._inventory) else b'{"data":null}')
+                return Reply(200, self._list_pieces() if len(self._inventory) else b'{"data":null}')
             case Endpoint.ME:
-                return _enveloped(self._identity(caller))
-            case Endpoint.TYPE if call.index is not None:
-                return Answer(200, orjson.dumps(json_schema(catalogue()[call.index])))
+                return _data_reply(self._identity(scope))
+            case Endpoint.TYPE if route.index is not None:
+                return Reply(200, orjson.dumps(json_schema(catalogue()[route.index])))
             case Endpoint.TYPES:
-                return Answer(200, self._type_list)
-        return refusal(404, f"there is no connection type {call.name!r}")
+                return Reply(200, self._type_list)
+        return error_reply(404, f"unknown connection type {route.raw_id!r}")
 
-    def _connection(self, call: Call) -> Answer:
-        if call.index is not None:
-            return _enveloped(self._inventory.connection(call.index))
-        if canonical_id(call.name) is None:
-            return refusal(400, "the connection id is not a UUID")
-        return refusal(404, "connection not found")
+    def _connection_reply(self, route: Route) -> Reply:
+        if route.index is not None:
+            return _data_reply(self._inventory.connection(route.index))
+        if canonical_id(route.raw_id) is None:
+            return error_reply(400, "the connection id is not a UUID")
+        return error_reply(404, "connection not found")
 
-    def _connections(self) -> Iterator[bytes]:
+    def _list_pieces(self) -> Iterator[bytes]:
         size, opening = len(self._inventory), b'{"data":['
-        for start in range(0, size, _BATCH):
-            batch = range(start, min(start + _BATCH, size))
+        for start in range(0, size, _BATCH_SIZE):
+            batch = range(start, min(start + _BATCH_SIZE, size))
             yield opening + b",".join(orjson.dumps(self._inventory.connection(index)) for index in batch)
             opening = b","
         yield b"]}"
@@ -154,36 +153,36 @@ class Api:
     def _type_list(self) -> bytes:
         return orjson.dumps({"data": [list_item(connection_type) for connection_type in catalogue()]})
 
-    def _identity(self, caller: Caller | None) -> Json:
+    def _identity(self, scope: KeyScope | None) -> Json:
         organization = self._inventory.organization
         identity: dict[str, Json] = {
             "organization_id": organization.id,
             "organization_name": organization.name,
-            "is_user": caller is Caller.USER,
-            "is_organization": caller is Caller.ORGANIZATION,
+            "is_user": scope is KeyScope.USER,
+            "is_organization": scope is KeyScope.ORGANIZATION,
             "is_partner": False,
-            "is_system": caller is Caller.DEPLOYMENT,
+            "is_system": scope is KeyScope.DEPLOYMENT,
         }
-        if caller is Caller.USER:
-            identity |= {"id": organization.person(0)["id"], "email": "ada@sandbox.example", "role": "admin"}
+        if scope is KeyScope.USER:
+            identity |= {"id": organization.user(0)["id"], "email": "ada@sandbox.example", "role": "admin"}
         return identity
 
-    def _caller(self, authorization: str | None) -> Caller | None:
+    def _key_scope(self, authorization: str | None) -> KeyScope | None:
         scheme, _, credentials = (authorization or "").partition(" ")
-        return self._callers.get((scheme.lower(), credentials.strip()))
+        return self._key_scopes.get((scheme.lower(), credentials.strip()))
 
-    def _name(self, target: Target) -> str:
+    def _id_of(self, target: Target) -> str:
         if target.index is None:
-            return UNKNOWN
+            return UNKNOWN_ID
         if target.endpoint is Endpoint.TYPE:
             return catalogue()[target.index].id
         return self._inventory.id_at(target.index)
 
 
-def refusal(status: int, message: str) -> Answer:
-    """An error as the API documents it."""
+def error_reply(status: int, message: str) -> Reply:
+    """An error in the form that the API documents."""
     error = {"key": _error_key(status), "message": message, "metadata": {}, "status": status}
-    return Answer(status, orjson.dumps(error))
+    return Reply(status, orjson.dumps(error))
 
 
 def _error_key(status: int) -> str:
@@ -193,12 +192,12 @@ def _error_key(status: int) -> str:
         return "error"
 
 
-def _callers(organization_id: str) -> dict[tuple[str, str], Caller]:
-    # Base64 has one spelling for a text, so the encoded forms can be compared as they come.
+def _key_scopes(organization_id: str) -> dict[tuple[str, str], KeyScope]:
+    # Base64 encodes a text in exactly one way, so comparing the encoded credentials is enough.
     return {
-        ("bearer", SANDBOX_KEY): Caller.USER,
-        ("basic", _basic(organization_id, SANDBOX_KEY)): Caller.ORGANIZATION,
-        ("basic", _basic(SANDBOX_KEY, "")): Caller.DEPLOYMENT,
+        ("bearer", SANDBOX_KEY): KeyScope.USER,
+        ("basic", _basic(organization_id, SANDBOX_KEY)): KeyScope.ORGANIZATION,
+        ("basic", _basic(SANDBOX_KEY, "")): KeyScope.DEPLOYMENT,
     }
 
 
@@ -206,10 +205,10 @@ def _basic(user: str, password: str) -> str:
     return b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _enveloped(data: Json) -> Answer:
-    return Answer(200, orjson.dumps({"data": data}))
+def _data_reply(data: Json) -> Reply:
+    return Reply(200, orjson.dumps({"data": data}))
 
 
-def _followed(pieces: Iterator[bytes], last: bytes) -> Iterator[bytes]:
+def _append_piece(pieces: Iterator[bytes], last: bytes) -> Iterator[bytes]:
     yield from pieces
     yield last

@@ -1,6 +1,6 @@
-"""The connection types Polytomic knows, and their configuration fields as trees.
+"""Polytomic's connection types, and their configuration fields as trees.
 
-Made of `model.connection_types`; knows nothing of connections, values or HTTP.
+Built from `model.connection_types`. Must not know connections, values or HTTP.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FieldType: TypeAlias = Literal["string", "boolean", "integer", "array", "object"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One configuration field. `children` are those of the object, or of each item of the array of objects.
+    """One configuration field. `children` are the fields of the object, or of each item of an array of objects.
 
-    `masked`: the vendor's schema marks it as sensitive. `unmasked_secret`: it holds a secret all the same.
-    `may_embed_secret`: a URL or text that can carry one.
+    `masked`: the vendor's schema marks the field as sensitive. `unmasked_secret`: the schema does not mark it, but it
+    holds a secret. `may_embed_secret`: a URL or text that can contain a secret.
     """
 
     path: str
@@ -49,13 +49,13 @@ class Field:
 
     @property
     def name(self) -> str:
-        """The key it has in its object."""
+        """The field's key in its parent object."""
         return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionType:
-    """A kind of system that can be connected. `use_oauth` is None where nobody has written it down."""
+    """A kind of system that Polytomic can connect to. `use_oauth` is None where it is not documented."""
 
     id: str
     name: str
@@ -64,18 +64,18 @@ class ConnectionType:
 
     @property
     def logo_url(self) -> str:
-        """Where its logo would be."""
+        """A URL in the form that the API uses for logos."""
         return f"https://connect-assets.polytomic.com/logos/{self.id}.svg"
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """What it can do: a guess, always the same. The API is not consistent in case, so neither is this."""
+        """Supported operations: invented, but constant for each type. Case is inconsistent, as it is in the API."""
         number = crc32(self.id.encode())
         return _OPERATIONS[number % len(_OPERATIONS)]
 
 
-class _Row(TypedDict, total=False):
-    """A field as the data file has it: flat, with a dotted name, `[]` standing for an array's items."""
+class _FieldRow(TypedDict, total=False):
+    """One field as the data file stores it: flat, with a dotted name in which `[]` denotes the items of an array."""
 
     name: str
     type: FieldType
@@ -90,41 +90,41 @@ class _Row(TypedDict, total=False):
     default: Json
 
 
-class _Entry(TypedDict):
+class _TypeEntry(TypedDict):
     name: str
     use_oauth: bool | None
-    fields: list[_Row]
+    fields: list[_FieldRow]
 
 
-_Secrets: TypeAlias = Mapping[str, Sequence[str]]
+_UnmarkedSecrets: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @cache
 def catalogue() -> tuple[ConnectionType, ...]:
-    """All connection types, by id."""
-    entries = cast("Mapping[str, _Entry]", connection_types())
-    unmarked = cast("Mapping[str, _Secrets]", unmarked_secret_fields())
+    """All connection types, sorted by id."""
+    entries = cast("Mapping[str, _TypeEntry]", connection_types())
+    unmarked = cast("Mapping[str, _UnmarkedSecrets]", unmarked_secret_fields())
     return tuple(_connection_type(id, entry, unmarked.get(id, {})) for id, entry in sorted(entries.items()))
 
 
-def _connection_type(id: str, entry: _Entry, secrets: _Secrets) -> ConnectionType:
-    return ConnectionType(id, entry["name"], entry["use_oauth"], _tree(entry["fields"], "", secrets))
+def _connection_type(id: str, entry: _TypeEntry, secrets: _UnmarkedSecrets) -> ConnectionType:
+    return ConnectionType(id, entry["name"], entry["use_oauth"], _build_tree(entry["fields"], "", secrets))
 
 
-def _tree(rows: Sequence[_Row], parent: str, secrets: _Secrets) -> tuple[Field, ...]:
-    return tuple(_field(row, rows, secrets) for row in rows if _parent(row["name"]) == parent)
+def _build_tree(rows: Sequence[_FieldRow], parent: str, secrets: _UnmarkedSecrets) -> tuple[Field, ...]:
+    return tuple(_build_field(row, rows, secrets) for row in rows if _parent_path(row["name"]) == parent)
 
 
-def _parent(path: str) -> str:
+def _parent_path(path: str) -> str:
     return path.rpartition(".")[0].removesuffix("[]")
 
 
-def _field(row: _Row, rows: Sequence[_Row], secrets: _Secrets) -> Field:
+def _build_field(row: _FieldRow, rows: Sequence[_FieldRow], secrets: _UnmarkedSecrets) -> Field:
     path = row["name"]
     return Field(
         path=path,
         type=row["type"],
-        children=_tree(rows, path, secrets),
+        children=_build_tree(rows, path, secrets),
         item_type=row.get("items", row.get("values")),
         required=row.get("required", False),
         masked=row.get("sensitive", False),

@@ -1,7 +1,8 @@
-"""The configuration of a connection, as the server shows it: masked where the vendor's schema says so.
+"""The configuration of a connection as the server returns it: fields that the vendor's schema marks are masked.
 
-Built once a type into a flat plan; filling it in for one connection is a single pass. What a real server might not
-mask (`Field.unmasked_secret`, `Field.may_embed_secret`) is not masked here either, and carries `CANARY`.
+Each type is compiled once into a flat plan, which produces a configuration in a single pass. Secrets that a real
+server might leave unmasked (`Field.unmasked_secret`, `Field.may_embed_secret`) are unmasked here too and contain
+`CANARY`.
 """
 
 from __future__ import annotations
@@ -11,80 +12,90 @@ from typing import Final, NamedTuple, TypeAlias
 
 from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, Field
-from collector.sandbox.fake_values import Entropy, Maker, fake_value, one_of, position, secret_text, url_with_password
+from collector.sandbox.fake_values import (
+    Entropy,
+    ValueFactory,
+    entropy_offset,
+    fake_secret,
+    fake_value,
+    one_of,
+    url_with_password,
+)
 
 Configuration: TypeAlias = dict[str, Json]
 
 MASKS: Final = ("", "", *("*" * length for length in (6, 8, 8, 8, 8, 8, 10, 12, 16, 20, 24, 25, 32, 40)))
-"""How the server shows a sensitive string: never of one length, and empty when it is not set."""
+"""Masks that the server substitutes for a sensitive string: of varying length, and empty when no value is set."""
 
 _ALWAYS, _USUALLY, _OFTEN = 256, 230, 176
+"""Of the 256 values of a byte of entropy, the number for which a field is present."""
+
 _AUTHENTICATION: Final = ("basic", "header", "query", "oauth")
-"""Siblings of which the user fills in one."""
+"""Sibling fields, exactly one of which is present."""
 
 
-class _Part(NamedTuple):
-    """A key is there when `low <= entropy[gate] < high`."""
+class _FieldPlan(NamedTuple):
+    """How to produce one key. It is present when `low <= entropy[gate] < high`."""
 
     name: str
     gate: int
     low: int
     high: int
-    make: Maker
+    make: ValueFactory
 
 
-def configurator(connection_type: ConnectionType) -> Callable[[Entropy], Configuration]:
-    """What makes the configurations of a type: the same entropy always gives an equal, separate object."""
-    return _object(connection_type.fields)
+def configuration_factory(connection_type: ConnectionType) -> Callable[[Entropy], Configuration]:
+    """A function that builds configurations of this type. Equal entropy gives equal, separate objects."""
+    return _object_factory(connection_type.fields)
 
 
-def _object(fields: Sequence[Field]) -> Callable[[Entropy], Configuration]:
-    parts = [_part(field) for field in fields]
-    return lambda entropy: {name: make(entropy) for name, gate, low, high, make in parts if low <= entropy[gate] < high}
+def _object_factory(fields: Sequence[Field]) -> Callable[[Entropy], Configuration]:
+    plans = [_plan_field(field) for field in fields]
+    return lambda entropy: {name: make(entropy) for name, gate, low, high, make in plans if low <= entropy[gate] < high}
 
 
-def _part(field: Field) -> _Part:
+def _plan_field(field: Field) -> _FieldPlan:
     if field.name in _AUTHENTICATION:
         share = _ALWAYS // len(_AUTHENTICATION)
         low = share * _AUTHENTICATION.index(field.name)
-        gate = position(field.path.removesuffix(field.name) + "authentication")
-        return _Part(field.name, gate, low, low + share, _maker(field))
-    return _Part(field.name, position(f"{field.path}?"), 0, _presence(field), _maker(field))
+        gate = entropy_offset(field.path.removesuffix(field.name) + "authentication")
+        return _FieldPlan(field.name, gate, low, low + share, _value_factory(field))
+    return _FieldPlan(field.name, entropy_offset(f"{field.path}?"), 0, _presence_limit(field), _value_factory(field))
 
 
-def _presence(field: Field) -> int:
+def _presence_limit(field: Field) -> int:
     if field.masked:
         return _USUALLY
     return _ALWAYS if field.required or "." in field.path else _OFTEN
 
 
-def _maker(field: Field) -> Maker:
+def _value_factory(field: Field) -> ValueFactory:
     if field.masked:
         return one_of(MASKS, field.path)
     if field.unmasked_secret:
-        return secret_text(field.path)
+        return fake_secret(field.path)
     if field.may_embed_secret:
-        return _sometimes(field.path, _embedded(field), fake_value(field))
+        return _rare_or_usual(field.path, _with_embedded_secret(field), fake_value(field))
     if field.children:
-        return _array(field) if field.type == "array" else _object(field.children)
+        return _array_factory(field) if field.type == "array" else _object_factory(field.children)
     return fake_value(field)
 
 
-def _array(field: Field) -> Maker:
-    item, at = _object(field.children), position(field.path)
+def _array_factory(field: Field) -> ValueFactory:
+    item, offset = _object_factory(field.children), entropy_offset(field.path)
 
     def items(entropy: Entropy) -> list[Configuration]:
-        return [item(entropy[turn:] + entropy[:turn]) for turn in range(1 + entropy[at] % 3)]
+        return [item(entropy[rotation:] + entropy[:rotation]) for rotation in range(1 + entropy[offset] % 3)]
 
     return items
 
 
-def _sometimes(path: str, seldom: Maker, usual: Maker) -> Maker:
-    at = position(f"{path}!")
-    return lambda entropy: seldom(entropy) if entropy[at] < 96 else usual(entropy)
+def _rare_or_usual(path: str, rare: ValueFactory, usual: ValueFactory) -> ValueFactory:
+    offset = entropy_offset(f"{path}!")
+    return lambda entropy: rare(entropy) if entropy[offset] < 96 else usual(entropy)
 
 
-def _embedded(field: Field) -> Maker:
+def _with_embedded_secret(field: Field) -> ValueFactory:
     url = url_with_password(field.path)
     if field.type == "object":
         return lambda entropy: {"callback": url(entropy)}

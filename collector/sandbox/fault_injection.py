@@ -1,4 +1,4 @@
-"""Does to a request what `faults` decided."""
+"""Applies a `faults.Decision` to one request."""
 
 from __future__ import annotations
 
@@ -14,79 +14,79 @@ from typing import Final
 from aiohttp import web
 
 from collector.sandbox import responses
-from collector.sandbox.api import Answer, Api, Call, refusal
-from collector.sandbox.faults import Decision, Kind
+from collector.sandbox.api import Api, Reply, Route, error_reply
+from collector.sandbox.faults import Decision, FaultKind
 
-_PAGE: Final = b"<!doctype html><title>Sandbox</title><h1>Please sign in</h1>\n"
-_NOISE: Final = 256
+_HTML_PAGE: Final = b"<!doctype html><title>Sandbox</title><h1>Please sign in</h1>\n"
+_GARBAGE_SIZE: Final = 256
 """Bytes."""
 
 
 class FaultInjector:
-    """Answers requests as decided, or leaves them without an answer. `chance` makes the random bytes."""
+    """Replies to requests as decided, or sends no reply. `rng` generates the random bytes."""
 
-    def __init__(self, api: Api, chance: Random) -> None:
+    def __init__(self, api: Api, rng: Random) -> None:
         self._api = api
-        self._chance = chance
+        self._rng = rng
         self._shutdown = asyncio.Event()
 
     def stop(self) -> None:
-        """Let go of the requests that hang."""
+        """End all hung requests."""
         self._shutdown.set()
 
-    async def answer(
-        self, request: web.BaseRequest, call: Call, decision: Decision, headers: Mapping[str, str]
+    async def respond(
+        self, request: web.BaseRequest, route: Route, decision: Decision, headers: Mapping[str, str]
     ) -> web.StreamResponse | None:
-        """Answer after the decision's delay; None when nothing that is HTTP was or will be written."""
+        """Respond after the decision's delay. Returns None when no HTTP reply is sent."""
         if decision.delay:
             await asyncio.sleep(decision.delay)
         match decision.kind:
-            case Kind.HANG | Kind.RESET | Kind.CLOSE | Kind.GARBAGE:
-                await self._silence(request, decision.kind)
+            case FaultKind.HANG | FaultKind.RESET | FaultKind.CLOSE | FaultKind.GARBAGE:
+                await self._send_no_reply(request, decision.kind)
                 return None
-            case Kind.STATUS:
-                return await _failure(request, decision, headers)
-            case Kind.HTML:
-                return responses.whole(200, _PAGE, headers, "text/html; charset=utf-8")
-            case Kind.EMPTY:
-                return responses.whole(200, b"", headers)
-        answer = self._api.answer(call, request.method, request.headers.get("Authorization"))
-        return await self._altered(request, call, answer, decision.kind, headers)
+            case FaultKind.STATUS:
+                return await _send_error(request, decision, headers)
+            case FaultKind.HTML:
+                return responses.full_response(200, _HTML_PAGE, headers, "text/html; charset=utf-8")
+            case FaultKind.EMPTY:
+                return responses.full_response(200, b"", headers)
+        reply = self._api.reply_to(route, request.method, request.headers.get("Authorization"))
+        return await self._send_altered(request, route, reply, decision.kind, headers)
 
-    async def _silence(self, request: web.BaseRequest, kind: Kind) -> None:
-        if kind is Kind.HANG:
+    async def _send_no_reply(self, request: web.BaseRequest, kind: FaultKind) -> None:
+        if kind is FaultKind.HANG:
             await self._shutdown.wait()
-        if kind is Kind.GARBAGE:
-            # No status line begins with this byte, so chance cannot write one.
-            responses.send_garbage(request, b"\xff" + self._chance.randbytes(_NOISE))
-        elif kind is Kind.CLOSE:
+        if kind is FaultKind.GARBAGE:
+            # A status line never begins with this byte, so the random bytes cannot form one.
+            responses.send_garbage(request, b"\xff" + self._rng.randbytes(_GARBAGE_SIZE))
+        elif kind is FaultKind.CLOSE:
             responses.close(request)
         else:
             responses.reset(request)
 
-    async def _altered(
-        self, request: web.BaseRequest, call: Call, answer: Answer, kind: Kind, headers: Mapping[str, str]
+    async def _send_altered(
+        self, request: web.BaseRequest, route: Route, reply: Reply, kind: FaultKind, headers: Mapping[str, str]
     ) -> web.StreamResponse:
-        if kind is Kind.TRUNCATE:
-            return await responses.cut(request, answer, headers)
-        if kind is Kind.WRONG_ID:
-            answer = self._api.other_connection(call, answer)
-        if kind is Kind.OVERSIZE:
-            answer = answer.padded()
-        return await responses.send(request, answer, headers)
+        if kind is FaultKind.TRUNCATE:
+            return await responses.send_truncated(request, reply, headers)
+        if kind is FaultKind.WRONG_ID:
+            reply = self._api.other_connection(route, reply)
+        if kind is FaultKind.OVERSIZE:
+            reply = reply.padded()
+        return await responses.send(request, reply, headers)
 
 
-async def _failure(request: web.BaseRequest, decision: Decision, headers: Mapping[str, str]) -> web.StreamResponse:
+async def _send_error(request: web.BaseRequest, decision: Decision, headers: Mapping[str, str]) -> web.StreamResponse:
     extra = {}
     if decision.retry_after is not None:
-        extra["Retry-After"] = retry_after(decision.retry_after, datetime.now(UTC))
+        extra["Retry-After"] = retry_after_header(decision.retry_after, datetime.now(UTC))
     if decision.status < HTTPStatus.BAD_REQUEST:
         extra["Location"] = f"/login?next={request.raw_path}"
-    answer = refusal(decision.status, "a fault of the sandbox, as asked for")
-    return await responses.send(request, answer, {**headers, **extra})
+    reply = error_reply(decision.status, "fault injected by the sandbox")
+    return await responses.send(request, reply, {**headers, **extra})
 
 
-def retry_after(text: str, now: datetime) -> str:
-    """The header's value: `date+2` becomes the HTTP-date two seconds from now, anything else stays as it is."""
+def retry_after_header(text: str, now: datetime) -> str:
+    """The header's value: `date+2` becomes the HTTP-date 2 s after `now`; any other text is unchanged."""
     relative = re.fullmatch(r"date([+-][0-9]{1,6})", text)
     return format_datetime(now + timedelta(seconds=int(relative[1])), usegmt=True) if relative else text

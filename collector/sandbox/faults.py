@@ -1,6 +1,6 @@
-"""What can go wrong on purpose: a small language for it, and the draw that decides what happens to one request.
+"""A small language that describes faults, and the random draw that decides the fault of one request.
 
-Pure: chance is an argument, and nothing here knows HTTP or sockets. `FORMS` is the language's reference.
+Pure: the random generator is an argument. Must not know HTTP or sockets. `FAULT_SYNTAX` documents the language.
 """
 
 from __future__ import annotations
@@ -13,40 +13,45 @@ from functools import lru_cache
 from random import Random
 from typing import Final, Literal, TypeVar
 
-FORMS: Final = """\
-faults are separated by commas; each but the last two has a probability from 0 to 1, in sum at most 1:
-  500=0.05                     this status, 300 to 599; 3xx carry a Location
-  429=0.02:retry-after=1       with this Retry-After: seconds, date+2 (a date in 2 seconds), none, or any text;
-                               429 alone means 1, other statuses none
-  hang=0.001                   take the request and never answer
-  reset=0.01                   reset the connection without an answer
-  close=0.01                   close the connection without an answer
-  truncate=0.01                cut the answer in the middle, then close
-  garbage=0.01                 random bytes instead of HTTP
-  html=0.01                    200 with a web page
-  wrong-id=0.01                200 with another connection
-  empty=0.01                   200 without a body
-  oversize=0.01                200 with more than 9 MiB
-  latency=20ms                 for all; also lognormal:50ms:0.6 (median, sigma) and uniform:10ms:80ms; ms or s
-  close-after=7                close a connection after every 7th answer on it, unannounced"""
+FAULT_SYNTAX: Final = """\
+Faults are separated by commas. Each has a probability from 0 to 1, and these
+sum to at most 1, except latency and close-after, which apply to every request.
+  500=0.05         reply with this status, 300 to 599; 3xx adds a Location
+  429=0.02:retry-after=1
+                   the same with this Retry-After: seconds, date+2 (the HTTP
+                   date 2 s from now), none, or any text. Without the option,
+                   429 sends 1 and other statuses send no Retry-After
+  hang=0.001       accept the request and never reply
+  reset=0.01       reset the connection without a reply
+  close=0.01       close the connection without a reply
+  truncate=0.01    send part of the reply, then close the connection
+  garbage=0.01     send random bytes instead of HTTP
+  html=0.01        reply 200 with a web page
+  wrong-id=0.01    reply 200 with a different connection
+  empty=0.01       reply 200 with an empty body
+  oversize=0.01    reply 200 with a body of more than 9 MiB
+  latency=20ms     delay every reply; also lognormal:50ms:0.6 (median, sigma)
+                   and uniform:10ms:80ms (minimum, maximum); units: ms, s
+  close-after=7    close a connection after every 7th reply on it, unannounced"""
+"""Reference of the fault language: printed by `collector sandbox --help` and by every `FaultError`."""
 
-_ROUNDING: Final = 1e-9
-_MAX_DELAY: Final = 86_400.0
+_ROUNDING_TOLERANCE: Final = 1e-9
+_MAX_DELAY_SECONDS: Final = 86_400.0
 _MAX_SIGMA: Final = 10.0
 
 _T = TypeVar("_T")
 
 
 class FaultError(ValueError):
-    """A description of faults that cannot be read; its text names the item and shows the valid forms."""
+    """An invalid description of faults. The message names the item and includes `FAULT_SYNTAX`."""
 
     def __init__(self, item: str, reason: str) -> None:
-        super().__init__(f"{item!r}: {reason}\n{FORMS}")
+        super().__init__(f"{item!r}: {reason}\n{FAULT_SYNTAX}")
         self.item = item
 
 
-class Kind(StrEnum):
-    """What happens instead of, or to, the ordinary answer."""
+class FaultKind(StrEnum):
+    """The fault that replaces or alters the normal reply."""
 
     NONE = "none"
     STATUS = "status"
@@ -61,24 +66,24 @@ class Kind(StrEnum):
     OVERSIZE = "oversize"
 
 
-_NAMED: Final = {kind.value: kind for kind in Kind if kind not in (Kind.NONE, Kind.STATUS)}
+_KIND_BY_NAME: Final = {kind.value: kind for kind in FaultKind if kind not in (FaultKind.NONE, FaultKind.STATUS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong with some probability.
+    """One kind of fault and its probability.
 
-    `status` counts for `Kind.STATUS` only. `retry_after` is the header's text as the language writes it: `date+2`
-    stands for a date, None for no header.
+    `status` applies to `FaultKind.STATUS` only. `retry_after` is the header's value as the language writes it: `date+2`
+    means a date, None means no header.
     """
 
-    kind: Kind
+    kind: FaultKind
     probability: float
     status: int = 200
     retry_after: str | None = None
 
     def __str__(self) -> str:
-        if self.kind is not Kind.STATUS:
+        if self.kind is not FaultKind.STATUS:
             return f"{self.kind}={self.probability!r}"
         retry_after = "none" if self.retry_after is None else self.retry_after
         return f"{self.status}={self.probability!r}:retry-after={retry_after}"
@@ -86,36 +91,36 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long answers are held back. `first` is in seconds: the constant, the median or the lower bound.
+    """The delay of replies. `first` is in seconds: the constant, the median or the lower bound.
 
-    `second` is the sigma of the lognormal, or the uniform's upper bound in seconds.
+    `second` is the sigma of the lognormal distribution, or the upper bound of the uniform distribution in seconds.
     """
 
-    shape: Literal["fixed", "lognormal", "uniform"]
+    distribution: Literal["fixed", "lognormal", "uniform"]
     first: float
     second: float = 0.0
 
-    def draw(self, chance: Random) -> float:
-        """Seconds to wait before one answer."""
-        if self.shape == "lognormal":
-            return self.first * chance.lognormvariate(0.0, self.second)
-        if self.shape == "uniform":
-            return chance.uniform(self.first, self.second)
+    def draw(self, rng: Random) -> float:
+        """Seconds to wait before one reply."""
+        if self.distribution == "lognormal":
+            return self.first * rng.lognormvariate(0.0, self.second)
+        if self.distribution == "uniform":
+            return rng.uniform(self.first, self.second)
         return self.first
 
     def __str__(self) -> str:
-        if self.shape == "lognormal":
+        if self.distribution == "lognormal":
             return f"latency=lognormal:{self.first!r}s:{self.second!r}"
-        if self.shape == "uniform":
+        if self.distribution == "uniform":
             return f"latency=uniform:{self.first!r}s:{self.second!r}s"
         return f"latency={self.first!r}s"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one request: wait `delay` seconds, then `kind`."""
+    """The treatment of one request: wait `delay` seconds, then apply `kind`."""
 
-    kind: Kind = Kind.NONE
+    kind: FaultKind = FaultKind.NONE
     delay: float = 0.0
     status: int = 200
     retry_after: str | None = None
@@ -123,7 +128,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Everything that goes wrong. `str()` gives a text that parses to an equal value."""
+    """All faults of a server or a request. `str()` gives a text that parses to an equal value."""
 
     items: tuple[Fault, ...] = ()
     latency: Latency | None = None
@@ -131,20 +136,20 @@ class Faults:
 
     @staticmethod
     def parse(text: str) -> Faults:
-        """Read the language of `FORMS`; blank text is no faults. Raises `FaultError`."""
+        """Parse the language of `FAULT_SYNTAX`; blank text means no faults. Raises `FaultError`."""
         return _parse(text)
 
-    def draw(self, chance: Random) -> Decision | None:
-        """Decide about one request; None leaves it alone. `chance` is the only source of randomness."""
+    def draw(self, rng: Random) -> Decision | None:
+        """Decide the treatment of one request; None means a normal reply. `rng` is the only source of randomness."""
         if not self.items and self.latency is None:
             return None
-        fault = self._drawn(chance.random()) if self.items else None
-        delay = self.latency.draw(chance) if self.latency is not None else 0.0
+        fault = self._draw_fault(rng.random()) if self.items else None
+        delay = self.latency.draw(rng) if self.latency is not None else 0.0
         if fault is not None:
             return Decision(fault.kind, delay, fault.status, fault.retry_after)
         return Decision(delay=delay) if delay else None
 
-    def _drawn(self, point: float) -> Fault | None:
+    def _draw_fault(self, point: float) -> Fault | None:
         for fault in self.items:
             point -= fault.probability
             if point < 0:
@@ -164,81 +169,83 @@ class Faults:
 def _parse(text: str) -> Faults:
     faults = Faults()
     for item in text.split(",") if text.strip() else ():
-        faults = _with(faults, item.strip())
-    if math.fsum(fault.probability for fault in faults.items) > 1 + _ROUNDING:
-        raise FaultError(text, "the probabilities sum to more than 1")
+        faults = _add_item(faults, item.strip())
+    if math.fsum(fault.probability for fault in faults.items) > 1 + _ROUNDING_TOLERANCE:
+        raise FaultError(text, "probabilities sum to more than 1; lower some of them")
     return faults
 
 
-def _with(faults: Faults, item: str) -> Faults:
+def _add_item(faults: Faults, item: str) -> Faults:
     name, equals, value = (part.strip() for part in item.partition("="))
     if not equals:
-        raise FaultError(item, "a fault is written name=value")
+        raise FaultError(item, "expected name=value")
     if name == "latency":
-        return replace(faults, latency=_once(item, faults.latency, _latency(item, value)))
+        return replace(faults, latency=_require_single(item, faults.latency, _parse_latency(item, value)))
     if name == "close-after":
-        return replace(faults, close_after=_once(item, faults.close_after, _count(item, value)))
-    return replace(faults, items=(*faults.items, _fault(item, name, value)))
+        return replace(faults, close_after=_require_single(item, faults.close_after, _parse_count(item, value)))
+    return replace(faults, items=(*faults.items, _parse_fault(item, name, value)))
 
 
-def _once(item: str, earlier: _T | None, value: _T) -> _T:
+def _require_single(item: str, earlier: _T | None, value: _T) -> _T:
     if earlier is not None:
-        raise FaultError(item, "given twice")
+        raise FaultError(item, "given twice; keep one")
     return value
 
 
-def _fault(item: str, name: str, value: str) -> Fault:
-    if kind := _NAMED.get(name):
-        return Fault(kind, _number(item, value, at_most=1))
+def _parse_fault(item: str, name: str, value: str) -> Fault:
+    if kind := _KIND_BY_NAME.get(name):
+        return Fault(kind, _parse_number(item, value, at_most=1))
     if not re.fullmatch(r"[345][0-9]{2}", name):
-        raise FaultError(item, f"no fault is called {name!r}")
+        raise FaultError(item, f"unknown fault {name!r}")
     probability, colon, option = value.partition(":")
-    retry_after = _retry_after(item, option) if colon else "1"
+    retry_after = _parse_retry_after(item, option) if colon else "1"
     if not colon and name != "429":
         retry_after = None
-    return Fault(Kind.STATUS, _number(item, probability, at_most=1), int(name), retry_after)
+    return Fault(FaultKind.STATUS, _parse_number(item, probability, at_most=1), int(name), retry_after)
 
 
-def _retry_after(item: str, option: str) -> str | None:
+def _parse_retry_after(item: str, option: str) -> str | None:
     name, equals, value = (part.strip() for part in option.partition("="))
     if name != "retry-after" or not equals:
-        raise FaultError(item, "the only option is retry-after=…")
+        raise FaultError(item, "unknown option; the only one is retry-after=VALUE")
     if not (value.isascii() and value.isprintable()):
-        raise FaultError(item, "a header holds printable ASCII only")
+        raise FaultError(item, "invalid Retry-After; use printable ASCII")
     return None if value == "none" else value
 
 
-def _latency(item: str, value: str) -> Latency:
-    shape, *arguments = value.split(":")
+def _parse_latency(item: str, value: str) -> Latency:
+    distribution, *arguments = value.split(":")
     if not arguments:
-        return Latency("fixed", _seconds(item, shape))
-    if shape == "lognormal" and len(arguments) == 2:
-        return Latency("lognormal", _seconds(item, arguments[0]), _number(item, arguments[1], at_most=_MAX_SIGMA))
-    if shape == "uniform" and len(arguments) == 2:
-        low, high = (_seconds(item, argument) for argument in arguments)
+        return Latency("fixed", _parse_seconds(item, distribution))
+    if distribution == "lognormal" and len(arguments) == 2:
+        return Latency(
+            "lognormal", _parse_seconds(item, arguments[0]), _parse_number(item, arguments[1], at_most=_MAX_SIGMA)
+        )
+    if distribution == "uniform" and len(arguments) == 2:
+        low, high = (_parse_seconds(item, argument) for argument in arguments)
         if low <= high:
             return Latency("uniform", low, high)
-    raise FaultError(item, "not a latency")
+    raise FaultError(item, "invalid latency")
 
 
-def _seconds(item: str, text: str) -> float:
+def _parse_seconds(item: str, text: str) -> float:
     for unit, scale in (("ms", 1000.0), ("s", 1.0)):
         if text.endswith(unit):
-            return _number(item, text.removesuffix(unit), at_most=_MAX_DELAY * scale) / scale
-    raise FaultError(item, "a duration needs a unit, ms or s")
+            return _parse_number(item, text.removesuffix(unit), at_most=_MAX_DELAY_SECONDS * scale) / scale
+    raise FaultError(item, "missing unit; append ms or s")
 
 
-def _count(item: str, text: str) -> int:
+def _parse_count(item: str, text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise FaultError(item, "a whole number of answers, at least 1")
+        raise FaultError(item, "invalid number of replies; use a whole number, 1 to 999999999")
     return int(text)
 
 
-def _number(item: str, text: str, *, at_most: float) -> float:
+def _parse_number(item: str, text: str, *, at_most: float) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise FaultError(item, f"{text!r} is not a number") from None
+        raise FaultError(item, f"invalid number {text!r}") from None
     if not 0 <= number <= at_most:
-        raise FaultError(item, f"{text!r} is not within 0 and {at_most:g}")
+        raise FaultError(item, f"{text!r} is outside 0 to {at_most:g}")
     return number

@@ -1,8 +1,9 @@
-"""Connection ids that can be computed from an index, and turned back into it, without a table.
+"""Connection ids that are computed from an index, and decoded back to it, without a table.
 
-An id is a UUID of version 4 in shape: four bytes of index, masked, then twelve bytes of tag. The tag is a keyed
-hash of the index; the mask is a keyed hash of the tag. Going back, the tag unmasks the index and the index must
-give the tag again, so an id of another seed, or one that somebody made up, is known as foreign (2⁻⁹⁰).
+Theory of operation: an id has the form of a version 4 UUID. Its first 4 bytes are the masked index, the other 12 a
+tag. The tag is a keyed hash of the index; the mask is a keyed hash of the tag. Decoding unmasks the index with the
+tag and recomputes the tag from the index. The two tags differ for an id of another seed or of another origin, except
+with probability 2⁻⁹⁰.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _VERSION_4 = int.from_bytes(bytes.fromhex("000040008000000000000000"))
 
 
 class IdScheme:
-    """A bijection between the indexes 0 … 2³²-1 and as many ids, chosen by `seed`."""
+    """A bijection, determined by `seed`, between the indexes 0 … 2³²-1 and 2³² ids."""
 
     def __init__(self, seed: int) -> None:
         self._key = blake2b(f"sandbox ids {seed}".encode(), digest_size=32).digest()
@@ -28,14 +29,14 @@ class IdScheme:
         return f"<IdScheme like {self.encode(0)}>"
 
     def encode(self, index: int) -> str:
-        """The id of an index, canonical: lower case, 8-4-4-4-12."""
+        """The canonical id of an index: lower case, 8-4-4-4-12."""
         packed = index.to_bytes(4)
         tag = self._tag(packed)
         digits = (self._masked(packed, tag) + tag).hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def decode(self, id: str) -> int | None:
-        """The index an id stands for, or None when this scheme never made it. Case does not matter."""
+        """The index that `id` encodes, or None when it is not an id of this seed. Case does not matter."""
         canonical = canonical_id(id)
         if canonical is None:
             return None

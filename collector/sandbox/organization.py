@@ -1,4 +1,4 @@
-"""The made-up organization around the connections: its people, its policies, and who did what when."""
+"""The made-up organization that owns the connections: its users, its policies, and the audit fields."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ Actor: TypeAlias = dict[str, str]
 _FIRST_NAMES = ("Ada", "Bruno", "Chidi", "Dörte", "Elif", "Fatou")
 _LAST_NAMES = ("Fernsby", "Garnet-Vale", "Hollow", "Ito", "Jelínková", "O'Maple")
 
-_OPENED: Final = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
-_CREATING: Final = 2_300 * 86_400
-_UPDATING: Final = 300 * 86_400
-"""Seconds: connections are created within about six years from 2019 and last updated within a year of that."""
+_FIRST_CREATED: Final = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
+_CREATION_SPAN: Final = 2_300 * 86_400
+_UPDATE_SPAN: Final = 300 * 86_400
+"""Seconds. Connections are created within 2,300 days from 2019 and last updated within 300 days of their creation."""
 
 
 class Organization:
-    """One organization, its 36 people and 12 policies decided by `key`."""
+    """One organization with 36 users and 12 policies, all determined by `key`."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self.id: Final = self._uuid("organization")
         self.name: Final = "Sandbox GmbH & Co."
         names = [f"{first} {last}" for first, last in product(_FIRST_NAMES, _LAST_NAMES)]
-        self._people = [{"id": self._uuid(name), "name": name, "type": "user"} for name in names]
+        self._users = [{"id": self._uuid(name), "name": name, "type": "user"} for name in names]
         self._policies = [self._uuid(f"policy {number}") for number in range(12)]
 
     def __repr__(self) -> str:
         return f"<Organization {self.id}>"
 
-    def person(self, number: int) -> Actor:
-        """One of the people; any number will do."""
-        return dict(self._people[number % len(self._people)])
+    def user(self, number: int) -> Actor:
+        """A user of the organization. Every integer is valid: numbers wrap around."""
+        return dict(self._users[number % len(self._users)])
 
     def policies(self, entropy: Entropy) -> list[str]:
-        """The ids of up to three policies, mostly of none."""
+        """The ids of up to three policies; most connections have none."""
         first, count = entropy[10] % len(self._policies), max(0, entropy[11] % 8 - 4)
         return (self._policies + self._policies)[first : first + count]
 
-    def signatures(self, entropy: Entropy) -> dict[str, Json]:
-        """Who created and last updated a connection, and when; a few were created by nobody who is known."""
-        created = _OPENED + int.from_bytes(entropy[12:16]) % _CREATING
-        updated = created + int.from_bytes(entropy[16:20]) % _UPDATING
-        signatures: dict[str, Json] = {
+    def audit_fields(self, entropy: Entropy) -> dict[str, Json]:
+        """Creator, last editor and both timestamps of a connection. A few connections have no `created_by`."""
+        created = _FIRST_CREATED + int.from_bytes(entropy[12:16]) % _CREATION_SPAN
+        updated = created + int.from_bytes(entropy[16:20]) % _UPDATE_SPAN
+        audit_fields: dict[str, Json] = {
             "created_at": _rfc3339(created, entropy[20], entropy),
             "updated_at": _rfc3339(updated, entropy[21], entropy),
-            "updated_by": self.person(entropy[22]),
+            "updated_by": self.user(entropy[22]),
         }
         if entropy[23] > 5:
-            signatures["created_by"] = self.person(entropy[23])
-        return signatures
+            audit_fields["created_by"] = self.user(entropy[23])
+        return audit_fields
 
     def _uuid(self, name: str) -> str:
         digest = blake2b(name.encode(), digest_size=16, key=self._key).digest()
@@ -64,11 +64,11 @@ class Organization:
 
 
 def rate_limit(entropy: Entropy) -> dict[str, Json] | None:
-    """What was observed of the upstream's limit: limited, not limited, or null when it cannot be looked up."""
+    """Observed state of the upstream's rate limit: limited, not limited, or None when it is unavailable."""
     state = entropy[24] % 3
     if state == 0:
         return None
-    since = _OPENED + _CREATING + _UPDATING + entropy[25]
+    since = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN + entropy[25]
     return {
         "currently_limited": state == 1,
         "limited_since": _rfc3339(since, 0, entropy) if state == 1 else None,
@@ -76,12 +76,12 @@ def rate_limit(entropy: Entropy) -> dict[str, Json] | None:
     }
 
 
-def _rfc3339(seconds: int, spelling: int, entropy: Entropy) -> str:
-    """The same instant can be spelt in many ways; Go prints up to nine digits of a second."""
+def _rfc3339(seconds: int, format_byte: int, entropy: Entropy) -> str:
+    """A timestamp in one of several forms, selected by `format_byte`. Go prints up to nine digits of a second."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
-    if spelling < 160:
+    if format_byte < 160:
         return f"{text}Z"
     digits = f"{int.from_bytes(entropy[26:30]) % 1_000_000_000:09}"
-    if spelling < 240:
-        return f"{text}.{digits[: 3 * (1 + spelling % 3)]}Z"
+    if format_byte < 240:
+        return f"{text}.{digits[: 3 * (1 + format_byte % 3)]}Z"
     return f"{text}.{digits[:6]}+02:00"

@@ -1,11 +1,11 @@
-"""What reached the server, as the server saw it: the truth that a client's own account is compared with.
+"""A log of all requests that reached the server, to compare with the counts that a client reports.
 
-Theory of operation: three parallel arrays, 18 bytes a request, hold arrival, target and status in order of arrival;
-what must be a maximum over all of them (the busiest second, the most in flight) is kept while they grow, so that a
-summary is cheap. A target is one integer: an endpoint and, for connections and types, which one. Unknown ids share
-one number, so a client cannot make the log grow by more than a request's worth.
+Theory of operation: three parallel arrays store arrival, target and status in order of arrival, 18 bytes per request.
+The maxima (requests per second, requests in flight) are updated as requests arrive, so a summary is cheap. A target
+is one integer: an endpoint and, for connections and types, an index. All unknown ids share one index, so a request
+with a long id takes no more space than any other.
 
-Clock and names are arguments; nothing here knows HTTP.
+The clock is an argument. Must not know HTTP or ids.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 UNANSWERED: Final = 0
-"""Status of a request that got no HTTP answer, or none yet."""
+"""Status of a request without an HTTP reply, or without one so far."""
 
-_WINDOW: Final = 1.0
+_WINDOW_SECONDS: Final = 1.0
 """Seconds."""
 
 _INDEX_BITS: Final = 40
 
 
 class Endpoint(IntEnum):
-    """Where a request was for."""
+    """The endpoints that the log distinguishes."""
 
     OTHER = 0
     CONNECTION = 1
@@ -38,7 +38,7 @@ class Endpoint(IntEnum):
 
     @property
     def template(self) -> str:
-        """Its path, with a placeholder for what differs."""
+        """The endpoint's path, with a placeholder for the id."""
         return _TEMPLATES[self]
 
 
@@ -54,30 +54,30 @@ _TEMPLATES = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was asked for. `index` is that of the connection or type; None when there is none or it is unknown."""
+    """The object of a request. `index` is that of the connection or type; None for other endpoints and unknown ids."""
 
     endpoint: Endpoint
     index: int | None = None
 
 
-class Visit(NamedTuple):
-    """One request under way. `epoch` tells which log it was counted in, should that be cleared meanwhile."""
+class OpenRequest(NamedTuple):
+    """A request in progress. `epoch` identifies the log that counted it: `clear` starts a new one."""
 
     epoch: int
     number: int
 
 
-class Entry(NamedTuple):
-    """One request: arrival in seconds since the server's start, target, status."""
+class LogEntry(NamedTuple):
+    """One request: arrival in seconds since the server's start, target and status."""
 
-    t: float
+    arrival: float
     target: Target
     status: int
 
 
 @dataclass(frozen=True, slots=True)
 class PerId:
-    """How many distinct connections were asked for, and the most requests for one of them."""
+    """Number of distinct connections requested, and the maximum number of requests for one connection."""
 
     ids: int
     max: int
@@ -85,9 +85,9 @@ class PerId:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The log in numbers. The values of `by_status` and of `by_endpoint` each sum to `total`.
+    """The log in numbers. The values of `by_status` sum to `total`, and so do those of `by_endpoint`.
 
-    `peak_per_second` is the most arrivals in any half-open window of one second.
+    `peak_per_second` is the maximum number of arrivals in any half-open window of one second.
     """
 
     total: int
@@ -99,7 +99,7 @@ class Summary:
 
 
 class RequestLog:
-    """Counts requests. `clock` gives seconds and never goes back."""
+    """Records requests. `clock` returns seconds and is monotonic."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -112,76 +112,77 @@ class RequestLog:
         return f"<RequestLog {len(self._arrivals)} requests, {self._in_flight} in flight>"
 
     def clear(self) -> None:
-        """Forget everything but the time of the start and the requests that are under way now."""
+        """Delete all entries. Keeps the start time and the count of requests in progress."""
         self._epoch += 1
         self._arrivals = array("d")
         self._targets = array("q")
         self._statuses = array("h")
-        self._per_id = array("I")
-        self._ids = self._most_for_an_id = 0
-        self._window_start = self._busiest_second = 0
-        self._most_in_flight = self._in_flight
+        self._count_by_index = array("I")
+        self._distinct_ids = self._max_per_id = 0
+        self._window_start = self._peak_per_second = 0
+        self._peak_in_flight = self._in_flight
 
-    def arrive(self, target: Target) -> Visit:
-        """Count a request, now. Each visit must `leave` once."""
+    def begin(self, target: Target) -> OpenRequest:
+        """Record a request that arrives now. Call `end` exactly once for each."""
         now = self._clock() - self._start
-        visit = Visit(self._epoch, len(self._arrivals))
+        open_request = OpenRequest(self._epoch, len(self._arrivals))
         self._arrivals.append(now)
-        self._targets.append(_packed(target))
+        self._targets.append(_encode_target(target))
         self._statuses.append(UNANSWERED)
         self._in_flight += 1
-        self._most_in_flight = max(self._most_in_flight, self._in_flight)
+        self._peak_in_flight = max(self._peak_in_flight, self._in_flight)
         self._slide_window(now)
         if target.endpoint is Endpoint.CONNECTION and target.index is not None:
             self._count_id(target.index)
-        return visit
+        return open_request
 
-    def leave(self, visit: Visit, status: int) -> None:
-        """The request is over: answered with this status, or `UNANSWERED`."""
+    def end(self, open_request: OpenRequest, status: int) -> None:
+        """Record the end of a request: its status, or `UNANSWERED`."""
         self._in_flight -= 1
-        if visit.epoch == self._epoch:
-            self._statuses[visit.number] = status
+        if open_request.epoch == self._epoch:
+            self._statuses[open_request.number] = status
 
     def summary(self) -> Summary:
-        """The numbers so far."""
-        endpoints = Counter(packed >> _INDEX_BITS for packed in self._targets)
+        """The numbers up to now."""
+        endpoints = Counter(code >> _INDEX_BITS for code in self._targets)
         return Summary(
             total=len(self._arrivals),
             by_status=dict(sorted(Counter(self._statuses).items())),
             by_endpoint={Endpoint(number).template: count for number, count in sorted(endpoints.items())},
-            peak_per_second=self._busiest_second,
-            peak_in_flight=self._most_in_flight,
-            per_id=PerId(self._ids, self._most_for_an_id),
+            peak_per_second=self._peak_per_second,
+            peak_in_flight=self._peak_in_flight,
+            per_id=PerId(self._distinct_ids, self._max_per_id),
         )
 
-    def entries(self) -> Iterator[Entry]:
-        """The requests that arrived before this call, in order of arrival, lazily."""
+    def entries(self) -> Iterator[LogEntry]:
+        """The requests that arrived before this call, lazily, in order of arrival."""
         arrivals, targets, statuses = self._arrivals, self._targets, self._statuses
         return (
-            Entry(arrivals[number], _unpacked(targets[number]), statuses[number]) for number in range(len(arrivals))
+            LogEntry(arrivals[number], _decode_target(targets[number]), statuses[number])
+            for number in range(len(arrivals))
         )
 
     def _slide_window(self, now: float) -> None:
         arrivals = self._arrivals
-        while now - arrivals[self._window_start] >= _WINDOW:
+        while now - arrivals[self._window_start] >= _WINDOW_SECONDS:
             self._window_start += 1
-        self._busiest_second = max(self._busiest_second, len(arrivals) - self._window_start)
+        self._peak_per_second = max(self._peak_per_second, len(arrivals) - self._window_start)
 
     def _count_id(self, index: int) -> None:
-        missing = index + 1 - len(self._per_id)
+        missing = index + 1 - len(self._count_by_index)
         if missing > 0:
-            self._per_id.frombytes(bytes(missing * self._per_id.itemsize))
-        self._per_id[index] += 1
-        count = self._per_id[index]
-        self._ids += count == 1
-        self._most_for_an_id = max(self._most_for_an_id, count)
+            self._count_by_index.frombytes(bytes(missing * self._count_by_index.itemsize))
+        self._count_by_index[index] += 1
+        count = self._count_by_index[index]
+        self._distinct_ids += count == 1
+        self._max_per_id = max(self._max_per_id, count)
 
 
-def _packed(target: Target) -> int:
+def _encode_target(target: Target) -> int:
     index = 0 if target.index is None else target.index + 1
     return target.endpoint << _INDEX_BITS | index
 
 
-def _unpacked(packed: int) -> Target:
-    endpoint, index = packed >> _INDEX_BITS, packed & (1 << _INDEX_BITS) - 1
+def _decode_target(code: int) -> Target:
+    endpoint, index = code >> _INDEX_BITS, code & (1 << _INDEX_BITS) - 1
     return Target(Endpoint(endpoint), index - 1 if index else None)

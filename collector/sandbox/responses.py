@@ -1,4 +1,4 @@
-"""How the bytes of an answer get to the client, or do not. Knows aiohttp and sockets, but not why."""
+"""Writes replies to the client, completely or not. Knows aiohttp and sockets; must not know faults."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from collector.sandbox.api import Answer
+from collector.sandbox.api import Reply
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-"""`struct linger`: on, for 0 seconds, so that closing resets."""
+"""`struct linger` (on, 0 seconds), with which closing a socket resets the connection."""
 
 
-def whole(status: int, body: bytes, headers: Mapping[str, str], content_type: str = JSON) -> web.Response:
-    """A response of a body that is there already."""
+def full_response(status: int, body: bytes, headers: Mapping[str, str], content_type: str = JSON) -> web.Response:
+    """A response with a complete body, not yet sent."""
     return web.Response(status=status, body=body, headers={**headers, "Content-Type": content_type})
 
 
-async def send(request: web.BaseRequest, answer: Answer, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Answer with JSON; a body in pieces is written here and now, a whole one by the caller's caller."""
-    if isinstance(answer.body, bytes):
-        return whole(answer.status, answer.body, headers)
-    return await stream(request, answer.body, headers)
+async def send(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Respond with JSON. Pieces are written here; aiohttp writes a complete body once this has returned."""
+    if isinstance(reply.body, bytes):
+        return full_response(reply.status, reply.body, headers)
+    return await stream(request, reply.body, headers)
 
 
 async def stream(
     request: web.BaseRequest, pieces: Iterator[bytes], headers: Mapping[str, str], content_type: str = JSON
 ) -> web.StreamResponse:
-    """Write the pieces as they are made, letting the event loop turn after each, at the client's pace."""
+    """Write the pieces as they are produced, at the client's pace. The event loop runs after each piece."""
     response = web.StreamResponse(headers={**headers, "Content-Type": content_type})
-    with suppress(ConnectionError):  # the client left; aiohttp would log that as an error of ours
+    with suppress(ConnectionError):  # the client disconnected; aiohttp would log an error of the server
         await response.prepare(request)
         for piece in pieces:
             await response.write(piece)
@@ -44,17 +44,17 @@ async def stream(
     return response
 
 
-async def cut(request: web.BaseRequest, answer: Answer, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Announce the whole answer, write its first half and close.
+async def send_truncated(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Announce the complete reply, write its first half and close the connection.
 
-    A body in pieces announces no length; its first piece is written and the end of the chunks is not.
+    A body in pieces announces no length. Its first piece is written, and the final chunk is not.
     """
-    response = web.StreamResponse(status=answer.status, headers={**headers, "Content-Type": JSON})
-    if isinstance(answer.body, bytes):
-        response.content_length = len(answer.body)
-        half = answer.body[: len(answer.body) // 2]
+    response = web.StreamResponse(status=reply.status, headers={**headers, "Content-Type": JSON})
+    if isinstance(reply.body, bytes):
+        response.content_length = len(reply.body)
+        half = reply.body[: len(reply.body) // 2]
     else:
-        half = next(answer.body)
+        half = next(reply.body)
     with suppress(ConnectionError):
         await response.prepare(request)
         await response.write(half)
@@ -62,8 +62,8 @@ async def cut(request: web.BaseRequest, answer: Answer, headers: Mapping[str, st
     return response
 
 
-async def finish(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Write all of a response, then close without having announced it."""
+async def send_and_close(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Write a complete response, then close the connection without having announced it."""
     with suppress(ConnectionError):
         await response.prepare(request)
         await response.write_eof()
@@ -71,21 +71,21 @@ async def finish(request: web.BaseRequest, response: web.StreamResponse) -> None
 
 
 def close(request: web.BaseRequest) -> None:
-    """Close the connection after what was written."""
+    """Close the connection once all written bytes are sent."""
     if request.transport is not None:
         request.transport.close()
 
 
 def reset(request: web.BaseRequest) -> None:
-    """Reset the connection: the client sees a TCP RST."""
+    """Reset the connection: the client receives a TCP RST."""
     transport = request.transport
     if transport is not None:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
 
 
-def send_garbage(request: web.BaseRequest, noise: bytes) -> None:
-    """Write these bytes where a status line belongs, and close."""
+def send_garbage(request: web.BaseRequest, garbage: bytes) -> None:
+    """Write `garbage` in place of a status line, then close the connection."""
     if request.transport is not None:
-        request.transport.write(noise)
+        request.transport.write(garbage)
         request.transport.close()

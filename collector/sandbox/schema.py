@@ -1,7 +1,7 @@
-"""Connection types as the API describes them: one JSON Schema each, and the list of all.
+"""Connection types as the API describes them: a JSON Schema for each, and the list of all types.
 
-Vendor keys on properties: `sensitive`, `hidden`, `readOnly`. The OpenAPI document wants a schema where JSON Schema
-also allows true and false, so none of these is written.
+Vendor keys on properties: `sensitive`, `hidden`, `readOnly`. JSON Schema also accepts true and false as schemas; the
+OpenAPI document does not, so this module never writes them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def json_schema(connection_type: ConnectionType) -> dict[str, Json]:
 
 
 def list_item(connection_type: ConnectionType) -> dict[str, Json]:
-    """The type as the list of types has it."""
+    """The type's entry in the list of types."""
     number = crc32(connection_type.id.encode())
     item: dict[str, Json] = {
         "id": connection_type.id,

@@ -1,1 +1,1 @@
-"""The sandbox, module by module, over real sockets where there is a socket."""
+"""Tests of the sandbox, one file per module. Those of the server use real sockets."""

@@ -1,4 +1,4 @@
-"""A running sandbox, and ways to talk to it."""
+"""Fixtures: a running sandbox and its clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import Sandbox, serve
-from tests.sandbox.talking import Wire, session_to, wire_to
+from tests.sandbox.client import RawConnection, open_raw, open_session
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ async def sandbox(inventory: Inventory) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def session(sandbox: Sandbox) -> AsyncIterator[ClientSession]:
-    async with session_to(sandbox) as session:
+    async with open_session(sandbox) as session:
         yield session
 
 
 @pytest.fixture
-async def wire(sandbox: Sandbox) -> AsyncIterator[Wire]:
-    async with wire_to(sandbox) as wire:
-        yield wire
+async def raw(sandbox: Sandbox) -> AsyncIterator[RawConnection]:
+    async with open_raw(sandbox) as raw:
+        yield raw

@@ -9,27 +9,27 @@ from importlib.resources import files
 from collector.sandbox.catalogue import Field, catalogue
 
 
-def test_all_247_types_are_there_in_order() -> None:
+def test_the_catalogue_has_all_247_types_sorted_by_id() -> None:
     ids = [connection_type.id for connection_type in catalogue()]
     assert len(ids) == len(set(ids)) == 247
     assert ids == sorted(ids)
 
 
-def test_no_field_is_lost_on_the_way_into_the_trees() -> None:
+def test_the_trees_contain_every_field_of_the_data_file() -> None:
     rows = json.loads((files("collector.model") / "data" / "connection_types.json").read_bytes())
     for connection_type in catalogue():
         paths = [field.path for field in _all(connection_type.fields)]
         assert sorted(paths) == sorted(row["name"] for row in rows[connection_type.id]["fields"])
 
 
-def test_the_fields_marked_as_masked_are_those_of_the_list_of_sensitive_fields() -> None:
+def test_the_masked_fields_match_the_list_of_sensitive_fields() -> None:
     sensitive = json.loads((files("collector.model") / "data" / "sensitive_fields.json").read_bytes())
     for connection_type in catalogue():
         masked = {field.path for field in _all(connection_type.fields) if field.masked}
         assert masked == set(sensitive[connection_type.id])
 
 
-def test_nested_fields_hang_below_their_parent() -> None:
+def test_nested_fields_are_children_of_their_parent() -> None:
     (api,) = [connection_type for connection_type in catalogue() if connection_type.id == "api"]
     (auth,) = [field for field in api.fields if field.name == "auth"]
     (query,) = [field for field in auth.children if field.name == "query"]
@@ -39,7 +39,7 @@ def test_nested_fields_hang_below_their_parent() -> None:
     ]
 
 
-def test_many_types_can_be_read_and_some_cannot_do_anything() -> None:
+def test_operations_vary_and_some_types_have_none() -> None:
     operations = {connection_type.operations for connection_type in catalogue()}
     assert () in operations
     assert len(operations) > 3

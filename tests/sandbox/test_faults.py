@@ -1,4 +1,4 @@
-"""The language of faults, and the draw."""
+"""The fault language and the random draw."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox.faults import FORMS, Decision, Fault, FaultError, Faults, Kind, Latency
+from collector.sandbox.faults import FAULT_SYNTAX, Decision, Fault, FaultError, FaultKind, Faults, Latency
 
 
-class Fixed(Random):
-    """Chance that always comes out the same."""
+class FixedRandom(Random):
+    """A random generator that always returns the same number."""
 
     def __init__(self, point: float) -> None:
         super().__init__()
@@ -30,15 +30,15 @@ _latencies = st.one_of(
     st.builds(Latency, st.just("lognormal"), _seconds, st.floats(0, 10)),
     st.tuples(_seconds, _seconds).map(lambda pair: Latency("uniform", min(pair), max(pair))),
 )
-_NAMED = sorted(set(Kind) - {Kind.NONE, Kind.STATUS})
+_NAMED = sorted(set(FaultKind) - {FaultKind.NONE, FaultKind.STATUS})
 
 
 @st.composite
 def _faults(draw: st.DrawFn) -> Faults:
     items = []
     for probability in draw(st.lists(st.floats(0, 0.1), max_size=9)):
-        kind = draw(st.sampled_from([*_NAMED, Kind.STATUS]))
-        if kind is Kind.STATUS:
+        kind = draw(st.sampled_from([*_NAMED, FaultKind.STATUS]))
+        if kind is FaultKind.STATUS:
             retry_after = draw(st.none() | _header.filter(lambda text: text != "none"))
             items.append(Fault(kind, probability, draw(st.integers(300, 599)), retry_after))
         else:
@@ -47,26 +47,26 @@ def _faults(draw: st.DrawFn) -> Faults:
 
 
 @given(_faults())
-def test_what_is_written_is_read_back(faults: Faults) -> None:
+def test_the_text_of_faults_parses_to_equal_faults(faults: Faults) -> None:
     assert Faults.parse(str(faults)) == faults
 
 
 @given(st.text() | st.text("0123456789.=,:-+ hangresetlatencymsclose"))
-def test_any_text_is_faults_or_a_fault_error(text: str) -> None:
+def test_any_text_parses_or_raises_a_fault_error(text: str) -> None:
     with suppress(FaultError):
         assert isinstance(Faults.parse(text), Faults)
 
 
 @given(_faults(), st.integers())
-def test_the_same_chance_decides_the_same(faults: Faults, seed: int) -> None:
+def test_the_same_seed_gives_the_same_decisions(faults: Faults, seed: int) -> None:
     one, other = Random(seed), Random(seed)
     assert [faults.draw(one) for _ in range(5)] == [faults.draw(other) for _ in range(5)]
 
 
 @pytest.mark.parametrize("text", ["", "  "])
-def test_blank_text_is_no_faults(text: str) -> None:
+def test_blank_text_means_no_faults(text: str) -> None:
     assert Faults.parse(text) == Faults()
-    assert Faults.parse(text).draw(Fixed(0.0)) is None
+    assert Faults.parse(text).draw(FixedRandom(0.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,18 @@ def test_blank_text_is_no_faults(text: str) -> None:
         ("500=0.6,hang=0.5", "500=0.6,hang=0.5"),
     ],
 )
-def test_an_error_names_the_item_and_shows_the_forms(text: str, item: str) -> None:
+def test_an_error_names_the_item_and_shows_the_syntax(text: str, item: str) -> None:
     with pytest.raises(FaultError) as caught:
         Faults.parse(text)
     assert caught.value.item == item
     assert str(caught.value).startswith(f"{item!r}: ")
-    assert FORMS in str(caught.value)
+    assert FAULT_SYNTAX in str(caught.value)
 
 
-def test_every_example_in_the_forms_can_be_read() -> None:
-    examples = [line.split()[0] for line in FORMS.splitlines() if line.startswith("  ") and "=" in line.split()[0]]
+def test_every_example_in_the_syntax_parses() -> None:
+    examples = [
+        line.split()[0] for line in FAULT_SYNTAX.splitlines() if line.startswith("  ") and "=" in line.split()[0]
+    ]
     assert len(examples) == 13
     for example in examples:
         assert Faults.parse(example) != Faults()
@@ -138,8 +140,8 @@ def test_probabilities_may_sum_to_one_in_floating_point() -> None:
         ("503=1:retry-after=", ""),
     ],
 )
-def test_only_a_429_asks_for_a_second_unless_told(text: str, retry_after: str | None) -> None:
-    decision = Faults.parse(text).draw(Fixed(0.0))
+def test_only_a_429_has_a_retry_after_by_default(text: str, retry_after: str | None) -> None:
+    decision = Faults.parse(text).draw(FixedRandom(0.0))
     assert decision is not None
     assert decision.retry_after == retry_after
 
@@ -147,26 +149,26 @@ def test_only_a_429_asks_for_a_second_unless_told(text: str, retry_after: str | 
 @pytest.mark.parametrize(
     ("point", "expected"),
     [
-        (0.0, Decision(Kind.STATUS, status=500)),
-        (0.24, Decision(Kind.STATUS, status=500)),
-        (0.25, Decision(Kind.HANG)),
-        (0.49, Decision(Kind.HANG)),
+        (0.0, Decision(FaultKind.STATUS, status=500)),
+        (0.24, Decision(FaultKind.STATUS, status=500)),
+        (0.25, Decision(FaultKind.HANG)),
+        (0.49, Decision(FaultKind.HANG)),
         (0.5, None),
         (0.99, None),
     ],
 )
-def test_each_fault_has_its_share_of_the_unit_interval(point: float, expected: Decision | None) -> None:
-    assert Faults.parse("500=0.25,hang=0.25").draw(Fixed(point)) == expected
+def test_each_fault_covers_its_share_of_the_unit_interval(point: float, expected: Decision | None) -> None:
+    assert Faults.parse("500=0.25,hang=0.25").draw(FixedRandom(point)) == expected
 
 
 @given(st.integers())
-def test_a_probability_of_one_always_happens_and_of_zero_never(seed: int) -> None:
+def test_a_fault_of_probability_one_always_occurs_and_one_of_zero_never(seed: int) -> None:
     certain = Faults.parse("hang=0,reset=1,close=0").draw(Random(seed))
-    assert certain == Decision(Kind.RESET)
+    assert certain == Decision(FaultKind.RESET)
 
 
 @given(st.integers())
-def test_latency_delays_every_request_as_its_shape_says(seed: int) -> None:
+def test_latency_delays_every_request_by_its_distribution(seed: int) -> None:
     fixed = Faults.parse("latency=20ms").draw(Random(seed))
     uniform = Faults.parse("latency=uniform:10ms:0.08s").draw(Random(seed))
     lognormal = Faults.parse("latency=lognormal:50ms:0").draw(Random(seed))
@@ -177,10 +179,10 @@ def test_latency_delays_every_request_as_its_shape_says(seed: int) -> None:
 
 
 def test_half_of_lognormal_latencies_are_below_the_median() -> None:
-    faults, chance = Faults.parse("latency=lognormal:50ms:0.6"), Random(4)
-    delays = [decision.delay for decision in (faults.draw(chance) for _ in range(2_000)) if decision]
+    faults, rng = Faults.parse("latency=lognormal:50ms:0.6"), Random(4)
+    delays = [decision.delay for decision in (faults.draw(rng) for _ in range(2_000)) if decision]
     assert 900 < sum(delay < 0.05 for delay in delays) < 1_100
 
 
-def test_a_fault_comes_after_the_latency() -> None:
-    assert Faults.parse("latency=1s,500=1").draw(Fixed(0.5)) == Decision(Kind.STATUS, 1.0, 500)
+def test_a_fault_applies_after_the_latency() -> None:
+    assert Faults.parse("latency=1s,500=1").draw(FixedRandom(0.5)) == Decision(FaultKind.STATUS, 1.0, 500)

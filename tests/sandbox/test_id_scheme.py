@@ -1,4 +1,4 @@
-"""Ids are computed from indexes and turned back into them."""
+"""Ids are computed from indexes and decoded back to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ seeds = st.integers()
 
 
 @given(seeds, indexes)
-def test_every_id_turns_back_into_its_index(seed: int, index: int) -> None:
+def test_every_id_decodes_to_its_index(seed: int, index: int) -> None:
     scheme = IdScheme(seed)
     assert scheme.decode(scheme.encode(index)) == index
     assert scheme.decode(scheme.encode(index).upper()) == index
@@ -29,13 +29,13 @@ def test_an_id_is_a_canonical_uuid_of_version_4(seed: int, index: int) -> None:
 
 
 @given(seeds, st.sets(indexes))
-def test_no_two_indexes_share_an_id(seed: int, several: set[int]) -> None:
+def test_distinct_indexes_have_distinct_ids(seed: int, several: set[int]) -> None:
     assert len({IdScheme(seed).encode(index) for index in several}) == len(several)
 
 
 @given(seeds, st.uuids())
-def test_an_id_made_elsewhere_has_no_index(seed: int, foreign: UUID) -> None:
-    assert IdScheme(seed).decode(str(foreign)) is None
+def test_an_id_of_another_origin_has_no_index(seed: int, other: UUID) -> None:
+    assert IdScheme(seed).decode(str(other)) is None
 
 
 @given(seeds, indexes, st.integers(0, 127))
@@ -46,21 +46,21 @@ def test_an_id_with_one_bit_changed_has_no_index(seed: int, index: int, bit: int
 
 
 @given(st.text())
-def test_any_text_may_be_asked_about(text: str) -> None:
+def test_any_text_can_be_decoded(text: str) -> None:
     assert IdScheme(0).decode(text) is None
 
 
 @given(st.tuples(seeds, seeds).filter(lambda pair: pair[0] != pair[1]), indexes)
-def test_another_seed_makes_other_ids(pair: tuple[int, int], index: int) -> None:
+def test_another_seed_gives_other_ids(pair: tuple[int, int], index: int) -> None:
     one, other = map(IdScheme, pair)
     assert other.decode(one.encode(index)) is None
 
 
-@pytest.mark.parametrize("spelling", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
-def test_only_the_hyphenated_spelling_is_an_id(spelling: str) -> None:
+@pytest.mark.parametrize("form", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
+def test_only_the_hyphenated_form_is_an_id(form: str) -> None:
     scheme = IdScheme(0)
-    assert scheme.decode(spelling % scheme.encode(1)) is None
+    assert scheme.decode(form % scheme.encode(1)) is None
 
 
-def test_the_same_seed_makes_the_same_ids_in_every_process() -> None:
+def test_the_same_seed_gives_the_same_ids_in_every_process() -> None:
     assert IdScheme(7).encode(0) == "8ea2f13e-3696-4658-8003-654c7570c4d0"

@@ -1,4 +1,4 @@
-"""An organization of any size, computed when it is asked for."""
+"""An organization of any size, computed on demand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ sizes = st.integers(1, MAX_SIZE)
 
 
 @given(st.data(), sizes, st.integers())
-def test_ids_and_indexes_agree(data: st.DataObject, size: int, seed: int) -> None:
+def test_ids_and_indexes_convert_to_each_other(data: st.DataObject, size: int, seed: int) -> None:
     inventory = Inventory(size, seed)
     index = data.draw(st.integers(0, size - 1))
     assert inventory.index_of(inventory.id_at(index)) == index
@@ -31,7 +31,7 @@ def test_ids_and_indexes_agree(data: st.DataObject, size: int, seed: int) -> Non
 
 
 @given(st.data(), st.integers(0, MAX_SIZE - 1))
-def test_an_id_beyond_the_size_is_foreign(data: st.DataObject, size: int) -> None:
+def test_an_id_beyond_the_size_is_unknown(data: st.DataObject, size: int) -> None:
     beyond = Inventory(MAX_SIZE).id_at(data.draw(st.integers(size, MAX_SIZE - 1)))
     assert Inventory(size).index_of(beyond) is None
 
@@ -42,7 +42,7 @@ def test_a_connection_does_not_depend_on_the_size(size: int, other: int, seed: i
     assert Inventory(size, seed).connection(index) == Inventory(other, seed).connection(index)
 
 
-def test_ids_come_lazily_in_the_order_of_their_indexes() -> None:
+def test_ids_are_computed_lazily_in_index_order() -> None:
     inventory = Inventory(MAX_SIZE)
     assert list(islice(inventory.ids(), 3)) == [inventory.id_at(index) for index in range(3)]
 
@@ -52,28 +52,28 @@ def test_all_ids_of_an_inventory_are_distinct() -> None:
 
 
 @pytest.mark.parametrize("size", [-1, MAX_SIZE + 1])
-def test_a_size_that_indexes_cannot_reach_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=f"not {size}"):
+def test_a_size_outside_the_range_of_indexes_is_rejected(size: int) -> None:
+    with pytest.raises(ValueError, match=f"^{size} connections"):
         Inventory(size)
 
 
 @pytest.mark.parametrize("index", [-1, 5])
-def test_an_index_outside_the_inventory_is_refused(index: int) -> None:
-    with pytest.raises(IndexError, match="there are 5"):
+def test_an_index_outside_the_inventory_is_rejected(index: int) -> None:
+    with pytest.raises(IndexError, match="an inventory of 5 connections"):
         Inventory(5).id_at(index)
-    with pytest.raises(IndexError, match="there are 5"):
+    with pytest.raises(IndexError, match="an inventory of 5 connections"):
         Inventory(5).connection(index)
 
 
-def test_a_connection_is_a_fresh_object_each_time() -> None:
+def test_each_call_returns_a_new_connection_object() -> None:
     inventory = Inventory(TYPES)
     for index in range(TYPES):
         before = orjson.dumps(inventory.connection(index))
-        _spoil(inventory.connection(index))
+        _mutate(inventory.connection(index))
         assert orjson.dumps(inventory.connection(index)) == before
 
 
-def test_as_many_in_a_row_as_there_are_types_are_of_all_types() -> None:
+def test_any_247_consecutive_connections_cover_all_types() -> None:
     inventory = Inventory(3 * TYPES, seed=5)
     for start in (0, 100, TYPES + 1):
         types = {inventory.connection(index)["type"]["id"] for index in range(start, start + TYPES)}
@@ -85,13 +85,13 @@ def test_names_are_unique_within_the_organization() -> None:
     assert len({inventory.connection(index)["name"] for index in range(5_000)}) == 5_000
 
 
-def test_a_stranger_is_another_connection_even_in_an_inventory_of_one() -> None:
+def test_another_connection_exists_even_in_an_inventory_of_one() -> None:
     inventory = Inventory(1)
     assert inventory.other_connection(0)["id"] != inventory.id_at(0)
     assert inventory.other_connection(MAX_SIZE - 1)["id"] == inventory.id_at(0)
 
 
-def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None:
+def test_most_connections_are_healthy_and_the_rest_have_various_statuses() -> None:
     statuses = Counter(connection["status"] for connection in _sample())
     assert statuses.total() * 0.8 < statuses["healthy"] < statuses.total()
     assert len(statuses) > 5
@@ -99,7 +99,7 @@ def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None
 
 
 @pytest.mark.parametrize(
-    "oddity",
+    "is_rare",
     [
         pytest.param(lambda c: c["configuration"] is None, id="no configuration"),
         pytest.param(lambda c: c["type"]["operations"] is None, id="no operations"),
@@ -108,7 +108,7 @@ def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None
         pytest.param(lambda c: c.get("rate_limit"), id="a rate limit"),
         pytest.param(lambda c: "rate_limit" in c and c["rate_limit"] is None, id="a null rate limit"),
         pytest.param(lambda c: "created_by" not in c, id="no creator"),
-        pytest.param(lambda c: "healthcheck_interval" in c, id="a key nobody documented"),
+        pytest.param(lambda c: "healthcheck_interval" in c, id="an undocumented key"),
         pytest.param(lambda c: not c["saved"], id="not saved"),
         pytest.param(lambda c: len(c["policies"]) > 1, id="several policies"),
         pytest.param(lambda c: CANARY in c.get("status_error", ""), id="a password in the status"),
@@ -116,12 +116,12 @@ def test_most_connections_are_healthy_and_the_others_are_of_many_kinds() -> None
         pytest.param(lambda c: c["updated_at"].endswith("+02:00"), id="another time zone"),
     ],
 )
-def test_some_connections_but_few_are_odd(oddity: Callable[[Connection], object]) -> None:
-    odd = sum(1 for connection in _sample() if oddity(connection))
-    assert 0 < odd < len(_sample()) / 2
+def test_every_rare_form_occurs_in_fewer_than_half_of_the_connections(is_rare: Callable[[Connection], object]) -> None:
+    matches = sum(1 for connection in _sample() if is_rare(connection))
+    assert 0 < matches < len(_sample()) / 2
 
 
-def test_a_shared_copy_points_to_another_connection_of_the_same_type() -> None:
+def test_a_shared_copy_has_a_parent_of_the_same_type() -> None:
     inventory = Inventory(5_000)
     copies = [c for c in map(inventory.connection, range(5_000)) if "parent_connection_id" in c]
     for copy in copies:
@@ -131,16 +131,16 @@ def test_a_shared_copy_points_to_another_connection_of_the_same_type() -> None:
         assert inventory.id_at(parent) != copy["id"]
 
 
-def test_nothing_is_updated_before_it_is_created() -> None:
+def test_connections_are_updated_after_they_are_created() -> None:
     for connection in _sample():
         created, updated = (connection[key][:19] for key in ("created_at", "updated_at"))
         assert datetime.fromisoformat("2019-01-01") <= datetime.fromisoformat(created)
         assert created <= updated < "2027"
 
 
-def test_a_few_dozen_people_own_everything() -> None:
-    people = {connection["updated_by"]["id"] for connection in _sample()}
-    assert 20 < len(people) < 50
+def test_a_few_dozen_users_update_all_connections() -> None:
+    users = {connection["updated_by"]["id"] for connection in _sample()}
+    assert 20 < len(users) < 50
 
 
 @cache
@@ -149,12 +149,12 @@ def _sample() -> list[Connection]:
     return [inventory.connection(index) for index in range(2_000)]
 
 
-def _spoil(value: object) -> None:
+def _mutate(value: object) -> None:
     if isinstance(value, dict):
         for inner in value.values():
-            _spoil(inner)
+            _mutate(inner)
         value["spoilt"] = True
     elif isinstance(value, list):
         for inner in value:
-            _spoil(inner)
+            _mutate(inner)
         value.append("spoilt")

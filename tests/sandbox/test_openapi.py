@@ -1,4 +1,4 @@
-"""What the sandbox answers is what the OpenAPI document promises."""
+"""The sandbox's replies conform to the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import FAULTS_HEADER
 
 _DOCUMENT = Path(__file__).parents[1] / "data" / "polytomic-openapi.json"
-_FOREIGN = "248df4b7-aa70-47b8-a036-33ac447e668d"
+_UNKNOWN_UUID = "248df4b7-aa70-47b8-a036-33ac447e668d"
 
 
 @cache
@@ -27,7 +27,7 @@ def _document() -> dict[str, Json]:
 
 @cache
 def _validator(path: str, status: int) -> Draft202012Validator:
-    """For the body of this answer; where the document has no such status, an error is an `ApiError`."""
+    """Validator of the body of this reply. A status that the document does not list is an `ApiError`."""
     responses = _document()["paths"][path]["get"]["responses"]
     documented = responses[str(status) if status == 200 else "500"]
     schema = {**documented["content"]["application/json"]["schema"], "components": _document()["components"]}
@@ -57,26 +57,28 @@ async def test_the_schemas_of_all_types_are_as_documented(session: ClientSession
 
 
 @pytest.mark.parametrize("path", ["/api/connections", "/api/me", "/api/connection_types"])
-async def test_the_other_answers_are_as_documented(session: ClientSession, path: str) -> None:
+async def test_the_other_replies_are_as_documented(session: ClientSession, path: str) -> None:
     await _validate(session, path, path, 200)
 
 
-@pytest.mark.parametrize(("id", "status"), [(_FOREIGN, 404), ("x", 400)])
-async def test_refused_ids_are_as_documented(session: ClientSession, id: str, status: int) -> None:
+@pytest.mark.parametrize(("id", "status"), [(_UNKNOWN_UUID, 404), ("x", 400)])
+async def test_the_errors_for_invalid_and_unknown_ids_are_as_documented(
+    session: ClientSession, id: str, status: int
+) -> None:
     await _validate(session, f"/api/connections/{id}", "/api/connections/{id}", status)
 
 
-async def test_an_unknown_type_is_as_documented(session: ClientSession) -> None:
+async def test_the_error_for_an_unknown_type_is_as_documented(session: ClientSession) -> None:
     await _validate(session, "/api/connection_types/x", "/api/connection_types/{id}", 404)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503, 529])
-async def test_error_faults_are_as_documented(session: ClientSession, status: int) -> None:
-    path = f"/api/connections/{_FOREIGN}"
+async def test_injected_errors_are_as_documented(session: ClientSession, status: int) -> None:
+    path = f"/api/connections/{_UNKNOWN_UUID}"
     await _validate(session, path, "/api/connections/{id}", status, faults=f"{status}=1")
 
 
-def test_only_documented_fields_are_null_but_for_the_rate_limit() -> None:
+def test_only_the_documented_fields_and_the_rate_limit_are_null() -> None:
     inventory = Inventory(3_000, seed=11)
     null = {
         key

@@ -6,7 +6,7 @@ from jsonschema import Draft202012Validator
 
 from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, catalogue
-from collector.sandbox.configuration import configurator
+from collector.sandbox.configuration import configuration_factory
 from collector.sandbox.schema import json_schema, list_item
 
 
@@ -15,8 +15,8 @@ def _type(id: str) -> ConnectionType:
     return connection_type
 
 
-def _as_shown(connection_type: ConnectionType) -> dict[str, Json]:
-    """The type's schema, with masked fields as optional strings."""
+def _masked_schema(connection_type: ConnectionType) -> dict[str, Json]:
+    """The type's schema for masked configurations: each masked field is an optional string."""
     schema = json_schema(connection_type)
     masked = [field.name for field in connection_type.fields if field.masked]
     schema["required"] = [name for name in schema.get("required", ()) if name not in masked]
@@ -29,14 +29,14 @@ def test_every_type_has_a_valid_json_schema() -> None:
         Draft202012Validator.check_schema(json_schema(connection_type))
 
 
-def test_a_configuration_fits_the_schema_of_its_type_but_for_what_is_masked() -> None:
+def test_a_configuration_matches_the_schema_of_its_type_except_for_masked_fields() -> None:
     for connection_type in catalogue():
-        validator = Draft202012Validator(_as_shown(connection_type))
+        validator = Draft202012Validator(_masked_schema(connection_type))
         for byte in (b"\x00", b"\x37", b"\xa0"):
-            validator.validate(configurator(connection_type)(byte * 64))
+            validator.validate(configuration_factory(connection_type)(byte * 64))
 
 
-def test_the_vendor_keys_stand_on_the_properties() -> None:
+def test_properties_have_the_vendor_keys() -> None:
     properties = json_schema(_type("airtable"))["properties"]
     assert properties["client_secret"] == {
         "title": "Client secret",
@@ -61,6 +61,6 @@ def test_nested_fields_become_nested_schemas() -> None:
     assert json_schema(_type("awsathena"))["properties"]["tags"]["additionalProperties"] == {"type": "string"}
 
 
-def test_a_list_item_says_nothing_of_oauth_where_nothing_is_known() -> None:
+def test_a_list_item_omits_use_oauth_where_it_is_not_documented() -> None:
     assert "use_oauth" not in list_item(_type("amazon_ads"))
     assert list_item(_type("airtable"))["use_oauth"] is True

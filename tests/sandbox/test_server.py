@@ -1,4 +1,4 @@
-"""The server as a whole: versions, faults by flag and by header, what is counted, start and stop."""
+"""The server as a whole: versions, faults by argument and by header, counts, start and stop."""
 
 from __future__ import annotations
 
@@ -15,40 +15,48 @@ from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import FAULTS_HEADER, Sandbox, serve
-from tests.sandbox.talking import Wire, got, session_to, status_of, until, until_idle, wire_to
+from tests.sandbox.client import (
+    RawConnection,
+    get_json,
+    get_status,
+    open_raw,
+    open_session,
+    wait_until,
+    wait_until_idle,
+)
 
-FOREIGN = "248df4b7-aa70-47b8-a036-33ac447e668d"
+UNKNOWN_UUID = "248df4b7-aa70-47b8-a036-33ac447e668d"
 
 
-async def test_it_listens_on_the_loopback_with_the_one_key(sandbox: Sandbox) -> None:
+async def test_it_listens_on_loopback_and_accepts_the_sandbox_key(sandbox: Sandbox) -> None:
     assert sandbox.url.startswith("http://127.0.0.1:")
     assert sandbox.key == SANDBOX_KEY == "sandbox-key"
 
 
 async def test_it_can_listen_on_another_address() -> None:
-    async with serve(Inventory(1), host="::1") as sandbox, session_to(sandbox) as session:
+    async with serve(Inventory(1), host="::1") as sandbox, open_session(sandbox) as session:
         assert sandbox.url.startswith("http://[::1]:")
-        await got(session, "/api/me")
+        await get_json(session, "/api/me")
 
 
-async def test_a_port_in_use_is_an_os_error_and_leaves_the_other_server_alone(
+async def test_a_port_in_use_raises_an_os_error_and_the_other_server_keeps_running(
     sandbox: Sandbox, session: ClientSession
 ) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         async with serve(Inventory(1), port=port):
             pass
-    await got(session, "/api/me")
+    await get_json(session, "/api/me")
 
 
-async def test_after_the_block_nobody_listens() -> None:
+async def test_the_port_is_closed_after_the_block() -> None:
     async with serve(Inventory(1)) as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-async def test_it_can_stop_while_clients_connect() -> None:
+async def test_the_server_can_stop_while_clients_connect() -> None:
     for turns in range(6):
         async with serve(Inventory(1)) as sandbox:
             host, _, port = sandbox.url.removeprefix("http://").partition(":")
@@ -77,14 +85,14 @@ async def test_it_can_stop_while_clients_connect() -> None:
         ("/api/connections", ""),
         ("/api/me", ""),
         ("/api/nothing", ""),
-        (f"/api/connections/{FOREIGN}", ""),
+        (f"/api/connections/{UNKNOWN_UUID}", ""),
         ("/api/me", "500=1"),
         ("/api/me", "html=1"),
         ("/api/me", "empty=1"),
         ("/api/me", "no such fault"),
     ],
 )
-async def test_every_response_names_the_version_that_answers(
+async def test_every_response_names_its_api_version(
     session: ClientSession, path: str, faults: str, headers: Mapping[str, str], version: str
 ) -> None:
     async with session.get(path, headers={**headers, FAULTS_HEADER: faults}) as response:
@@ -92,13 +100,13 @@ async def test_every_response_names_the_version_that_answers(
         await response.read()
 
 
-async def test_a_version_that_cannot_be_a_header_is_not_echoed(wire: Wire) -> None:
-    wire.get("/api/me", X_Polytomic_Version="é")
-    assert b"X-Polytomic-Version: 2021-05-23" in (await wire.response()).head
+async def test_a_version_that_is_not_ascii_is_not_echoed(raw: RawConnection) -> None:
+    raw.get("/api/me", X_Polytomic_Version="é")
+    assert b"X-Polytomic-Version: 2021-05-23" in (await raw.response()).head
 
 
 async def test_a_query_is_not_part_of_the_path(session: ClientSession, inventory: Inventory) -> None:
-    assert await got(session, f"/api/connections/{inventory.id_at(1)}?a=/b") == {"data": inventory.connection(1)}
+    assert await get_json(session, f"/api/connections/{inventory.id_at(1)}?a=/b") == {"data": inventory.connection(1)}
 
 
 async def test_other_methods_are_not_allowed(session: ClientSession) -> None:
@@ -106,28 +114,28 @@ async def test_other_methods_are_not_allowed(session: ClientSession) -> None:
         assert response.status == 405
 
 
-async def test_the_flag_sets_the_faults_of_all_requests_and_the_header_those_of_one() -> None:
-    async with serve(Inventory(1), faults=Faults.parse("503=1")) as sandbox, session_to(sandbox) as session:
+async def test_the_server_has_faults_for_all_requests_and_a_header_replaces_them_for_one() -> None:
+    async with serve(Inventory(1), faults=Faults.parse("503=1")) as sandbox, open_session(sandbox) as session:
         async with session.get("/api/me") as response:
             assert response.status == 503
-        assert await status_of(session, "/api/me", faults="429=1") == 429
-        assert await status_of(session, "/api/me", faults="") == 200
+        assert await get_status(session, "/api/me", faults="429=1") == 429
+        assert await get_status(session, "/api/me", faults="") == 200
 
 
-async def test_faults_that_cannot_be_read_are_a_bad_request_that_says_so(session: ClientSession) -> None:
+async def test_invalid_faults_are_a_bad_request_that_names_them(session: ClientSession) -> None:
     async with session.get("/api/me", headers={FAULTS_HEADER: "frob=1"}) as response:
         assert response.status == 400
-        assert "no fault is called 'frob'" in (await response.json())["message"]
+        assert "unknown fault 'frob'" in (await response.json())["message"]
 
 
-async def test_faults_are_for_the_api_only() -> None:
-    async with serve(Inventory(1), faults=Faults.parse("500=1")) as sandbox, session_to(sandbox) as session:
+async def test_faults_apply_to_the_api_only() -> None:
+    async with serve(Inventory(1), faults=Faults.parse("500=1")) as sandbox, open_session(sandbox) as session:
         async with session.get("/status.txt") as response:
             assert response.status == 404
-        await got(session, "/_sandbox/requests")
+        await get_json(session, "/_sandbox/requests")
 
 
-async def test_the_seed_decides_which_requests_fail() -> None:
+async def test_the_seed_determines_which_requests_fail() -> None:
     first, again, other = [await _statuses(seed) for seed in (1, 1, 2)]
     assert first == again != other
     assert 30 < Counter(first)[500] < 70
@@ -135,7 +143,7 @@ async def test_the_seed_decides_which_requests_fail() -> None:
 
 async def _statuses(seed: int) -> list[int]:
     faults = Faults.parse("500=0.5")
-    async with serve(Inventory(1), faults=faults, seed=seed) as sandbox, session_to(sandbox) as session:
+    async with serve(Inventory(1), faults=faults, seed=seed) as sandbox, open_session(sandbox) as session:
         statuses = []
         for _ in range(100):
             async with session.get("/api/me") as response:
@@ -143,29 +151,29 @@ async def _statuses(seed: int) -> list[int]:
         return statuses
 
 
-async def test_refused_requests_are_counted_too(sandbox: Sandbox) -> None:
-    async with session_to(sandbox, Authorization="Bearer wrong") as other_connection:
-        assert await status_of(other_connection, "/api/connections") == 401
+async def test_unauthorized_requests_are_counted(sandbox: Sandbox) -> None:
+    async with open_session(sandbox, Authorization="Bearer wrong") as unauthorized:
+        assert await get_status(unauthorized, "/api/connections") == 401
     assert sandbox.log.summary().by_status == {401: 1}
 
 
-async def test_as_many_requests_are_in_flight_as_clients_wait(sandbox: Sandbox) -> None:
-    async with wire_to(sandbox) as one, wire_to(sandbox) as two, wire_to(sandbox) as three:
-        for wire in (one, two, three):
-            wire.get("/api/me", X_Sandbox_Faults="hang=1")
-        await until(lambda: sandbox.log.summary().total == 3)
-    await until_idle(sandbox)
+async def test_waiting_requests_are_counted_as_in_flight(sandbox: Sandbox) -> None:
+    async with open_raw(sandbox) as one, open_raw(sandbox) as two, open_raw(sandbox) as three:
+        for raw in (one, two, three):
+            raw.get("/api/me", X_Sandbox_Faults="hang=1")
+        await wait_until(lambda: sandbox.log.summary().total == 3)
+    await wait_until_idle(sandbox)
     assert sandbox.log.summary().peak_in_flight == 3
 
 
-async def test_a_hidden_second_attempt_of_the_client_is_counted(sandbox: Sandbox) -> None:
-    async with session_to(sandbox) as session:
+async def test_a_hidden_retry_of_the_client_is_counted(sandbox: Sandbox) -> None:
+    async with open_session(sandbox) as session:
         with pytest.raises(ServerDisconnectedError):
-            await status_of(session, "/api/me", faults="close=1")
+            await get_status(session, "/api/me", faults="close=1")
     assert sandbox.log.summary().by_status == {0: 2}
 
 
-async def test_a_thousand_concurrent_requests_are_each_answered_and_counted_once(sandbox: Sandbox) -> None:
+async def test_a_thousand_concurrent_requests_are_answered_and_counted_once_each(sandbox: Sandbox) -> None:
     inventory = Inventory(500, seed=7)
     ids = list(inventory.ids()) * 2
     waiting = iter(ids)
@@ -173,7 +181,7 @@ async def test_a_thousand_concurrent_requests_are_each_answered_and_counted_once
 
     async def work(session: ClientSession) -> None:
         for id in waiting:
-            answered.append((await got(session, f"/api/connections/{id}"))["data"]["id"])
+            answered.append((await get_json(session, f"/api/connections/{id}"))["data"]["id"])
 
     async with (
         ClientSession(
@@ -192,32 +200,32 @@ async def test_a_thousand_concurrent_requests_are_each_answered_and_counted_once
     assert summary.peak_in_flight <= 16
 
 
-async def test_while_a_list_is_read_slowly_others_are_answered() -> None:
+async def test_other_requests_are_answered_while_a_client_reads_a_list_slowly() -> None:
     async with (
         serve(Inventory(40_000)) as sandbox,
-        session_to(sandbox) as session,
-        wire_to(sandbox) as slow,
+        open_session(sandbox) as session,
+        open_raw(sandbox) as slow,
     ):
         slow.get("/api/connections")
         await slow.reader.readuntil(b"\r\n\r\n")
-        await got(session, "/api/me")
+        await get_json(session, "/api/me")
         assert sandbox.log.summary().by_status == {0: 1, 200: 1}
 
 
-async def test_a_reader_who_leaves_a_list_leaves_no_trace_in_the_logs(
+async def test_a_client_that_disconnects_during_a_list_causes_no_log_records(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO):
         async with serve(Inventory(40_000)) as sandbox:
-            async with wire_to(sandbox) as leaver:
-                leaver.get("/api/connections")
-                await leaver.reader.readuntil(b"\r\n\r\n")
-            await until_idle(sandbox)
+            async with open_raw(sandbox) as client:
+                client.get("/api/connections")
+                await client.reader.readuntil(b"\r\n\r\n")
+            await wait_until_idle(sandbox)
     assert caplog.records == []
 
 
-async def test_pipelined_requests_are_answered_in_order(wire: Wire, inventory: Inventory) -> None:
+async def test_pipelined_requests_are_answered_in_order(raw: RawConnection, inventory: Inventory) -> None:
     for index in range(3):
-        wire.get(f"/api/connections/{inventory.id_at(index)}")
+        raw.get(f"/api/connections/{inventory.id_at(index)}")
     for index in range(3):
-        assert inventory.id_at(index).encode() in (await wire.response()).body
+        assert inventory.id_at(index).encode() in (await raw.response()).body

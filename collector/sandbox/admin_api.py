@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, beside the API: what it has seen."""
+"""Endpoints beside the API that report and reset the request log."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from collector.sandbox.api import Api, refusal
+from collector.sandbox.api import Api, error_reply
 from collector.sandbox.request_log import RequestLog
-from collector.sandbox.responses import JSON_LINES, send, stream, whole
+from collector.sandbox.responses import JSON_LINES, full_response, send, stream
 
-PREFIX: Final = "/_sandbox/"
+ADMIN_PREFIX: Final = "/_sandbox/"
 
-_LINES: Final = 500
-"""Log lines written between two turns of the event loop."""
+_LINES_PER_BATCH: Final = 500
+"""Log lines written before the event loop runs again."""
 
 
-class Control:
+class AdminApi:
     """GET and DELETE `/_sandbox/requests`, GET `/_sandbox/log`."""
 
     def __init__(self, log: RequestLog, api: Api) -> None:
         self._log = log
         self._api = api
 
-    async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        """Answer a request below `PREFIX`; it is not counted."""
-        match request.method, path.removeprefix(PREFIX):
+    async def respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """Respond to a request below `ADMIN_PREFIX`, which the log does not count."""
+        match request.method, path.removeprefix(ADMIN_PREFIX):
             case "GET", "requests":
                 summary = orjson.dumps(self._log.summary(), option=orjson.OPT_NON_STR_KEYS)
-                return whole(200, summary, {})
+                return full_response(200, summary, {})
             case "DELETE", "requests":
                 self._log.clear()
                 return web.Response(status=204)
             case "GET", "log":
                 return await stream(request, self._lines(), {}, JSON_LINES)
-        return await send(request, refusal(404, "try GET /_sandbox/requests or GET /_sandbox/log"), {})
+        return await send(
+            request, error_reply(404, "unknown path; use GET /_sandbox/requests or GET /_sandbox/log"), {}
+        )
 
     def _lines(self) -> Iterator[bytes]:
         entries = self._log.entries()
         while lines := [
             orjson.dumps(
-                {"t": entry.t, "target": self._api.path(entry.target), "status": entry.status},
+                {"t": entry.arrival, "target": self._api.path(entry.target), "status": entry.status},
                 option=orjson.OPT_APPEND_NEWLINE,
             )
-            for entry in islice(entries, _LINES)
+            for entry in islice(entries, _LINES_PER_BATCH)
         ]:
             yield b"".join(lines)

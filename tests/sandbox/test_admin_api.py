@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints."""
+"""The endpoints that report and reset the request log."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from aiohttp import ClientSession
 
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import Sandbox
-from tests.sandbox.talking import got, status_of
+from tests.sandbox.client import get_json, get_status
 
 
-async def test_requests_tells_what_was_asked_for(session: ClientSession, inventory: Inventory) -> None:
+async def test_requests_summarizes_the_requests_received(session: ClientSession, inventory: Inventory) -> None:
     for index in (1, 2, 1):
-        await got(session, f"/api/connections/{inventory.id_at(index)}")
-    await status_of(session, "/api/connections/x")
-    await status_of(session, "/api/me", faults="503=1")
-    await status_of(session, "/elsewhere")
-    summary = await got(session, "/_sandbox/requests")
+        await get_json(session, f"/api/connections/{inventory.id_at(index)}")
+    await get_status(session, "/api/connections/x")
+    await get_status(session, "/api/me", faults="503=1")
+    await get_status(session, "/elsewhere")
+    summary = await get_json(session, "/_sandbox/requests")
     assert 1 <= summary.pop("peak_per_second") <= 6
     assert summary == {
         "total": 6,
@@ -29,24 +29,26 @@ async def test_requests_tells_what_was_asked_for(session: ClientSession, invento
     }
 
 
-async def test_the_endpoint_and_the_object_tell_the_same(sandbox: Sandbox, session: ClientSession) -> None:
-    await got(session, "/api/me")
+async def test_the_endpoint_returns_the_same_summary_as_the_log_object(
+    sandbox: Sandbox, session: ClientSession
+) -> None:
+    await get_json(session, "/api/me")
     summary = json.loads(json.dumps(asdict(sandbox.log.summary())))
-    assert await got(session, "/_sandbox/requests") == summary
+    assert await get_json(session, "/_sandbox/requests") == summary
 
 
-async def test_asking_the_sandbox_itself_is_not_counted(sandbox: Sandbox, session: ClientSession) -> None:
-    await got(session, "/_sandbox/requests")
-    await status_of(session, "/_sandbox/log")
-    assert await status_of(session, "/_sandbox/nothing") == 404
+async def test_requests_to_the_admin_api_are_not_counted(sandbox: Sandbox, session: ClientSession) -> None:
+    await get_json(session, "/_sandbox/requests")
+    await get_status(session, "/_sandbox/log")
+    assert await get_status(session, "/_sandbox/nothing") == 404
     assert sandbox.log.summary().total == 0
 
 
 async def test_the_log_has_a_line_for_each_request_in_order(session: ClientSession, inventory: Inventory) -> None:
     paths = [f"/api/connections/{inventory.id_at(number % 500)}" for number in range(600)]
     for path in paths:
-        await got(session, path)
-    await status_of(session, "/api/me", faults="500=1")
+        await get_json(session, path)
+    await get_status(session, "/api/me", faults="500=1")
     async with session.get("/_sandbox/log") as response:
         assert response.content_type == "application/x-ndjson"
         lines = [json.loads(line) for line in (await response.text()).splitlines()]
@@ -63,13 +65,13 @@ async def test_an_empty_log_has_no_lines(session: ClientSession) -> None:
 
 
 async def test_the_log_can_be_reset(session: ClientSession) -> None:
-    await got(session, "/api/me")
+    await get_json(session, "/api/me")
     async with session.delete("/_sandbox/requests") as response:
         assert response.status == 204
-    assert (await got(session, "/_sandbox/requests"))["total"] == 0
+    assert (await get_json(session, "/_sandbox/requests"))["total"] == 0
     assert (await session.get("/_sandbox/log")).status == 200
 
 
 async def test_no_key_is_needed(sandbox: Sandbox) -> None:
-    async with ClientSession(sandbox.url) as anybody:
-        await got(anybody, "/_sandbox/requests")
+    async with ClientSession(sandbox.url) as session:
+        await get_json(session, "/_sandbox/requests")
