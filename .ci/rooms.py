@@ -1,7 +1,7 @@
-"""Write docs/explanation/rooms.md: the rooms of the package, from the import contracts in pyproject.toml.
+"""Write docs/explanation/rooms.md: a map of the package, generated from the import contracts in pyproject.toml.
 
-python .ci/rooms.py            write it
-python .ci/rooms.py --check    exit code 1 when it is not what the contracts say
+python .ci/rooms.py            write the page
+python .ci/rooms.py --check    exit code 1 when the page does not match the contracts
 """
 
 import ast
@@ -18,15 +18,17 @@ PAGE = ROOT / "docs" / "explanation" / "rooms.md"
 HEAD = """\
 # The rooms
 
-Made from the import contracts in `pyproject.toml` by `python .ci/rooms.py`; a test compares them. `make check` holds
-the code against the same contracts. A room imports only rooms on lower floors, and of these only their doors. The
-second block shows the direct imports: an import that two others imply is left out.
+A room is a folder of the package; its doors are the modules that other rooms may import. A room imports only rooms on
+lower floors, and only through their doors. The second block shows the direct imports, without those that others imply.
+
+`python .ci/rooms.py` generates this page from the import contracts in `pyproject.toml`, and a test checks that it is
+current. `make check` enforces the same contracts.
 
 """
 
 
 class Room(NamedTuple):
-    """A folder of the package: the floor it is on, the rooms that it may import, and the modules others may import."""
+    """A folder of the package: its floor, the rooms it may import, and the modules that other rooms may import."""
 
     name: str
     floor: int
@@ -95,7 +97,7 @@ def name_of(room: Room) -> str:
 
 
 def arrows(rooms: list[Room]) -> str:
-    """The rooms that each room imports, without those that another of them may import."""
+    """The rooms that each room imports, without those that it also reaches through another one."""
     allowed = {room.name: room.may_import for room in rooms}
     width = max(len(room.name) for room in rooms)
     lines = []
@@ -116,7 +118,7 @@ def rooms_text(room: Room) -> str:
 
 def doors_text(room: Room) -> str:
     if room.name == "cli":
-        return "none, but for the console script"
+        return "none, except the console script"
     return "all modules" if room.doors is None else " ".join(f"`{door}`" for door in room.doors)
 
 

@@ -1,10 +1,10 @@
-"""argv → one command → exit code.
+"""Command line: parses arguments, runs one command, returns its exit code.
 
-main, early_signals                                     the console script
-collect, verify, demo, sandbox                          one module a command
-config_sources, service_links, text_encoding            settings from the environment and from a file
-argument_guard, process_hardening                       keys on the command line and in memory
-console, stderr, stdout                                 what is shown
+main, early_signals                              entry point of the console script
+collect, verify, demo, sandbox                   the commands, one per module
+config_sources, service_links, text_encoding     settings from the environment and the config file
+argument_guard, process_hardening                protection of keys in arguments and in memory
+console, stderr, stdout                          output
 
-Must not know: how anything is done.
+Must not know: how a command does its work.
 """

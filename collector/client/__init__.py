@@ -1,10 +1,10 @@
-"""One patient GET: retry ▸ pacer ▸ transport.
+"""HTTP client: sends GET requests with retries and rate limits (retry ▸ pacer ▸ transport).
 
-client, retrier, retry           attempts until one succeeds
-pacer, permit_queue, attempt_log  when an attempt may start, and a line about each
-messages, failures, classify     a request, a reply, and what it means
-address                          which URLs may be asked
-transport/, auth/                the wire, and the key
+client, retrier, retry              one GET, with attempts until a final reply
+pacer, permit_queue, attempt_log    permits for attempts, and a debug line for each attempt
+messages, failures, classify        requests, replies, failures and their classification
+address                             validation of URLs
+transport/, auth/                   the wire; the API key
 
-Must not know: connections, records, files of a snapshot, settings.
+Must not know: connections, records, snapshot files, settings.
 """

@@ -1,10 +1,11 @@
-"""May a request start now, and what does its end say of the next?
+"""Governor: decides when the next request may start, based on the replies so far.
 
-governor, events                                           the decision, and what it was
-circuit_breaker, pauses, retry_budget                      what fails, and for how long
-concurrency_limit, queueing                                how many at once
-adaptive_rate, limit_belief, rate_meter, stated_quota      how many a second the server takes
-rate_ceiling, shared_quota, quota_state                    how many the user allows; also rate_limit_headers, report
+governor, events                                          decisions, and the values that report them
+circuit_breaker, pauses, retry_budget                     outages, pauses and retries
+concurrency_limit, queueing                               requests in flight
+adaptive_rate, limit_belief, rate_meter, stated_quota     the rate that the server accepts
+rate_ceiling, shared_quota, quota_state                   the rate that the user allows
+rate_limit_headers, report                                parsing of rate limit fields; figures for the manifest
 
-Must not know: HTTP but for its rate limit fields, the event loop. Clock and chance are arguments.
+Must not know: HTTP, except rate limit fields; the event loop. Clock and random generator are arguments.
 """

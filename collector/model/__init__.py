@@ -1,10 +1,10 @@
-"""The vocabulary: ids, records, outcomes, the account, errors and time.
+"""Vocabulary of all rooms: ids, records, outcomes, the ledger, errors and time.
 
-record, outcome, throughput, connection_types    what is collected, and how it went
-ids, timestamps, clock, secret, control_chars    text that follows rules, and time
-strict_json, json_repair, lazy_pattern           how text is read
-ledger                                           the account: every id has exactly one outcome
-errors                                           what ends a run, and its exit code
+record, outcome, throughput, connection_types    results of a run
+ids, timestamps, clock, secret, control_chars    values with rules of their own
+strict_json, json_repair, lazy_pattern           parsing of text
+ledger                                           the count of outcomes: exactly one per id
+errors                                           errors that end a run, with their exit codes
 
-Must not know: any other room, a file but its own lists, a socket, the clock, the event loop.
+Must not know: other rooms, files except its own data, sockets, the clock, the event loop.
 """

@@ -1,10 +1,10 @@
-"""What the API offers: connections found, fetched and normalized.
+"""Polytomic API: finds, fetches and normalizes connections.
 
-discovery, json_array    the ids that the list names
+discovery, json_array    the ids in the list of connections
 fetch                    one id → one outcome
-envelope                 the JSON around an answer
-normalize                one answer → one record
-live_schemas             which fields the API marks as sensitive today
+envelope                 the JSON object that wraps a reply's data
+normalize                one reply → one record
+live_schemas             the fields that the API currently marks as sensitive
 
 Must not know: files, settings, the command line, aiohttp.
 """

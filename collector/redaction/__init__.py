@@ -1,10 +1,10 @@
-"""What is a secret, and what is put in its place.
+"""Redaction: masks the secrets in records and in text.
 
-redactor, walker, keys     a record: every value by its place, its name and its form
-json_texts, plain_texts    texts that are JSON, and texts that hold no secret
-substitute, fingerprint    what is put in its place, and what shows that it has changed
-scrubber                   any text: the secrets this process holds
-detect/                    which values are secrets
+redactor, walker, keys     masking of a record, by the position, name and form of each value
+json_texts, plain_texts    text that contains JSON; text that contains no secret
+substitute, fingerprint    the replacement of a secret; an HMAC that shows when the secret changes
+scrubber                   masking of this process's own secrets in any text
+detect/                    detection of secrets
 
-Must not know: where a value comes from, files, HTTP, settings. Pure.
+Must not know: the origin of a value, files, HTTP, settings. Pure.
 """

@@ -1,10 +1,10 @@
-"""One run, from settings and ids to published files.
+"""One run: from settings and ids to published files.
 
-run, assembly, pipeline, second_pass, shutdown, watchdog     the run, its parts, and how it ends
-settings, identity, guards                                   what was asked for, who asks, what ends it early
-id_input, tables, csv_quoting                                where ids come from
-output, output_template, leftovers, resume_hint              where it writes, and what earlier runs left
-stream, observers/                                           the library's way in; what a run reports to
+run, assembly, pipeline, second_pass, shutdown, watchdog    the run, its parts, and how it ends
+settings, identity, guards                                  settings, the run id, outcomes that end a run
+id_input, tables, csv_quoting                               input of ids
+output, output_template, leftovers, resume_hint             output files, and the files of earlier runs
+stream, observers/                                          the Python API; reports to the caller
 
-Must not know: the command line, the sandbox, a terminal.
+Must not know: the command line, the sandbox, terminals.
 """

@@ -1,11 +1,11 @@
-"""A data set on disk: its lines, its manifest, its names, and whether they agree.
+"""Snapshot: a data set on disk, its lines, its manifest, its file names, and its verification.
 
-lines                an outcome ⇄ a line
-manifest, document   the account ⇄ a document, read part by part
-layout               the names of the files
-verify               is the snapshot what its manifest says? Compares, by `claim` and `checked_file`, its records
-                     and its `errors_file`
-sinks/               how a run writes one
+lines                   an outcome ⇄ a line
+manifest, document      the manifest ⇄ its JSON document, read part by part
+layout                  file names
+verify, checked_file    comparison of a snapshot and its manifest; one file under comparison
+claim, errors_file      the values that the manifest claims; the file of failed ids
+sinks/                  writing of a snapshot by a run
 
 Must not know: HTTP, settings, the command line.
 """

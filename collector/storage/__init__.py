@@ -1,10 +1,10 @@
-"""Files that survive a crash and that nobody else can change.
+"""Storage: files that survive a crash and that other users cannot modify.
 
-filesystem               what is asked of the system; one class that asks it
-durable_files, journal   whole files, and a file that only grows
-checkpoint, blocks       how much of it is synced, and how it is read again
-compression              plain, gzip, zstd
-ownership, preflight     whose files these are, and what the system will refuse
+filesystem               the system calls as an interface, and its implementation
+durable_files, journal   atomic replacement of files; an append-only file
+checkpoint, blocks       the synced length of a journal, and reading it back
+compression              none, gzip, zstd
+ownership, preflight     owner and mode of files; checks that a later write will be permitted
 
-Must not know: what a line says, runs, settings, the API.
+Must not know: the content of lines, runs, settings, the API.
 """

@@ -1,10 +1,10 @@
-"""The API key: where it is, what it looks like, and the header it travels in.
+"""API key: where it is read from, its form, and the header that carries it.
 
 authorization    the header of a run
-key_sources      command, file, standard input, descriptor, keyring
-key_wrapping     quotes and the like around a key
-key_shape        what looks like a key
-header           bearer and basic
+key_sources      command, file, standard input, file descriptor, keyring
+key_wrapping     quotes and similar text around a key
+key_shape        detection of text that looks like a key
+header           Bearer and Basic headers
 
 Must not know: the wire, settings, the command line.
 """

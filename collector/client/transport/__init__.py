@@ -1,10 +1,10 @@
-"""One attempt on the wire: the only place that knows aiohttp.
+"""Transport: sends one attempt over HTTP. The only room of the client that imports aiohttp.
 
-aiohttp_transport    the session; foreign errors are translated here
-body                 the body of a reply within its caps
-content_coding       gzip and deflate, undone as it comes
-deadlines            time-outs
-tls                  whose certificates are trusted
+aiohttp_transport    the session; translates the errors of aiohttp
+body                 reading of a reply's body within size limits
+content_coding       incremental decompression of gzip and deflate
+deadlines            timeouts
+tls                  trusted certificates
 
-Must not know: retries, rates, what a reply means for an id.
+Must not know: retries, rates, the meaning of a reply for an id.
 """

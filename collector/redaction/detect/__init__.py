@@ -1,10 +1,10 @@
-"""Which values are secrets: by the schema, by the name of the field, by the form of the text.
+"""Secret detection: by schema, by field name and by the form of a text.
 
-rules, fields, field_names, schemas, json_schemas      by its place
-patterns, tokens, issuers, key_values, urls            by its form
-broken_urls, statements                                by the text around it
-entropy, plain_kinds, shapes                           by how random it looks, or how plain
-masks, reasons                                         what replaces it, and why
+rules, fields, field_names, schemas, json_schemas    by position in the record
+patterns, tokens, issuers, key_values, urls          by form
+broken_urls, statements                              by surrounding text
+entropy, plain_kinds, shapes                         by randomness, and recognition of known-safe values
+masks, reasons                                       the replacement, and the reason for it
 
-Must not know: records, and who asks. Pure.
+Must not know: records, callers. Pure.
 """

@@ -1,7 +1,7 @@
-"""What a run reports to.
+"""Observers: the interface through which a run reports to its caller.
 
-reporter     the contract: warnings, notes, progress
-decisions    what the governor decided, in words
+reporter     the interface: warnings, notes, progress
+decisions    text for each decision of the governor
 
-Must not know: how it is shown.
+Must not know: how a report is displayed.
 """

@@ -1,10 +1,10 @@
-"""Where outcomes go: a file that appears whole or not at all, or a stream.
+"""Sinks: write outcomes to a file that is published atomically, or to a stream.
 
-sink, target                                     the contract, and which sink a path asks for
-file_sink, stream_sink                           the two of them
-writer                                           lines on their way to a file, in batches
-resume, recovery                                 what an unfinished run left
-publication, quarantine                          how files take their names, and how they are set aside
+sink, target               the interface, and the choice of a sink for a path
+file_sink, stream_sink     its two implementations
+writer                     lines written to a file in batches
+resume, recovery           unfinished runs: whether and how to resume them
+publication, quarantine    the final renames; renaming of unfinished files that are kept
 
-Must not know: where outcomes come from.
+Must not know: the origin of outcomes.
 """
