@@ -1,9 +1,9 @@
-"""Builds the sdist and the wheel, builds both again elsewhere, and fails unless the bytes are the same.
+"""Builds the sdist and the wheel twice, and fails unless both builds give the same bytes.
 
-python .ci/build_twice.py OUT   run by an interpreter that has what build.txt pins
+python .ci/build_twice.py OUT   needs an interpreter with the packages of build.txt
 
-The second build is of a copy of the tree in another folder, with another umask, other times of its files, another
-time zone and another seed of hashes. A third wheel is made from the tree directly: the others come from the sdist.
+The second build uses a copy of the tree in another folder, with another umask, other file times, another time zone
+and another hash seed. A third wheel is built directly from the tree, since the others are built from the sdist.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ def main() -> int:
         build(ROOT, out, umask=0o022)
         build(copy, Path(scratch, "again"), umask=0o077, TZ="Asia/Kathmandu", PYTHONHASHSEED="451")
         build(copy, Path(scratch, "direct"), "--wheel", umask=0o002)
-        digests = [digests_of(each) for each in (out, Path(scratch, "again"), Path(scratch, "direct"))]
-    first, again, direct = digests
+        all_digests = [digests_of(each) for each in (out, Path(scratch, "again"), Path(scratch, "direct"))]
+    first, again, direct = all_digests
     for name, digest in first.items():
         print(f"{digest}  {name}")
     if len(first) != 2 or again != first or not direct.items() <= first.items():
-        print(f"not reproducible: {digests}", file=sys.stderr)
+        print(f"not reproducible: the builds differ: {all_digests}", file=sys.stderr)
         return 1
     return 0
 

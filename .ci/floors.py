@@ -1,6 +1,6 @@
-"""No lock, no installed distribution and no lower bound may be below the floor table.
+"""Checks that locks, installed distributions and lower bounds are not below the versions in floors.toml.
 
-python .ci/floors.py   exit code 1, and one line for each that is too low
+python .ci/floors.py   exit code 1 and one line per version below its floor
 """
 
 import re
@@ -23,33 +23,33 @@ def check(root: Path) -> int:
         *(f"installed: {line}" for line in below(floors, installed(floors))),
         *(f"pyproject.toml: {line}" for line in below(floors, bounds_of((root / "pyproject.toml").read_text()))),
     ]
-    print("\n".join(low) if low else f"nothing below the {len(floors)} floors")
+    print("\n".join(low) if low else f"all versions are at or above their {len(floors)} floors")
     return 1 if low else 0
 
 
 def locks(root: Path) -> list[Path]:
-    """The lock files, all of them."""
+    """All lock files."""
     return sorted((root / "requirements").glob("*.txt"))
 
 
 def floors_of(table: str) -> dict[str, str]:
-    """The least version of each distribution named in the table."""
+    """The minimum version of each distribution in the table."""
     return {name: entry["least"] for name, entry in tomllib.loads(table).items()}
 
 
 def pins_of(lock: str) -> dict[str, str]:
-    """Name and version of each pin of a lock."""
+    """Name and version of each pin in a lock."""
     return {canonicalize_name(name): version for name, version in PIN.findall(lock)}
 
 
 def installed(names: dict[str, str]) -> dict[str, str]:
-    """Which of these distributions this interpreter has, and in which version."""
+    """The installed versions of these distributions; distributions that are not installed are omitted."""
     found: dict[str, str] = {canonicalize_name(each.name): each.version for each in metadata.distributions()}
     return {name: found[name] for name in names if name in found}
 
 
 def bounds_of(pyproject: str) -> dict[str, str]:
-    """The lower bound of each requirement of the project and its extras; "0" where there is none."""
+    """The lower bound of each requirement of the project and its extras; "0" without a lower bound."""
     project = tomllib.loads(pyproject)["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     bounds: dict[str, str] = {}
@@ -60,7 +60,7 @@ def bounds_of(pyproject: str) -> dict[str, str]:
 
 
 def below(floors: dict[str, str], versions: dict[str, str]) -> list[str]:
-    """A line for each version under its floor."""
+    """One line per version below its floor."""
     return [
         f"{name} {versions[name]} is below {least}"
         for name, least in sorted(floors.items())

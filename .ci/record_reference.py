@@ -1,7 +1,7 @@
-"""Write docs/reference/record.md: the fields of a record, from the one table that the code has of them.
+"""Write docs/reference/record.md: the fields of a record, generated from the table in the code.
 
-python .ci/record_reference.py            write it
-python .ci/record_reference.py --check    exit code 1 when it is not what the table says
+python .ci/record_reference.py            write the page
+python .ci/record_reference.py --check    exit code 1 when the page does not match the table
 """
 
 import sys
@@ -20,10 +20,10 @@ def page_of() -> str:
     return f"""\
 # Record
 
-Schema {SCHEMA}. Generated from the table in `collector/model/record.py` by `python .ci/record_reference.py`; a test
-compares them. Every key is always present, in this order.
+Schema {SCHEMA}. `python .ci/record_reference.py` generates this page from the table in `collector/model/record.py`, and
+a test checks that it is current. Every key is always present, in this order.
 
-| key | type | null? | from the API's | meaning |
+| key | type | null? | field of the API | meaning |
 |---|---|---|---|---|
 {rows}
 ## Values
@@ -33,8 +33,8 @@ compares them. Every key is always present, in this order.
   API sent it and is counted.
 - **Unexpected types**: the key is null, and the value is in `extra`, under its original name and nesting.
 - **`extra`** also holds every field that this schema does not know. It is `{{}}` when the API sends known fields only.
-  {left_out} are left out: pictures of the type, the same for all its
-  connections.
+  {left_out} are omitted on purpose: they are pictures of the type, the same for
+  all its connections.
 - **Numbers**: integers are exact. A number beyond a double, and an integer of too many [digits](limits.md#replies),
   becomes text. The manifest counts it as `repaired`.
 - **Text** is UTF-8. Invalid bytes and lone surrogates become U+FFFD and count as `repaired`. Characters that some

@@ -1,4 +1,4 @@
-"""A skipped test is a failure in CI, unless its reason is on the list.
+"""Fails CI when a test was skipped for a reason that is not on the list.
 
 python refuse_skips.py REPORT.xml ALLOWED.txt | python refuse_skips.py --count REPORT.xml
 """
@@ -12,13 +12,13 @@ def main() -> int:
     if sys.argv[1] == "--count":
         return _count(sys.argv[2])
     allowed = {line for line in Path(sys.argv[2]).read_text().splitlines() if line and not line.startswith("#")}
-    refused = 0
+    count = 0
     for case in ElementTree.parse(sys.argv[1]).iter("testcase"):
         for skipped in case.iter("skipped"):
             if skipped.get("message") not in allowed:
                 print(f"skipped: {case.get('classname')}.{case.get('name')}: {skipped.get('message')}")
-                refused += 1
-    return 1 if refused else 0
+                count += 1
+    return 1 if count else 0
 
 
 def _count(report: str) -> int:

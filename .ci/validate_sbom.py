@@ -1,6 +1,6 @@
-"""Holds a bill of materials against the schema of CycloneDX 1.6.
+"""Validates a bill of materials against the CycloneDX 1.6 schema.
 
-python .ci/validate_sbom.py FILE   run by the tools' interpreter
+python .ci/validate_sbom.py FILE   needs the interpreter of the check tools (.venv/tools)
 """
 
 import sys
@@ -9,5 +9,5 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(Path(sys.argv[1]).read_text()):
-    sys.exit(f"{sys.argv[1]}: not CycloneDX 1.6: {fault}")
+if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(Path(sys.argv[1]).read_text()):
+    sys.exit(f"{sys.argv[1]}: invalid CycloneDX 1.6: {error}")

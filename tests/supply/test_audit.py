@@ -77,7 +77,7 @@ def test_a_name_that_could_not_be_audited_under_strict_is_not_run() -> None:
 
 
 def test_a_pin_without_an_answer_is_not_run() -> None:
-    assert AUDIT.decide(PINNED | {"anyio"}, 0, CLEAN, "") == (77, "audit NOT RUN: no answer for 1 of 3 pins")
+    assert AUDIT.decide(PINNED | {"anyio"}, 0, CLEAN, "") == (77, "audit NOT RUN: no result for 1 of 3 pins")
 
 
 @pytest.mark.parametrize("output", ["", "{", "[]", "null", '{"fixes": []}', '{"dependencies": []}'])
@@ -90,7 +90,7 @@ def test_a_lock_without_pins_is_not_run() -> None:
 
 
 def test_no_answer_in_time_is_not_run() -> None:
-    assert AUDIT.decide(PINNED, None, "", "no end after 60 s") == (77, "audit NOT RUN: no end after 60 s")
+    assert AUDIT.decide(PINNED, None, "", "timeout after 60 s") == (77, "audit NOT RUN: timeout after 60 s")
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
