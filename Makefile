@@ -1,32 +1,34 @@
-# Two commands do all on a fresh machine: make demo, make test. The rest is for who changes the code.
+# On a fresh machine, `make demo` and `make test` need nothing else. The other targets are for contributors.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# What checks the project has an environment of its own, so that none of it gets among what is tested and shipped.
+# The check tools have a separate environment, so they never mix with the packages that are tested and shipped.
 TOOLS := $(VENV)/tools/bin
 
-# The documentation site is built in a third one.
+# The documentation site has a third environment.
 SITE := $(VENV)/docs/bin
 
 .PHONY: help demo test test-core check security audit soak docs engines bench limits lock wheel sbom clean
 
 help:
-	@echo "make demo    run the demo (creates $(VENV))"
-	@echo "make test    run the tests"
-	@echo "make test-core  run what differs between versions of Python: the core and the command line, not the long tests of faults"
-	@echo "make check   lint, formatting, types, imports between rooms"
-	@echo "make security  lint for security, the workflows, floors of versions, secrets in tree and history"
-	@echo "make audit   ask an advisory service about all that is locked; says NOT RUN when it cannot be asked"
-	@echo "make soak    run the long tests"
-	@echo "make docs    build the documentation site into site/, strictly"
-	@echo "make engines  open every page of the site in a real browser (needs Chromium)"
-	@echo "make bench   throughput beside a plain aiohttp loop and the official SDK (needs nginx); recovery; redaction"
-	@echo "make limits  a limit of 50, 5 and 50 requests/s told in six forms, noise, a queue: judged (11 minutes) and drawn"
-	@echo "make wheel   build the sdist and the wheel into dist/, twice: the bytes must be the same"
-	@echo "make sbom    write the bill of materials beside them"
-	@echo "make lock    compile the requirement files from pyproject.toml"
-	@echo "make clean   remove what make made"
+	@echo "make demo       run the demo"
+	@echo "make test       run the tests, except the long ones"
+	@echo "make test-core  run the tests that depend on the version of Python"
+	@echo "make check      check lint, format, types and import contracts"
+	@echo "make security   check code, workflows and versions; scan the history for secrets"
+	@echo "make audit      look up known vulnerabilities of all locked packages;"
+	@echo "                prints NOT RUN when the database is unavailable"
+	@echo "make soak       run the long tests (minutes)"
+	@echo "make docs       build the documentation site into site/ with all checks"
+	@echo "make engines    test the site in a real browser (needs Chromium)"
+	@echo "make bench      measure throughput against aiohttp and the official SDK,"
+	@echo "                recovery after an outage, and redaction (needs nginx)"
+	@echo "make limits     measure and plot the adaptation to rate limits (11 minutes)"
+	@echo "make wheel      build sdist and wheel into dist/, twice, and compare the bytes"
+	@echo "make sbom       write the bill of materials into dist/"
+	@echo "make lock       compile the lock files in requirements/ from pyproject.toml"
+	@echo "make clean      remove generated files and the environment $(VENV)"
 
 demo: $(VENV)/run
 	$(BIN)/collector demo
@@ -34,7 +36,7 @@ demo: $(VENV)/run
 test: $(VENV)/test
 	$(BIN)/python -m pytest -m "not soak and not engines" --numprocesses 5 --dist worksteal
 
-# What differs between versions of Python: the standard library the core uses, and the command line.
+# Tests that depend on the Python version: those of the core, which uses the standard library, and the command line.
 CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
   secrets service_links stderr stopping terminal tls verify) $(addprefix governor/test_, rate_limit_headers retry_after \
   retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
@@ -54,14 +56,14 @@ security: $(VENV)/run $(VENV)/audit
 	$(BIN)/python .ci/floors.py
 	$(BIN)/python .ci/secret_scan.py
 
-# Exit codes of the script: 0 passed, 1 failed, 77 not run; make itself exits with 2 for both of the latter.
+# Exit codes of the script: 0 passed, 1 failed, 77 not run. make exits with 2 for both 1 and 77.
 audit: $(VENV)/audit
 	$(TOOLS)/python .ci/audit.py $(TOOLS)/pip-audit requirements/*.txt
 
 soak: $(VENV)/test
 	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist worksteal
 
-# Never with -q, which silences what strict counts. The script finds what strict lets pass.
+# Do not add -q: it silences the warnings that --strict counts. The script reports faults that --strict does not.
 docs: $(VENV)/site
 	$(SITE)/zensical build --strict --clean
 	$(SITE)/python .ci/check_site.py
@@ -87,8 +89,8 @@ sbom: $(VENV)/run $(VENV)/audit
 	$(BIN)/python .ci/sbom.py $(TOOLS)/cyclonedx-py dist/polytomic-collector.cdx.json
 	$(TOOLS)/python .ci/validate_sbom.py dist/polytomic-collector.cdx.json
 
-# The locks name every dependency with its hash; build.txt is what builds the package, audit.txt what checks it, docs.txt
-# what builds the site, engines.txt what drives a browser.
+# The locks pin every dependency with hashes: build.txt the build tools, audit.txt the check tools, docs.txt the site
+# generator, engines.txt the driver of the browser.
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
   --no-annotate --python-version 3.11
 lock: $(VENV)/audit
@@ -98,7 +100,7 @@ lock: $(VENV)/audit
 	cd requirements && for name in build audit docs engines; do ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
 
 $(VENV)/venv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "collector needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "collector needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""The structure of the package, as far as import-linter cannot express it; its contracts stand in pyproject.toml."""
+"""Rules for the structure of the package that the import-linter contracts in pyproject.toml cannot express."""
 
 from __future__ import annotations
 
@@ -28,13 +28,24 @@ PURE = (
     *("run.csv_quoting", "run.output_template", "run.resume_hint", "run.second_pass", "run.tables"),
     *("cli.service_links", "cli.text_encoding"),
 )
-"""Modules that reach neither the system nor the clock nor the loop."""
+"""Modules that use neither the system nor the clock nor the event loop."""
 
 IMPURE = {"governor.shared_quota"}
-"""Exceptions of a room that is pure otherwise."""
+"""Exceptions in rooms that are otherwise pure."""
 
-DOORS_OUT = {"socket", "subprocess", "shutil", "tempfile", "threading", "time", "asyncio", "anyio", "aiohttp", "os"}
-"""What no pure module needs: files, processes, sockets, the clock and the loop."""
+IMPURE_IMPORTS = {
+    "socket",
+    "subprocess",
+    "shutil",
+    "tempfile",
+    "threading",
+    "time",
+    "asyncio",
+    "anyio",
+    "aiohttp",
+    "os",
+}
+"""Modules that give access to files, processes, sockets, the clock and the event loop."""
 
 ROOMS = sorted(path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 
@@ -48,7 +59,7 @@ def sources() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Full names of what a file imports, wherever in it."""
+    """Full names of everything that a file imports, at any level."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -62,16 +73,16 @@ def is_pure(path: Path) -> bool:
 
 @pytest.mark.parametrize("path", [path for path in sources() if is_pure(path)], ids=name_of)
 def test_a_pure_module_reaches_neither_the_system_nor_the_clock_nor_the_loop(path: Path) -> None:
-    assert not {name.partition(".")[0] for name in imports(path)} & DOORS_OUT
+    assert not {name.partition(".")[0] for name in imports(path)} & IMPURE_IMPORTS
 
 
-def test_every_name_of_a_pure_module_is_one_of_a_module() -> None:
+def test_the_list_of_pure_modules_names_existing_modules() -> None:
     names = list(map(name_of, sources()))
     assert [pattern for pattern in (*PURE, *IMPURE) if not any(fnmatch(name, pattern) for name in names)] == []
 
 
 def doors() -> Iterator[tuple[str, str]]:
-    """Each room that has doors, and each module that other rooms may import of it."""
+    """Pairs of a room and one of its doors: a module that other rooms may import."""
     linter = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
     for contract in linter["contracts"]:
         for entry in contract["ignore_imports"] if contract["id"].startswith("doors-of-") else ():
@@ -79,24 +90,24 @@ def doors() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("room", "door"), list(doors()))
-def test_a_door_is_opened_by_another_room(room: str, door: str) -> None:
-    """import-linter would let a door stand that only its own room opens."""
+def test_every_door_is_used_by_another_room(room: str, door: str) -> None:
+    """import-linter does not report a door that no other room imports."""
     outside = [path for path in sources() if not name_of(path).startswith(f"{room}.")]
     assert any(name.startswith((f"{door}.", door)) for path in outside for name in imports(path))
 
 
 @pytest.mark.parametrize("path", ROOMS, ids=name_of)
-def test_a_room_opens_with_its_purpose_a_map_and_what_it_must_not_know(path: Path) -> None:
+def test_a_room_documents_its_purpose_its_modules_and_what_it_must_not_know(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert len(tree.body) == 1, "a docstring and nothing else"
     docstring = ast.get_docstring(tree) or ""
-    purpose, plan, limits = docstring.split("\n\n")
+    purpose, modules, limits = docstring.split("\n\n")
     assert "\n" not in purpose
-    assert len(plan.splitlines()) <= 6
+    assert len(modules.splitlines()) <= 6
     assert limits.startswith("Must not know: ")
 
 
-def test_the_map_of_a_room_names_all_that_is_in_it() -> None:
+def test_the_map_of_a_room_names_all_its_modules() -> None:
     unnamed = {
         name_of(path): [
             each.stem
@@ -113,16 +124,16 @@ def _words(text: str) -> set[str]:
     return {word.strip("/,;.`") for word in text.split()}
 
 
-def test_the_public_names_are_all_there_once() -> None:
+def test_the_public_names_exist_and_are_unique() -> None:
     assert len(set(collector.__all__)) == len(collector.__all__)
     assert all(hasattr(collector, name) for name in collector.__all__)
     assert set(collector.__all__) <= set(dir(collector))
     assert all(getattr(collector, name) is not None for name in collector.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        collector.Nothing  # type: ignore[attr-defined]  # noqa: B018  # that is the point
+        collector.Nothing  # type: ignore[attr-defined]  # noqa: B018  # must raise
 
 
-def test_the_command_line_listens_for_signals_before_it_loads_anything_slow() -> None:
+def test_the_command_line_handles_signals_before_it_imports_slow_modules() -> None:
     code = (
         "import sys, collector.__main__; print(*sorted(name for name in sys.modules if name.startswith('collector')))"
     )

@@ -1,4 +1,4 @@
-"""What the project is made of and how it is built and published: locks, floors, audit, bill of materials, workflows."""
+"""Tests of the supply chain: locks, floors, audit, build, bill of materials and workflows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
 def script(name: str) -> ModuleType:
-    """A script of CI as a module, to call its functions."""
+    """Import a script of `.ci` as a module, to test its functions."""
     spec = importlib.util.spec_from_file_location(name, ROOT / f".ci/{name}.py")
     assert spec
     assert spec.loader
@@ -23,11 +23,11 @@ def script(name: str) -> ModuleType:
 
 
 def toml(path: str) -> dict[str, Any]:
-    """A TOML file of the tree."""
+    """Parse a TOML file of the repository."""
     return tomllib.loads((ROOT / path).read_text())
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Name and version of each pin of a lock, by the script's own reading."""
+    """Name and version of each pin in a lock, read with the function of `.ci/floors.py`."""
     found: dict[str, str] = script("floors").pins_of((ROOT / f"requirements/{lock}.txt").read_text())
     return found

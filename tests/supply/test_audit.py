@@ -1,7 +1,7 @@
-"""The audit passes only on an answer for every pin; that it could not be asked is neither a pass nor a failure.
+"""The audit passes only with a result for every pin. An unavailable service is neither a pass nor a failure.
 
-The outputs are the shapes that pip-audit 2.10.1 gave, shortened: with an advisory service that answered, with one that
-knew a vulnerability, without a way to one, and without `--strict` against an index that knew none of the names.
+The outputs below are shortened from real ones of pip-audit 2.10.1: for a clean lock, for a vulnerability, without a
+route to the service, and without `--strict` against an index that has none of the packages.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ NO_ROUTE = (
 STRICT = "ERROR:pip_audit._cli:idna: Dependency not found on PyPI and could not be audited: idna (3.20)\n"
 
 
-def test_an_answer_for_every_pin_without_a_vulnerability_passes() -> None:
+def test_a_result_for_every_pin_and_no_vulnerability_passes() -> None:
     assert AUDIT.decide(PINNED, 0, CLEAN, "No known vulnerabilities found\n") == (
         0,
         "audit passed: no known vulnerability in 2 distributions",
     )
 
 
-def test_a_known_vulnerability_fails_and_is_named() -> None:
+def test_a_known_vulnerability_fails_the_audit_and_is_named() -> None:
     assert AUDIT.decide(PINNED, 1, VULNERABLE, "Found 1 known vulnerability in 1 package\n") == (
         1,
         "audit FAILED: idna 3.14: PYSEC-2026-215",
     )
 
 
-def test_a_vulnerability_fails_also_with_an_exit_code_of_zero() -> None:
+def test_a_vulnerability_fails_the_audit_even_with_exit_code_zero() -> None:
     assert AUDIT.decide(PINNED, 0, VULNERABLE, "")[0] == 1
 
 
-def test_a_service_out_of_reach_is_not_run_with_its_reason() -> None:
+def test_an_unreachable_service_is_reported_as_not_run_with_the_reason() -> None:
     assert AUDIT.decide(PINNED, 1, "", NO_ROUTE) == (
         77,
         "audit NOT RUN: HTTPSConnection(host='api.osv.dev', port=443): Failed to resolve 'api.osv.dev' "
@@ -66,51 +66,51 @@ def test_a_service_out_of_reach_is_not_run_with_its_reason() -> None:
     )
 
 
-def test_a_name_that_could_not_be_audited_is_not_run_although_the_exit_code_is_zero() -> None:
+def test_a_skipped_distribution_is_reported_as_not_run_even_with_exit_code_zero() -> None:
     code, text = AUDIT.decide(PINNED, 0, SKIPPED, "No known vulnerabilities found\n")
     assert code == 77
     assert text.startswith("audit NOT RUN: idna: Dependency not found")
 
 
-def test_a_name_that_could_not_be_audited_under_strict_is_not_run() -> None:
+def test_a_skipped_distribution_under_strict_is_reported_as_not_run() -> None:
     assert AUDIT.decide(PINNED, 1, "", STRICT) == (77, "audit NOT RUN: " + STRICT.strip())
 
 
-def test_a_pin_without_an_answer_is_not_run() -> None:
+def test_a_pin_without_a_result_is_reported_as_not_run() -> None:
     assert AUDIT.decide(PINNED | {"anyio"}, 0, CLEAN, "") == (77, "audit NOT RUN: no result for 1 of 3 pins")
 
 
 @pytest.mark.parametrize("output", ["", "{", "[]", "null", '{"fixes": []}', '{"dependencies": []}'])
-def test_an_exit_code_of_zero_without_an_answer_is_not_run(output: str) -> None:
+def test_exit_code_zero_without_results_is_reported_as_not_run(output: str) -> None:
     assert AUDIT.decide(PINNED, 0, output, "")[0] == 77
 
 
-def test_a_lock_without_pins_is_not_run() -> None:
+def test_a_lock_without_pins_is_reported_as_not_run() -> None:
     assert AUDIT.decide(set(), 0, '{"dependencies": [], "fixes": []}', "")[0] == 77
 
 
-def test_no_answer_in_time_is_not_run() -> None:
+def test_a_timeout_is_reported_as_not_run() -> None:
     assert AUDIT.decide(PINNED, None, "", "timeout after 60 s") == (77, "audit NOT RUN: timeout after 60 s")
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
-def test_the_pins_of_a_lock_are_read_without_those_of_other_systems(lock: Path) -> None:
+def test_pins_for_other_systems_are_not_required_in_the_results(lock: Path) -> None:
     names = AUDIT.unconditional(lock.read_text())
     assert len(names) >= {"engines": 2}.get(lock.stem, 8)
     assert "colorama" not in names
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "said"), [(CLEAN, 0, "passed"), (VULNERABLE, 1, "FAILED"), ("", 77, "NOT RUN")]
+    ("output", "code", "status"), [(CLEAN, 0, "passed"), (VULNERABLE, 1, "FAILED"), ("", 77, "NOT RUN")]
 )
-def test_the_script_ends_with_the_code_of_what_it_says(tmp_path: Path, answer: str, code: int, said: str) -> None:
-    """Against a stand-in for pip-audit, which answers and exits as the real one does."""
+def test_the_exit_code_of_the_script_matches_its_message(tmp_path: Path, output: str, code: int, status: str) -> None:
+    """Runs against a fake pip-audit with the output and exit code of the real one."""
     tool = tmp_path / "pip-audit"
-    tool.write_text(f"#!{sys.executable}\nimport sys\nprint({answer!r})\nsys.exit({0 if code == 0 else 1})\n")
+    tool.write_text(f"#!{sys.executable}\nimport sys\nprint({output!r})\nsys.exit({0 if code == 0 else 1})\n")
     tool.chmod(0o700)
     lock = tmp_path / "run.txt"
     lock.write_text("idna==3.20 \\\n    --hash=sha256:00\nrich-rst==2.2.0 \\\n    --hash=sha256:00\n")
     command = [sys.executable, str(ROOT / ".ci/audit.py"), str(tool), str(lock)]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
     assert done.returncode == code
-    assert done.stdout.startswith(f"run.txt: audit {said}")
+    assert done.stdout.startswith(f"run.txt: audit {status}")

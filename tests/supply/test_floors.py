@@ -1,4 +1,4 @@
-"""Nothing below the version that repaired a known vulnerability, in no lock, no bound and not here."""
+"""Locks, lower bounds and installed packages include the fixes of all known vulnerabilities."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def test_no_pin_is_below_its_floor(lock: Path) -> None:
 
 
 def test_no_lower_bound_of_the_project_is_below_its_floor() -> None:
-    """The locks are ours; who installs without them has the bounds only."""
+    """Users who install without the locks are protected by the bounds only."""
     floors = FLOORS.floors_of((ROOT / "requirements/floors.toml").read_text())
     bounds = FLOORS.bounds_of((ROOT / "pyproject.toml").read_text())
     assert {"aiohttp", "anyio", "orjson"} <= bounds.keys() & floors.keys()
     assert FLOORS.below(floors, bounds) == []
 
 
-def test_nothing_installed_of_the_runtime_is_below_its_floor() -> None:
+def test_no_installed_runtime_distribution_is_below_its_floor() -> None:
     floors = {name: entry["least"] for name, entry in TABLE.items() if name in pins("run")}
     assert FLOORS.installed(floors).keys() == floors.keys()
     assert FLOORS.below(floors, FLOORS.installed(floors)) == []
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_each_floor_says_for_which_advisory_and_where_it_was_read(name: str) -> None:
+def test_each_floor_names_its_advisories_and_their_source(name: str) -> None:
     entry = TABLE[name]
     assert entry.keys() == {"least", "advisories", "why", "seen"}
     assert Version(entry["least"])
@@ -51,14 +51,14 @@ def test_versions_are_compared_as_versions(version: str, low: bool) -> None:
     assert bool(FLOORS.below({"aiohttp": "3.14.4"}, {"aiohttp": version})) is low
 
 
-def test_a_requirement_without_a_lower_bound_counts_as_the_lowest() -> None:
+def test_a_requirement_without_a_lower_bound_counts_as_version_zero() -> None:
     pyproject = (
         '[project]\ndependencies = ["aiohttp<4"]\noptional-dependencies.x = ["Or_Json ~= 3.11.6", "idna==3.15"]\n'
     )
     assert FLOORS.bounds_of(pyproject) == {"aiohttp": "0", "or-json": "3.11.6", "idna": "3.15"}
 
 
-def test_a_lock_that_goes_below_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lock_below_a_floor_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/floors.toml").write_text('[aiohttp]\nleast = "3.14.4"\n')
     (tmp_path / "requirements/run.txt").write_text("aiohttp==3.14.3 \\\n    --hash=sha256:00\n")

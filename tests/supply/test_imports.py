@@ -1,4 +1,4 @@
-"""What a start loads: ours, the standard library and what was reviewed; and none of what runs text as code."""
+"""Startup loads only reviewed distributions, and no module executes text as code."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ try:
         import collector.__main__
         collector.__main__.main()
     else:
-        collector.collect  # what a program uses of it: the names of the package are imported at their first use
+        collector.collect  # as a program does: the package imports a public name at its first use
 except SystemExit as end:
     assert end.code == 0, end.code
 modules = sorted(set(sys.modules) - before)
-homes = packages_distributions()
+owners_of = packages_distributions()
 
-def home(module):
-    names = homes.get(module.partition(".")[0], [])
+def owners(module):
+    names = owners_of.get(module.partition(".")[0], [])
     if len(names) < 2:
         return names
-    if "." not in module:  # a namespace that several share, such as `backports`; what is in it is somebody's
+    if "." not in module:  # a shared namespace package, such as `backports`: only its submodules have an owner
         return []
     place = getattr(sys.modules[module], "__file__", None)
     return [name for name in names if any(str(file.locate()) == place for file in distribution(name).files or ())]
 
-found = sorted({{name for module in modules for name in home(module)}})
+found = sorted({{name for module in modules for name in owners(module)}})
 json.dump({{"modules": modules, "distributions": found}}, out)
 """
-"""Run by an interpreter of its own: prints the names of the modules that a start loads and whose they are."""
+"""Run in a separate interpreter: prints the modules that startup loads, and the distributions that own them."""
 
-STARTS = pytest.mark.parametrize("arguments", [[], ["--help"], ["collect", "--help"]], ids=" ".join)
+STARTUPS = pytest.mark.parametrize("arguments", [[], ["--help"], ["collect", "--help"]], ids=" ".join)
 
 
 def loaded(arguments: list[str]) -> dict[str, list[str]]:
@@ -59,16 +59,16 @@ def loaded(arguments: list[str]) -> dict[str, list[str]]:
     return found
 
 
-@STARTS
-def test_a_start_loads_no_distribution_that_was_not_reviewed(arguments: list[str]) -> None:
+@STARTUPS
+def test_startup_loads_only_reviewed_distributions(arguments: list[str]) -> None:
     reviewed = {name for part in toml("requirements/runtime.toml").values() for name in part}
     found = {canonicalize_name(name) for name in loaded(arguments)["distributions"]}
     assert "cyclopts" in found
     assert found - {"polytomic-collector"} <= reviewed
 
 
-@STARTS
-def test_a_start_loads_no_server_no_extra_and_no_test_tool(arguments: list[str]) -> None:
+@STARTUPS
+def test_startup_loads_no_server_no_extra_and_no_test_tool(arguments: list[str]) -> None:
     unwanted = ("aiohttp.web", "collector.sandbox", "keyring", "pytest", "_pytest", "hypothesis", "trustme")
     modules = loaded(arguments)["modules"]
     assert "collector" in modules
@@ -80,7 +80,7 @@ FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "yaml", "code", "cty
 
 
 def dangers(source: str) -> Iterator[str]:
-    """What in a source runs text as code, makes objects of bytes, or gives a command to a shell."""
+    """Constructs in `source` that execute text as code, unpickle objects or run a shell."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
@@ -100,7 +100,7 @@ def dangers(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_module_runs_text_as_code_or_makes_objects_of_bytes_or_uses_a_shell(path: Path) -> None:
+def test_no_module_executes_text_unpickles_objects_or_uses_a_shell(path: Path) -> None:
     assert list(dangers(path.read_text())) == []
 
 
@@ -119,5 +119,5 @@ def test_no_module_runs_text_as_code_or_makes_objects_of_bytes_or_uses_a_shell(p
         "await asyncio.create_subprocess_shell(x)",
     ],
 )
-def test_each_danger_would_be_seen(source: str) -> None:
+def test_each_dangerous_construct_is_detected(source: str) -> None:
     assert list(dangers(source))

@@ -1,4 +1,4 @@
-"""The bill of materials names what the runtime lock names, and nothing of the machine that wrote it."""
+"""The bill of materials matches the runtime lock and reveals nothing about the build machine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from collector.version import VERSION
 from tests.supply import LOCKS, ROOT, pins, script
 
 SBOM = script("sbom")
-OWN = f"pkg:pypi/polytomic-collector@{VERSION}"
+WHEEL_URL = f"pkg:pypi/polytomic-collector@{VERSION}"
 
 
-def bill_of_a_tool() -> dict[str, Any]:
-    """What cyclonedx-py 7.5.0 writes for the runtime lock, shortened to what the script touches."""
+def tool_output() -> dict[str, Any]:
+    """The output of cyclonedx-py 7.5.0 for the runtime lock, reduced to the keys that the script uses."""
     return {
         "metadata": {"component": {"bom-ref": "root-component", "name": "polytomic-collector", "type": "application"}},
         "components": [
@@ -37,41 +37,41 @@ def bill_of_a_tool() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def bill() -> dict[str, Any]:
-    completed: dict[str, Any] = SBOM.completed(bill_of_a_tool())
+    completed: dict[str, Any] = SBOM.completed(tool_output())
     return completed
 
 
-def test_names_and_versions_are_those_of_the_runtime_lock(bill: dict[str, Any]) -> None:
+def test_names_and_versions_match_the_runtime_lock(bill: dict[str, Any]) -> None:
     assert {each["name"]: each["version"] for each in bill["components"]} == pins("run")
 
 
-def test_the_wheel_itself_is_named_with_its_version(bill: dict[str, Any]) -> None:
-    assert bill["metadata"]["component"]["purl"] == OWN
+def test_the_bill_names_the_wheel_and_its_version(bill: dict[str, Any]) -> None:
+    assert bill["metadata"]["component"]["purl"] == WHEEL_URL
     assert bill["metadata"]["component"]["version"] == VERSION
 
 
-def test_everything_is_there_because_the_wheel_needs_it(bill: dict[str, Any]) -> None:
-    """From the wheel one comes along the dependencies to each component."""
+def test_every_component_is_a_dependency_of_the_wheel(bill: dict[str, Any]) -> None:
+    """Every component is reachable from the wheel along the dependencies."""
     needs = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
-    reached, waiting = set[str](), [OWN]
+    reached, waiting = set[str](), [WHEEL_URL]
     while waiting:
         reached.add(reference := waiting.pop())
         waiting += [other for other in needs[reference] if other not in reached]
-    assert reached == {OWN, *(each["bom-ref"] for each in bill["components"])}
+    assert reached == {WHEEL_URL, *(each["bom-ref"] for each in bill["components"])}
 
 
-def test_no_line_of_the_lock_is_spoken_of(bill: dict[str, Any]) -> None:
+def test_the_bill_does_not_refer_to_lines_of_the_lock(bill: dict[str, Any]) -> None:
     assert "requirements" not in json.dumps(bill)
 
 
-def test_the_lock_that_it_is_made_from_is_there() -> None:
+def test_the_runtime_lock_exists() -> None:
     assert ROOT / "requirements/run.txt" in LOCKS
 
 
-def test_the_script_writes_the_same_bytes_twice_and_no_path(tmp_path: Path) -> None:
-    """Against a stand-in for cyclonedx-py, which is not among what the tests may install."""
+def test_the_script_writes_the_same_bytes_twice_without_local_paths(tmp_path: Path) -> None:
+    """Runs against a fake cyclonedx-py, because the test environment does not contain the real one."""
     tool = tmp_path / "cyclonedx-py"
-    tool.write_text(f"#!{sys.executable}\nprint({json.dumps(bill_of_a_tool())!r})\n")
+    tool.write_text(f"#!{sys.executable}\nprint({json.dumps(tool_output())!r})\n")
     tool.chmod(0o700)
     for name in ("one", "two"):
         command = [sys.executable, str(ROOT / ".ci/sbom.py"), str(tool), str(tmp_path / name)]

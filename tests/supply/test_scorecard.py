@@ -1,4 +1,4 @@
-"""The self-check of docs/explanation/scorecard.md is true of the tree, and no page shows a badge that nobody gave."""
+"""The self-assessment in docs/explanation/scorecard.md matches the repository, and no page shows a badge."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ CHECKS = [
     *("Pinned-Dependencies", "SAST", "SBOM", "Security-Policy", "Signed-Releases", "Token-Permissions"),
     *("Vulnerabilities", "Webhooks"),
 ]
-"""All that Scorecard's documentation lists (docs/checks.md of ossf/scorecard, August 2026)."""
+"""All checks that Scorecard documents (docs/checks.md of ossf/scorecard, August 2026)."""
 
-OURS = ("collector", "tests", "bench", "docs", "examples", "requirements", ".ci", ".github")
+FOLDERS = ("collector", "tests", "bench", "docs", "examples", "requirements", ".ci", ".github")
 ROWS = re.findall(
     r"^\| ([\w-]+) \| (holds|host|no) \| (.+) \|$", (ROOT / "docs/explanation/scorecard.md").read_text(), re.MULTILINE
 )
 
 
 def files() -> list[Path]:
-    """Each file of the tree, not what was made from it."""
-    found = [path for folder in OURS for path in (ROOT / folder).rglob("*") if path.is_file()]
+    """All files of the repository, without generated ones."""
+    found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
     return [path for path in found if "__pycache__" not in path.parts] + [*ROOT.glob("*.md"), ROOT / "Makefile"]
 
 
@@ -34,13 +34,13 @@ def test_every_check_has_one_answer() -> None:
 
 
 @pytest.mark.parametrize(("name", "by"), [(name, by) for name, state, by in ROWS if state == "holds"])
-def test_what_a_check_that_holds_names_is_there(name: str, by: str) -> None:
+def test_files_named_by_a_passing_check_exist(name: str, by: str) -> None:
     named = [each for each in re.findall(r"`([^`]+)`", by) if "/" in each or each.isupper() or each.endswith(".md")]
     assert named or name == "Binary-Artifacts"
     assert [each for each in named if not (ROOT / each).exists()] == []
 
 
-def test_no_executable_archive_or_library_is_in_the_tree() -> None:
+def test_the_tree_contains_no_executable_archive_or_library() -> None:
     magic = (
         b"\x7fELF",
         b"MZ",
@@ -55,8 +55,8 @@ def test_no_executable_archive_or_library_is_in_the_tree() -> None:
     assert [path for path in files() if path.read_bytes().startswith(magic)] == []
 
 
-def test_everything_that_is_downloaded_is_held_against_a_hash() -> None:
-    """Each `pip install` demands hashes, or installs what lies here without anything it needs."""
+def test_every_download_is_verified_by_hash() -> None:
+    """Each `pip install` requires hashes, or installs a local file without its dependencies."""
     commands = [
         line
         for path in (ROOT / "Makefile", ROOT / ".ci/run", *sorted((ROOT / ".github/workflows").glob("*.yml")))
@@ -64,16 +64,16 @@ def test_everything_that_is_downloaded_is_held_against_a_hash() -> None:
         if re.search(r"\bpip install\b|\$\(PIP\) |npm |curl |wget ", line)
     ]
     assert len(commands) > 5
-    demanding = ("--require-hashes", "--no-deps", "$(PIP) -r requirements/")
-    assert [line for line in commands if not any(each in line for each in demanding)] == []
+    verified = ("--require-hashes", "--no-deps", "$(PIP) -r requirements/")
+    assert [line for line in commands if not any(each in line for each in verified)] == []
 
 
-def test_the_licence_is_the_one_that_is_declared() -> None:
+def test_the_license_file_matches_the_declared_license() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_the_security_policy_says_how_to_report_and_what_is_not_protected() -> None:
+def test_the_security_policy_covers_reporting_and_limits_of_protection() -> None:
     policy = (ROOT / "SECURITY.md").read_text()
     for title in ("What is not protected", "Supported versions", "How to report a vulnerability"):
         assert f"\n## {title}\n" in policy
@@ -84,7 +84,7 @@ def test_the_security_policy_fits_two_pages() -> None:
     assert len((ROOT / "SECURITY.md").read_text().split()) <= 1100
 
 
-def test_every_criterion_of_the_best_practices_has_one_answer() -> None:
+def test_each_best_practices_criterion_has_exactly_one_answer() -> None:
     page = (ROOT / "docs/explanation/best-practices.md").read_text()
     answered = [
         name for row in re.findall(r"^\| ([a-z0-9_, ]+) \| .+ \|$", page, re.MULTILINE) for name in row.split(", ")

@@ -1,4 +1,4 @@
-"""What has the shape of a real credential is found, in the tree and in what was once committed."""
+"""The scan finds text in the form of a real credential, in the tree and in the whole history."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pytest
 from tests.supply import script
 
 SCAN = script("secret_scan")
-CHANCE = random.Random(451)
+RNG = random.Random(451)
 
 
 def letters(count: int, alphabet: str = string.ascii_letters + string.digits) -> str:
-    """A made-up value; made here, so that none stands in this file."""
-    return "".join(CHANCE.choices(alphabet, k=count))
+    """Random characters. Generated at run time, so that this file contains no secret."""
+    return "".join(RNG.choices(alphabet, k=count))
 
 
-MADE_UP = {
+FAKE_SECRETS = {
     "AWS access key": "AKIA" + letters(16, string.ascii_uppercase),
     "GitHub token": "ghp_" + letters(36),
     "GitLab token": "glpat-" + letters(20),
@@ -36,13 +36,13 @@ MADE_UP = {
 }
 
 
-def test_every_shape_is_tried() -> None:
-    assert MADE_UP.keys() == SCAN.SHAPES.keys()
+def test_every_pattern_has_a_test_value() -> None:
+    assert FAKE_SECRETS.keys() == SCAN.SHAPES.keys()
 
 
-@pytest.mark.parametrize("shape", MADE_UP)
+@pytest.mark.parametrize("shape", FAKE_SECRETS)
 def test_a_secret_is_found_in_the_middle_of_a_line(shape: str) -> None:
-    text = f'x = "{MADE_UP[shape]}" # why\n'.encode()
+    text = f'x = "{FAKE_SECRETS[shape]}" # why\n'.encode()
     assert shape in [found for _, found in SCAN.secrets_in(text)]
 
 
@@ -57,13 +57,13 @@ def test_a_secret_is_found_in_the_middle_of_a_line(shape: str) -> None:
         "sha256:" + hashlib.sha256(b"x").hexdigest(),
     ],
 )
-def test_what_says_that_it_is_none_is_none(text: str) -> None:
+def test_values_recognizable_as_fake_are_ignored(text: str) -> None:
     assert list(SCAN.secrets_in(text.encode())) == []
 
 
 def git(folder: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-    subprocess.run(["git", *who, "-C", str(folder), *arguments], check=True, capture_output=True)
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *identity, "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -79,18 +79,16 @@ def test_a_clean_repository_passes(repository: Path) -> None:
     assert SCAN.scan(repository, set()) == 0
 
 
-def test_a_secret_not_yet_committed_is_found_where_it_is(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (repository / "notes").write_text(MADE_UP["GitHub token"])
+def test_an_uncommitted_secret_is_found_with_its_file(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "notes").write_text(FAKE_SECRETS["GitHub token"])
     assert SCAN.scan(repository, set()) == 1
-    said = capsys.readouterr().out
-    assert said.startswith("notes: GitHub token;")
-    assert MADE_UP["GitHub token"] not in said
+    output = capsys.readouterr().out
+    assert output.startswith("notes: GitHub token;")
+    assert FAKE_SECRETS["GitHub token"] not in output
 
 
-def test_a_secret_that_was_removed_again_is_found_in_the_history(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (repository / "a file").write_text(MADE_UP["Stripe key"])
+def test_a_removed_secret_is_found_in_the_history(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "a file").write_text(FAKE_SECRETS["Stripe key"])
     git(repository, "commit", "--all", "--message", "a mistake")
     (repository / "a file").write_text("nothing again\n")
     git(repository, "commit", "--all", "--message", "gone")
@@ -98,11 +96,11 @@ def test_a_secret_that_was_removed_again_is_found_in_the_history(
     assert " a file: Stripe key;" in capsys.readouterr().out
 
 
-def test_a_secret_in_a_message_of_a_commit_is_found(repository: Path) -> None:
-    git(repository, "commit", "--allow-empty", "--message", "use " + MADE_UP["GitLab token"])
+def test_a_secret_in_a_commit_message_is_found(repository: Path) -> None:
+    git(repository, "commit", "--allow-empty", "--message", "use " + FAKE_SECRETS["GitLab token"])
     assert SCAN.scan(repository, set()) == 1
 
 
-def test_a_made_up_secret_that_is_listed_by_its_digest_is_allowed(repository: Path) -> None:
-    (repository / "test.py").write_text(MADE_UP["GitHub token"])
-    assert SCAN.scan(repository, {hashlib.sha256(MADE_UP["GitHub token"].encode()).hexdigest()}) == 0
+def test_a_fake_secret_listed_by_its_digest_is_allowed(repository: Path) -> None:
+    (repository / "test.py").write_text(FAKE_SECRETS["GitHub token"])
+    assert SCAN.scan(repository, {hashlib.sha256(FAKE_SECRETS["GitHub token"].encode()).hexdigest()}) == 0
