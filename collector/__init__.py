@@ -3,15 +3,17 @@
     async for outcome in collector.collect(ids, collector.Settings()):
         print(outcome.id, outcome.kind, outcome.record)
 
-The command line is `collector.cli`; what a record, an outcome and a manifest are is in README.md. A name is imported
-when it is first used (PEP 562): the command line listens for signals before it waits for the imports.
+`collector.cli` is the command line. The documentation describes records, outcomes and manifests.
+
+Each public name is imported at its first use (PEP 562), so that the command line can install its signal handlers before
+the slow imports.
 """
 
 from importlib import import_module
 
 from collector.version import VERSION
 
-TYPE_CHECKING = False  # as type checkers read it; importing it from `typing` takes a while in which a signal may come
+TYPE_CHECKING = False  # type checkers recognize this name; importing it from `typing` would delay the signal handlers
 if TYPE_CHECKING:
     from collector.model.errors import (
         CollectorError,
@@ -57,22 +59,22 @@ __all__ = [
     "collect",
 ]
 
-_HOMES = {
+_MODULES = {
     "run.settings": {"Api", "Ids", "Limits", "Log", "Output", "Retry", "Settings"},
     "run.stream": {"collect"},
     "model.outcome": {"Outcome", "OutcomeKind"},
     "model.record": {"FIELDS", "SCHEMA", "Record"},
 }
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+if not TYPE_CHECKING:  # with it, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
-        """The public name, from its home."""
+        """Import a public name from the module that defines it."""
         if name not in __all__:
             raise AttributeError(f"module 'collector' has no attribute {name!r}")
-        home = next((home for home, names in _HOMES.items() if name in names), "model.errors")
-        found = globals()[name] = getattr(import_module(f"collector.{home}"), name)
-        return found
+        module = next((module for module, names in _MODULES.items() if name in names), "model.errors")
+        value = globals()[name] = getattr(import_module(f"collector.{module}"), name)
+        return value
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -23,7 +23,7 @@ _GARBAGE_SIZE: Final = 256
 
 
 class FaultInjector:
-    """Replies to requests as decided, or sends no reply. `rng` generates the random bytes."""
+    """Replies to each request as its `Decision` requires, or breaks its connection. `rng` generates the random bytes."""
 
     def __init__(self, api: Api, rng: Random) -> None:
         self._api = api
@@ -42,7 +42,7 @@ class FaultInjector:
             await asyncio.sleep(decision.delay)
         match decision.kind:
             case FaultKind.HANG | FaultKind.RESET | FaultKind.CLOSE | FaultKind.GARBAGE:
-                await self._send_no_reply(request, decision.kind)
+                await self._break_connection(request, decision.kind)
                 return None
             case FaultKind.STATUS:
                 return await _send_error(request, decision, headers)
@@ -53,7 +53,7 @@ class FaultInjector:
         reply = self._api.reply_to(route, request.method, request.headers.get("Authorization"))
         return await self._send_altered(request, route, reply, decision.kind, headers)
 
-    async def _send_no_reply(self, request: web.BaseRequest, kind: FaultKind) -> None:
+    async def _break_connection(self, request: web.BaseRequest, kind: FaultKind) -> None:
         if kind is FaultKind.HANG:
             await self._shutdown.wait()
         if kind is FaultKind.GARBAGE:

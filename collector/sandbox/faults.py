@@ -14,13 +14,13 @@ from random import Random
 from typing import Final, Literal, TypeVar
 
 FAULT_SYNTAX: Final = """\
-Faults are separated by commas. Each has a probability from 0 to 1, and these
-sum to at most 1, except latency and close-after, which apply to every request.
+Faults are separated by commas. All except latency and close-after have a
+probability from 0 to 1; the probabilities sum to at most 1.
   500=0.05         reply with this status, 300 to 599; 3xx adds a Location
   429=0.02:retry-after=1
-                   the same with this Retry-After: seconds, date+2 (the HTTP
-                   date 2 s from now), none, or any text. Without the option,
-                   429 sends 1 and other statuses send no Retry-After
+                   reply with this status and this Retry-After: seconds,
+                   date+2 (the HTTP date 2 s from now), none, or any text;
+                   default: 1 for 429, none for other statuses
   hang=0.001       accept the request and never reply
   reset=0.01       reset the connection without a reply
   close=0.01       close the connection without a reply

@@ -21,7 +21,6 @@ UNANSWERED: Final = 0
 """Status of a request without an HTTP reply, or without one so far."""
 
 _WINDOW_SECONDS: Final = 1.0
-"""Seconds."""
 
 _INDEX_BITS: Final = 40
 
