@@ -59,7 +59,7 @@ def sources() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Full names of everything that a file imports, at any level."""
+    """Full names of all imports of a file, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -72,7 +72,7 @@ def is_pure(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("path", [path for path in sources() if is_pure(path)], ids=name_of)
-def test_a_pure_module_reaches_neither_the_system_nor_the_clock_nor_the_loop(path: Path) -> None:
+def test_a_pure_module_uses_neither_the_system_nor_the_clock_nor_the_event_loop(path: Path) -> None:
     assert not {name.partition(".")[0] for name in imports(path)} & IMPURE_IMPORTS
 
 

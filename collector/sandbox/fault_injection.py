@@ -23,7 +23,7 @@ _GARBAGE_SIZE: Final = 256
 
 
 class FaultInjector:
-    """Replies to each request as its `Decision` requires, or breaks its connection. `rng` generates the random bytes."""
+    """Replies to each request as its `Decision` requires, or breaks its connection. `rng` generates the garbage."""
 
     def __init__(self, api: Api, rng: Random) -> None:
         self._api = api

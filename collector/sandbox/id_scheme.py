@@ -1,9 +1,8 @@
 """Connection ids that are computed from an index, and decoded back to it, without a table.
 
-Theory of operation: an id has the form of a version 4 UUID. Its first 4 bytes are the masked index, the other 12 a
-tag. The tag is a keyed hash of the index; the mask is a keyed hash of the tag. Decoding unmasks the index with the
-tag and recomputes the tag from the index. The two tags differ for an id of another seed or of another origin, except
-with probability 2⁻⁹⁰.
+Theory of operation: an id has the form of a version 4 UUID. Its first 4 bytes are the masked index; the other 12
+bytes are a tag. The tag is a keyed hash of the index; the mask is a keyed hash of the tag. Decoding unmasks the index
+and recomputes the tag from it. The tags differ for an id of another seed or origin, except with probability 2⁻⁹⁰.
 """
 
 from __future__ import annotations

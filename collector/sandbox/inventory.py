@@ -39,7 +39,7 @@ _UNHEALTHY_STATUSES: Final = (
     ("unready", "waiting for {word} to be authorized"),
     ("processing", ""),
 )
-"""Statuses other than healthy, each with a `status_error`. The API may add statuses at any time."""
+"""Statuses other than healthy, each with a `status_error`. In the API, this list is open."""
 
 
 class Inventory:
