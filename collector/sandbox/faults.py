@@ -14,25 +14,25 @@ from random import Random
 from typing import Final, Literal, TypeVar
 
 FAULT_SYNTAX: Final = """\
-Faults are separated by commas. All except latency and close-after have a
-probability from 0 to 1; the probabilities sum to at most 1.
-  500=0.05         reply with this status, 300 to 599; 3xx adds a Location
-  429=0.02:retry-after=1
-                   reply with this status and this Retry-After: seconds,
-                   date+2 (the HTTP date 2 s from now), none, or any text;
-                   default: 1 for 429, none for other statuses
-  hang=0.001       accept the request and never reply
-  reset=0.01       reset the connection without a reply
-  close=0.01       close the connection without a reply
-  truncate=0.01    send part of the reply, then close the connection
-  garbage=0.01     send random bytes instead of HTTP
-  html=0.01        reply 200 with a web page
-  wrong-id=0.01    reply 200 with a different connection
-  empty=0.01       reply 200 with an empty body
-  oversize=0.01    reply 200 with a body of more than 9 MiB
-  latency=20ms     delay every reply; also lognormal:50ms:0.6 (median, sigma)
-                   and uniform:10ms:80ms (minimum, maximum); units: ms, s
-  close-after=7    close a connection after every 7th reply on it, unannounced"""
+Faults are separated by commas. All but the last two have a probability from 0
+to 1; the probabilities sum to at most 1.
+  500=0.05                reply with this status, 300 to 599; 3xx adds Location
+  429=0.02:retry-after=1  and this Retry-After: seconds, date+2 (the HTTP date
+                          2 s from now), none, or any text; default: 1 for 429,
+                          none for other statuses
+  hang=0.001              accept the request and never reply
+  reset=0.01              reset the connection without a reply
+  close=0.01              close the connection without a reply
+  truncate=0.01           send part of the reply, then close the connection
+  garbage=0.01            send random bytes instead of HTTP
+  html=0.01               reply 200 with a web page
+  wrong-id=0.01           reply 200 with another connection
+  empty=0.01              reply 200 with an empty body
+  oversize=0.01           reply 200 with more than 9 MiB
+  latency=20ms            delay every reply, in ms or s; also
+                          lognormal:50ms:0.6 (median, sigma) and
+                          uniform:10ms:80ms (minimum, maximum)
+  close-after=7           close a connection after every 7th reply, unannounced"""
 """Reference of the fault language: printed by `collector sandbox --help` and by every `FaultError`."""
 
 _ROUNDING_TOLERANCE: Final = 1e-9
