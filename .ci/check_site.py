@@ -1,4 +1,4 @@
-"""Check the built site for faults that Zensical's strict mode lets pass.
+"""Check the built site for faults that Zensical's strict mode does not report.
 
 python .ci/check_site.py    exit code 1, and one line for each fault
 
@@ -17,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "srcset", "link": "href", "object": "data"}
-"""Elements that load their address as soon as the page opens; a link of a sentence waits for a click."""
+"""Elements that load their address as soon as the page opens; a link in a text loads only after a click."""
 
 NOT_LOADED = {"next", "prev", "canonical", "up"}
 """Relations of a `link` element that name a page and load nothing."""
@@ -46,7 +46,7 @@ class Page(HTMLParser):
 
 def main(root: Path = ROOT) -> int:
     faults = [*navigation(root / "mkdocs.yml", root / "docs"), *pages(root / "site")]
-    print("\n".join(faults) if faults else "site: every link leads somewhere, and nothing loads from elsewhere")
+    print("\n".join(faults) if faults else "site: every link is valid, and no page loads from another host")
     return 1 if faults else 0
 
 
@@ -68,7 +68,7 @@ def paths_of(nav: object) -> Iterator[str]:
 
 
 def pages(site: Path) -> Iterator[str]:
-    """Links of the site's pages that lead nowhere, and addresses elsewhere that a page loads."""
+    """Broken links of the site's pages, and addresses on other hosts that a page loads."""
     found = {path: Page(path.read_text()) for path in sorted(site.rglob("*.html"))}
     for path, page in found.items():
         name = path.relative_to(site)
