@@ -41,7 +41,7 @@ Every setting of `collector collect` has a flag, an environment variable and a p
 precedence over the variable, the variable over the file, the file over the default. A misspelt name is an error in each
 of the three. The file is the one that `--config` or `COLLECTOR_CONFIG` names, else
 `$XDG_CONFIG_HOME/collector/config.toml` (`~/.config/collector/config.toml`). `config.example.toml` at the top of the
-repository shows every setting with its default.
+repository shows every setting with its default. The file is UTF-8, with or without a byte order mark.
 
 A list has one flag for each value. In a variable, `:` separates the values. The API key is not a setting: see
 [Supply the API key](../how-to/keys.md).

@@ -58,7 +58,17 @@ def test_the_wheel_contains_every_file_of_the_package(wheel: set[str]) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("LICENSE", "SECURITY.md", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "config.example.toml"),
+        *(
+            "LICENSE",
+            "CONTRIBUTING.md",
+            "CODE_OF_CONDUCT.md",
+            "SECURITY.md",
+            "README.md",
+            "CHANGELOG.md",
+            "Makefile",
+            "pyproject.toml",
+            "config.example.toml",
+        ),
         *("tests/conftest.py", "tests/supply/test_build.py", "tests/data/polytomic-openapi.json", ".ci/run"),
         *("requirements/run.txt", "requirements/test.txt", "requirements/floors.toml", ".github/workflows/ci.yml"),
         *("docs/explanation/scorecard.md", "bench/__init__.py", "examples/collect_from_python.py"),
