@@ -13,7 +13,8 @@ from itertools import chain
 from json import JSONDecodeError
 from typing import Final
 
-from cyclopts import CycloptsError, Token, UnknownOptionError
+from cyclopts import CycloptsError, MissingArgumentError, Token, UnknownOptionError, UnusedCliTokensError
+from cyclopts.argument import Argument
 
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.client.auth.key_wrapping import KEY_VARIABLES, keys_in
@@ -63,17 +64,28 @@ def _is_pasted(value: str) -> bool:
 
 
 def redacted_message(error: CycloptsError) -> str:
-    """What cyclopts complains about, on one line and without the values it complains about."""
+    """The message of a cyclopts error, on one line and without the values it quotes."""
+    match error:
+        case UnknownOptionError() if _name_in(error) == "-":
+            return "- is not an id; to read ids from standard input, use --ids -"
+        case UnusedCliTokensError():
+            return f"unexpected arguments: {len(error.unused_tokens or ())} (not shown)"
+        case MissingArgumentError(argument=Argument(name=name)):
+            name = error.keyword or name
+            return f"{name} needs a value" if name.startswith("-") else f"{name} is missing"
     text = str(error)
-    if isinstance(error.__cause__, JSONDecodeError):  # cyclopts shows what surrounds the mistake
-        text = "a value is not the JSON it has to be"
+    if isinstance(error.__cause__, JSONDecodeError):  # cyclopts quotes the text around the error
+        text = "a value is not valid JSON"
     if isinstance(error, UnknownOptionError):
-        given = error.token.keyword or error.token.value
-        text = text.replace(given, _option(given))
+        text = text.replace(_name_in(error), _option(_name_in(error)))
     for value in sorted(set(_values(error)), key=len, reverse=True):
         for quoted in (f'"{value}"', f"'{value}'", repr(value)):
             text = text.replace(quoted, "(not shown)")
     return " ".join(text.split()).rstrip(".")
+
+
+def _name_in(error: UnknownOptionError) -> str:
+    return error.token.keyword or error.token.value
 
 
 def _option(given: str) -> str:

@@ -17,6 +17,7 @@ from cyclopts import App, Parameter
 from collector.cli.config_sources import from_environment, from_toml
 from collector.cli.console import ConsoleReporter, print_message, reporter_for, summary
 from collector.cli.process_hardening import harden
+from collector.cli.slips import reject_misplaced
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
@@ -24,29 +25,48 @@ from collector.run.id_input import IdInput, read_ids
 from collector.run.identity import new_identity
 from collector.run.output import RunOutput
 from collector.run.run import Run
-from collector.run.settings import Settings
+from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 
 _ENVIRON = Environment(os.environ)
 
 app = App(
     name="collect",
-    help_epilogue=(
-        "Every flag can also be set as COLLECTOR_<FLAG> in the environment, or in the TOML file of --config; a flag "
-        "wins over the environment, the environment over the file. The API key comes from a command, a file, "
-        "a descriptor, the keyring or POLYTOMIC_API_KEY, never from the value of a flag.\n\n"
-        "Exit codes: 0 all ok; 2 usage or configuration; 3 finished, but some ids failed or were no ids; 4 key "
-        "refused; 5 stopped before the end; 6 cannot write; 7 output in use; 8 unfinished file damaged or of "
-        "another run; 70 a bug; 129, 130, 143, 141 interrupted."
-    ),
+    usage="collector collect [OPTIONS] [IDS...]",
+    help_prologue="""\
+Collect connections: ids in, JSON Lines out, every id accounted for.
+
+Examples:
+  collector collect --all -o connections.jsonl
+  collector collect --ids ids.txt -o connections.jsonl
+  collector collect ID ID > connections.jsonl""",
+    help_epilogue="""\
+Every option can also be set as COLLECTOR_<OPTION> in the environment, or in the
+TOML file of --config. An option overrides the environment; the environment
+overrides the file. The API key comes from a command, a file, a descriptor, the
+keyring or POLYTOMIC_API_KEY, never from the value of an option.
+
+Exit codes:
+  0    every id is ok
+  2    usage or configuration
+  3    finished, but some ids failed or some input lines were invalid
+  4    the key was refused
+  5    stopped before the end; rerun to resume
+  6    cannot write
+  7    another run holds the output
+  8    the unfinished file is corrupt or belongs to another run
+  70   a bug in collector
+  129, 130, 141, 143   interrupted by a signal""",
     config=[from_environment(_ENVIRON), from_toml(_ENVIRON)],
 )
 
 
 @app.default
 def collect(
-    *ids: Annotated[str, Parameter(help="Connection ids.", allow_leading_hyphen=False)],
-    config: Annotated[str | None, Parameter(help="Settings in TOML; see config.example.toml.")] = None,
+    *ids: Annotated[str, Parameter(help="Connection ids.", allow_leading_hyphen=False, group=IDS)],
+    config: Annotated[
+        str | None, Parameter(metavar="FILE", group=MESSAGES, help="Read settings from a TOML file.")
+    ] = None,
     settings: Settings = Settings(),  # noqa: B008  # frozen
 ) -> int:
     """Collect and say what was done."""
@@ -56,6 +76,7 @@ def collect(
         reporter.note(missing)
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
+    reject_misplaced(ids, settings.ids)
     id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
     id_input.report(reporter.warn)
     with Watchdog(print_message) as watchdog:  # around the loop, which waits for its threads when it ends

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from collector.cli.stderr import add_secrets, for_terminal
@@ -23,19 +23,47 @@ from collector.run.observers.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
+_TABLE_WIDTH = 80
 _EVERY = 5.0  # seconds between two lines of progress where there is no terminal
 
 
 def print_message(text: str) -> None:
-    """One message on standard error. A closed standard error is no reason to fail."""
-    if sys.stderr is None:  # closed before we began
+    """Print one message on stderr, if stderr is open."""
+    _print_line(f"collector: {printable(text)}")
+
+
+def print_command(text: str) -> None:
+    """Print a command on stderr as a line to copy."""
+    _print_line(f"  {printable(text)}")
+
+
+def _print_line(line: str) -> None:
+    if sys.stderr is None:  # closed before the process began
         return
-    try:
-        sys.stderr.write(f"collector: {printable(text)}\n")
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
-    except (OSError, ValueError):
+
+
+def print_table(table: Table) -> None:
+    """A table of at most 80 columns on stderr, between blank lines; coloured only on a terminal that has colours."""
+    from rich.console import Console  # noqa: PLC0415  # only where a table is printed
+
+    if sys.stderr is None:
         return
+    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    console = Console(
+        file=for_terminal() if is_coloured else sys.stderr,
+        width=_TABLE_WIDTH,
+        force_terminal=is_coloured,
+        color_system="standard" if is_coloured else None,
+    )
+    with suppress(OSError, ValueError):
+        console.print()
+        console.print(table)
+        console.print()
 
 
 class ConsoleReporter(Reporter, Protocol):

@@ -9,27 +9,46 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from collector.cli import stderr
 from collector.cli.argument_guard import redacted_message, reject_secrets
 from collector.cli.console import print_message
+from collector.cli.help_page import HelpPage
+from collector.cli.slips import unknown_command
 from collector.cli.stdout import take_every_character
 from collector.model.errors import CollectorError, ExitCode
 from collector.version import VERSION
 
+_PROLOGUE = """\
+Collect Polytomic connections: ids in, JSON Lines out, every id accounted for.
+
+Examples:
+  collector demo                                  try it: no key, no network
+  collector collect --all -o connections.jsonl    the key: POLYTOMIC_API_KEY
+  collector verify connections.jsonl              is the file still intact?"""
+
 app = App(
     name="collector",
-    help="Collects Polytomic connections: ids in, JSON Lines out, every id accounted for.",
+    usage="collector COMMAND [OPTIONS]",
+    help="Collect Polytomic connections: ids in, JSON Lines out, every id accounted for.",
+    help_prologue=_PROLOGUE,
+    help_epilogue="collector COMMAND --help describes one command.",
     version=VERSION,
     help_format="plaintext",
+    help_formatter=HelpPage(),
     result_action="return_value",
 )
-# Named, not imported: a cron job that collects does not pay for the sandbox's web server.
-app.command("collector.cli.collect:app", name="collect", help="Collect connections: ids in, JSON Lines out.")
-app.command("collector.cli.verify:app", name="verify", help="Compare a snapshot with its manifest, byte for byte.")
-app.command("collector.cli.demo:app", name="demo", help="Collect 1,000 made-up connections from the sandbox API.")
-app.command("collector.cli.sandbox:app", name="sandbox", help="Serve a local Polytomic API, to rehearse on.")
+app["--help"].group = app["--version"].group = "Options"
+app["--help"].help = "Show this page, or the page of a command."
+app["--version"].help = "Show the version."
+# Named, not imported: a cron job that collects does not import the sandbox's web server.
+app.command(
+    "collector.cli.collect:app", name="collect", sort_key=1, help="Collect connections: ids in, JSON Lines out."
+)
+app.command("collector.cli.verify:app", name="verify", sort_key=2, help="Compare a snapshot with its manifest.")
+app.command("collector.cli.demo:app", name="demo", sort_key=3, help="Collect 1,000 connections of the sandbox API.")
+app.command("collector.cli.sandbox:app", name="sandbox", sort_key=4, help="Serve the sandbox API, to rehearse on.")
 
 
 def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
@@ -42,8 +61,11 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
         command, arguments, _ = app.parse_args(argv, exit_on_error=False, print_error=False)
         loaded()
         code = command(*arguments.args, **arguments.kwargs)
+    except UnknownCommandError:
+        print_message(unknown_command(argv))
+        return ExitCode.USAGE
     except CycloptsError as error:
-        print_message(f"{redacted_message(error)}; see collector --help")
+        print_message(f"{redacted_message(error)}; see {' '.join(['collector', *(error.command_chain or ())])} --help")
         return ExitCode.USAGE
     except CollectorError as error:
         print_message(str(error))

@@ -8,7 +8,7 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
-from collector.cli.console import print_message
+from collector.cli.console import print_command, print_message
 from collector.cli.stderr import allow
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode, UsageError
@@ -18,23 +18,32 @@ from collector.sandbox.server import FAULTS_HEADER, serve
 
 app = App(
     name="sandbox",
-    help_epilogue=(
-        "What it holds is the same for the same seed. GET /_sandbox/requests tells what it was really asked for. A "
-        f"single request can bring its own faults in the header {FAULTS_HEADER}.\n\n"
-        f"{FAULT_SYNTAX}"
-    ),
+    usage="collector sandbox [OPTIONS]",
+    help_prologue="""\
+Serve the sandbox API, a local Polytomic API to rehearse on, until Ctrl-C.
+
+Examples:
+  collector sandbox
+  collector sandbox --faults 500=0.05,429=0.01:retry-after=2""",
+    help_epilogue=f"""\
+The same seed makes the same connections. GET /_sandbox/requests returns the log
+of all requests. The header {FAULTS_HEADER} sets the faults of one request.
+
+{FAULT_SYNTAX}""",
 )
 
 
 @app.default
 def sandbox(
     *,
-    connections: Annotated[int, Parameter(help="How many connections it holds.")] = 1000,
-    seed: Annotated[int, Parameter(help="Which ones.")] = 7,
-    faults: Annotated[str, Parameter(help="What goes wrong, such as 500=0.05,429=0.01:retry-after=2.")] = "",
-    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8710,
-    list_ids: Annotated[bool, Parameter(help="Print the connections' ids instead, one a line.", negative="")] = False,
+    connections: Annotated[int, Parameter(metavar="N", help="How many connections to serve.")] = 1000,
+    seed: Annotated[int, Parameter(metavar="N", help="Seed of the connections and of the faults.")] = 7,
+    faults: Annotated[str, Parameter(metavar="FAULTS", help="Faults to inject; see below.")] = "",
+    host: Annotated[str, Parameter(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(metavar="PORT", help="Port to listen on; 0 takes a free one.")] = 8710,
+    list_ids: Annotated[
+        bool, Parameter(help="Print the ids of the connections, one a line, and exit.", negative="")
+    ] = False,
 ) -> int:
     """Serve, or list what would be served."""
     inventory = _inventory(connections, seed)
@@ -50,11 +59,11 @@ def sandbox(
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
-            allow([served.key, served.url, host])  # the key is in the README, and opens nothing but this
+            allow([served.key, served.url, host])  # public: the key is in the README and opens only this API
             print_message(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
-            print_message("to collect them, in another terminal:")
-            print_message(
-                f"  POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl"
+            print_message("to collect them, run in another terminal:")
+            print_command(
+                f"POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl"
             )
             async for _ in signals:
                 break

@@ -8,21 +8,32 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from collector.cli.console import print_message
+from collector.cli.slips import reject_other_file
 from collector.model.errors import ExitCode
 from collector.snapshot.verify import verify
 
 app = App(
     name="verify",
-    help_epilogue=(
-        "Reads every byte, packed or not, and sends nothing. Exit codes: 0 it matches; 8 it does not, and standard "
-        "error says where first; 2 it cannot be read."
-    ),
+    usage="collector verify SNAPSHOT",
+    help_prologue="""\
+Compare a snapshot with its manifest, byte for byte. Sends no requests.
+
+Example:
+  collector verify connections.jsonl""",
+    help_epilogue="""\
+Exit codes:
+  0    the snapshot matches its manifest
+  2    a file is missing or cannot be read
+  8    the snapshot does not match; the message names the first difference""",
 )
 
 
 @app.default
-def verify_snapshot(snapshot: Annotated[Path, Parameter(help="The file that collect wrote with -o.")], /) -> int:
+def verify_snapshot(
+    snapshot: Annotated[Path, Parameter(help="The file that collect -o wrote; .gz and .zst too.")], /
+) -> int:
     """Compare a snapshot, or what an unfinished run left, with the manifest and the errors file beside it."""
+    reject_other_file(snapshot)
     found = verify(snapshot)
     errors = f"{found.errors} errors in {found.errors_file}" if found.errors_file else f"{found.errors} errors"
     print_message(

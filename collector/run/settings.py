@@ -13,9 +13,9 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 
 from collector.client import address
 from collector.client.address import BadAddress
@@ -23,6 +23,16 @@ from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
 from collector.redaction.detect.rules import is_rule
 from collector.snapshot.sinks.resume import Resume
+
+# The groups of the help page, in the order a user needs them.
+IDS: Final = Group("Ids", sort_key=1)
+_OUTPUT: Final = Group("Output", sort_key=2)
+_KEY: Final = Group("The key", sort_key=3)
+_LIMITS: Final = Group("Limits", sort_key=4)
+_RETRIES: Final = Group("Retries", sort_key=5)
+_API: Final = Group("The API", sort_key=6)
+_REDACTION: Final = Group("Redaction", sort_key=7)
+MESSAGES: Final = Group("Messages and settings", sort_key=8)
 
 
 def _whole(_type: object, tokens: Sequence[Token]) -> int:
@@ -48,24 +58,28 @@ def _proxy(_type: object, tokens: Sequence[Token]) -> str:
 class Api:
     """Where the API is and how it is reached."""
 
-    base_url: Annotated[str, Parameter(name="--base-url")] = "https://app.polytomic.com"
-    "The API's address; also POLYTOMIC_DEPLOYMENT_URL."
-    version: Annotated[str, Parameter(name="--api-version")] = "2025-09-18"
-    "The API version asked for (X-Polytomic-Version)."
-    organization_id: Annotated[str | None, Parameter(name="--organization-id")] = None
-    "With a partner or deployment key: the organization whose connections are read."
-    key_file: Annotated[str | None, Parameter(name="--key-file", allow_leading_hyphen=True)] = None
-    "File that holds the API key; only its owner may read it. - is the first line of standard input."
-    key_command: Annotated[str | None, Parameter(name="--key-command")] = None
-    "Command that prints the API key; no shell is involved."
-    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_whole)] = None
-    "Open descriptor to read the API key from, 3 or above, as in --key-fd 3 3< <(pass show polytomic)."
-    key_keyring: Annotated[str | None, Parameter(name="--key-keyring")] = None
-    "SERVICE:USER that holds the API key in the system's keyring (needs the extra keyring)."
-    ca_file: Annotated[str | None, Parameter(name="--ca-file")] = None
-    "Certificates (PEM) to trust instead of the system's."
-    proxy: Annotated[str | None, Parameter(name="--proxy", converter=_proxy)] = field(default=None, repr=False)
-    "HTTP proxy to go through; the environment's proxies are not used. No user and password here."
+    base_url: Annotated[str, Parameter(name="--base-url", metavar="URL")] = "https://app.polytomic.com"
+    "Address of the API; also POLYTOMIC_DEPLOYMENT_URL."
+    version: Annotated[str, Parameter(name="--api-version", metavar="DATE")] = "2025-09-18"
+    "API version to request (X-Polytomic-Version)."
+    organization_id: Annotated[str | None, Parameter(name="--organization-id", metavar="ID")] = None
+    "Organization to read, with a partner or deployment key."
+    key_file: Annotated[
+        str | None, Parameter(name="--key-file", allow_leading_hyphen=True, metavar="FILE", group=_KEY)
+    ] = None
+    "File that holds the key, readable by its owner only; - is the first line of standard input."
+    key_command: Annotated[str | None, Parameter(name="--key-command", metavar="COMMAND", group=_KEY)] = None
+    "Command that prints the key; runs without a shell."
+    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_whole, metavar="N", group=_KEY)] = None
+    "Open descriptor to read the key from, 3 or above, as in --key-fd 3 3< <(pass show polytomic)."
+    key_keyring: Annotated[str | None, Parameter(name="--key-keyring", metavar="SERVICE:USER", group=_KEY)] = None
+    "Entry of the system keyring that holds the key; needs the extra keyring."
+    ca_file: Annotated[str | None, Parameter(name="--ca-file", metavar="FILE")] = None
+    "Trust these certificates (PEM), not the system's."
+    proxy: Annotated[str | None, Parameter(name="--proxy", converter=_proxy, metavar="URL")] = field(
+        default=None, repr=False
+    )
+    "HTTP proxy, without user and password; proxies of the environment are ignored."
     allow_http: Annotated[bool, Parameter(name="--allow-http", negative="")] = False
     "Send the key unencrypted to a host other than this one."
 
@@ -98,12 +112,14 @@ class Api:
 class Ids:
     """Which connections are collected."""
 
-    files: Annotated[tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True)] = ()
-    "Read ids from FILE: text, .csv, .tsv, .jsonl, .ndjson, each also .gz or .zst; - is standard input. Repeatable."
-    column: Annotated[str, Parameter(name="--ids-column")] = "id"
-    "The column of a CSV or TSV file that holds the ids."
+    files: Annotated[
+        tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True, metavar="FILE")
+    ] = ()
+    "File of ids: text, .csv, .tsv, .jsonl, .ndjson, each also .gz or .zst; - is standard input. Repeatable."
+    column: Annotated[str, Parameter(name="--ids-column", metavar="NAME")] = "id"
+    "Column of the ids in a CSV or TSV file."
     all: Annotated[bool, Parameter(name="--all", negative="")] = False
-    "Collect every connection the list endpoint names."
+    "Collect every connection that the API lists."
 
     def __post_init__(self) -> None:
         for path in self.files:
@@ -114,18 +130,18 @@ class Ids:
 class Limits:
     """What a run may cost the API, and how long it may take; seconds."""
 
-    rate: Annotated[float, Parameter(name="--rate")] = 50.0
-    "Ceiling in requests a second, every attempt counted; 0 lifts it."
-    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_whole)] = 32
+    rate: Annotated[float, Parameter(name="--rate", metavar="N")] = 50.0
+    "Ceiling in requests/s, all attempts; 0 removes it."
+    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_whole, metavar="N")] = 32
     "Ceiling of requests in flight."
-    max_duration: Annotated[float | None, Parameter(name="--max-duration")] = None
-    "Stop after this many seconds (exit 5)."
-    max_pause: Annotated[float, Parameter(name="--max-pause")] = 900.0
-    "Stop (exit 5) when the server asks for a longer pause than this."
-    outage_limit: Annotated[float, Parameter(name="--outage-limit")] = 600.0
-    "Stop (exit 5) when the server has not answered for so long."
+    max_duration: Annotated[float | None, Parameter(name="--max-duration", metavar="S")] = None
+    "Stop after this many seconds (exit code 5)."
+    max_pause: Annotated[float, Parameter(name="--max-pause", metavar="S")] = 900.0
+    "Stop (exit code 5) if the server asks for a longer pause."
+    outage_limit: Annotated[float, Parameter(name="--outage-limit", metavar="S")] = 600.0
+    "Stop (exit code 5) if the server has not replied for this long."
     share_quota: Annotated[bool, Parameter(name="--share-quota", negative="--no-share-quota")] = True
-    "Stay under the rate together with other processes of this user on this host that ask the same API."
+    "Share the rate with other processes of this user on this host that use the same API."
 
     def __post_init__(self) -> None:
         _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
@@ -139,16 +155,16 @@ class Limits:
 class Retry:
     """How often one id is asked for, and how long one attempt may take; seconds."""
 
-    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole)] = 5
-    "Requests for one id, the first included; those answered by a request to slow down count apart, up to 10."
-    connect_timeout: Annotated[float, Parameter(name="--connect-timeout")] = 10.0
-    "Until a connection stands."
-    read_timeout: Annotated[float, Parameter(name="--read-timeout")] = 30.0
-    "Until an answer begins."
-    total_timeout: Annotated[float, Parameter(name="--total-timeout")] = 60.0
-    "Until an answer is whole."
-    id_timeout: Annotated[float, Parameter(name="--id-timeout")] = 180.0
-    "For all attempts for one id and the waits between them, without what the whole run waits for."
+    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole, metavar="N")] = 5
+    "Requests per id, the first included; up to 10 throttled replies count apart."
+    connect_timeout: Annotated[float, Parameter(name="--connect-timeout", metavar="S")] = 10.0
+    "Seconds to connect."
+    read_timeout: Annotated[float, Parameter(name="--read-timeout", metavar="S")] = 30.0
+    "Seconds until a reply begins."
+    total_timeout: Annotated[float, Parameter(name="--total-timeout", metavar="S")] = 60.0
+    "Seconds until a reply is complete."
+    id_timeout: Annotated[float, Parameter(name="--id-timeout", metavar="S")] = 180.0
+    "Seconds for all attempts of one id and the waits between them, without pauses of the whole run."
 
     def __post_init__(self) -> None:
         _require(1 <= self.max_attempts <= 100, "retry", "max_attempts", "between 1 and 100")
@@ -160,16 +176,16 @@ class Retry:
 class Output:
     """Where records, errors and the manifest go."""
 
-    path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True)] = "-"
-    "The snapshot; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
-    errors: Annotated[str | None, Parameter(name="--errors")] = None
-    "The errors file, when the output is standard output."
-    manifest: Annotated[str | None, Parameter(name="--manifest")] = None
-    "The manifest, when the output is standard output."
-    resume: Annotated[Resume, Parameter(name="--resume")] = Resume.AUTO
-    "What to do with an unfinished run's file: auto, always or never continue it."
+    path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
+    "Snapshot to write; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
+    errors: Annotated[str | None, Parameter(name="--errors", metavar="PATH")] = None
+    "Errors file, if the output is standard output."
+    manifest: Annotated[str | None, Parameter(name="--manifest", metavar="PATH")] = None
+    "Manifest, if the output is standard output."
+    resume: Annotated[Resume, Parameter(name="--resume", metavar="WHEN")] = Resume.AUTO
+    "Resume an unfinished run: auto, always or never."
     allow_empty: Annotated[bool, Parameter(name="--allow-empty", negative="")] = False
-    "Replace an older snapshot even if no id was ok."
+    "Replace an older snapshot even if no id is ok."
 
     def __post_init__(self) -> None:
         _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")
@@ -179,14 +195,14 @@ class Output:
 class Redact:
     """What is a secret in a record, on top of what is known: see README, "What is masked"."""
 
-    also: Annotated[tuple[str, ...], Parameter(name="--redact-also", negative="")] = ()
-    "Mask this field too: a name, or a path such as headers[].value; type/path for one type. Repeatable."
-    keep: Annotated[tuple[str, ...], Parameter(name="--redact-keep", negative="")] = ()
-    "Do not mask this field, named in the same way. Repeatable."
-    fingerprint_key_file: Annotated[str | None, Parameter(name="--fingerprint-key-file")] = None
-    "Mark each masked value with a fingerprint under the key in this file, so that a changed secret shows."
+    also: Annotated[tuple[str, ...], Parameter(name="--redact-also", negative="", metavar="FIELD")] = ()
+    "Mask this field too: name, path such as headers[].value, or type/path. Repeatable."
+    keep: Annotated[tuple[str, ...], Parameter(name="--redact-keep", negative="", metavar="FIELD")] = ()
+    "Do not mask this field; same forms. Repeatable."
+    fingerprint_key_file: Annotated[str | None, Parameter(name="--fingerprint-key-file", metavar="FILE")] = None
+    "Mark masked values with a fingerprint under the key in this file, which shows when a secret changed."
     live_schemas: Annotated[bool, Parameter(name="--live-schemas", negative="")] = False
-    "Ask the API which fields of each type are sensitive, besides the list that is packaged."
+    "Also fetch the sensitive fields of each type from the API, besides the packaged list."
 
     def __post_init__(self) -> None:
         for key in ("also", "keep"):
@@ -215,24 +231,24 @@ class Log:
     """What is said on standard error."""
 
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False
-    "Say nothing but warnings and errors."
+    "Print warnings and errors only."
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False
-    "Say why each request is repeated and why the run pauses."
+    "Print the reason of each retry and pause."
     debug: Annotated[bool, Parameter(name="--debug", negative="")] = False
-    "Say what became of each request too, and what the libraries log; never a header, never a body."
+    "Print every attempt and the logs of libraries, without headers and bodies."
 
 
 @dataclass(frozen=True)
 class Settings:
     """All settings of a run. Raises `ConfigError` for a value out of its range."""
 
-    api: Annotated[Api, Parameter(name="*", group="The API")] = field(default_factory=Api)
-    ids: Annotated[Ids, Parameter(name="*", group="Ids")] = field(default_factory=Ids)
-    limits: Annotated[Limits, Parameter(name="*", group="Limits")] = field(default_factory=Limits)
-    retry: Annotated[Retry, Parameter(name="*", group="Retries")] = field(default_factory=Retry)
-    output: Annotated[Output, Parameter(name="*", group="Output")] = field(default_factory=Output)
-    redact: Annotated[Redact, Parameter(name="*", group="Redaction")] = field(default_factory=Redact)
-    log: Annotated[Log, Parameter(name="*", group="Messages")] = field(default_factory=Log)
+    api: Annotated[Api, Parameter(name="*", group=_API)] = field(default_factory=Api)
+    ids: Annotated[Ids, Parameter(name="*", group=IDS)] = field(default_factory=Ids)
+    limits: Annotated[Limits, Parameter(name="*", group=_LIMITS)] = field(default_factory=Limits)
+    retry: Annotated[Retry, Parameter(name="*", group=_RETRIES)] = field(default_factory=Retry)
+    output: Annotated[Output, Parameter(name="*", group=_OUTPUT)] = field(default_factory=Output)
+    redact: Annotated[Redact, Parameter(name="*", group=_REDACTION)] = field(default_factory=Redact)
+    log: Annotated[Log, Parameter(name="*", group=MESSAGES)] = field(default_factory=Log)
 
     def __post_init__(self) -> None:
         both = self.api.key_file == "-" and "-" in self.ids.files

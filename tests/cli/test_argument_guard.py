@@ -163,7 +163,7 @@ def test_what_looks_like_a_key_where_a_name_belongs_is_2_and_not_shown(call_here
 def test_an_option_that_does_not_exist_is_named_with_what_is_near(call_here: Here) -> None:
     assert "Unknown option: --ratee. Did you mean --rate?" in call_here("collect", "--ratee", "5").err
     assert "Unknown option: --max-puase" in call_here("collect", "--max-puase=5").err
-    assert "Available commands: collect" in call_here("colect").err
+    assert "did you mean: collector collect" in call_here("colect").err
 
 
 def test_a_complaint_names_the_option_and_what_it_takes(call_here: Here) -> None:

@@ -1,0 +1,101 @@
+"""Common slips on the command line, each with the command that the user probably meant.
+
+A message repeats an argument only if it is a command, an option, an id or the name of an existing file: any other text
+may be a key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from collector.model.errors import UsageError
+from collector.model.ids import canonical_id
+from collector.run.settings import Ids
+from collector.snapshot.layout import SnapshotPaths
+from collector.storage.compression import Compression, compression_of
+
+COMMANDS: Final = ("collect", "verify", "demo", "sandbox")
+_FIRST_WORDS: Final = (*COMMANDS, "--help", "--version")
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(("download", "export", "fetch", "get", "pull", "run"), "collect"),
+    **dict.fromkeys(("validate", "checksum"), "verify"),
+    **dict.fromkeys(("example", "try"), "demo"),
+    **dict.fromkeys(("mock", "serve", "server"), "sandbox"),
+}
+_NOT_A_SNAPSHOT: Final = {".manifest.json": "a manifest", ".errors.jsonl": "an errors file"}
+_LISTS_OF_IDS: Final = (".txt", ".csv", ".tsv", ".tab")
+
+
+def unknown_command(arguments: Sequence[str]) -> str:
+    """The message for arguments that do not begin with a command."""
+    first = arguments[0]
+    if first in {"help", "version"}:
+        command = arguments[1] if first == "help" and arguments[1:] and arguments[1] in COMMANDS else ""
+        run = " ".join(filter(None, ("collector", command, f"--{first}")))
+        return f"{first} is an option, not a command; run: {run}"
+    if canonical_id(first):
+        more = " ..." if len(arguments) > 1 else ""
+        return f"{first} is a connection id, not a command; run: collector collect {first}{more}"
+    if os.path.isfile(first):
+        return f"{first} is a file, not a command; {_use_of(first)}"
+    meant = _OTHER_NAMES.get(first.lower()) or next(iter(get_close_matches(first.lower(), _FIRST_WORDS, n=1)), None)
+    if meant:
+        return f"unknown command (not shown); did you mean: collector {meant}"
+    if first.startswith("-"):
+        return "the command is missing before the options; run: collector collect OPTIONS; see collector --help"
+    return f"unknown command (not shown); the commands are {', '.join(COMMANDS)}; see collector --help"
+
+
+def reject_misplaced(ids: Sequence[str], settings: Ids) -> None:
+    """Raise `UsageError` if `--ids` names an id, or if a file is given as an id and nothing else names an id."""
+    for path in settings.files:
+        if canonical_id(path) and not os.path.lexists(path):
+            raise UsageError(f"--ids takes a file, and {path} is a connection id; run: collector collect {path}")
+    if settings.files or settings.all or any(map(canonical_id, ids)):  # the run reports the invalid ids
+        return
+    if ids and ids[0] == "help":
+        raise UsageError("help is an option, not a connection id; run: collector collect --help")
+    for path in filter(os.path.isfile, ids):
+        raise UsageError(f"{path} is a file, not a connection id; {_use_of(path)}")
+
+
+def reject_other_file(path: Path) -> None:
+    """Raise `UsageError` if the file to verify is a list of ids, a manifest or an errors file."""
+    if not os.path.isfile(path) or os.path.lexists(SnapshotPaths(path).manifest):
+        return
+    name = compression_of(path.name).strip(path.name)
+    if name.lower().endswith(_LISTS_OF_IDS):
+        raise UsageError(
+            f"{path}: its name is that of a list of ids, and it has no manifest; verify reads snapshots; to collect "
+            f"the ids, run: collector collect --ids {quote(str(path))} -o connections.jsonl"
+        )
+    for ending, kind in _NOT_A_SNAPSHOT.items():
+        if name.endswith(ending):
+            snapshot = quote(str(_snapshot_beside(path, name.removesuffix(ending))))
+            raise UsageError(f"{path}: this is {kind}, not a snapshot; run: collector verify {snapshot}")
+
+
+def _snapshot_beside(path: Path, stem: str) -> Path:
+    """The records that a manifest or an errors file belongs to, by the names of the files that exist."""
+    if stem.endswith(".partial"):
+        names = [f"{name}.partial" for name in _names_of(stem.removesuffix(".partial"))]
+    else:
+        names = _names_of(stem)
+    return next(filter(os.path.isfile, map(path.with_name, names)), path.with_name(names[0]))
+
+
+def _names_of(stem: str) -> list[str]:
+    return [f"{stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression]
+
+
+def _use_of(path: str) -> str:
+    """The commands that take this file."""
+    collect = f"to collect its ids, run: collector collect --ids {quote(path)}"
+    if compression_of(path).strip(path).lower().endswith((".jsonl", ".ndjson")):
+        return f"{collect}; to check it, run: collector verify {quote(path)}"
+    return f"{collect} -o connections.jsonl"
