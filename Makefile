@@ -9,7 +9,7 @@ TOOLS := $(VENV)/tools/bin
 # The documentation site has a third environment.
 SITE := $(VENV)/docs/bin
 
-.PHONY: help demo test test-core check security audit soak docs engines bench limits lock wheel sbom clean
+.PHONY: help demo test test-core check security audit soak docs engines bench limits picture lock wheel sbom clean
 
 help:
 	@echo "make demo       run the demo"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench      measure throughput against aiohttp and the official SDK,"
 	@echo "                recovery after an outage, and redaction (needs nginx)"
 	@echo "make limits     measure and plot the adaptation to rate limits (11 minutes)"
+	@echo "make picture    run the demo and draw its terminal into docs/demo.svg"
 	@echo "make wheel      build sdist and wheel into dist/, twice, and compare the bytes"
 	@echo "make sbom       write the bill of materials into dist/"
 	@echo "make lock       compile the lock files in requirements/ from pyproject.toml"
@@ -81,6 +82,9 @@ limits: $(VENV)/bench
 	$(BIN)/python -m bench.limit_noise
 	$(BIN)/python -m bench.limit_steps --form integer decimal date absent --draw docs/explanation/limit-steps.svg
 	$(BIN)/python -m bench.limit_steps --form ratelimit x --limits 50 --seconds 70
+
+picture: $(VENV)/test
+	$(BIN)/python .ci/draw_demo.py
 
 wheel: $(VENV)/run
 	$(BIN)/python .ci/build_twice.py dist

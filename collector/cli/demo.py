@@ -54,8 +54,7 @@ async def _demo(folder: Path) -> int:
     for number, one in enumerate(inventory.ids(), start=1):
         id_input.add_line(one, "sandbox", number)
     output = folder / "connections.jsonl"
-    print_message(f"sandbox API: {_CONNECTIONS:,} connections; some requests fail on purpose:")
-    print_message(f"  {_FAULTS}")
+    print_message(f"sandbox API: {_CONNECTIONS:,} connections; some requests fail on purpose")
     async with serve(inventory, faults=Faults.parse(_FAULTS), seed=7) as sandbox:
         settings = Settings(api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)))
         reporter = reporter_for(quiet=False, verbose=False)
