@@ -1,7 +1,8 @@
-"""Keys on the command line: refused before anything reads it, and shown by no complaint about it.
+"""Guard against keys on the command line: rejects them before parsing, and redacts them from error messages.
 
-Everybody on a host can read the arguments of its processes, and a shell keeps them. So no flag takes a key; but people
-try, or paste one where a name belongs. What is refused is not shown, nor is any value that cyclopts complains about.
+Every user of a host can read the arguments of its processes, and a shell stores them in its history. So no option takes
+a key. Users try it all the same, or paste a key where a name belongs. Messages show neither the rejected argument nor a
+value that cyclopts quotes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _OWN_VARIABLE: Final = re.compile(rf"({'|'.join(KEY_VARIABLES)})=.")
 _FREE: Final = frozenset(
     {"-o", "--output", "--errors", "--manifest", "--folder", "--key-command", "--redact-also", "--redact-keep"}
 )
-"""Flags whose values may be of any form: files are made under these names, and a command may name what looks random."""
+"""Options whose values may have any form: names of new files, and commands, which may name a random-looking file."""
 
 _NEARLY_AN_ID: Final = re.compile(r"[0-9a-fA-F-]{30,37}")
 
@@ -38,19 +39,21 @@ _FLAG: Final = re.compile(r"--?[a-z][a-z0-9.-]{0,30}")
 
 
 def reject_secrets(argv: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Raise `UsageError` when an argument is, holds or looks like a key, or is a flag that would take one."""
+    """Raise `UsageError` if an argument is, contains or looks like a key, or is an option that would take one."""
     keys = Scrubber(chain.from_iterable(keys_in(environ.get(name, "")) for name in KEY_VARIABLES))
     flag = ""
     for number, argument in enumerate(argv, start=1):
         name, _, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
         if asked := _ASKS_FOR_A_KEY.fullmatch(name.lower().replace("_", "-")):
-            raise UsageError(f"there is no {asked[0]}: others on this host could read it; {_INSTEAD}")
+            raise UsageError(f"there is no {asked[0]}: other users of this host could read the key; {_INSTEAD}")
         if keys.is_in(argument) or _OWN_VARIABLE.match(argument):
-            raise UsageError(f"argument {number} holds the API key, which others on this host can read; {_INSTEAD}")
+            raise UsageError(
+                f"argument {number} holds the API key, which other users of this host can read; {_INSTEAD}"
+            )
         if not _is_free(name or flag) and (_is_pasted(value) or looks_like_api_key(name.lstrip("-"))):
             raise UsageError(
-                f"argument {number} looks like a key (not shown here); if it is one, others may have seen it: replace "
-                f"it; then {_INSTEAD}"
+                f"argument {number} looks like a key (not shown here); other users may have read it; if it is a key, "
+                f"revoke it, then {_INSTEAD}"
             )
         flag = name
 
@@ -89,7 +92,7 @@ def _name_in(error: UnknownOptionError) -> str:
 
 
 def _option(given: str) -> str:
-    """The name of an option as far as it is one: what is behind it, with `=` or without, may be a key."""
+    """The name of an option without the text after it, with or without `=`, which may be a key."""
     name = given.partition("=")[0]
     if not name.startswith("--"):
         return name[:2]

@@ -69,7 +69,7 @@ def collect(
     ] = None,
     settings: Settings = Settings(),  # noqa: B008  # frozen
 ) -> int:
-    """Collect and say what was done."""
+    """Collect and report the result."""
     log = settings.log
     reporter = reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
     for missing in harden():
@@ -79,10 +79,10 @@ def collect(
     reject_misplaced(ids, settings.ids)
     id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
     id_input.report(reporter.warn)
-    with Watchdog(print_message) as watchdog:  # around the loop, which waits for its threads when it ends
+    with Watchdog(print_message) as watchdog:  # outside the loop, which waits for its threads at its end
         return anyio.run(
             partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog),
-            backend_options={"debug": True} if log.debug else {},  # else as PYTHONASYNCIODEBUG and -X dev have it
+            backend_options={"debug": True} if log.debug else {},  # otherwise PYTHONASYNCIODEBUG and -X dev apply
         )
 
 
@@ -93,14 +93,14 @@ async def run_and_report(
     environ: Mapping[str, str],
     watchdog: Watchdog | None = None,
 ) -> int:
-    """Run once and say on standard error what came of it; returns the exit code."""
+    """Run once, report the result on stderr, and return the exit code."""
     run = _run_of(settings, id_input, reporter, environ, watchdog)
     try:
         failure = await run.execute()
     finally:
         reporter.close()
     if isinstance(failure, Interrupted) and failure.signum == signal.SIGPIPE:
-        return ExitCode.BROKEN_PIPE  # whoever closed the pipe has what it wanted
+        return ExitCode.BROKEN_PIPE  # the reader closed the pipe, because it had read enough
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
         for line in summary(run.ledger, run.pace, seconds=run.duration_s, where=where):
@@ -116,7 +116,7 @@ async def run_and_report(
 
 
 def _signals_to_hear() -> list[signal.Signals]:
-    """SIGTERM, and of the others those that are not ignored, as they are under nohup and behind `&` in a script."""
+    """SIGTERM, and SIGINT and SIGHUP unless ignored, as they are under nohup and after `&` in a script."""
     others = (signal.SIGINT, signal.SIGHUP)
     return [signal.SIGTERM, *(each for each in others if signal.getsignal(each) is not signal.SIG_IGN)]
 
@@ -129,7 +129,7 @@ def _run_of(
     watchdog: Watchdog | None,
 ) -> Run:
     if not settings.ids.all:
-        id_input.require_ids("the input", "name them, or give --ids FILE (- is standard input), or --all")
+        id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(

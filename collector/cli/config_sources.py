@@ -1,6 +1,6 @@
-"""Settings from the environment and from a TOML file, for what no flag says.
+"""Reads settings that no option gives from the environment and from a TOML file.
 
-Precedence: flag, environment, file, default. The tree itself, and what its values may be, is `run.settings`.
+Precedence: option, environment, file, default. `run.settings` defines the settings and their ranges.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
 
 
 Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
-"""What cyclopts asks, one after the other, for the values that no flag gave."""
+"""cyclopts calls each source in turn, to fill in the values that no option gave."""
 
 
 def from_environment(environ: Mapping[str, str]) -> Source:
-    """Settings from `COLLECTOR_…`; another variable of that prefix is a `ConfigError`, unless it is a service link."""
+    """Settings from `COLLECTOR_…`. An unknown variable of that prefix is a `ConfigError`, unless a service link."""
 
     def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         known = {_variable(argument): argument for argument in arguments if _is_setting(argument)}
         for name in sorted(environ.keys() - _NOT_SETTINGS):
             if name.startswith(ENV_PREFIX) and name not in known and not is_service_link(name, environ):
-                raise ConfigError(f"environment: {name} is no setting{_suggestion(name, known)}")
+                raise ConfigError(f"environment: {name} is not a setting{_suggestion(name, known)}")
         for name, argument in known.items():
             value = environ.get(name) or _polytomic_own(argument, environ)
             if value:
@@ -48,10 +48,10 @@ def from_environment(environ: Mapping[str, str]) -> Source:
 
 
 def from_toml(environ: Mapping[str, str]) -> Source:
-    """Settings from the TOML file that `--config`, or else the environment, names, or else the user's own.
+    """Settings from a TOML file: that of `--config`, else that of `COLLECTOR_CONFIG`, else the user's default file.
 
-    Never from a file found in the current folder, nor from one that others can change: it could send the key
-    elsewhere. Raises `ConfigError` for such a file, for one that cannot be read and for a name that is no setting.
+    A file in the current folder is never read unless named, because it could send the key elsewhere. Raises
+    `ConfigError` for a file that other users can modify, for an unreadable file and for an unknown setting.
     """
 
     def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -71,7 +71,7 @@ def _default_file(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get("COLLECTOR_CONFIG"):
         return Path(named)
     home = environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(home):  # to be ignored, says the XDG Base Directory Specification
+    if not os.path.isabs(home):  # the XDG Base Directory Specification: ignore a relative path
         home = os.path.join(environ.get("HOME", ""), ".config")
     path = Path(home, "collector", "config.toml")
     return path if path.is_absolute() and path.exists() else None
@@ -82,12 +82,12 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
     for name, section in sections.items():
         make = known.get(name)
         if make is None or not isinstance(section, dict):
-            what = "is no section" if isinstance(section, dict) else "stands outside of a section"
+            what = "is not a section" if isinstance(section, dict) else "is outside a section"
             raise ConfigError(f"{source}: [{name}] {what}{_suggestion(name, known)}")
-        keys = [setting.name for setting in fields(make)]  # type: ignore[arg-type]  # a dataclass, by construction
+        keys = [setting.name for setting in fields(make)]  # type: ignore[arg-type]  # always a dataclass
         for key, value in section.items():
             if key not in keys:
-                raise ConfigError(f"{source}: [{name}] {key} is no setting{_suggestion(key, keys)}")
+                raise ConfigError(f"{source}: [{name}] {key} is not a setting{_suggestion(key, keys)}")
             yield name, key, value
 
 
@@ -121,7 +121,7 @@ def _polytomic_own(argument: Argument, environ: Mapping[str, str]) -> str | None
 
 
 def _fill(argument: Argument, values: list[str], keyword: str, source: str) -> None:
-    if argument.tokens:  # somebody with precedence has spoken
+    if argument.tokens:  # a source with precedence has set it
         return
     for index, value in enumerate(values):
         argument.append(Token(keyword=keyword, value=value, source=source, index=index))

@@ -1,6 +1,6 @@
-"""Standard error, for people: messages, progress and the summary. Nothing here goes to standard output.
+"""Messages, progress and the summary of a run, for people, on stderr.
 
-A message is one line, whatever it quotes. Secrets are not looked for here: all passes `cli.stderr`.
+A message is always one line. `cli.stderr` masks secrets in all output, so this module does not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _TABLE_WIDTH = 80
-_EVERY = 5.0  # seconds between two lines of progress where there is no terminal
+_EVERY = 5.0  # seconds between progress lines without a terminal
 
 
 def print_message(text: str) -> None:
@@ -67,14 +67,14 @@ def print_table(table: Table) -> None:
 
 
 class ConsoleReporter(Reporter, Protocol):
-    """A reporter that holds the terminal until it is closed."""
+    """A reporter that may draw on the terminal until it is closed."""
 
     def close(self) -> None:
-        """The run is over; what follows is plain text."""
+        """End the drawing; plain text follows."""
 
 
 def reporter_for(*, quiet: bool, verbose: bool, debug: bool = False) -> ConsoleReporter:
-    """A bar on a terminal, lines elsewhere, with NO_COLOR and beside libraries' logs, warnings only when quiet."""
+    """A bar on a terminal; lines elsewhere, with NO_COLOR and with debug logs; warnings only if quiet."""
     if quiet:
         return QuietReporter(verbose=verbose or debug)
     if sys.stderr is not None and sys.stderr.isatty() and not (os.environ.get("NO_COLOR") or debug):
@@ -83,7 +83,7 @@ def reporter_for(*, quiet: bool, verbose: bool, debug: bool = False) -> ConsoleR
 
 
 class QuietReporter:
-    """Warnings, and notes when verbose."""
+    """Prints warnings, and notes if verbose."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
@@ -113,7 +113,7 @@ class QuietReporter:
 
 
 class LineReporter(QuietReporter):
-    """A line of progress every few seconds."""
+    """Also prints a progress line every 5 s."""
 
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
@@ -143,14 +143,14 @@ def progress_line(ledger: Ledger, seconds: float) -> str:
 
 
 class BarReporter(QuietReporter):
-    """A progress bar at the bottom of a terminal. A terminal that goes away is no reason to fail: it gets no bar."""
+    """Also draws a progress bar at the bottom of a terminal. The run survives the loss of the terminal."""
 
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._progress: Progress | None = None
 
     def begin(self, ledger: Ledger) -> None:
-        from rich.console import Console  # noqa: PLC0415  # only where there is a terminal
+        from rich.console import Console  # noqa: PLC0415  # only on a terminal
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
         super().begin(ledger)
@@ -165,7 +165,7 @@ class BarReporter(QuietReporter):
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
-            redirect_stderr=False,  # which would draw what others say, control characters and all
+            redirect_stderr=False,  # redirection would draw control characters of other writers
         )
         self._task = progress.add_task("", total=ledger.input.unique, rate=0.0, retries=0, failed=0)
         with self._while_there_is_a_terminal():
@@ -207,7 +207,7 @@ class BarReporter(QuietReporter):
 
 
 def summary(ledger: Ledger, pace: Throughput, *, seconds: float, where: str) -> list[str]:
-    """What a run did, for a reader at the end of it."""
+    """The summary of a run, one line per item."""
     counted, requests, outcomes = ledger.input, ledger.requests, ledger.outcomes
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
     asked = ledger.done - outcomes[OutcomeKind.NOT_ATTEMPTED] - ledger.resumed
@@ -231,7 +231,7 @@ def _input_line(count: InputCount) -> str:
 
 
 def _pace_lines(pace: Throughput) -> list[str]:
-    """`limited by: server 73 %, own rate 20 %, latency 7 %`, and what the server is known to allow."""
+    """`limited by: server 73 %, own rate 20 %, latency 7 %`, the pauses, and the rate that the server allows."""
     shares = [f"{cause} {100 * share:.0f} %" for cause, share in pace.limited_by.items() if round(100 * share)]
     pauses = [f"{count} for {reason}" for reason, count in pace.pauses.items()]
     return [

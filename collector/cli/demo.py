@@ -1,4 +1,4 @@
-"""`collector demo`: the main job against the sandbox, in one process, without key or network."""
+"""`collector demo`: collects from the sandbox API in the same process, without a key or a network."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Signals before a run begins and after it has ended: they end the process at once, since nothing can be lost.
+"""Signals before and after a run: they end the process immediately, because no data can be lost.
 
-The command line sets this up before it imports the rest of the program, which takes long enough for a signal to come. A
-run handles signals by itself (`run.shutdown`) while it lasts.
+The command line installs this before it imports the rest of the program, during which a signal may arrive. While a run
+lasts, `run.shutdown` handles signals.
 
-SIGINT would raise `KeyboardInterrupt` wherever Python is, and show a traceback. Its default action ends the process
-instead, as that of the others does, and the parent can tell that by a signal.
+Python would turn SIGINT into a `KeyboardInterrupt` at an arbitrary place, with a traceback. The default action ends the
+process instead, as for the other signals, and the parent sees that a signal ended it.
 
 The kernel drops a signal for the first process of a container unless the process handles it (pid_namespaces(7)). As PID
-1 the process therefore handles them, and ends with 128 and the signal's number as exit code.
+1 the process therefore handles signals and exits with 128 plus the signal's number.
 """
 
 import os
@@ -18,13 +18,13 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def heed() -> None:
-    """Let signals end the process at once, unless somebody chose to ignore them."""
+    """Let signals end the process immediately, except those that the parent ignores."""
     if os.getpid() != _FIRST:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         return
     for signum in _ENDS:
-        if signal.getsignal(signum) is not signal.SIG_IGN:  # as it is under nohup
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(signum, _leave)
 
 

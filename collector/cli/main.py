@@ -1,4 +1,4 @@
-"""The command line: argv → settings → exit code. One module a command; here they are joined."""
+"""The command line: argv → settings → exit code. Joins the commands, which have one module each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ app.command("collector.cli.sandbox:app", name="sandbox", sort_key=4, help="Serve
 def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     """Run one command line and return its exit code. Never raises for anything a user can cause.
 
-    `loaded` is called once all is imported that the command needs.
+    Calls `loaded` once all imports of the command are done.
     """
     try:
         reject_secrets(argv, os.environ)
@@ -70,9 +70,9 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     except CollectorError as error:
         print_message(str(error))
         return error.exit_code
-    except KeyboardInterrupt:  # who listened to signals has given them back to Python
+    except KeyboardInterrupt:  # after a run, which restored the signal handlers of Python
         return ExitCode.INTERRUPTED
-    except Exception:  # a bug: its report must reach somebody, and the exit code must be ours
+    except Exception:  # a bug: print its traceback, but keep the exit code
         with suppress(OSError):
             traceback.print_exc()
         print_message("this is a bug in collector; please report the lines above")
@@ -90,13 +90,13 @@ def main() -> None:
 
 
 def _collect_garbage_from_here_on() -> None:
-    """What is imported stays: looking through it again and again is a seventh of the start."""
+    """Exempt imported objects from garbage collection, which would take 1/7 of the startup time."""
     gc.freeze()
     gc.enable()
 
 
 def _let_standard_error_go() -> None:
-    """Python flushes it once more when it exits, and would make 120 of our exit code where nobody takes it any more."""
+    """Redirect a broken stderr to /dev/null: Python flushes it at exit and would replace the exit code by 120."""
     if sys.stderr is None:
         return
     try:

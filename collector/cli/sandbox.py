@@ -1,4 +1,4 @@
-"""`collector sandbox`: serve the local API until interrupted."""
+"""`collector sandbox`: serve the sandbox API until interrupted."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def sandbox(
         bool, Parameter(help="Print the ids of the connections, one a line, and exit.", negative="")
     ] = False,
 ) -> int:
-    """Serve, or list what would be served."""
+    """Serve the connections, or list their ids."""
     inventory = _inventory(connections, seed)
     if list_ids:
         return write_lines(inventory.ids())
     try:
         return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
-    except (OSError, OverflowError) as error:  # the latter for what is no port
+    except (OSError, OverflowError) as error:  # OverflowError: an invalid port
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"--host {host} --port {port}: {why}") from None
 

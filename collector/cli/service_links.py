@@ -1,8 +1,8 @@
-"""Variables that a platform sets for the services beside a process, whatever prefix they happen to have. Pure.
+"""Variables that a platform sets for neighbouring services, which may start with `COLLECTOR_` by chance. Pure.
 
-Kubernetes sets them for every Service of a namespace unless a pod says `enableServiceLinks: false`; Docker sets the
-same for a container link, and `…_NAME` and `…_ENV_…` besides. A Service named `collector` makes `COLLECTOR_PORT`.
-Sources: Kubernetes documentation, "Service", environment variables; Docker documentation, "Legacy container links".
+Kubernetes sets them for every Service of a namespace unless a pod sets `enableServiceLinks: false`. Docker sets the
+same for a container link, plus `…_NAME` and `…_ENV_…`. A Service named `collector` makes `COLLECTOR_PORT`. Sources:
+Kubernetes documentation, "Service", environment variables; Docker documentation, "Legacy container links".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OF_A_LINKED_CONTAINER: Final = re.compile(r"(\w+?)_ENV_\w+")
 
 
 def is_service_link(name: str, environ: Mapping[str, str]) -> bool:
-    """Has this variable of `environ` the name and the value that a service link has?"""
+    """Does this variable of `environ` have the name and the value of a service link?"""
     if any(of_name.fullmatch(name) and of_value.fullmatch(environ[name]) for of_name, of_value in _FORMS):
         return True
     container = _OF_A_LINKED_CONTAINER.fullmatch(name)

@@ -1,15 +1,14 @@
-r"""Standard error: the one way out for what is said, whoever says it.
+r"""Scrubbing stream in place of stderr: all text output of the process passes it.
 
-Theory of operation. For the whole life of the command line's process `sys.stderr` is a stream that scrubs. Everything
-Python writes there comes through it: our messages, tracebacks, warnings, what a thread or a destructor raised, what
-asyncio says of a task nobody waited for, the logs of libraries, the bar on a terminal. A line is held until it is
-whole or somebody flushes, and scrubbed as a whole, so that it does not matter in how many pieces it came. Then it is
-shown with its control characters as escapes, except what the bar is drawn with (`for_terminal`).
+Theory of operation. During the whole life of the process, `sys.stderr` is this stream. Everything that Python writes to
+it is scrubbed: messages, tracebacks, warnings, exceptions of threads and destructors, asyncio's reports on abandoned
+tasks, logs of libraries, and the bar on a terminal. The stream buffers a line until it is complete or flushed and
+scrubs it as a whole, so a secret written in pieces is found. It escapes control characters, except those that draw the
+bar (`for_terminal`).
 
-It knows secrets by value from the moment it is told of them (`add_secrets`), those in the environment from the start.
-What it does not see is what the interpreter itself writes to the descriptor: a fatal error and `faulthandler` name
-places in the code, and no values. Files are not its business: what goes there is scrubbed where it is made
-(`scrubber`).
+The stream masks keys in the environment from the start, and any other secret from its `add_secrets` call on. It does
+not see output that the interpreter writes directly to the descriptor: fatal errors and `faulthandler` print places in
+the code, but no values. Text for files is scrubbed where it is made (`scrubber`).
 """
 
 from __future__ import annotations
@@ -25,45 +24,44 @@ from collector.model.control_chars import printable_lines
 from collector.redaction.scrubber import Scrubber
 
 _LONGEST_HELD: Final = 65536  # characters of a line without an end
-_STILL_HELD: Final = 4096  # of these, so many may be the beginning of a secret
+_STILL_HELD: Final = 4096  # the last ones, which may be the beginning of a secret
 
 
 def install(environ: MutableMapping[str, str]) -> None:
-    """Put the stream in the place of `sys.stderr`, if there is one; it knows the keys in the environment."""
-    if sys.stderr is None:  # closed before we began
+    """Replace `sys.stderr`, if it is open, by the stream, and add the keys in the environment to its secrets."""
+    if sys.stderr is None:  # closed before the process began
         return
     stream = StandardError(sys.stderr)
     sys.stderr = stream
-    sys.__stderr__ = stream  # type: ignore[misc,assignment]  # who goes past `sys.stderr` comes here as well
+    sys.__stderr__ = stream  # type: ignore[misc,assignment]  # for code that bypasses `sys.stderr`
     for name, value in environ.items():
         if name.startswith("POLYTOMIC_") and name.endswith("_KEY"):
             add_secrets(keys_in(value))
-    # From 3.13 on Python colours tracebacks on a terminal; the codes would be shown as what they are.
+    # Python 3.13 and later colour tracebacks on a terminal, and the stream would escape the colour codes.
     environ.setdefault("PYTHON_COLORS", "0")
 
 
 def add_secrets(secrets: Iterable[str]) -> None:
-    """Never say these from now on."""
+    """Mask these from now on."""
     if isinstance(sys.stderr, StandardError):
         sys.stderr.add_secrets(secrets)
 
 
 def allow(texts: Iterable[str]) -> None:
-    """Show these from now on, though they have the form of a secret or the user set them as a key."""
+    """Do not mask these, although they look like secrets or are set as a key."""
     if isinstance(sys.stderr, StandardError):
         sys.stderr.allow(texts)
 
 
 def for_terminal() -> TextIO:
-    """Standard error for what is drawn on a terminal: scrubbed as all is, but with its control characters."""
+    """A stderr to draw on a terminal: scrubbed, but with control characters unchanged."""
     return sys.stderr.for_terminal() if isinstance(sys.stderr, StandardError) else sys.stderr
 
 
 class StandardError(io.TextIOBase):
-    """Scrubs what passes to the stream below, and fails as that one does. May be used from all threads.
+    """Scrubs text and writes it to the stream below, whose errors it raises. Thread-safe.
 
-    Its lock may be taken twice by one thread: the collector of garbage can make a destructor complain in the middle of
-    a write.
+    The lock is reentrant, because garbage collection during a write can run a destructor that writes to stderr.
     """
 
     def __init__(self, below: TextIO, *, escapes: bool = True) -> None:
@@ -85,13 +83,13 @@ class StandardError(io.TextIOBase):
                 each.add_secrets(self._secrets)
 
     def allow(self, texts: Iterable[str]) -> None:
-        """Do not mask these, for their form or because they were learned as secrets."""
+        """Do not mask these, even if they look like secrets or were added as secrets."""
         with self._lock:
             self._public |= frozenset(texts)
             self._scrubber = Scrubber(self._secrets - self._public, self._public)
 
     def for_terminal(self) -> TextIO:
-        """A stream to the same place whose control characters are left as they are."""
+        """A scrubbing stream to the same place that leaves control characters unchanged."""
         stream = StandardError(self._below, escapes=False)
         stream.add_secrets(self._secrets)
         self._drawings.append(stream)
@@ -116,9 +114,10 @@ class StandardError(io.TextIOBase):
             self._below.flush()
 
     def __del__(self) -> None:
-        """Leave the stream below alone, which has other owners: from 3.13 on Python reports that it cannot be flushed.
+        """Do not close the stream below, which has other owners; Python 3.13 and later would report that flushing
+        failed.
 
-        Nothing is lost: the interpreter flushes `sys.stderr` before it ends.
+        No text is lost: the interpreter flushes `sys.stderr` at exit.
         """
 
     def _pass_on(self, text: str) -> None:
@@ -144,5 +143,5 @@ class StandardError(io.TextIOBase):
 
     @property
     def line_buffering(self) -> bool:
-        """Is a line written as soon as it is whole?"""
+        """Is a line written as soon as it is complete?"""
         return True

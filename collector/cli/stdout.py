@@ -1,7 +1,7 @@
-"""Standard output of the commands that print: data in UTF-8 whatever the locale, text as far as the locale can.
+"""Stdout of the commands: data always in UTF-8, text in the encoding of the locale.
 
-Data (ids, records) goes to programs and files, so its bytes do not depend on who runs the command. Text for people
-(help) keeps the terminal's encoding; a character that it lacks is shown as an escape, as on standard error.
+Data (ids, records) goes to programs and files, so its bytes do not depend on the locale. Text for people (help) has the
+terminal's encoding, with unencodable characters escaped, as on stderr.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collector.model.errors import ExitCode
 
 
 def take_every_character() -> None:
-    """Let no character of a help page end the process."""
+    """Escape characters of a help page that stdout cannot encode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def write_lines(lines: Iterable[str]) -> ExitCode:
-    """Write lines of data in UTF-8. Returns `BROKEN_PIPE` when nobody reads them any more."""
-    if sys.stdout is None:  # closed before we began
+    """Write lines of data in UTF-8. Returns `BROKEN_PIPE` if the reader has closed the pipe."""
+    if sys.stdout is None:  # closed before the process began
         return ExitCode.OK
     try:
         sys.stdout.flush()
@@ -29,6 +29,6 @@ def write_lines(lines: Iterable[str]) -> ExitCode:
             sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        sys.stdout = None  # or the interpreter flushes it once more, and complains
+        sys.stdout = None  # otherwise the interpreter flushes it again and prints an error
         return ExitCode.BROKEN_PIPE
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""Bytes of a text file that people edit, as text: UTF-8, with or without a byte order mark. Pure."""
+"""Decodes text files that people edit: UTF-8, with or without a byte order mark. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _OTHER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
 class NotUTF8(ValueError):
-    """The text says in which encoding the file is, as far as it shows, and what to do."""
+    """The message names the encoding, if it is recognizable, and what to do."""
 
 
 def decoded(raw: bytes) -> str:
-    """The text without its byte order mark, which editors of Windows write. Raises `NotUTF8`."""
+    """The text without the byte order mark that Windows editors write. Raises `NotUTF8`."""
     if raw.startswith(_OTHER_MARKS) or (b"\0" in raw[:4] and raw.count(b"\0") * 3 > len(raw)):
         raise NotUTF8("saved as UTF-16 or UTF-32; save it as UTF-8")
     try:

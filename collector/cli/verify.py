@@ -1,4 +1,4 @@
-"""`collector verify`: does a snapshot still match its manifest?"""
+"""`collector verify`: compare a snapshot with its manifest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Exit codes:
 def verify_snapshot(
     snapshot: Annotated[Path, Parameter(help="The file that collect -o wrote; .gz and .zst too.")], /
 ) -> int:
-    """Compare a snapshot, or what an unfinished run left, with the manifest and the errors file beside it."""
+    """Compare a snapshot, or the files of an unfinished run, with the manifest and the errors file beside it."""
     reject_other_file(snapshot)
     found = verify(snapshot)
     errors = f"{found.errors} errors in {found.errors_file}" if found.errors_file else f"{found.errors} errors"

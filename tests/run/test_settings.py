@@ -301,16 +301,16 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_pa
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[limit]\nrate = 1\n", r"\[limit\] is no section; did you mean limits\?"),
-        ("[zzz]\nrate = 1\n", r"\[zzz\] is no section; there are api, ids, limits, log, output, redact, retry"),
-        ("[limits]\nrat = 1\n", r"\[limits\] rat is no setting; did you mean rate\?"),
-        ("[limits]\nmax_attempts = 1\n", r"\[limits\] max_attempts is no setting"),
-        ("[limits]\nmax-pause = 1\n", r"\[limits\] max-pause is no setting; did you mean max_pause\?"),
-        ('[api]\nkey = "secret"\n', r"\[api\] key is no setting; did you mean key_fd\?"),
-        ("rate = 1\n", r"\[rate\] stands outside of a section"),
-        ("limits = 1\n", r"\[limits\] stands outside of a section"),
-        ("[[limits]]\nrate = 1\n", r"\[limits\] stands outside of a section"),
-        ("[api.limits]\nrate = 1\n", r"\[api\] limits is no setting"),
+        ("[limit]\nrate = 1\n", r"\[limit\] is not a section; did you mean limits\?"),
+        ("[zzz]\nrate = 1\n", r"\[zzz\] is not a section; there are api, ids, limits, log, output, redact, retry"),
+        ("[limits]\nrat = 1\n", r"\[limits\] rat is not a setting; did you mean rate\?"),
+        ("[limits]\nmax_attempts = 1\n", r"\[limits\] max_attempts is not a setting"),
+        ("[limits]\nmax-pause = 1\n", r"\[limits\] max-pause is not a setting; did you mean max_pause\?"),
+        ('[api]\nkey = "secret"\n', r"\[api\] key is not a setting; did you mean key_fd\?"),
+        ("rate = 1\n", r"\[rate\] is outside a section"),
+        ("limits = 1\n", r"\[limits\] is outside a section"),
+        ("[[limits]]\nrate = 1\n", r"\[limits\] is outside a section"),
+        ("[api.limits]\nrate = 1\n", r"\[api\] limits is not a setting"),
     ],
 )
 def test_a_name_in_the_file_that_is_no_setting_is_an_error_that_names_it(text: str, told: str, tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_the_service_links_of_a_cluster_are_no_settings_and_a_misspelt_setting_b
     links = {f"{service}_PORT": "tcp://10.0.48.109:4317", f"{service}_SERVICE_HOST": "10.0.48.109"}
     assert parse((), links) == Settings()
     assert parse((), {**links, "COLLECTOR_RATE": "7"}).limits.rate == 7
-    with pytest.raises(ConfigError, match="COLLECTOR_RAT is no setting; did you mean COLLECTOR_RATE"):
+    with pytest.raises(ConfigError, match="COLLECTOR_RAT is not a setting; did you mean COLLECTOR_RATE"):
         parse((), {**links, "COLLECTOR_RAT": "7"})
 
 
@@ -358,8 +358,8 @@ def test_the_service_links_of_a_cluster_are_no_settings_and_a_misspelt_setting_b
     ("name", "told"),
     [
         ("COLLECTOR_RAT", "did you mean COLLECTOR_RATE"),
-        ("COLLECTOR_API_KEY", "is no setting"),
-        ("COLLECTOR_ZZZZZZZZ", "is no setting; "),
+        ("COLLECTOR_API_KEY", "is not a setting"),
+        ("COLLECTOR_ZZZZZZZZ", "is not a setting; "),
     ],
 )
 def test_a_variable_of_ours_that_is_no_setting_is_an_error_that_names_it(name: str, told: str) -> None:
