@@ -1,4 +1,4 @@
-"""A key on the command line is refused, and no complaint shows what was given."""
+"""A key on the command line is rejected, and messages do not repeat arguments."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.support.scripted_server import ids
 Here = Callable[..., Finished]
 
 STRANGER = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
-"""A key that is not in the environment, but looks like one."""
+"""A text that looks like a key and is not in the environment."""
 
 PLAIN = "hunter2"
-"""One that does not even look like one."""
+"""A key that does not look like one."""
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_argument_that_holds_the_key_of_the_environment_is_2_and_not_shown(
 
 
 @pytest.mark.parametrize("name", ["POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY"])
-def test_so_is_every_kind_of_key_also_one_that_cannot_be_one(
+def test_every_kind_of_key_is_rejected_even_with_an_invalid_value(
     call_here: Here, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for key in ("another-key-1", "two words and more"):
@@ -137,7 +137,7 @@ def test_a_key_in_a_wrong_place_is_2_and_not_shown(
     call_here: Here, tmp_path: Path, key: str, arguments: list[str]
 ) -> None:
     if (key, arguments) == (PLAIN, ["--{}"]):
-        arguments = ["--{}!"]  # with nothing but small letters it is the name of an option, and shown
+        arguments = ["--{}!"]  # of lower-case letters alone, it is the name of an option and is shown
     done = call_here(*(argument.format(key) for argument in arguments))
     assert (done.code, done.out) == (2, b"")
     assert key not in done.err
@@ -152,7 +152,7 @@ def test_a_key_in_a_wrong_place_is_2_and_not_shown(
         *("--key-keyring", "--ca-file", "--proxy", "--max-pause", "--resume"),
     ],
 )
-def test_what_looks_like_a_key_where_a_name_belongs_is_2_and_not_shown(call_here: Here, flag: str) -> None:
+def test_a_text_like_a_key_in_place_of_a_name_is_2_and_not_shown(call_here: Here, flag: str) -> None:
     for arguments in ([flag, STRANGER], [f"{flag}={STRANGER}"], [flag, "Bearer x"]):
         done = call_here("collect", *ids(1), *arguments)
         assert done.code == 2
@@ -160,13 +160,13 @@ def test_what_looks_like_a_key_where_a_name_belongs_is_2_and_not_shown(call_here
         assert STRANGER not in done.err
 
 
-def test_an_option_that_does_not_exist_is_named_with_what_is_near(call_here: Here) -> None:
+def test_an_unknown_option_is_named_with_a_suggestion(call_here: Here) -> None:
     assert "Unknown option: --ratee. Did you mean --rate?" in call_here("collect", "--ratee", "5").err
     assert "Unknown option: --max-puase" in call_here("collect", "--max-puase=5").err
     assert "did you mean: collector collect" in call_here("colect").err
 
 
-def test_a_complaint_names_the_option_and_what_it_takes(call_here: Here) -> None:
+def test_a_message_names_the_option_and_its_valid_values(call_here: Here) -> None:
     assert "--rate: unable to convert (not shown) into float" in call_here("collect", "--rate", PLAIN).err
     assert '"auto", "always", "never"' in call_here("collect", "--resume", "auto!").err
 
@@ -180,7 +180,7 @@ def is_refused(*arguments: str, **environ: str) -> bool:
 
 
 @given(names, st.uuids(), st.floats(0, 4e9), st.sampled_from(["", ".jsonl", ".csv.gz", "/"]))
-def test_no_plausible_argument_is_refused(name: str, one: object, now: float, ending: str) -> None:
+def test_no_ordinary_argument_is_rejected(name: str, one: object, now: float, ending: str) -> None:
     for text in (
         f"{name}{ending}",
         str(one),
@@ -195,14 +195,14 @@ def test_no_plausible_argument_is_refused(name: str, one: object, now: float, en
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1))
-def test_what_is_made_may_have_any_name(name: str) -> None:
+def test_a_new_file_may_have_any_name(name: str) -> None:
     for flag in ("-o", "--output", "--errors", "--manifest", "--folder"):
         assert not is_refused("collect", f"{flag}={name}")
         assert name.startswith("-") or not is_refused("collect", flag, name)
     assert not is_refused("collect", f"-o{STRANGER}")
 
 
-def test_a_file_that_exists_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert is_refused("collect", "--ids", STRANGER)
     (tmp_path / STRANGER).touch()
@@ -211,7 +211,7 @@ def test_a_file_that_exists_may_have_any_name(tmp_path: Path, monkeypatch: pytes
 
 
 @given(names)
-def test_a_key_variable_that_is_too_short_to_be_a_key_refuses_nothing(name: str) -> None:
+def test_a_key_variable_too_short_for_a_key_rejects_no_argument(name: str) -> None:
     for value in ("", " ", "c", "collect"):
         assert not is_refused("collect", name, POLYTOMIC_API_KEY=value)
 
@@ -224,5 +224,5 @@ def test_a_key_variable_that_is_too_short_to_be_a_key_refuses_nothing(name: str)
         ["collect", "--redact-also", "oauth2ClientSecretV2x9", "--redact-keep", "oauth2ClientSecretV2x9"],
     ],
 )
-def test_an_id_that_is_a_digit_short_and_the_name_of_a_field_are_no_keys(argv: list[str]) -> None:
+def test_an_id_without_its_last_digit_and_a_field_name_are_not_keys(argv: list[str]) -> None:
     reject_secrets(argv, {})

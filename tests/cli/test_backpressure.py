@@ -1,4 +1,4 @@
-"""`collector collect` to a reader that is slow, stands still or goes away: no more is asked for than is read."""
+"""Backpressure: `collector collect` sends no more requests than a slow, stopped or closed reader takes records."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SIZE = 6000
 
 
 async def sized(exchange: Exchange) -> None:
-    """A connection whose line has a size that is known well enough."""
+    """Reply with a connection whose line has about `SIZE` bytes."""
     one = exchange.target.rpartition("/")[2]
     await exchange.write(response(connection(one, name="x" * SIZE)))
 
 
 async def steady(count: Callable[[], int]) -> int:
-    """Wait until the count does not move any more; returns it."""
+    """Wait until the count stops changing, and return it."""
     async with asyncio.timeout(PATIENCE):
         last, now = -1, count()
         while last < now or not now:
@@ -38,12 +38,12 @@ async def steady(count: Callable[[], int]) -> int:
 
 
 def ahead(server: Server, read: bytes | bytearray, pipe: int) -> int:
-    """How many records were asked for beyond those that were read or fit into the pipe."""
+    """The number of requested records beyond those that were read or fit into the pipe."""
     capacity = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
     return server.requests - read.count(b"\n") - (capacity // SIZE + 1)
 
 
-async def test_a_reader_that_stands_still_stops_the_requests_and_then_gets_every_line_once(start: Starting) -> None:
+async def test_a_stopped_reader_stops_the_requests_and_later_gets_every_line_once(start: Starting) -> None:
     wanted = ids(200)
     reader, writer = os.pipe()
     async with serving(sized) as server:
@@ -81,7 +81,7 @@ async def test_a_reader_of_a_kilobyte_a_second_costs_no_memory(start: Starting) 
     assert (done.code, done.err) == (141, "")
 
 
-async def test_a_terminal_gets_whole_lines_and_its_end_is_no_traceback(start: Starting) -> None:
+async def test_a_terminal_gets_whole_lines_and_closing_it_prints_no_traceback(start: Starting) -> None:
     wanted = ids(300)
     master, slave = os.openpty()
     async with serving(found) as server:
@@ -97,7 +97,7 @@ async def test_a_terminal_gets_whole_lines_and_its_end_is_no_traceback(start: St
     assert json.loads(read.split(b"\r\n")[0])["id"] in wanted
 
 
-async def test_a_signal_ends_a_run_whose_reader_stands_still(start: Starting) -> None:
+async def test_a_signal_ends_a_run_whose_reader_has_stopped(start: Starting) -> None:
     reader, writer = os.pipe()
     async with serving(sized) as server:
         running = await start("collect", *ids(400), "--base-url", server.url, *LIMITS, stdout=writer)

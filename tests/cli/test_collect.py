@@ -1,4 +1,4 @@
-"""`collector collect` as a user runs it: what goes well, what goes wrong, and whether the account tells."""
+"""`collector collect` as a user runs it: success, failures, and the account of both."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ SANDBOX = {"POLYTOMIC_API_KEY": SANDBOX_KEY}
 
 
 def seen_by(sandbox: Sandbox) -> Seen:
-    """The sandbox's own count."""
+    """The requests as the sandbox counted them."""
     summary = sandbox.log.summary()
     return Seen(summary.total, summary.by_status)
 
 
 def listed(path: Path, inventory: Inventory) -> str:
-    """A file with the ids of an inventory."""
+    """Write the ids of an inventory to a file; returns its path."""
     path.write_text("".join(f"{one}\n" for one in inventory.ids()))
     return str(path)
 
@@ -70,7 +70,7 @@ async def test_with_some_500s_and_429s_every_id_is_collected_once_and_the_accoun
     assert f"{seen.total} sent" in done.err
 
 
-async def test_every_kind_of_passing_fault_is_survived_and_counted(call: Calling, tmp_path: Path) -> None:
+async def test_every_kind_of_transient_fault_is_survived_and_counted(call: Calling, tmp_path: Path) -> None:
     inventory = Inventory(400, seed=3)
     faults = Faults.parse(
         "500=0.02,503=0.01,reset=0.01,close=0.01,truncate=0.02,garbage=0.01,html=0.01,wrong-id=0.01,empty=0.01,"
@@ -88,7 +88,7 @@ async def test_every_kind_of_passing_fault_is_survived_and_counted(call: Calling
     assert result.manifest["requests"]["unanswered"] > 0
 
 
-async def test_no_second_ever_sees_more_requests_than_the_rate_and_a_pipe_gets_plain_progress_lines(
+async def test_no_second_has_more_requests_than_the_rate_and_a_pipe_gets_plain_progress_lines(
     call: Calling, tmp_path: Path
 ) -> None:
     inventory = Inventory(560, seed=3)
@@ -162,7 +162,7 @@ async def test_a_messy_list_ends_in_3_with_each_failure_listed_and_each_bad_line
     assert all(re.fullmatch(r"/api/connections/[0-9a-f-]{36}", target) for target in server.targets)
 
 
-async def test_a_redirect_ends_the_run_with_2_after_one_request_and_its_target_is_not_asked(
+async def test_a_redirect_ends_the_run_with_2_after_one_request_and_its_target_gets_none(
     call: Calling, tmp_path: Path
 ) -> None:
     async with serving(found) as target:
@@ -179,27 +179,29 @@ async def test_a_redirect_ends_the_run_with_2_after_one_request_and_its_target_i
 
 
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "511 Network Authentication Required"])
-async def test_what_only_the_configuration_can_mend_ends_the_run_with_2(call: Calling, status: str) -> None:
+async def test_a_fault_that_only_the_configuration_can_fix_ends_the_run_with_2(call: Calling, status: str) -> None:
     async with serving(answer(b"", status)) as server:
         done = await call("collect", *ids(10), "--base-url", server.url, "--concurrency", "1")
     assert (done.code, server.requests) == (2, 1)
 
 
-async def test_when_the_first_answers_are_all_403_the_key_is_to_blame(call: Calling) -> None:
+async def test_403_as_the_first_replies_is_reported_as_a_refused_key(call: Calling) -> None:
     async with serving(error(403, "forbidden")) as server:
         done = await call("collect", *ids(50), "--base-url", server.url, "--concurrency", "2", "--rate", "0")
     assert done.code == 4, done.err
     assert server.requests <= 7
 
 
-async def test_a_single_401_is_asked_about_again_and_does_not_end_the_run(call: Calling, tmp_path: Path) -> None:
+async def test_a_single_401_is_retried_and_does_not_end_the_run(call: Calling, tmp_path: Path) -> None:
     async with serving(in_turn(found, error(401, "blip"), found)) as server:
         done = await call("collect", *ids(8), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0")
     assert done.code == 0, done.err
     check_finished(tmp_path / "out/c.jsonl", Given(ids(8)), 0, seen=Seen(server.requests))
 
 
-async def test_nobody_there_ends_each_id_after_its_attempts_and_nothing_was_sent(call: Calling, tmp_path: Path) -> None:
+async def test_without_a_server_each_id_ends_after_its_attempts_and_no_request_is_sent(
+    call: Calling, tmp_path: Path
+) -> None:
     done = await call(
         *("collect", *ids(3), "--base-url", f"http://127.0.0.1:{free_port()}", "-o", "out/c.jsonl"),
         *("--max-attempts", "2"),
@@ -213,7 +215,7 @@ async def test_nobody_there_ends_each_id_after_its_attempts_and_nothing_was_sent
 # Discovery.
 
 
-async def test_all_collects_what_the_list_names(call: Calling, tmp_path: Path) -> None:
+async def test_all_collects_the_connections_of_the_list(call: Calling, tmp_path: Path) -> None:
     inventory = Inventory(300, seed=4)
     async with serve(inventory) as sandbox:
         done = await call(
@@ -226,7 +228,7 @@ async def test_all_collects_what_the_list_names(call: Calling, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("body", [b'{"data":null}', b'{"data":[]}', b'{ "data" : null }'])
-async def test_all_of_nothing_is_2_and_says_so(call: Calling, body: bytes, tmp_path: Path) -> None:
+async def test_all_with_an_empty_list_is_2_with_a_message(call: Calling, body: bytes, tmp_path: Path) -> None:
     async with serving(answer(body)) as server:
         done = await call("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl")
     assert (done.code, server.targets) == (2, ["/api/connections"])
@@ -235,8 +237,8 @@ async def test_all_of_nothing_is_2_and_says_so(call: Calling, body: bytes, tmp_p
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
-async def test_a_list_of_20000_connections_is_taken_whole(call: Calling, tmp_path: Path) -> None:
-    """The first request for one of them meets a pause too long to wait for, so that the test need not fetch all."""
+async def test_a_list_of_20000_connections_is_read_completely(call: Calling, tmp_path: Path) -> None:
+    """The first connection request gets a pause that is too long, so the test need not fetch all connections."""
     inventory = Inventory(20_000, seed=4)
     async with serving(_listing(inventory)) as server:
         done = await call("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl")
@@ -259,9 +261,7 @@ def _listing(inventory: Inventory) -> Scenario:
     return scenario
 
 
-async def test_a_list_that_breaks_off_is_asked_for_again_and_nothing_of_it_counts_twice(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_a_truncated_list_is_requested_again_and_no_item_counts_twice(call: Calling, tmp_path: Path) -> None:
     body = b'{"data":[' + b",".join(connection(one)[8:-1] for one in ids(5)) + b"]}"
     cut = raw(response(body[:-400], length=len(body)), then=Exchange.close)
     whole: dict[str, Scenario] = {"connections": answer(body)}
@@ -274,7 +274,7 @@ async def test_a_list_that_breaks_off_is_asked_for_again_and_nothing_of_it_count
 @pytest.mark.parametrize(
     "scenario", [error(500), error(503), error(429), Exchange.reset], ids=["500", "503", "429", "reset"]
 )
-async def test_a_server_that_gives_no_list_is_waited_out_and_then_it_is_5(
+async def test_a_server_without_a_list_is_retried_until_the_outage_limit_and_then_5(
     call: Calling, scenario: Scenario, tmp_path: Path
 ) -> None:
     async with serving(scenario) as server:
@@ -286,12 +286,12 @@ async def test_a_server_that_gives_no_list_is_waited_out_and_then_it_is_5(
     assert "nothing but failures for" in done.err
     assert "nothing collected" in done.err
     assert "0 of 0" not in done.err
-    assert len(server.targets) > 1  # more than an id is asked for
+    assert len(server.targets) > 1  # more attempts than a single id has
     assert set(server.targets) == {"/api/connections"}
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
-async def test_a_list_whose_head_never_ends_is_no_answer_in_time(call: Calling) -> None:
+async def test_a_list_whose_header_never_ends_times_out(call: Calling) -> None:
     async with serving(forever(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x", every=0.05)) as server:
         done = await call(
             *("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl", "--outage-limit", "0.5"),
@@ -302,7 +302,7 @@ async def test_a_list_whose_head_never_ends_is_no_answer_in_time(call: Calling) 
     assert "no answer in time" in done.err
 
 
-async def test_a_list_that_comes_late_is_collected(call: Calling, tmp_path: Path) -> None:
+async def test_a_late_list_is_collected(call: Calling, tmp_path: Path) -> None:
     body = b'{"data":[' + b",".join(connection(one)[8:-1] for one in ids(5)) + b"]}"
     whole: dict[str, Scenario] = {"connections": answer(body)}
     async with serving(in_turn(*[error(500)] * 3, by_id(whole, found))) as server:
@@ -312,7 +312,9 @@ async def test_a_list_that_comes_late_is_collected(call: Calling, tmp_path: Path
 
 
 @pytest.mark.parametrize("broken", [b'{"data":[{"id":', b'{"data":7}', b"<html>", b'{"data":[]', b""])
-async def test_a_list_that_never_comes_whole_collects_nothing(call: Calling, broken: bytes, tmp_path: Path) -> None:
+async def test_a_list_that_is_always_incomplete_collects_no_connection(
+    call: Calling, broken: bytes, tmp_path: Path
+) -> None:
     async with serving(answer(broken)) as server:
         done = await call("collect", "--all", "--base-url", server.url, "-o", "out/c.jsonl", "--max-attempts", "2")
     assert done.code == 5, done.err
@@ -356,7 +358,7 @@ def _places(value: object, at: str) -> list[str]:
     return [at] if isinstance(value, str) and CANARY in value else []
 
 
-async def test_the_stream_has_an_account_too(call: Calling, tmp_path: Path) -> None:
+async def test_a_stream_has_an_account_too(call: Calling, tmp_path: Path) -> None:
     special: dict[str, Scenario] = {ids(9)[8]: error(404)}
     async with serving(by_id(special, found)) as server:
         done = await call(

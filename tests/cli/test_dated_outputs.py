@@ -1,4 +1,4 @@
-"""`collector collect`: outputs with a date or a run id in their name, and what earlier runs of them left."""
+"""Outputs with a date or a run id in their name, and the files that earlier runs of them left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANSWERED, STUCK = WANTED[:4], WANTED[4:]
 
 
 class Night:
-    """A server whose last ids hang until it is mended, and a folder of dated outputs."""
+    """A folder of dated outputs, and a server that does not reply for the last ids until it is repaired."""
 
     def __init__(self, call: Calling, folder: Path) -> None:
         self._call = call
@@ -37,14 +37,14 @@ class Night:
         return await self._call("collect", *wanted, *given, *arguments)
 
     async def stopped(self, *arguments: str, output: str = "out/{date}.jsonl") -> Finished:
-        """Stop a run in which some ids were answered, then mend the server."""
+        """Stop a run after some replies, then repair the server."""
         done = await self.collect("--max-duration", "1", "--read-timeout", "1.2", *arguments, output=output)
         assert done.code == 5, done.err
         self.stuck = set()
         return done
 
     def move(self, *, days: int, hours: float) -> str:
-        """Have what lies under today's names lie under those of `days` ago, from a run begun `hours` ago."""
+        """Rename today's files to those of `days` ago, and let their run have begun `hours` ago."""
         day = self.day(days)
         for path in list(self.out.iterdir()):
             if path.name.startswith(self.day(0)):
@@ -121,7 +121,7 @@ async def test_an_unfinished_run_of_today_comes_before_one_of_yesterday(night: N
 
 
 @pytest.mark.parametrize("why", ["never", "other ids", "older than a day", "damaged"])
-async def test_what_is_not_resumed_is_named_on_every_run_until_it_is(night: Night, why: str) -> None:
+async def test_an_unfinished_run_is_named_by_every_run_until_it_is_resumed(night: Night, why: str) -> None:
     await night.stopped()
     day = night.move(days=2, hours=47 if why == "older than a day" else 23)
     partial = night.out / f"{day}.jsonl.partial"
@@ -141,13 +141,13 @@ async def test_what_is_not_resumed_is_named_on_every_run_until_it_is(night: Nigh
     if why == "damaged":
         assert (await night.collect("--resume", "always", output=f"out/{day}.jsonl")).code == 8
     else:
-        done = await night.collect("--resume", "always", output=f"out/{day}.jsonl")  # as the warning says
+        done = await night.collect("--resume", "always", output=f"out/{day}.jsonl")  # as the warning advises
         assert (done.code, night.asked) == (0, STUCK), done.err
         assert "earlier runs" not in (await night.collect(wanted=wanted)).err
 
 
 def check_finished_beside(night: Night, wanted: list[str]) -> None:
-    """Today's run is whole; the names of other days are not its."""
+    """Check that today's run is complete and used no name of another day."""
     today = night.out.parent / "today"
     today.mkdir(exist_ok=True)
     for name, content in night.contents().items():
@@ -201,7 +201,7 @@ async def test_an_interrupted_publication_of_yesterday_is_completed_and_today_co
     assert "earlier runs" not in done.err
 
 
-async def test_what_a_fixed_name_had_set_aside_is_named_from_the_next_day_on(night: Night) -> None:
+async def test_files_quarantined_under_a_fixed_name_are_named_from_the_next_day_on(night: Night) -> None:
     await night.stopped(output="out/c.jsonl")
     night.begin(night.out / "c.partial.run.json", 25)
     first = await night.collect(output="out/c.jsonl")
@@ -217,11 +217,11 @@ async def test_what_a_fixed_name_had_set_aside_is_named_from_the_next_day_on(nig
     assert "earlier runs" not in (await night.collect(output="out/c.jsonl")).err
 
 
-# What a run that stopped says is what resumes it.
+# The message of a stopped run contains the command that resumes it.
 
 
 @pytest.mark.parametrize("given", [("out/{run_id}.jsonl", "auto"), ("out/c.jsonl", "never"), ("{run_id}.gz", "never")])
-async def test_what_the_message_says_resumes_the_run(night: Night, given: tuple[str, str]) -> None:
+async def test_the_command_in_the_message_resumes_the_run(night: Night, given: tuple[str, str]) -> None:
     output, resume = given
     said = (await night.stopped("--resume", resume, output=output)).err.splitlines()[-1]
     assert "the same command" not in said
@@ -231,12 +231,12 @@ async def test_what_the_message_says_resumes_the_run(night: Night, given: tuple[
     assert (done.code, night.asked) == (0, STUCK), done.err
 
 
-async def test_standard_output_promises_nothing(night: Night) -> None:
+async def test_a_stopped_stream_does_not_promise_to_resume(night: Night) -> None:
     said = (await night.stopped(output="-")).err.splitlines()[-1]
     assert "standard output cannot be resumed: rerun from the start, or name a file with --output" in said
 
 
-async def test_a_run_with_a_run_id_in_its_path_never_takes_over_another(night: Night) -> None:
+async def test_a_run_with_a_run_id_in_its_path_never_resumes_another(night: Night) -> None:
     await night.stopped(output="out/{run_id}.jsonl")
     [partial] = night.out.glob("*.jsonl.partial")
     done = await night.collect(output="out/{run_id}.jsonl")

@@ -1,4 +1,4 @@
-"""Signals as PID 1, which the kernel drops unless they are handled: before a run begins, while it lasts, after it."""
+"""Signals before, during and after a run, also as PID 1, for which the kernel drops unhandled signals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ as_pid_1 = pytest.mark.skipif(not _has_namespaces(), reason="this system makes n
 
 
 async def first_of(running: Running) -> int:
-    """The process that is PID 1 in its own namespace, as it is known here."""
+    """The PID, in this namespace, of the process that is PID 1 in its own."""
     children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
     async with asyncio.timeout(PATIENCE):
         while not (found := children.read_text().split()):  # noqa: ASYNC110  # a child has no event
@@ -44,17 +44,17 @@ async def ended_by(running: Running, signum: signal.Signals) -> tuple[int, str]:
 
 
 async def opened_by_a_reader(pipe: Path) -> int:
-    """The other end of a named pipe, once somebody has opened it to read."""
+    """The writing end of a named pipe, once a process has opened it to read."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:  # ENXIO: nobody reads
+            except OSError:  # ENXIO: no reader yet
                 await asyncio.sleep(0.005)
 
 
 def slow_import_of(module: str, folder: Path) -> dict[str, str]:
-    """An environment in which importing a module takes long, and tells when it has begun."""
+    """An environment in which the import of a module takes 60 s and prints a line when it begins."""
     (folder / f"{module}.py").write_text(
         "import sys, time\nprint('importing', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
     )
@@ -70,7 +70,7 @@ async def test_it_ends_while_it_is_still_importing(start: Starting, tmp_path: Pa
 
 
 @ENDS
-@pytest.mark.parametrize("module", ["cyclopts", "aiohttp"])  # one of all commands, one of this one
+@pytest.mark.parametrize("module", ["cyclopts", "aiohttp"])  # imported by all commands, and by this one
 async def test_a_process_like_any_other_ends_by_the_signal_while_it_is_still_importing(
     start: Starting, tmp_path: Path, signum: signal.Signals, module: str
 ) -> None:
@@ -98,7 +98,7 @@ async def test_it_ends_while_it_waits_for_ids(start: Starting, tmp_path: Path, s
 
 @as_pid_1
 @ENDS
-async def test_it_ends_while_it_waits_for_a_key_and_so_does_what_it_started(
+async def test_it_ends_while_it_waits_for_a_key_and_so_does_the_key_command(
     start: Starting, tmp_path: Path, signum: signal.Signals
 ) -> None:
     command = f"sh -c 'echo $$ > {tmp_path}/started; exec sleep 61.0451'"
@@ -142,8 +142,8 @@ def _read(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("chosen", [signal.SIG_IGN, signal.SIG_DFL, lambda *_: None], ids=["ignored", "default", "own"])
-def test_another_process_keeps_what_anybody_chose(chosen: Callable[..., object]) -> None:
-    """Its parent can tell that a signal ended it; only Python's own handler, which nobody chose, gives way."""
+def test_a_process_other_than_pid_1_keeps_chosen_handlers(chosen: Callable[..., object]) -> None:
+    """The parent can see that a signal ended it. Only the handler that Python itself installed is replaced."""
     assert os.getpid() != 1, "run the tests below an init"
     at_first = signal.signal(signal.SIGINT, chosen)
     try:

@@ -1,4 +1,4 @@
-"""Output to where not every character can go: a locale that is not UTF-8 changes no byte of data and ends nothing."""
+"""A locale other than UTF-8 changes no byte of data and ends no command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "the C locale, as it is": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 }
 AT_ONCE = {"ascii, strict", "latin-1", "shift_jis", "the C locale, as it is"}
-"""Those that `make test` tries."""
+"""The environments that `make test` tries."""
 EVERYWHERE = pytest.mark.parametrize(
     "env",
     [pytest.param(env, id=name, marks=[pytest.mark.soak][name in AT_ONCE :]) for name, env in ENVIRONMENTS.items()],
@@ -36,7 +36,7 @@ async def named(exchange: Exchange) -> None:
 
 
 def odd(one: str) -> Scenario:
-    """An API with a connection whose name has all kinds of characters, and an error that has them too."""
+    """An API with a connection and an error whose texts have characters of many scripts."""
     return by_id({one: named}, error(404, NAME))
 
 
@@ -58,10 +58,10 @@ async def test_records_on_standard_output_are_utf_8(call: Calling, env: dict[str
 
 
 @EVERYWHERE
-async def test_files_and_what_is_said_of_them_do_without_the_locale(
+async def test_files_and_messages_about_them_do_not_depend_on_the_locale(
     start: Starting, env: dict[str, str], tmp_path: Path
 ) -> None:
-    # In the C locale, where Python is kept from using UTF-8, such a name is refused.
+    # With UTF-8 mode off, Python rejects such a file name in the C locale.
     name = "c.jsonl" if env.get("LC_ALL") else "größe-データ.jsonl"
 
     async def said(*arguments: str) -> tuple[int, bytes]:
@@ -88,7 +88,7 @@ async def test_ids_of_the_sandbox_are_listed(call: Calling, env: dict[str, str])
     assert done.out.decode().split() == list(Inventory(3, seed=7).ids())
 
 
-async def test_ids_are_in_utf_8_where_standard_output_is_of_another_width(call: Calling) -> None:
+async def test_ids_are_in_utf_8_if_standard_output_is_in_utf_16(call: Calling) -> None:
     done = await call("sandbox", "--list-ids", "--connections", "3", env={"PYTHONIOENCODING": "utf-16"})
     assert done.out.decode().split() == list(Inventory(3, seed=7).ids())
 
@@ -98,17 +98,17 @@ async def test_the_demo_shows_its_records(call: Calling, tmp_path: Path) -> None
     assert done.code == 0, done.err
     shown = done.out.decode().splitlines()
     assert shown == (tmp_path / "demo/connections.jsonl").read_text("utf-8").splitlines()[:3]
-    assert not all(map(str.isascii, shown))  # or this would show nothing
+    assert not all(map(str.isascii, shown))  # otherwise the test proves nothing
 
 
-async def test_the_demo_ends_where_nobody_reads_its_records_any_more(start: Starting) -> None:
+async def test_the_demo_ends_if_the_reader_of_its_records_closes_the_pipe(start: Starting) -> None:
     done = await (await start("demo", through="true")).finished()
     assert done.code == 141
     assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("name", ["ascii, strict", "latin-1", "the C locale, as it is"])
-async def test_the_bar_is_drawn_with_what_the_terminal_has(start: Starting, name: str, tmp_path: Path) -> None:
+async def test_the_bar_uses_characters_of_the_encoding(start: Starting, name: str, tmp_path: Path) -> None:
     async def slowly(exchange: Exchange) -> None:
         await asyncio.sleep(0.3)
         await odd(ONE)(exchange)

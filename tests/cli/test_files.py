@@ -1,4 +1,4 @@
-"""Whole runs: what is written is the user's alone, and nothing planted under our names is written to."""
+"""Whole runs: new files are private to the user, and planted files and links are never written to."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.support.scripted_server import by_id, error, found, ids, serving
 
 NAMES = SnapshotPaths(Path("c.jsonl"))
 OPENED = [NAMES.lock, NAMES.partial, NAMES.header, NAMES.checkpoint, NAMES.snapshot, NAMES.errors, NAMES.manifest]
-"""Whoever stands there when a run begins is looked at."""
+"""Files that a run opens; the type and the owner of an existing one are checked."""
 
 MADE_ANEW = [
     *(NAMES.partial_errors, NAMES.partial_manifest),
     *(staged_path(path) for path in (NAMES.manifest, NAMES.header, NAMES.checkpoint, NAMES.partial_manifest)),
 ]
-"""What lies there is of no use to a run and is removed, which leaves alone what a link points to."""
+"""Names that a run removes before use; removal does not follow a link."""
 
 PRECIOUS = b"precious\n"
 
@@ -45,14 +45,14 @@ def modes(folder: Path) -> dict[str, int]:
 
 
 async def run(call: Calling, *arguments: str) -> tuple[int, str]:
-    """Collect five, of which one is not there."""
+    """Collect five connections, of which one does not exist."""
     async with serving(by_id({ids(5)[0]: error(404)}, found)) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "--rate", "0", *arguments)
     return done.code, done.err
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o277, 0o777])
-async def test_files_are_their_owners_only_whatever_the_umask(call: Calling, tmp_path: Path, mask: int) -> None:
+async def test_files_are_private_to_their_owner_whatever_the_umask(call: Calling, tmp_path: Path, mask: int) -> None:
     with umask(mask):
         code, told = await run(call, "-o", "new/er/c.jsonl")
         beside, _ = await run(call, "-o", "-", "--errors", "of/e.jsonl", "--manifest", "of/m.json")
@@ -64,7 +64,7 @@ async def test_files_are_their_owners_only_whatever_the_umask(call: Calling, tmp
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
 
 
-async def test_what_was_there_with_wider_modes_is_narrowed_or_replaced(call: Calling, tmp_path: Path) -> None:
+async def test_an_existing_file_with_a_wider_mode_is_narrowed_or_replaced(call: Calling, tmp_path: Path) -> None:
     for path in (NAMES.snapshot, NAMES.errors, NAMES.manifest, NAMES.partial, NAMES.lock, NAMES.checkpoint):
         (tmp_path / path).touch()
         (tmp_path / path).chmod(0o666)
@@ -76,10 +76,10 @@ async def test_what_was_there_with_wider_modes_is_narrowed_or_replaced(call: Cal
 
 @pytest.mark.parametrize("path", OPENED, ids=str)
 @pytest.mark.parametrize("way", ["soft", "dangling"])
-async def test_a_link_under_one_of_our_names_is_6_and_what_it_points_to_stays(
+async def test_a_link_under_a_name_of_the_run_is_6_and_its_target_is_unchanged(
     call: Calling, tmp_path: Path, path: Path, way: str
 ) -> None:
-    """The user's own link under the output's name is followed, with all names beside what it points to."""
+    """A link of the user under the output's name is followed; the other files are written beside its target."""
     target = tmp_path / "elsewhere/precious"
     target.parent.mkdir()
     if way == "soft":
@@ -99,7 +99,7 @@ async def test_a_link_under_one_of_our_names_is_6_and_what_it_points_to_stays(
 
 
 @pytest.mark.parametrize("path", MADE_ANEW, ids=str)
-async def test_a_link_under_a_name_that_is_made_anew_is_removed_and_what_it_points_to_stays(
+async def test_a_link_under_a_name_that_is_created_anew_is_removed_and_its_target_is_unchanged(
     call: Calling, tmp_path: Path, path: Path
 ) -> None:
     (tmp_path / "precious").write_bytes(PRECIOUS)
@@ -141,7 +141,7 @@ def a_socket(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [a_pipe, a_socket])
 @pytest.mark.parametrize("path", [each for each in OPENED if each != NAMES.snapshot], ids=str)
-async def test_what_is_no_file_under_one_of_our_names_is_6_and_waited_for_by_nobody(
+async def test_a_pipe_or_folder_under_a_name_of_the_run_is_6_without_blocking(
     call: Calling, tmp_path: Path, path: Path, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path / path)
@@ -160,7 +160,7 @@ async def test_a_socket_as_output_is_6(call: Calling, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["--errors", "--manifest"])
 @pytest.mark.parametrize("name", ["x.json", "x.json.draft"])
-async def test_a_link_in_the_place_of_an_errors_file_or_a_manifest_is_6_before_anything_is_asked(
+async def test_a_link_in_place_of_an_errors_file_or_a_manifest_is_6_before_the_first_request(
     call: Calling, tmp_path: Path, flag: str, name: str
 ) -> None:
     (tmp_path / "precious").write_bytes(PRECIOUS)
@@ -174,8 +174,8 @@ async def test_a_link_in_the_place_of_an_errors_file_or_a_manifest_is_6_before_a
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("path", [NAMES.lock, NAMES.partial], ids=str)
-async def test_a_file_that_another_user_put_there_is_not_written_to(call: Calling, tmp_path: Path, path: Path) -> None:
-    """Who has it open already would read all that is written, whatever its mode is then."""
+async def test_a_file_of_another_user_is_not_written_to(call: Calling, tmp_path: Path, path: Path) -> None:
+    """A process that has the file open could read all later data, whatever the mode."""
     (tmp_path / path).touch()
     os.chown(tmp_path / path, 65534, 65534)
     code, told = await run(call, "-o", "c.jsonl")
@@ -185,7 +185,7 @@ async def test_a_file_that_another_user_put_there_is_not_written_to(call: Callin
 
 
 @pytest.mark.parametrize("arguments", [["-o", "open/c.jsonl"], ["--errors", "open/e.jsonl"], ["--manifest", "open/m"]])
-async def test_a_folder_in_which_anybody_can_replace_a_file_is_warned_of_once(
+async def test_a_folder_in_which_other_users_can_replace_files_gets_one_warning(
     call: Calling, tmp_path: Path, arguments: list[str]
 ) -> None:
     (tmp_path / "open").mkdir()
@@ -201,7 +201,7 @@ async def test_a_folder_in_which_anybody_can_replace_a_file_is_warned_of_once(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-async def test_another_users_folder_will_do_if_its_files_are_safe_from_others(call: Calling, tmp_path: Path) -> None:
+async def test_a_folder_of_another_user_is_accepted_if_its_files_are_safe(call: Calling, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 65534, 65534)
     (tmp_path / "theirs").chmod(0o1777)
@@ -218,7 +218,7 @@ async def test_files_of_ids_are_only_read(call: Calling, tmp_path: Path) -> None
     assert (after.st_mode, after.st_mtime_ns, after.st_ino) == (before.st_mode, before.st_mtime_ns, before.st_ino)
 
 
-async def test_verify_waits_for_no_pipe(call: Calling, tmp_path: Path) -> None:
+async def test_verify_does_not_block_on_a_pipe(call: Calling, tmp_path: Path) -> None:
     code, _ = await run(call, "-o", "c.jsonl")
     assert code == 3
     for path in (NAMES.errors, NAMES.manifest, NAMES.snapshot):

@@ -1,4 +1,4 @@
-"""`collector collect` against servers that fail, refuse and slow down: it waits, follows, and never storms."""
+"""`collector collect` against failing and throttling servers: waits, follows the limits, and sends no bursts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SANDBOX = {"POLYTOMIC_API_KEY": SANDBOX_KEY}
 
 
 class Stamped:
-    """A scenario that notes when each request came, and acts by how long after the first one that is."""
+    """A scenario that records arrival times and chooses a reply by the time since the first request."""
 
     def __init__(self, then: Callable[[float], Scenario]) -> None:
         self._then = then
@@ -47,12 +47,12 @@ class Stamped:
         await self._then(self.arrivals[-1] - self.arrivals[0])(exchange)
 
     def busiest_second(self) -> int:
-        """The most arrivals in any one second."""
+        """The highest number of arrivals in any second."""
         return max(sum(one <= other < one + 1 for other in self.arrivals) for one in self.arrivals)
 
 
 def out_between(begin: float, end: float, outage: Scenario) -> Stamped:
-    """A server that is out from so many seconds after the first request to so many."""
+    """A server with an outage, whose begin and end are in seconds after the first request."""
     return Stamped(lambda since: outage if begin <= since < end else found)
 
 
@@ -66,7 +66,7 @@ def out_between(begin: float, end: float, outage: Scenario) -> Stamped:
     ],
     ids=["503", "503 for 6 s", "reset for 6 s", "close for 6 s"],
 )
-async def test_an_outage_in_the_middle_of_a_run_is_waited_out_and_nothing_fails(
+async def test_an_outage_in_the_middle_of_a_run_is_waited_out_and_no_id_fails(
     call: Calling, tmp_path: Path, outage: Scenario, seconds: float
 ) -> None:
     server_side = out_between(1, 1 + seconds, outage)
@@ -82,7 +82,7 @@ async def test_an_outage_in_the_middle_of_a_run_is_waited_out_and_nothing_fails(
     assert "a request was answered: going on" in done.err
 
 
-async def test_a_server_that_is_gone_costs_few_requests_and_ends_the_run_resumable(
+async def test_an_unavailable_server_costs_few_requests_and_ends_the_run_resumable(
     call: Calling, tmp_path: Path
 ) -> None:
     asked = ids(100_000)
@@ -113,7 +113,7 @@ async def test_an_outage_of_any_kind_ends_at_its_limit(call: Calling, tmp_path: 
     check_stopped(tmp_path / "c.jsonl", Given(asked), 5, seen=Seen(server.requests))
 
 
-async def test_a_run_that_an_outage_ended_goes_on_where_it_was(call: Calling, tmp_path: Path) -> None:
+async def test_a_run_that_an_outage_ended_is_resumed(call: Calling, tmp_path: Path) -> None:
     asked = ids(200)
     async with serving(in_turn(*[found] * 50, *[error(502)] * 30, found)) as server:
         command = ("collect", *asked, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0", "--concurrency", "16")
@@ -126,7 +126,7 @@ async def test_a_run_that_an_outage_ended_goes_on_where_it_was(call: Calling, tm
     assert result.manifest["resumed"] == stopped.outcomes["ok"] == 50
 
 
-async def test_ids_that_are_broken_for_good_are_given_up_and_are_no_outage_even_when_only_they_are_left(
+async def test_permanently_failing_ids_are_not_an_outage_even_if_only_they_are_left(
     call: Calling, tmp_path: Path
 ) -> None:
     asked = ids(200)
@@ -142,9 +142,7 @@ async def test_ids_that_are_broken_for_good_are_given_up_and_are_no_outage_even_
 
 
 @pytest.mark.soak
-async def test_an_id_that_was_given_up_after_long_retries_is_asked_for_once_more_at_the_end(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_an_exhausted_id_is_requested_again_in_the_second_pass(call: Calling, tmp_path: Path) -> None:
     asked = ids(30)
     late = asked[3:6]
     tries = dict.fromkeys(late, 0)
@@ -164,16 +162,12 @@ async def test_an_id_that_was_given_up_after_long_retries_is_asked_for_once_more
     check_finished(tmp_path / "c.jsonl", Given(asked), 0, seen=Seen(server.requests))
 
 
-async def test_five_percent_of_everything_failing_costs_little_more_than_the_failures(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_a_failure_rate_of_5_percent_costs_little_more_than_the_failures(call: Calling, tmp_path: Path) -> None:
     await _survives(call, tmp_path, 2_000)
 
 
 @pytest.mark.soak
-async def test_of_twenty_thousand_ids_with_five_percent_of_everything_failing_none_is_lost(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_no_id_of_20000_is_lost_at_a_failure_rate_of_5_percent(call: Calling, tmp_path: Path) -> None:
     await _survives(call, tmp_path, 20_000)
 
 
@@ -193,9 +187,7 @@ async def _survives(call: Calling, folder: Path, size: int) -> None:
     assert total <= 1.07 * size + 50
 
 
-async def test_a_quota_that_the_server_says_is_used_up_is_waited_for_also_after_a_good_answer(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_a_stated_exhausted_quota_is_waited_for_even_after_an_ok_reply(call: Calling, tmp_path: Path) -> None:
     asked = ids(6)
 
     async def good(exchange: Exchange) -> None:
@@ -216,7 +208,7 @@ async def test_a_quota_that_the_server_says_is_used_up_is_waited_for_also_after_
     assert json.loads((tmp_path / "c.manifest.json").read_bytes())["pace"]["limited_by"]["server"] > 0.5
 
 
-async def test_a_quota_that_is_used_up_until_tomorrow_stops_the_run(call: Calling, tmp_path: Path) -> None:
+async def test_a_quota_that_is_exhausted_until_tomorrow_stops_the_run(call: Calling, tmp_path: Path) -> None:
     asked = ids(20)
     async with serving(error(429, "tomorrow", RateLimit='"daily";r=0;t=86400')) as server:
         done = await call("collect", *asked, "--base-url", server.url, "-o", "c.jsonl", "--concurrency", "1")
@@ -226,7 +218,7 @@ async def test_a_quota_that_is_used_up_until_tomorrow_stops_the_run(call: Callin
     check_stopped(tmp_path / "c.jsonl", Given(asked), 5)
 
 
-async def test_a_server_that_takes_us_for_an_attack_ends_the_run(call: Calling, tmp_path: Path) -> None:
+async def test_a_server_that_blocks_the_client_ends_the_run(call: Calling, tmp_path: Path) -> None:
     problem = b'{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected","title":"Abnormal"}'
     asked = ids(20)
     scenario = answer(problem, "429 Too Many Requests", media_type="application/problem+json")
@@ -238,7 +230,7 @@ async def test_a_server_that_takes_us_for_an_attack_ends_the_run(call: Calling, 
     check_stopped(tmp_path / "c.jsonl", Given(asked), 5)
 
 
-async def test_an_id_has_only_so_much_time_however_many_attempts_are_left(call: Calling, tmp_path: Path) -> None:
+async def test_an_id_ends_at_its_time_limit_even_with_attempts_left(call: Calling, tmp_path: Path) -> None:
     asked = ids(30)
     async with serving(by_id({asked[3]: hang}, found)) as server:
         done = await call(
@@ -284,12 +276,10 @@ async def test_a_run_that_is_killed_frees_its_share(fork: Forking, tmp_path: Pat
     assert done.code == 0
     check_finished(tmp_path / "b/c.jsonl", Given(ids(60, 1001)), 0)
     own = [late - early for early, late in pairwise(server_side.arrivals[killed_at:])]
-    assert sorted(own)[len(own) // 2] < 1.5 / 20  # half a share would be twice the interval
+    assert sorted(own)[len(own) // 2] < 1.5 / 20  # half of the rate would double the interval
 
 
-async def test_a_list_is_not_asked_for_again_to_find_out_whether_the_server_is_back(
-    call: Calling, tmp_path: Path
-) -> None:
+async def test_the_list_is_not_used_as_a_probe(call: Calling, tmp_path: Path) -> None:
     asked = ids(50)
     body = json.dumps({"data": [{"id": one} for one in asked]}).encode()
 
@@ -302,7 +292,7 @@ async def test_a_list_is_not_asked_for_again_to_find_out_whether_the_server_is_b
     assert server.targets.count("/api/connections") == 1
 
 
-async def test_broken_ids_at_the_end_of_a_list_are_told_from_an_outage_by_one_that_is_good(
+async def test_failing_ids_at_the_end_are_distinguished_from_an_outage_by_an_id_that_succeeded(
     call: Calling, tmp_path: Path
 ) -> None:
     asked = ids(100)
@@ -330,12 +320,12 @@ async def test_the_summary_and_the_manifest_say_what_limited_the_run(call: Calli
     pace = json.loads((tmp_path / "c.manifest.json").read_bytes())["pace"]
     assert sum(pace["limited_by"].values()) == pytest.approx(1, abs=0.01)
     assert pace["pauses"] == {"HTTP 429": 1}
-    assert pace["settled_rate"] is None  # one refusal is no limit
+    assert pace["settled_rate"] is None  # a single throttled reply does not prove a limit
     assert pace["limited_by"]["server"] > 0
     assert pace["limited_by"]["own rate"] > 0
 
 
-async def test_a_run_at_its_own_rate_says_so(call: Calling, tmp_path: Path) -> None:
+async def test_a_run_that_its_rate_ceiling_limits_says_so(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as server:
         done = await call("collect", *ids(40), "--base-url", server.url, "-o", "c.jsonl", "--rate", "20")
     pace = json.loads((tmp_path / "c.manifest.json").read_bytes())["pace"]
@@ -345,7 +335,7 @@ async def test_a_run_at_its_own_rate_says_so(call: Calling, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("bad", [1, 4])
-async def test_an_id_that_is_always_refused_waits_alone_and_ends_exhausted(
+async def test_an_id_that_is_always_throttled_waits_alone_and_ends_exhausted(
     call: Calling, tmp_path: Path, bad: int
 ) -> None:
     asked = ids(1_500)

@@ -1,4 +1,4 @@
-"""`collector collect`: where ids come from, and input that cannot be used."""
+"""`collector collect`: sources of ids, and unusable input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.scripted_server import found, ids, serving
 
 Here = Callable[..., Finished]
 
-NOWHERE = "http://127.0.0.1:9"  # discard; what these tests are about ends before anything is asked
+NOWHERE = "http://127.0.0.1:9"  # the discard port; these tests end before the first request
 
 
 async def test_arguments_files_of_every_kind_and_standard_input_mix_freely(call: Calling, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ async def test_arguments_files_of_every_kind_and_standard_input_mix_freely(call:
     check_finished(tmp_path / "out/c.jsonl", given, 0, seen=Seen(server.requests, {200: 18}))
 
 
-async def test_standard_input_is_json_lines_when_it_begins_like_it(call: Calling, tmp_path: Path) -> None:
+async def test_standard_input_that_begins_with_a_brace_is_json_lines(call: Calling, tmp_path: Path) -> None:
     lines = "".join(f"{json.dumps({'id': one})}\n" for one in ids(3))
     async with serving(found) as server:
         done = await call(
@@ -72,7 +72,7 @@ async def test_another_column_can_hold_the_ids(call: Calling, tmp_path: Path) ->
     check_finished(tmp_path / "out/c.jsonl", Given(ids(1)), 0)
 
 
-async def test_the_first_twenty_bad_lines_are_named_then_there_is_a_count(call: Calling, tmp_path: Path) -> None:
+async def test_the_first_20_invalid_lines_are_named_and_the_rest_counted(call: Calling, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("".join(f"bad line {KEY}\n" for _ in range(25)) + ids(1)[0])
     async with serving(found) as server:
         done = await call("collect", "--ids", "ids.txt", "--base-url", server.url, "-o", "out/c.jsonl")
@@ -82,14 +82,14 @@ async def test_the_first_twenty_bad_lines_are_named_then_there_is_a_count(call: 
     ]
     assert sum("ids.txt:" in line for line in done.err.splitlines()) == 20
     assert "5 more" in done.err
-    assert KEY not in done.err  # a line that is no id may be a key pasted by mistake
+    assert KEY not in done.err  # an invalid line may be a key that was pasted by mistake
     result = check_finished(tmp_path / "out/c.jsonl", Given(ids(1), invalid=25), 3)
     assert result.manifest["status"] == "complete"
     assert server.requests == 1
 
 
 async def test_no_quote_in_a_tsv_loses_an_id(call: Calling, tmp_path: Path) -> None:
-    """As `mysql --batch` prints it: a name begins with a quote, a later one ends with one."""
+    """Output of `mysql --batch`: one name begins with a quote, a later name ends with one."""
     names = ["plain", '"quarterly', 'report"', '"Sales" export', '5" disk', '"', "plain"]
     rows = "".join(f"{name}\t{one}\n" for name, one in zip(names, ids(7), strict=True))
     (tmp_path / "ids.TSV").write_text(f"name\tid\n{rows}")
@@ -99,7 +99,7 @@ async def test_no_quote_in_a_tsv_loses_an_id(call: Calling, tmp_path: Path) -> N
     check_finished(tmp_path / "out/c.jsonl", Given(ids(7)), 0)
 
 
-async def test_an_id_that_a_quote_of_a_csv_swallowed_is_told_and_the_exit_code_is_3(
+async def test_an_id_inside_a_quoted_csv_field_is_reported_and_the_exit_code_is_3(
     call: Calling, tmp_path: Path
 ) -> None:
     one, two, three = ids(3)
@@ -128,7 +128,7 @@ HOSTILE = [
 ]
 
 
-async def test_what_is_no_id_is_never_sent_anywhere(call: Calling, tmp_path: Path) -> None:
+async def test_an_invalid_id_is_never_sent(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as server:
         done = await call(
             *("collect", ids(1, 7)[0], "--ids", "-", "--base-url", server.url, "-o", "out/c.jsonl"),
@@ -210,7 +210,7 @@ def nothing_valid(folder: Path) -> str:
         *(empty, comments_only, nothing_valid),
     ],
 )
-def test_an_ids_file_that_cannot_be_used_is_2_names_itself_and_touches_nothing(
+def test_an_unusable_ids_file_is_2_and_named_and_no_file_changes(
     call_here: Here, tmp_path: Path, make: Callable[[Path], str]
 ) -> None:
     name = make(tmp_path)
@@ -221,14 +221,14 @@ def test_an_ids_file_that_cannot_be_used_is_2_names_itself_and_touches_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_no_ids_at_all_is_2_and_says_what_to_do(call_here: Here) -> None:
+def test_a_run_without_ids_is_2_with_advice(call_here: Here) -> None:
     done = call_here("collect", "--base-url", NOWHERE)
     assert done.code == 2
     assert "--ids" in done.err
     assert "--all" in done.err
 
 
-def test_no_key_is_2_says_what_to_do_and_touches_nothing(
+def test_a_run_without_a_key_is_2_with_advice_and_no_file_changes(
     call_here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("POLYTOMIC_API_KEY")
@@ -291,9 +291,7 @@ def test_a_config_file_of_the_current_folder_is_not_read(call_here: Here, tmp_pa
     ],
     ids=" ".join,
 )
-def test_an_option_that_makes_no_sense_is_2_and_touches_nothing(
-    call_here: Here, tmp_path: Path, arguments: list[str]
-) -> None:
+def test_an_invalid_option_is_2_and_no_file_changes(call_here: Here, tmp_path: Path, arguments: list[str]) -> None:
     base = [] if "--base-url" in arguments else ["--base-url", NOWHERE]
     done = call_here("collect", *ids(2), *base, "-o", "out/c.jsonl", *arguments)
     assert done.code == 2, done.err
@@ -303,7 +301,7 @@ def test_an_option_that_makes_no_sense_is_2_and_touches_nothing(
 
 
 @pytest.mark.parametrize("flag", ["--api-key", "--key", "--token"])
-def test_there_is_no_flag_that_takes_a_key_and_who_tries_does_not_see_it_again(call_here: Here, flag: str) -> None:
+def test_no_option_takes_a_key_and_the_message_does_not_repeat_it(call_here: Here, flag: str) -> None:
     for arguments in ([flag, KEY], [f"{flag}={KEY}"]):
         done = call_here("collect", *ids(2), "--base-url", NOWHERE, *arguments)
         assert done.code == 2
@@ -311,7 +309,7 @@ def test_there_is_no_flag_that_takes_a_key_and_who_tries_does_not_see_it_again(c
 
 
 @pytest.mark.parametrize("name", ["COLLECTOR_RATES", "COLLECTOR_API_KEY"])
-def test_a_setting_of_the_environment_that_is_none_is_2_and_named(
+def test_an_unknown_variable_of_the_environment_is_2_and_named(
     call_here: Here, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, KEY)
@@ -321,7 +319,7 @@ def test_a_setting_of_the_environment_that_is_none_is_2_and_named(
     assert KEY not in done.err
 
 
-async def test_a_flag_wins_over_the_environment_and_that_over_the_file(call: Calling, tmp_path: Path) -> None:
+async def test_an_option_overrides_the_environment_which_overrides_the_file(call: Calling, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[api]\nversion = "file"\n[limits]\nrate = 0\n[output]\npath = "file.jsonl"\n[ids]\nfiles = ["none.txt"]\n'
     )

@@ -1,4 +1,4 @@
-"""Whole runs: nothing but the settings says where the key goes. No redirect, proxy, netrc or planted file does."""
+"""Whole runs: only the settings decide where the key goes, and no redirect, proxy, netrc or planted file."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ async def test_no_redirect_is_followed(
 
 
 @pytest.mark.parametrize("location", LOCATIONS.values(), ids=LOCATIONS.keys())
-async def test_of_where_a_redirect_points_to_no_more_than_the_host_is_told(
-    call: Calling, tmp_path: Path, location: str
-) -> None:
+async def test_a_message_about_a_redirect_names_only_the_host(call: Calling, tmp_path: Path, location: str) -> None:
     async with redirecting(302, location) as (server, other):
         done = await call("collect", *ids(1), "--base-url", server.url, "-o", "out/c.jsonl", "-v")
     assert (done.code, server.requests, other.opened) == (2, 1, 0), done.err
@@ -83,7 +81,7 @@ async def test_of_where_a_redirect_points_to_no_more_than_the_host_is_told(
     assert (f"redirects to {other.url}" in done.err) == is_told
 
 
-async def test_a_key_in_the_host_of_a_redirect_is_not_told(call: Calling, tmp_path: Path) -> None:
+async def test_a_key_in_the_host_of_a_redirect_is_masked(call: Calling, tmp_path: Path) -> None:
     async with serving(answer(b"", "302 Found", Location=f"https://{KEY.upper()}.evil.example/")) as server:
         done = await call("collect", *ids(1), "--base-url", server.url)
     assert done.code == 2
@@ -118,7 +116,7 @@ async def test_neither_netrc_nor_the_proxies_of_the_environment_are_used(call: C
 
 
 class Tunnel:
-    """A proxy that makes tunnels: what it is told, and how many bytes go through."""
+    """A tunnelling proxy that records its requests and the number of tunnelled bytes."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -181,7 +179,7 @@ async def test_a_proxy_on_the_way_to_https_sees_its_own_credentials_and_never_th
     assert_passwordless(tmp_path, done.err)
 
 
-async def test_a_password_of_a_proxy_that_is_a_word_does_no_harm_to_records(
+async def test_a_proxy_password_that_is_a_common_word_is_not_masked_in_records(
     call: Calling, tmp_path: Path, authority: trustme.CA
 ) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -197,7 +195,7 @@ async def test_a_password_of_a_proxy_that_is_a_word_does_no_harm_to_records(
             assert {key: record[key] for key in one} == one
 
 
-async def test_a_proxys_user_without_a_password_is_no_secret_when_it_is_a_name(call: Calling) -> None:
+async def test_a_proxy_user_name_without_a_password_is_not_a_secret(call: Calling) -> None:
     async with serving(found) as proxy:
         done = await call(
             *("collect", *ids(1), "--base-url", "http://127.0.0.1:9"),
@@ -215,7 +213,7 @@ def assert_passwordless(folder: Path, told: str) -> None:
 
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway", "dead"])
 @pytest.mark.parametrize("by", ["variable", "file"])
-async def test_a_proxy_that_fails_is_told_of_without_its_password(
+async def test_a_message_about_a_failing_proxy_omits_its_password(
     call: Calling, tmp_path: Path, status: str, by: str
 ) -> None:
     async with serving(answer(b"", status, Proxy_Authenticate="Basic")) as proxy:
@@ -235,7 +233,7 @@ async def test_a_proxy_that_fails_is_told_of_without_its_password(
         )
     assert done.code == (2 if status.startswith("407") else 3), done.err
     assert "the proxy wants other credentials" in done.err or not status.startswith("407")
-    assert REDACTED not in done.err  # not even in our own advice
+    assert REDACTED not in done.err  # not even in the advice of the message
     assert not [head for head in proxy.heads if KEY.encode() in head]
     assert "Traceback" not in done.err
     assert_passwordless(tmp_path / "out", done.err)
@@ -274,7 +272,7 @@ async def test_a_proxy_of_this_host_may_have_plain_http(call: Calling) -> None:
 
 
 async def test_every_run_over_plain_http_to_another_host_warns(call: Calling) -> None:
-    """0.0.0.0 is no address of this host to go by, but a connection to it goes nowhere else."""
+    """0.0.0.0 is not a loopback address, although a connection to it stays on this host."""
     async with serving(found) as server:
         arguments = ["collect", *ids(1), "--base-url", server.url.replace("127.0.0.1", "0.0.0.0")]  # noqa: S104
         refused = await call(*arguments)
@@ -303,12 +301,12 @@ async def test_a_path_before_the_api_is_kept_byte_for_byte(call: Calling, prefix
     assert server.targets == [f"{prefix}/api/connections/{ids(1)[0]}"]
 
 
-# What lies in the current folder.
+# Files in the current folder.
 
 PLANTED = '[api]\nbase_url = "{url}"\nproxy = "{url}"\nkey_command = "touch stolen"\n'
 
 
-async def test_no_file_of_the_current_folder_says_where_the_key_goes(call: Calling, tmp_path: Path) -> None:
+async def test_no_file_of_the_current_folder_decides_where_the_key_goes(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as thief, serving(found) as server:
         names = ("config.toml", "collector.toml", ".collector.toml", "collector/config.toml", ".config/collector.toml")
         for name in (*names, ".config/collector/config.toml", "xdg/collector/config.toml", "config.example.toml"):
@@ -324,7 +322,9 @@ async def test_no_file_of_the_current_folder_says_where_the_key_goes(call: Calli
     assert not (tmp_path / "stolen").exists()
 
 
-async def test_a_configuration_that_others_can_change_is_2_whoever_named_it(call: Calling, tmp_path: Path) -> None:
+async def test_a_configuration_that_other_users_can_modify_is_2_however_it_is_named(
+    call: Calling, tmp_path: Path
+) -> None:
     path = tmp_path / "home/.config/collector/config.toml"
     path.parent.mkdir(parents=True)
     async with serving(found) as thief:
@@ -349,7 +349,7 @@ MODULES = ("aiohttp", "collector", "sitecustomize", "usercustomize", "ssl", "jso
 
 @pytest.mark.parametrize("way", ["console script", "python -P -m"])
 async def test_no_module_of_the_current_folder_is_imported(tmp_path: Path, way: str) -> None:
-    """By the script that pip installs; `python -m collector` alone looks into the current folder first, as ever."""
+    """Through the script that pip installs: `python -m collector` would import from the current folder first."""
     for name in MODULES:
         (tmp_path / f"{name}.py").write_text("open('stolen', 'w').close()\n")
     (tmp_path / "bin").mkdir()

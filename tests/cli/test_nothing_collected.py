@@ -1,4 +1,4 @@
-"""`collector collect`: a run in which no id was ok replaces no snapshot that holds records."""
+"""`collector collect`: a run in which no id is ok does not replace a snapshot with records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WANTED = ids(6)
 
 
 class Api:
-    """A server that knows each connection until it is `lost`, as behind a wrong base URL."""
+    """A server that finds every connection until `lost` is set, as behind a wrong base URL."""
 
     def __init__(self, call: Calling, folder: Path) -> None:
         self._call = call
@@ -57,7 +57,7 @@ async def test_the_older_snapshot_stays_and_verifies(call: Calling, api: Api, su
     before = api.contents(output, "c.manifest.json")
     api.lost = True
     done = await api.collect("--max-attempts", "1", output=output)
-    if status == 403:  # five in a row tell of the key
+    if status == 403:  # five in a row would indicate the key
         assert done.code == 4, done.err
     else:
         assert done.code == 3, done.err
@@ -77,7 +77,7 @@ async def test_an_older_snapshot_stays_without_a_manifest_too(api: Api) -> None:
     assert api.contents("c.jsonl") == [b"older\n"]
 
 
-async def test_the_snapshot_of_another_packing_keeps_its_manifest(call: Calling, api: Api) -> None:
+async def test_a_snapshot_of_another_compression_keeps_its_manifest(call: Calling, api: Api) -> None:
     assert (await api.collect(output="c.jsonl.gz")).code == 0
     api.lost = True
     done = await api.collect(output="c.jsonl")
@@ -112,14 +112,14 @@ async def test_without_an_older_snapshot_the_empty_one_is_published_and_may_be_r
         assert (await call("verify", output)).code == 0
 
 
-async def test_an_empty_file_of_another_making_counts_as_nothing(api: Api) -> None:
+async def test_an_empty_file_of_another_program_is_replaced(api: Api) -> None:
     (api.folder / "c.jsonl").touch()
     api.lost = True
     assert (await api.collect()).code == 3
     check_finished(api.folder / "c.jsonl", Given(WANTED), 3)
 
 
-async def test_a_packed_file_of_another_making_counts_as_something(api: Api) -> None:
+async def test_a_compressed_file_of_another_program_is_kept(api: Api) -> None:
     packed = gzip.compress(b"")
     (api.folder / "c.jsonl.gz").write_bytes(packed)
     api.lost = True
@@ -138,7 +138,7 @@ async def test_one_record_is_enough_to_publish(api: Api) -> None:
     assert len(check_finished(api.folder / "c.jsonl", Given(WANTED), 3).records) == 1
 
 
-async def test_the_next_run_asks_for_every_id_again_under_the_same_run_id(api: Api) -> None:
+async def test_the_next_run_requests_every_id_again_under_the_same_run_id(api: Api) -> None:
     assert (await api.collect()).code == 0
     api.lost = True
     assert (await api.collect()).code == 3
@@ -156,7 +156,7 @@ async def test_the_next_run_asks_for_every_id_again_under_the_same_run_id(api: A
 
 
 @pytest.mark.parametrize("mended", [True, False])
-async def test_on_the_next_day_it_is_set_aside_and_blocks_nothing(api: Api, mended: bool) -> None:
+async def test_on_the_next_day_it_is_quarantined_and_does_not_block_the_run(api: Api, mended: bool) -> None:
     assert (await api.collect()).code == 0
     api.lost = True
     assert (await api.collect()).code == 3
@@ -178,7 +178,7 @@ async def test_on_the_next_day_it_is_set_aside_and_blocks_nothing(api: Api, mend
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-async def test_what_such_a_run_left_is_verified_and_verify_says_why_it_was_not_published(
+async def test_the_files_of_such_a_run_are_verified_with_the_reason_why_they_were_not_published(
     call: Calling, api: Api, suffix: str
 ) -> None:
     assert (await api.collect(output=f"c.jsonl{suffix}")).code == 0

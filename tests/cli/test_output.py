@@ -1,4 +1,4 @@
-"""`collector collect`: files, streams and what the system refuses."""
+"""`collector collect`: files, streams, and errors of the operating system."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ async def test_without_an_errors_file_the_first_twenty_failures_are_listed_then_
     assert "\x07" not in done.err
 
 
-async def test_quiet_says_nothing_when_all_is_well(call: Calling) -> None:
+async def test_quiet_prints_nothing_if_every_id_is_ok(call: Calling) -> None:
     async with serving(in_turn(error(500, "once"), found)) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "-o", "c.jsonl", "-q")
     assert (done.code, done.out, done.err) == (0, b"", "")
 
 
-async def test_verbose_says_why_a_request_is_repeated(call: Calling) -> None:
+async def test_verbose_prints_the_reason_of_a_retry(call: Calling) -> None:
     async with serving(in_turn(error(500, "once"), found)) as server:
         done = await call("collect", *ids(1), "--base-url", server.url, "-o", "c.jsonl", "-v")
     assert done.code == 0
@@ -96,7 +96,7 @@ def test_an_unknown_placeholder_is_2(call_here: Here, name: str, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
-async def test_a_suffix_in_capitals_compresses_too_and_what_it_wrote_is_input_and_verifies(
+async def test_a_suffix_in_capitals_compresses_too_and_the_file_is_valid_input_and_verifies(
     call: Calling, tmp_path: Path
 ) -> None:
     async with serving(found) as server:
@@ -109,7 +109,7 @@ async def test_a_suffix_in_capitals_compresses_too_and_what_it_wrote_is_input_an
     check_finished(tmp_path / "out/c.jsonl", Given(ids(3)), 0)
 
 
-async def test_gz_compresses_and_the_account_is_of_the_file_as_it_is(call: Calling, tmp_path: Path) -> None:
+async def test_gz_compresses_and_the_manifest_describes_the_compressed_file(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as server:
         done = await call("collect", *ids(9), "--base-url", server.url, "-o", "out/c.jsonl.gz")
     assert done.code == 0, done.err
@@ -129,8 +129,8 @@ async def test_files_are_private_whatever_the_umask(call: Calling, tmp_path: Pat
     assert {oct((tmp_path / folder).stat().st_mode & 0o777) for folder in ("deep", "deep/er")} == {"0o700"}
 
 
-async def test_a_new_snapshot_replaces_the_old_set_whole(call: Calling, tmp_path: Path) -> None:
-    """An errors file of the run before does not outlive it."""
+async def test_a_new_snapshot_replaces_all_files_of_the_old_one(call: Calling, tmp_path: Path) -> None:
+    """The errors file of an earlier run is removed."""
     async with serving(by_id({ids(3)[0]: in_turn(error(404), found)}, found)) as server:
         arguments = ["collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl", "--concurrency", "1"]
         first = await call(*arguments)
@@ -154,7 +154,7 @@ FAILED_RUNS: dict[str, tuple[Scenario, list[str], int]] = {
 
 
 @pytest.mark.parametrize(("scenario", "more", "code"), FAILED_RUNS.values(), ids=FAILED_RUNS.keys())
-async def test_a_run_that_fails_leaves_the_older_set_byte_for_byte(
+async def test_a_failed_run_leaves_the_older_files_unchanged(
     call: Calling, tmp_path: Path, scenario: Scenario, more: list[str], code: int
 ) -> None:
     wanted = ids(40)
@@ -174,7 +174,7 @@ async def test_a_run_that_fails_leaves_the_older_set_byte_for_byte(
         assert result.outcomes == {"not_attempted": 40}
 
 
-async def test_a_wrong_key_after_some_answers_keeps_what_was_collected(call: Calling, tmp_path: Path) -> None:
+async def test_a_rejected_key_after_some_replies_keeps_the_records(call: Calling, tmp_path: Path) -> None:
     async with serving(in_turn(*[found] * 20, error(401, "revoked"))) as server:
         done = await call(
             *("collect", *ids(60), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "--concurrency", "5")
@@ -186,7 +186,7 @@ async def test_a_wrong_key_after_some_answers_keeps_what_was_collected(call: Cal
     assert KEY not in done.err
 
 
-# What cannot be written.
+# Outputs that cannot be written.
 
 
 def a_folder(folder: Path) -> str:
@@ -240,7 +240,7 @@ def a_loop(folder: Path) -> str:
 @pytest.mark.parametrize(
     "make", [below_a_file, in_proc, in_new_folder_of_proc, a_link_to_elsewhere, a_name_too_long, a_loop]
 )
-def test_what_the_system_refuses_to_write_is_6_before_anything_is_asked(
+def test_an_output_that_the_system_refuses_is_6_before_the_first_request(
     call_here: Here, tmp_path: Path, make: Callable[[Path], str]
 ) -> None:
     output = make(tmp_path)
@@ -254,7 +254,7 @@ def test_what_the_system_refuses_to_write_is_6_before_anything_is_asked(
 
 @pytest.mark.parametrize("flag", ["--errors", "--manifest"])
 @pytest.mark.parametrize("path", ["/proc/x.json", "file/x.json", f"{'x' * 300}.json"], ids=["proc", "file", "long"])
-async def test_an_errors_file_or_manifest_that_cannot_be_written_is_6_before_anything_is_asked(
+async def test_an_errors_file_or_manifest_that_cannot_be_written_is_6_before_the_first_request(
     call: Calling, tmp_path: Path, flag: str, path: str
 ) -> None:
     (tmp_path / "file").write_text("x")
@@ -266,10 +266,10 @@ async def test_an_errors_file_or_manifest_that_cannot_be_written_is_6_before_any
 
 @pytest.mark.parametrize("flag", ["--errors", "--manifest"])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
-def test_an_errors_file_or_manifest_that_is_no_file_is_2_and_stays_what_it_is(
+def test_an_errors_file_or_manifest_that_is_not_a_file_is_2_and_unchanged(
     call_here: Here, tmp_path: Path, flag: str, make: Callable[[Path], None]
 ) -> None:
-    """A manifest is put in the place of the old one, and an empty errors file is removed: not so with a device."""
+    """A manifest replaces the old file, and an empty errors file is removed, but never a device."""
     make(tmp_path / "special")
     before = (tmp_path / "special").stat()
     done = call_here("collect", *ids(1), "--base-url", NOWHERE, flag, "special")
@@ -282,7 +282,7 @@ def test_errors_and_manifest_beside_a_file_are_2(call_here: Here) -> None:
         assert call_here("collect", *ids(1), "--base-url", NOWHERE, "-o", "c.jsonl", flag, "x").code == 2
 
 
-async def test_a_device_that_is_full_is_6_and_no_record_counts_as_written(call: Calling, tmp_path: Path) -> None:
+async def test_a_full_device_is_6_and_no_record_counts_as_written(call: Calling, tmp_path: Path) -> None:
     async with serving(found) as server:
         done = await call(
             *("collect", *ids(50), "--base-url", server.url, "-o", "/dev/full", "--rate", "0"),
@@ -296,17 +296,17 @@ async def test_a_device_that_is_full_is_6_and_no_record_counts_as_written(call: 
     assert "0 of 50 connections" in done.err
 
 
-async def test_the_null_device_takes_all(call: Calling) -> None:
+async def test_the_null_device_accepts_all_records(call: Calling) -> None:
     async with serving(found) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "-o", "/dev/null")
     assert done.code == 0, done.err
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
-# Readers that go away, and runs that meet.
+# Readers that close the pipe, and concurrent runs.
 
 
-async def test_a_reader_that_has_enough_ends_the_run_quietly_with_141(start: Starting) -> None:
+async def test_a_reader_that_closes_the_pipe_ends_the_run_quietly_with_141(start: Starting) -> None:
     """`collector collect … | head -1`."""
     reading, writing = os.pipe()
 
@@ -337,7 +337,7 @@ async def test_a_shell_pipeline_with_head_ends_quietly(start: Starting, tmp_path
     assert len(done.out.splitlines()) == 1
 
 
-async def test_a_second_run_on_the_same_output_is_7_and_sends_nothing(
+async def test_a_second_run_on_the_same_output_is_7_and_sends_no_request(
     start: Starting, call: Calling, tmp_path: Path
 ) -> None:
     release = asyncio.Event()
@@ -356,7 +356,7 @@ async def test_a_second_run_on_the_same_output_is_7_and_sends_nothing(
         assert again.code == 0
 
 
-async def test_closed_streams_are_no_reason_to_fail(start: Starting, tmp_path: Path) -> None:
+async def test_a_run_works_with_closed_streams(start: Starting, tmp_path: Path) -> None:
     async with serving(found) as server:
         running = await start(
             *("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl"), closing="<&- >&- 2>&-"
@@ -367,13 +367,13 @@ async def test_closed_streams_are_no_reason_to_fail(start: Starting, tmp_path: P
 
 
 async def test_a_reader_never_finds_new_data_under_an_old_manifest(call: Calling, tmp_path: Path) -> None:
-    """It looks all the time, while one snapshot after the other is published."""
+    """The reader polls while one snapshot after another is published."""
     path, manifest = tmp_path / "c.jsonl", tmp_path / "c.manifest.json"
     seen: set[bytes] = set()
 
     def look() -> None:
         before, content, after = read(manifest), read(path), read(manifest)
-        if before and before == after:  # else it was published in between
+        if before and before == after:  # otherwise a publication came in between
             [facts] = json.loads(before)["files"]
             assert hashlib.sha256(content).hexdigest() == facts["sha256"]
             seen.add(before)
@@ -417,7 +417,7 @@ async def test_a_terminal_gets_a_bar_and_then_the_summary(start: Starting) -> No
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
-async def test_a_terminal_that_wants_no_escape_codes_gets_none(start: Starting, env: dict[str, str]) -> None:
+async def test_a_terminal_without_escape_codes_gets_none(start: Starting, env: dict[str, str]) -> None:
     async with serving(found) as server:
         code, said = await on_a_terminal(start, "collect", *ids(30), "--base-url", server.url, "-o", "c.jsonl", env=env)
     assert code == 0
@@ -426,7 +426,7 @@ async def test_a_terminal_that_wants_no_escape_codes_gets_none(start: Starting, 
 
 
 @pytest.mark.parametrize("signum", [None, signal.SIGHUP], ids=["under nohup", "hung up"])
-async def test_a_terminal_that_goes_away_is_no_failure_of_its_own(
+async def test_a_run_survives_the_loss_of_its_terminal(
     start: Starting, tmp_path: Path, signum: signal.Signals | None
 ) -> None:
     release = asyncio.Event()

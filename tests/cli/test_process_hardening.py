@@ -1,4 +1,4 @@
-"""A process that is told to withholds its memory, and works as before."""
+"""A hardened process hides its memory and works as before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ subprocess.run(["/bin/sh", "-c", "ulimit -c"], check=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
-def test_no_core_file_is_written_nobody_may_attach_and_the_process_and_its_children_work(tmp_path: Path) -> None:
+def test_core_files_and_attaching_are_disabled_and_the_process_and_its_children_work(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOOK], env=clean_environment(tmp_path), capture_output=True, check=False, text=True
     )

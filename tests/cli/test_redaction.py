@@ -1,4 +1,4 @@
-"""Whole runs: what is masked in the files, and by which settings it says it was."""
+"""Whole runs: masked values in the files, and the redaction settings in the manifest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIGURATION = {
 
 
 def serve(schema: Scenario) -> Scenario:
-    """Answer with connections of one type, and with `schema` when the type is asked for."""
+    """Reply with connections of one type, and with `schema` for the type."""
 
     async def scenario(exchange: Exchange) -> None:
         if exchange.target.startswith("/api/connection_types/"):
@@ -47,7 +47,7 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-async def test_the_manifest_says_what_was_masked_where_and_by_which_settings(call: Calling, tmp_path: Path) -> None:
+async def test_the_manifest_names_masked_paths_and_the_redaction_settings(call: Calling, tmp_path: Path) -> None:
     async with serving(serve(SCHEMA)) as server:
         done = await call(
             *("collect", *ids(3), "--base-url", server.url, "-o", "c.jsonl"),
@@ -77,7 +77,7 @@ async def test_the_manifest_says_what_was_masked_where_and_by_which_settings(cal
     assert (await call("verify", "c.jsonl")).code == 0
 
 
-async def test_with_live_schemas_the_types_are_asked_for_and_their_marks_count(call: Calling, tmp_path: Path) -> None:
+async def test_live_schemas_requests_the_types_and_masks_their_sensitive_fields(call: Calling, tmp_path: Path) -> None:
     async with serving(serve(SCHEMA)) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "-o", "c.jsonl", "--live-schemas")
     assert done.code == 0, done.err
@@ -88,7 +88,7 @@ async def test_with_live_schemas_the_types_are_asked_for_and_their_marks_count(c
     assert manifest["redaction"]["paths"]["configuration.surprise"] == 5
 
 
-async def test_a_schema_that_is_not_to_be_had_is_said_and_the_run_goes_on(call: Calling, tmp_path: Path) -> None:
+async def test_an_unavailable_schema_is_reported_and_the_run_continues(call: Calling, tmp_path: Path) -> None:
     async with serving(serve(answer(b"{}", "404 Not Found"))) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "-o", "c.jsonl", "--live-schemas")
     assert done.code == 0, done.err
@@ -121,7 +121,7 @@ async def test_a_changed_secret_shows_by_its_fingerprint_and_an_unchanged_one_do
 
 
 @pytest.mark.parametrize(("mode", "content"), [(0o644, "a key of many characters"), (0o600, "short")])
-async def test_an_unfit_key_for_fingerprints_is_2_and_nothing_is_sent(
+async def test_an_unfit_key_for_fingerprints_is_2_and_no_request_is_sent(
     call: Calling, tmp_path: Path, mode: int, content: str
 ) -> None:
     (tmp_path / "key").write_text(content)
@@ -133,7 +133,7 @@ async def test_an_unfit_key_for_fingerprints_is_2_and_nothing_is_sent(
     assert content not in done.err
 
 
-async def test_an_unfinished_file_redacted_by_other_settings_is_set_aside(call: Calling, tmp_path: Path) -> None:
+async def test_an_unfinished_file_with_other_redaction_settings_is_quarantined(call: Calling, tmp_path: Path) -> None:
     asked = 0
 
     async def few(exchange: Exchange) -> None:
@@ -152,7 +152,7 @@ async def test_an_unfinished_file_redacted_by_other_settings_is_set_aside(call: 
     assert SECRET not in (tmp_path / "c.jsonl").read_text()
 
 
-async def test_a_rule_that_names_no_field_is_2_and_says_so(call: Calling) -> None:
+async def test_a_rule_that_does_not_name_a_field_is_2_with_a_message(call: Calling) -> None:
     done = await call("collect", *ids(1), "--redact-also", "a b/c")
     assert done.code == 2
     assert "[redact] also must be names or paths of fields" in done.err

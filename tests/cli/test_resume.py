@@ -1,4 +1,4 @@
-"""`collector collect`: what becomes of the file of a run that did not finish."""
+"""`collector collect`: the files of an unfinished run are resumed or quarantined."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FAILING = ANSWERED[4]
 
 
 class Api:
-    """A server whose last ids are not answered until it is mended."""
+    """A server that does not reply for the last ids until it is repaired."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -55,7 +55,7 @@ class Api:
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    """An API that answers four ids, refuses the fifth and leaves the others hanging."""
+    """An API that replies for four ids, rejects the fifth and does not reply for the others."""
 
     async def talk(exchange: Exchange) -> None:
         one = exchange.target.rpartition("/")[2]
@@ -82,7 +82,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 async def unfinished(
     fork: Forking, api: Api, folder: Path, end: signal.Signals, suffix: str = "", *options: str, name: str = "c.jsonl"
 ) -> Path:
-    """Collect until only ids hang that are never answered, and end the process; returns the unfinished file."""
+    """Collect until only ids without a reply remain, and end the process; returns the unfinished file."""
     output = f"out/{name}{suffix}"
     before = len(api.server.targets)
     running = await fork("collect", *WANTED, *arguments(api, output), *options)
@@ -102,7 +102,7 @@ async def unfinished(
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
-async def test_the_next_start_asks_for_the_rest_only_and_for_what_had_failed(
+async def test_the_next_start_requests_only_the_missing_and_failed_ids(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str, end: signal.Signals
 ) -> None:
     await unfinished(fork, api, tmp_path, end, suffix)
@@ -147,7 +147,7 @@ async def test_a_resumed_run_counts_what_was_repaired_before(
     assert (await call("verify", f"out/c.jsonl{suffix}")).code == 0
 
 
-async def test_a_run_that_is_stopped_again_keeps_what_both_collected(
+async def test_a_run_that_is_stopped_twice_keeps_the_records_of_both_starts(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -182,7 +182,7 @@ TAILS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("tear", TAILS.values(), ids=TAILS.keys())
-async def test_a_torn_tail_is_cut_off_and_its_size_is_said(
+async def test_a_torn_tail_is_truncated_and_its_size_reported(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, tear: Callable[[bytes], bytes]
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -215,7 +215,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     [*(("", hurt) for hurt in DAMAGE.values()), (".gz", flip), (".zst", flip)],
     ids=[*DAMAGE, ".gz", ".zst"],
 )
-async def test_damage_of_what_was_synced_is_refused_with_8_or_set_aside(
+async def test_corruption_of_synced_records_is_8_or_quarantined(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, hurt: Callable[[bytes], bytes], suffix: str
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGTERM, suffix)
@@ -240,7 +240,7 @@ async def test_damage_of_what_was_synced_is_refused_with_8_or_set_aside(
     check_finished(tmp_path / f"out/c.jsonl{suffix}", Given(WANTED), 0)
 
 
-async def test_always_refuses_another_runs_file_with_8_and_touches_nothing(
+async def test_always_rejects_the_file_of_another_run_with_8_and_changes_no_file(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGTERM)
@@ -258,7 +258,7 @@ async def test_always_refuses_another_runs_file_with_8_and_touches_nothing(
         assert contents(tmp_path / "out") == before
 
 
-async def test_other_ids_set_the_file_aside_by_default(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
+async def test_other_ids_quarantine_the_file_by_default(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     half = path.read_bytes()
     run_id = json.loads((tmp_path / "out/c.partial.run.json").read_bytes())["run_id"]
@@ -270,7 +270,7 @@ async def test_other_ids_set_the_file_aside_by_default(fork: Forking, call: Call
     assert path.with_name(f"{path.name}.{run_id}").read_bytes() == half
 
 
-async def test_never_sets_the_file_aside(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
+async def test_never_quarantines_the_file(fork: Forking, call: Calling, api: Api, tmp_path: Path) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
     half = path.read_bytes()
     api.mend()
@@ -281,7 +281,7 @@ async def test_never_sets_the_file_aside(fork: Forking, call: Calling, api: Api,
     assert aside.read_bytes() == half
 
 
-async def test_a_run_of_yesterday_is_continued_only_where_always_is_said(
+async def test_a_run_of_yesterday_is_resumed_only_with_always(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -318,7 +318,7 @@ async def test_a_record_of_another_organization_stops_the_run_with_8(
     assert path.read_bytes() == half
 
 
-async def test_a_file_without_its_head_belongs_to_nobody(
+async def test_a_file_without_its_run_header_is_not_resumed(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -331,7 +331,7 @@ async def test_a_file_without_its_head_belongs_to_nobody(
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["removed", "emptied"])
-async def test_records_that_are_gone_though_they_were_synced_are_damage(
+async def test_missing_synced_records_are_corruption(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, lose: Callable[[Path], object]
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -349,7 +349,7 @@ async def test_records_that_are_gone_though_they_were_synced_are_damage(
     assert (tmp_path / f"out/c.partial.run.json.{header['run_id']}").exists()
 
 
-async def test_a_third_organization_is_refused_where_two_are_known(call: Calling, api: Api, tmp_path: Path) -> None:
+async def test_a_third_organization_is_rejected_if_two_are_known(call: Calling, api: Api, tmp_path: Path) -> None:
     api.mend()
     assert (await call("collect", *WANTED, *arguments(api))).code == 0
     out = tmp_path / "out"
@@ -365,7 +365,7 @@ async def test_a_third_organization_is_refused_where_two_are_known(call: Calling
     assert "organization" in done.err
 
 
-async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
+async def test_an_unfinished_run_of_the_same_name_with_another_compression_is_quarantined(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL, ".gz")
@@ -385,7 +385,7 @@ async def test_an_unfinished_run_to_the_same_name_packed_otherwise_is_set_aside(
 
 
 @pytest.mark.parametrize("cut", ["before the data", "after the data", "after the manifest"])
-async def test_what_was_half_published_packed_otherwise_is_completed_and_is_not_this_run(
+async def test_an_interrupted_publication_of_another_compression_is_completed_and_not_resumed(
     call: Calling, api: Api, tmp_path: Path, cut: str
 ) -> None:
     api.mend()
@@ -404,11 +404,11 @@ async def test_what_was_half_published_packed_otherwise_is_completed_and_is_not_
     check_finished(out / "c.jsonl", Given(WANTED), 0)
 
 
-# A crash while the files take their names.
+# A crash during the publication.
 
 
 def drafted(folder: Path, finished: dict[str, bytes], header: bytes) -> None:
-    """Only the draft was written."""
+    """Only the staged file was written."""
     (folder / "c.jsonl").rename(folder / "c.jsonl.partial")
     (folder / "c.manifest.json").rename(folder / "c.manifest.json.draft")
     (folder / "c.errors.jsonl").rename(folder / "c.partial.errors.jsonl")
@@ -438,7 +438,7 @@ def all_but_the_head(folder: Path, finished: dict[str, bytes], header: bytes) ->
 
 
 def head_of(manifest: dict[str, Any]) -> bytes:
-    """The head of the run whose manifest this is."""
+    """The run header of the run whose manifest this is."""
     source = manifest["source"]
     shared = {key: source[key] for key in ("ids_digest", "base_url", "api_version")}
     return json.dumps(
@@ -451,7 +451,7 @@ CUT_SHORT = [drafted, beside_older, data_renamed, errors_renamed, all_but_the_he
 
 @pytest.mark.parametrize("cut", CUT_SHORT)
 @pytest.mark.parametrize("others", [False, True], ids=["the same run", "a run of other ids"])
-async def test_the_next_start_completes_what_was_half_published(
+async def test_the_next_start_completes_an_interrupted_publication(
     call: Calling, api: Api, tmp_path: Path, cut: Callable[[Path, dict[str, bytes], bytes], None], others: bool
 ) -> None:
     api.stuck.clear()
@@ -473,7 +473,9 @@ async def test_the_next_start_completes_what_was_half_published(
     assert contents(out) == finished
 
 
-async def test_a_draft_that_does_not_vouch_for_the_data_is_thrown_away(call: Calling, api: Api, tmp_path: Path) -> None:
+async def test_a_staged_manifest_that_does_not_match_the_data_is_removed(
+    call: Calling, api: Api, tmp_path: Path
+) -> None:
     api.mend()
     (tmp_path / "out").mkdir()
     (tmp_path / "out/c.manifest.json.draft").write_bytes(b'{"run_id":')
@@ -486,7 +488,7 @@ async def test_a_draft_that_does_not_vouch_for_the_data_is_thrown_away(call: Cal
 # Locks.
 
 
-async def test_names_that_share_their_manifest_exclude_each_other(fork: Forking, call: Calling, api: Api) -> None:
+async def test_outputs_that_share_a_manifest_exclude_each_other(fork: Forking, call: Calling, api: Api) -> None:
     running = await fork("collect", *WANTED, *arguments(api))
     await api.server.saw(len(WANTED))
     api.server.heads.clear()
@@ -499,10 +501,10 @@ async def test_names_that_share_their_manifest_exclude_each_other(fork: Forking,
 
 
 @pytest.mark.parametrize("starts", [10, pytest.param(50, marks=pytest.mark.soak)])
-async def test_of_simultaneous_starts_one_works_and_the_others_send_nothing(
+async def test_one_of_simultaneous_starts_works_and_the_others_send_no_request(
     fork: Forking, api: Api, tmp_path: Path, starts: int
 ) -> None:
-    """All are started while the first is held up by its server."""
+    """All are started while the first waits for its server."""
     api.failing = set()
     started = [await fork("collect", *WANTED, *arguments(api)) for _ in range(starts)]
     ended = [asyncio.ensure_future(one.finished()) for one in started]
@@ -520,7 +522,7 @@ async def test_of_simultaneous_starts_one_works_and_the_others_send_nothing(
 
 
 @pytest.mark.parametrize("there", [None, b"not the collector's\n"], ids=["removed", "replaced"])
-async def test_a_file_that_is_taken_away_under_the_run_is_6_and_nothing_is_published(
+async def test_a_file_that_is_removed_during_the_run_is_6_and_no_snapshot_is_published(
     fork: Forking, api: Api, tmp_path: Path, there: bytes | None
 ) -> None:
     release = asyncio.Event()
@@ -538,7 +540,7 @@ async def test_a_file_that_is_taken_away_under_the_run_is_6_and_nothing_is_publi
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
-async def test_a_partial_that_is_no_file_is_6(call: Calling, api: Api, tmp_path: Path) -> None:
+async def test_a_partial_that_is_not_a_file_is_6(call: Calling, api: Api, tmp_path: Path) -> None:
     for make in (Path.mkdir, lambda path: path.symlink_to("elsewhere")):
         path = tmp_path / "out/c.jsonl.partial"
         path.parent.mkdir(exist_ok=True)
@@ -549,7 +551,7 @@ async def test_a_partial_that_is_no_file_is_6(call: Calling, api: Api, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["c.ndjson", "c.json", "c"])
-async def test_what_a_run_that_stopped_left_is_verified_whatever_it_is_called(
+async def test_the_records_of_a_stopped_run_are_verified_under_any_name(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, name: str
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGTERM, name=name)
@@ -559,7 +561,7 @@ async def test_what_a_run_that_stopped_left_is_verified_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
-async def test_what_a_run_that_stopped_left_is_verified_with_the_manifest_it_left(
+async def test_the_records_of_a_stopped_run_are_verified_with_its_manifest(
     fork: Forking, call: Calling, api: Api, tmp_path: Path, suffix: str
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGTERM, suffix)
@@ -593,7 +595,7 @@ async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
     assert (done.code, f"{errors}: is not accounted for" in done.err) == (8, True), done.err
 
 
-async def test_what_a_killed_run_left_is_8_and_verify_says_how_to_resume_it(
+async def test_the_records_of_a_killed_run_are_8_with_the_advice_to_resume_it(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     path = await unfinished(fork, api, tmp_path, signal.SIGKILL)
@@ -611,13 +613,13 @@ async def test_what_a_killed_run_left_is_8_and_verify_says_how_to_resume_it(
     assert (done.code, "the records of a run that was killed and set aside" in done.err) == (8, True), done.err
 
 
-async def test_what_was_set_aside_is_verified_with_the_manifest_set_aside_with_it(
+async def test_quarantined_records_are_verified_with_their_quarantined_manifest(
     fork: Forking, call: Calling, api: Api, tmp_path: Path
 ) -> None:
     await unfinished(fork, api, tmp_path, signal.SIGTERM)
     await unfinished(fork, api, tmp_path, signal.SIGTERM, "", "--resume", "never")
     (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
-    assert (await call("verify", str(aside))).code == 0  # not with the errors of the newer run, which is unfinished too
+    assert (await call("verify", str(aside))).code == 0  # not the errors of the newer run, which is also unfinished
     api.mend()
     assert (await call("collect", *WANTED, *arguments(api))).code == 0
     done = await call("verify", str(aside))

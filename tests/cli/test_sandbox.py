@@ -21,9 +21,9 @@ from tests.support.scripted_server import free_port
 
 
 async def started(start: Starting, *arguments: str, port: int | None = None) -> tuple[Running, str]:
-    """A sandbox that serves, and its address as it says it."""
+    """A running sandbox, and its address from its message."""
     running = await start("sandbox", "--port", str(free_port() if port is None else port), *arguments)
-    await running.says("-o out.jsonl")  # which is the last it says
+    await running.says("-o out.jsonl")  # the last line before it serves
     found = re.search(r"at (http://[^;]+);", running.said.decode())
     assert found
     return running, found[1]
@@ -42,7 +42,7 @@ async def got(url: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("signum"), [signal.SIGINT, signal.SIGTERM])
-async def test_it_serves_what_the_seed_says_until_it_is_stopped_and_tells_what_it_served(
+async def test_it_serves_the_connections_of_the_seed_until_it_is_stopped_and_reports_the_requests(
     start: Starting, signum: signal.Signals
 ) -> None:
     running, url = await started(start, "--connections", "20", "--seed", "5")
@@ -57,8 +57,8 @@ async def test_it_serves_what_the_seed_says_until_it_is_stopped_and_tells_what_i
 
 
 @pytest.mark.parametrize("text", [SANDBOX_KEY, f'"{SANDBOX_KEY}"', "127.0.0.1"])
-async def test_its_key_and_its_address_are_shown_whatever_the_user_has_as_a_key(start: Starting, text: str) -> None:
-    """The README has users export the sandbox's key; a warning about another sandbox must not hide this one."""
+async def test_its_key_and_its_address_are_shown_even_if_they_are_set_as_the_key(start: Starting, text: str) -> None:
+    """Users export the sandbox's key, as the docs advise; the key must not be masked in the sandbox's own message."""
     running = await start(
         *("sandbox", "--port", "0"),
         env={"POLYTOMIC_API_KEY": text, "POLYTOMIC_DEPLOYMENT_KEY": SANDBOX_KEY},
@@ -70,14 +70,14 @@ async def test_its_key_and_its_address_are_shown_whatever_the_user_has_as_a_key(
     assert f"POLYTOMIC_API_KEY={SANDBOX_KEY} collector collect --base-url http://" in said
 
 
-async def test_a_key_that_is_not_the_sandboxs_is_masked_in_what_it_says(start: Starting) -> None:
+async def test_a_key_other_than_the_sandboxs_is_masked_in_its_messages(start: Starting) -> None:
     running = await start("sandbox", "--port", "0", "--faults", f"{KEY}=1")
     done = await running.finished()
     assert done.code == 2
     assert KEY not in done.err
 
 
-async def test_the_command_line_it_suggests_collects_everything(start: Starting, call: Calling, tmp_path: Path) -> None:
+async def test_the_suggested_command_collects_every_connection(start: Starting, call: Calling, tmp_path: Path) -> None:
     running, url = await started(start, "--connections", "40", "--faults", "500=0.1", port=0)
     suggested = re.search(r"POLYTOMIC_API_KEY=(\S+) collector (collect .*)", running.said.decode())
     assert suggested
@@ -90,25 +90,25 @@ async def test_the_command_line_it_suggests_collects_everything(start: Starting,
     check_finished(tmp_path / "out/c.jsonl", Given(list(Inventory(40, seed=7).ids())), 0, seen=Seen(total), lists=1)
 
 
-async def test_it_stops_while_a_request_hangs(start: Starting) -> None:
+async def test_it_stops_during_a_request_without_a_reply(start: Starting) -> None:
     running, url = await started(start, "--faults", "hang=1")
     port = int(url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"GET /api/me HTTP/1.1\r\nHost: x\r\n\r\n")
-        while (await got(f"{url}/_sandbox/requests"))["total"] != 1:  # noqa: ASYNC110  # it is in another process
+        while (await got(f"{url}/_sandbox/requests"))["total"] != 1:  # noqa: ASYNC110  # in another process
             await asyncio.sleep(0.01)
         running.send(signal.SIGTERM)
         done = await running.finished()
     assert done.code == 0, done.err
 
 
-async def test_list_ids_prints_the_ids_and_serves_nothing(call: Calling) -> None:
+async def test_list_ids_prints_the_ids_and_does_not_serve(call: Calling) -> None:
     done = await call("sandbox", "--list-ids", "--connections", "7", "--seed", "9")
     assert (done.code, done.err) == (0, "")
     assert done.out.decode().split("\n") == [*Inventory(7, seed=9).ids(), ""]
 
 
-async def test_list_ids_ends_quietly_when_nobody_reads_on(start: Starting) -> None:
+async def test_list_ids_ends_quietly_if_the_reader_closes_the_pipe(start: Starting) -> None:
     running = await start("sandbox", "--list-ids", "--connections", "100000", through="head -n 1")
     done = await running.finished()
     assert (done.code, done.err) == (141, "")
@@ -132,7 +132,7 @@ async def test_list_ids_ends_quietly_when_nobody_reads_on(start: Starting) -> No
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_it_cannot_serve_is_2_and_names_it(
+def test_an_invalid_option_of_the_sandbox_is_2_and_named(
     call_here: Callable[..., Finished], arguments: list[str], named: str
 ) -> None:
     done = call_here("sandbox", *arguments)
@@ -141,7 +141,7 @@ def test_what_it_cannot_serve_is_2_and_names_it(
     assert "Traceback" not in done.err
 
 
-async def test_a_port_in_use_is_2_and_says_so(call: Calling) -> None:
+async def test_a_port_in_use_is_2_with_a_message(call: Calling) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Whichever source the key comes from, it travels as it should and stands in nothing else. (More: `test_canary`.)"""
+"""From every source, the key is in the authorization header and nowhere else. (More: `test_canary`.)"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CREDENTIALS = {
 
 
 def echo_as(status: str, media_type: str = "application/json") -> Scenario:
-    """Refuse, with the credentials in the reason, in a header and in the body."""
+    """Reply with an error whose reason, header and body hold the credentials."""
 
     async def scenario(exchange: Exchange) -> None:
         sent = exchange.header("Authorization") or ""
@@ -47,7 +47,7 @@ def echo_as(status: str, media_type: str = "application/json") -> Scenario:
 
 
 async def echo_in_a_record(exchange: Exchange) -> None:
-    """Answer with a connection that has the credentials wherever there is text."""
+    """Reply with a connection that has the credentials in every text."""
     sent = (exchange.header("Authorization") or "").partition(" ")[2]
     fields = {
         "name": f"made with {sent}",
@@ -59,7 +59,7 @@ async def echo_in_a_record(exchange: Exchange) -> None:
 
 
 async def echo_as_garbage(exchange: Exchange) -> None:
-    """Write the head back where a status line belongs."""
+    """Send the request header back in place of a status line."""
     await exchange.write(exchange.head)
     exchange.close()
 
@@ -81,7 +81,7 @@ TROUBLE: dict[str, Scenario] = {
 }
 
 
-async def test_the_partner_key_goes_with_the_organization_and_a_deployment_key_alone(call: Calling) -> None:
+async def test_a_partner_key_is_sent_with_the_organization_and_a_deployment_key_without(call: Calling) -> None:
     for name, user in (("partner", f"{ORGANIZATION}:{KEY}"), ("deployment", f"{KEY}:")):
         async with serving(found) as server:
             done = await call("collect", *ids(1), "--base-url", server.url, env=CREDENTIALS[name])
@@ -103,7 +103,7 @@ async def test_a_key_file_is_read_and_never_shown(call: Calling, tmp_path: Path)
     assert_nowhere(KEY, tmp_path, done.out.decode(), done.err)
 
 
-async def test_a_key_file_others_can_read_is_2_and_nothing_is_sent(call: Calling, tmp_path: Path) -> None:
+async def test_a_key_file_that_other_users_can_read_is_2_and_no_request_is_sent(call: Calling, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "key").chmod(0o644)
     async with serving(found) as server:
@@ -112,7 +112,7 @@ async def test_a_key_file_others_can_read_is_2_and_nothing_is_sent(call: Calling
     assert "chmod" in done.err
 
 
-async def test_a_key_command_is_run_without_a_shell_and_without_our_keys(call: Calling, tmp_path: Path) -> None:
+async def test_a_key_command_runs_without_a_shell_and_without_the_key_variables(call: Calling, tmp_path: Path) -> None:
     script = tmp_path / "give"
     script.write_text(f'#!/bin/sh\nprintf "%s|%s" "$1" "$POLYTOMIC_API_KEY" >seen\nprintf "%s\\n" {KEY}\n')
     script.chmod(0o700)
@@ -129,7 +129,7 @@ async def test_a_key_command_is_run_without_a_shell_and_without_our_keys(call: C
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "clé", "tab\there", "line\nbreak"])
-def test_what_cannot_be_a_key_is_2_and_is_not_shown(
+def test_an_invalid_key_is_2_and_not_shown(
     call_here: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("POLYTOMIC_API_KEY", key)
@@ -170,7 +170,7 @@ async def test_the_key_is_in_no_argument_of_the_process_or_its_children_nor_in_t
     ],
     ids=" ".join,
 )
-async def test_no_source_of_the_key_shows_it_when_the_server_does(
+async def test_a_key_that_the_server_repeats_is_masked_for_every_source(
     start: Starting, tmp_path: Path, source: list[str], organization: str
 ) -> None:
     secret = tmp_path / "home" / "key"

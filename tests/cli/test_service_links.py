@@ -1,4 +1,4 @@
-"""Variables of a platform that have our prefix by chance."""
+"""Variables of a platform that start with `COLLECTOR_` by chance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collector.cli.service_links import is_service_link
 
 
 def links(service: str, port: int = 4317, address: str = "10.0.48.109", protocol: str = "tcp") -> dict[str, str]:
-    """What Kubernetes sets for a Service."""
+    """The variables that Kubernetes sets for a Service."""
     prefix = service.upper().replace("-", "_")
     one = f"{prefix}_PORT_{port}_{protocol.upper()}"
     host = f"[{address}]" if ":" in address else address
@@ -62,5 +62,5 @@ def test_every_variable_of_a_service_is_a_link(environ: dict[str, str]) -> None:
         ("COLLECTOR_PORT_HTTP_TCP", "tcp://10.0.0.1:80"),
     ],
 )
-def test_another_variable_is_none(name: str, value: str) -> None:
+def test_another_variable_is_not_a_service_link(name: str, value: str) -> None:
     assert not is_service_link(name, {name: value})

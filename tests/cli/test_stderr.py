@@ -1,4 +1,4 @@
-"""Everything that is said on standard error passes one stream, which lets no secret through."""
+"""All output on stderr passes one stream, which masks secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FULL = Path("/dev/full")
 
 
 def stream(*secrets: str) -> tuple[StandardError, io.StringIO]:
-    """The stream, and what comes out of it."""
+    """The stream, and the stream below it."""
     below = io.StringIO()
     made = StandardError(below)
     made.add_secrets(secrets)
@@ -31,7 +31,7 @@ def stream(*secrets: str) -> tuple[StandardError, io.StringIO]:
 
 
 @pytest.mark.parametrize("text", forms_of(KEY).values(), ids=forms_of(KEY).keys())
-def test_no_form_of_a_secret_comes_through(text: str) -> None:
+def test_every_form_of_a_secret_is_masked(text: str) -> None:
     error, out = stream(KEY)
     error.write(f"before {text} after\n")
     search = Search((KEY,))
@@ -42,7 +42,7 @@ def test_no_form_of_a_secret_comes_through(text: str) -> None:
 
 
 @given(st.lists(st.integers(1, len(KEY) + 20)))
-def test_a_secret_in_pieces_does_not_come_through(cuts: list[int]) -> None:
+def test_a_secret_in_pieces_is_masked(cuts: list[int]) -> None:
     error, out = stream(KEY)
     text = f"before {KEY} after\n"
     places = [0, *sorted({cut for cut in cuts if cut < len(text)}), len(text)]
@@ -52,7 +52,7 @@ def test_a_secret_in_pieces_does_not_come_through(cuts: list[int]) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="@\\%", exclude_categories=["C"]))))
-def test_what_holds_no_secret_comes_through_unchanged(pieces: list[str]) -> None:
+def test_text_without_a_secret_is_unchanged(pieces: list[str]) -> None:
     error, out = stream(KEY)
     for piece in pieces:
         assert error.write(piece) == len(piece)
@@ -72,7 +72,7 @@ def test_a_line_is_held_until_it_is_whole_or_flushed() -> None:
     assert out.getvalue() == "one\ntwo"
 
 
-def test_a_secret_learnt_late_is_masked_in_what_is_held() -> None:
+def test_a_secret_added_late_is_masked_in_the_buffered_line() -> None:
     error, out = stream()
     error.write(f"the key is {KEY}")
     error.add_secrets([KEY])
@@ -80,7 +80,7 @@ def test_a_secret_learnt_late_is_masked_in_what_is_held() -> None:
     assert out.getvalue() == "the key is [REDACTED]\n"
 
 
-def test_a_line_without_an_end_is_not_held_for_ever_and_shows_no_secret_where_it_is_cut() -> None:
+def test_an_endless_line_is_written_in_parts_and_a_secret_at_a_cut_is_masked() -> None:
     error, out = stream(KEY)
     for _ in range(20_000):
         error.write(KEY[:10])
@@ -90,7 +90,7 @@ def test_a_line_without_an_end_is_not_held_for_ever_and_shows_no_secret_where_it
     assert out.getvalue() == "[REDACTED]." * 20_000
 
 
-def test_control_characters_are_escapes_except_in_what_is_drawn() -> None:
+def test_control_characters_are_escaped_except_in_drawings() -> None:
     error, out = stream(KEY)
     for_terminal = error.for_terminal()
     error.write("\x1b[31mred\r\n")
@@ -98,7 +98,7 @@ def test_control_characters_are_escapes_except_in_what_is_drawn() -> None:
     assert out.getvalue() == "\\x1b[31mred\\x0d\n\x1b[2K[REDACTED]\r\n"
 
 
-def test_what_is_drawn_is_scrubbed_of_what_is_learnt_later() -> None:
+def test_a_drawing_is_scrubbed_of_secrets_that_are_added_later() -> None:
     error, out = stream()
     for_terminal = error.for_terminal()
     error.add_secrets([KEY])
@@ -106,7 +106,7 @@ def test_what_is_drawn_is_scrubbed_of_what_is_learnt_later() -> None:
     assert out.getvalue() == "[REDACTED]\n"
 
 
-def test_threads_that_write_at_once_mix_no_lines() -> None:
+def test_concurrent_threads_write_whole_lines() -> None:
     error, out = stream(KEY)
 
     def write(number: int) -> None:
@@ -123,7 +123,7 @@ def test_threads_that_write_at_once_mix_no_lines() -> None:
     )
 
 
-def test_it_is_what_the_stream_below_is(tmp_path: Path) -> None:
+def test_it_has_the_properties_of_the_stream_below(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="latin-1", errors="backslashreplace") as below:
         error = StandardError(below)
         assert (error.fileno(), error.isatty(), error.encoding, error.errors) == (
@@ -151,8 +151,8 @@ def test_it_fails_as_the_stream_below_fails_and_does_not_try_again() -> None:
         error.flush()
 
 
-def test_it_is_left_to_the_collector_of_garbage_without_a_word_after_the_stream_below_is_closed() -> None:
-    """Python reports what its destructors raise, from 3.13 on those of streams too."""
+def test_garbage_collection_is_silent_after_the_stream_below_is_closed() -> None:
+    """Python reports exceptions of destructors; from 3.13 on, those of streams too."""
     below = io.StringIO()
     error = StandardError(below)
     error.write("held")
@@ -162,7 +162,7 @@ def test_it_is_left_to_the_collector_of_garbage_without_a_word_after_the_stream_
 
 
 def said(script: str, folder: Path, *options: str, closing: str = "") -> str:
-    """What a process says in which the stream is installed before the script runs."""
+    """The stderr of a process that installs the stream and runs a script."""
     begin = "import os; from collector.cli import stderr; stderr.install(os.environ)\n"
     command = [sys.executable, *options, "-c", begin + script]
     done = subprocess.run(
@@ -181,7 +181,7 @@ WAYS: dict[str, tuple[str, str]] = {
         "raise ExceptionGroup('g', [ValueError(os.environ['POLYTOMIC_API_KEY'])])",
         "    | ValueError: [REDACTED]\n    +------------------------------------\n",
     ),
-    "a warning": (  # of a place that has no source, which Python shows behind it from 3.13 on for `-c` too
+    "a warning": (  # at a place without source code, which Python would print after it
         "import warnings; warnings.warn_explicit(os.environ['POLYTOMIC_API_KEY'], UserWarning, 'nowhere', 1)",
         "nowhere:1: UserWarning: [REDACTED]\n",
     ),
@@ -200,12 +200,12 @@ WAYS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_whatever_python_says_comes_through_it(tmp_path: Path, way: str) -> None:
+def test_all_output_of_python_passes_it(tmp_path: Path, way: str) -> None:
     script, end = WAYS[way]
     assert said(script, tmp_path).endswith(end)
 
 
-def test_without_a_standard_error_there_is_nothing_to_install(tmp_path: Path) -> None:
+def test_a_closed_stderr_is_not_replaced(tmp_path: Path) -> None:
     assert said("import sys; assert sys.stderr is None; stderr.learn(['x'])", tmp_path, closing="2>&-") == ""
 
 

@@ -1,4 +1,4 @@
-"""`collector collect`: runs that end before all ids are asked for, and what they leave."""
+"""`collector collect`: runs that stop early, and the files that they leave."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_a_signal_stops_the_run_with_whole_lines_and_an_honest_account(
             env={"POLYTOMIC_API_KEY": SANDBOX_KEY},
         )
         async with asyncio.timeout(30):
-            while sandbox.log.summary().total < 150:  # noqa: ASYNC110  # what is waited for has no event
+            while sandbox.log.summary().total < 150:  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.005)
         running.send(signum)
         done = await running.finished()
@@ -45,7 +45,7 @@ async def test_a_signal_stops_the_run_with_whole_lines_and_an_honest_account(
     assert result.outcomes["not_attempted"] > 0
 
 
-async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(fork: Forking, tmp_path: Path) -> None:
+async def test_requests_in_flight_are_drained_and_no_new_request_starts(fork: Forking, tmp_path: Path) -> None:
     release = asyncio.Event()
     async with serving(once_set(release, found)) as server:
         running = await fork(
@@ -61,7 +61,7 @@ async def test_what_is_in_flight_has_a_grace_and_nothing_new_is_started(fork: Fo
     assert result.outcomes == {"ok": 4, "not_attempted": 46}
 
 
-async def test_a_second_signal_stops_at_once(fork: Forking, tmp_path: Path) -> None:
+async def test_a_second_signal_stops_immediately(fork: Forking, tmp_path: Path) -> None:
     async with serving(by_id(dict.fromkeys(ids(4), found), hang)) as server:
         running = await fork(
             *("collect", *ids(50), "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0", "--concurrency", "4")
@@ -77,7 +77,7 @@ async def test_a_second_signal_stops_at_once(fork: Forking, tmp_path: Path) -> N
     assert result.manifest["requests"]["unanswered"] == 4
 
 
-async def test_a_stopped_run_leaves_an_older_set_as_it_is_and_is_not_mixed_into_the_next(
+async def test_a_stopped_run_leaves_an_older_snapshot_unchanged_and_is_not_mixed_into_the_next(
     fork: Forking, tmp_path: Path
 ) -> None:
     async with serving(found) as server:
@@ -108,7 +108,7 @@ async def test_a_stopped_run_leaves_an_older_set_as_it_is_and_is_not_mixed_into_
     check_finished(tmp_path / "out/c.jsonl", Given(ids(3, 10)), 0, seen=Seen(3))
 
 
-async def test_a_signal_while_the_server_is_given_a_pause_ends_the_run(fork: Forking, tmp_path: Path) -> None:
+async def test_a_signal_during_a_pause_ends_the_run(fork: Forking, tmp_path: Path) -> None:
     async with serving(error(429, "later", Retry_After="300")) as server:
         running = await fork("collect", *ids(5), "--base-url", server.url, "-o", "out/c.jsonl", "-v")
         await running.says("pause")

@@ -1,6 +1,6 @@
-"""Whole runs on a terminal: nothing that a server, or a list of ids, says moves its cursor.
+"""Whole runs on a terminal: no text from a server or from a list of ids moves the cursor.
 
-What the progress bar itself sends is known from the same run with a harmless server, and of a few kinds only.
+The progress bar itself sends a few known sequences; a run with a harmless server verifies the list.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tests.support.scripted_server import (
 
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 EVIL = f"\x1b]0;owned\x07\x1b[31;5m\x1b[2J\x9b2J\x9d0;x\x9c\x90q\x08\x7f\x85\u2028\u2029{_BIDI}\ufeff"
-"""ESC, BEL, CSI, OSC, DCS, backspace, DEL, NEL, and every mark that turns the direction of text."""
+"""ESC, BEL, CSI, OSC, DCS, backspace, DEL, NEL, and every mark that changes the direction of text."""
 
 UNSEEN = [*"\x07\x08\x7f\x80\x85\x90\x9b\x9c\x9d\u2028\u2029", *_BIDI]
-"""What may be sent to no terminal, by nobody."""
+"""Characters that must never reach a terminal."""
 
 _OF_THE_BAR = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*[AKG]|2K|\?25[lh])")
-"""What rich sends: colours, up, to the first column, erase the line, hide the cursor and show it."""
+"""Sequences of rich: colours, up, first column, erase the line, hide and show the cursor."""
 
 _RAW = EVIL.encode()
 WANTED = ids(12)
@@ -48,7 +48,7 @@ def refusing(status: str) -> Scenario:
 
 
 async def spoilt_head(exchange: Exchange) -> None:
-    """Controls in the reason, in the names of headers, in their values and in the type of the body."""
+    """Control characters in the reason, in names and values of headers, and in the media type."""
     head = b"HTTP/1.1 404 Not \x1b[31mFound\x07\r\nX-\x1b[2J: \x9b2J\r\nContent-Length: 2\r\n\r\n{}"
     await exchange.write(head)
 
@@ -99,7 +99,7 @@ def assert_moves_nothing(said: str) -> None:
 
 @pytest.mark.parametrize("verbose", [[], ["-v"]], ids=["", "-v"])
 @pytest.mark.parametrize("output", ["c.jsonl", "-"])
-async def test_what_a_server_says_moves_no_cursor(
+async def test_no_text_of_a_server_moves_the_cursor(
     fork: Forking, tmp_path: Path, verbose: list[str], output: str
 ) -> None:
     struck = dict(zip(WANTED, HOSTILE.values(), strict=False))
@@ -125,7 +125,7 @@ async def test_what_a_server_says_moves_no_cursor(
     ],
     ids=["Location", "host of Location", "401", "407", "429"],
 )
-async def test_what_ends_a_run_moves_no_cursor(fork: Forking, scenario: Scenario) -> None:
+async def test_no_final_message_moves_the_cursor(fork: Forking, scenario: Scenario) -> None:
     async with serving(scenario) as server:
         code, said = await on_a_terminal(fork, "collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "-v")
     assert code in {2, 4, 5}, said
@@ -181,7 +181,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}, {"COLLECTOR_DEBUG": "true"}], ids=["bar", "lines", "debug"])
-async def test_no_message_of_the_api_poses_as_one_of_ours(fork: Forking, env: dict[str, str]) -> None:
+async def test_no_text_of_the_api_imitates_a_message_of_the_collector(fork: Forking, env: dict[str, str]) -> None:
     struck = dict(zip(ids(len(ATTACKS)), ATTACKS.values(), strict=True))
     special = {one: error(404, f"<{attack}>") for one, attack in struck.items()}
     async with serving(by_id(special, found)) as server:
@@ -198,8 +198,8 @@ async def test_no_message_of_the_api_poses_as_one_of_ours(fork: Forking, env: di
     assert_moves_nothing(said)
 
 
-async def test_a_harmless_run_sends_what_is_known_of_the_bar_and_nothing_else(fork: Forking) -> None:
-    """Else the tests above would find fault with what they are not about."""
+async def test_a_harmless_run_sends_only_the_known_sequences_of_the_bar(fork: Forking) -> None:
+    """Otherwise the tests above would fail because of the bar."""
 
     async def slow(exchange: Exchange) -> None:
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Whole runs over TLS: whoever is not proven to be the API is sent nothing."""
+"""Whole runs over TLS: a server that does not prove to be the API gets no request."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ async def test_a_certificate_that_does_not_verify_is_2_and_the_server_reads_no_r
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
-async def test_the_list_is_not_asked_for_either(call: Calling, tmp_path: Path) -> None:
+async def test_the_list_is_not_requested_either(call: Calling, tmp_path: Path) -> None:
     async with ROADS["an expired certificate"].place(tmp_path) as place:
         done = await call("collect", "--all", "--base-url", place.url, "--ca-file", place.ca_file or "")
     assert (done.code, place.requests) == (2, 0), done.err
     assert "expired" in done.err
 
 
-async def test_the_authority_of_the_ca_file_is_believed_and_no_session_key_is_written_down(
+async def test_the_authority_of_the_ca_file_is_trusted_and_no_session_key_is_logged(
     call: Calling, authority: trustme.CA, tmp_path: Path
 ) -> None:
     async with serving(found, tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
@@ -71,7 +71,7 @@ async def test_the_authority_of_the_ca_file_is_believed_and_no_session_key_is_wr
 async def test_no_switch_and_no_variable_turns_the_check_off(
     call: Calling, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    """All switches that there are, those of other programs too; a new one is tried from the day it is there."""
+    """Tries all options, also those of other programs, and new ones automatically."""
     settings = Settings()
     switches = {
         f"COLLECTOR_{key.name.upper()}": "true"
@@ -89,7 +89,7 @@ async def test_no_switch_and_no_variable_turns_the_check_off(
 
 
 @pytest.mark.parametrize("word", ["insecure", "verify", "no-check", "ssl", "tls", "trust"])
-async def test_no_flag_sounds_as_if_it_did(call: Calling, word: str) -> None:
+async def test_no_option_has_a_name_for_it(call: Calling, word: str) -> None:
     done = await call("collect", "--help")
     flags = {text for text in done.out.decode().split() if text.startswith("--")}
     assert "--ca-file" in flags
@@ -107,7 +107,7 @@ async def test_no_flag_sounds_as_if_it_did(call: Calling, word: str) -> None:
     ],
     ids=["missing", "empty", "garbage", "binary", "garbage in PEM"],
 )
-async def test_a_ca_file_that_is_none_is_2_and_named_before_anybody_is_asked(
+async def test_an_invalid_ca_file_is_2_and_named_before_the_first_request(
     call: Calling, authority: trustme.CA, tmp_path: Path, content: bytes | None, told: str
 ) -> None:
     if content is not None:
@@ -119,7 +119,7 @@ async def test_a_ca_file_that_is_none_is_2_and_named_before_anybody_is_asked(
     assert told in done.err
 
 
-async def test_a_ca_file_that_others_can_change_is_2_and_what_to_run_is_told(
+async def test_a_ca_file_that_other_users_can_modify_is_2_with_the_command_to_run(
     call: Calling, authority: trustme.CA, tmp_path: Path
 ) -> None:
     path = bundle_of(authority, tmp_path)
@@ -130,10 +130,8 @@ async def test_a_ca_file_that_others_can_change_is_2_and_what_to_run_is_told(
     assert f"chmod go-w {path}" in done.err
 
 
-async def test_what_speaks_no_tls_at_all_gets_no_request_and_the_run_stops_resumable(
-    call: Calling, tmp_path: Path
-) -> None:
-    """It may be a load balancer that is down: so it is an outage, but one whose reason is told."""
+async def test_a_server_without_tls_gets_no_request_and_the_run_stops_resumable(call: Calling, tmp_path: Path) -> None:
+    """A load balancer may be down, so this is an outage, but the message names the reason."""
     async with ROADS["a plain answer to a TLS handshake"].place(tmp_path) as place:
         done = await call(*arguments(place), "-o", "c.jsonl", "--outage-limit", "1", "-v")
     assert done.code in {3, 5}, done.err

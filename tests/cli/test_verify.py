@@ -1,4 +1,4 @@
-"""`collector verify`: what it accepts, what it refuses, and where it says the first offence is."""
+"""`collector verify`: what it accepts and rejects, and the place of the first error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _made: dict[str, dict[str, bytes]] = {}
 
 
 async def collected(call: Calling, folder: Path, suffix: str = "") -> Path:
-    """A snapshot of seven records and one error; the first of each kind is collected, the others are its copies."""
+    """A snapshot of seven records and one error; collected once per compression, then copied."""
     if suffix not in _made:
         await _collect(call, suffix)
         _made[suffix] = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -60,7 +60,7 @@ def packed(path: Path, content: bytes) -> bytes:
 
 
 def rewrite(path: Path, lines: list[bytes]) -> None:
-    """Other lines, with a manifest that has their digest: only what they say can give them away."""
+    """Replace the lines and the digest in the manifest, so that only their content is wrong."""
     path.write_bytes(packed(path, b"".join(lines)))
     change_manifest(path, lambda found: found["files"][0].update(facts(path, len(lines))))
 
@@ -77,7 +77,7 @@ def change_manifest(path: Path, change: Callable[[dict[str, Any]], None]) -> Non
     manifest.write_text(json.dumps(document))
 
 
-async def test_a_snapshot_as_it_was_written_is_0_and_says_what_it_is(
+async def test_an_unchanged_snapshot_is_0_with_its_figures(
     call: Calling, call_here: Here, tmp_path: Path, suffix: str
 ) -> None:
     path = await collected(call, tmp_path, suffix)
@@ -89,9 +89,7 @@ async def test_a_snapshot_as_it_was_written_is_0_and_says_what_it_is(
     assert {each: each.read_bytes() for each in tmp_path.iterdir() if each.is_file()} == before
 
 
-async def test_a_timestamp_that_the_api_sent_as_none_is_as_it_should_be_and_one_more_is_8(
-    call: Calling, tmp_path: Path, suffix: str
-) -> None:
+async def test_a_counted_invalid_timestamp_is_0_and_one_more_is_8(call: Calling, tmp_path: Path, suffix: str) -> None:
     odd = raw(response(connection(WANTED[0], created_at="yesterday", rate_limit={"expires_at": "31st February"})))
     async with serving(by_id({WANTED[0]: odd}, found)) as server:
         done = await call("collect", *WANTED, "--base-url", server.url, "-o", f"c.jsonl{suffix}", "--rate", "0")
@@ -118,25 +116,25 @@ def without_a_key(line: bytes) -> bytes:
 
 
 LINES: dict[str, Callable[[bytes], bytes]] = {
-    "no JSON": lambda line: line.replace(b'"id":', b'"id"', 1),
+    "not JSON": lambda line: line.replace(b'"id":', b'"id"', 1),
     "a key that is missing": without_a_key,
     "a key too many": lambda line: replaced(line, more=1),
     "another schema": lambda line: replaced(line, _schema=2),
     "another run": lambda line: replaced(line, _run_id="another"),
     "a value of another type": lambda line: replaced(line, saved="yes"),
-    "an id that is none": lambda line: replaced(line, id="x"),
-    "a policy that is no text": lambda line: replaced(line, policies=[1]),
-    "an operation that is no text": lambda line: replaced(line, type_operations=["query", None]),
-    "a time that is none": lambda line: replaced(line, _collected_at="today"),
-    "no object": lambda line: b"[]\n",
+    "an invalid id": lambda line: replaced(line, id="x"),
+    "a policy that is not text": lambda line: replaced(line, policies=[1]),
+    "an operation that is not text": lambda line: replaced(line, type_operations=["query", None]),
+    "an invalid time": lambda line: replaced(line, _collected_at="today"),
+    "not an object": lambda line: b"[]\n",
     "an empty line": lambda line: b"\n" + line,
-    "bytes that are no UTF-8": lambda line: line.replace(b"Warehouse", b"Ware\xff\xfehouse"),
+    "bytes that are not UTF-8": lambda line: line.replace(b"Warehouse", b"Ware\xff\xfehouse"),
     "NULs": lambda line: bytes(len(line) - 1) + b"\n",
 }
 
 
 @pytest.mark.parametrize("change", LINES.values(), ids=LINES.keys())
-async def test_a_line_that_is_no_record_is_8_at_its_offset(
+async def test_an_invalid_record_is_8_at_its_offset(
     call: Calling, call_here: Here, tmp_path: Path, change: Callable[[bytes], bytes], suffix: str
 ) -> None:
     path = await collected(call, tmp_path, suffix)
@@ -148,7 +146,7 @@ async def test_a_line_that_is_no_record_is_8_at_its_offset(
     assert f"{path}: byte {sum(map(len, lines[:3]))}" in done.err, done.err
 
 
-async def test_a_record_that_the_files_lack_and_the_account_has_is_8(
+async def test_a_missing_record_that_the_account_has_is_8(
     call: Calling, call_here: Here, tmp_path: Path, suffix: str
 ) -> None:
     path = await collected(call, tmp_path, suffix)
@@ -157,9 +155,7 @@ async def test_a_record_that_the_files_lack_and_the_account_has_is_8(
     assert (done.code, "6 records, but the account has 7" in done.err) == (8, True), done.err
 
 
-async def test_a_line_that_is_there_twice_is_8_at_the_second(
-    call: Calling, call_here: Here, tmp_path: Path, suffix: str
-) -> None:
+async def test_a_duplicate_line_is_8_at_the_second(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
     path = await collected(call, tmp_path, suffix)
     lines = unpacked(path).splitlines(keepends=True)
     rewrite(path, [*lines, lines[2]])
@@ -169,7 +165,7 @@ async def test_a_line_that_is_there_twice_is_8_at_the_second(
     assert "twice" in done.err
 
 
-async def test_an_end_that_is_torn_off_is_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
+async def test_a_truncated_file_is_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
     path = await collected(call, tmp_path, suffix)
     raw = path.read_bytes()
     for left in range(0, len(raw), max(1, len(raw) // 40)):
@@ -187,7 +183,7 @@ async def test_a_flipped_bit_anywhere_is_8(call: Calling, call_here: Here, tmp_p
         assert call_here("verify", str(path)).code == 8, at
 
 
-async def test_bytes_behind_the_end_are_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
+async def test_bytes_after_the_end_are_8(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
     path = await collected(call, tmp_path, suffix)
     size = path.stat().st_size
     with path.open("ab") as file:
@@ -208,25 +204,25 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "other outcomes": lambda found: found["account"]["outcomes"].update(ok=6, not_found=2),
     "another kind of error": lambda found: found["account"]["outcomes"].update(not_found=0, forbidden=1),
     "an account that does not add up": lambda found: found["account"]["input"].update(unique=9),
-    "ids that were not asked for": lambda found: found["source"].update(ids_digest="0" * 64),
-    "a source that is none": lambda found: found.update(source=7),
+    "ids that were not requested": lambda found: found["source"].update(ids_digest="0" * 64),
+    "an invalid source": lambda found: found.update(source=7),
     "no tool": lambda found: found.pop("tool"),
     "no start": lambda found: found.pop("started_at"),
-    "a start that is no time": lambda found: found.update(started_at="today"),
+    "a start that is not a time": lambda found: found.update(started_at="today"),
     "no requests": lambda found: found.update(requests={}),
     "a duration below zero": lambda found: found.update(duration_s=-1),
     "no base URL": lambda found: found["source"].pop("base_url"),
-    "more taken over than there is": lambda found: found.update(resumed=8),
+    "more resumed than records": lambda found: found.update(resumed=8),
     "a file too many": lambda found: found["files"].append({**found["files"][0], "path": "d.jsonl"}),
     "a status that does not follow": lambda found: found.update(status="complete"),
-    "a status that is none": lambda found: found.update(status=17),
+    "an unknown status": lambda found: found.update(status=17),
     "an exit code that does not follow": lambda found: found.update(exit_code=0),
     "a count that is text": lambda found: found["account"]["outcomes"].update(ok="7"),
     "a count that is half": lambda found: found["account"]["outcomes"].update(ok=7.0),
     "a count that is true": lambda found: found["account"]["outcomes"].update(not_found=True),
     "a count below zero": lambda found: found["account"]["outcomes"].update(rejected=-5, not_attempted=5),
     "a size that is text": lambda found: found["files"][0].update(bytes="5"),
-    "a size that is none": lambda found: found["files"][0].update(bytes=None),
+    "a size of null": lambda found: found["files"][0].update(bytes=None),
     "another number of masked values": lambda found: found.update(redactions=found["redactions"] + 1),
     "another organization": lambda found: found["source"].update(organization_id=WANTED[0]),
     "no organization": lambda found: found["source"].update(organization_id=None),
@@ -234,7 +230,7 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("change", MANIFESTS.values(), ids=MANIFESTS.keys())
-async def test_a_manifest_that_says_something_else_is_8(
+async def test_a_manifest_with_another_value_is_8(
     call: Calling, call_here: Here, tmp_path: Path, change: Callable[[dict[str, Any]], Any]
 ) -> None:
     path = await collected(call, tmp_path)
@@ -259,7 +255,7 @@ async def test_masked_values_at_other_paths_than_the_manifest_says_are_8_and_nam
     assert "masked values at configuration.elsewhere, but its manifest has" in done.err
 
 
-async def test_odd_values_are_told_and_verified_and_another_count_is_8(
+async def test_repaired_values_are_counted_and_verified_and_another_count_is_8(
     call: Calling, call_here: Here, tmp_path: Path, suffix: str
 ) -> None:
     name = b'"name": "Warehouse"'
@@ -284,7 +280,7 @@ async def test_odd_values_are_told_and_verified_and_another_count_is_8(
 
 
 def without_odd_counts(found: dict[str, Any]) -> None:
-    """As earlier versions wrote it."""
+    """Change the manifest into one of an earlier version."""
     for key in ("repaired", "repairs", "nul_characters"):
         del found[key]
 
@@ -313,7 +309,7 @@ async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, cal
     assert (done.code, "is of c.jsonl, not of d.jsonl" in done.err) == (8, True)
 
 
-async def test_what_was_written_to_standard_output_is_verified_under_any_name(call: Calling, tmp_path: Path) -> None:
+async def test_the_standard_output_of_a_run_is_verified_under_any_name(call: Calling, tmp_path: Path) -> None:
     async with serving(by_id({FAILING: error(404)}, found)) as server:
         names = ("--manifest", "s.manifest.json", "--errors", "s.errors.jsonl")
         done = await call("collect", *WANTED, "--base-url", server.url, *names)
@@ -323,7 +319,7 @@ async def test_what_was_written_to_standard_output_is_verified_under_any_name(ca
 
 
 @pytest.mark.parametrize("pipe", ["p", "./p", "away/p"])
-async def test_what_went_through_a_pipe_is_verified_under_any_name(
+async def test_the_output_of_a_pipe_is_verified_under_any_name(
     call: Calling, call_here: Here, tmp_path: Path, pipe: str
 ) -> None:
     (tmp_path / "away").mkdir()
@@ -352,7 +348,7 @@ async def test_a_link_to_a_snapshot_is_followed_unless_it_has_a_manifest_of_its_
     assert (done.code, "is of c.jsonl, not of link.jsonl" in done.err) == (8, True)
 
 
-async def test_what_a_run_that_stopped_wrote_to_standard_output_is_verified_and_said_to_be_a_part(
+async def test_the_standard_output_of_a_stopped_run_is_verified_and_called_incomplete(
     call: Calling, call_here: Here, tmp_path: Path
 ) -> None:
     async with serving(by_id(dict.fromkeys(WANTED[:3], found), hang)) as server:
@@ -394,7 +390,7 @@ async def test_a_pipe_is_not_waited_for(call: Calling, call_here: Here, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"7", b'{"format":"collector.manifest/1"}', b"\xff"])
-async def test_a_manifest_that_is_none_is_8(call: Calling, call_here: Here, tmp_path: Path, content: bytes) -> None:
+async def test_an_invalid_manifest_is_8(call: Calling, call_here: Here, tmp_path: Path, content: bytes) -> None:
     path = await collected(call, tmp_path)
     path.with_name("c.manifest.json").write_bytes(content)
     done = call_here("verify", str(path))
@@ -405,22 +401,22 @@ async def test_a_manifest_that_is_none_is_8(call: Calling, call_here: Here, tmp_
 ERRORS: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda line: b"",
     "torn": lambda line: line[:-5],
-    "no JSON": lambda line: b"x\n",
-    "no object": lambda line: b"[]\n",
+    "not JSON": lambda line: b"x\n",
+    "not an object": lambda line: b"[]\n",
     "twice": lambda line: line + line,
     "an id that has a record": lambda line: line.replace(FAILING.encode(), WANTED[0].encode()),
-    "an id nobody asked for": lambda line: line.replace(FAILING.encode(), ids(1, 99)[0].encode()),
-    "an id that is none": lambda line: line.replace(FAILING.encode(), b"x"),
+    "an id that was not requested": lambda line: line.replace(FAILING.encode(), ids(1, 99)[0].encode()),
+    "an invalid id": lambda line: line.replace(FAILING.encode(), b"x"),
     "another outcome": lambda line: line.replace(b"not_found", b"forbidden"),
     "no outcome at all": lambda line: line.replace(b"not_found", b"lost"),
     "a key that is missing": lambda line: json.dumps({**json.loads(line), "x": json.loads(line).pop("at")}).encode(),
     "a status that is text": lambda line: line.replace(b"404,", b'"404",'),
-    "a time that is none": lambda line: line.replace(b'"at":"20', b'"at":"'),
+    "an invalid time": lambda line: line.replace(b'"at":"20', b'"at":"'),
 }
 
 
 @pytest.mark.parametrize("change", ERRORS.values(), ids=ERRORS.keys())
-async def test_an_errors_file_that_says_something_else_is_8(
+async def test_an_errors_file_with_another_value_is_8(
     call: Calling, call_here: Here, tmp_path: Path, change: Callable[[bytes], bytes]
 ) -> None:
     path = await collected(call, tmp_path)
@@ -430,7 +426,7 @@ async def test_an_errors_file_that_says_something_else_is_8(
     assert done.code == 8, done.err
 
 
-async def test_what_is_missing_is_named(call: Calling, call_here: Here, tmp_path: Path) -> None:
+async def test_a_missing_file_is_named(call: Calling, call_here: Here, tmp_path: Path) -> None:
     path = await collected(call, tmp_path)
     (tmp_path / "c.errors.jsonl").rename(tmp_path / "away")
     assert call_here("verify", str(path)).code == 8
@@ -445,7 +441,7 @@ async def test_what_is_missing_is_named(call: Calling, call_here: Here, tmp_path
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "..", "/", "c.jsonl\0x", "x" * 300, "x/" * 3000])
-def test_what_is_no_snapshot_at_all_is_2(call_here: Here, name: str) -> None:
+def test_a_path_without_a_snapshot_is_2(call_here: Here, name: str) -> None:
     done = call_here("verify", name)
     assert done.code == 2, done.err
     assert "Traceback" not in done.err
@@ -483,7 +479,7 @@ async def test_a_manifest_of_an_earlier_version_names_no_errors_file(call: Calli
 
 
 @pytest.mark.parametrize("name", ["e.jsonl", "away/e.jsonl.gz"])
-async def test_what_went_to_standard_output_is_verified_with_its_errors_file_wherever_that_is(
+async def test_the_standard_output_of_a_run_is_verified_with_its_errors_file_in_any_folder(
     call: Calling, tmp_path: Path, name: str
 ) -> None:
     async with serving(by_id({FAILING: error(404)}, found)) as server:
@@ -522,7 +518,7 @@ async def test_an_errors_file_that_the_manifest_does_not_account_for_is_8(
 
 
 async def to_standard_output(call: Calling, folder: Path, *options: str, failing: bool = True) -> Path:
-    """What went to standard output, saved as `c.jsonl`; seven records and, if `failing`, one error."""
+    """The standard output of a run, saved as `c.jsonl`: seven records and, if `failing`, one error."""
     async with serving(by_id({FAILING: error(404)} if failing else {}, found)) as server:
         given = ("--base-url", server.url, "--rate", "0", "--manifest", "c.manifest.json")
         done = await call("collect", *WANTED, *given, *options)
@@ -540,7 +536,7 @@ async def test_verify_says_which_errors_file_it_compared(call: Calling, call_her
     assert "8 records, 0 errors, " in call_here("verify", str(path)).err
 
 
-async def test_another_errors_file_beside_what_went_to_standard_output_is_8_and_a_copy_is_0(
+async def test_another_errors_file_beside_the_output_of_a_stream_is_8_and_a_copy_is_0(
     call: Calling, call_here: Here, tmp_path: Path
 ) -> None:
     path = await to_standard_output(call, tmp_path, "--errors", "e.jsonl")
@@ -556,7 +552,7 @@ async def test_another_errors_file_beside_what_went_to_standard_output_is_8_and_
     assert call_here("verify", str(path)).code == 8
 
 
-async def test_without_an_errors_file_what_went_to_standard_output_is_0_and_says_what_was_not_compared(
+async def test_the_output_of_a_stream_without_its_errors_file_is_0_with_a_note(
     call: Calling, call_here: Here, tmp_path: Path
 ) -> None:
     path = await to_standard_output(call, tmp_path)
@@ -569,7 +565,7 @@ async def test_without_an_errors_file_what_went_to_standard_output_is_0_and_says
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n"])
-async def test_a_foreign_errors_file_beside_what_went_to_standard_output_without_one_is_8(
+async def test_a_foreign_errors_file_beside_the_output_of_a_stream_without_one_is_8(
     call: Calling, call_here: Here, tmp_path: Path, content: bytes
 ) -> None:
     path = await to_standard_output(call, tmp_path)

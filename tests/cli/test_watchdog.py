@@ -1,4 +1,4 @@
-"""`collector collect` while something does not move: standard error, a key command, a pipe, the process itself."""
+"""`collector collect` while a part is blocked: stderr, a key command, a pipe, the process itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WANTED = ids(40)
 
 @pytest.fixture
 def full_pipe() -> Iterator[int]:
-    """The end of a pipe that nobody reads and nothing fits into any more."""
+    """The writing end of a full pipe without a reader."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
@@ -33,12 +33,12 @@ def full_pipe() -> Iterator[int]:
 
 
 async def ended(running: Running) -> int:
-    """Its exit code; it ends on its own or the test fails."""
+    """The exit code; the test fails unless the process ends."""
     async with asyncio.timeout(PATIENCE):
         return await running.process.wait()
 
 
-async def test_a_standard_error_that_nobody_reads_does_not_hold_up_a_signal(
+async def test_a_stderr_without_a_reader_does_not_delay_a_signal(
     start: Starting, call: Calling, tmp_path: Path, full_pipe: int
 ) -> None:
     async with serving(by_id({WANTED[0]: error(500)}, found)) as server:
@@ -57,7 +57,7 @@ async def test_a_standard_error_that_nobody_reads_does_not_hold_up_a_signal(
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_key_command_that_says_nothing_is_ended_with_its_children_by_a_signal(
+async def test_a_signal_ends_a_silent_key_command_and_its_children(
     start: Starting, tmp_path: Path, signum: signal.Signals
 ) -> None:
     asks = tmp_path / "asks"
@@ -65,26 +65,24 @@ async def test_a_key_command_that_says_nothing_is_ended_with_its_children_by_a_s
     asks.chmod(0o700)
     running = await start("collect", *WANTED, "--key-command", str(asks), "-o", "c.jsonl")
     async with asyncio.timeout(PATIENCE):
-        while not (tmp_path / "asked").exists():  # noqa: ASYNC110  # has no event
+        while not (tmp_path / "asked").exists():  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0.01)
     running.send(signum)
     done = await running.finished()
     assert done.code == 128 + signum, done.err
-    assert "does not answer any more" not in done.err  # which the watchdog says, after 9 s
-    async with asyncio.timeout(PATIENCE):  # which is less than they would run; the kernel ends them in its own time
-        while any(map(is_running, (tmp_path / "asked").read_text().split())):  # noqa: ASYNC110  # has no event
+    assert "does not answer any more" not in done.err  # a message of the watchdog after 9 s
+    async with asyncio.timeout(PATIENCE):  # less than their duration; the kernel ends them asynchronously
+        while any(map(is_running, (tmp_path / "asked").read_text().split())):  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0.01)
     assert not (tmp_path / "c.jsonl.partial").exists()
 
 
-async def test_a_descriptor_that_nobody_writes_the_key_to_does_not_hold_up_a_signal(
-    start: Starting, tmp_path: Path
-) -> None:
+async def test_a_key_descriptor_without_a_writer_does_not_delay_a_signal(start: Starting, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with_pipe = ["bash", "-c", 'exec "$0" "$@" 3<>pipe']
     running = await start("collect", *WANTED, "--key-fd", "3", "-o", "c.jsonl", under=with_pipe)
     async with asyncio.timeout(PATIENCE):
-        while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+        while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0.01)
     running.send(signal.SIGTERM)
     done = await running.finished()
@@ -93,7 +91,7 @@ async def test_a_descriptor_that_nobody_writes_the_key_to_does_not_hold_up_a_sig
 
 
 def is_running(pid: str) -> bool:
-    """Is there such a process, and is it not dead and only not yet reaped?"""
+    """Does this process exist, and is it not a zombie?"""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -105,7 +103,7 @@ async def test_a_pipe_without_a_reader_is_waited_for_until_a_signal(start: Start
     async with serving(found) as server:
         running = await start("collect", *WANTED, "--base-url", server.url, "-o", "pipe")
         async with asyncio.timeout(PATIENCE):
-            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.01)
         running.send(signal.SIGTERM)
         done = await running.finished()
@@ -118,7 +116,7 @@ async def test_a_pipe_whose_reader_comes_late_gets_every_line(start: Starting, t
     async with serving(found) as server:
         running = await start("collect", *WANTED, "--base-url", server.url, "-o", "pipe", "--rate", "0")
         async with asyncio.timeout(PATIENCE):
-            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # has no event
+            while not caught(running) & 1 << (signal.SIGTERM - 1):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.01)
         content = await asyncio.to_thread((tmp_path / "pipe").read_bytes)
         done = await running.finished()
@@ -127,7 +125,7 @@ async def test_a_pipe_whose_reader_comes_late_gets_every_line(start: Starting, t
 
 
 def caught(running: Running) -> int:
-    """The signals a process has handlers for, a bit each."""
+    """The signals that a process handles, as a bit mask."""
     status = Path(f"/proc/{running.process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
 
@@ -154,7 +152,7 @@ async def test_a_signal_that_the_parent_ignores_is_ignored(
 
 
 async def stopped_for(start: Starting, folder: Path, seconds: float) -> None:
-    """Stop the process for a while in the middle of its work."""
+    """Suspend the process for `seconds` in the middle of a run."""
     async with serving(found) as server:
         running = await start("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "40")
         await server.saw(10)
@@ -166,17 +164,17 @@ async def stopped_for(start: Starting, folder: Path, seconds: float) -> None:
     check_finished(folder / "c.jsonl", Given(WANTED), 0)
 
 
-async def test_a_process_that_is_stopped_and_continued_finishes(start: Starting, tmp_path: Path) -> None:
+async def test_a_process_that_is_suspended_and_continued_finishes(start: Starting, tmp_path: Path) -> None:
     await stopped_for(start, tmp_path, 1)
 
 
 @pytest.mark.soak
-async def test_a_process_that_is_stopped_for_a_minute_finishes(start: Starting, tmp_path: Path) -> None:
+async def test_a_process_that_is_suspended_for_a_minute_finishes(start: Starting, tmp_path: Path) -> None:
     await stopped_for(start, tmp_path, 65)
 
 
 @pytest.mark.soak
-async def test_a_stopped_process_that_is_to_end_ends_once_it_goes_on(start: Starting, tmp_path: Path) -> None:
+async def test_a_suspended_process_with_a_pending_signal_ends_once_continued(start: Starting, tmp_path: Path) -> None:
     async with serving(hang) as server:
         running = await start("collect", *WANTED, "--base-url", server.url, "-o", "c.jsonl", "--rate", "0")
         await server.saw(1)
