@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from collector.model.errors import UsageError
+from collector.model.errors import Damaged, UsageError
 from collector.model.ids import canonical_id
 from collector.run.settings import Ids
 from collector.snapshot.layout import SnapshotPaths
@@ -65,19 +65,19 @@ def reject_misplaced(ids: Sequence[str], settings: Ids) -> None:
 
 
 def reject_other_file(path: Path) -> None:
-    """Raise `UsageError` if the file to verify is a list of ids, a manifest or an errors file."""
+    """Raise `Damaged`, as for any file without its manifest, if this is a list of ids, a manifest or an errors file."""
     if not os.path.isfile(path) or os.path.lexists(SnapshotPaths(path).manifest):
         return
     name = compression_of(path.name).strip(path.name)
     if name.lower().endswith(_LISTS_OF_IDS):
-        raise UsageError(
+        raise Damaged(
             f"{path}: its name is that of a list of ids, and it has no manifest; verify reads snapshots; to collect "
             f"the ids, run: collector collect --ids {quote(str(path))} -o connections.jsonl"
         )
     for ending, kind in _NOT_A_SNAPSHOT.items():
         if name.endswith(ending):
             snapshot = quote(str(_snapshot_beside(path, name.removesuffix(ending))))
-            raise UsageError(f"{path}: this is {kind}, not a snapshot; run: collector verify {snapshot}")
+            raise Damaged(f"{path}: this is {kind}, not a snapshot; run: collector verify {snapshot}")
 
 
 def _snapshot_beside(path: Path, stem: str) -> Path:

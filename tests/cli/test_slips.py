@@ -1,4 +1,4 @@
-"""Common slips on the command line: exit code 2 and one message with the right command."""
+"""Common slips on the command line: one message with the right command."""
 
 from __future__ import annotations
 
@@ -64,12 +64,6 @@ SLIPS = {
     # A key on the command line.
     f"collect {ID} --api-key x": "set POLYTOMIC_API_KEY, or use --key-file",
     "collect --key x": "set POLYTOMIC_API_KEY, or use --key-file",
-    # Another file than a snapshot.
-    "verify ids.txt": "run: collector collect --ids ids.txt -o connections.jsonl",
-    "verify connections.manifest.json": "run: collector verify connections.jsonl",
-    "verify connections.errors.jsonl": "run: collector verify connections.jsonl",
-    "verify night.manifest.json": "run: collector verify night.jsonl.gz",
-    "verify part.partial.manifest.json": "run: collector verify part.jsonl.partial",
     "verify folder": "name a snapshot that `collector collect -o` wrote",
     # Too few or too many arguments.
     "verify": "SNAPSHOT is missing; see collector verify --help",
@@ -78,6 +72,16 @@ SLIPS = {
     "collect --ids": "--ids needs a value; see collector collect --help",
     f"collect {ID} -o": "-o needs a value; see collector collect --help",
 }
+
+
+OTHER_FILES = {
+    "verify ids.txt": "run: collector collect --ids ids.txt -o connections.jsonl",
+    "verify connections.manifest.json": "run: collector verify connections.jsonl",
+    "verify connections.errors.jsonl": "run: collector verify connections.jsonl",
+    "verify night.manifest.json": "run: collector verify night.jsonl.gz",
+    "verify part.partial.manifest.json": "run: collector verify part.jsonl.partial",
+}
+"""Files to verify that are not snapshots: exit code 8, as for any file without a manifest."""
 
 
 @pytest.fixture
@@ -90,8 +94,19 @@ def _files(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_files")
 @pytest.mark.parametrize(("typed", "advice"), SLIPS.items(), ids=[typed or "nothing" for typed in SLIPS])
 def test_a_slip_is_2_and_one_message_with_the_right_command(call_here: Here, typed: str, advice: str) -> None:
-    done = call_here(*shlex.split(typed))
-    assert (done.code, done.out) == (2, b"")
+    check(call_here(*shlex.split(typed)), 2, advice)
+
+
+@pytest.mark.usefixtures("_files")
+@pytest.mark.parametrize(("typed", "advice"), OTHER_FILES.items())
+def test_verify_of_another_file_is_8_and_one_message_with_the_right_command(
+    call_here: Here, typed: str, advice: str
+) -> None:
+    check(call_here(*shlex.split(typed)), 8, advice)
+
+
+def check(done: Finished, code: int, advice: str) -> None:
+    assert (done.code, done.out) == (code, b"")
     assert advice in done.err
     assert done.err.startswith("collector: ")
     assert done.err.count("\n") == 1
@@ -99,7 +114,7 @@ def test_a_slip_is_2_and_one_message_with_the_right_command(call_here: Here, typ
 
 
 @pytest.mark.usefixtures("_files")
-@pytest.mark.parametrize("typed", ["collect ids.txt", f"collect --ids {ID}", "verify ids.txt", "ids.txt"])
+@pytest.mark.parametrize("typed", ["collect ids.txt", f"collect --ids {ID}", "ids.txt"])
 def test_a_slip_writes_no_file(call_here: Here, tmp_path: Path, typed: str) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert call_here(*shlex.split(typed)).code == 2
