@@ -157,10 +157,12 @@ FIXED = {
             SECONDS,
             "it stays there",
         ),
-        Limit("ids in the second pass", "collector.run.second_pass:_MOST", COUNT, "further ids get no second pass"),
+        Limit(
+            "ids in the second pass", "collector.run.second_pass:_MAX_OUTCOMES", COUNT, "further ids get no second pass"
+        ),
         Limit(
             "403 replies at the start of a run",
-            "collector.run.guards:_TELLING_ANSWERS",
+            "collector.run.guards:_FIRST_REPLIES",
             COUNT,
             "the run ends: the key is rejected (exit code 4)",
         ),
@@ -187,7 +189,7 @@ FIXED = {
         ),
         Limit(
             "one quoted field of a table that a database printed",
-            "collector.run.tables:_MOST_LINES",
+            "collector.run.tables:_MAX_SPAN_LINES",
             of("lines"),
             "its quotes count as characters",
         ),
@@ -248,7 +250,7 @@ FIXED = {
         ),
         Limit(
             "time until the process ends after a signal",
-            "collector.run.shutdown:_GONE_WITHIN",
+            "collector.run.shutdown:_EXIT_WITHIN",
             SECONDS,
             "it ends at once",
         ),

@@ -1,6 +1,6 @@
-"""Collect from Python: one outcome a connection, as they come.
+"""Collect from Python: iterate over one outcome per connection, in the order of arrival.
 
-Runs as it is, against the sandbox API in this process; leave `serve` away and set POLYTOMIC_API_KEY for your own.
+Runs without changes against the sandbox API in this process. For your own data, omit `serve` and set POLYTOMIC_API_KEY.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ async def main() -> None:
             api=collector.Api(base_url=sandbox.url),
             limits=collector.Limits(rate=200, concurrency=8),
         )
-        types: Counter[str] = Counter()
+        statuses: Counter[str] = Counter()
         async for outcome in collector.collect(inventory.ids(), settings, environ={"POLYTOMIC_API_KEY": sandbox.key}):
             if outcome.record is not None:
-                types[outcome.record["status"]] += 1
+                statuses[outcome.record["status"]] += 1
             else:
                 print(outcome.id, outcome.kind, outcome.error)
-    print(dict(types))
+    print(dict(statuses))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line as a user runs it, in a process of its own or in this one, without this machine's settings."""
+"""Fixtures that run the command line as a user does, in a new process or in this one, without local settings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.support.fork_server import ForkServer
 from tests.support.scripted_server import PATIENCE
 
 KEY = "canary-key-0451"
-"""The key that tests use where a server takes any; it may stand in nothing the program writes."""
+"""The key for servers that accept any key. It must not appear in any output of the program."""
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # these tests run in the background; what they start inherits it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # if the tests run in the background, child processes inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SOURCE = Path(collector.__file__).parent.parent
@@ -32,7 +32,7 @@ _SOURCE = Path(collector.__file__).parent.parent
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Collect no garbage while tests are collected, which are none, and do not look through them ever after."""
+    """Disable garbage collection while pytest collects tests, and exclude these long-lived objects afterwards."""
     gc.disable()
     try:
         return (yield)
@@ -42,7 +42,7 @@ def pytest_collection() -> Iterator[None]:
 
 
 class Finished(NamedTuple):
-    """How a command ended and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: bytes
@@ -50,7 +50,7 @@ class Finished(NamedTuple):
 
 
 class Process(Protocol):
-    """A process of `asyncio`, or a forked one."""
+    """An `asyncio` process or a forked one."""
 
     @property
     def pid(self) -> int: ...
@@ -75,27 +75,27 @@ class Forked(NamedTuple):
 
 @dataclass
 class Running:
-    """A command under way; `pipes` are those that nothing else closes."""
+    """A running command; `pipes` must be closed explicitly."""
 
     process: Process
-    said: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
     reading: list[asyncio.Task[bytes]] = field(default_factory=list)
     pipes: list[asyncio.BaseTransport] = field(default_factory=list)
 
     def send(self, signum: signal.Signals) -> None:
-        """Send it a signal; not by the process's own method, which may reap it first: its exit code would be 255."""
+        """Send a signal with `os.kill`. The process's own method may reap it first, and the exit code would be 255."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, signum)
 
-    async def says(self, text: str) -> None:
-        """Wait until the text stands on its standard error."""
+    async def wait_for_stderr(self, text: str) -> None:
+        """Wait until stderr contains the text."""
         async with asyncio.timeout(PATIENCE):
-            while text.encode() not in self.said:
-                assert self.process.returncode is None, self.said.decode()
+            while text.encode() not in self.stderr:
+                assert self.process.returncode is None, self.stderr.decode()
                 await asyncio.sleep(0.005)
 
     async def finished(self) -> Finished:
-        """Wait for its end."""
+        """Wait until the command ends."""
         try:
             async with asyncio.timeout(2 * PATIENCE):
                 out, err = await asyncio.gather(*self.reading)
@@ -105,7 +105,7 @@ class Running:
         return Finished(code, out, err.decode())
 
     async def kill(self) -> None:
-        """End it if it has not ended."""
+        """Kill the command if it still runs."""
         if self.process.returncode is None:
             self.send(signal.SIGKILL)
         for task in self.reading:
@@ -118,8 +118,8 @@ class Running:
 class Starting(Protocol):
     """Starts `collector` with these arguments; `env` is added to an environment without settings.
 
-    `closing` are redirections of a shell, `through` is what stands behind its pipe: then the shell's exit code is
-    that of the first command that failed. `under` is a command that runs it, such as a tracer.
+    `closing` are shell redirections and `through` is the command after a pipe. With either, the exit code is that of
+    the last command in the pipeline that failed (`pipefail`). `under` is a command that runs it, such as a tracer.
     """
 
     async def __call__(
@@ -148,7 +148,7 @@ class Forking(Protocol):
 
 
 class Calling(Protocol):
-    """Runs `collector` with these arguments to its end; `anew` in an interpreter of its own, else in a fork of one."""
+    """Runs `collector` with these arguments to its end, in a forked process or, with `anew`, in a new interpreter."""
 
     async def __call__(
         self,
@@ -162,7 +162,7 @@ class Calling(Protocol):
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Starting]:
-    """Start the command in an empty folder, in a process of its own."""
+    """Start the command in an empty folder, in a new process."""
     started: list[Running] = []
 
     async def starting(
@@ -194,7 +194,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Starting]:
             process.stdin.close()
         running.reading += [
             asyncio.create_task(_read(process.stdout, bytearray())),
-            asyncio.create_task(_read(process.stderr, running.said)),
+            asyncio.create_task(_read(process.stderr, running.stderr)),
         ]
         return running
 
@@ -205,7 +205,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Starting]:
 
 @pytest.fixture(scope="session")
 def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    """What commands are forked from that need no interpreter of their own."""
+    """The process from which commands are forked that need no new interpreter."""
     server = ForkServer(clean_environment(tmp_path_factory.mktemp("home")))
     yield server
     server.close()
@@ -213,7 +213,7 @@ def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer
 
 @pytest.fixture
 async def fork(fork_server: ForkServer, tmp_path: Path) -> AsyncIterator[Forking]:
-    """Start the command in a fork of one interpreter: for what comes after its start."""
+    """Start the command in a forked process, for tests that do not concern its start."""
     forked: list[Running] = []
 
     async def forking(
@@ -235,7 +235,7 @@ async def fork(fork_server: ForkServer, tmp_path: Path) -> AsyncIterator[Forking
 
 @pytest.fixture
 def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
-    """Run the command to its end, in a process of its own."""
+    """Run the command to its end, in a separate process."""
 
     async def calling(
         *arguments: str,
@@ -250,11 +250,11 @@ def call(start: Starting, fork_server: ForkServer, tmp_path: Path) -> Calling:
         read, write = os.pipe()
         running = await _forked(fork_server, arguments, environ, tmp_path, (read, None, None))
         os.close(read)
-        given = asyncio.create_task(asyncio.to_thread(_give, write, stdin or b""))
+        writing = asyncio.create_task(asyncio.to_thread(_write_stdin, write, stdin or b""))
         try:
             return await running.finished()
         finally:
-            await given
+            await writing
 
     return calling
 
@@ -266,28 +266,28 @@ async def _forked(
     folder: Path,
     streams: tuple[int, int | None, int | None],
 ) -> Running:
-    """Start a command with these standard streams; what it says on one that is None is read."""
+    """Start a forked command with these standard streams; None stands for a pipe that is read."""
     (out, write_out), (err, write_err) = os.pipe(), os.pipe()
     stdin, stdout, stderr = streams
-    given = [stdin, write_out if stdout is None else stdout, write_err if stderr is None else stderr]
-    told = server.start(arguments, environ, str(folder), given)
+    descriptors = [stdin, write_out if stdout is None else stdout, write_err if stderr is None else stderr]
+    status = server.start(arguments, environ, str(folder), descriptors)
     os.close(write_out)
     os.close(write_err)
-    process, said, complained = [await _reader(descriptor) for descriptor in (told, out, err)]
+    process, stdout_reader, stderr_reader = [await _reader(descriptor) for descriptor in (status, out, err)]
 
     async def end() -> int:
         return int(await process.stream.readline())
 
     running = Running(Forked(int(await process.stream.readline()), asyncio.create_task(end())))
-    running.pipes += [each.transport for each in (process, said, complained)]
+    running.pipes += [each.transport for each in (process, stdout_reader, stderr_reader)]
     running.reading += [
-        asyncio.create_task(_read(said.stream, bytearray())),
-        asyncio.create_task(_read(complained.stream, running.said)),
+        asyncio.create_task(_read(stdout_reader.stream, bytearray())),
+        asyncio.create_task(_read(stderr_reader.stream, running.stderr)),
     ]
     return running
 
 
-def _give(descriptor: int, stdin: bytes) -> None:
+def _write_stdin(descriptor: int, stdin: bytes) -> None:
     with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
         pipe.write(stdin)
 
@@ -299,7 +299,7 @@ class _Reader(NamedTuple):
 
 async def _reader(descriptor: int) -> _Reader:
     stream = asyncio.StreamReader()
-    pipe = os.fdopen(descriptor, "rb", buffering=0)  # which the transport closes at its end
+    pipe = os.fdopen(descriptor, "rb", buffering=0)  # closed by the transport
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
     return _Reader(stream, transport)
@@ -309,7 +309,7 @@ async def _reader(descriptor: int) -> _Reader:
 def call_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Callable[..., Finished]:
-    """Run the command in this process: for what ends before there is anything to ask."""
+    """Run the command in this process, for tests that end before the first request."""
     for name in os.environ.keys() - clean_environment(tmp_path).keys():
         monkeypatch.delenv(name)
     for name, value in clean_environment(tmp_path).items():
@@ -320,21 +320,21 @@ def call_here(
     def calling(*arguments: str) -> Finished:
         capfdbinary.readouterr()
         code = run(arguments)
-        said = capfdbinary.readouterr()
-        return Finished(code, said.out, said.err.decode())
+        output = capfdbinary.readouterr()
+        return Finished(code, output.out, output.err.decode())
 
     return calling
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """What a cron job has, and where the package is."""
+    """The environment of a cron job, plus the path of the package."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home / "home"),
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_SOURCE),
         "PYTHONWARNINGS": "error",
-        "COLLECTOR_SHARE_QUOTA": "false",  # the tests that run beside each other are no runs of one user
+        "COLLECTOR_SHARE_QUOTA": "false",  # concurrent tests must not share a quota
     }
 
 

@@ -78,7 +78,7 @@ def collect(
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
     id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
-    id_input.report(reporter.warn)
+    id_input.report_problems(reporter.warn)
     with Watchdog(print_message) as watchdog:  # outside the loop, which waits for its threads at its end
         return anyio.run(
             partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog),
@@ -103,7 +103,7 @@ async def run_and_report(
         return ExitCode.BROKEN_PIPE  # the reader closed the pipe, because it had read enough
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
-        for line in summary(run.ledger, run.pace, seconds=run.duration_s, where=where):
+        for line in summary(run.ledger, run.throughput, seconds=run.duration_s, where=where):
             print_message(line)
     if failure is None:
         return exit_code_of(run.ledger)

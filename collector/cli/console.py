@@ -95,10 +95,10 @@ class QuietReporter:
     def begin(self, ledger: Ledger) -> None:
         self._account = ledger
 
-    def decided(self, event: Event) -> None:
+    def report_decision(self, event: Event) -> None:
         report(event, self.warn, self.note)
 
-    def tick(self) -> None:
+    def refresh(self) -> None:
         pass
 
     def warn(self, text: str) -> None:
@@ -123,7 +123,7 @@ class LineReporter(QuietReporter):
         super().begin(ledger)
         self._began = self._told = time.monotonic()
 
-    def tick(self) -> None:
+    def refresh(self) -> None:
         now = time.monotonic()
         if self._account is None or now - self._told < _EVERY:
             return
@@ -171,7 +171,7 @@ class BarReporter(QuietReporter):
         with self._while_there_is_a_terminal():
             progress.start()
 
-    def tick(self) -> None:
+    def refresh(self) -> None:
         if self._progress is None or self._account is None:
             return
         ledger, task = self._account, self._progress.tasks[0]

@@ -1,4 +1,4 @@
-"""What asks the API, built from the settings; the only place that does.
+"""Builds the client and the fetcher of a run from its settings. No other module does.
 
 Fetcher ─▸ Client ─▸ Transport
    └─ Reply ─▸ normalize, redact ─▸ Outcome
@@ -42,22 +42,22 @@ from collector.version import VERSION
 SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
 
 
-class Assembly(NamedTuple):
-    """What asks the API, ready to be used."""
+class Components(NamedTuple):
+    """The connected parts of a run that access the API."""
 
     client: Client
-    fetcher_of: Callable[[str], Fetcher]
-    "A run's name, which is known once its output has begun → what makes the records of that run."
+    create_fetcher: Callable[[str], Fetcher]
+    "Maps a run id to the fetcher of that run. The id is known only after the output has begun."
 
 
 @asynccontextmanager
-async def assembled(
+async def open_components(
     settings: Settings, ledger: Ledger, reporter: Reporter, environ: Mapping[str, str]
-) -> AsyncIterator[Assembly]:
-    """Build and join the parts. The reporter is told what must never be shown before anything is done with it.
+) -> AsyncIterator[Components]:
+    """Build and connect the components. The reporter receives every secret before the secret is used.
 
-    Raises `ConfigError` for a missing key, an unusable source of it or an unusable certificate file, and, in an
-    exception group, `RunStopped` when the server does not answer for longer than the settings' outage limit.
+    Raises `ConfigError` for a missing key, an unusable key source or an unusable certificate file. Raises `RunStopped`
+    in an exception group when the server has not replied for longer than the outage limit of the settings.
     """
     header = await authorization(_key_source(settings.api), environ, reporter.warn)
     proxy = settings.api.proxy
@@ -66,11 +66,11 @@ async def assembled(
     secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
     reporter.hide_secrets(secrets)
     scrubber = Scrubber(secrets)
-    # Who answers over TLS does not know the proxy's password, which may be a word that records are full of.
-    of_replies = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
+    # A server reached over TLS never sees the proxy's password, which may be a common word in records.
+    reply_scrubber = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
     rng = random.Random()
-    _warn_of_plain_http(settings.api.base_url, reporter.warn)
-    with closing(_ceiling(settings, header, reporter.warn)) as ceiling, _scrubbed(scrubber.scrub):
+    _warn_about_plain_http(settings.api.base_url, reporter.warn)
+    with closing(_ceiling(settings, header, reporter.warn)) as ceiling, _scrub_failures(scrubber.scrub):
         async with open_client(
             _transport(settings, header, ledger),
             _governor(settings, ceiling, rng),
@@ -81,52 +81,57 @@ async def assembled(
             rng=rng,
             scrub=scrubber.scrub,
             note=reporter.note,
-            tell=reporter.decided,
+            tell=reporter.report_decision,
             logs_attempts=settings.log.debug,
         ) as client:
             schemas = (
                 LiveSchemas(client, redactor.add_schema, warn=reporter.warn) if settings.redact.live_schemas else None
             )
-            yield Assembly(client, partial(Fetcher, client, of_replies, redactor, clock=SYSTEM_CLOCK, schemas=schemas))
+            yield Components(
+                client, partial(Fetcher, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK, schemas=schemas)
+            )
 
 
 def _key_source(api: Api) -> KeySource:
     return KeySource(api.key_command, api.key_file, api.key_fd, api.key_keyring, api.organization_id)
 
 
-def _warn_of_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
+def _warn_about_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
     found = address.parse(base_url)
     if found.scheme == "http" and not found.is_loopback:
-        warn(f"the key and all records travel unencrypted to {found.host} (--allow-http): who listens can use the key")
+        warn(
+            f"the key and all records travel unencrypted to {found.host} (--allow-http): anyone on the network path "
+            "can read and use the key"
+        )
 
 
 @contextmanager
-def _scrubbed(scrub: Callable[[str], str]) -> Iterator[None]:
-    """What ends the run is told without the key: a server may have chosen some of the words, such as a redirect's."""
+def _scrub_failures(scrub: Callable[[str], str]) -> Iterator[None]:
+    """Scrub secrets from the failure that ends the run: its text may quote the server, such as a redirect's target."""
     try:
         yield
     except BaseException as error:
-        for failure in _leaves(error):
+        for failure in _leaf_exceptions(error):
             if isinstance(failure, CollectorError):
                 failure.args = (scrub(str(failure)),)
         raise
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def _leaf_exceptions(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
-            yield from _leaves(each)
+            yield from _leaf_exceptions(each)
     else:
         yield error
 
 
 def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
-    """What masks by these settings; a key that is read for it joins the `secrets`."""
+    """The redactor for these settings. A fingerprint key that is read for it is appended to `secrets`."""
     fingerprint = None
     if settings.fingerprint_key_file is not None:
-        # ASCII, as ever: under another reading of the same file every fingerprint would change.
-        held = from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file", encoding="ascii")
-        key = without_line_end(held)
+        # ASCII, as in every version: another encoding of the same file would change every fingerprint.
+        secret = from_file(settings.fingerprint_key_file, "[redact] fingerprint_key_file", encoding="ascii")
+        key = without_line_end(secret)
         fingerprint = fingerprinter(key)
         secrets.append(key.reveal())
     return Redactor(Rules(settings.also, settings.keep), fingerprint)

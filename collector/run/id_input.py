@@ -1,7 +1,7 @@
-"""Where ids come from: arguments, files and standard input, read once, before the first request.
+"""Reads the ids of a run from arguments, files and stdin, once, before the first request.
 
-Every line of input is counted as one of unique, duplicate, invalid or blank. A line that is not an id is never sent
-anywhere and never shown either, since it may be a key pasted by mistake: complaints name its place.
+Every line of input counts as unique, duplicate, invalid or blank. The text of an invalid line is never sent and never
+shown, since it may be a key pasted by mistake. Messages name its position instead.
 """
 
 from __future__ import annotations
@@ -28,50 +28,50 @@ from collector.run.tables import BadTable, Cell, read_column
 from collector.storage.compression import compression_of, open_decoded
 
 MAX_REPORTED = 20
-"""So many invalid lines are named; of the rest there is a count."""
+"""At most this many invalid lines are named; the rest are counted."""
 
 _TABLES: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _JSON_LINES: Final = (".jsonl", ".ndjson")
-_UTF_16: Final = ("\udcff\udcfe", "\udcfe\udcff")  # its byte order marks, as `surrogateescape` reads them
+_UTF_16: Final = ("\udcff\udcfe", "\udcfe\udcff")  # its byte order marks, as `surrogateescape` decodes them
 
 
 @dataclass(slots=True)
 class IdInput:
-    """The ids of a run, how many lines they came on, the first invalid lines, and what else a user should check."""
+    """The ids of a run, the counts of input lines, and the messages about invalid or doubtful input."""
 
     ids: IdSet = field(default_factory=IdSet)
     count: InputCount = field(default_factory=InputCount)
-    invalid_lines: list[str] = field(default_factory=list)
+    line_errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _reported: int = 0
 
-    def add_line(self, text: str | None, place: str, number: int, fault: str = "no id in it") -> None:
-        """Count one line of input, and keep its id when it is a new one; `fault` is told where `text` is None."""
+    def add_line(self, text: str | None, place: str, number: int, error: str = "contains no id") -> None:
+        """Count one line of input and add its id if it is new. `error` describes the line if `text` is None."""
         if text == "":
             self.count.blank += 1
             return
         canonical = None if text is None else canonical_id(text)
         if canonical is None:
-            self._add_invalid(fault if text is None else _fault_of(text), place, number)
+            self._add_invalid(error if text is None else _error_of(text), place, number)
         elif self.ids.add(canonical):
             self.count.unique += 1
         else:
             self.count.duplicates += 1
 
-    def report(self, warn: Callable[[str], None]) -> None:
-        """Name the invalid lines that were not named yet, and count those beyond the first `MAX_REPORTED`."""
+    def report_problems(self, warn: Callable[[str], None]) -> None:
+        """Report the warnings and invalid lines not reported yet; lines beyond the first `MAX_REPORTED` are counted."""
         while self.warnings:
             warn(self.warnings.pop(0))
-        named = self.invalid_lines[self._reported :]  # there is one for every line that is invalid, up to the limit
-        for complaint in named:
-            warn(complaint)
-        more = self.count.invalid - self._reported - len(named)
+        unreported = self.line_errors[self._reported :]  # one error per invalid line, up to the limit
+        for line_error in unreported:
+            warn(line_error)
+        more = self.count.invalid - self._reported - len(unreported)
         if more:
-            warn(f"{more} more lines are not connection ids")
+            warn(f"{more} more lines contain no valid connection id")
         self._reported = self.count.invalid
 
     def require_ids(self, source: str, advice: str) -> None:
-        """Raise `InputError` when there is none: its message names the `source` of the ids and gives the `advice`."""
+        """Raise `InputError` if the input has no ids; the message names the `source` and gives the `advice`."""
         if not self.ids:
             count = self.count
             raise InputError(
@@ -80,29 +80,29 @@ class IdInput:
             )
 
     def add_warning(self, place: str, text: str) -> None:
-        """Keep what a user should check about an input, for `report`."""
+        """Keep a warning about an input for `report_problems`."""
         self.warnings.append(f"{place}: {text}")
 
-    def _add_invalid(self, fault: str, place: str, number: int) -> None:
+    def _add_invalid(self, error: str, place: str, number: int) -> None:
         self.count.invalid += 1
-        if len(self.invalid_lines) < MAX_REPORTED:
-            self.invalid_lines.append(f"{place}:{number}: {fault}")
+        if len(self.line_errors) < MAX_REPORTED:
+            self.line_errors.append(f"{place}:{number}: {error}")
 
 
-def _fault_of(text: str) -> str:
-    fault = f"not a connection id ({len(text)} characters)"
+def _error_of(text: str) -> str:
+    error = f"not a connection id ({len(text)} characters)"
     if ids_in(text):
-        return f"{fault}: there is more than an id on this line; put # before a comment, or name a table .csv or .tsv"
-    return fault
+        return f"{error}: the line contains more than an id; put # before a comment, or name a table .csv or .tsv"
+    return error
 
 
 def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, stdin: IO[bytes] | None = None) -> IdInput:
-    """All ids of the arguments, then of each path in turn; `-` is standard input.
+    """Read the ids of the arguments, then of each path in turn; `-` is stdin.
 
-    The name of a path, in any case, says what is in it: `.csv` and `.tsv` (the id under `column`), `.jsonl` and
-    `.ndjson` (the id under `id`), else text with one id a line and `#` comments; `.gz` or `.zst` behind it is unpacked.
-    Standard input is JSON Lines when its first character that is not blank is `{`, else text. A line ends with LF,
-    CR LF or, where there is no LF, CR. Raises `InputError` for a path that cannot be read or is not text.
+    The extension of a path, in any case, determines its format: `.csv` and `.tsv` (the id in `column`), `.jsonl` and
+    `.ndjson` (the id under the key `id`), else text with one id per line and `#` comments. A further `.gz` or `.zst` is
+    decompressed. Stdin is JSON Lines if its first non-blank character is `{`, else text. A line ends with LF, CR LF or,
+    in a file without LF, CR. Raises `InputError` for a path that cannot be read or is not text.
     """
     id_input = IdInput()
     for number, argument in enumerate(arguments, start=1):
@@ -111,7 +111,7 @@ def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, std
         place = "standard input" if path == "-" else path
         try:
             for cell in _read(path, column, stdin, partial(id_input.add_warning, place)):
-                id_input.add_line(cell.text, place, cell.line, cell.fault)
+                id_input.add_line(cell.text, place, cell.line, cell.error)
         except (OSError, EOFError) as error:
             raise InputError(f"{place}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         except (_NotText, BadTable) as error:
@@ -123,38 +123,38 @@ class _NotText(Exception):
     pass
 
 
-def _read(path: str, column: str, stdin: IO[bytes] | None, tell: Callable[[str], None]) -> Iterator[Cell]:
+def _read(path: str, column: str, stdin: IO[bytes] | None, warn: Callable[[str], None]) -> Iterator[Cell]:
     if path == "-":
         if stdin is None and sys.stdin is None:
             raise _NotText("is closed; name a file instead")
-        yield from _sniffed(_text(stdin or sys.stdin.buffer))
+        yield from _detect_format(_decoded_lines(stdin or sys.stdin.buffer))
         return
     name = compression_of(path).strip(path).lower()
     with open_decoded(Path(path)) as stream:
         delimiter = _TABLES.get(Path(name).suffix)
-        lines = _text(stream, is_table=delimiter is not None)
+        lines = _decoded_lines(stream, is_table=delimiter is not None)
         if delimiter:
-            yield from read_column(map(_readable, lines), column, delimiter=delimiter, tell=tell)
+            yield from read_column(map(_replace_invalid_utf8, lines), column, delimiter=delimiter, warn=warn)
         else:
-            yield from _cells(lines, _json_line if name.endswith(_JSON_LINES) else _text_line)
+            yield from _line_cells(lines, _json_line if name.endswith(_JSON_LINES) else _text_line)
 
 
-def _sniffed(lines: Iterator[str]) -> Iterator[Cell]:
-    header: list[str] = []
+def _detect_format(lines: Iterator[str]) -> Iterator[Cell]:
+    start: list[str] = []
     for line in lines:
-        header.append(line)
+        start.append(line)
         if line.strip():
             break
-    is_json = bool(header) and header[-1].lstrip().startswith("{")
-    return _cells(_chain(header, lines), _json_line if is_json else _text_line)
+    is_json = bool(start) and start[-1].lstrip().startswith("{")
+    return _line_cells(_chain(start, lines), _json_line if is_json else _text_line)
 
 
-def _chain(header: list[str], cool_down: Iterable[str]) -> Iterator[str]:
-    yield from header
-    yield from cool_down
+def _chain(start: list[str], rest: Iterable[str]) -> Iterator[str]:
+    yield from start
+    yield from rest
 
 
-def _cells(lines: Iterable[str], extract: Callable[[str], str | None]) -> Iterator[Cell]:
+def _line_cells(lines: Iterable[str], extract: Callable[[str], str | None]) -> Iterator[Cell]:
     for number, line in enumerate(lines, start=1):
         bare = line.strip()
         yield Cell(number, extract(bare) if bare else "")
@@ -168,15 +168,15 @@ def _json_line(line: str) -> str | None:
     try:
         value = orjson.loads(line)
     except ValueError:
-        value = _odd_json(line)
+        value = _tolerant_json(line)
     if not isinstance(value, dict) or (line.count('"id"') > 1 and _has_two_ids(line)):
         return None
     found = value.get("id")
     return found.strip() or None if isinstance(found, str) else None
 
 
-def _odd_json(line: str) -> Json:
-    """The value of a line that strict JSON is not, where only single values in it are beyond strict readers."""
+def _tolerant_json(line: str) -> Json:
+    """The value of a line that a strict parser rejects only because of single values in it; else None."""
     try:
         return parse_tolerantly(line.encode("utf-8", "surrogateescape"))[0]
     except NotJson:
@@ -184,49 +184,49 @@ def _odd_json(line: str) -> Json:
 
 
 def _has_two_ids(line: str) -> bool:
-    """Has the object of this line, and not one in it, the key `id` twice? Parsers take the last one."""
-    numbers = [0]
+    """Does the outermost object of this line have the key `id` twice? Parsers would use the last one."""
+    id_keys = [0]
 
     def count(pairs: list[tuple[str, Json]]) -> None:
-        numbers[0] = sum(key == "id" for key, _ in pairs)  # the outermost object comes last
+        id_keys[0] = sum(key == "id" for key, _ in pairs)  # the outermost object comes last
 
     try:
-        json.loads(line, object_pairs_hook=count, parse_int=str, strict=False)  # which was read before
-    except RecursionError:  # nobody knows
+        json.loads(line, object_pairs_hook=count, parse_int=str, strict=False)  # known to be valid
+    except RecursionError:  # too deep to tell
         return True
-    return numbers[0] > 1
+    return id_keys[0] > 1
 
 
 _SURROGATE: Final = re.compile("[\udc80-\udcff]")
 
 
-def _readable(line: str) -> str:
+def _replace_invalid_utf8(line: str) -> str:
     return line if line.isascii() else _SURROGATE.sub("\ufffd", line)
 
 
-def _text(stream: IO[bytes], *, is_table: bool = False) -> Iterator[str]:
-    """The lines of a text without their ends; what is not UTF-8 in them are lone surrogates.
+def _decoded_lines(stream: IO[bytes], *, is_table: bool = False) -> Iterator[str]:
+    """The lines of a text without their line ends. Bytes that are not UTF-8 become lone surrogates.
 
-    In a table each CR ends a line, as RFC 4180 readers have it; elsewhere one does in a file without any LF.
+    In a table every CR ends a line, as for other RFC 4180 readers. Elsewhere CR ends a line only in a file without LF.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="" if is_table else "\n")
     try:
-        for number, line in enumerate(_with_cr_only(text), start=1):
+        for number, line in enumerate(_split_bare_cr(text), start=1):
             if "\0" in line:
-                raise _NotText(_is_binary(number, line))
+                raise _NotText(_binary_error(number, line))
             yield (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
     finally:
-        with contextlib.suppress(ValueError):  # the stream is closed already
-            text.detach()  # which leaves standard input open
+        with contextlib.suppress(ValueError):  # the stream is already closed
+            text.detach()  # keeps stdin open
 
 
-def _with_cr_only(lines: Iterator[str]) -> Iterator[str]:
+def _split_bare_cr(lines: Iterator[str]) -> Iterator[str]:
     if first := next(lines, ""):
         yield from [first] if first.endswith("\n") else first.removesuffix("\r").split("\r")
     yield from lines
 
 
-def _is_binary(number: int, line: str) -> str:
+def _binary_error(number: int, line: str) -> str:
     if number == 1 and line.startswith(_UTF_16):
         return 'is UTF-16; save it as UTF-8 (in Excel as "CSV UTF-8")'
-    return f"line {number} holds a NUL byte: this is a binary file, not a list of ids"
+    return f"line {number} contains a NUL byte; this is a binary file, not a list of ids"

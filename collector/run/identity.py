@@ -1,4 +1,4 @@
-"""Who a run is: its name, and when it began. Pure but for chance."""
+"""A run's identity: its id and its start. Pure, except for random digits in the id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collector.model.timestamps import stamp
 
 
 class Identity(NamedTuple):
-    """A run's name and its start, RFC 3339 UTC. A run that resumes another takes over both."""
+    """A run's id, and its start in RFC 3339 UTC. A run that resumes another keeps the identity of that run."""
 
     run_id: str
     started_at: str
@@ -19,6 +19,6 @@ class Identity(NamedTuple):
 def new_identity(now: float) -> Identity:
     """The identity of a run that begins at `now`, in seconds since the epoch.
 
-    The name sorts by time, can stand in a file name and never comes twice.
+    Run ids sort by time, are valid in file names and do not repeat.
     """
     return Identity(f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", stamp(now))

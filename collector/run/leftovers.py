@@ -1,7 +1,7 @@
-"""Files that earlier runs of the same output left: unfinished, or set aside. Finds and names them, changes nothing.
+"""Finds and names the files that earlier runs of the same output left, unfinished or quarantined. Changes no file.
 
-The same output is the same path, with any date and any run id in place of its placeholders. A run that holds its lock
-is not a leftover. A folder that cannot be listed has none.
+Two runs have the same output if their paths differ only in the values of the placeholders, date and run id. A run that
+holds its lock is not a leftover. A folder that cannot be listed counts as empty.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.storage.durable_files import Files, staged_path
 from collector.storage.filesystem import PosixFileSystem
 
-_A_DAY: Final = 24 * 3600.0
-_MOST_NAMED: Final = 5
+_DAY: Final = 24 * 3600.0
+_MAX_LISTED: Final = 5
 
 
 class Leftover(NamedTuple):
-    """What one run left; `begun` is in seconds since 1970, `files` has its records first.
+    """The files that one run left, its records first. `started` is in seconds since 1970.
 
-    `suffix` is what its names end in if it was set aside, else empty.
+    `suffix` is the end of their names if they were quarantined, else empty.
     """
 
     snapshot: Path
     suffix: str
     files: tuple[Path, ...]
     header: RunHeader | None
-    begun: float
+    started: float
 
     @property
-    def is_there(self) -> bool:
-        """Is any of its files still there?"""
+    def exists(self) -> bool:
+        """Does any of its files still exist?"""
         return any(map(os.path.lexists, self.files))
 
     @property
-    def is_half_published(self) -> bool:
-        """Was it interrupted while its files took their names?"""
+    def has_interrupted_publication(self) -> bool:
+        """Was the run interrupted during the final renames?"""
         return not self.suffix and os.path.lexists(staged_path(SnapshotPaths(self.snapshot).manifest))
 
-    def may_become(self, header: RunHeader, resume: Resume) -> bool:
+    def is_resumable_by(self, header: RunHeader, resume: Resume) -> bool:
         """May a run with `header` resume it?"""
         if self.suffix or resume is Resume.NEVER or self.files[0] != SnapshotPaths(self.snapshot).partial:
             return False
@@ -61,58 +61,60 @@ class Leftover(NamedTuple):
         return True
 
     def __str__(self) -> str:
-        how = "set aside, begun" if self.suffix else "begun"
-        return f"{self.files[0]} ({how} {datetime.fromtimestamp(self.begun, UTC):%Y-%m-%d %H:%M} UTC)"
+        state = "quarantined, started" if self.suffix else "started"
+        return f"{self.files[0]} ({state} {datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M} UTC)"
 
 
-def leftovers(template: OutputTemplate, own: Path) -> list[Leftover]:
-    """What earlier runs of this output left, the newest first; this process holds the lock of `own`. Blocks."""
-    names = SnapshotPaths(Path(template.text))
+def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
+    """The leftovers of this output, newest first. This process holds the lock of `output_path`. Blocks."""
+    layout = SnapshotPaths(Path(template.text))
     groups: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-    paths = sorted(_listed(names.snapshot.parent))
-    for kind in (names.partial, *(each.partial for each in names.other_encodings), *names.unfinished[1:]):
+    paths = sorted(_list_files(layout.snapshot.parent))
+    for kind in (layout.partial, *(entry.partial for entry in layout.other_encodings), *layout.unfinished[1:]):
         pattern = pattern_of(str(kind))
-        for found in filter(None, (pattern.fullmatch(str(path)) for path in paths)):
-            groups[Path(template.fill_as(found)), found["suffix"] or ""].append(Path(found[0]))
+        for match in filter(None, (pattern.fullmatch(str(path)) for path in paths)):
+            groups[Path(template.fill_from_match(match)), match["suffix"] or ""].append(Path(match[0]))
     files = Files(PosixFileSystem())
-    every = [_leftover(files, snapshot, suffix, tuple(left)) for (snapshot, suffix), left in groups.items()]
+    found = [_leftover(files, snapshot, suffix, tuple(paths)) for (snapshot, suffix), paths in groups.items()]
     return sorted(
-        (one for one in every if one.snapshot == own or not _is_running(files, one)),
-        key=lambda one: one.begun,
+        (leftover for leftover in found if leftover.snapshot == output_path or not _is_running(files, leftover)),
+        key=lambda leftover: leftover.started,
         reverse=True,
     )
 
 
-def _listed(folder: Path) -> Iterator[Path]:
-    """The files in `folder`, or in all folders that its placeholders stand for."""
+def _list_files(folder: Path) -> Iterator[Path]:
+    """The files in `folder`, or in every folder that matches it if it contains placeholders."""
     pattern = re.sub(r"\{(?:date|run_id)\}", "*", glob.escape(str(folder)))
-    for each in glob.glob(pattern, include_hidden=True) if "*" in pattern else [str(folder)]:
+    for entry in glob.glob(pattern, include_hidden=True) if "*" in pattern else [str(folder)]:
         with suppress(OSError):
-            yield from (Path(each, name) for name in os.listdir(each))
+            yield from (Path(entry, name) for name in os.listdir(entry))
 
 
-def _leftover(files: Files, snapshot: Path, suffix: str, left: tuple[Path, ...]) -> Leftover:
-    head_path = SnapshotPaths(snapshot).header
+def _leftover(files: Files, snapshot: Path, suffix: str, paths: tuple[Path, ...]) -> Leftover:
+    header_path = SnapshotPaths(snapshot).header
     header = None
-    with suppress(OutputError):  # not readable: nothing says which run it is of
-        header = resume.decode(files.read(head_path.with_name(".".join(filter(None, (head_path.name, suffix))))) or b"")
-    begun = datetime.fromisoformat(header.started_at).timestamp() if header else max(map(_modified, left))
-    return Leftover(snapshot, suffix, left, header, begun)
+    with suppress(OutputError):  # unreadable: the run stays unknown
+        header = resume.decode(
+            files.read(header_path.with_name(".".join(filter(None, (header_path.name, suffix))))) or b""
+        )
+    started = datetime.fromisoformat(header.started_at).timestamp() if header else max(map(_modified, paths))
+    return Leftover(snapshot, suffix, paths, header, started)
 
 
 def _modified(path: Path) -> float:
     try:
         return path.lstat().st_mtime
-    except OSError:  # removed meanwhile
+    except OSError:  # removed since it was listed
         return 0.0
 
 
-def _is_running(files: Files, one: Leftover) -> bool:
-    if one.suffix:
+def _is_running(files: Files, leftover: Leftover) -> bool:
+    if leftover.suffix:
         return False
     try:
-        descriptor = files.system.open(SnapshotPaths(one.snapshot).lock, os.O_RDONLY)
-    except OSError:  # a run that holds its lock has the file
+        descriptor = files.system.open(SnapshotPaths(leftover.snapshot).lock, os.O_RDONLY)
+    except OSError:  # a running process keeps its lock file
         return False
     try:
         files.system.lock(descriptor)
@@ -123,23 +125,23 @@ def _is_running(files: Files, one: Leftover) -> bool:
     return False
 
 
-def warning_of(found: Sequence[Leftover], now: float, own: Path) -> str | None:
-    """One message that names what is left; None when nothing is.
+def leftover_warning(found: Sequence[Leftover], now: float, output_path: Path) -> str | None:
+    """One message that names the leftovers; None if nothing needs to be named.
 
-    A run that was set aside is named from the day after its start on: the run that set it aside named it. An unfinished
-    run of `own` output is not named: it is resumed or set aside.
+    A quarantined run is named from 24 hours after its start, since the run that quarantined it has already named it. An
+    unfinished run of `output_path` is never named, since the current run resumes or quarantines it.
     """
-    named = [
-        one for one in found if one.is_there and (now - one.begun >= _A_DAY if one.suffix else one.snapshot != own)
+    listed = [
+        leftover
+        for leftover in found
+        if leftover.exists and (now - leftover.started >= _DAY if leftover.suffix else leftover.snapshot != output_path)
     ]
-    if not named:
+    if not listed:
         return None
-    listed = ", ".join(map(str, named[:_MOST_NAMED]))
-    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    unfinished = next((one for one in named if not one.suffix), None)
+    names = ", ".join(map(str, listed[:_MAX_LISTED]))
+    more = f" and {len(listed) - _MAX_LISTED} more" if len(listed) > _MAX_LISTED else ""
+    unfinished = next((leftover for leftover in listed if not leftover.suffix), None)
     resume = (
         f"resume one with the same ids, --output {unfinished.snapshot} and --resume always, or " if unfinished else ""
     )
-    return (
-        f"earlier runs of this output left files: {listed}{more}; {resume}remove them if their records are not needed"
-    )
+    return f"earlier runs of this output left files: {names}{more}; {resume}remove them if their records are not needed"

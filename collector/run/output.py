@@ -1,8 +1,8 @@
-"""The output of one run: its path filled in, its sink, and what earlier runs of the same output left.
+"""The output of one run: its path, its sink, and the files that earlier runs of the same output left.
 
-A run begins with the path of its own date. If that has no unfinished run, the newest one of another date that may be
-resumed takes its place, and is published under its own date. An interrupted publication of another date is completed on
-the way. Nothing of another date is set aside or removed: it is named, in one warning, by every run.
+A run begins with the path of its own date. If that path has no unfinished run, the run resumes the newest resumable one
+of another date instead, and publishes it under that date. It also completes interrupted publications of other dates. It
+never quarantines or removes files of another date; every run names them in one warning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from anyio import to_thread
 
 from collector.model.errors import Damaged, OutputError, OutputLocked
 from collector.model.ids import IdSet
-from collector.run.leftovers import Leftover, leftovers, warning_of
+from collector.run.leftovers import Leftover, leftover_warning, leftovers
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
@@ -26,10 +26,10 @@ from collector.snapshot.sinks.target import sink_for
 
 
 class RunOutput:
-    """Where a run writes. `sink` is the one to use; `begin` may replace it."""
+    """The output of a run. Write to `sink`, which `begin` may replace."""
 
     def __init__(self, settings: Output, *, run_id: str, now: float, backlog: int, warn: Callable[[str], None]) -> None:
-        """Raises `UsageError` and `OutputError` for a path that no run could write to."""
+        """Raises `UsageError` or `OutputError` for a path that no run could write to."""
         self._settings = settings
         self._template = OutputTemplate(settings.path)
         self._now = now
@@ -51,7 +51,7 @@ class RunOutput:
 
     @property
     def resume_hint(self) -> str | None:
-        """What to do to resume this run once it stopped; None if it left nothing to resume."""
+        """Advice on how to resume this run after it stopped; None if it left no files."""
         return resume_hint(
             self._template,
             self._settings.resume,
@@ -61,60 +61,65 @@ class RunOutput:
         )
 
     async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        """Begin the sink, or replace it by that of an earlier run and resume that one. Raises what the sink raises."""
+        """Begin the sink, or replace it with the sink of an earlier run and resume that run.
+
+        Raises the errors of `Sink.begin`.
+        """
         if not self.sink.is_resumable:
             return await self.sink.begin(header, ids)
-        own = Path(self.sink.place(finished=True))
-        found = await to_thread.run_sync(leftovers, self._family(own), own)
-        taken = await self._resume_earlier(found, own, header, ids) or await self.sink.begin(header, ids)
-        used = Path(self.sink.place(finished=True))
-        if left := await to_thread.run_sync(warning_of, found, self._now, used):
-            self._warn(left)
-        return taken
+        path = Path(self.sink.place(finished=True))
+        found = await to_thread.run_sync(leftovers, self._template_of(path), path)
+        resumed = await self._resume_earlier(found, path, header, ids) or await self.sink.begin(header, ids)
+        used_path = Path(self.sink.place(finished=True))
+        if warning := await to_thread.run_sync(leftover_warning, found, self._now, used_path):
+            self._warn(warning)
+        return resumed
 
-    def _family(self, own: Path) -> OutputTemplate:
-        """The paths of this output on any date; `own` is where a link leads."""
-        has_family = self._template.is_dated or self._template.has_run_id
-        return self._template if has_family else OutputTemplate(str(own))
+    def _template_of(self, path: Path) -> OutputTemplate:
+        """The template of all paths of this output. Without placeholders it is `path`, whose links are resolved."""
+        has_placeholders = self._template.is_dated or self._template.has_run_id
+        return self._template if has_placeholders else OutputTemplate(str(path))
 
     async def _resume_earlier(
-        self, found: Sequence[Leftover], own: Path, header: RunHeader, ids: IdSet
+        self, found: Sequence[Leftover], path: Path, header: RunHeader, ids: IdSet
     ) -> ResumedRun | None:
-        """Replace the sink by that of an unfinished run of another date, open and resumed; None if there is none."""
-        is_own_unfinished = any(one.snapshot == own and not one.suffix for one in found)
-        if is_own_unfinished or not self._template.is_dated or self._template.has_run_id:
+        """Resume an unfinished run of another date and replace the sink; None if there is no resumable run."""
+        has_unfinished = any(leftover.snapshot == path and not leftover.suffix for leftover in found)
+        if has_unfinished or not self._template.is_dated or self._template.has_run_id:
             return None
-        for one in found:
-            if one.may_become(header, self._settings.resume) or one.is_half_published:
-                taken = await self._resume(one, own, header, ids)
-                if taken is not None:
-                    return taken
+        for leftover in found:
+            if leftover.is_resumable_by(header, self._settings.resume) or leftover.has_interrupted_publication:
+                resumed = await self._resume(leftover, path, header, ids)
+                if resumed is not None:
+                    return resumed
         return None
 
-    async def _resume(self, one: Leftover, own: Path, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+    async def _resume(self, leftover: Leftover, path: Path, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         async with AsyncExitStack() as stack:
-            sink = self._sink_of(str(one.snapshot))
+            sink = self._sink_of(str(leftover.snapshot))
             stack.push_async_callback(_close, sink)
-            taken = await self._try_to_resume(sink, one, header, ids)
-            if taken is None:
+            resumed = await self._open_and_resume(sink, leftover, header, ids)
+            if resumed is None:
                 return None
             stack.pop_all()
         await _close(self.sink)
         self.sink = sink
         self._warn(
-            f"{one}: is resumed; its records are published as {one.snapshot}, not as {own}; --resume never begins a "
-            "new run instead"
+            f"resuming {leftover}: its records will be published as {leftover.snapshot}, not as {path}; "
+            "to begin a new run instead, use --resume never"
         )
-        return taken
+        return resumed
 
-    async def _try_to_resume(self, sink: Sink, one: Leftover, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+    async def _open_and_resume(
+        self, sink: Sink, leftover: Leftover, header: RunHeader, ids: IdSet
+    ) -> ResumedRun | None:
         try:
             await sink.open()
             return await sink.resume(header, ids)
-        except OutputLocked:  # it runs
+        except OutputLocked:  # that run is still active
             return None
-        except (Damaged, OutputError) as reason:
-            self._warn(f"{one}: cannot be resumed: {reason}; it is left as it is")
+        except (Damaged, OutputError) as error:
+            self._warn(f"cannot resume {leftover}: {error}; its files stay unchanged")
             return None
 
 

@@ -14,7 +14,7 @@ _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 
 
 class OutputTemplate(NamedTuple):
-    """The text of an output path, its placeholders not yet filled in."""
+    """An output path whose placeholders are not filled in yet."""
 
     text: str
 
@@ -25,7 +25,7 @@ class OutputTemplate(NamedTuple):
 
     @property
     def has_run_id(self) -> bool:
-        """Does every run have a path of its own?"""
+        """Does every run have a different path?"""
         return "{run_id}" in self.text
 
     def fill(self, *, run_id: str, now: float) -> str:
@@ -35,14 +35,14 @@ class OutputTemplate(NamedTuple):
             raise UsageError(f"--output {self.text}: {unknown} is not a placeholder; use {{date}} or {{run_id}}")
         return _PLACEHOLDER.sub(lambda found: known[found[0]], self.text)
 
-    def fill_as(self, found: re.Match[str]) -> str:
-        """The path with the values that `pattern_of` found."""
+    def fill_from_match(self, found: re.Match[str]) -> str:
+        """The path with the values that a match of `pattern_of` contains."""
         values = found.groupdict()
-        return _PLACEHOLDER.sub(lambda each: values.get(each[0][1:-1], each[0]), self.text)
+        return _PLACEHOLDER.sub(lambda match: values.get(match[0][1:-1], match[0]), self.text)
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
-    """Matches `path` under any date and run id, also under the name it has when set aside (`suffix`)."""
+    """A pattern that matches `path` with any date and run id, and its quarantined names (group `suffix`)."""
     text = re.escape(path)
     for placeholder, pattern in _PATTERNS.items():
         name = placeholder[1:-1]

@@ -1,7 +1,7 @@
-"""ids → crew → emit: every id is fetched once, by a fixed crew, and every outcome is emitted.
+"""ids → workers → emit: a fixed pool of workers fetches each id once, and every outcome is emitted.
 
-ids ─▸ pump(fetch) ─┬─▸ emit
-                    └─▸ deferral ─ rest ─▸ pump(fetch_again) ─▸ emit
+ids ─▸ run_workers(fetch) ─┬─▸ emit
+                           └─▸ second pass ─ cool-down ─▸ run_workers(fetch_again) ─▸ emit
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collector.model.outcome import Outcome
 from collector.run.second_pass import SecondPass
 
 
-class Fetching(Protocol):
-    """Makes outcomes of ids."""
+class IdFetcher(Protocol):
+    """Fetches the connection of an id."""
 
-    async def fetch(self, asked: str) -> Outcome:
-        """The outcome of an id."""
+    async def fetch(self, id_: str) -> Outcome:
+        """Return the outcome of an id."""
 
     async def fetch_again(self, earlier: Outcome) -> Outcome:
-        """Its outcome after one attempt more."""
+        """Return the outcome of the same id after one more attempt."""
 
 
 Emit: TypeAlias = Callable[[Outcome], Awaitable[None]]
@@ -31,7 +31,7 @@ Emit: TypeAlias = Callable[[Outcome], Awaitable[None]]
 
 async def collect(
     ids: Iterable[str],
-    fetcher: Fetching,
+    fetcher: IdFetcher,
     emit: Emit,
     *,
     workers: int,
@@ -39,28 +39,28 @@ async def collect(
     clock: Clock,
     cool_down: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Emit the outcome of each of `ids`; those whose attempts were spent get one more at the end, after a rest.
+    """Emit the outcome of each id. Ids that used up their attempts get one more at the end, after a cool-down.
 
-    When this is cancelled, or raises, `second_pass` holds what was not emitted yet.
+    If this function is cancelled or raises, `second_pass` holds the outcomes that were not emitted.
     """
 
     async def emit_or_defer(outcome: Outcome) -> None:
-        if not second_pass.keeps(outcome, clock.monotonic()):
+        if not second_pass.keep_if_exhausted(outcome, clock.monotonic()):
             await emit(outcome)
 
-    async def fetch_again(one: str) -> Outcome:
-        return await fetcher.fetch_again(second_pass[one])
+    async def fetch_again(id_: str) -> Outcome:
+        return await fetcher.fetch_again(second_pass[id_])
 
     async def emit_final(outcome: Outcome) -> None:
         second_pass.remove(outcome.id)
         await emit(outcome)
 
     await run_workers(ids, fetcher.fetch, emit_or_defer, workers=workers)
-    if second_pass.is_worth_while:
-        await cool_down(second_pass.cool_down(clock.monotonic()))
+    if second_pass.is_worthwhile:
+        await cool_down(second_pass.remaining_cool_down(clock.monotonic()))
         await run_workers(second_pass.ids, fetch_again, emit_final, workers=min(workers, len(second_pass)))
-    for one in second_pass.ids:
-        await emit_final(second_pass[one])
+    for id_ in second_pass.ids:
+        await emit_final(second_pass[id_])
 
 
 async def run_workers(
@@ -70,16 +70,16 @@ async def run_workers(
     *,
     workers: int,
 ) -> None:
-    """Fetch each of `ids` with `workers` tasks at once and emit each outcome, in the order they come.
+    """Fetch `ids` with `workers` concurrent tasks, and emit each outcome when it arrives.
 
-    A slow `emit` holds back its own worker, so that at most `workers` outcomes wait. What `fetch` and `emit` raise ends
-    the whole, in an exception group.
+    A slow `emit` blocks its own worker, so at most `workers` outcomes wait. If `fetch` or `emit` raises, all workers
+    end and the exception is raised in an exception group.
     """
     queue = iter(ids)
 
     async def work() -> None:
-        for asked in queue:  # one iterator for all: taking the next id is atomic between awaits
-            await emit(await fetch(asked))
+        for id_ in queue:  # all workers share one iterator; `next` runs between awaits, so it is atomic
+            await emit(await fetch(id_))
 
     async with anyio.create_task_group() as tasks:
         for _ in range(workers):

@@ -1,4 +1,4 @@
-"""What to do to resume a run that stopped, said only where it is true. Pure."""
+"""Advice on how to resume a stopped run, given only where it works. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collector.snapshot.sinks.resume import Resume
 def resume_hint(
     template: OutputTemplate, resume: Resume, *, snapshot: str, is_resumable: bool, has_left: bool
 ) -> str | None:
-    """In the imperative; None when nothing is left to resume. `snapshot` is the path of this run's output."""
+    """The advice in the imperative; None when the run left no files. `snapshot` is the path of its output."""
     if not is_resumable:
-        return f"{snapshot} cannot be resumed: rerun from the start, or name a file with --output"
+        return f"{snapshot} cannot be resumed; rerun from the start, or name a file with --output"
     if not has_left:
         return None
     changes = [f"--output {snapshot}"] if template.has_run_id else []

@@ -1,7 +1,7 @@
 """One run, from ids to published files.
 
-ids ─▸ pump(crew) ─▸ engine: id → Outcome
-           └─▸ sink, account
+ids ─▸ workers ─▸ fetcher: id → Outcome
+          └─▸ sink, ledger
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collector.model.secret import Environment
 from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
 from collector.polytomic.discovery import list_ids
-from collector.run.assembly import SYSTEM_CLOCK, Assembly, assembled
+from collector.run.assembly import SYSTEM_CLOCK, Components, open_components
 from collector.run.guards import require_access, require_organization
 from collector.run.id_input import IdInput
 from collector.run.identity import Identity
@@ -44,11 +44,11 @@ from collector.snapshot.manifest import RunReport, encode
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.version import VERSION
 
-_HEARTBEAT = 0.2  # seconds between two flushes of what is buffered, and two looks at the progress
+_HEARTBEAT = 0.2  # seconds between two flushes of buffered records, and between two updates of the progress
 
 
 class Run:
-    """Collects once, from ids to published files. `execute` it once."""
+    """Collects connections, from ids to published files. Call `execute` once."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Run:
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
     ) -> None:
-        """`output` is filled in with the name in `identity`, if that stands in its path."""
+        """The path of `output` was filled in with the run id of `identity`."""
         self._settings = settings
         self._identity = identity
         self._id_input = id_input
@@ -71,7 +71,7 @@ class Run:
         self._reporter = reporter
         self._environ = Environment(environ)
         self.ledger = Ledger(input=id_input.count)
-        self.pace = Throughput()
+        self.throughput = Throughput()
         self.duration_s = 0.0
         self._organization_id: str | None = None
         self._resumed_run: ResumedRun | None = None
@@ -79,22 +79,22 @@ class Run:
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     def place(self, *, finished: bool) -> str:
-        """Where the records of a run are, for a message."""
+        """The name of the file or stream that holds the records, for messages."""
         return self._sink.place(finished=finished)
 
     @property
     def resume_hint(self) -> str | None:
-        """What to do to resume this run once it stopped; None when it left nothing to resume."""
+        """Advice on how to resume this run after it stopped; None if it left no files."""
         return self._output.resume_hint
 
     async def execute(self) -> CollectorError | None:
-        """Collect, and publish what was collected; a failure that ended the run is returned, not raised.
+        """Collect the connections and publish the records; return the failure that ended the run, if any.
 
-        Raises what keeps a run from starting: `ConfigError`, `OutputError`, `OutputLocked`, and, while it waits for
-        its output, `Interrupted` and `RunStopped`. Nothing has been asked for then, and no snapshot is changed. A bug
-        is raised, as an exception group, once what was collected is kept.
+        Raises an error that prevents the start: `ConfigError`, `OutputError`, `OutputLocked`, and, while the run waits
+        for its output, `Interrupted` and `RunStopped`. In these cases the run has sent no request and changed no
+        snapshot. A bug is raised as an exception group, after the collected records are saved.
         """
-        with self._shutdown.signals_heard():
+        with self._shutdown.handle_signals():
             return await self._execute()
 
     async def _execute(self) -> CollectorError | None:
@@ -105,20 +105,20 @@ class Run:
         try:
             with self._shutdown.run_scope:
                 async with (
-                    assembled(self._settings, self.ledger, self._reporter, self._environ) as parts,
+                    open_components(self._settings, self.ledger, self._reporter, self._environ) as components,
                     anyio.create_task_group() as watchers,
                 ):
-                    watchers.start_soon(self._shutdown.watch_clock, self._settings.limits.max_duration)
+                    watchers.start_soon(self._shutdown.enforce_max_duration, self._settings.limits.max_duration)
                     await self._sink.open()
                     is_open = True
                     try:
-                        await self._collect(parts, watchers)
+                        await self._collect(components, watchers)
                     finally:
-                        self.pace = parts.client.pace(time.monotonic() - began)
+                        self.throughput = components.client.pace(time.monotonic() - began)
                     watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)
-        except* Exception as group:  # a bug: what was collected is kept all the same
+        except* Exception as group:  # a bug; the collected records are saved nevertheless
             bug, failure = group, CollectorError("a bug in collector ended the run")
         self.duration_s = time.monotonic() - began
         if not self._is_finished:
@@ -126,7 +126,7 @@ class Run:
         if failure is not None and not is_open:
             await _failure_of(self._sink.close())
             raise bug or self._shutdown.reason or failure
-        failure = await self._close(failure)
+        failure = await self._finish(failure)
         if bug is not None:
             raise bug
         return failure
@@ -135,96 +135,96 @@ class Run:
     def _is_finished(self) -> bool:
         return 0 < self.ledger.input.unique == self.ledger.done
 
-    async def _collect(self, parts: Assembly, watchers: TaskGroup) -> None:
+    async def _collect(self, components: Components, watchers: TaskGroup) -> None:
         with anyio.CancelScope() as workers:
-            watchers.start_soon(self._shutdown.drain, parts.client, workers)
+            watchers.start_soon(self._shutdown.drain, components.client, workers)
             self._shutdown.can_drain = True
-            await self._discover(parts)
-            header = await to_thread.run_sync(self._header)  # which digests all ids
+            await self._discover(components)
+            header = await to_thread.run_sync(self._header)  # in a thread: it hashes all ids
             try:
                 self._resume(await self._output.begin(header, self._id_input.ids))
             finally:
                 self._sink = self._output.sink
-            watchers.start_soon(self._beat)
+            watchers.start_soon(self._flush_periodically)
             self._reporter.begin(self.ledger)
             if not self._is_finished:
-                await self._run_workers(parts)
+                await self._run_workers(components)
 
-    async def _run_workers(self, parts: Assembly) -> None:
+    async def _run_workers(self, components: Components) -> None:
         async def cool_down(seconds: float) -> None:
-            self._reporter.note(f"{len(self._second_pass)} ids are asked for once more in {seconds:.0f} s")
-            await parts.client.cool_down(seconds)
+            self._reporter.note(f"second pass: {len(self._second_pass)} ids get one more attempt in {seconds:.0f} s")
+            await components.client.cool_down(seconds)
 
-        fetcher = parts.fetcher_of(self._identity.run_id)
+        fetcher = components.create_fetcher(self._identity.run_id)
         if self._resumed_run and self._resumed_run.answered:
             fetcher.set_probe_target(self._resumed_run.answered)
         await collect(
             self._id_input.ids,
             fetcher,
-            self._emit,
+            self._accept_outcome,
             workers=min(self._settings.limits.concurrency, len(self._id_input.ids)),
             second_pass=self._second_pass,
             clock=SYSTEM_CLOCK,
             cool_down=cool_down,
         )
 
-    def _resume(self, taken: ResumedRun | None) -> None:
-        self._resumed_run = taken
-        if taken is None:
+    def _resume(self, resumed: ResumedRun | None) -> None:
+        self._resumed_run = resumed
+        if resumed is None:
             return
-        self._identity = Identity(taken.run_id, taken.started_at)
-        self._organization_id = next(iter(taken.organizations), None)
-        self.ledger.add_resumed(taken.tally)
+        self._identity = Identity(resumed.run_id, resumed.started_at)
+        self._organization_id = next(iter(resumed.organizations), None)
+        self.ledger.add_resumed(resumed.tally)
 
-    async def _discover(self, parts: Assembly) -> None:
+    async def _discover(self, components: Components) -> None:
         if not self._settings.ids.all:
             return
-        found = await list_ids(parts.client)
+        found = await list_ids(components.client)
         for number, text in enumerate(found, start=1):
             self._id_input.add_line(text, "--all", number)
-        self._id_input.report(self._reporter.warn)
-        self._id_input.require_ids("the list of --all", "check whose connections the key may list (--organization-id)")
+        self._id_input.report_problems(self._reporter.warn)
+        self._id_input.require_ids("the list of --all", "check which organization the key reads (--organization-id)")
 
-    async def _emit(self, outcome: Outcome) -> None:
+    async def _accept_outcome(self, outcome: Outcome) -> None:
         if outcome.record is not None:
-            self._know_organization(outcome.record["organization_id"])
-        self._put(outcome)
+            self._check_organization(outcome.record["organization_id"])
+        self._write_outcome(outcome)
         if outcome.kind is OutcomeKind.FORBIDDEN:
             require_access(self.ledger)
         if self._sink.writer.is_full:
             await self._sink.writer.wait_for_capacity()
 
-    def _put(self, outcome: Outcome) -> None:
+    def _write_outcome(self, outcome: Outcome) -> None:
         self._sink.writer.put(outcome)
         self.ledger.add(outcome)
 
-    def _know_organization(self, found: str | None) -> None:
+    def _check_organization(self, found: str | None) -> None:
         if self._resumed_run is not None:
             require_organization(found, self._resumed_run.organizations, self._sink.place(finished=False))
         self._organization_id = self._organization_id or found
 
-    async def _beat(self) -> None:
+    async def _flush_periodically(self) -> None:
         while True:
             await anyio.sleep(_HEARTBEAT)
             await self._sink.writer.flush()
-            self._reporter.tick()
+            self._reporter.refresh()
 
-    async def _close(self, failure: CollectorError | None) -> CollectorError | None:
-        """Write what is left, settle the account and publish; returns what ended the run, if anything did."""
+    async def _finish(self, failure: CollectorError | None) -> CollectorError | None:
+        """Write the remaining records, reconcile the ledger and publish; return the failure that ended the run."""
         with anyio.CancelScope(shield=True):
             failure = await self._reconcile(failure)
             if failure is None:
                 failure = await _failure_of(self._sink.publish(self._manifest(None)))
             if failure is not None:
                 await _failure_of(self._sink.leave(self._manifest(failure)))
-            refused = await _failure_of(self._sink.close())
-        return failure or refused
+            file_failure = await _failure_of(self._sink.close())
+        return failure or file_failure
 
     async def _reconcile(self, failure: CollectorError | None) -> CollectorError | None:
-        for one in self._second_pass.ids:  # which were to be asked for again
-            self._put(self._second_pass[one])
-        refused = await _failure_of(self._sink.writer.settle(is_whole=failure is None))
-        failure = failure or refused
+        for id_ in self._second_pass.ids:  # the run ended before their second pass
+            self._write_outcome(self._second_pass[id_])
+        file_failure = await _failure_of(self._sink.writer.settle(is_whole=failure is None))
+        failure = failure or file_failure
         try:
             self.ledger.reconcile(finished=failure is None, written=self._sink.writer.committed)
         except LedgerMismatch as mismatch:
@@ -253,7 +253,7 @@ class Run:
             ledger=self.ledger,
             finished=failure is None or isinstance(failure, NothingCollected),
             exit_code=exit_code_of(self.ledger) if failure is None else failure.exit_code,
-            pace=self.pace,
+            pace=self.throughput,
             organization_id=self._organization_id,
             redaction=settings.redact.as_manifest(),
         )

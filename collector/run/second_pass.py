@@ -1,54 +1,54 @@
-"""Ids whose attempts were spent, kept for one attempt more at the end of the run. Pure.
+"""Ids that used up their attempts, kept for one more attempt at the end of the run. Pure.
 
-What failed five times in a few seconds may work minutes later. The second pass begins when the last of them has had
-its rest, and it is left out where little patience was shown to them at all: a run whose retries took less than
-`_WORTH_WHILE` seconds in sum is not prolonged by a rest of as many.
+A request that failed five times within seconds may succeed minutes later. The second pass begins when the last of
+these ids has cooled down. It is skipped if all their retries together took less than `_MIN_RETRY_SECONDS`: so short a
+run is not worth a cool-down of the same length.
 """
 
 from __future__ import annotations
 
 from collector.model.outcome import Outcome, OutcomeKind
 
-_WORTH_WHILE = 30.0  # seconds spent on retries in sum
-_COOL_DOWN = 30.0  # seconds between giving an id up and asking for it again
-_MOST = 10_000  # so that a run whose every id fails needs no more memory than another
+_MIN_RETRY_SECONDS = 30.0  # spent on retries, summed over all ids
+_COOL_DOWN_SECONDS = 30.0  # from an id's last attempt to the second pass
+_MAX_OUTCOMES = 10_000  # bounds the memory of a run in which every id fails
 
 
 class SecondPass:
-    """The outcomes that are not final yet. Times are monotonic seconds."""
+    """Outcomes that are not final yet. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, Outcome] = {}
         self._last_at = 0.0
 
-    def keeps(self, outcome: Outcome, now: float) -> bool:
-        """Keep an outcome if it is one that may get better."""
-        if outcome.kind is not OutcomeKind.EXHAUSTED or len(self._outcomes) >= _MOST:
+    def keep_if_exhausted(self, outcome: Outcome, now: float) -> bool:
+        """Keep an outcome that another attempt may improve; returns whether it was kept."""
+        if outcome.kind is not OutcomeKind.EXHAUSTED or len(self._outcomes) >= _MAX_OUTCOMES:
             return False
         self._outcomes[outcome.id] = outcome
         self._last_at = now
         return True
 
     @property
-    def is_worth_while(self) -> bool:
-        """Is there anything to ask for again, and was it given up only after some time?"""
-        return sum(outcome.retried_s for outcome in self._outcomes.values()) >= _WORTH_WHILE
+    def is_worthwhile(self) -> bool:
+        """Did the retries of these ids take long enough to justify a second pass?"""
+        return sum(outcome.retried_s for outcome in self._outcomes.values()) >= _MIN_RETRY_SECONDS
 
-    def cool_down(self, now: float) -> float:
-        """Seconds until it may be asked for again."""
-        return max(0.0, self._last_at + _COOL_DOWN - now)
+    def remaining_cool_down(self, now: float) -> float:
+        """Seconds until the second pass may begin."""
+        return max(0.0, self._last_at + _COOL_DOWN_SECONDS - now)
 
     @property
     def ids(self) -> list[str]:
-        """What is kept, in the order it came."""
+        """The ids, in the order in which they were kept."""
         return list(self._outcomes)
 
-    def __getitem__(self, one: str) -> Outcome:
-        return self._outcomes[one]
+    def __getitem__(self, id_: str) -> Outcome:
+        return self._outcomes[id_]
 
-    def remove(self, one: str) -> None:
-        """Let go of an id, whose outcome is final now."""
-        self._outcomes.pop(one, None)
+    def remove(self, id_: str) -> None:
+        """Remove an id whose outcome is now final; an unknown id is ignored."""
+        self._outcomes.pop(id_, None)
 
     def __len__(self) -> int:
         return len(self._outcomes)

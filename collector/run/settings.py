@@ -1,8 +1,8 @@
-"""Every setting: one frozen tree of dataclasses that flags, the environment and TOML fill in alike.
+"""All settings of a run: one frozen tree of dataclasses, filled in from flags, the environment and TOML.
 
-A field is a setting: its section and name are its place in the TOML file, its flag is in its `Parameter`, and its
-environment variable is `COLLECTOR_` and the flag in capitals. Precedence: flag, environment, file, default. The key
-itself is no setting (see `client.auth`): it may not stand in a file that is shared, nor on a command line.
+Each field is a setting. Its section and name locate it in the TOML file, its `Parameter` names its flag, and its
+environment variable is `COLLECTOR_` plus the flag in capitals. Precedence: flag, environment, file, default. The API
+key is not a setting (see `client.auth`), since it must not appear in a shared file or on a command line.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ MESSAGES: Final = Group("Messages and settings", sort_key=8)
 
 
 def _whole(_type: object, tokens: Sequence[Token]) -> int:
-    """A whole number: cyclopts alone would round 1.5 to one."""
+    """An integer. Without this converter cyclopts would round 1.5 to 1."""
     try:
         return int(tokens[0].value)
     except ValueError:
-        raise ValueError(f"{tokens[0].value!r} is no whole number") from None
+        raise ValueError(f"{tokens[0].value!r} is not an integer") from None
 
 
 def _proxy(_type: object, tokens: Sequence[Token]) -> str:
-    """A proxy; its password may stand in the environment or a file, but a flag is seen by every user of the host."""
+    """A proxy URL. Its password may come from the environment or a file; every user of the host can see flags."""
     token = tokens[0]
     if token.source == "cli" and "@" in token.value:
         raise ConfigError(
-            "--proxy: every user of this host can see a flag, and with it a password; set COLLECTOR_PROXY or "
-            "[api] proxy in the configuration file instead, and change this password"
+            "--proxy: every user of this host can see the password in a flag; change this password, and set "
+            "COLLECTOR_PROXY or [api] proxy in the configuration file instead"
         )
     return token.value
 
 
 @dataclass(frozen=True)
 class Api:
-    """Where the API is and how it is reached."""
+    """The address of the API, the key source, and the way to connect."""
 
     base_url: Annotated[str, Parameter(name="--base-url", metavar="URL")] = "https://app.polytomic.com"
     "Address of the API; also POLYTOMIC_DEPLOYMENT_URL."
@@ -93,16 +93,18 @@ class Api:
         self._check_key_source()
 
     def _check_key_source(self) -> None:
-        """One source at most, and in no setting the key itself, which messages would show."""
+        """Require at most one key source, and reject a key in place of a name, since messages show settings."""
         values = {name: getattr(self, name) for name in ("key_command", "key_file", "key_fd", "key_keyring")}
-        given = [name for name, value in values.items() if value is not None]
-        _require(len(given) <= 1, "api", " and ".join(given), "one of them: the key has one source")
+        used = [name for name, value in values.items() if value is not None]
+        _require(len(used) <= 1, "api", " and ".join(used), "alternatives; set only one key source")
         service, _, user = (self.key_keyring or "s:u").rpartition(":")
         _require(self.key_command != "", "api", "key_command", "a command")
-        _require(self.key_file is None or _is_name(self.key_file), "api", "key_file", "the name of a file, or -")
-        _require(self.key_fd is None or self.key_fd > 2, "api", "key_fd", "3 or above; key_file = - is standard input")
+        _require(self.key_file is None or _is_path(self.key_file), "api", "key_file", "a file name or -")
+        _require(
+            self.key_fd is None or self.key_fd > 2, "api", "key_fd", "3 or above; for standard input use key_file = -"
+        )
         _require(service != "" and user != "", "api", "key_keyring", "of the form SERVICE:USER")
-        _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id, without a colon")
+        _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id without a colon")
         for name in ("key_file", "key_keyring", "organization_id", "version"):
             text = str(getattr(self, name) or "")
             _require(not looks_like_api_key(text) or os.path.exists(text), "api", name, "a name, and not a key")
@@ -110,7 +112,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Ids:
-    """Which connections are collected."""
+    """The connections to collect."""
 
     files: Annotated[
         tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True, metavar="FILE")
@@ -123,12 +125,12 @@ class Ids:
 
     def __post_init__(self) -> None:
         for path in self.files:
-            _require(_is_name(path), "ids", "files", f"names of files, which {path!r} is not")
+            _require(_is_path(path), "ids", "files", f"a list of file names; {path!r} is not one")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may cost the API, and how long it may take; seconds."""
+    """Limits on the load that a run puts on the API, and on its duration. Times are seconds."""
 
     rate: Annotated[float, Parameter(name="--rate", metavar="N")] = 50.0
     "Ceiling in requests/s, all attempts; 0 removes it."
@@ -153,7 +155,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Retry:
-    """How often one id is asked for, and how long one attempt may take; seconds."""
+    """The attempts per id, and the time limits of an attempt in seconds."""
 
     max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole, metavar="N")] = 5
     "Requests per id, the first included; up to 10 throttled replies count apart."
@@ -174,7 +176,7 @@ class Retry:
 
 @dataclass(frozen=True)
 class Output:
-    """Where records, errors and the manifest go."""
+    """The files for records, errors and the manifest."""
 
     path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
     "Snapshot to write; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
@@ -188,12 +190,12 @@ class Output:
     "Replace an older snapshot even if no id is ok."
 
     def __post_init__(self) -> None:
-        _require(_is_name(self.path), "output", "path", f"the name of a file, which {self.path!r} is not")
+        _require(_is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
 
 
 @dataclass(frozen=True)
 class Redact:
-    """What is a secret in a record, on top of what is known: see README, "What is masked"."""
+    """The user's additions to the redaction rules: see docs/reference/masking.md."""
 
     also: Annotated[tuple[str, ...], Parameter(name="--redact-also", negative="", metavar="FIELD")] = ()
     "Mask this field too: name, path such as headers[].value, or type/path. Repeatable."
@@ -207,12 +209,12 @@ class Redact:
     def __post_init__(self) -> None:
         for key in ("also", "keep"):
             for rule in getattr(self, key):
-                _require(is_rule(rule), "redact", key, f"names or paths of fields, which {rule!r} is not")
+                _require(is_rule(rule), "redact", key, f"a list of field names or paths; {rule!r} is not one")
         both = sorted(set(self.also) & set(self.keep))
-        _require(not both, "redact", "keep", f"of other fields than also, which has {', '.join(both)} too")
+        _require(not both, "redact", "keep", f"disjoint from also; both contain {', '.join(both)}")
 
     def as_manifest(self) -> dict[str, Any]:
-        """What of it stands in a manifest."""
+        """The redaction settings as the manifest records them."""
         return {
             "also": sorted(self.also),
             "keep": sorted(self.keep),
@@ -221,14 +223,14 @@ class Redact:
         }
 
     def digest(self) -> str:
-        """What tells these settings from others; empty for the default ones."""
-        told = json.dumps([self.as_manifest(), self.fingerprint_key_file], sort_keys=True)
-        return "" if self == Redact() else hashlib.sha256(told.encode()).hexdigest()
+        """A digest that distinguishes different redaction settings; empty for the defaults."""
+        text = json.dumps([self.as_manifest(), self.fingerprint_key_file], sort_keys=True)
+        return "" if self == Redact() else hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Log:
-    """What is said on standard error."""
+    """The messages on stderr."""
 
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False
     "Print warnings and errors only."
@@ -240,7 +242,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run. Raises `ConfigError` for a value out of its range."""
+    """All settings of a run. Raises `ConfigError` for an invalid value."""
 
     api: Annotated[Api, Parameter(name="*", group=_API)] = field(default_factory=Api)
     ids: Annotated[Ids, Parameter(name="*", group=IDS)] = field(default_factory=Ids)
@@ -252,29 +254,29 @@ class Settings:
 
     def __post_init__(self) -> None:
         both = self.api.key_file == "-" and "-" in self.ids.files
-        _require(not both, "api", "key_file", "something else than - when the ids come from standard input")
+        _require(not both, "api", "key_file", "other than - when the ids come from standard input")
 
 
-def _require(holds: bool, section: str, key: str, what: str) -> None:
-    if not holds:
-        raise ConfigError(f"[{section}] {key} must be {what}")
+def _require(is_valid: bool, section: str, key: str, requirement: str) -> None:
+    if not is_valid:
+        raise ConfigError(f"[{section}] {key} must be {requirement}")
 
 
-def _is_name(path: str) -> bool:
-    """Is this a path, and not a flag that stands where a path was forgotten?"""
+def _is_path(path: str) -> bool:
+    """Is this a path, and not a flag after an option whose path is missing?"""
     return path == "-" or (path != "" and "\0" not in path and not path.startswith("-"))
 
 
 def _base_url(text: str, *, allow_http: bool) -> str:
-    """The base URL with a scheme and without a trailing slash, as Polytomic's own tools read it."""
+    """The base URL with a scheme and without a trailing slash, as Polytomic's own tools interpret it."""
     try:
         found = address.base_url(text)
     except BadAddress as reason:
         raise ConfigError(f"[api] base_url {reason}") from None
     if found.scheme == "http" and not (allow_http or found.is_loopback):
         raise ConfigError(
-            f"[api] base_url: the key would travel to {found.host} unencrypted; use https, or say --allow-http if you "
-            "must"
+            f"[api] base_url: the key would travel to {found.host} unencrypted; use https, or pass --allow-http to "
+            "accept this"
         )
     return found.origin + found.path
 
@@ -286,6 +288,6 @@ def _require_safe_proxy(text: str, api: Api) -> None:
         raise ConfigError(f"[api] proxy {reason}") from None
     if api.base_url.startswith("http:") and not (api.allow_http or found.is_loopback):
         raise ConfigError(
-            f"[api] proxy: with plain http the proxy {found.host} would be given the key; use https in base_url, "
-            "or say --allow-http if you must"
+            f"[api] proxy: with plain http the proxy {found.host} would receive the key; use https in base_url, "
+            "or pass --allow-http to accept this"
         )

@@ -1,11 +1,11 @@
-"""How a run ends before its end: a signal or the clock asks for it, and what is in flight has a grace.
+"""How a run stops early: a signal or `--max-duration` requests it, and requests in flight may still finish.
 
-    first signal, --max-duration ─▸ nothing new starts ─ grace ─▸ the crew is cancelled ─▸ files are settled
-    second signal, or a first one before there is a crew ─▸ all is cancelled at once     ─▸ files are settled
-    the watchdog, set by the first ─▸ the process ends, whatever is stuck
+    first signal, --max-duration ─▸ no new request ─ grace period ─▸ the workers are cancelled ─▸ the files are closed
+    second signal, or a first one before the workers start ─▸ everything is cancelled ─▸ the files are closed
+    the watchdog, armed by the first request to stop ─▸ the process ends, even if a system call blocks
 
-Signals are heard by Python's own handler and not by the loop's: it also runs while the loop does not turn, because a
-write to standard error blocks it, and it is there that the watchdog is set.
+Signals use Python's own handlers and not those of the event loop. Python's handler also runs while a blocked write to
+stderr keeps the loop from running, and the handler is where the watchdog is armed.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ import anyio
 from collector.model.errors import CollectorError, Interrupted, RunStopped
 from collector.run.watchdog import Watchdog
 
-_GRACE: Final = 5.0  # seconds that requests in flight have
-_GONE_WITHIN: Final = 9.0  # seconds after which the process is over, even if the system is stuck
+_GRACE: Final = 5.0  # seconds for requests in flight to finish
+_EXIT_WITHIN: Final = 9.0  # seconds until the watchdog ends the process
 
 
-class Requests(Protocol):
-    """What sends the requests of a run."""
+class RequestSender(Protocol):
+    """Sends the requests of a run."""
 
     @property
     def in_flight(self) -> int:
-        """Requests that started and have not ended."""
+        """Requests that were sent and have not ended."""
 
     def stop(self) -> None:
-        """Nothing starts any more."""
+        """Send no further request."""
 
 
 class Shutdown:
     """Whether and why a run is to stop.
 
-    `run_scope` is the scope of all that may be cancelled; until somebody may `drain` nothing less is.
+    `run_scope` cancels the whole run. Until `can_drain` is set, every request to stop cancels it.
     """
 
     def __init__(self, warn: Callable[[str], None], signals: Iterable[Signals], watchdog: Watchdog | None) -> None:
         self._warn = warn
         self._signals = tuple(signals)
         self._watchdog = watchdog
-        self._asked = anyio.Event()
-        self._signals_heard = 0
+        self._requested = anyio.Event()
+        self._signal_count = 0
         self.can_drain = False
         self.reason: CollectorError | None = None
         self.run_scope = anyio.CancelScope()
 
     @contextmanager
-    def signals_heard(self) -> Iterator[None]:
-        """Hear the signals until the block ends; in the main thread only, as Python has it."""
+    def handle_signals(self) -> Iterator[None]:
+        """Handle the signals until the block ends. Call it in the main thread, as Python requires."""
         self._loop = asyncio.get_running_loop()
         before = {signum: signal.signal(signum, self._on_signal) for signum in self._signals}
         try:
@@ -67,36 +67,36 @@ class Shutdown:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._watchdog:
-            self._watchdog.set(_GONE_WITHIN, 128 + number)
-        self._signals_heard += 1
+            self._watchdog.arm(_EXIT_WITHIN, 128 + number)
+        self._signal_count += 1
         self.reason = self.reason or Interrupted(number)
-        self._loop.call_soon_threadsafe(self._hear, Signals(number), self._signals_heard)
+        self._loop.call_soon_threadsafe(self._apply_signal, Signals(number), self._signal_count)
 
-    def _hear(self, signum: Signals, count: int) -> None:
-        self._stop(at_once=count > 1)
+    def _apply_signal(self, signum: Signals, count: int) -> None:
+        self._request_stop(immediately=count > 1)
         if count == 1:
-            self._warn(f"{signum.name}: stopping; once more to stop at once")
+            self._warn(f"{signum.name}: finishing requests in flight; repeat to stop immediately")
 
-    def _stop(self, *, at_once: bool) -> None:
-        self._asked.set()
-        if at_once or not self.can_drain:
+    def _request_stop(self, *, immediately: bool) -> None:
+        self._requested.set()
+        if immediately or not self.can_drain:
             self.run_scope.cancel()
 
-    async def watch_clock(self, seconds: float | None) -> None:
-        """Stop the run in so many seconds."""
+    async def enforce_max_duration(self, seconds: float | None) -> None:
+        """Stop the run after `seconds`; None sets no limit."""
         if seconds is None:
             return
         await anyio.sleep(seconds)
-        self.reason = self.reason or RunStopped(f"--max-duration {seconds:g} s is over")
+        self.reason = self.reason or RunStopped(f"--max-duration {seconds:g} s is reached")
         if self._watchdog:
-            self._watchdog.set(_GONE_WITHIN, self.reason.exit_code)
-        self._stop(at_once=False)
+            self._watchdog.arm(_EXIT_WITHIN, self.reason.exit_code)
+        self._request_stop(immediately=False)
 
-    async def drain(self, requests: Requests, workers: anyio.CancelScope) -> None:
-        """Once the run is to stop: start nothing more, give what is in flight its grace, then end the crew."""
-        await self._asked.wait()
-        requests.stop()
+    async def drain(self, sender: RequestSender, workers: anyio.CancelScope) -> None:
+        """Wait until the run is to stop, let requests in flight finish within the grace period, cancel the workers."""
+        await self._requested.wait()
+        sender.stop()
         with anyio.move_on_after(_GRACE):
-            while requests.in_flight:  # noqa: ASYNC110  # a matter of seconds, once a run
+            while sender.in_flight:  # noqa: ASYNC110  # at most a few seconds, once per run
                 await anyio.sleep(0.01)
         workers.cancel()

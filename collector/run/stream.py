@@ -1,4 +1,4 @@
-"""The library's way in: outcomes as an async iterator, without files."""
+"""The entry point of the library: outcomes as an async iterator, without files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collector.model.ledger import Ledger
 from collector.model.outcome import Outcome
 from collector.model.secret import Environment
 from collector.run import pipeline
-from collector.run.assembly import SYSTEM_CLOCK, assembled
+from collector.run.assembly import SYSTEM_CLOCK, open_components
 from collector.run.identity import new_identity
 from collector.run.observers.reporter import NullReporter
 from collector.run.second_pass import SecondPass
@@ -25,55 +25,57 @@ from collector.run.settings import Settings
 async def collect(
     ids: Iterable[str], settings: Settings | None = None, *, environ: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Outcome, None]:
-    """Fetch each connection and yield its outcome, in the order they come; every id, each once.
+    """Fetch each connection and yield exactly one outcome per unique id, in the order of arrival.
 
-    A connection that cannot be had is an outcome too; what ends the whole is raised: `InputError` for what
-    is not an id (before anything is sent), `ConfigError` without a key, `KeyRefused`, `RunStopped`. Of the settings,
-    those of `api`, `limits`, `retry` and `redact` count, except `max_duration`; the key comes from `environ` (the
-    process's own) or the settings. At most `concurrency` outcomes wait for the consumer. Who stops early closes the
-    generator (`contextlib.aclosing`), which cancels what is in flight.
+    A connection that cannot be fetched is an outcome too. A failure that ends the collection is raised: `InputError`
+    for an invalid id (before any request), `ConfigError` for a missing key, `KeyRefused`, `RunStopped`.
+
+    The sections `api`, `limits`, `retry` and `redact` of the settings apply, except `max_duration`. The key comes from
+    `environ` (default: the environment of the process) or from the settings. At most `concurrency` outcomes wait for
+    the consumer. A consumer that stops early closes the generator (`contextlib.aclosing`), which cancels the requests
+    in flight.
     """
     settings = settings or Settings()
     environ = Environment(os.environ if environ is None else environ)
-    wanted = _id_set(ids)
+    requested = _id_set(ids)
     send, receive = anyio.create_memory_object_stream[Outcome]()
 
     async def produce() -> None:
         async with (
             send,
-            assembled(settings, Ledger(), NullReporter(), environ) as parts,
+            open_components(settings, Ledger(), NullReporter(), environ) as components,
         ):
             await pipeline.collect(
-                wanted,
-                parts.fetcher_of(new_identity(time.time()).run_id),
+                requested,
+                components.create_fetcher(new_identity(time.time()).run_id),
                 send.send,
-                workers=min(settings.limits.concurrency, len(wanted)),
+                workers=min(settings.limits.concurrency, len(requested)),
                 second_pass=SecondPass(),
                 clock=SYSTEM_CLOCK,
                 cool_down=anyio.sleep,
             )
 
-    # A task of its own and no task group: a generator must not suspend inside of a cancel scope (PEP 789).
+    # A separate task instead of a task group: a generator must not yield inside a cancel scope (PEP 789).
     producer = asyncio.create_task(produce())
-    producer.add_done_callback(_retrieved)
+    producer.add_done_callback(_retrieve_exception)
     try:
         async with receive:
             async for outcome in receive:
                 yield outcome
-        await _finished(producer)
+        await _raise_failure(producer)
     finally:
         producer.cancel()
-        with anyio.CancelScope(shield=True):  # a scope around us cancels again and again until we are gone
+        with anyio.CancelScope(shield=True):  # an outer cancelled scope would interrupt this wait
             await asyncio.wait([producer])
 
 
-def _retrieved(producer: asyncio.Task[None]) -> None:
-    """What it raised is raised above, or nobody waits for it any more; asyncio would log it."""
+def _retrieve_exception(producer: asyncio.Task[None]) -> None:
+    """Mark the exception as retrieved, or asyncio logs it. `collect` raises it, unless the consumer stopped early."""
     if not producer.cancelled():
         producer.exception()
 
 
-async def _finished(producer: asyncio.Task[None]) -> None:
+async def _raise_failure(producer: asyncio.Task[None]) -> None:
     failure: CollectorError | None = None
     try:
         await producer
@@ -84,12 +86,12 @@ async def _finished(producer: asyncio.Task[None]) -> None:
 
 
 def _id_set(ids: Iterable[str]) -> IdSet:
-    wanted = IdSet()
+    requested = IdSet()
     for number, text in enumerate(ids, start=1):
         if not isinstance(text, str):
-            raise InputError(f"item {number} of the ids is not a string but of the type {type(text).__name__}")
+            raise InputError(f"item {number} of ids has type {type(text).__name__}; ids must be strings")
         canonical = canonical_id(text)
         if canonical is None:
-            raise InputError(f"item {number} of the ids is not a connection id ({len(text)} characters)")
-        wanted.add(canonical)
-    return wanted
+            raise InputError(f"item {number} of ids is not a connection id ({len(text)} characters); ids must be UUIDs")
+        requested.add(canonical)
+    return requested

@@ -1,13 +1,15 @@
-"""One column of a delimited table, so that every line of the file is accounted for. Pure.
+"""Reads one column of a delimited table and accounts for every line of the file. Pure.
 
-Theory of operation. Two dialects share the names `.csv` and `.tsv`. RFC 4180, which Excel and pandas write with any
-delimiter, quotes a field that holds a delimiter, a quote or a line end. Tables as databases print them (psql, Hive,
-`mysql --batch`; IANA text/tab-separated-values) have no quoting: a quote is a character like any other.
+Theory of operation. Two dialects share the extensions `.csv` and `.tsv`. RFC 4180, which Excel and pandas write with
+any delimiter, quotes a field that contains a delimiter, a quote or a line end. Database tools (psql, Hive,
+`mysql --batch`; IANA text/tab-separated-values) write tables without quoting, where a quote is an ordinary character.
 
-Commas and semicolons mean RFC 4180, read strictly: a quote that is never closed, or closed too early, is an error.
-With tabs and bars each row is read by the dialect that gives it as many columns as the header has, preferably as one
-line. A quoted field that spans lines is possible in either; it is told with its lines, and an id that it swallowed is
-an invalid line of its own.
+Tables with commas or semicolons are read strictly by RFC 4180. A quote that is never closed, or closed too early, is an
+error. In tables with tabs or bars, each row is read in the dialect that yields the column count of the header,
+preferably as a single line.
+
+In both cases a quoted field may span lines. A warning lists those lines, and each line with an id that such a field
+swallowed is reported as an invalid line.
 """
 
 from __future__ import annotations
@@ -20,25 +22,25 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from collector.model.ids import ids_in
-from collector.run.csv_quoting import Fields, unquoted
+from collector.run.csv_quoting import RowParser, strip_quotes
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_WITHOUT_QUOTING: Final = frozenset("\t|")
-_MOST_LINES: Final = 1000  # of one field, where a quote may as well be a character
-_MOST_TOLD: Final = 20
-_SEPARATOR_LINE: Final = re.compile(r'sep=([^"\r\n ])', re.IGNORECASE)  # Excel's
+_OFTEN_UNQUOTED: Final = frozenset("\t|")
+_MAX_SPAN_LINES: Final = 1000  # of one field, in tables where a quote may be an ordinary character
+_MAX_LISTED_SPANS: Final = 20
+_SEPARATOR_LINE: Final = re.compile(r'sep=([^"\r\n ])', re.IGNORECASE)  # written by Excel
 
 
 class BadTable(Exception):
-    """The file cannot be read as a table; the text says why, and quotes nothing of it."""
+    """The file cannot be read as a table. The message gives the reason and quotes none of the file's data."""
 
 
 class Cell(NamedTuple):
-    """What one row has in the column: "" for a blank row, None and a `fault` where there is nothing to read."""
+    """The text of one row in the column: "" for a blank row, None with an `error` for a row without text there."""
 
     line: int
     text: str | None
-    fault: str = "no id in it"
+    error: str = "contains no id"
 
 
 class _Line(NamedTuple):
@@ -52,45 +54,48 @@ class _Row(NamedTuple):
 
 
 def read_column(
-    lines: Iterable[str], column: str, *, delimiter: str, tell: Callable[[str], None] = lambda _: None
+    lines: Iterable[str], column: str, *, delimiter: str, warn: Callable[[str], None] = lambda _: None
 ) -> Iterator[Cell]:
-    """The cells of `column`, one for each row behind the header; `lines` come without their ends.
+    """Yield the cells of `column`, one per row after the header. `lines` have no line ends.
 
-    The header decides on another delimiter than `delimiter`, if only another one gives it that column. Names are
-    compared without spaces around them and, where that finds none, in any case. `tell` is told what a user should
-    check. Raises `BadTable`.
+    If `delimiter` does not yield that column in the header, another delimiter that does is used. Column names are
+    compared without surrounding spaces, and without case if no name matches exactly. `warn` receives what the user
+    should check. Raises `BadTable`.
     """
-    source = _Lines(lines)
+    source = _PushbackLines(lines)
     blank = _leading_blank(source)
     yield from (Cell(line.number, "") for line in blank)
     header = _header(source, column, delimiter)
     if header.delimiter != delimiter:
-        tell(f"its columns are separated by {header.delimiter!r}, not by {delimiter!r}; they are read so")
-    yield from _Reader(source, header).cells(tell)
+        warn(
+            f"its columns are separated by {header.delimiter!r}, not by {delimiter!r}; "
+            f"reading with {header.delimiter!r}"
+        )
+    yield from _RowReader(source, header).cells(warn)
 
 
-class _Lines:
-    """Numbered lines, of which some can be put back."""
+class _PushbackLines:
+    """Numbered lines that can be pushed back and read again."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._left = enumerate(lines, start=1)
-        self._back: deque[_Line] = deque()
-        self.given = 0
-        "How many lines were given and not put back."
+        self._remaining = enumerate(lines, start=1)
+        self._pushed_back: deque[_Line] = deque()
+        self.consumed = 0
+        "Number of lines read and not pushed back."
 
     def __iter__(self) -> Iterator[_Line]:
         return self
 
     def __next__(self) -> _Line:
-        line = self._back.popleft() if self._back else _Line(*next(self._left))
-        self.given += 1
+        line = self._pushed_back.popleft() if self._pushed_back else _Line(*next(self._remaining))
+        self.consumed += 1
         return line
 
-    def put_back(self, lines: Iterable[_Line]) -> None:
-        """The first of `lines` is the next to come."""
-        again = list(lines)
-        self._back.extendleft(reversed(again))
-        self.given -= len(again)
+    def push_back(self, lines: Iterable[_Line]) -> None:
+        """Push `lines` back; the first of them is read next."""
+        returned = list(lines)
+        self._pushed_back.extendleft(reversed(returned))
+        self.consumed -= len(returned)
 
 
 class _Header(NamedTuple):
@@ -99,20 +104,20 @@ class _Header(NamedTuple):
     delimiter: str
 
 
-class _Reader:
-    """Rows behind a header."""
+class _RowReader:
+    """Reads the rows after a header."""
 
-    def __init__(self, lines: _Lines, header: _Header) -> None:
+    def __init__(self, lines: _PushbackLines, header: _Header) -> None:
         self._lines = lines
-        self._at, self._width, self._delimiter = header
-        self._read = self._printed if header.delimiter in _WITHOUT_QUOTING else self._quoted
+        self._column_index, self._width, self._delimiter = header
+        self._read = self._read_either_dialect if header.delimiter in _OFTEN_UNQUOTED else self._read_rfc_4180
         self._spans: list[str] = []
 
-    def cells(self, tell: Callable[[str], None]) -> Iterator[Cell]:
-        accounted = self._lines.given
+    def cells(self, warn: Callable[[str], None]) -> Iterator[Cell]:
+        accounted = self._lines.consumed
         for line in self._lines:
             accounted += 1
-            if '"' not in line.text:  # in either dialect the same
+            if '"' not in line.text:  # both dialects agree
                 yield self._cell(line.number, line.text.split(self._delimiter))
                 continue
             row = self._read(line)
@@ -121,118 +126,120 @@ class _Reader:
             if len(row.lines) > 1:
                 accounted += len(row.lines) - 1
                 self._spans.append(f"{line.number}-{row.lines[-1].number}")
-                yield from _swallowed(row, cell.text)
+                yield from _swallowed_ids(row, cell.text)
         if self._spans:
-            tell(_told(self._spans))
-        if accounted != self._lines.given:
-            raise BadTable(f"{self._lines.given} lines, of which rows account for {accounted}; please report this bug")
+            warn(_span_warning(self._spans))
+        if accounted != self._lines.consumed:
+            raise BadTable(
+                f"{self._lines.consumed} lines were read, but rows account for {accounted}; please report this bug"
+            )
 
     def _cell(self, number: int, cells: list[str]) -> Cell:
-        text = unquoted(cells[self._at]) if self._at < len(cells) else ""
+        text = strip_quotes(cells[self._column_index]) if self._column_index < len(cells) else ""
         if len(cells) > self._width and any(map(ids_in, cells[self._width :])):
-            return Cell(number, None, "an id behind the last column that the header names")
+            return Cell(number, None, "contains an id after the last column of the header")
         if text:
             return Cell(number, text)
-        return Cell(number, None if any(map(unquoted, cells)) else "")
+        return Cell(number, None if any(map(strip_quotes, cells)) else "")
 
-    def _quoted(self, first: _Line) -> _Row:
-        with contextlib.suppress(csv.Error):  # four times faster where it can: a row on one line, no field too long
+    def _read_rfc_4180(self, first: _Line) -> _Row:
+        with contextlib.suppress(csv.Error):  # four times faster, for a row on one line without overlong fields
             return _Row((first,), next(csv.reader((first.text,), delimiter=self._delimiter, strict=True)))
-        fields, lines = Fields(self._delimiter), [first]
-        fields.feed(first.text)
-        while fields.is_open:
+        parser, lines = RowParser(self._delimiter), [first]
+        parser.feed(first.text)
+        while parser.is_open:
             if (line := next(self._lines, None)) is None:
                 raise _never_closed(first.number)
             lines.append(line)
-            fields.feed(line.text)
-        if fields.is_broken:
+            parser.feed(line.text)
+        if parser.has_text_after_quote:
             raise BadTable(
-                f"line {lines[-1].number}: text behind a closing quote; double each quote that belongs to a text"
+                f"line {lines[-1].number}: text after a closing quote; double each quote that is part of a field"
             )
-        return _Row(tuple(lines), fields.cells)
+        return _Row(tuple(lines), parser.cells)
 
-    def _printed(self, first: _Line) -> _Row:
-        plain, fields = first.text.split(self._delimiter), Fields(self._delimiter)
-        fields.feed(first.text)
-        if fields.is_open and (row := self._spanning(first, plain, fields)):
+    def _read_either_dialect(self, first: _Line) -> _Row:
+        unquoted, parser = first.text.split(self._delimiter), RowParser(self._delimiter)
+        parser.feed(first.text)
+        if parser.is_open and (row := self._read_spanning_row(first, unquoted, parser)):
             return row
-        is_quoted = fields.is_whole and self._fits(fields.cells) and not self._fits(plain)
-        return _Row((first,), fields.cells if is_quoted else plain)
+        is_quoted = parser.is_valid and self._matches_width(parser.cells) and not self._matches_width(unquoted)
+        return _Row((first,), parser.cells if is_quoted else unquoted)
 
-    def _spanning(self, first: _Line, plain: list[str], fields: Fields) -> _Row | None:
-        """The row that goes on in the lines behind `first`; None, and they are put back, if it is a line by itself."""
-        lines, fits = [first], self._fits(plain)
+    def _read_spanning_row(self, first: _Line, unquoted: list[str], parser: RowParser) -> _Row | None:
+        """The row that continues on the lines after `first`; None, with these lines pushed back, if it does not."""
+        lines, matches = [first], self._matches_width(unquoted)
         for line in self._lines:
             lines.append(line)
-            fields.feed(line.text)
-            is_row = self._fits(line.text.split(self._delimiter))
-            if (is_row and (fits or fields.is_open)) or len(lines) > _MOST_LINES:
+            parser.feed(line.text)
+            is_row = self._matches_width(line.text.split(self._delimiter))
+            if (is_row and (matches or parser.is_open)) or len(lines) > _MAX_SPAN_LINES:
                 break
-            if fields.is_whole and self._fits(fields.cells):
-                return _Row(tuple(lines), fields.cells)
-            if not fields.is_open:
+            if parser.is_valid and self._matches_width(parser.cells):
+                return _Row(tuple(lines), parser.cells)
+            if not parser.is_open:
                 break
-        self._lines.put_back(lines[1:])
+        self._lines.push_back(lines[1:])
         return None
 
-    def _fits(self, cells: list[str]) -> bool:
-        """Has the row as many columns as the header, but for an empty one at the end?"""
+    def _matches_width(self, cells: list[str]) -> bool:
+        """Does the row have the column count of the header, apart from one empty column at the end?"""
         return len(cells) == self._width or (len(cells) == self._width + 1 and not cells[-1].strip())
 
 
-def _leading_blank(source: _Lines) -> list[_Line]:
+def _leading_blank(source: _PushbackLines) -> list[_Line]:
     blank: list[_Line] = []
     for line in source:
         if line.text.strip():
-            source.put_back([line])
+            source.push_back([line])
             break
         blank.append(line)
     return blank
 
 
-def _header(source: _Lines, column: str, delimiter: str) -> _Header:
+def _header(source: _PushbackLines, column: str, delimiter: str) -> _Header:
     first = next(source, _Line(1, ""))
     if separator := _SEPARATOR_LINE.fullmatch(first.text):
         delimiter = separator[1]
         first = next(source, _Line(2, ""))
-    lines, fields = [first.text], Fields(delimiter)
-    fields.feed(first.text)
-    while fields.is_open and delimiter not in _WITHOUT_QUOTING:
+    lines, parser = [first.text], RowParser(delimiter)
+    parser.feed(first.text)
+    while parser.is_open and delimiter not in _OFTEN_UNQUOTED:
         if (line := next(source, None)) is None:
             raise _never_closed(first.number)
         lines.append(line.text)
-        fields.feed(line.text)
+        parser.feed(line.text)
     for each in dict.fromkeys((delimiter, *_DELIMITERS)):
         names = _names(lines, each)
         if (at := _position(names, column)) is not None:
             return _Header(at, len(names), each)
     if ids_in("\n".join(lines)):
         raise BadTable(
-            f"its first line holds an id, but a table begins with the names of its columns; add that line, with "
-            f"{column!r} in it, or name a file of ids alone .txt"
+            f"its first line contains an id, but a table begins with its column names; add a line with the column name "
+            f"{column!r}, or name a file that contains only ids .txt"
         )
     names = _names(lines, delimiter)
     width = len(names) if any(name.strip() for name in names) else 0
     raise BadTable(f"none of its {width} columns is named {column!r}; choose with --ids-column")
 
 
-def _fields_of(lines: list[str], delimiter: str) -> Fields:
-    fields = Fields(delimiter)
+def _parse_row(lines: list[str], delimiter: str) -> RowParser:
+    parser = RowParser(delimiter)
     for line in lines:
-        fields.feed(line)
-    return fields
+        parser.feed(line)
+    return parser
 
 
 def _names(lines: list[str], delimiter: str) -> list[str]:
-    fields = _fields_of(lines, delimiter)
-    return fields.cells if fields.is_whole else lines[0].split(delimiter)
+    parser = _parse_row(lines, delimiter)
+    return parser.cells if parser.is_valid else lines[0].split(delimiter)
 
 
 def _position(names: list[str], column: str) -> int | None:
-    """Where the column is, if it is there. Raises `BadTable` when it is there twice."""
-    wanted = column.strip()
+    """The index of the column, or None. Raises `BadTable` if two columns match."""
+    column_name = column.strip()
     for fold in (str, str.casefold):
-        found = [at for at, name in enumerate(names) if fold(unquoted(name)) == fold(wanted)]
+        found = [at for at, name in enumerate(names) if fold(strip_quotes(name)) == fold(column_name)]
         if len(found) > 1:
             raise BadTable(f"{len(found)} of its columns are named {column!r}; rename all but one")
         if found:
@@ -240,28 +247,29 @@ def _position(names: list[str], column: str) -> int | None:
     return None
 
 
-def _swallowed(row: _Row, own: str | None) -> Iterator[Cell]:
-    """The lines of a row in which there is an id that the row does not give: rows, perhaps, that a quote took in."""
-    known = (own or "").lower()
+def _swallowed_ids(row: _Row, row_id: str | None) -> Iterator[Cell]:
+    """Yield an invalid cell for each line of the row with an id other than `row_id`: a row that a quote may swallow."""
+    expected = (row_id or "").lower()
     for line in row.lines:
-        if any(found != known for found in ids_in(line.text)):
-            place = f"lines {row.lines[0].number}-{row.lines[-1].number}"
+        if any(found != expected for found in ids_in(line.text)):
+            span = f"lines {row.lines[0].number}-{row.lines[-1].number}"
             yield Cell(
                 line.number,
                 None,
-                f"an id in a quoted field that spans {place}; close its quote, or take the id out",
+                f"contains an id in a quoted field that spans {span}; close its quote, or remove the id",
             )
 
 
-def _told(spans: list[str]) -> str:
-    more = f" and {len(spans) - _MOST_TOLD} more" if len(spans) > _MOST_TOLD else ""
+def _span_warning(spans: list[str]) -> str:
+    more = f" and {len(spans) - _MAX_LISTED_SPANS} more" if len(spans) > _MAX_LISTED_SPANS else ""
     return (
-        f"quoted fields span lines {', '.join(spans[:_MOST_TOLD])}{more}; each such row counts as one line; "
+        f"quoted fields span lines {', '.join(spans[:_MAX_LISTED_SPANS])}{more}; each such row counts as one line; "
         "check that no quote is missing there"
     )
 
 
 def _never_closed(number: int) -> BadTable:
     return BadTable(
-        f"line {number}: unexpected end of data: a quote is never closed; close it, or double one that is a character"
+        f"line {number}: unexpected end of data: a quote is never closed; "
+        "close it, or double it if it is part of a field"
     )

@@ -1,8 +1,8 @@
-"""Ends the process when nothing else does any more: a write or a name lookup may be stuck in the system for minutes.
+"""A watchdog that ends the process when a write or a name lookup blocks in the operating system for minutes.
 
-Theory of operation. A thread of its own sleeps until an order comes, or until the time of the earliest order is over.
-Orders come through a queue whose `put` may be called from a signal handler (`queue.SimpleQueue` is reentrant; a lock
-would not do, since the handler may interrupt whoever holds it).
+Theory of operation. A separate thread sleeps until it receives a deadline, then until the earliest deadline passes.
+Deadlines arrive through a `queue.SimpleQueue`, whose `put` is reentrant, so a signal handler may call `arm`. A lock
+would not work: the handler could interrupt the thread that holds it.
 """
 
 from __future__ import annotations
@@ -14,51 +14,52 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
-_TELLING: Final = 0.5  # seconds for the last words, which may be stuck as well
+_REPORT_TIMEOUT: Final = 0.5  # seconds; printing the last message may block as well
 
 
-class _Order(NamedTuple):
-    at: float  # by the monotonic clock
+class _Deadline(NamedTuple):
+    at: float  # monotonic seconds
     exit_code: int
 
 
 class Watchdog:
-    """Once set, ends the process after some seconds, whatever its other threads do; used as a context, not later."""
+    """Ends the process when an armed deadline passes, whatever its other threads do. Use it once, as a context."""
 
-    def __init__(self, say: Callable[[str], None], leave: Callable[[int], object] = os._exit) -> None:
-        self._say = say
-        self._leave = leave
-        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+    def __init__(self, report: Callable[[str], None], exit_process: Callable[[int], object] = os._exit) -> None:
+        self._report = report
+        self._exit_process = exit_process
+        self._deadlines: SimpleQueue[_Deadline | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def set(self, seconds: float, exit_code: int) -> None:
-        """End the process in so many seconds, unless it is to end sooner. May be called from a signal handler."""
-        self._orders.put(_Order(time.monotonic() + seconds, exit_code))
+    def arm(self, seconds: float, exit_code: int) -> None:
+        """End the process after `seconds`, or at an earlier deadline. A signal handler may call this."""
+        self._deadlines.put(_Deadline(time.monotonic() + seconds, exit_code))
 
     def _watch(self) -> None:
-        due: _Order | None = None
+        earliest: _Deadline | None = None
         while True:
             try:
-                order = self._orders.get(timeout=None if due is None else max(0.0, due.at - time.monotonic()))
+                timeout = None if earliest is None else max(0.0, earliest.at - time.monotonic())
+                deadline = self._deadlines.get(timeout=timeout)
             except Empty:
                 break
-            if order is None:
+            if deadline is None:
                 return
-            due = order if due is None else min(due, order)
-        if due is not None:
-            self._end(due.exit_code)
+            earliest = deadline if earliest is None else min(earliest, deadline)
+        if earliest is not None:
+            self._end(earliest.exit_code)
 
     def _end(self, exit_code: int) -> None:
-        last_words = "the system does not answer any more; what is not written yet is lost"
-        teller = threading.Thread(target=self._say, args=[last_words], daemon=True)
-        teller.start()
-        teller.join(_TELLING)
-        self._leave(exit_code)
+        message = "the operating system does not respond; exiting now, and data not yet written is lost"
+        reporting = threading.Thread(target=self._report, args=[message], daemon=True)
+        reporting.start()
+        reporting.join(_REPORT_TIMEOUT)
+        self._exit_process(exit_code)
 
     def __enter__(self) -> Watchdog:
         self._thread.start()
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        self._orders.put(None)
+        self._deadlines.put(None)
         self._thread.join()

@@ -104,7 +104,7 @@ async def test_a_signal_ends_a_run_whose_reader_has_stopped(start: Starting) -> 
         os.close(writer)
         await steady(lambda: server.requests)
         running.send(signal.SIGTERM)
-        await running.says("does not answer")
+        await running.wait_for_stderr("the operating system does not respond")
         done = await running.finished()
     read = os.read(reader, 1 << 20)
     os.close(reader)

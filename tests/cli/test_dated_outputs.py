@@ -82,7 +82,7 @@ async def test_the_next_night_resumes_and_publishes_under_the_date_of_the_start(
     run_id = json.loads(night.contents()[f"{day}.partial.run.json"])["run_id"]
     done = await night.collect("--resume", resume)
     assert done.code == 0, done.err
-    assert f"its records are published as out/{day}.jsonl, not as out/{night.day(0)}.jsonl" in done.err
+    assert f"its records will be published as out/{day}.jsonl, not as out/{night.day(0)}.jsonl" in done.err
     assert "earlier runs" not in done.err
     assert night.asked == STUCK
     result = check_finished(night.out / f"{day}.jsonl", Given(WANTED), 0)
@@ -134,7 +134,7 @@ async def test_an_unfinished_run_is_named_by_every_run_until_it_is_resumed(night
         assert done.code == 0, done.err
         assert night.asked == wanted
         [named] = [line for line in done.err.splitlines() if "earlier runs of this output left files" in line]
-        assert f"out/{day}.jsonl.partial (begun " in named
+        assert f"out/{day}.jsonl.partial (started " in named
         assert f"--output out/{day}.jsonl and --resume always" in named
         assert night.contents().items() >= kept.items()
         check_finished_beside(night, wanted)
@@ -211,7 +211,7 @@ async def test_files_quarantined_under_a_fixed_name_are_named_from_the_next_day_
     for _ in range(2):
         done = await night.collect(output="out/c.jsonl")
         assert done.code == 0
-        assert f"{aside.name} (set aside, begun " in done.err
+        assert f"{aside.name} (quarantined, started " in done.err
     for path in night.out.glob("c.*partial*"):
         path.unlink()
     assert "earlier runs" not in (await night.collect(output="out/c.jsonl")).err
@@ -233,7 +233,7 @@ async def test_the_command_in_the_message_resumes_the_run(night: Night, given: t
 
 async def test_a_stopped_stream_does_not_promise_to_resume(night: Night) -> None:
     said = (await night.stopped(output="-")).err.splitlines()[-1]
-    assert "standard output cannot be resumed: rerun from the start, or name a file with --output" in said
+    assert "standard output cannot be resumed; rerun from the start, or name a file with --output" in said
 
 
 async def test_a_run_with_a_run_id_in_its_path_never_resumes_another(night: Night) -> None:

@@ -65,7 +65,7 @@ def slow_import_of(module: str, folder: Path) -> dict[str, str]:
 @ENDS
 async def test_it_ends_while_it_is_still_importing(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
     running = await start("collect", *ids(1), under=NEW_PID_1, env=slow_import_of("cyclopts", tmp_path))
-    await running.says("importing")
+    await running.wait_for_stderr("importing")
     assert await ended_by(running, signum) == (128 + signum, "importing\n")
 
 
@@ -75,7 +75,7 @@ async def test_a_process_like_any_other_ends_by_the_signal_while_it_is_still_imp
     start: Starting, tmp_path: Path, signum: signal.Signals, module: str
 ) -> None:
     running = await start("collect", *ids(1), env=slow_import_of(module, tmp_path))
-    await running.says("importing")
+    await running.wait_for_stderr("importing")
     running.send(signum)
     async with asyncio.timeout(PATIENCE):
         done = await running.finished()
@@ -119,7 +119,7 @@ async def test_a_run_ends_in_order_and_can_be_resumed(start: Starting, tmp_path:
         await server.saw(1)
         first = await first_of(running)
         os.kill(first, signum)
-        await running.says("once more to stop at once")
+        await running.wait_for_stderr("repeat to stop immediately")
         code, said = await ended_by(running, signum)
     assert code == 128 + signum, said
     assert (tmp_path / "c.partial.manifest.json").exists()
@@ -129,7 +129,7 @@ async def test_a_run_ends_in_order_and_can_be_resumed(start: Starting, tmp_path:
 @ENDS
 async def test_the_sandbox_ends_too(start: Starting, signum: signal.Signals) -> None:
     running = await start("sandbox", "--port", "0", under=NEW_PID_1)
-    await running.says("-o out.jsonl")
+    await running.wait_for_stderr("-o out.jsonl")
     code, _ = await ended_by(running, signum)
     assert code == (128 + signum if signum == signal.SIGHUP else 0)
 

@@ -108,7 +108,7 @@ async def test_an_id_inside_a_quoted_csv_field_is_reported_and_the_exit_code_is_
         done = await call("collect", "--ids", "ids.csv", "--base-url", server.url, "-o", "out/c.jsonl")
     assert done.code == 3, done.err
     check_finished(tmp_path / "out/c.jsonl", Given([two, three], invalid=1), 3)
-    assert "ids.csv:2: an id in a quoted field that spans lines 2-3" in done.err
+    assert "ids.csv:2: contains an id in a quoted field that spans lines 2-3" in done.err
     assert "ids.csv: quoted fields span lines 2-3" in done.err
     assert "ids.csv: its columns are separated by ';', not by ','" in done.err
     assert one not in done.err

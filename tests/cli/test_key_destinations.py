@@ -254,7 +254,7 @@ async def test_plain_http_through_a_proxy_of_another_host_would_give_it_the_key_
     base = ["collect", *ids(1), "--base-url", "http://127.0.0.1:9", "--proxy", "http://proxy.example:3128"]
     done = await call(*base)
     assert done.code == 2
-    assert "proxy.example would be given the key" in done.err
+    assert "proxy.example would receive the key" in done.err
 
 
 async def test_a_proxy_of_this_host_may_have_plain_http(call: Calling) -> None:

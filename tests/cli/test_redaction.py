@@ -155,4 +155,4 @@ async def test_an_unfinished_file_with_other_redaction_settings_is_quarantined(c
 async def test_a_rule_that_does_not_name_a_field_is_2_with_a_message(call: Calling) -> None:
     done = await call("collect", *ids(1), "--redact-also", "a b/c")
     assert done.code == 2
-    assert "[redact] also must be names or paths of fields" in done.err
+    assert "[redact] also must be a list of field names or paths" in done.err

@@ -94,7 +94,7 @@ async def unfinished(
             await asyncio.sleep(0.01)
     running.send(end)
     if end is not signal.SIGKILL:
-        await running.says("stopping")
+        await running.wait_for_stderr("finishing requests in flight")
         running.send(end)
     await running.finished()
     return path
@@ -157,7 +157,7 @@ async def test_a_run_that_is_stopped_twice_keeps_the_records_of_both_starts(
     await api.server.saw(5)
     await asyncio.sleep(0.5)
     running.send(signal.SIGHUP)
-    await running.says("stopping")
+    await running.wait_for_stderr("finishing requests in flight")
     running.send(signal.SIGHUP)
     assert (await running.finished()).code == 129
     result = check_stopped(tmp_path / "out/c.jsonl", Given(WANTED), 129)
@@ -514,7 +514,7 @@ async def test_one_of_simultaneous_starts_works_and_the_others_send_no_request(
     assert sorted(api.asked) == WANTED
     [worker] = [one for one, task in zip(started, ended, strict=True) if not task.done()]
     worker.send(signal.SIGTERM)
-    await worker.says("stopping")
+    await worker.wait_for_stderr("finishing requests in flight")
     worker.send(signal.SIGTERM)
     codes = sorted([(await task).code for task in ended])
     assert codes == [7] * (starts - 1) + [143]

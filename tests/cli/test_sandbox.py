@@ -23,8 +23,8 @@ from tests.support.scripted_server import free_port
 async def started(start: Starting, *arguments: str, port: int | None = None) -> tuple[Running, str]:
     """A running sandbox, and its address from its message."""
     running = await start("sandbox", "--port", str(free_port() if port is None else port), *arguments)
-    await running.says("-o out.jsonl")  # the last line before it serves
-    found = re.search(r"at (http://[^;]+);", running.said.decode())
+    await running.wait_for_stderr("-o out.jsonl")  # the last line before it serves
+    found = re.search(r"at (http://[^;]+);", running.stderr.decode())
     assert found
     return running, found[1]
 
@@ -63,8 +63,8 @@ async def test_its_key_and_its_address_are_shown_even_if_they_are_set_as_the_key
         *("sandbox", "--port", "0"),
         env={"POLYTOMIC_API_KEY": text, "POLYTOMIC_DEPLOYMENT_KEY": SANDBOX_KEY},
     )
-    await running.says("-o out.jsonl")
-    said = running.said.decode()
+    await running.wait_for_stderr("-o out.jsonl")
+    said = running.stderr.decode()
     assert "REDACTED" not in said
     assert f"its key is {SANDBOX_KEY};" in said
     assert f"POLYTOMIC_API_KEY={SANDBOX_KEY} collector collect --base-url http://" in said
@@ -79,7 +79,7 @@ async def test_a_key_other_than_the_sandboxs_is_masked_in_its_messages(start: St
 
 async def test_the_suggested_command_collects_every_connection(start: Starting, call: Calling, tmp_path: Path) -> None:
     running, url = await started(start, "--connections", "40", "--faults", "500=0.1", port=0)
-    suggested = re.search(r"POLYTOMIC_API_KEY=(\S+) collector (collect .*)", running.said.decode())
+    suggested = re.search(r"POLYTOMIC_API_KEY=(\S+) collector (collect .*)", running.stderr.decode())
     assert suggested
     done = await call(
         *suggested[2].replace("out.jsonl", "out/c.jsonl").split(), env={"POLYTOMIC_API_KEY": suggested[1]}

@@ -53,7 +53,7 @@ async def test_requests_in_flight_are_drained_and_no_new_request_starts(fork: Fo
         )
         await server.saw(4)
         running.send(signal.SIGTERM)
-        await running.says("stopping")
+        await running.wait_for_stderr("finishing requests in flight")
         release.set()
         done = await running.finished()
     assert (done.code, server.requests) == (143, 4), done.err
@@ -68,7 +68,7 @@ async def test_a_second_signal_stops_immediately(fork: Forking, tmp_path: Path) 
         )
         await server.saw(8)
         running.send(signal.SIGTERM)
-        await running.says("stopping")
+        await running.wait_for_stderr("finishing requests in flight")
         running.send(signal.SIGINT)
         done = await running.finished()
     assert done.code == 143, done.err
@@ -88,7 +88,7 @@ async def test_a_stopped_run_leaves_an_older_snapshot_unchanged_and_is_not_mixed
         running = await fork("collect", *ids(3), "--base-url", server.url, "-o", "out/c.jsonl")
         await server.saw(3)
         running.send(signal.SIGINT)
-        await running.says("stopping")
+        await running.wait_for_stderr("finishing requests in flight")
         running.send(signal.SIGINT)
         assert (await running.finished()).code == 130
     assert {name: (tmp_path / "out" / name).read_bytes() for name in before} == before
@@ -111,7 +111,7 @@ async def test_a_stopped_run_leaves_an_older_snapshot_unchanged_and_is_not_mixed
 async def test_a_signal_during_a_pause_ends_the_run(fork: Forking, tmp_path: Path) -> None:
     async with serving(error(429, "later", Retry_After="300")) as server:
         running = await fork("collect", *ids(5), "--base-url", server.url, "-o", "out/c.jsonl", "-v")
-        await running.says("pause")
+        await running.wait_for_stderr("pausing all requests")
         running.send(signal.SIGTERM)
         done = await running.finished()
     assert done.code == 143, done.err
@@ -137,7 +137,7 @@ async def test_a_stream_that_is_stopped_ends_with_whole_lines(fork: Forking, tmp
         )
         await server.saw(9)
         running.send(signal.SIGINT)
-        await running.says("stopping")
+        await running.wait_for_stderr("finishing requests in flight")
         running.send(signal.SIGINT)
         done = await running.finished()
     assert done.code == 130, done.err

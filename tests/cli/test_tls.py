@@ -12,10 +12,14 @@ import trustme
 from collector.model.errors import ConfigError
 from collector.run.settings import Settings
 from tests.conftest import KEY, Calling
-from tests.support.http_pathologies import ROADS, Place, Road, context_of, new_authority
+from tests.support.http_pathologies import NETWORK_PATHS, NetworkPath, Target, context_of, new_authority
 from tests.support.scripted_server import Server, answer, found, ids, serving
 
-CERTIFIED = {name: road for name, road in ROADS.items() if road.failure is ConfigError and "proxy" not in name}
+CERTIFIED = {
+    name: network_path
+    for name, network_path in NETWORK_PATHS.items()
+    if network_path.failure is ConfigError and "proxy" not in name
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +33,28 @@ def bundle_of(authority: trustme.CA, folder: Path) -> str:
     return str(path)
 
 
-def arguments(place: Place | Server) -> list[str]:
-    ca_file = getattr(place, "ca_file", None)
-    return ["collect", *ids(3), "--base-url", place.url, *(["--ca-file", ca_file] if ca_file else [])]
+def arguments(target: Target | Server) -> list[str]:
+    ca_file = getattr(target, "ca_file", None)
+    return ["collect", *ids(3), "--base-url", target.url, *(["--ca-file", ca_file] if ca_file else [])]
 
 
-@pytest.mark.parametrize("road", CERTIFIED.values(), ids=CERTIFIED.keys())
+@pytest.mark.parametrize("network_path", CERTIFIED.values(), ids=CERTIFIED.keys())
 async def test_a_certificate_that_does_not_verify_is_2_and_the_server_reads_no_request(
-    call: Calling, tmp_path: Path, road: Road
+    call: Calling, tmp_path: Path, network_path: NetworkPath
 ) -> None:
-    async with road.place(tmp_path) as place:
-        done = await call(*arguments(place), "-o", "out/c.jsonl", "--concurrency", "1")
+    async with network_path.open_target(tmp_path) as target:
+        done = await call(*arguments(target), "-o", "out/c.jsonl", "--concurrency", "1")
     assert done.code == 2, done.err
-    assert [name for name in road.names if name not in done.err] == []
-    assert [(server.opened, server.heads) for server in place.servers] == [(1, [])]
+    assert [name for name in network_path.names if name not in done.err] == []
+    assert [(server.opened, server.heads) for server in target.servers] == [(1, [])]
     assert KEY not in done.err
     assert not (tmp_path / "out/c.jsonl").exists()
 
 
 async def test_the_list_is_not_requested_either(call: Calling, tmp_path: Path) -> None:
-    async with ROADS["an expired certificate"].place(tmp_path) as place:
-        done = await call("collect", "--all", "--base-url", place.url, "--ca-file", place.ca_file or "")
-    assert (done.code, place.requests) == (2, 0), done.err
+    async with NETWORK_PATHS["an expired certificate"].open_target(tmp_path) as target:
+        done = await call("collect", "--all", "--base-url", target.url, "--ca-file", target.ca_file or "")
+    assert (done.code, target.requests) == (2, 0), done.err
     assert "expired" in done.err
 
 
@@ -132,8 +136,8 @@ async def test_a_ca_file_that_other_users_can_modify_is_2_with_the_command_to_ru
 
 async def test_a_server_without_tls_gets_no_request_and_the_run_stops_resumable(call: Calling, tmp_path: Path) -> None:
     """A load balancer may be down, so this is an outage, but the message names the reason."""
-    async with ROADS["a plain answer to a TLS handshake"].place(tmp_path) as place:
-        done = await call(*arguments(place), "-o", "c.jsonl", "--outage-limit", "1", "-v")
+    async with NETWORK_PATHS["a plaintext reply to a TLS handshake"].open_target(tmp_path) as target:
+        done = await call(*arguments(target), "-o", "c.jsonl", "--outage-limit", "1", "-v")
     assert done.code in {3, 5}, done.err
     assert "is it plain http?" in done.err
     assert not (tmp_path / "c.jsonl").exists() or not (tmp_path / "c.jsonl").read_bytes()

@@ -343,7 +343,7 @@ async def test_a_standard_input_without_a_key_is_2_and_says_so(
 async def test_standard_input_is_for_the_ids_or_for_the_key(start: Starting) -> None:
     done = await (await start("collect", "--ids", "-", "--key-file", "-", stdin=KEY.encode())).finished()
     assert done.code == 2
-    assert "[api] key_file must be something else than -" in done.err
+    assert "[api] key_file must be other than -" in done.err
     assert KEY not in done.err
 
 
@@ -481,4 +481,4 @@ async def test_a_keyring_that_never_answers_does_not_hold_up_a_signal(
     running.send(signal.SIGTERM)
     done = await running.finished()
     assert done.code == 143, done.err
-    assert "does not answer any more" not in done.err  # which the watchdog says
+    assert "the operating system does not respond" not in done.err  # which the watchdog says

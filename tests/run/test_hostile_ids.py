@@ -1,4 +1,4 @@
-"""Hostile ids: whatever comes in as an id, what goes out is a request for a connection, or nothing."""
+"""Hostile ids: any input leads to a valid request for a connection, or to no request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ONE = "248df4b7-aa70-47b8-a036-33ac447e668d"
 TARGET = re.compile(r"/api/connections/[0-9a-f-]{36}", re.ASCII)
 BASES = [URL(f"https://api.example{prefix}", encoded=True) for prefix in ("", "/polytomic", "/a%20b//c")]
 
-SPOILING: list[str] = [
+HOSTILE_PIECES: list[str] = [
     *"/\\?#&;@:{}-_+xg'\" \t\n\r\0\x7f\x85\x9b\xa0",
     *(
         "..",
@@ -43,16 +43,16 @@ SPOILING: list[str] = [
         "//evil.example/",
         "http://evil.example",
     ),
-    *"\ufeff\u200b\u200e\u202e\u2066\u061c\u2028\u3000",  # marks that nobody sees
-    *"\ud800\udfff",  # halves of a character
+    *"\ufeff\u200b\u200e\u202e\u2066\u061c\u2028\u3000",  # invisible characters
+    *"\ud800\udfff",  # lone surrogates
     *"\u0662\uff12\U0001d7da\u0430\uff21\uff46\u0130\u0131\u017f\u212a\u2013\u2010\xdf",  # look-alikes
     *("\x1b[31m", "\U0001f600", "x" * 70_000, "a" * 36, "0" * 36, "-" * 36),
 ]
 uuids = st.uuids().map(str)
 
 
-def spoilt(text: str, piece: str, at: int, length: int) -> str:
-    """`text` with `piece` in the place of some of its characters."""
+def corrupted(text: str, piece: str, at: int, length: int) -> str:
+    """`text` with `length` of its characters replaced by `piece`."""
     return text[:at] + piece + text[at + length :]
 
 
@@ -67,13 +67,15 @@ SHAPES: list[Callable[[str], str]] = [
     *(lambda one: f"urn:uuid:{one}", lambda one: f" {one}\t", lambda one: f"../{one}", lambda one: f"{one}/../.."),
     *(lambda one: f"{one}?x=1", lambda one: f"{one}#x", lambda one: f"{one};x"),
 ]
-mutants = st.builds(spoilt, uuids, st.sampled_from(SPOILING), st.integers(0, 36), st.sampled_from([0, 0, 1, 4, 36]))
+mutants = st.builds(
+    corrupted, uuids, st.sampled_from(HOSTILE_PIECES), st.integers(0, 36), st.sampled_from([0, 0, 1, 4, 36])
+)
 shapes = st.builds(lambda shape, one: shape(one), st.sampled_from(SHAPES), uuids)
 hostile = st.one_of(mutants, shapes, mutants, st.text(alphabet=st.characters(codec=None), max_size=40))
 
 
 def is_id(text: str) -> bool:
-    """An id by another reading than the collector's: no more than these characters, in these places."""
+    """An independent definition of an id: only these characters, in these positions."""
     return len(text) == 36 and all(
         each == "-" if at in {8, 13, 18, 23} else each in "0123456789abcdefABCDEF" for at, each in enumerate(text)
     )
@@ -94,7 +96,7 @@ def assert_harmless(text: str) -> None:
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(st.lists(hostile, min_size=20, max_size=20))
-def test_ten_thousand_hostile_ids_are_requests_for_connections_or_nothing(texts: list[str]) -> None:
+def test_ten_thousand_hostile_ids_become_valid_targets_or_no_request(texts: list[str]) -> None:
     for text in texts:
         assert_harmless(text)
 
@@ -102,45 +104,45 @@ def test_ten_thousand_hostile_ids_are_requests_for_connections_or_nothing(texts:
 @pytest.mark.soak
 @settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(hostile)
-def test_hostile_ids_each_an_example_of_its_own(text: str) -> None:
+def test_each_hostile_id_becomes_a_valid_target_or_no_request(text: str) -> None:
     assert_harmless(text)
 
 
 def hostile_ids(count: int, seed: int) -> list[str]:
-    """As above, but always the same."""
+    """Hostile ids as above, reproducible by `seed`."""
     rng = random.Random(seed)
-    made = []
+    texts = []
     for number in range(count):
         one = f"{rng.getrandbits(32):08x}-{number:04x}-4000-8000-{rng.getrandbits(48):012x}"
-        spoiling = rng.choice(SPOILING), rng.randrange(37), rng.choice([0, 1, 4, 36])
-        made.append(rng.choice(SHAPES)(one) if number % 2 else spoilt(one, *spoiling))
-    return made
+        change = rng.choice(HOSTILE_PIECES), rng.randrange(37), rng.choice([0, 1, 4, 36])
+        texts.append(rng.choice(SHAPES)(one) if number % 2 else corrupted(one, *change))
+    return texts
 
 
 HOSTILE = hostile_ids(2000, seed=5)
 
 
-def assert_only_ids_were_asked_for(server: Server, prefix: str, texts: Iterable[str]) -> set[str]:
-    """Each target is in form; what was asked for is what is an id once blanks around it are gone, each once."""
+def assert_only_ids_were_requested(server: Server, prefix: str, texts: Iterable[str]) -> set[str]:
+    """Check that every target is well-formed and that every stripped text that is an id was requested once."""
     for header in server.heads:
         line = header.split(b"\r\n", 1)[0].decode("ascii")
         assert re.fullmatch(rf"GET {prefix}/api/connections/[0-9a-f-]{{36}} HTTP/1\.1", line, re.ASCII), line
     expected = {text.strip().lower() for text in texts if is_id(text.strip())}
     assert expected
-    asked = [target.rpartition("/")[2] for target in server.targets]
-    assert sorted(asked) == sorted(expected)
+    requested = [target.rpartition("/")[2] for target in server.targets]
+    assert sorted(requested) == sorted(expected)
     return expected
 
 
-def assert_told_by_place_only(told: str, texts: Iterable[str]) -> None:
+def assert_reported_by_place_only(messages: str, texts: Iterable[str]) -> None:
     for text in texts:
         bare = text.strip()
         if not is_id(bare) and len(bare) > 12:
-            assert bare not in told
-    assert not set(told) & {"\x1b", "\x9b", "\x00", "\r", "\u202e", "\u2066"}
+            assert bare not in messages
+    assert not set(messages) & {"\x1b", "\x9b", "\x00", "\r", "\u202e", "\u2066"}
 
 
-async def no_such(exchange: Exchange) -> None:
+async def reply_with_connection(exchange: Exchange) -> None:
     await exchange.write(response(connection(exchange.target.rpartition("/")[2])))
 
 
@@ -149,12 +151,12 @@ PREFIX = "/poly%20tomic"
 
 
 async def collected(call: Calling, *arguments: str, texts: list[str], folder: Path) -> dict[str, int]:
-    """Run over a real server, judge by what that saw, and return what the manifest counts as input."""
-    async with serving(no_such) as server:
+    """Run against a real server, check its requests, and return the input counts of the manifest."""
+    async with serving(reply_with_connection) as server:
         done = await call("collect", *arguments, "--base-url", server.url + PREFIX, *RUN)
     assert done.code == 3, done.err
-    expected = assert_only_ids_were_asked_for(server, PREFIX, texts)
-    assert_told_by_place_only(done.err, texts)
+    expected = assert_only_ids_were_requested(server, PREFIX, texts)
+    assert_reported_by_place_only(done.err, texts)
     assert not list(folder.rglob("*evil*"))
     counted: dict[str, int] = json.loads((folder / "c.manifest.json").read_bytes())["account"]["input"]
     assert counted["unique"] == len(expected)
@@ -162,17 +164,17 @@ async def collected(call: Calling, *arguments: str, texts: list[str], folder: Pa
     return counted
 
 
-async def test_hostile_arguments(call: Calling, tmp_path: Path) -> None:
-    """A NUL and half a character are none that a process can be started with; what begins with - is an option."""
+async def test_hostile_arguments_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
+    """Leaves out what cannot be an argument (NUL, lone surrogates) and what would be an option."""
     texts = [text for text in HOSTILE[:1000] if len(text) < 1000 and not text.startswith("-")]
     texts = [text for text in texts if "\0" not in text and not re.search("[\ud800-\udfff]", text)]
-    texts = [text for text in texts if not looks_like_api_key(text)]  # which would be refused, see test_cli_arguments
+    texts = [text for text in texts if not looks_like_api_key(text)]  # rejected, see test_argument_guard
     counted = await collected(call, *texts, texts=texts, folder=tmp_path)
     assert counted["lines"] == len(texts)
     assert counted["invalid"] == sum(not is_id(text.strip()) for text in texts)
 
 
-async def test_hostile_lines_of_text(call: Calling, tmp_path: Path) -> None:
+async def test_hostile_lines_of_text_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
     lines = "\n".join(HOSTILE).replace("\0", "").encode(errors="surrogatepass").split(b"\n")
     (tmp_path / "ids.txt").write_bytes(b"\n".join(lines))
     texts = [line.partition(b"#")[0].decode(errors="replace") for line in lines]
@@ -180,7 +182,7 @@ async def test_hostile_lines_of_text(call: Calling, tmp_path: Path) -> None:
     assert counted["lines"] == len(lines)
 
 
-async def test_hostile_cells(call: Calling, tmp_path: Path) -> None:
+async def test_hostile_table_cells_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
     texts = [text.replace("\0", "").encode(errors="replace").decode() for text in HOSTILE]
     with (tmp_path / "ids.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["name", "id"], *(["x", text] for text in texts)])
@@ -188,7 +190,7 @@ async def test_hostile_cells(call: Calling, tmp_path: Path) -> None:
     assert counted["lines"] == len(texts)
 
 
-async def test_hostile_values(call: Calling, tmp_path: Path) -> None:
+async def test_hostile_json_values_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
     others = [None, 1, 1.5, True, [], [ONE], {}, {"id": ONE}]
     lines = [json.dumps({"id": each}) for each in [*HOSTILE, *others]]
     (tmp_path / "ids.jsonl").write_text("\n".join(lines))
@@ -196,8 +198,8 @@ async def test_hostile_values(call: Calling, tmp_path: Path) -> None:
     assert counted["lines"] == len(lines)
 
 
-async def test_hostile_ids_of_the_list(call: Calling, tmp_path: Path) -> None:
-    """What the API itself names is believed no more: there is no blank around an id of its own either."""
+async def test_hostile_ids_of_the_list_endpoint_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
+    """Ids from the API are validated too, and not even stripped."""
     texts = [text.encode(errors="replace").decode() for text in HOSTILE]
     items = [{"id": text} for text in texts]
 
@@ -206,19 +208,17 @@ async def test_hostile_ids_of_the_list(call: Calling, tmp_path: Path) -> None:
             await exchange.write(response(json.dumps({"data": [*items, {}, None, ONE]}).encode()))
             exchange.server.heads.clear()
         else:
-            await no_such(exchange)
+            await reply_with_connection(exchange)
 
     async with serving(listing) as server:
         done = await call("collect", "--all", "--base-url", server.url + PREFIX, *RUN)
     assert done.code == 3, done.err
-    assert_only_ids_were_asked_for(server, PREFIX, [text for text in texts if is_id(text)])
-    assert_told_by_place_only(done.err, texts)
+    assert_only_ids_were_requested(server, PREFIX, [text for text in texts if is_id(text)])
+    assert_reported_by_place_only(done.err, texts)
 
 
-async def test_a_byte_that_ends_a_string_elsewhere_makes_a_list_of_ids_unreadable(
-    call: Calling, tmp_path: Path
-) -> None:
-    async with serving(no_such) as server:
+async def test_a_nul_byte_makes_a_list_of_ids_unreadable(call: Calling, tmp_path: Path) -> None:
+    async with serving(reply_with_connection) as server:
         for name in ("ids.txt", "ids.csv", "ids.jsonl"):
             (tmp_path / name).write_bytes(f"id\n{ONE}\n{ONE}\0.evil\n".encode())
             done = await call("collect", "--ids", name, "--base-url", server.url)
@@ -227,26 +227,26 @@ async def test_a_byte_that_ends_a_string_elsewhere_makes_a_list_of_ids_unreadabl
     assert server.opened == 0
 
 
-def test_what_is_read_is_counted_and_what_is_no_id_is_told_by_its_place() -> None:
+def test_invalid_lines_are_counted_and_reported_by_position_only() -> None:
     lines = "\n".join(HOSTILE).replace("\0", "").encode(errors="replace")
     id_input = read_ids((), ["-"], column="id", stdin=io.BytesIO(lines))
     assert all(is_id(each) for each in id_input.ids)
     assert id_input.count.invalid > 500
-    told: list[str] = []
-    id_input.report(told.append)
-    assert_told_by_place_only("".join(told), HOSTILE)
+    messages: list[str] = []
+    id_input.report_problems(messages.append)
+    assert_reported_by_place_only("".join(messages), HOSTILE)
 
 
-def test_a_real_server_reads_the_target_that_was_meant() -> None:
-    """Bytes on a socket, for ids in every spelling that is one."""
+def test_a_real_server_receives_the_intended_target() -> None:
+    """Checks the bytes on a socket, for every valid spelling of an id."""
     spelt = [ONE, ONE.upper(), ONE.title()]
     assert {canonical_id(each) for each in spelt} == {ONE}
     assert asyncio.run(_target_of(ONE)) == f"{PREFIX}/api/connections/{ONE}"
 
 
 async def _target_of(one: str) -> str:
-    from tests.client.test_aiohttp_transport import by_aiohttp  # noqa: PLC0415  # which brings the whole contract along
+    from tests.client.test_aiohttp_transport import by_aiohttp  # noqa: PLC0415  # imports the whole contract suite
 
-    async with serving(no_such) as server, by_aiohttp(server.url + PREFIX) as (send, _):
+    async with serving(reply_with_connection) as server, by_aiohttp(server.url + PREFIX) as (send, _):
         await send(Request(f"/api/connections/{one}"))
     return server.targets[0]

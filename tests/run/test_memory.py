@@ -1,4 +1,4 @@
-"""Memory stays flat, however many ids there are."""
+"""Memory use is independent of the number of ids."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
 
 IDS = 100_000
-WARM = 20_000  # from here on memory may not grow
+WARM = 20_000  # memory must not grow after this many ids
 MEGABYTE = 1024 * 1024
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory a process has; 0 when it is gone."""
+    """The resident memory of a process in bytes; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/statm").read_text().split()
     except OSError:
@@ -29,7 +29,7 @@ def resident(pid: int) -> int:
 
 
 @pytest.mark.soak
-async def test_a_hundred_thousand_ids_take_at_most_150_mb_and_no_more_after_the_first_twenty_thousand(
+async def test_memory_for_100_000_ids_stays_below_150_mb_and_stops_growing_after_20_000(
     tmp_path: Path,
 ) -> None:
     inventory = Inventory(IDS, seed=7)
@@ -39,7 +39,7 @@ async def test_a_hundred_thousand_ids_take_at_most_150_mb_and_no_more_after_the_
     samples: list[tuple[int, int]] = []  # bytes written, bytes resident
     async with serve(inventory) as sandbox:
         command = [sys.executable, "-m", "collector", "collect", "--ids", str(ids), "-o", str(output)]
-        process = subprocess.Popen(  # noqa: ASYNC220  # starting one takes no time
+        process = subprocess.Popen(  # noqa: ASYNC220  # starts quickly enough
             [*command, "--base-url", sandbox.url, "--rate", "0", "-q"],
             env={**os.environ, "POLYTOMIC_API_KEY": sandbox.key},
         )
@@ -49,10 +49,10 @@ async def test_a_hundred_thousand_ids_take_at_most_150_mb_and_no_more_after_the_
             if partial.exists():
                 samples.append((partial.stat().st_size, resident(process.pid)))
         assert process.wait() == 0
-    whole = output.stat().st_size
+    size = output.stat().st_size
     samples = [sample for sample in samples if sample[1]]
-    warm = [memory for written, memory in samples if written <= whole * WARM / IDS]
-    later = [memory for written, memory in samples if written > whole * WARM / IDS]
+    warm = [memory for written, memory in samples if written <= size * WARM / IDS]
+    later = [memory for written, memory in samples if written > size * WARM / IDS]
     print(f"peak {max(warm + later) / MEGABYTE:.0f} MB, {max(warm) / MEGABYTE:.0f} MB in the first {WARM}")
     assert max(warm + later) <= 150 * MEGABYTE
     assert max(later) <= max(warm) + 5 * MEGABYTE

@@ -31,19 +31,19 @@ def test_placeholders_are_filled_in(text: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{Date}.jsonl", "{}.jsonl", "{date}-{organization}.jsonl"])
-def test_an_unknown_placeholder_is_refused(text: str) -> None:
+def test_an_unknown_placeholder_is_rejected(text: str) -> None:
     with pytest.raises(UsageError, match="is not a placeholder"):
         OutputTemplate(text).fill(run_id=RUN_ID, now=NOW)
 
 
 @given(texts, st.sampled_from(["", RUN_ID, f"{RUN_ID}.2", "unknown-run", "unknown-run.13"]))
-def test_every_path_of_a_template_is_found_again_and_also_when_set_aside(text: str, suffix: str) -> None:
+def test_every_path_of_a_template_is_recognized_even_when_quarantined(text: str, suffix: str) -> None:
     template = OutputTemplate(text)
     path = template.fill(run_id=RUN_ID, now=NOW)
     found = pattern_of(text).fullmatch(f"{path}.{suffix}" if suffix else path)
     assert found is not None
     assert found["suffix"] == (suffix or None)
-    assert template.fill_as(found) == path
+    assert template.fill_from_match(found) == path
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,5 @@ def test_every_path_of_a_template_is_found_again_and_also_when_set_aside(text: s
         ("{run_id}.jsonl", "nightly.jsonl"),
     ],
 )
-def test_a_path_of_another_form_is_not_of_the_template(text: str, path: str) -> None:
+def test_a_path_of_another_form_does_not_match_the_template(text: str, path: str) -> None:
     assert not re.fullmatch(pattern_of(text), path)

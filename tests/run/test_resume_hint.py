@@ -1,4 +1,4 @@
-"""What a run that stopped says about resuming it."""
+"""The advice on how to resume a stopped run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def hint(text: str, resume: Resume, *, is_resumable: bool = True, has_left: bool
 
 
 @pytest.mark.parametrize(
-    ("text", "resume", "said"),
+    ("text", "resume", "expected"),
     [
         ("c.jsonl", Resume.AUTO, SAME),
         ("{date}.jsonl", Resume.AUTO, SAME),
@@ -37,18 +37,18 @@ def hint(text: str, resume: Resume, *, is_resumable: bool = True, has_left: bool
         ),
     ],
 )
-def test_the_hint_says_what_resumes_it(text: str, resume: Resume, said: str) -> None:
-    assert hint(text, resume) == said
+def test_the_hint_names_the_command_that_resumes_the_run(text: str, resume: Resume, expected: str) -> None:
+    assert hint(text, resume) == expected
 
 
 @pytest.mark.parametrize("resume", list(Resume))
-def test_nothing_is_promised_where_nothing_is_left(resume: Resume) -> None:
+def test_without_files_to_resume_there_is_no_hint(resume: Resume) -> None:
     assert hint("c.jsonl", resume, has_left=False) is None
 
 
 @pytest.mark.parametrize("resume", list(Resume))
 def test_a_stream_cannot_be_resumed(resume: Resume) -> None:
-    said = hint("-", resume, is_resumable=False, has_left=False)
-    assert said is not None
-    assert "cannot be resumed" in said
-    assert "--output" in said
+    advice = hint("-", resume, is_resumable=False, has_left=False)
+    assert advice is not None
+    assert "cannot be resumed" in advice
+    assert "--output" in advice

@@ -1,4 +1,4 @@
-"""Every setting, wherever it was set."""
+"""Every setting, from every source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from collector.snapshot.sinks.resume import Resume
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
 Change = tuple[str, str, str, Any, Any]
-"""Section, key, flag, what is set and what comes of it."""
+"""Section, key, flag, the value that is set and the resulting value."""
 
 SETTINGS: list[Change] = [
     ("api", "base_url", "--base-url", "https://polytomic.example", "https://polytomic.example"),
@@ -66,7 +66,7 @@ SWITCHES = [
 
 
 def parse(argv: Sequence[str] = (), environ: dict[str, str] | None = None) -> Settings:
-    """What a command with these settings is called with."""
+    """The settings that a command receives."""
     environ = {} if environ is None else environ
     app = App(config=[from_environment(environ), from_toml(environ)], result_action="return_value")
 
@@ -91,7 +91,7 @@ def file_with(folder: Path, text: str, name: str = "settings.toml") -> str:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    path.chmod(0o600)  # whatever the umask: what others can write is not read
+    path.chmod(0o600)  # independent of the umask; a file that others can write is rejected
     return str(path)
 
 
@@ -105,11 +105,11 @@ def every_setting() -> Iterator[tuple[str, str]]:
             yield section.name, key.name
 
 
-def test_nothing_set_gives_the_defaults() -> None:
+def test_without_settings_the_defaults_apply() -> None:
     assert parse() == Settings()
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_match_the_contract() -> None:
     settings = Settings()
     assert settings.api.base_url == "https://app.polytomic.com"
     assert settings.api.version == "2025-09-18"
@@ -121,7 +121,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.output.path, settings.ids.column) == ("-", "id")
 
 
-def test_every_setting_is_tried_here() -> None:
+def test_every_setting_is_covered_by_these_tests() -> None:
     tried = {(section, key) for section, key, *_ in [*SETTINGS, *SWITCHES]}
     assert set(every_setting()) == tried
 
@@ -153,14 +153,14 @@ def test_a_switch_that_is_on_has_a_flag_that_turns_it_off() -> None:
     assert parse(["--no-share-quota"], {"COLLECTOR_SHARE_QUOTA": "true"}).limits.share_quota is False
 
 
-def test_flag_goes_before_environment_before_file_before_default(tmp_path: Path) -> None:
+def test_precedence_is_flag_environment_file_default(tmp_path: Path) -> None:
     path = file_with(tmp_path, "[limits]\nrate = 1\nconcurrency = 1\nmax_pause = 1\n")
     environ = {"COLLECTOR_RATE": "2", "COLLECTOR_CONCURRENCY": "2"}
     limits = parse(["--config", path, "--rate", "3"], environ).limits
     assert limits == Limits(rate=3, concurrency=2, max_pause=1, max_duration=None)
 
 
-def test_a_list_is_taken_whole_from_who_goes_first(tmp_path: Path) -> None:
+def test_a_list_comes_from_one_source_by_precedence(tmp_path: Path) -> None:
     path = file_with(tmp_path, '[ids]\nfiles = ["a.txt", "b.csv"]\n')
     environ = {"COLLECTOR_IDS": os.pathsep.join(["c.txt", "-"])}
     assert parse(["--config", path]).ids.files == ("a.txt", "b.csv")
@@ -168,21 +168,21 @@ def test_a_list_is_taken_whole_from_who_goes_first(tmp_path: Path) -> None:
     assert parse(["--config", path, "--ids", "-", "--ids", "d.txt"], environ).ids.files == ("-", "d.txt")
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert parse((), {"COLLECTOR_RATE": "", "POLYTOMIC_DEPLOYMENT_URL": "", "COLLECTOR_CONFIG": ""}) == Settings()
 
 
-def test_the_deployments_own_variable_stands_below_ours_and_above_the_file(tmp_path: Path) -> None:
+def test_the_deployment_variable_ranks_between_collectors_variable_and_the_file(tmp_path: Path) -> None:
     path = file_with(tmp_path, '[api]\nbase_url = "https://file.example"\n')
     environ = {"POLYTOMIC_DEPLOYMENT_URL": "deployment.example"}
     assert parse(["--config", path]).api.base_url == "https://file.example"
     assert parse(["--config", path], environ).api.base_url == "https://deployment.example"
-    environ["COLLECTOR_BASE_URL"] = "https://ours.example"
-    assert parse(["--config", path], environ).api.base_url == "https://ours.example"
+    environ["COLLECTOR_BASE_URL"] = "https://collector.example"
+    assert parse(["--config", path], environ).api.base_url == "https://collector.example"
     assert parse(["--base-url", "https://flag.example"], environ).api.base_url == "https://flag.example"
 
 
-def test_the_file_is_the_flags_else_the_variables_else_the_users_own(tmp_path: Path) -> None:
+def test_the_file_is_that_of_the_flag_else_the_variable_else_the_user(tmp_path: Path) -> None:
     by_flag = file_with(tmp_path, "[limits]\nrate = 1\n", "flag.toml")
     by_variable = file_with(tmp_path, "[limits]\nrate = 2\n", "variable.toml")
     file_with(tmp_path, "[limits]\nrate = 3\n", "xdg/collector/config.toml")
@@ -193,14 +193,14 @@ def test_the_file_is_the_flags_else_the_variables_else_the_users_own(tmp_path: P
     assert parse(["--config", by_flag], environ).limits.rate == 1
 
 
-def test_without_a_folder_for_settings_the_home_folders_own_is_looked_into(tmp_path: Path) -> None:
+def test_without_a_configured_folder_the_home_folder_is_searched(tmp_path: Path) -> None:
     file_with(tmp_path, "[limits]\nrate = 4\n", ".config/collector/config.toml")
     assert parse((), {"HOME": str(tmp_path)}).limits.rate == 4
     assert parse((), {"HOME": str(tmp_path), "XDG_CONFIG_HOME": ""}).limits.rate == 4
 
 
 @pytest.mark.parametrize("home", ["", ".", "xdg"])
-def test_a_file_is_never_found_in_the_current_folder(
+def test_a_configuration_file_in_the_current_folder_is_ignored(
     home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("config.toml", "collector.toml", "collector/config.toml", "xdg/collector/config.toml"):
@@ -212,21 +212,23 @@ def test_a_file_is_never_found_in_the_current_folder(
 
 
 @pytest.mark.parametrize("by", ["flag", "variable"])
-def test_a_file_that_is_named_and_missing_is_an_error_that_names_it(by: str, tmp_path: Path) -> None:
+def test_a_missing_configuration_file_is_an_error_that_names_it(by: str, tmp_path: Path) -> None:
     path = str(tmp_path / "missing.toml")
     with pytest.raises(ConfigError, match=f"{path}: cannot be read") as caught:
         parse(["--config", path] if by == "flag" else [], {"COLLECTOR_CONFIG": path} if by == "variable" else {})
     assert caught.value.exit_code == ExitCode.USAGE
 
 
-def test_a_folder_for_settings_that_is_relative_is_ignored_as_if_it_were_not_set(tmp_path: Path) -> None:
-    """XDG Base Directory Specification: such a path is invalid and to be ignored."""
+def test_a_relative_settings_folder_is_ignored(tmp_path: Path) -> None:
+    """By the XDG Base Directory Specification a relative path is invalid and must be ignored."""
     file_with(tmp_path, "[limits]\nrate = 4\n", ".config/collector/config.toml")
     assert parse((), {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "xdg"}).limits.rate == 4
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_file_that_others_can_change_is_an_error_that_tells_what_to_run(mode: int, tmp_path: Path) -> None:
+def test_a_file_that_other_users_can_change_is_an_error_with_the_command_that_fixes_it(
+    mode: int, tmp_path: Path
+) -> None:
     path = Path(file_with(tmp_path, "[limits]\nrate = 1\n", "collector/config.toml"))
     path.chmod(mode)
     for argv, environ in (
@@ -238,7 +240,7 @@ def test_a_file_that_others_can_change_is_an_error_that_tells_what_to_run(mode: 
             parse(argv, environ)
 
 
-def test_a_password_of_a_proxy_is_taken_from_the_environment_and_a_file_and_from_no_flag(tmp_path: Path) -> None:
+def test_a_proxy_password_is_accepted_from_environment_and_file_but_not_from_a_flag(tmp_path: Path) -> None:
     proxy = "http://user:secret-9@proxy.example:3128"
     path = file_with(tmp_path, f'[api]\nproxy = "{proxy}"\n')
     assert parse((), {"COLLECTOR_PROXY": proxy}).api.proxy == proxy
@@ -248,7 +250,7 @@ def test_a_password_of_a_proxy_is_taken_from_the_environment_and_a_file_and_from
     assert "secret-9" not in str(caught.value)
 
 
-def test_a_password_of_a_proxy_is_in_no_picture_of_the_settings() -> None:
+def test_the_repr_of_the_settings_hides_a_proxy_password() -> None:
     settings = Settings(api=Api(proxy="http://user:secret-9@proxy.example:3128"))
     assert "secret-9" not in repr(settings)
     assert "secret-9" not in repr(settings.api)
@@ -257,7 +259,7 @@ def test_a_password_of_a_proxy_is_in_no_picture_of_the_settings() -> None:
 @pytest.mark.parametrize(
     "given", ["ftp://u:secret-9@host", "u:secret-9@host", "http://u:secret-9@host/x", "", "http://"]
 )
-def test_what_is_no_proxy_is_an_error_that_does_not_repeat_it(given: str) -> None:
+def test_an_invalid_proxy_is_an_error_that_does_not_quote_it(given: str) -> None:
     with pytest.raises(ConfigError, match=r"\[api\] proxy") as caught:
         Api(proxy=given)
     assert "secret-9" not in str(caught.value)
@@ -272,7 +274,7 @@ def test_what_is_no_proxy_is_an_error_that_does_not_repeat_it(given: str) -> Non
         ("http://proxy.example:3128", True, True),
     ],
 )
-def test_a_proxy_is_given_the_key_of_plain_http_only_if_that_is_wanted(
+def test_a_remote_proxy_receives_the_key_over_plain_http_only_with_allow_http(
     proxy: str, allow_http: bool, is_safe: bool
 ) -> None:
     def make() -> Api:
@@ -281,17 +283,17 @@ def test_a_proxy_is_given_the_key_of_plain_http_only_if_that_is_wanted(
     if is_safe:
         assert make().proxy == proxy
         return
-    with pytest.raises(ConfigError, match=r"proxy\.example would be given the key"):
+    with pytest.raises(ConfigError, match=r"proxy\.example would receive the key"):
         make()
 
 
-def test_a_folder_as_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_folder_as_configuration_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"{tmp_path}: cannot be read"):
         parse(["--config", str(tmp_path)])
 
 
 @pytest.mark.parametrize("content", [b"rate == 5", b"[limits", b"\xff\xfe", b"[limits]\nrate = 1\nrate = 2\n"])
-def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_an_error_that_names_it(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"{path}: not TOML"):
@@ -299,7 +301,7 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[limit]\nrate = 1\n", r"\[limit\] is not a section; did you mean limits\?"),
         ("[zzz]\nrate = 1\n", r"\[zzz\] is not a section; there are api, ids, limits, log, output, redact, retry"),
@@ -313,23 +315,23 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(content: bytes, tmp_pa
         ("[api.limits]\nrate = 1\n", r"\[api\] limits is not a setting"),
     ],
 )
-def test_a_name_in_the_file_that_is_no_setting_is_an_error_that_names_it(text: str, told: str, tmp_path: Path) -> None:
+def test_an_unknown_name_in_the_file_is_an_error_that_names_it(text: str, message: str, tmp_path: Path) -> None:
     path = file_with(tmp_path, text)
-    with pytest.raises(ConfigError, match=f"^{re.escape(path)}: {told}"):
+    with pytest.raises(ConfigError, match=f"^{re.escape(path)}: {message}"):
         parse(["--config", path])
 
 
 @pytest.mark.parametrize(
     "content", ["\ufeff[limits]\r\nrate = 7.5\r\n", "\ufeff[limits]\nrate = 7.5", "[limits]\r\nrate = 7.5"]
 )
-def test_a_file_that_an_editor_of_windows_saved_is_read(content: str, tmp_path: Path) -> None:
+def test_a_file_saved_by_a_windows_editor_is_read(content: str, tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_bytes(content.encode())
     assert parse(["--config", str(path)]).limits.rate == 7.5
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_a_file_in_another_encoding_is_an_error_that_says_what_to_do(encoding: str, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_an_error_with_advice(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_bytes("[limits]\nrate = 7.5\n".encode(encoding))
     with pytest.raises(ConfigError, match=f"{path}: not TOML: saved as UTF-16 or UTF-32; save it as UTF-8"):
@@ -344,7 +346,7 @@ def test_a_file_in_latin_1_is_an_error_that_names_the_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("service", ["COLLECTOR", "COLLECTOR_OUTPUT", "COLLECTOR_RATE"])
-def test_the_service_links_of_a_cluster_are_no_settings_and_a_misspelt_setting_beside_them_is_told(
+def test_kubernetes_service_links_are_ignored_but_a_misspelt_setting_is_an_error(
     service: str,
 ) -> None:
     links = {f"{service}_PORT": "tcp://10.0.48.109:4317", f"{service}_SERVICE_HOST": "10.0.48.109"}
@@ -355,19 +357,19 @@ def test_the_service_links_of_a_cluster_are_no_settings_and_a_misspelt_setting_b
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("COLLECTOR_RAT", "did you mean COLLECTOR_RATE"),
         ("COLLECTOR_API_KEY", "is not a setting"),
         ("COLLECTOR_ZZZZZZZZ", "is not a setting; "),
     ],
 )
-def test_a_variable_of_ours_that_is_no_setting_is_an_error_that_names_it(name: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=f"environment: {name} .*{told}"):
+def test_an_unknown_collector_variable_is_an_error_that_names_it(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"environment: {name} .*{message}"):
         parse((), {name: "1"})
 
 
-def test_variables_of_others_are_none_of_our_business() -> None:
+def test_variables_without_the_prefix_are_ignored() -> None:
     assert parse((), {"COLLECTORS_RATE": "1", "RATE": "1", "PATH": "/bin", "collector_rate": "1"}) == Settings()
 
 
@@ -393,7 +395,7 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: Limits(rate=-1), r"\[limits\] rate"),
         (lambda: Limits(rate=float("nan")), r"\[limits\] rate"),
@@ -432,14 +434,14 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
         (lambda: Output(path="--ids"), r"\[output\] path"),
     ],
 )
-def test_a_value_out_of_its_range_is_an_error_that_names_its_setting(make: Any, told: str) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+def test_a_value_outside_its_range_is_an_error_that_names_its_setting(make: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
         make()
     assert caught.value.exit_code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("value", ["0", "100000", "0.001"])
-def test_the_ends_of_a_range_belong_to_it(value: str) -> None:
+def test_a_range_includes_its_bounds(value: str) -> None:
     assert parse(["--rate", value]).limits.rate == float(value)
 
 
@@ -460,7 +462,7 @@ def test_the_ends_of_a_range_belong_to_it(value: str) -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_a_base_url_is_read_with_or_without_its_scheme_and_its_last_slash(given: str, expected: str) -> None:
+def test_a_base_url_is_normalized(given: str, expected: str) -> None:
     assert Api(base_url=given).base_url == expected
 
 
@@ -485,13 +487,13 @@ def test_a_base_url_is_read_with_or_without_its_scheme_and_its_last_slash(given:
         "https://host.example/\r\nX: y",
     ],
 )
-def test_what_is_no_plain_address_is_an_error(given: str) -> None:
+def test_an_invalid_base_url_is_an_error(given: str) -> None:
     with pytest.raises(ConfigError, match="base_url"):
         Api(base_url=given)
 
 
 @pytest.mark.parametrize("given", ["https://u:secret-9@host", "ftp://u:secret-9@host", "https://u:secret-9@host:port"])
-def test_a_password_in_a_base_url_is_not_repeated(given: str) -> None:
+def test_a_password_in_a_base_url_is_not_quoted(given: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Api(base_url=given)
     assert "secret-9" not in str(caught.value)
@@ -507,29 +509,31 @@ def test_a_password_in_a_base_url_is_not_repeated(given: str) -> None:
         "http://[::2]",
     ],
 )
-def test_a_key_never_travels_unencrypted_to_another_host_unless_that_is_wanted(given: str) -> None:
+def test_a_key_travels_unencrypted_to_another_host_only_with_allow_http(given: str) -> None:
     with pytest.raises(ConfigError, match="unencrypted"):
         Api(base_url=given)
     assert Api(base_url=given, allow_http=True).base_url == given
 
 
 @pytest.mark.parametrize("name", ["key_file", "key_keyring", "organization_id", "version"])
-def test_a_key_in_place_of_a_name_is_an_error_that_does_not_show_it(name: str) -> None:
+def test_a_key_in_place_of_a_name_is_an_error_that_does_not_quote_it(name: str) -> None:
     for given in ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "Bearer abc"):
         with pytest.raises(ConfigError, match=rf"\[api\] {name} must be") as caught:
             parse((), {"COLLECTOR_API_VERSION" if name == "version" else f"COLLECTOR_{name.upper()}": given})
         assert given not in str(caught.value)
 
 
-def test_a_key_file_whose_name_looks_like_a_key_is_one_when_it_exists(tmp_path: Path) -> None:
+def test_an_existing_key_file_may_have_a_name_that_looks_like_a_key(tmp_path: Path) -> None:
     path = file_with(tmp_path, "key", "4eC39HqLyjWDarjtT1zdp7dc")
     assert Api(key_file=path).key_file == path
-    assert Api(key_file=str(tmp_path / "4eC39HqLyjWDarjtT1zdp7dd")).key_file  # a path is no key, there or not
+    assert Api(
+        key_file=str(tmp_path / "4eC39HqLyjWDarjtT1zdp7dd")
+    ).key_file  # a path is not a key, even if the file is missing
 
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        Settings().limits.rate = 5  # type: ignore[misc]  # that is what is tried
+        Settings().limits.rate = 5  # type: ignore[misc]  # the assignment under test
 
 
 def test_no_flag_takes_a_key() -> None:
@@ -538,35 +542,35 @@ def test_no_flag_takes_a_key() -> None:
             parse([flag, "secret"])
 
 
-def test_the_example_loads_to_exactly_the_defaults(tmp_path: Path) -> None:
+def test_the_example_configuration_equals_the_defaults(tmp_path: Path) -> None:
     assert parse(["--config", file_with(tmp_path, EXAMPLE.read_text())]) == Settings()
 
 
-def test_every_setting_stands_in_the_example_under_its_section() -> None:
-    # A setting without a default stands behind a `#`.
+def test_the_example_contains_every_setting_in_its_section() -> None:
+    # A setting without a default is commented out.
     found = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
     assert {(section, key) for section, keys in found.items() for key in keys} == set(every_setting())
 
 
-def test_the_example_shows_no_setting_twice_and_only_the_defaultless_behind_a_mark() -> None:
-    shown = tomllib.loads(EXAMPLE.read_text())
+def test_the_example_comments_out_exactly_the_settings_without_a_default() -> None:
+    example = tomllib.loads(EXAMPLE.read_text())
     for section, key in every_setting():
         default = value_of(Settings(), section, key)
-        assert (key in shown[section]) == (default is not None), f"[{section}] {key}"
+        assert (key in example[section]) == (default is not None), f"[{section}] {key}"
 
 
 @pytest.mark.parametrize("rule", ["", "a b/c", "a..b", "*", "x[0]", "/x"])
-def test_what_names_no_field_is_no_rule_of_redaction(rule: str) -> None:
-    with pytest.raises(ConfigError, match=r"\[redact\] also must be names or paths of fields"):
+def test_an_invalid_field_name_is_rejected_as_a_redaction_rule(rule: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[redact\] also must be a list of field names or paths"):
         Redact(also=(rule,))
 
 
-def test_a_field_cannot_be_kept_and_masked() -> None:
-    with pytest.raises(ConfigError, match=r"\[redact\] keep must be of other fields than also, which has b too"):
+def test_a_field_cannot_be_both_kept_and_masked() -> None:
+    with pytest.raises(ConfigError, match=r"\[redact\] keep must be disjoint from also; both contain b"):
         Redact(also=("a", "b"), keep=("b",))
 
 
-def test_settings_of_redaction_are_told_apart_whatever_their_order() -> None:
+def test_the_digest_of_redaction_settings_ignores_order() -> None:
     assert Redact().digest() == ""
     assert Redact(also=("a", "b")).digest() == Redact(also=("b", "a")).digest() != Redact(keep=("a", "b")).digest()
     one, two = Redact(fingerprint_key_file="/one"), Redact(fingerprint_key_file="/two")

@@ -1,4 +1,4 @@
-"""How a run ends before its end."""
+"""How a run stops early."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from collector.run.watchdog import Watchdog
 from tests.support.clock import Clock, settled
 from tests.support.governor_harness import governor, pacer
 
-SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # of no meaning to the test runner
+SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # unused by the test runner
 
 
-class Reluctant(Watchdog):
-    """Remembers what it was set to."""
+class RecordingWatchdog(Watchdog):
+    """Records its deadlines and never ends the process."""
 
     def __init__(self) -> None:
-        super().__init__(lambda _: None, leave=lambda _: None)
-        self.orders: list[tuple[float, int]] = []
+        super().__init__(lambda _: None, exit_process=lambda _: None)
+        self.deadlines: list[tuple[float, int]] = []
 
-    def set(self, seconds: float, exit_code: int) -> None:
-        self.orders.append((seconds, exit_code))
+    def arm(self, seconds: float, exit_code: int) -> None:
+        self.deadlines.append((seconds, exit_code))
 
 
-class Site:
-    """A run that waits for ever, as far as it may."""
+class EndlessRun:
+    """A run that lasts until it is stopped."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
-        self.watchdog = Reluctant()
+        self.watchdog = RecordingWatchdog()
         self.shutdown = Shutdown(self.warnings.append, SIGNALS, self.watchdog)
         self.sent = 0
-        self.land = anyio.Event()
+        self.may_reply = anyio.Event()
         self.pacer = pacer(self._send, governor(), Clock())
 
     async def _send(self, _request: Request) -> Reply:
         self.sent += 1
-        await self.land.wait()
+        await self.may_reply.wait()
         return Reply(200, {}, b"")
 
-    async def fly(self) -> None:
-        """A request that lands when it is told to."""
+    async def send_request(self) -> None:
+        """Send a request that is answered once `may_reply` is set."""
         await self.pacer.send(Request("/x"))
 
     async def workers(self) -> str:
-        """Work until it is cancelled; returns by whom."""
+        """Work until stopped; return how the run ended."""
         with self.shutdown.run_scope:
             async with anyio.create_task_group() as watchers:
                 with anyio.CancelScope() as workers:
@@ -60,97 +60,97 @@ class Site:
                     self.shutdown.can_drain = True
                     await anyio.sleep_forever()
                 watchers.cancel_scope.cancel()
-                return "wound down"
+                return "drained"
         return "cancelled"
 
 
 @contextmanager
-def heard(site: Site) -> Iterator[None]:
+def handling_signals(run: EndlessRun) -> Iterator[None]:
     before = [signal.getsignal(signum) for signum in SIGNALS]
-    with site.shutdown.signals_heard():
+    with run.shutdown.handle_signals():
         yield
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
 
 
-async def check_nothing_starts(site: Site) -> None:
-    before = site.sent
+async def check_no_request_is_sent(run: EndlessRun) -> None:
+    before = run.sent
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(site.fly)
+        tasks.start_soon(run.send_request)
         await settled()
-        assert site.sent == before
+        assert run.sent == before
         tasks.cancel_scope.cancel()
 
 
-def reason(site: Site) -> tuple[type[CollectorError], int]:
-    found = site.shutdown.reason
+def reason(run: EndlessRun) -> tuple[type[CollectorError], int]:
+    found = run.shutdown.reason
     assert found is not None
     return type(found), found.exit_code
 
 
-async def test_the_first_signal_lets_the_crew_wind_down_and_sets_the_watchdog() -> None:
-    site = Site()
-    with heard(site):
+async def test_the_first_signal_drains_the_workers_and_arms_the_watchdog() -> None:
+    run = EndlessRun()
+    with handling_signals(run):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_later, signal.SIGUSR1)
-            assert await site.workers() == "wound down"
-    assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
-    assert site.warnings == ["SIGUSR1: stopping; once more to stop at once"]
-    assert site.watchdog.orders == [(9.0, 128 + signal.SIGUSR1)]
-    await check_nothing_starts(site)
+            tasks.start_soon(_send_signals, signal.SIGUSR1)
+            assert await run.workers() == "drained"
+    assert reason(run) == (Interrupted, 128 + signal.SIGUSR1)
+    assert run.warnings == ["SIGUSR1: finishing requests in flight; repeat to stop immediately"]
+    assert run.watchdog.deadlines == [(9.0, 128 + signal.SIGUSR1)]
+    await check_no_request_is_sent(run)
 
 
-async def test_the_second_signal_cancels_all_though_requests_are_in_flight() -> None:
-    site = Site()
-    with heard(site):
+async def test_the_second_signal_cancels_the_run_despite_requests_in_flight() -> None:
+    run = EndlessRun()
+    with handling_signals(run):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(site.fly)
-            tasks.start_soon(_later, signal.SIGUSR1, signal.SIGUSR2)
-            assert await site.workers() == "cancelled"
-            assert site.pacer.in_flight == 1
-            site.land.set()
-    assert reason(site) == (Interrupted, 128 + signal.SIGUSR1)
-    assert len(site.warnings) == 1
+            tasks.start_soon(run.send_request)
+            tasks.start_soon(_send_signals, signal.SIGUSR1, signal.SIGUSR2)
+            assert await run.workers() == "cancelled"
+            assert run.pacer.in_flight == 1
+            run.may_reply.set()
+    assert reason(run) == (Interrupted, 128 + signal.SIGUSR1)
+    assert len(run.warnings) == 1
 
 
-@pytest.mark.parametrize("by", ["a signal", "the clock"])
-async def test_before_there_is_a_crew_the_first_word_cancels_all(by: str) -> None:
-    site = Site()
-    with heard(site), anyio.fail_after(10), site.shutdown.run_scope:
+@pytest.mark.parametrize("by", ["a signal", "the duration limit"])
+async def test_before_the_workers_start_the_first_request_to_stop_cancels_the_run(by: str) -> None:
+    run = EndlessRun()
+    with handling_signals(run), anyio.fail_after(10), run.shutdown.run_scope:
         if by == "a signal":
             os.kill(os.getpid(), signal.SIGUSR1)
         else:
-            await site.shutdown.watch_clock(0)
+            await run.shutdown.enforce_max_duration(0)
         await anyio.sleep_forever()
-    assert site.shutdown.run_scope.cancelled_caught
+    assert run.shutdown.run_scope.cancelled_caught
 
 
-async def test_the_clock_lets_the_crew_wind_down_and_a_signal_after_it_is_the_first() -> None:
-    site = Site()
-    with heard(site):
+async def test_the_duration_limit_drains_the_workers_and_a_later_signal_counts_as_the_first() -> None:
+    run = EndlessRun()
+    with handling_signals(run):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(site.fly)
-            tasks.start_soon(site.shutdown.watch_clock, 0)
-            tasks.start_soon(_later, signal.SIGUSR1)
+            tasks.start_soon(run.send_request)
+            tasks.start_soon(run.shutdown.enforce_max_duration, 0)
+            tasks.start_soon(_send_signals, signal.SIGUSR1)
 
-            async def land() -> None:
-                while not site.warnings:  # noqa: ASYNC110  # has no event
+            async def may_reply() -> None:
+                while not run.warnings:  # noqa: ASYNC110  # there is no event to wait for
                     await anyio.sleep(0.001)
-                assert site.pacer.in_flight == 1
-                site.land.set()
+                assert run.pacer.in_flight == 1
+                run.may_reply.set()
 
-            tasks.start_soon(land)
-            assert await site.workers() == "wound down"
-    assert reason(site) == (RunStopped, RunStopped.exit_code)
-    assert len(site.warnings) == 1
-
-
-async def test_without_a_limit_the_clock_says_nothing() -> None:
-    site = Site()
-    await site.shutdown.watch_clock(None)
-    assert site.shutdown.reason is None
+            tasks.start_soon(may_reply)
+            assert await run.workers() == "drained"
+    assert reason(run) == (RunStopped, RunStopped.exit_code)
+    assert len(run.warnings) == 1
 
 
-async def _later(*signums: signal.Signals) -> None:
+async def test_without_a_duration_limit_the_run_is_not_stopped() -> None:
+    run = EndlessRun()
+    await run.shutdown.enforce_max_duration(None)
+    assert run.shutdown.reason is None
+
+
+async def _send_signals(*signums: signal.Signals) -> None:
     for signum in signums:
         await anyio.sleep(0.05)
         os.kill(os.getpid(), signum)

@@ -1,10 +1,10 @@
-"""A process that has imported the program and forks for each command: that takes a tenth of a new process's start.
+"""A process that has imported the program and forks for each command, in about 10 % of the start time of a new process.
 
-A command is as much a process of its own as any other: its environment, folder, descriptors and standard streams are
-those it was given, and its end is an interpreter's. What an interpreter reads once at its start is not its own: for
-tests of the locale or of `PYTHON…` variables start a new process.
+Each command is a separate process: it gets its own environment, folder, descriptors and standard streams, and ends like
+an interpreter. It does not get the state that an interpreter reads once at its start. Tests of the locale or of
+`PYTHON…` variables must start a new process.
 
-    python -m tests.support.fork_server DESCRIPTOR     of a socket on which the commands come
+    python -m tests.support.fork_server DESCRIPTOR     the descriptor of a socket that receives the commands
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ _STREAMS = 3
 
 
 class ForkServer:
-    """Starts commands; `close` it when no more are to come."""
+    """Starts commands. Call `close` after the last one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self._socket, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with server_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.support.fork_server", str(server_end.fileno())],
                 env=environ,
                 stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[server_end.fileno()],
             )
 
     def start(self, arguments: Sequence[str], environ: Mapping[str, str], folder: str, streams: Sequence[int]) -> int:
-        """Start a command with these standard streams; a descriptor that tells its process id, and then how it ended.
+        """Start a command with these standard streams.
 
-        Each of the two is a line.
+        Returns a descriptor that yields two lines: the process id, and later the exit code.
         """
-        told, tell = os.pipe()
+        read_end, write_end = os.pipe()
         request = json.dumps([list(arguments), dict(environ), folder]).encode("utf-8", "surrogateescape")
-        socket.send_fds(self._socket, [request], [*streams, tell])
-        os.close(tell)
-        return told
+        socket.send_fds(self._socket, [request], [*streams, write_end])
+        os.close(write_end)
+        return read_end
 
     def close(self) -> None:
-        """End the server; commands that are under way go on."""
+        """End the server; running commands continue."""
         self._socket.close()
         self._process.wait()
 
 
 def serve(requests: socket.socket) -> None:
-    """Fork for each request until there are no more; returns in each command's process as well, ready to run."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who watches a command is not waited for
+    """Fork for each request until the socket closes; returns in each command's process, ready to run it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the watching processes are not waited for
     while True:
         request, descriptors, _, _ = socket.recv_fds(requests, _LARGEST, _STREAMS + 1)
         if not request:
@@ -70,15 +70,15 @@ def serve(requests: socket.socket) -> None:
             os.close(descriptor)
 
 
-def _watch(tell: int) -> None:
-    """Tell of the command, which is what returns here, its process id and its exit code."""
+def _watch(write_end: int) -> None:
+    """Fork a child that returns and becomes the command; this process reports its process id and exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if command := os.fork():
-        os.write(tell, b"%d\n" % command)
+        os.write(write_end, b"%d\n" % command)
         _, status = os.waitpid(command, 0)
-        os.write(tell, b"%d\n" % os.waitstatus_to_exitcode(status))
+        os.write(write_end, b"%d\n" % os.waitstatus_to_exitcode(status))
         os._exit(0)
-    os.close(tell)
+    os.close(write_end)
 
 
 def _become(arguments: list[str], environ: dict[str, str], folder: str, streams: list[int]) -> None:
@@ -89,7 +89,7 @@ def _become(arguments: list[str], environ: dict[str, str], folder: str, streams:
         os.dup2(descriptor, number)
     os.closerange(_STREAMS, max(streams) + 1)
     sys.argv = ["collector", *arguments]
-    sys.stdin = sys.__stdin__ = _text(0, "r", errors="surrogateescape")  # type: ignore[misc]  # as Python makes them
+    sys.stdin = sys.__stdin__ = _text(0, "r", errors="surrogateescape")  # type: ignore[misc]  # as Python opens them
     sys.stdout = sys.__stdout__ = _text(1, "w", errors="surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "w", errors="backslashreplace", is_line_buffered=True)  # type: ignore[misc]
 
@@ -101,7 +101,7 @@ def _text(descriptor: int, mode: str, *, errors: str, is_line_buffered: bool = F
 
 if __name__ == "__main__":
     import collector.cli.collect
-    import collector.cli.verify  # noqa: F401  # what most commands import
+    import collector.cli.verify  # noqa: F401  # imported by most commands
     from collector.__main__ import main
 
     serve(socket.socket(fileno=int(sys.argv[1])))

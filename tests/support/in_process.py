@@ -1,4 +1,4 @@
-"""A whole run in the test's own loop, beside the server it asks: all of the command line but its arguments."""
+"""A complete run in the event loop of the test, beside its server: the command line without argument parsing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collector.run.settings import Settings
 from tests.conftest import KEY
 
 
-async def collect_in_process(wanted: Iterable[str], settings: Settings) -> int:
-    """Run, tell everything on standard error, and return the exit code."""
-    id_input = read_ids(list(wanted), (), column="id")
+async def collect_in_process(requested: Iterable[str], settings: Settings) -> int:
+    """Run, report everything on stderr, and return the exit code."""
+    id_input = read_ids(list(requested), (), column="id")
     return await run_and_report(settings, id_input, LineReporter(verbose=True), {"POLYTOMIC_API_KEY": KEY})

@@ -1,4 +1,4 @@
-"""Answers that are nearly HTTP, for hypothesis: whole ones put together of odd parts, then cut and tampered with."""
+"""Hypothesis strategies for malformed HTTP: replies built from unusual parts, then cut and corrupted."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 from tests.support.scripted_server import chunked, gzipped
 
 
-class Garbled(NamedTuple):
-    """What is written, segment by segment, and what becomes of the connection then: closed, reset or kept."""
+class MalformedReply(NamedTuple):
+    """The segments to write, and the end of the connection: close, reset or keep."""
 
     segments: list[bytes]
     end: str
 
 
 def one_in(count: int) -> st.SearchStrategy[bool]:
-    """True once in so many draws."""
+    """True with probability 1/`count`."""
     return st.sampled_from([False] * (count - 1) + [True])
 
 
 _GOOD_LINES = st.sampled_from([b"HTTP/1.1 200 OK"] * 8 + [b"HTTP/1.0 200 OK", b"HTTP/1.1 200"])
-_ODD_LINES = (
+_UNUSUAL_LINES = (
     st.builds(b"HTTP/1.1 %d Whatever".__mod__, st.integers(0, 1500) | st.integers(100, 599))
     | st.sampled_from([b"HTTP/2 200 OK", b"HTTP/1.1 +200 OK", b"HTTP/1.1  200 OK", b"http/1.1 200 ok", b"ICY 200 OK"])
     | st.sampled_from([b"", b"200 OK", b"SSH-2.0-OpenSSH_9.2p1", b"\x15\x03\x01\x00\x02\x02\x46", b"GET / HTTP/1.1"])
 )
-STATUS_LINES = one_in(4).flatmap(lambda is_odd: _ODD_LINES if is_odd else _GOOD_LINES)
+STATUS_LINES = one_in(4).flatmap(lambda is_unusual: _UNUSUAL_LINES if is_unusual else _GOOD_LINES)
 
 HEADERS = st.sampled_from(
     [
@@ -73,7 +73,7 @@ _INTERIM = st.sampled_from([b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Ear
 
 @st.composite
 def bodies(draw: st.DrawFn, due: bytes) -> tuple[bytes, bytes]:
-    """A body as it travels, and the headers that go with it, or do not."""
+    """An encoded body, and its headers, which may be missing or wrong."""
     body = draw(st.sampled_from([due] * 4 + [b"", b"[]", b"<html>"]) | st.binary(max_size=200))
     headers = b"Content-Type: application/json\r\n" if not draw(one_in(6)) else b""
     if draw(one_in(4)):
@@ -90,39 +90,39 @@ def bodies(draw: st.DrawFn, due: bytes) -> tuple[bytes, bytes]:
 
 @st.composite
 def chunkings(draw: st.DrawFn, body: bytes) -> bytes:
-    """The body in chunks of any size, with or without an end, extensions and trailers."""
+    """The body in chunks of any size; the last chunk may be missing, and there may be extensions and trailers."""
     cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=4)))
     pieces = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
-    travels = chunked(*filter(None, pieces), end=not draw(one_in(6)))
+    encoded = chunked(*filter(None, pieces), end=not draw(one_in(6)))
     if draw(one_in(6)):
         extra = draw(st.sampled_from([b";ext=1\r\n", b" \r\n", b"\n", b";" + b"x" * 9000 + b"\r\n", b"g\r\n"]))
-        travels = travels.replace(b"\r\n", extra, 1)
+        encoded = encoded.replace(b"\r\n", extra, 1)
     if draw(one_in(6)):
-        travels = travels.removesuffix(b"\r\n") + b"X: trailer\r\n\r\n"
-    return travels
+        encoded = encoded.removesuffix(b"\r\n") + b"X: trailer\r\n\r\n"
+    return encoded
 
 
 @st.composite
-def tampered(draw: st.DrawFn, whole: bytes) -> bytes:
-    """Some bytes of it replaced, at a few places; perhaps cut, perhaps with more behind it."""
+def tampered(draw: st.DrawFn, reply: bytes) -> bytes:
+    """`reply` with some bytes replaced; it may also be cut or followed by extra bytes."""
     for _ in range(draw(st.sampled_from([0] * 5 + [1, 2, 5]))):
-        at = draw(st.integers(0, len(whole)))
+        at = draw(st.integers(0, len(reply)))
         junk = draw(st.sampled_from([b"", b"\r\n", b"\n", b"\0", b" ", b"\xff", b":"]) | st.binary(max_size=9))
-        whole = whole[:at] + junk + whole[at + draw(st.integers(0, 4)) :]
+        reply = reply[:at] + junk + reply[at + draw(st.integers(0, 4)) :]
     if draw(one_in(6)):
-        whole = whole[: draw(st.integers(0, len(whole)))]
+        reply = reply[: draw(st.integers(0, len(reply)))]
     if draw(one_in(10)):
-        whole += draw(st.binary(max_size=50))
-    return whole
+        reply += draw(st.binary(max_size=50))
+    return reply
 
 
 @st.composite
-def garbled(draw: st.DrawFn, due: bytes) -> Garbled:
-    """An answer that would have had the body `due`."""
+def malformed_reply(draw: st.DrawFn, due: bytes) -> MalformedReply:
+    """A malformed reply whose intended body is `due`."""
     body, headers = draw(bodies(due))
     more = b"".join(line + b"\r\n" for line in draw(st.lists(HEADERS, max_size=draw(st.sampled_from([0, 0, 0, 1, 3])))))
     interim = b"".join(draw(st.lists(_INTERIM, max_size=draw(st.sampled_from([0, 0, 0, 3])))))
-    whole = draw(tampered(interim + draw(STATUS_LINES) + b"\r\n" + headers + more + b"\r\n" + body))
-    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=draw(st.sampled_from([0, 0, 1, 3])))))
-    segments = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    return Garbled(segments, draw(st.sampled_from(["close"] * 7 + ["reset", "keep"])))
+    reply = draw(tampered(interim + draw(STATUS_LINES) + b"\r\n" + headers + more + b"\r\n" + body))
+    cuts = sorted(draw(st.lists(st.integers(0, len(reply)), max_size=draw(st.sampled_from([0, 0, 1, 3])))))
+    segments = [reply[a:b] for a, b in zip([0, *cuts], [*cuts, len(reply)], strict=True)]
+    return MalformedReply(segments, draw(st.sampled_from(["close"] * 7 + ["reset", "keep"])))

@@ -1,4 +1,4 @@
-"""A command on a terminal, and what the terminal receives."""
+"""Runs a command on a pseudo-terminal and returns what the terminal receives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.conftest import Forking
 async def on_a_terminal(
     start: Forking, *arguments: str, env: dict[str, str] | None = None, encoding: str = "utf-8"
 ) -> tuple[int, str]:
-    """Run with standard output and standard error on a pseudo-terminal; the exit code and all that was sent there."""
+    """Run with stdout and stderr on a pseudo-terminal; return the exit code and all output."""
     leader, follower = os.openpty()
     try:
         running = await start(
@@ -25,11 +25,11 @@ async def on_a_terminal(
 
 
 def _drained(leader: int) -> bytes:
-    said = b""
+    received = b""
     try:
         while chunk := os.read(leader, 65536):
-            said += chunk
-    except OSError:  # a terminal's way to say that the other side is gone
+            received += chunk
+    except OSError:  # Linux reports a closed follower as EIO
         pass
     os.close(leader)
-    return said
+    return received

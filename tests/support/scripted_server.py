@@ -1,10 +1,10 @@
-"""An HTTP server for tests that writes bytes, so that it can write what no HTTP library would.
+"""An HTTP server for tests that writes raw bytes, so that it can break HTTP in ways no library would.
 
     async with serving(in_turn(close, answer(b"{}"))) as server:
         ...  # server.url, server.requests, server.opened
 
-A scenario is a small function that is called once a request and writes whatever it likes to the connection. What
-the server counts is what reached it: every connection it accepted, and every request whose head came in whole.
+A scenario is a function that is called for each request and writes any bytes to the connection. The server counts
+every connection it accepted and every request whose head arrived completely.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from functools import cache
 from typing import Any, TypeAlias
 
 PATIENCE = 30
-"""Seconds until a wait that should have ended is a failure; nothing is measured with it."""
+"""Seconds until a wait counts as failed. No test measures time with it."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Exchange:
-    """One request, and the connection it came on: `number` and `connection` count those of the server, from 1."""
+    """One request and its connection. `number` and `connection` count the server's requests and connections from 1."""
 
     def __init__(self, head: bytes, number: int, connection: int, server: Server, writer: asyncio.StreamWriter) -> None:
         self.head = head
@@ -41,7 +41,7 @@ class Exchange:
 
     @property
     def target(self) -> str:
-        """What stands between `GET` and `HTTP/1.1`."""
+        """The request target, between `GET` and `HTTP/1.1`."""
         return self.head.split(b" ", 2)[1].decode()
 
     def header(self, name: str) -> str | None:
@@ -53,18 +53,18 @@ class Exchange:
         return None
 
     async def write(self, raw: bytes) -> None:
-        """Write at the client's pace; raises ConnectionError once it is gone."""
+        """Write as fast as the client reads; raises ConnectionError once the client has disconnected."""
         self._writer.write(raw)
         await self._writer.drain()
         if self._writer.is_closing():
             raise ConnectionResetError
 
     def close(self) -> None:
-        """Close after what was written."""
+        """Close the connection after pending writes."""
         self._writer.close()
 
     def reset(self) -> None:
-        """The client sees a TCP RST."""
+        """Reset the connection: the client receives a TCP RST."""
         peer: socket.socket = self._writer.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._writer.transport.abort()
@@ -75,7 +75,7 @@ Scenario: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
 @dataclass
 class Server:
-    """A running server and what it has seen."""
+    """A running server, and what it has received."""
 
     url: str
     heads: list[bytes] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Server:
 
     @property
     def requests(self) -> int:
-        """Requests whose head came in whole."""
+        """The number of requests whose head arrived completely."""
         return len(self.heads)
 
     @property
@@ -94,9 +94,9 @@ class Server:
         return [head.split(b" ", 2)[1].decode() for head in self.heads]
 
     async def saw(self, requests: int) -> None:
-        """Wait until so many requests have come."""
+        """Wait until `requests` requests have arrived."""
         async with asyncio.timeout(PATIENCE):
-            while self.requests < requests:  # noqa: ASYNC110  # what is waited for has no event
+            while self.requests < requests:  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(0.005)
 
 
@@ -104,7 +104,7 @@ class Server:
 async def listening(
     talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], host: str = "127.0.0.1"
 ) -> AsyncIterator[int]:
-    """Give every connection to `talk`, which may be cancelled, and close it after; yields the port."""
+    """Pass every connection to `talk`, which may be cancelled, then close it; yields the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +114,7 @@ async def listening(
         try:
             await talk(reader, writer)
         except (asyncio.CancelledError, ConnectionError):
-            pass  # asyncio would log what a callback raises
+            pass  # asyncio would log the exception
         finally:
             tasks.discard(task)
             writer.close()
@@ -127,7 +127,7 @@ async def listening(
         listener.close()
         for task in list(tasks):
             task.cancel()
-        while tasks:  # noqa: ASYNC110  # cancelled tasks need a few turns
+        while tasks:  # noqa: ASYNC110  # cancelled tasks need a few iterations
             await asyncio.sleep(0)
 
 
@@ -144,7 +144,7 @@ async def serving(
         server.most_open = max(server.most_open, server.open_now)
         number = server.opened
         try:
-            # A client that leaves in the middle is what half of the scenarios are about.
+            # Many scenarios make the client disconnect midway.
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
                 if tls is not None:
                     await writer.start_tls(tls)
@@ -169,14 +169,14 @@ async def _talk(
 
 
 def free_port() -> int:
-    """A port of the loopback where nobody listens."""
+    """A loopback port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-# What a server may do with a request.
+# Scenarios.
 
 
 def response(
@@ -196,18 +196,18 @@ def response(
 
 
 def answer(body: bytes = b"", status: str = "200 OK", *, media_type: str = "application/json", **more: str) -> Scenario:
-    """Answer properly, and keep the connection."""
+    """Send a valid response and keep the connection open."""
     return raw(response(body, status, media_type=media_type, length=None, **more))
 
 
 def raw(*pieces: bytes, then: Callable[[Exchange], None] | None = None) -> Scenario:
-    """Write these bytes, piece by piece, and then perhaps `Exchange.close` or `Exchange.reset`."""
+    """Write these bytes piece by piece, then call `then`, such as `Exchange.close` or `Exchange.reset`."""
 
     async def scenario(exchange: Exchange) -> None:
         for piece in pieces:
             await exchange.write(piece)
             if len(pieces) > 1:
-                await asyncio.sleep(0.01)  # so that it goes out as a segment of its own
+                await asyncio.sleep(0.01)  # so that it is sent as a separate segment
         if then is not None:
             then(exchange)
 
@@ -215,22 +215,22 @@ def raw(*pieces: bytes, then: Callable[[Exchange], None] | None = None) -> Scena
 
 
 async def close(exchange: Exchange) -> None:
-    """Close without a byte of answer."""
+    """Close without sending a byte."""
     exchange.close()
 
 
 async def reset(exchange: Exchange) -> None:
-    """Reset without a byte of answer."""
+    """Reset without sending a byte."""
     exchange.reset()
 
 
 async def hang(exchange: Exchange) -> None:
-    """Say nothing, ever."""
+    """Never reply."""
     await asyncio.Event().wait()
 
 
 def once_set(release: asyncio.Event, then: Scenario) -> Scenario:
-    """Nothing until the event is set, then this."""
+    """Wait for the event, then run the scenario."""
 
     async def scenario(exchange: Exchange) -> None:
         await release.wait()
@@ -240,7 +240,7 @@ def once_set(release: asyncio.Event, then: Scenario) -> Scenario:
 
 
 def forever(head: bytes, piece: bytes, every: float = 0.0) -> Scenario:
-    """Write the head, then a piece again and again until the client has enough."""
+    """Write the head, then repeat a piece until the client disconnects."""
 
     async def scenario(exchange: Exchange) -> None:
         await exchange.write(head)
@@ -252,7 +252,7 @@ def forever(head: bytes, piece: bytes, every: float = 0.0) -> Scenario:
 
 
 def in_turn(*scenarios: Scenario) -> Scenario:
-    """The first for the server's first request, the second for the second; the last for all further ones."""
+    """The first scenario for the first request, and so on; the last one for all further requests."""
 
     async def scenario(exchange: Exchange) -> None:
         await scenarios[min(exchange.number, len(scenarios)) - 1](exchange)
@@ -261,20 +261,20 @@ def in_turn(*scenarios: Scenario) -> Scenario:
 
 
 def ending_after(answers: int, scenario: Scenario, end: Callable[[Exchange], None] = Exchange.close) -> Scenario:
-    """The same, and each connection ends after so many answers."""
-    given: Counter[int] = Counter()
+    """The same scenario, but each connection ends after `answers` replies."""
+    replies: Counter[int] = Counter()
 
     async def ending(exchange: Exchange) -> None:
         await scenario(exchange)
-        given[exchange.connection] += 1
-        if given[exchange.connection] == answers:
+        replies[exchange.connection] += 1
+        if replies[exchange.connection] == answers:
             end(exchange)
 
     return ending
 
 
 def by_id(special: Mapping[str, Scenario], otherwise: Scenario) -> Scenario:
-    """What happens to the requests for some ids, and to all others."""
+    """A scenario for each id in `special`, and one for all other ids."""
 
     async def scenario(exchange: Exchange) -> None:
         await special.get(exchange.target.rpartition("/")[2], otherwise)(exchange)
@@ -282,11 +282,11 @@ def by_id(special: Mapping[str, Scenario], otherwise: Scenario) -> Scenario:
     return scenario
 
 
-# What an API says.
+# Replies of the API.
 
 
 def connection(one: str, **fields: Any) -> bytes:
-    """The body of a plain connection."""
+    """The response body of a typical connection."""
     data = {
         "id": one,
         "name": "Warehouse",
@@ -304,30 +304,30 @@ def connection(one: str, **fields: Any) -> bytes:
 
 
 async def found(exchange: Exchange) -> None:
-    """Answer with the connection that was asked for."""
+    """Reply with the requested connection."""
     await exchange.write(response(connection(exchange.target.rpartition("/")[2])))
 
 
 def error(status: int, message: str = "no", **headers: str) -> Scenario:
-    """Refuse as the API documents it."""
+    """Reply with an error as documented by the API."""
     body = json.dumps({"key": "error", "message": message, "metadata": {}, "status": status}).encode()
     return answer(body, f"{status} Error", **headers)
 
 
 def ids(count: int, first: int = 1) -> list[str]:
-    """So many different ids."""
+    """`count` different ids."""
     return [f"{number:08x}-0000-4000-8000-00000000c0de" for number in range(first, first + count)]
 
 
 def chunked(*pieces: bytes, end: bool = True) -> bytes:
-    """A body in chunks, with or without the last one."""
+    """A chunked body; with `end`, including the last chunk."""
     body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
     return body + (b"0\r\n\r\n" if end else b"")
 
 
 @cache
 def gzip_of_zeros(size: int) -> bytes:
-    """A gzip stream of so many zeros, never unpacked in memory."""
+    """A gzip stream of `size` zeros, made without holding them in memory."""
     pack = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
     block = bytes(1 << 20)
     pieces: Iterable[bytes] = [pack.compress(block) for _ in range(size >> 20)]
@@ -335,5 +335,5 @@ def gzip_of_zeros(size: int) -> bytes:
 
 
 def gzipped(body: bytes) -> bytes:
-    """A whole gzip stream."""
+    """A complete gzip stream."""
     return gzip.compress(body, mtime=0)

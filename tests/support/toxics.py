@@ -1,10 +1,10 @@
-"""A TCP proxy that spoils connections, with the toxics that Toxiproxy is known for (github.com/Shopify/toxiproxy).
+"""A TCP proxy that degrades connections, with the toxics of Toxiproxy (github.com/Shopify/toxiproxy).
 
-    async with proxied(server.url, Toxin(reset(), Way.DOWN, toxicity=0.5), seed=7) as proxy:
-        ...  # proxy.url, proxy.connections, proxy.spoiled
+    async with proxied(server.url, Injection(reset(), Direction.DOWN, toxicity=0.5), seed=7) as proxy:
+        ...  # proxy.url, proxy.connections, proxy.affected
 
-A connection is two streams, one up to the server and one down to the client. A toxic is what happens to one of them
-instead of passing on what comes; whether it strikes a connection is drawn when that opens. Knows nothing of HTTP.
+A connection has two streams, one up to the server and one down to the client. A toxic replaces the plain forwarding of
+one stream. A random draw decides for each new connection whether it is affected. Does not depend on HTTP.
 """
 
 from __future__ import annotations
@@ -26,81 +26,83 @@ _PIECE = 65536
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class Way(StrEnum):
-    """Where a stream goes."""
+class Direction(StrEnum):
+    """The direction of a stream."""
 
     UP = "up"
     DOWN = "down"
 
 
 class Stream:
-    """One direction of a connection. Every method raises ConnectionError once an end is gone."""
+    """One direction of a connection. Every method raises ConnectionError once either end has disconnected."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, return_writer: asyncio.StreamWriter
+    ) -> None:
         self._reader = reader
         self._writer = writer
-        self._back = back  # the other direction's way out, to where this one comes from
+        self._return_writer = return_writer  # the writer of the opposite direction
 
     async def read(self) -> bytes:
-        """What came next; empty at the end."""
+        """The next bytes; empty at the end of the stream."""
         return await self._reader.read(_PIECE)
 
     async def write(self, piece: bytes) -> None:
-        """Pass something on."""
+        """Forward a piece."""
         self._writer.write(piece)
         await self._writer.drain()
 
     def end(self) -> None:
-        """Tell who listens that nothing more comes; the other direction goes on."""
+        """Signal the end of this stream; the opposite direction stays open."""
         with suppress(OSError):
             self._writer.write_eof()
 
     def close(self) -> None:
-        """Close the whole connection, after what was written."""
+        """Close both directions, after pending writes."""
         self._writer.close()
-        self._back.close()
+        self._return_writer.close()
 
     def reset(self) -> None:
-        """Both ends see a TCP RST."""
-        for writer in (self._writer, self._back):
+        """Reset both directions: both ends receive a TCP RST."""
+        for writer in (self._writer, self._return_writer):
             ending: socket.socket = writer.get_extra_info("socket")
             ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             writer.transport.abort()
 
 
 Toxic: TypeAlias = Callable[[Stream, Random], Awaitable[None]]
-"""Carries a stream to its end, or the connection to its own."""
+"""Forwards a stream until the stream or the connection ends."""
 
 
-class Toxin(NamedTuple):
-    """A toxic, the direction it works in, and the part of the connections that it strikes."""
+class Injection(NamedTuple):
+    """A toxic, its direction, and the fraction of the connections that it affects."""
 
     toxic: Toxic
-    way: Way
+    direction: Direction
     toxicity: float = 1.0
 
 
 @dataclass
 class Proxy:
-    """A running proxy: where it is, how many connections it had, and how many of these were spoiled."""
+    """A running proxy: its address, and the numbers of all and of affected connections."""
 
     url: str
     connections: int = 0
-    spoiled: int = 0
+    affected: int = 0
 
 
 @asynccontextmanager
-async def proxied(url: str, toxin: Toxin, *, seed: int = 0) -> AsyncIterator[Proxy]:
-    """Stand before the server at `url` until the block ends; `seed` decides which connections are struck."""
+async def proxied(url: str, injection: Injection, *, seed: int = 0) -> AsyncIterator[Proxy]:
+    """Proxy the server at `url` until the block ends; `seed` determines which connections are affected."""
     upstream = urlsplit(url)
     rng = Random(seed)
     proxy = Proxy("")
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
-        is_struck = rng.random() < toxin.toxicity
-        proxy.spoiled += is_struck
-        await _carry(reader, writer, (upstream.hostname, upstream.port), toxin if is_struck else None, rng)
+        is_affected = rng.random() < injection.toxicity
+        proxy.affected += is_affected
+        await _carry(reader, writer, (upstream.hostname, upstream.port), injection if is_affected else None, rng)
 
     async with listening(carry) as port:
         proxy.url = f"http://127.0.0.1:{port}"
@@ -111,15 +113,15 @@ async def _carry(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     upstream: tuple[str | None, int | None],
-    toxin: Toxin | None,
+    injection: Injection | None,
     rng: Random,
 ) -> None:
     far_reader, far_writer = await asyncio.open_connection(*upstream)
-    streams = {Way.UP: Stream(reader, far_writer, writer), Way.DOWN: Stream(far_reader, writer, far_writer)}
+    streams = {Direction.UP: Stream(reader, far_writer, writer), Direction.DOWN: Stream(far_reader, writer, far_writer)}
     try:
         async with asyncio.TaskGroup() as both:
-            for way, stream in streams.items():
-                toxic = toxin.toxic if toxin is not None and toxin.way is way else clean
+            for direction, stream in streams.items():
+                toxic = injection.toxic if injection is not None and injection.direction is direction else clean
                 both.create_task(_to_its_end(toxic, stream, rng))
     finally:
         far_writer.close()
@@ -128,19 +130,19 @@ async def _carry(
 async def _to_its_end(toxic: Toxic, stream: Stream, rng: Random) -> None:
     try:
         await toxic(stream, rng)
-    except ConnectionError:  # an end is gone, and with it the other direction
+    except ConnectionError:  # one end has disconnected, so close both directions
         stream.close()
 
 
 async def clean(stream: Stream, _: Random) -> None:
-    """Pass everything on."""
+    """Forward everything."""
     while piece := await stream.read():
         await stream.write(piece)
     stream.end()
 
 
 def latency(seconds: float, jitter: float = 0.0) -> Toxic:
-    """Everything comes later, by so many seconds more or less `jitter`."""
+    """Delay everything by `seconds` ± `jitter`."""
 
     async def toxic(stream: Stream, rng: Random) -> None:
         while piece := await stream.read():
@@ -152,13 +154,13 @@ def latency(seconds: float, jitter: float = 0.0) -> Toxic:
 
 
 async def down(stream: Stream, _: Random) -> None:
-    """The way is closed: who tries it finds the connection at its end."""
+    """Close the connection at the first bytes."""
     await stream.read()
     stream.close()
 
 
 def bandwidth(rate: int) -> Toxic:
-    """At most so many bytes a second."""
+    """Forward at most `rate` bytes/s."""
 
     async def toxic(stream: Stream, _: Random) -> None:
         while piece := await stream.read():
@@ -170,7 +172,7 @@ def bandwidth(rate: int) -> Toxic:
 
 
 def slow_close(seconds: float) -> Toxic:
-    """The end is told only after so many seconds."""
+    """Delay the end of the stream by `seconds`."""
 
     async def toxic(stream: Stream, _: Random) -> None:
         while piece := await stream.read():
@@ -182,7 +184,7 @@ def slow_close(seconds: float) -> Toxic:
 
 
 def timeout(seconds: float) -> Toxic:
-    """Nothing comes through, and so many seconds after somebody tried the connection is closed."""
+    """Forward nothing, and close the connection `seconds` after the first bytes."""
 
     async def toxic(stream: Stream, _: Random) -> None:
         await stream.read()
@@ -193,7 +195,7 @@ def timeout(seconds: float) -> Toxic:
 
 
 def reset(seconds: float = 0.0) -> Toxic:
-    """The same, with a TCP RST for both ends."""
+    """Forward nothing, and reset both ends `seconds` after the first bytes."""
 
     async def toxic(stream: Stream, _: Random) -> None:
         await stream.read()
@@ -204,7 +206,7 @@ def reset(seconds: float = 0.0) -> Toxic:
 
 
 def slicer(size: int, variation: int = 0, every: float = 0.0) -> Toxic:
-    """Everything comes in slices of so many bytes, more or less, each a segment of its own."""
+    """Forward slices of `size` ± `variation` bytes, each as a separate segment."""
 
     async def toxic(stream: Stream, rng: Random) -> None:
         while piece := await stream.read():
@@ -219,7 +221,7 @@ def slicer(size: int, variation: int = 0, every: float = 0.0) -> Toxic:
 
 
 def limit(size: int) -> Toxic:
-    """The connection is closed once so many bytes came through."""
+    """Close the connection after `size` bytes."""
 
     async def toxic(stream: Stream, _: Random) -> None:
         left = size

@@ -39,17 +39,17 @@ from tests.support.http_pathologies import (
     CHUNKED,
     ENDLESS_ANSWERS,
     GOOD_REPLIES,
+    NETWORK_PATHS,
     ODD_REPLIES,
     REDIRECTS,
-    ROADS,
+    NetworkPath,
     Redirect,
-    Road,
     Row,
     context_of,
     new_authority,
     redirecting,
 )
-from tests.support.malformed_http import Garbled, garbled
+from tests.support.malformed_http import MalformedReply, malformed_reply
 from tests.support.scripted_server import (
     PATIENCE,
     Exchange,
@@ -69,7 +69,7 @@ from tests.support.scripted_server import (
     response,
     serving,
 )
-from tests.support.unreadable_refusals import ENDLESS, UNREADABLE, Refusing
+from tests.support.unreadable_bodies import ENDLESS, UNREADABLE, ErrorReply
 
 CANARY = "canary-key-0451"
 ASKED = Request("/api/connections/00000001-0000-4000-8000-00000000c0de")
@@ -369,7 +369,7 @@ async def test_an_endless_body_takes_no_memory_beyond_the_cap(opened: Opening) -
 @pytest.mark.parametrize("refuse", UNREADABLE.values(), ids=UNREADABLE.keys())
 @pytest.mark.parametrize("status", [201, 206, 302, 401, 403, 404, 407, 429, 500, 503])
 async def test_a_status_is_a_reply_though_its_body_cannot_be_read_and_the_next_request_is_answered(
-    opened: Opening, refuse: Refusing, status: int
+    opened: Opening, refuse: ErrorReply, status: int
 ) -> None:
     scenario = in_turn(refuse(f"{status} Whatever", Retry_After="7", X_RateLimit_Remaining="0"), answer(GOOD))
     async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
@@ -382,7 +382,7 @@ async def test_a_status_is_a_reply_though_its_body_cannot_be_read_and_the_next_r
 
 
 @pytest.mark.parametrize("refuse", ENDLESS.values(), ids=ENDLESS.keys())
-async def test_nobody_waits_for_the_body_of_an_error(opened: Opening, refuse: Refusing) -> None:
+async def test_nobody_waits_for_the_body_of_an_error(opened: Opening, refuse: ErrorReply) -> None:
     """Not for as long as a body of a 200 may take: all others would go on in ignorance of what the status says."""
     scenario = in_turn(refuse("401 Whatever"), answer(GOOD))
     async with serving(scenario) as server, opened(server.url, connections=1) as (send, count):
@@ -552,31 +552,34 @@ async def test_an_answer_nobody_asked_for_is_never_taken_for_that_to_another_req
 # No connection at all.
 
 
-@pytest.mark.parametrize("road", ROADS.values(), ids=ROADS.keys())
+@pytest.mark.parametrize("network_path", NETWORK_PATHS.values(), ids=NETWORK_PATHS.keys())
 async def test_what_keeps_a_request_from_its_server_is_told_apart_and_never_counted_as_answered(
-    opened: Opening, road: Road, tmp_path: Path
+    opened: Opening, network_path: NetworkPath, tmp_path: Path
 ) -> None:
-    read = SOON if road.times_out else PATIENCE
+    read = SOON if network_path.times_out else PATIENCE
     async with (
-        road.place(tmp_path) as place,
-        opened(place.url, read=read, ca_file=place.ca_file, proxy=place.proxy) as (send, count),
+        network_path.open_target(tmp_path) as target,
+        opened(target.url, read=read, ca_file=target.ca_file, proxy=target.proxy) as (send, count),
     ):
         failure = await failure_of(send)
-    assert type(failure) is road.failure
-    assert [name for name in road.names if name not in str(failure)] == []
-    assert (count.sent, count.by_status) == (road.sent, {})
-    assert count.unanswered == road.sent
-    heads = [head for server in place.servers for head in server.heads]
+    assert type(failure) is network_path.failure
+    assert [name for name in network_path.names if name not in str(failure)] == []
+    assert (count.sent, count.by_status) == (network_path.sent, {})
+    assert count.unanswered == network_path.sent
+    heads = [head for server in target.servers for head in server.heads]
     assert not [head for head in heads if CANARY.encode() in head]
 
 
-@pytest.mark.parametrize("name", [name for name in ROADS if "certificate" in name or "authority" in name])
+@pytest.mark.parametrize("name", [name for name in NETWORK_PATHS if "certificate" in name or "authority" in name])
 async def test_a_certificate_that_does_not_verify_is_not_tried_again(
     opened: Opening, name: str, tmp_path: Path
 ) -> None:
-    async with ROADS[name].place(tmp_path) as place, opened(place.url, ca_file=place.ca_file) as (send, _):
+    async with (
+        NETWORK_PATHS[name].open_target(tmp_path) as target,
+        opened(target.url, ca_file=target.ca_file) as (send, _),
+    ):
         await failure_of(send)
-    assert [server.opened for server in place.servers] == [1]
+    assert [server.opened for server in target.servers] == [1]
 
 
 # Redirects.
@@ -680,7 +683,7 @@ class Laboratory:
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
-        self._next = Garbled([], "close")
+        self._next = MalformedReply([], "close")
         self.became: Counter[str] = Counter()
 
     def __enter__(self) -> Laboratory:
@@ -692,7 +695,7 @@ class Laboratory:
         self._runner.run(self._end())
         self._runner.close()
 
-    def try_out(self, garbled: Garbled) -> None:
+    def try_out(self, garbled: MalformedReply) -> None:
         """One attempt: whatever comes of it is known to everybody above, in time, and the counts agree."""
         self._next = garbled
         self._runner.run(self._try_out())
@@ -754,8 +757,8 @@ def try_out_many(opening: Opening, count: int) -> Counter[str]:
     with Laboratory(opening) as laboratory:
 
         @settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-        @given(garbled(GOOD))
-        def everything_is_understood(one: Garbled) -> None:
+        @given(malformed_reply(GOOD))
+        def everything_is_understood(one: MalformedReply) -> None:
             laboratory.try_out(one)
 
         everything_is_understood()

@@ -1,4 +1,4 @@
-"""What the governor decided, in words. Pure."""
+"""Words the governor's decisions as warnings and notes. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from typing import Final
 
 from collector.governor.events import Allowed, Event, Halted, Narrowed, Paused, Resumed
 
-_WORTH_A_WARNING: Final = 60.0  # seconds of a pause
+_MIN_WARNING_PAUSE: Final = 60.0  # seconds of a pause
 
 
 def report(event: Event, warn: Callable[[str], None], note: Callable[[str], None]) -> None:
-    """Warn of a long pause, and of the begin and the end of an outage; note everything else."""
+    """Warn about long pauses and about the start and the end of an outage; note every other event."""
     match event:
         case Paused(seconds, reason, then, is_news):
-            tell = warn if is_news or seconds >= _WORTH_A_WARNING else note
-            tell(f"all requests pause for {seconds:.1f} s: {reason}; then {_allowed(then)}")
+            is_warning = is_news or seconds >= _MIN_WARNING_PAUSE
+            text = f"pausing all requests for {seconds:.1f} s: {reason}; then resuming with {_limits(then)}"
         case Halted(seconds, reason, is_news):
-            tell = warn if is_news else note
-            tell(f"too much fails ({reason}): nothing is sent for {seconds:.0f} s, then one request tries, and so on")
+            is_warning = is_news
+            text = f"outage: too many failures ({reason}); waiting {seconds:.0f} s before probing with one request"
         case Resumed(now, ends_outage):
-            (warn if ends_outage else note)(f"a request was answered: going on {_allowed(now)}")
+            is_warning = ends_outage
+            text = f"the server is responding again; resuming with {_limits(now)}"
         case Narrowed(reason, concurrency):
-            note(f"fewer requests at once: {reason}; now {concurrency}")
+            is_warning = False
+            text = f"concurrency reduced to {concurrency}: {reason}"
+    (warn if is_warning else note)(text)
 
 
-def _allowed(allowed: Allowed) -> str:
-    rate = "at no rate of its own" if allowed.rate == inf else f"at {allowed.rate:.1f}/s"
-    return f"{rate}, {allowed.concurrency} at once"
+def _limits(allowed: Allowed) -> str:
+    rate = "no adaptive rate limit" if allowed.rate == inf else f"at most {allowed.rate:.1f} requests/s"
+    return f"concurrency {allowed.concurrency} and {rate}"

@@ -1,4 +1,4 @@
-"""The contract of what a run reports to. What only warns, or only notes, is given that method alone."""
+"""The contract of a run's reporter. A part that only warns, or only notes, receives that method alone."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from collector.model.ledger import Ledger
 
 
 class Reporter(Protocol):
-    """What a run tells while it goes on. Nothing it is told holds a secret, but for what it is told to hide."""
+    """Receives a run's progress and messages. Only `hide_secrets` receives secrets."""
 
     def hide_secrets(self, secrets: Iterable[str]) -> None:
-        """What must never be shown, told before anything is done with it."""
+        """Redact `secrets` from all output. A run calls this before it uses them."""
 
     def begin(self, ledger: Ledger) -> None:
-        """The ids are known, the first is about to be asked for; `ledger` fills from here on."""
+        """The ids are known and the first request is about to be sent; the run updates `ledger` from now on."""
 
-    def tick(self) -> None:
-        """A moment passed."""
+    def refresh(self) -> None:
+        """Update the progress display; called a few times per second."""
 
-    def decided(self, event: Event) -> None:
-        """The governor decided something."""
+    def report_decision(self, event: Event) -> None:
+        """Report a decision of the governor."""
 
     def warn(self, text: str) -> None:
-        """Something the user should know."""
+        """Report a problem that the user should know about."""
 
     def note(self, text: str) -> None:
-        """Something for who wants to know all."""
+        """Report a detail that only a verbose log contains."""
 
 
 class NullReporter:
-    """Shows nothing to anybody."""
+    """A reporter that discards everything."""
 
     def hide_secrets(self, secrets: Iterable[str]) -> None:
         pass
@@ -40,10 +40,10 @@ class NullReporter:
     def begin(self, ledger: Ledger) -> None:
         pass
 
-    def tick(self) -> None:
+    def refresh(self) -> None:
         pass
 
-    def decided(self, event: Event) -> None:
+    def report_decision(self, event: Event) -> None:
         pass
 
     def warn(self, text: str) -> None:
