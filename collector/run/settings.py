@@ -35,7 +35,7 @@ _REDACTION: Final = Group("Redaction", sort_key=7)
 MESSAGES: Final = Group("Messages and settings", sort_key=8)
 
 
-def _whole(_type: object, tokens: Sequence[Token]) -> int:
+def _integer(_type: object, tokens: Sequence[Token]) -> int:
     """An integer. Without this converter cyclopts would round 1.5 to 1."""
     try:
         return int(tokens[0].value)
@@ -70,7 +70,7 @@ class Api:
     "File that holds the key, readable by its owner only; - is the first line of standard input."
     key_command: Annotated[str | None, Parameter(name="--key-command", metavar="COMMAND", group=_KEY)] = None
     "Command that prints the key; runs without a shell."
-    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_whole, metavar="N", group=_KEY)] = None
+    key_fd: Annotated[int | None, Parameter(name="--key-fd", converter=_integer, metavar="N", group=_KEY)] = None
     "Open descriptor to read the key from, 3 or above, as in --key-fd 3 3< <(pass show polytomic)."
     key_keyring: Annotated[str | None, Parameter(name="--key-keyring", metavar="SERVICE:USER", group=_KEY)] = None
     "Entry of the system keyring that holds the key; needs the extra keyring."
@@ -134,7 +134,7 @@ class Limits:
 
     rate: Annotated[float, Parameter(name="--rate", metavar="N")] = 50.0
     "Ceiling in requests/s, all attempts; 0 removes it."
-    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_whole, metavar="N")] = 32
+    concurrency: Annotated[int, Parameter(name="--concurrency", converter=_integer, metavar="N")] = 32
     "Ceiling of requests in flight."
     max_duration: Annotated[float | None, Parameter(name="--max-duration", metavar="S")] = None
     "Stop after this many seconds (exit code 5)."
@@ -157,7 +157,7 @@ class Limits:
 class Retry:
     """The attempts per id, and the time limits of an attempt in seconds."""
 
-    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_whole, metavar="N")] = 5
+    max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_integer, metavar="N")] = 5
     "Requests per id, the first included; up to 10 throttled replies count apart."
     connect_timeout: Annotated[float, Parameter(name="--connect-timeout", metavar="S")] = 10.0
     "Seconds to connect."

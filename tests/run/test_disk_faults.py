@@ -232,12 +232,12 @@ async def test_a_hanging_sync_does_not_delay_a_signal(start: Starting, call: Cal
         running = await start(*command(server, output), under=fault.command(log))
         await server.saw(len(IDS))
         async with asyncio.timeout(PATIENCE):
-            while "fdatasync" not in (log.read_text() if log.exists() else ""):  # noqa: ASYNC110  # there is no event to wait for
+            while "fdatasync" not in (log.read_text() if log.exists() else ""):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.01)
         tracer = int(status(running)["TracerPid"])
         running.send(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE):  # the tracer keeps the zombie process
-            while not status(running)["State"].startswith("Z"):  # noqa: ASYNC110  # there is no event to wait for
+            while not status(running)["State"].startswith("Z"):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.05)
         assert "DELAYED" not in log.read_text(), "the run waited for the sync"
         os.kill(tracer, signal.SIGKILL)

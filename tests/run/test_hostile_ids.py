@@ -165,7 +165,7 @@ async def collected(call: Calling, *arguments: str, texts: list[str], folder: Pa
 
 
 async def test_hostile_arguments_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:
-    """Leaves out what cannot be an argument (NUL, lone surrogates) and what would be an option."""
+    """Omits texts that cannot be arguments (NUL, lone surrogates) or that would be options."""
     texts = [text for text in HOSTILE[:1000] if len(text) < 1000 and not text.startswith("-")]
     texts = [text for text in texts if "\0" not in text and not re.search("[\ud800-\udfff]", text)]
     texts = [text for text in texts if not looks_like_api_key(text)]  # rejected, see test_argument_guard

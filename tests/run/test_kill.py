@@ -78,7 +78,7 @@ async def collect_under_kills(start: Forking, folder: Path, suffix: str, min_kil
 async def wait_for_random_time(rng: random.Random, server: Server, ended: asyncio.Future[int], expected: int) -> None:
     """Wait for a random number of requests and a random time, or until the process has ended."""
     requests = rng.randrange(int(1.1 * expected) + 2)
-    while server.requests < requests and not ended.done():  # noqa: ASYNC110  # there is no event to wait for
+    while server.requests < requests and not ended.done():  # noqa: ASYNC110  # no event to wait for
         await asyncio.sleep(0.005)
     await asyncio.wait([ended], timeout=rng.random() * (0.1 if requests else 1.0))
 
@@ -155,7 +155,7 @@ async def test_a_run_killed_before_it_truncated_a_torn_tail_or_synced_the_trunca
         command = ["collect", *requested, "--base-url", server.url, "-o", str(output), "--rate", "20"]
         running = await fork(*command)
         async with asyncio.timeout(PATIENCE):
-            while not whole_ids(partial):  # noqa: ASYNC110  # there is no event to wait for
+            while not whole_ids(partial):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.01)
         running.send(signal.SIGKILL)
         await running.finished()

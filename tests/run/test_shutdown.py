@@ -51,7 +51,7 @@ class EndlessRun:
         """Send a request that is answered once `may_reply` is set."""
         await self.pacer.send(Request("/x"))
 
-    async def workers(self) -> str:
+    async def work(self) -> str:
         """Work until stopped; return how the run ended."""
         with self.shutdown.run_scope:
             async with anyio.create_task_group() as watchers:
@@ -92,7 +92,7 @@ async def test_the_first_signal_drains_the_workers_and_arms_the_watchdog() -> No
     with handling_signals(run):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_send_signals, signal.SIGUSR1)
-            assert await run.workers() == "drained"
+            assert await run.work() == "drained"
     assert reason(run) == (Interrupted, 128 + signal.SIGUSR1)
     assert run.warnings == ["SIGUSR1: finishing requests in flight; repeat to stop immediately"]
     assert run.watchdog.deadlines == [(9.0, 128 + signal.SIGUSR1)]
@@ -105,7 +105,7 @@ async def test_the_second_signal_cancels_the_run_despite_requests_in_flight() ->
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run.send_request)
             tasks.start_soon(_send_signals, signal.SIGUSR1, signal.SIGUSR2)
-            assert await run.workers() == "cancelled"
+            assert await run.work() == "cancelled"
             assert run.pacer.in_flight == 1
             run.may_reply.set()
     assert reason(run) == (Interrupted, 128 + signal.SIGUSR1)
@@ -132,14 +132,14 @@ async def test_the_duration_limit_drains_the_workers_and_a_later_signal_counts_a
             tasks.start_soon(run.shutdown.enforce_max_duration, 0)
             tasks.start_soon(_send_signals, signal.SIGUSR1)
 
-            async def may_reply() -> None:
-                while not run.warnings:  # noqa: ASYNC110  # there is no event to wait for
+            async def reply_after_the_warning() -> None:
+                while not run.warnings:  # noqa: ASYNC110  # no event to wait for
                     await anyio.sleep(0.001)
                 assert run.pacer.in_flight == 1
                 run.may_reply.set()
 
-            tasks.start_soon(may_reply)
-            assert await run.workers() == "drained"
+            tasks.start_soon(reply_after_the_warning)
+            assert await run.work() == "drained"
     assert reason(run) == (RunStopped, RunStopped.exit_code)
     assert len(run.warnings) == 1
 

@@ -96,7 +96,7 @@ class Server:
     async def saw(self, requests: int) -> None:
         """Wait until `requests` requests have arrived."""
         async with asyncio.timeout(PATIENCE):
-            while self.requests < requests:  # noqa: ASYNC110  # there is no event to wait for
+            while self.requests < requests:  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.005)
 
 
