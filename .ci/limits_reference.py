@@ -90,7 +90,7 @@ FIXED = {
         ),
         Limit(
             "one item of that list",
-            "collector.polytomic.json_array:_LONGEST_ITEM",
+            "collector.polytomic.json_array:_MAX_ITEM_LENGTH",
             CHARACTERS,
             "the run stops (exit code 5)",
         ),
@@ -102,7 +102,7 @@ FIXED = {
         ),
         Limit(
             "server's message in the errors file",
-            "collector.polytomic.fetch:_LONGEST_MESSAGE",
+            "collector.polytomic.fetch:_MAX_MESSAGE_LENGTH",
             CHARACTERS,
             "it is truncated",
         ),
@@ -168,7 +168,7 @@ FIXED = {
         ),
         Limit(
             "types asked for by `--live-schemas`",
-            "collector.polytomic.live_schemas:_MOST_TYPES",
+            "collector.polytomic.live_schemas:_MAX_TYPES",
             COUNT,
             "packaged schemas apply",
         ),

@@ -1,4 +1,4 @@
-"""One id → one outcome: ask the API for the connection and make a record of its answer."""
+"""One id → one outcome: fetch the connection and build a record from the reply."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from collector.polytomic.normalize import normalize, path_in, type_id_of
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE_LENGTH = 300
 _PATH = "/api/connections/"
-_ONCE_MORE = RetryPolicy(max_attempts=1, max_bad_payloads=1)
+_ONE_ATTEMPT = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
 class Fetcher:
@@ -42,52 +42,54 @@ class Fetcher:
         self._redactor = redactor
         self._schemas = schemas
         self._run_id = run_id
-        self._wall = clock.wall_time
+        self._wall_time = clock.wall_time
 
-    def set_probe_target(self, answered: str) -> None:
-        """This id had an answer once; asked for again, it can tell whether the server is there."""
-        self._client.set_probe_target(Request(_PATH + answered))
+    def set_probe_target(self, connection_id: str) -> None:
+        """Probe with this id, which was answered before, to tell an outage from broken ids."""
+        self._client.set_probe_target(Request(_PATH + connection_id))
 
-    async def fetch(self, asked: str, policy: RetryPolicy | None = None) -> Outcome:
-        """The outcome of one canonical id. Raises only what ends the run: a `CollectorError`.
+    async def fetch(self, connection_id: str, policy: RetryPolicy | None = None) -> Outcome:
+        """The outcome of one canonical id. Raises only a `CollectorError`, which ends the run.
 
-        With a `policy` of its own the id is asked for again.
+        With a `policy`, the request counts as a retry and that policy replaces the client's.
         """
 
         async def read(reply: Reply, number: int) -> Outcome:
-            return await self._outcome(asked, reply, number)
+            return await self._outcome(connection_id, reply, number)
 
         try:
-            return await self._client.get(Request(_PATH + asked, is_retry=policy is not None), read, policy)
+            return await self._client.get(Request(_PATH + connection_id, is_retry=policy is not None), read, policy)
         except GaveUp as end:
-            failure, at = end.failure, stamp(self._wall())
+            failure, at = end.failure, stamp(self._wall_time())
             return Outcome(
-                asked,
+                connection_id,
                 outcome_of(failure),
                 end.attempts,
                 at,
                 http_status=failure.status,
-                error=failure.reason[:_LONGEST_MESSAGE],
+                error=failure.reason[:_MAX_MESSAGE_LENGTH],
                 retried_s=end.retried_s,
             )
 
     async def fetch_again(self, earlier: Outcome) -> Outcome:
-        """One attempt more for an id whose attempts were spent: its outcome then, with all attempts counted."""
-        outcome = await self.fetch(earlier.id, _ONCE_MORE)
+        """Make one more attempt for an id whose attempts were spent. The outcome counts all attempts."""
+        outcome = await self.fetch(earlier.id, _ONE_ATTEMPT)
         return outcome._replace(attempts=earlier.attempts + outcome.attempts)
 
-    async def _outcome(self, asked: str, reply: Reply, made: int) -> Outcome:
-        at = stamp(self._wall())
+    async def _outcome(self, connection_id: str, reply: Reply, attempts: int) -> Outcome:
+        at = stamp(self._wall_time())
         kind = final_outcome(reply.status)
         if kind is not OutcomeKind.OK:
-            return Outcome(asked, kind, made, at, http_status=reply.status, error=self._message(reply))
+            return Outcome(connection_id, kind, attempts, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
         repairs: list[JsonPath] = []
         data = read_data(self._scrubber.scrub_body(reply.body), repairs)
         if self._schemas is not None:
             await self._schemas.ensure_loaded(type_id_of(data))
-        record, redactions, unparsed = normalize(data, asked, self._redactor, collected_at=at, run_id=self._run_id)
-        outcome = Outcome(asked, kind, made, at, record, 200, None, redactions, unparsed)
+        record, redactions, unparsed = normalize(
+            data, connection_id, self._redactor, collected_at=at, run_id=self._run_id
+        )
+        outcome = Outcome(connection_id, kind, attempts, at, record, 200, None, redactions, unparsed)
         nuls = nul_paths(reply.body, record)
         if not repairs and not nuls:
             return outcome
@@ -96,14 +98,13 @@ class Fetcher:
         return outcome._replace(repairs=paths, nuls=nuls)
 
     def _message(self, reply: Reply) -> str:
-        """`HTTP 404: connection not found`: the status, and what the API says of it in either of its forms."""
+        """The status and the API's message, in either of its two forms, such as `HTTP 404: connection not found`."""
         try:
-            body, _ = parse_tolerantly(
-                self._scrubber.scrub_body(reply.body)
-            )  # before a cut can leave a part of a long key
+            # Scrub before truncating: a truncated key would no longer match.
+            body, _ = parse_tolerantly(self._scrubber.scrub_body(reply.body))
         except NotJson:
             body = None
         error = body.get("error", body) if isinstance(body, dict) else None
-        said = error.get("message") if isinstance(error, dict) else None
-        text = f"{reply.summary}: {said}" if isinstance(said, str) and said else reply.summary
-        return self._scrubber.scrub(text[: 10 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE]
+        message = error.get("message") if isinstance(error, dict) else None
+        text = f"{reply.summary}: {message}" if isinstance(message, str) and message else reply.summary
+        return self._scrubber.scrub(text[: 10 * _MAX_MESSAGE_LENGTH])[:_MAX_MESSAGE_LENGTH]

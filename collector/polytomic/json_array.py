@@ -1,6 +1,6 @@
-"""The items of `{"data": [...]}`, taken off while the text is still coming in. Pure.
+"""The items of `{"data": [...]}`, parsed while the text arrives. Pure.
 
-An item is parsed, handed out and forgotten, so that a list of any size is read in little memory.
+Each item is parsed, yielded and discarded, so memory does not grow with the list.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from collector.client.failures import BadPayload
 from collector.model.lazy_pattern import lazy_pattern
 
-_LONGEST_ITEM = 16 * 1024 * 1024
+_MAX_ITEM_LENGTH = 16 * 1024 * 1024
 _OPENING = lazy_pattern(r"\s*\{\s*")
 _MEMBER = lazy_pattern(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*(?=\S)')
 _COMMA = lazy_pattern(r"\s*,\s*")
@@ -21,17 +21,17 @@ _AFTER_ITEM = lazy_pattern(r"\s*(?:,\s*|(?=\]))")
 
 
 async def items_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[object]:
-    """The values of the array under `data`, one at a time; none for null. Raises `BadPayload`."""
-    scan = _ArrayScanner()
+    """Yield the values of the array under `data`; nothing for null. Raises `BadPayload`."""
+    scanner = _ArrayScanner()
     async for chunk in chunks:
-        for item in scan.feed(chunk):
+        for item in scanner.feed(chunk):
             yield item
-    for item in scan.close():
+    for item in scanner.close():
         yield item
 
 
 class _ArrayScanner:
-    """Takes the items off `{"data": [...]}` while its text is still coming in."""
+    """Incremental parser of `{"data": [...]}`."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
@@ -41,35 +41,35 @@ class _ArrayScanner:
         self._is_inside = False
         self._is_item_due = False
         self._is_done = False
-        self._enough = 0  # characters before another try is worth its while
+        self._retry_length = 0  # characters at which another attempt to parse is worthwhile
 
     def feed(self, chunk: bytes) -> list[object]:
         """The items that `chunk` completes."""
         self._text += self._decode(chunk)
-        if len(self._text) < self._enough:
+        if len(self._text) < self._retry_length:
             return []
-        if len(self._text) > _LONGEST_ITEM:
-            raise BadPayload(f"an item of the list is over {_LONGEST_ITEM} characters, or is no JSON", 200)
+        if len(self._text) > _MAX_ITEM_LENGTH:
+            raise BadPayload(f"an item of the list exceeds {_MAX_ITEM_LENGTH} characters, or is not JSON", 200)
         if not self._is_inside and not self._is_done:
             self._enter()
         return self._take() if self._is_inside else []
 
     def close(self) -> list[object]:
-        """The items that were left. Raises `BadPayload` unless array (or null) and the object around it are whole."""
-        self._enough = 0
+        """The remaining items. Raises `BadPayload` unless the array (or null) and the object around it are complete."""
+        self._retry_length = 0
         items = self.feed(b"")
         if not self._is_done or not _is_end_of_object(self._text):
-            raise BadPayload("the list is not whole, or not a list of connections", 200)
+            raise BadPayload("the list is truncated, or not a list of connections", 200)
         return items
 
     def _enter(self) -> None:
-        """Go past the envelope's members before `data`, as far as they have come."""
+        """Skip the envelope's members before `data`, as far as they have arrived."""
         while member := (_MEMBER if self._is_open else _OPENING).match(self._text):
             value = self._text[member.end() :]
             if not self._is_open:
                 self._is_open, self._text = True, value
             elif member[1] != "data":
-                if (after := self._skipped(member.end())) is None:
+                if (after := self._end_of_member(member.end())) is None:
                     return
                 self._text = self._text[after:]
             else:
@@ -78,7 +78,7 @@ class _ArrayScanner:
                     self._text = value.removeprefix("[" if self._is_inside else "null")
                 return
 
-    def _skipped(self, at: int) -> int | None:
+    def _end_of_member(self, at: int) -> int | None:
         try:
             _, end = self._parse(self._text, at)
         except (ValueError, RecursionError):
@@ -96,21 +96,21 @@ class _ArrayScanner:
             try:
                 item, end = self._parse(self._text, at)
             except (ValueError, RecursionError):
-                break  # not whole yet, or never: `close` tells
+                break  # incomplete or invalid: `close` decides
             after = _AFTER_ITEM.match(self._text, end)
             if after is None:
-                break  # a number may go on in the next chunk
+                break  # a number may continue in the next chunk
             items.append(item)
             self._is_item_due = "," in after[0]
             at = after.end()
         self._text = self._text[at:]
-        # An item larger than a chunk would be parsed anew with every chunk; wait for twice as much instead.
-        self._enough = 0 if items else 2 * len(self._text)
+        # Wait for twice the text: otherwise an item larger than a chunk would be parsed again with every chunk.
+        self._retry_length = 0 if items else 2 * len(self._text)
         return items
 
 
 def _is_end_of_object(text: str) -> bool:
-    """Is this what may follow the first member of a JSON object?"""
+    """Can `text` follow the first member of a JSON object?"""
     try:
         _DECODER.decode(f'{{"data":0{text}')
     except (ValueError, RecursionError):
@@ -122,5 +122,5 @@ def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text, so that none is too large, and control characters are taken: of an item only its id counts.
+# Numbers stay text, so that no number is too large. Control characters are accepted: only the id of an item counts.
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str, parse_int=str, strict=False)

@@ -1,8 +1,8 @@
-"""One API body → one record of schema 1. Pure: the time and the run's name are arguments.
+"""One API body → one record of schema 1. Pure: the time and the run id are arguments.
 
-The record never surprises a loader: every key of `FIELDS` is always there and holds the type it always holds, or
-null. Whatever else the API sends (a field this schema does not know, or a known one of another type) is kept in
-`extra`, redacted, under the name and nesting it came with.
+The record has the same shape for every connection: each key of `FIELDS` is present, with a value of its type or null.
+Unknown fields, and known fields of an unexpected type, are kept in `extra`, redacted, under their original names and
+nesting.
 """
 
 from __future__ import annotations
@@ -18,52 +18,52 @@ from collector.model.timestamps import to_utc
 from collector.redaction.redactor import Redactor
 
 Expected: TypeAlias = tuple[tuple[str, str, type], ...]
-"""The name that a value has in the API's object, the one it has in a record, and the JSON type it has in both."""
+"""Per field: its name in the API's object, its name in the record, and its JSON type."""
 
 
 def _expected_in(parent: str) -> Expected:
-    """The fields that stand in the object `parent` below `data`, or, for an empty one, in `data` itself."""
+    """The fields of the object `parent` below `data`, or of `data` itself for an empty name."""
     return tuple(
         (field.source.rpartition(".")[2], field.name, JSON_TYPES[field.kind])
         for field in RECORD
         if field.source is not None
         and field.source.rpartition(".")[0] == parent
-        and JSON_TYPES[field.kind] is not list  # which is taken as a list of texts, or not at all
+        and JSON_TYPES[field.kind] is not list  # lists are taken by `_take_texts`
     )
 
 
-_OWN: Final = _expected_in("")
+_TOP_LEVEL: Final = _expected_in("")
 _NESTED: Final = tuple((parent, _expected_in(parent)) for parent in ("type", "created_by", "updated_by"))
 _PARENTS: Final = frozenset(parent for parent, _ in _NESTED)
-_LOWERED: Final = tuple(field.name for field in RECORD if field.kind is Kind.ID and field.name != "id")
+_LOWERCASE_IDS: Final = tuple(field.name for field in RECORD if field.kind is Kind.ID and field.name != "id")
 _TIMES: Final = tuple(field.name for field in RECORD if field.kind is Kind.TIME and field.source)
-_PICTURES: Final = tuple(key for _, key in NOT_KEPT)
-_MAYBE_TEXT: Final = (str, type(None))
+_DISCARDED: Final = tuple(key for _, key in NOT_KEPT)
+_TEXT_OR_NULL: Final = (str, type(None))
 _ONLY_TEXT: Final = frozenset((str,))
 
 
 def normalize(
-    data: dict[str, Json], asked: str, redactor: Redactor, *, collected_at: str, run_id: str
+    data: dict[str, Json], connection_id: str, redactor: Redactor, *, collected_at: str, run_id: str
 ) -> tuple[Record, tuple[Redaction, ...], int]:
-    """The record of the connection `asked` for (a canonical id) out of a body's `data`, which is used up.
+    """The record of `connection_id` (canonical), built from a body's `data`, which is consumed.
 
-    With it come its values that were masked, and how many of its timestamps are none and stayed as they
-    came. Raises `BadPayload` when it is not that connection, never anything else.
+    Also returns the masked values and the number of unparsable timestamps, which are kept verbatim. Raises only
+    `BadPayload`, if the body is of another connection.
     """
     record: Record = dict.fromkeys(FIELDS)
     masked = list[Redaction]()
-    _take(data, record, _OWN)
-    if record["id"] != asked and _lower_id(record["id"]) != asked:
+    _take(data, record, _TOP_LEVEL)
+    if record["id"] != connection_id and _lower_id(record["id"]) != connection_id:
         raise BadPayload("the body is of another connection", 200)
-    record["id"] = asked
-    record["type_operations"] = _take_of_type(data)
+    record["id"] = connection_id
+    record["type_operations"] = _take_type_operations(data)
     record["policies"] = [_lower_id(policy) for policy in _take_texts(data, "policies")]
     for parent, expected in _NESTED:
         _take_nested(data, record, parent, expected)
-    for key in _LOWERED:
+    for key in _LOWERCASE_IDS:
         record[key] = _lower_id(record[key])
-    if "configuration" in data:  # no object, so it has no parts that a mark could be matched to
-        data["configuration"] = REDACTED  # counted below as masked by the server
+    if "configuration" in data:  # not an object: no field of a schema applies to it
+        data["configuration"] = REDACTED  # `redact_elsewhere` counts it as masked by the server
     record["extra"] = data
     redactor.redact_elsewhere(data, "extra", masked)
     if configuration := record["configuration"]:
@@ -78,7 +78,7 @@ def normalize(
 
 
 def path_in(record: Record, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Where the value that a body's `data` has under `keys` is in its record; None for one that is not kept."""
+    """The path in the record of the value at `keys` in a body's `data`; None if the record does not keep it."""
     extra, first, second = record["extra"], keys[0], keys[1] if len(keys) > 1 else ""
     if first in _PARENTS and second and second not in (extra.get(first) or ()):
         if (first, second) in NOT_KEPT:
@@ -89,23 +89,23 @@ def path_in(record: Record, keys: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def type_id_of(data: dict[str, Json]) -> Json:
-    """The type of connection a body's `data` says it is of, if it does."""
+    """The connection type in a body's `data`, or None."""
     kind = data.get("type")
     return kind.get("id") if isinstance(kind, dict) else None
 
 
 def _take(source: dict[str, Json], record: Record, expected: Expected) -> None:
-    """Take the expected fields out of `source` into `record`; one of another type stays, and is null in the record."""
+    """Move the expected fields from `source` to `record`. A value of another type stays, and is null in the record."""
     for key, name, kind in expected:
         value = source.pop(key, None)
-        if type(value) is kind:  # not isinstance: true is no integer here
+        if type(value) is kind:  # not isinstance: true is not an integer here
             record[name] = value
         elif value is not None:
             source[key] = value
 
 
 def _take_nested(data: dict[str, Json], record: Record, parent: str, expected: Expected) -> None:
-    """Take the expected fields out of a nested object; what else is in it stays in `data` under its name."""
+    """Move the expected fields out of a nested object. Its other fields stay in `data`, under its name."""
     nested = data.get(parent)
     if type(nested) is dict:
         _take(nested, record, expected)
@@ -113,20 +113,20 @@ def _take_nested(data: dict[str, Json], record: Record, parent: str, expected: E
         data.pop(parent, None)
 
 
-def _take_of_type(data: dict[str, Json]) -> list[str]:
-    """Take a type's operations, and what is not kept of it, out of `data`."""
+def _take_type_operations(data: dict[str, Json]) -> list[str]:
+    """Remove a type's operations and its discarded fields from `data`, and return the operations."""
     kind = data.get("type")
     if type(kind) is not dict:
         return []
-    for key in _PICTURES:
-        if type(kind.get(key)) in _MAYBE_TEXT:
+    for key in _DISCARDED:
+        if type(kind.get(key)) in _TEXT_OR_NULL:
             kind.pop(key, None)
     # Older servers capitalize the key (polytomic-go, fixtures of 2022).
     return _take_texts(kind, "operations") or _take_texts(kind, "Operations")
 
 
 def _take_texts(source: dict[str, Json], key: str) -> list[str]:
-    """Take a list of strings out of `source`: an empty one for a missing one, and for anything else, which stays."""
+    """Remove and return a list of strings; empty if it is missing, or if the value has another type and so stays."""
     values = source.pop(key, None)
     if values is None or (type(values) is list and _ONLY_TEXT.issuperset(map(type, values))):
         return values or []
@@ -135,20 +135,20 @@ def _take_texts(source: dict[str, Json], key: str) -> list[str]:
 
 
 def _normalize_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
-    """Bring the timestamps under `keys` into form, in place; returns how many are none, which stay as they came."""
+    """Normalize the timestamps under `keys`, in place. Returns the number of unparsable ones, kept verbatim."""
     unparsed = 0
     for key in keys:
         text = values.get(key)
         if type(text) is str:
-            moment = to_utc(text)
-            if moment is None:
+            timestamp = to_utc(text)
+            if timestamp is None:
                 unparsed += 1
             else:
-                values[key] = moment
+                values[key] = timestamp
     return unparsed
 
 
 def _lower_id(text: str | None) -> str | None:
     if text is None or text == (lowered := text.lower()):
         return text
-    return lowered if canonical_id(text) else text  # only an id is lowered
+    return lowered if canonical_id(text) else text  # only ids are lower-cased

@@ -92,7 +92,7 @@ async def test_an_unavailable_schema_is_reported_and_the_run_continues(call: Cal
     async with serving(serve(answer(b"{}", "404 Not Found"))) as server:
         done = await call("collect", *ids(5), "--base-url", server.url, "-o", "c.jsonl", "--live-schemas")
     assert done.code == 0, done.err
-    assert "the schema of connections of type postgresql is not to be had (HTTP 404)" in done.err
+    assert "cannot fetch the schema for type postgresql (HTTP 404); using the packaged schema" in done.err
     assert all(record["configuration"]["password"] == "[REDACTED]" for record in records(tmp_path / "c.jsonl"))
 
 

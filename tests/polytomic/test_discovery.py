@@ -1,4 +1,4 @@
-"""Discovery: the ids `GET /api/connections` names."""
+"""Discovery: the ids in the list `GET /api/connections`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ items = st.fixed_dictionaries({"id": st.uuids().map(str)}, optional={"name": st.
 
 
 async def beside(wanted: Awaitable[T], watch: Awaitable[None], clock: StoppedClock) -> T:
-    """What `wanted` comes to, or what `watch` raises before, while the time goes on."""
+    """The result of `wanted`, or the exception that `watch` raises earlier, while the clock advances."""
     tasks = asyncio.ensure_future(wanted), asyncio.ensure_future(watch)
     try:
         while not any(task.done() for task in tasks):
@@ -48,7 +48,7 @@ async def beside(wanted: Awaitable[T], watch: Awaitable[None], clock: StoppedClo
 
 
 class Api:
-    """Streams a list, in chunks as it is told to; each attempt gets the next of the answers, and the last for ever."""
+    """Streams a list in the given chunks. Each attempt gets the next reply; the last one repeats."""
 
     def __init__(self, *answers: Iterable[bytes], status: int = 200, headers: dict[str, str] = JSON) -> None:
         self._answers = [list(answer) for answer in answers]
@@ -111,7 +111,7 @@ def ids_of(*chunks: bytes) -> list[str | None]:
 
 @settings(max_examples=50)
 @given(st.lists(items, max_size=3), st.booleans(), st.sampled_from([None, 0, 2]), st.data())
-def test_the_same_ids_are_found_however_the_list_is_chopped(
+def test_a_list_gives_the_same_ids_in_any_chunks(
     listed: list[dict[str, Any]], is_ascii: bool, indent: int | None, data: st.DataObject
 ) -> None:
     body = json.dumps({"data": listed}, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "replace")
@@ -124,7 +124,7 @@ def test_the_same_ids_are_found_however_the_list_is_chopped(
 
 @settings(max_examples=50)
 @given(st.lists(values, max_size=4))
-def test_items_of_any_kind_are_counted_once_however_the_list_is_chopped(listed: list[Any]) -> None:
+def test_each_item_is_yielded_once_in_any_chunks(listed: list[Any]) -> None:
     body = json.dumps({"data": listed}).encode()
     expected = [item.get("id") or None if isinstance(item, dict) else None for item in listed]
     expected = [found if isinstance(found, str) else None for found in expected]
@@ -132,7 +132,7 @@ def test_items_of_any_kind_are_counted_once_however_the_list_is_chopped(listed: 
     assert ids_of(*chopped(body, [1] * len(body))) == expected
 
 
-def test_a_small_list_in_two_segments_is_whole() -> None:
+def test_a_small_list_in_two_segments_is_complete() -> None:
     body = json.dumps({"data": [{"id": "a", "name": "n" * 100}]}).encode()
     for at in range(len(body)):
         assert ids_of(body[:at], body[at:]) == ["a"], at
@@ -143,13 +143,13 @@ def test_an_item_larger_than_many_chunks_is_found() -> None:
     assert ids_of(*chopped(body, [1000] * 300)) == ["a", "b", "c"]
 
 
-def test_a_character_split_between_chunks_is_whole() -> None:
+def test_a_character_split_between_chunks_is_decoded() -> None:
     body = '{"data":[{"id":"ä€😀"}]}'.encode()
     for at in range(len(body)):
         assert ids_of(body[:at], body[at:]) == ["ä€😀"]
 
 
-def test_a_byte_order_mark_is_tolerated() -> None:
+def test_a_byte_order_mark_is_accepted() -> None:
     body = b'\xef\xbb\xbf{"data":[{"id":"a"}]}'
     assert ids_of(body) == ids_of(*chopped(body, [1] * len(body))) == ["a"]
 
@@ -178,10 +178,10 @@ def test_an_empty_list_may_be_null(body: bytes) -> None:
         b"x" * 5000,
     ],
 )
-def test_what_is_no_whole_list_ends_the_run_after_all_attempts(body: bytes) -> None:
+def test_an_incomplete_list_stops_the_run_after_all_attempts(body: bytes) -> None:
     for chunks in ([body], chopped(body, [1] * min(len(body), 100))):
         api = Api(chunks)
-        with pytest.raises(RunStopped, match="no list of connections after 3 attempts"):
+        with pytest.raises(RunStopped, match="the list of connections is unavailable after 3 attempts"):
             asyncio.run(api.ids())
         assert api.attempts == 3
 
@@ -201,30 +201,30 @@ def test_what_is_no_whole_list_ends_the_run_after_all_attempts(body: bytes) -> N
     ],
     ids=range(9),
 )
-def test_an_odd_value_costs_a_list_none_of_its_ids(odd: bytes) -> None:
+def test_an_invalid_value_costs_no_id_of_the_list(odd: bytes) -> None:
     body = b'{"before":%s,"data":[{"id":"a"},{"id":"b","name":%s},{"id":"c"}],"after":%s}' % (odd, odd, odd)
     for chunks in ([body], chopped(body, [1] * 100)):
         assert ids_of(*chunks) == ["a", "b", "c"]
 
 
-def test_a_list_without_a_type_is_taken() -> None:
+def test_a_list_without_a_media_type_is_accepted() -> None:
     assert asyncio.run(Api([b'{"data":[{"id":"a"}]}'], headers={}).ids()) == ["a"]
 
 
-def test_a_list_that_breaks_off_is_asked_for_again_from_its_start() -> None:
+def test_a_truncated_list_is_requested_again_from_its_start() -> None:
     api = Api([b'{"data":[{"id":"a"},', b"BREAK"], [b'{"data":[{"id":"a"},{"id":"b"}]}'])
     assert asyncio.run(api.ids()) == ["a", "b"]
     assert api.attempts == 2
 
 
-def test_a_list_that_is_no_json_is_refused() -> None:
+def test_a_list_that_is_not_json_is_rejected() -> None:
     api = Api([b'{"data":[]}'], headers={"Content-Type": "text/html"})
     with pytest.raises(RunStopped, match="text/html"):
         asyncio.run(api.ids())
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
-def test_a_key_that_may_not_list_is_told_to_name_the_ids(status: int) -> None:
+def test_a_key_without_access_to_the_list_gets_the_advice_to_name_the_ids(status: int) -> None:
     api = Api([b""], status=status)
     with pytest.raises(InputError, match=f"HTTP {status}; name the ids instead"):
         asyncio.run(api.ids())
@@ -234,20 +234,20 @@ def test_a_key_that_may_not_list_is_told_to_name_the_ids(status: int) -> None:
 @pytest.mark.parametrize("outage_limit", [1.0, 60.0, 600.0])
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("asked", [0.0, 1.0, 7.0])
-def test_a_server_that_gives_no_list_is_waited_out_as_long_as_the_run_does(
+def test_an_outage_of_the_list_is_waited_out_up_to_the_outage_limit(
     status: int, asked: float, outage_limit: float
 ) -> None:
     api = Api([b""], status=status, headers={"Retry-After": f"{asked:g}"} if asked else {})
     text = f"nothing but failures for .* --outage-limit is {outage_limit:g}: HTTP {status}"
     with pytest.raises(RunStopped, match=text):
         asyncio.run(api.ids(outage_limit))
-    pauses = api.attempts * asked  # which the server asked for, and which are no time of the outage
+    pauses = api.attempts * asked  # requested by the server, so not part of the outage
     assert outage_limit < api.clock.now() <= outage_limit + pauses + 1.0
     assert 2 <= api.attempts <= 15 + outage_limit / 20
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_that_the_list_is_refused_again_is_told_once(status: int) -> None:
+def test_a_repeated_throttle_of_the_list_is_reported_once(status: int) -> None:
     api = Api([b""], status=status, headers={"Retry-After": "1"})
     with pytest.raises(RunStopped):
         asyncio.run(api.ids(600.0))
@@ -255,51 +255,51 @@ def test_that_the_list_is_refused_again_is_told_once(status: int) -> None:
     assert [event.is_news for event in pauses] == [False, True, *[False] * (len(pauses) - 2)]
 
 
-def test_an_outage_counts_from_the_first_failure_and_ends_an_attempt_that_hangs() -> None:
+def test_an_outage_counts_from_the_first_failure_and_ends_a_stuck_attempt() -> None:
     api = Api([b"SILENCE"])
     with pytest.raises(RunStopped, match=r"nothing but failures for .* --outage-limit is 1: no answer in time"):
         asyncio.run(api.ids(1.0))
     assert 30.0 <= api.clock.now() < 31.0
 
 
-def test_a_list_that_arrives_after_an_outage_may_take_its_time() -> None:
+def test_a_list_may_arrive_slowly_after_an_outage() -> None:
     slow = [b'{"data":[{"id":"a"},', b"WAIT", b"WAIT", b"WAIT", b'{"id":"b"}]}']
     api = Api([b"BREAK"], slow)
     assert asyncio.run(api.ids(30.0)) == ["a", "b"]
     assert api.clock.now() >= 60.0
 
 
-def test_a_list_that_breaks_off_after_a_long_time_is_asked_for_again() -> None:
+def test_a_list_truncated_after_a_long_time_is_requested_again() -> None:
     api = Api([b'{"data":[', b"WAIT", b"WAIT", b"WAIT", b"BREAK"], [b'{"data":[{"id":"a"}]}'])
     assert asyncio.run(api.ids(30.0)) == ["a"]
 
 
-def test_a_list_that_breaks_off_again_after_a_long_time_is_an_outage_all_the_while() -> None:
+def test_a_list_truncated_twice_counts_as_one_outage() -> None:
     api = Api([b"BREAK"], [b'{"data":[', b"WAIT", b"WAIT", b"BREAK"])
     with pytest.raises(RunStopped, match="nothing but failures for 40 s, --outage-limit is 30: the body was cut short"):
         asyncio.run(api.ids(30.0))
     assert api.attempts == 2
 
 
-def test_a_server_that_is_back_in_time_gives_its_list_however_often_it_failed() -> None:
+def test_a_server_that_recovers_in_time_gives_its_list_after_any_number_of_failures() -> None:
     broken = [[b'{"data":[', b"BREAK"]] * 12
     api = Api(*broken, [b'{"data":[{"id":"a"}]}'])
     assert asyncio.run(api.ids(600.0)) == ["a"]
     assert api.attempts == 13
 
 
-def test_what_only_a_bug_explains_is_not_waited_out() -> None:
+def test_a_failure_by_a_bug_is_not_waited_out() -> None:
     api = Api([b"BUG"])
     with pytest.raises(RunStopped, match="after 5 attempts: internal error: ZeroDivisionError"):
         asyncio.run(api.ids(600.0))
 
 
-def test_a_refused_key_ends_the_run() -> None:
+def test_a_rejected_key_ends_the_run() -> None:
     with pytest.raises(KeyRefused):
         asyncio.run(Api([b""], status=401).ids())
 
 
-def test_other_members_may_stand_before_and_after_the_list() -> None:
+def test_other_members_may_precede_and_follow_the_list() -> None:
     body = b'{"meta": {"data": [1]}, "more": null, "data": [{"id": "a"}, {"id": "b"}], "n": 1}'
     assert ids_of(body) == ids_of(*chopped(body, [1] * len(body))) == ["a", "b"]
 
@@ -314,6 +314,6 @@ def test_other_members_may_stand_before_and_after_the_list() -> None:
         b'{"data":[NaN]}',
     ],
 )
-def test_what_is_damaged_behind_its_last_item_is_no_list(body: bytes) -> None:
+def test_a_list_that_is_corrupt_after_its_last_item_is_rejected(body: bytes) -> None:
     with pytest.raises(RunStopped):
         ids_of(body)

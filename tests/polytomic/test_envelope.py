@@ -1,4 +1,4 @@
-"""The JSON around an answer: an object under `data`."""
+"""The envelope of a reply: an object under `data`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tests.model.test_strict_json import BOM, dumped, json_values, scalars
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_whatever_the_bytes_are_nothing_but_a_bad_payload_is_raised(body: bytes) -> None:
+def test_any_bytes_raise_at_most_a_bad_payload(body: bytes) -> None:
     with suppress(BadPayload):
         assert isinstance(read_data(body), dict)
 
 
 @given(json_values, st.integers(0, 200), st.binary(max_size=3))
-def test_a_body_cut_or_tampered_with_is_read_or_refused_and_never_crashes(value: Any, at: int, junk: bytes) -> None:
+def test_a_truncated_or_altered_body_is_read_or_rejected(value: Any, at: int, junk: bytes) -> None:
     body = dumped({"data": value})
     with suppress(BadPayload):
         read_data(body[:at] + junk + body[at + len(junk) :])
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=5))
-def test_the_object_under_data_is_what_is_returned(inner: dict[str, Any]) -> None:
+def test_the_object_under_data_is_returned(inner: dict[str, Any]) -> None:
     assert read_data(dumped({"data": inner, "meta": 1})) == inner
 
 
 @given(st.dictionaries(st.text(max_size=5), scalars, max_size=3))
-def test_a_byte_order_mark_is_tolerated(inner: dict[str, Any]) -> None:
+def test_a_byte_order_mark_is_accepted(inner: dict[str, Any]) -> None:
     assert read_data(BOM + dumped({"data": inner})) == inner
 
 
@@ -54,7 +54,7 @@ def test_the_last_of_duplicate_keys_wins() -> None:
         (b'{"data":"x"}', "the body has no object under 'data'"),
     ],
 )
-def test_a_body_that_is_no_envelope_is_refused_with_its_reason(body: bytes, reason: str) -> None:
+def test_a_body_without_the_envelope_is_rejected_with_a_reason(body: bytes, reason: str) -> None:
     with pytest.raises(BadPayload) as caught:
         read_data(body)
     assert caught.value.reason.startswith(reason)
@@ -62,7 +62,7 @@ def test_a_body_that_is_no_envelope_is_refused_with_its_reason(body: bytes, reas
     assert caught.value.status == 200
 
 
-def test_the_paths_of_repaired_values_begin_below_the_envelope() -> None:
+def test_paths_of_repaired_values_are_relative_to_data() -> None:
     repairs: list[tuple[str, ...]] = []
     body = b'{"meta":1e400,"data":{"a":{"b":"\\ud800"},"n":[1e400]}}'
     assert read_data(body, repairs) == {"a": {"b": "\ufffd"}, "n": ["1e400"]}

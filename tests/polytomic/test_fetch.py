@@ -1,7 +1,7 @@
-"""One id → one outcome, from the wire up, where all goes well.
+"""One id → one outcome, from the wire up, in the simple cases.
 
-aioresponses answers instead of aiohttp's session, so no middleware is passed and nothing is counted as sent; what
-depends on time, resets and bytes, and on the count, is tried with a real server in `test_aiohttp_transport`.
+aioresponses replaces the session of aiohttp, so no middleware runs and no request is counted. `test_aiohttp_transport`
+covers time, resets, bytes and counts with a real server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WALL = 1_700_000_000.0
 
 
 class _NothingWritten(AbstractStreamWriter):
-    """The request body that was not sent."""
+    """Stands for the absent request body."""
 
     async def write(self, chunk: object) -> None:
         raise AssertionError
@@ -64,14 +64,14 @@ class _NothingWritten(AbstractStreamWriter):
 
 
 class Answer(ClientResponse):
-    """A response as aiohttp 3.14 makes it: aioresponses 0.7.9 does not know of `stream_writer` yet."""
+    """A response as aiohttp 3.14 creates it: aioresponses 0.7.9 does not pass `stream_writer` yet."""
 
     def __init__(self, method: str, url: URL, **given: Any) -> None:
         super().__init__(method, url, stream_writer=_NothingWritten(), **given)
 
 
 class Api:
-    """The API as aioresponses plays it, and a fetcher that asks it."""
+    """The API simulated by aioresponses, and a fetcher of its connections."""
 
     def __init__(self, mock: aioresponses) -> None:
         self.clock = Clock()
@@ -80,7 +80,7 @@ class Api:
         self.key = KEY
 
     def answers(self, status: int = 200, payload: object = None, **how: Any) -> None:
-        """The next answer."""
+        """The next reply."""
         self.mock.get(f"{BASE}/api/connections/{ID}", status=status, payload=payload, response_class=Answer, **how)
 
     @property
@@ -127,7 +127,7 @@ async def test_a_connection_is_fetched_normalized_and_redacted(api: Api) -> None
     assert (outcome.record["_collected_at"], outcome.record["_run_id"]) == (AT, "run-1")
 
 
-async def test_the_key_and_the_version_travel_with_the_request(api: Api) -> None:
+async def test_a_request_carries_the_key_and_the_version(api: Api) -> None:
     api.answers(payload=connection())
     await api.fetch()
     (headers,) = api.headers_seen
@@ -136,7 +136,7 @@ async def test_the_key_and_the_version_travel_with_the_request(api: Api) -> None
     assert headers["Accept"] == "application/json"
 
 
-async def test_a_failure_is_asked_for_again_until_there_is_an_answer(api: Api) -> None:
+async def test_a_failed_request_is_retried_until_it_is_answered(api: Api) -> None:
     for status in (500, 502, 429):
         api.answers(status)
     api.answers(payload=connection())
@@ -151,7 +151,7 @@ async def test_a_failure_is_asked_for_again_until_there_is_an_answer(api: Api) -
     [(404, "not_found"), (410, "not_found"), (403, "forbidden"), (400, "rejected"), (422, "rejected")],
 )
 @pytest.mark.parametrize("payload", [{"message": "told"}, {"error": {"message": "told"}}])
-async def test_a_final_answer_is_an_outcome_with_what_the_api_says(
+async def test_a_final_reply_is_an_outcome_with_the_message_of_the_api(
     status: int, kind: str, payload: object, api: Api
 ) -> None:
     api.answers(status, payload)
@@ -160,12 +160,12 @@ async def test_a_final_answer_is_an_outcome_with_what_the_api_says(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b'{"message":5}', b'{"error":"text"}', b"\xff"])
-async def test_a_final_answer_may_say_nothing_we_understand(body: bytes, api: Api) -> None:
+async def test_a_final_reply_may_have_no_known_message(body: bytes, api: Api) -> None:
     api.answers(404, body=body)
     assert (await api.fetch()).error == "HTTP 404"
 
 
-async def test_what_the_api_says_is_scrubbed_of_the_key_and_bounded(api: Api) -> None:
+async def test_the_message_of_the_api_is_scrubbed_and_truncated(api: Api) -> None:
     api.answers(400, {"message": f"bad key {KEY} " + "x" * 1000})
     error = (await api.fetch()).error
     assert error is not None
@@ -173,7 +173,7 @@ async def test_what_the_api_says_is_scrubbed_of_the_key_and_bounded(api: Api) ->
     assert len(error) <= 300
 
 
-async def test_of_a_key_that_is_longer_than_what_is_told_no_part_is_told(api: Api) -> None:
+async def test_no_part_of_a_key_longer_than_the_message_is_reported(api: Api) -> None:
     api.key = "".join(map(str, range(2000)))
     api.answers(400, {"message": f"bad key {api.key}"})
     assert (await api.fetch()).error == f"HTTP 400: bad key {REDACTED}"
@@ -191,9 +191,7 @@ async def test_of_a_key_that_is_longer_than_what_is_told_no_part_is_told(api: Ap
         ({"payload": {"data": {"id": ID[:-1] + "0"}}}, "bad_payload", 3),
     ],
 )
-async def test_an_id_whose_attempts_are_spent_is_an_outcome(
-    answer: dict[str, Any], kind: str, attempts: int, api: Api
-) -> None:
+async def test_spent_attempts_are_an_outcome(answer: dict[str, Any], kind: str, attempts: int, api: Api) -> None:
     api.answers(**answer, repeat=True)
     outcome = await api.fetch()
     assert (outcome.kind, outcome.attempts, outcome.record) == (kind, attempts, None)
@@ -201,7 +199,7 @@ async def test_an_id_whose_attempts_are_spent_is_an_outcome(
     assert outcome.error
 
 
-async def test_an_id_that_is_asked_for_again_gets_one_attempt_more_and_all_are_counted(api: Api) -> None:
+async def test_the_second_pass_makes_one_attempt_and_counts_all(api: Api) -> None:
     api.answers(500, repeat=True)
     async with api.fetcher() as fetcher:
         earlier = await fetcher.fetch(ID)
@@ -210,7 +208,7 @@ async def test_an_id_that_is_asked_for_again_gets_one_attempt_more_and_all_are_c
     assert api.count.by_status == {500: 6}
 
 
-async def test_an_id_that_is_asked_for_again_may_be_there(api: Api) -> None:
+async def test_the_second_pass_may_succeed(api: Api) -> None:
     earlier = Outcome(ID, OutcomeKind.EXHAUSTED, 5, AT, None, 500, "HTTP 500", retried_s=40.0)
     api.answers(payload=connection())
     async with api.fetcher() as fetcher:
@@ -219,7 +217,7 @@ async def test_an_id_that_is_asked_for_again_may_be_there(api: Api) -> None:
     assert outcome.record is not None
 
 
-async def test_an_id_whose_attempts_are_spent_tells_how_long_they_and_the_waits_between_them_took(api: Api) -> None:
+async def test_an_exhausted_outcome_has_the_time_of_its_attempts_and_waits(api: Api) -> None:
     api.answers(500, repeat=True)
     outcome = await api.fetch()
     assert outcome.retried_s == pytest.approx(sum(api.clock.slept))
@@ -233,14 +231,14 @@ async def test_a_redirect_ends_the_run(api: Api) -> None:
     assert len(api.headers_seen) == 1
 
 
-async def test_a_key_that_is_refused_twice_ends_the_run(api: Api) -> None:
+async def test_a_key_rejected_twice_ends_the_run(api: Api) -> None:
     api.answers(401, repeat=True)
     with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True, flatten_subgroups=True):
         await api.fetch()
     assert len(api.headers_seen) == 2
 
 
-async def test_ids_are_fetched_side_by_side(api: Api) -> None:
+async def test_ids_are_fetched_concurrently(api: Api) -> None:
     for _ in range(5):
         api.answers(payload=connection())
     async with api.fetcher() as fetcher:
@@ -255,7 +253,7 @@ ODD = (
 )
 
 
-async def test_values_that_were_repaired_are_counted_by_their_place_in_the_record_masked_ones_too(api: Api) -> None:
+async def test_repaired_values_are_counted_by_their_path_in_the_record_even_if_masked(api: Api) -> None:
     api.answers(body=ODD, content_type="application/json")
     outcome = await api.fetch()
     assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
@@ -270,7 +268,7 @@ async def test_values_that_were_repaired_are_counted_by_their_place_in_the_recor
     assert outcome.record["configuration"]["hosts"] == ["a", "b\0"]
 
 
-async def test_of_an_odd_value_that_is_a_secret_nothing_is_left(api: Api) -> None:
+async def test_a_repaired_value_that_is_a_secret_is_masked(api: Api) -> None:
     odd = {"token": "hunter2\ud800", "settings": '{"password": "hunter2", "limit": 1e400}'}
     api.answers(body=json.dumps(connection(type={"id": "api"}, configuration=odd)).encode(), content_type="text/plain")
     outcome = await api.fetch()
@@ -279,7 +277,7 @@ async def test_of_an_odd_value_that_is_a_secret_nothing_is_left(api: Api) -> Non
     assert "hunter2" not in str(outcome)
 
 
-async def test_an_error_in_odd_json_is_told_all_the_same(api: Api) -> None:
+async def test_an_error_message_in_repaired_json_is_reported(api: Api) -> None:
     api.answers(404, body=b'{"message":"gone \\ud83d","limit":1e400}', content_type="application/json")
     outcome = await api.fetch()
     assert (outcome.kind, outcome.error) == (OutcomeKind.NOT_FOUND, "HTTP 404: gone \ufffd")
@@ -288,7 +286,7 @@ async def test_an_error_in_odd_json_is_told_all_the_same(api: Api) -> None:
 @pytest.mark.parametrize(
     "media_type", ["", "text/plain", "application/octet-stream", "binary/octet-stream", "text/json"]
 )
-async def test_whole_json_of_the_id_asked_for_is_taken_whatever_type_it_is_given(api: Api, media_type: str) -> None:
+async def test_json_of_the_requested_id_is_accepted_with_any_media_type(api: Api, media_type: str) -> None:
     api.answers(payload=connection(), content_type=media_type)
     outcome = await api.fetch()
     assert (outcome.kind, outcome.attempts) == (OutcomeKind.OK, 1)
@@ -298,7 +296,7 @@ async def test_whole_json_of_the_id_asked_for_is_taken_whatever_type_it_is_given
 @pytest.mark.parametrize(
     "body", [b"<html>", b'{"data":{"id":"348df4b7-aa70-47b8-a036-33ac447e668d"}}', b'{"data":{"id":', b"", b"OK"]
 )
-async def test_what_does_not_prove_itself_is_refused_whatever_type_it_is_given(
+async def test_a_body_that_is_not_json_of_the_requested_id_is_rejected_with_any_media_type(
     api: Api, media_type: str, body: bytes
 ) -> None:
     for _ in range(3):
@@ -310,7 +308,7 @@ async def test_what_does_not_prove_itself_is_refused_whatever_type_it_is_given(
 @pytest.mark.parametrize(
     "media_type", ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml", "application/xml"]
 )
-def test_a_page_is_refused_even_if_json_were_in_it(media_type: str) -> None:
+def test_a_page_is_rejected_even_if_it_contains_json(media_type: str) -> None:
     with pytest.raises(BadPayload, match="not JSON"):
         require_json(Reply(200, {"Content-Type": media_type}, b"{}"))
 
@@ -325,5 +323,5 @@ def test_a_page_is_refused_even_if_json_were_in_it(media_type: str) -> None:
         "text/x+json",
     ],
 )
-def test_json_by_any_of_its_names_is_json(media_type: str) -> None:
+def test_every_json_media_type_is_accepted(media_type: str) -> None:
     require_json(Reply(200, {"Content-Type": media_type}, b""))

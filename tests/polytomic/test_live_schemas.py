@@ -1,4 +1,4 @@
-"""The API is asked once which fields of a type are sensitive, and nothing is lost when it does not say."""
+"""The live schema of a type is fetched once; without it the packaged schema applies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Api:
-    """Answers every request with the next of its replies, and the last for ever; keeps what it was asked."""
+    """Answers each request with its next reply, then repeats the last; records the requests."""
 
     def __init__(self, *replies: Reply) -> None:
         self._replies = list(replies)
@@ -40,7 +40,7 @@ def reply(status: int, body: bytes = b"") -> Reply:
     return Reply(status, JSON, body)
 
 
-async def test_a_type_is_asked_for_once_however_many_wait_for_it() -> None:
+async def test_the_schema_of_a_type_is_fetched_once_for_all_waiting_tasks() -> None:
     api = Api(reply(200, SCHEMA))
     await asyncio.gather(*(api.schemas.ensure_loaded(type_id) for type_id in ("s3", "s3", "api", "s3")))
     assert api.asked == ["/api/connection_types/s3", "/api/connection_types/api"]
@@ -48,7 +48,7 @@ async def test_a_type_is_asked_for_once_however_many_wait_for_it() -> None:
     assert api.warned == []
 
 
-async def test_a_failure_is_asked_about_again_as_for_any_request() -> None:
+async def test_a_failed_fetch_of_a_schema_is_retried() -> None:
     api = Api(reply(500), reply(200, SCHEMA))
     await api.schemas.ensure_loaded("s3")
     assert (len(api.asked), list(api.learnt)) == (2, ["s3"])
@@ -57,29 +57,29 @@ async def test_a_failure_is_asked_about_again_as_for_any_request() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"), [(reply(404), "HTTP 404"), (reply(403), "HTTP 403"), (reply(200, b"<html>"), "not JSON")]
 )
-async def test_without_a_schema_the_packaged_one_stands_and_that_is_said_once(answer: Reply, told: str) -> None:
+async def test_without_a_live_schema_the_packaged_one_applies_with_one_warning(answer: Reply, told: str) -> None:
     api = Api(answer)
     await api.schemas.ensure_loaded("s3")
     await api.schemas.ensure_loaded("s3")
     [warning] = api.warned
-    assert "type s3 is not to be had" in warning
+    assert "cannot fetch the schema for type s3" in warning
     assert told in warning
     assert api.learnt == {}
 
 
-async def test_a_key_that_is_refused_ends_the_run() -> None:
+async def test_a_rejected_key_ends_the_run() -> None:
     with pytest.raises(KeyRefused):
         await Api(reply(401)).schemas.ensure_loaded("s3")
 
 
 @pytest.mark.parametrize("type_id", ["../me", "a/b", "", "A", "a?b", "a%2fb", "a" * 65, None, 5, "a\r\nb", ".."])
-async def test_what_is_no_name_of_a_type_is_not_asked_for(type_id: object) -> None:
+async def test_an_invalid_type_id_is_not_requested(type_id: object) -> None:
     api = Api(reply(200, SCHEMA))
     await api.schemas.ensure_loaded(type_id)
     assert api.asked == []
 
 
-async def test_one_who_is_cancelled_while_asking_leaves_nobody_waiting() -> None:
+async def test_a_cancelled_fetch_releases_the_waiting_tasks() -> None:
     api = Api(reply(200, SCHEMA))
     first = asyncio.create_task(api.schemas.ensure_loaded("s3"))
     second = asyncio.create_task(api.schemas.ensure_loaded("s3"))
@@ -89,7 +89,7 @@ async def test_one_who_is_cancelled_while_asking_leaves_nobody_waiting() -> None
     assert first.done() or await asyncio.wait([first])
 
 
-async def test_types_without_end_are_not_asked_for_without_end() -> None:
+async def test_the_number_of_fetched_types_is_bounded() -> None:
     api = Api(reply(200, SCHEMA))
     for number in range(1200):
         await api.schemas.ensure_loaded(f"type{number}")

@@ -59,7 +59,7 @@ HOMES = {
     ("updated_by", "name"): "updated_by_name",
     ("updated_by", "type"): "updated_by_type",
 }
-"""Where a field of the API stands in the record when it has the right type."""
+"""Path of an API field → path in the record, if the value has the expected type."""
 
 texts = st.text(max_size=8)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
@@ -71,7 +71,7 @@ ids = st.uuids().map(str) | st.uuids().map(lambda uuid: str(uuid).upper()) | tex
 
 
 def objects(**expected: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with any of the expected fields, of the right type or of any, and others beside them."""
+    """Objects with some of the expected fields, of the expected type or any other, and unknown fields."""
     known = st.fixed_dictionaries({}, optional={key: values | anything for key, values in expected.items()})
     return st.builds(lambda others, fields: {**others, **fields}, st.dictionaries(texts, anything, max_size=2), known)
 
@@ -103,7 +103,7 @@ connections = objects(
     extra=anything,
     _schema=anything,
     api_key=anything,
-).filter(lambda connection: "id" not in connection)  # what else it holds; the id is given
+).filter(lambda connection: "id" not in connection)  # the other fields; the id is given
 
 
 def body_of(connection: dict[str, Any], **changes: Any) -> bytes:
@@ -116,7 +116,7 @@ def record_of(connection: dict[str, Any], **changes: Any) -> Record:
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every path to what is no object and no array, or is an empty one."""
+    """The paths of all scalars and of empty objects and arrays."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if path in {("policies",), ("type", "operations")} and all(isinstance(item, str) for _, item in inner):
         inner = ()
@@ -127,7 +127,7 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
 
 
 def found_at(record: Record, path: tuple[Any, ...]) -> Any:
-    """What stands at `path`, or the constant where it, or something around it, is masked."""
+    """The value at `path`, or the mask if it or a value that contains it is masked."""
     value: Any = record
     for key in path:
         if value == REDACTED:
@@ -140,7 +140,7 @@ def found_at(record: Record, path: tuple[Any, ...]) -> Any:
 
 
 def is_same(sent: Any, kept: Any) -> bool:
-    """Is it the value that was sent, or the same timestamp or id in its canonical form, or masked?"""
+    """Is it the sent value, its canonical timestamp or id, or its mask?"""
     if kept == REDACTED or (kept == sent and type(kept) is type(sent)):
         return True
     if isinstance(sent, list) and isinstance(kept, list) and len(sent) == len(kept):
@@ -158,13 +158,13 @@ def is_kept(record: Record, path: tuple[Any, ...], sent: Any) -> bool:
 
 
 def is_nothing(path: tuple[Any, ...], sent: Any) -> bool:
-    """null, or an empty object, where the record has a place for it: it says that nothing is there."""
+    """Is it null or an empty object under a known name, which the record may omit?"""
     has_place = path in HOMES or path in {("type",), ("created_by",), ("updated_by",)}
     return (has_place and sent in (None, {})) or (path in {("configuration",), ("rate_limit",)} and sent is None)
 
 
 @given(connections)
-def test_any_object_of_that_id_gives_every_key_in_order_with_its_type_or_null(connection: dict[str, Any]) -> None:
+def test_every_object_of_the_id_gives_all_keys_in_order_with_their_type_or_null(connection: dict[str, Any]) -> None:
     record = record_of(connection)
     assert tuple(record) == FIELDS
     for key, value in record.items():
@@ -174,7 +174,7 @@ def test_any_object_of_that_id_gives_every_key_in_order_with_its_type_or_null(co
 
 
 @given(connections)
-def test_nothing_the_api_sent_is_lost(connection: dict[str, Any]) -> None:
+def test_every_value_that_the_api_sent_is_kept(connection: dict[str, Any]) -> None:
     record = record_of(connection)
     for path, sent in paths_of(connection):
         if path:
@@ -202,7 +202,7 @@ def test_integers_of_any_size_survive_from_the_wire_to_the_line(deep: int, calls
 
 
 @pytest.mark.parametrize("digits", [310, 4300])
-def test_even_the_longest_integers_survive_from_the_wire_to_the_line(digits: int) -> None:
+def test_integers_of_4300_digits_survive_from_the_wire_to_the_line(digits: int) -> None:
     number = b"9" * digits
     body = b'{"data":{"id":"%s","configuration":{"n":%s}}}' % (ID.encode(), number)
     record, _, _ = normalize(read_data(body), ID, Redactor(), collected_at=AT, run_id=RUN)
@@ -279,7 +279,7 @@ def test_operations_in_both_spellings_are_both_kept() -> None:
     assert record["extra"] == {"type": {"Operations": ["write"]}}
 
 
-def test_operations_that_are_not_all_text_are_kept_as_they_came_and_where_they_were() -> None:
+def test_operations_with_a_value_that_is_not_text_are_kept_in_extra() -> None:
     record = record_of({"type": {"operations": ["read", 1]}, "type_operations": "theirs"})
     assert record["type_operations"] == []
     assert record["extra"] == {"type": {"operations": ["read", 1]}, "type_operations": "theirs"}
@@ -312,7 +312,7 @@ def test_a_known_field_of_another_type_is_null_and_kept_in_extra(field: str, val
 
 
 @pytest.mark.parametrize("value", ["text", ["a"], 5, True])
-def test_a_configuration_that_is_no_object_is_masked_whole(value: Any) -> None:
+def test_a_configuration_that_is_not_an_object_is_masked_entirely(value: Any) -> None:
     record, redactions, _ = normalize(
         read_data(body_of({"configuration": value})), ID, Redactor(), collected_at=AT, run_id=RUN
     )
@@ -321,18 +321,18 @@ def test_a_configuration_that_is_no_object_is_masked_whole(value: Any) -> None:
     assert [each.path for each in redactions] == ["extra.configuration"]
 
 
-def test_unknown_fields_are_kept_redacted_under_the_nesting_they_came_with() -> None:
+def test_unknown_fields_are_kept_redacted_in_their_nesting() -> None:
     record = record_of({"new": {"api_key": "s", "x": [1]}, "type": {"id": "s3", "icon": "i"}, "created_by": {"e": 1}})
     assert record["extra"] == {"new": {"api_key": REDACTED, "x": [1]}, "type": {"icon": "i"}, "created_by": {"e": 1}}
 
 
-def test_the_marks_of_its_type_are_applied_to_a_configuration() -> None:
+def test_the_schema_of_its_type_is_applied_to_a_configuration() -> None:
     configuration = {"headers": [{"name": "X", "value": "s"}], "url": "https://u:p@h"}
     api = record_of({"type": {"id": "api"}, "configuration": configuration})
     assert api["configuration"] == {"headers": [{"name": "X", "value": REDACTED}], "url": f"https://{REDACTED}@h"}
 
 
-def test_redactions_are_counted_wherever_they_are() -> None:
+def test_redactions_are_counted_in_every_part_of_the_record() -> None:
     body = body_of(
         {
             "configuration": {"password": "p", "host": "***", "port": 1},
@@ -347,7 +347,7 @@ def test_redactions_are_counted_wherever_they_are() -> None:
     assert len(redactions) == len(re.findall(re.escape(REDACTED), json.dumps(record)))
 
 
-def test_timestamps_that_are_none_stay_as_they_came_and_are_counted() -> None:
+def test_invalid_timestamps_are_kept_verbatim_and_counted() -> None:
     body = body_of({"created_at": "yesterday", "updated_at": "", "rate_limit": {"limited_since": "soon"}})
     record, _, unparsed = normalize(read_data(body), ID, Redactor(), collected_at=AT, run_id=RUN)
     assert (record["created_at"], record["updated_at"]) == ("yesterday", "")
@@ -356,22 +356,22 @@ def test_timestamps_that_are_none_stay_as_they_came_and_are_counted() -> None:
 
 
 @pytest.mark.parametrize("found", [OTHER, "", None, 5, [ID], ID + " ", ID.replace("-", ""), f"{{{ID}}}"])
-def test_the_body_of_another_connection_is_refused(found: Any) -> None:
+def test_the_body_of_another_connection_is_rejected(found: Any) -> None:
     with pytest.raises(BadPayload, match="another connection"):
         normalize(read_data(body_of({}, id=found)), ID, Redactor(), collected_at=AT, run_id=RUN)
 
 
-def test_a_body_without_an_id_is_refused() -> None:
+def test_a_body_without_an_id_is_rejected() -> None:
     with pytest.raises(BadPayload, match="another connection"):
         normalize(read_data(b'{"data":{"name":"x"}}'), ID, Redactor(), collected_at=AT, run_id=RUN)
 
 
-def test_the_id_is_lower_case_whatever_the_api_sends() -> None:
+def test_the_id_is_always_lower_case() -> None:
     assert record_of({}, id=ID.upper())["id"] == ID
 
 
 @given(st.binary())
-def test_a_body_of_any_bytes_is_refused_and_never_crashes(body: bytes) -> None:
+def test_a_body_of_any_bytes_is_rejected_without_a_crash(body: bytes) -> None:
     with pytest.raises(BadPayload):
         normalize(read_data(body), ID, Redactor(), collected_at=AT, run_id=RUN)
 
@@ -394,7 +394,7 @@ def test_a_body_of_any_bytes_is_refused_and_never_crashes(body: bytes) -> None:
         (("created", "at"), "extra.created.at"),
     ],
 )
-def test_a_value_of_the_body_is_found_in_its_record(keys: tuple[str, ...], path: str) -> None:
+def test_path_in_finds_a_value_of_the_body_in_the_record(keys: tuple[str, ...], path: str) -> None:
     given = {
         "name": "n",
         "type": {"id": "api", "name": "n", "operations": ["x"], "new": "n"},
@@ -417,7 +417,7 @@ def test_a_value_of_the_body_is_found_in_its_record(keys: tuple[str, ...], path:
 
 
 @pytest.mark.parametrize("picture", ["logo_url", "logo_dark_url"])
-def test_the_pictures_of_a_type_are_known_and_not_kept(picture: str) -> None:
+def test_the_logos_of_a_type_are_discarded(picture: str) -> None:
     given = {"type": {"id": "api", picture: "https://connect-assets.polytomic.com/logos/api.svg"}}
     record, _, _ = normalize(read_data(body_of(given)), ID, Redactor(), collected_at=AT, run_id=RUN)
     assert record["extra"] == {}
@@ -425,7 +425,7 @@ def test_the_pictures_of_a_type_are_known_and_not_kept(picture: str) -> None:
 
 
 @pytest.mark.parametrize("odd", [1, True, [], {"light": "x"}])
-def test_a_picture_of_an_unexpected_type_is_kept_as_any_field_is(odd: object) -> None:
+def test_a_logo_of_an_unexpected_type_is_kept_in_extra(odd: object) -> None:
     record, _, _ = normalize(
         read_data(body_of({"type": {"logo_url": odd}})), ID, Redactor(), collected_at=AT, run_id=RUN
     )
@@ -433,17 +433,17 @@ def test_a_picture_of_an_unexpected_type_is_kept_as_any_field_is(odd: object) ->
     assert path_in(record, ("type", "logo_url")) == ("extra", "type", "logo_url")
 
 
-def test_a_picture_that_is_null_leaves_nothing() -> None:
+def test_a_null_logo_is_discarded() -> None:
     record, _, _ = normalize(
         read_data(body_of({"type": {"logo_url": None}})), ID, Redactor(), collected_at=AT, run_id=RUN
     )
     assert record["extra"] == {}
 
 
-def test_of_what_the_api_is_known_to_send_nothing_is_extra() -> None:
+def test_extra_is_empty_for_every_field_that_the_api_documents() -> None:
     inventory = Inventory(1000, seed=7)
     for one in map(inventory.connection, range(1000)):
-        unknown = {"healthcheck_interval"} & one.keys()  # which only answers to a change have, by the reference
+        unknown = {"healthcheck_interval"} & one.keys()  # by the API reference, only in replies to changes
         record, _, _ = normalize(
             read_data(json.dumps({"data": one}).encode()), one["id"], Redactor(), collected_at=AT, run_id=RUN
         )
