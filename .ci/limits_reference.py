@@ -177,7 +177,7 @@ FIXED = {
         Limit("length of a key", "collector.client.auth.header:LONGEST_KEY", CHARACTERS, "exit code 2"),
         Limit("time for `key_command`", "collector.client.auth.key_sources:PATIENCE", SECONDS, "exit code 2"),
         Limit(
-            "shortest key for fingerprints", "collector.redaction.fingerprint:SHORTEST_KEY", CHARACTERS, "exit code 2"
+            "shortest key for fingerprints", "collector.redaction.fingerprint:MIN_KEY_LENGTH", CHARACTERS, "exit code 2"
         ),
     ],
     "Id input": [
@@ -233,13 +233,13 @@ FIXED = {
     "Redaction": [
         Limit(
             "shortest random-looking word that is masked",
-            "collector.redaction.detect.entropy:_SHORTEST_RANDOM",
+            "collector.redaction.detect.entropy:_MIN_LENGTH",
             CHARACTERS,
             "shorter words stay, unless another rule masks them",
         ),
         Limit(
             "JSON inside JSON texts",
-            "collector.redaction.walker:_DEEPEST_TEXT",
+            "collector.redaction.walker:_MAX_TEXT_DEPTH",
             of("levels"),
             "deeper texts are masked whole",
         ),

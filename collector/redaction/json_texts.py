@@ -1,4 +1,4 @@
-"""JSON that is written in a text, read and written again."""
+"""Parsing and serialization of JSON inside texts."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import orjson
 from collector.model.record import Json
 
 JSON_STARTS: Final = frozenset('{["\ufeff')
-"""What JSON begins with that holds more than one value."""
+"""The first characters of JSON objects, arrays and strings, and of a byte order mark."""
 
 
-def with_twins(text: str) -> Json:
-    """JSON with an array of all values where a key stands more than once; None where none does.
+def with_duplicate_keys(text: str) -> Json:
+    """The JSON value with an array of all values for each duplicate key; None without duplicate keys.
 
-    Of such values parsers take the last, but whoever reads the text sees them all.
+    Parsers keep only the last value of a duplicate key, but a reader of the text sees all of them.
     """
-    has_any = False
+    has_duplicates = False
 
-    def every(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        nonlocal has_any
+    def merge(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal has_duplicates
         found = dict(pairs)
         if len(found) < len(pairs):
-            has_any = True
+            has_duplicates = True
             by_key: dict[str, list[Json]] = {}
             for key, value in pairs:
                 by_key.setdefault(key, []).append(value)
             found = {key: values if len(values) > 1 else values[0] for key, values in by_key.items()}
         return found
 
-    value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=every)
-    return value if has_any else None
+    value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=merge)
+    return value if has_duplicates else None
 
 
 def dump(value: Json) -> str:

@@ -1,4 +1,4 @@
-"""Keys of objects that are secrets themselves."""
+"""Masks object keys that are themselves secrets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collector.model.record import Json
 from collector.redaction.detect.patterns import mask
 from collector.redaction.substitute import CONSTANT
 
-_SHORTEST_TOKEN: Final = 17  # characters of what has the form of a secret and could be a key
+_MIN_TOKEN_LENGTH: Final = 17  # minimum length of a key that can have the form of a secret
 
 
 def mask_keys(values: dict[str, Json]) -> None:
-    """Put masks in the place of keys that are secrets themselves; done first, since paths are written too."""
+    """Mask the keys that are secrets, in place. Done before the values, because paths are written too."""
     masked = list(map(masked_key, values))
     if masked == list(values):
         return
@@ -23,11 +23,11 @@ def mask_keys(values: dict[str, Json]) -> None:
     for key, value in zip(masked, items, strict=True):
         unused = key
         while unused in values:
-            numbers[key] += 1  # goes on where the last one of its like stopped
+            numbers[key] += 1  # continues after the last number for this key
             unused = f"{key} {numbers[key] + 1}"
         values[unused] = value
 
 
 def masked_key(key: str) -> str:
-    """A key, or a mask in its place."""
-    return mask(key, CONSTANT) if len(key) >= _SHORTEST_TOKEN else key
+    """The key, or its mask."""
+    return mask(key, CONSTANT) if len(key) >= _MIN_TOKEN_LENGTH else key

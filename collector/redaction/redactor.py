@@ -1,12 +1,12 @@
-"""Masks the secrets of a record: chooses the marks of its type for the walk, and masks the record's own texts.
+"""Masks the secrets of a record: walks its objects with the verdicts of its type, and masks its texts.
 
-What is a secret is known from its place (`fields`: the schemas, names, the user's rules) or from its form (`patterns`),
-also inside JSON that is text. A secret becomes `REDACTED` whatever it was, since a length is a fact about a secret, or,
-with a fingerprint, `[REDACTED:…]`, which differs from run to run only when the secret does. Of a URL or a sentence only
-the secret part goes. null stays null: it says that nothing is there. What the server masked itself is masked alike.
+A secret is recognized by its position (`fields`: schemas, names, the user's rules) or by its form (`patterns`), also in
+JSON inside a text. Its mask is always `[REDACTED]`, because even a length reveals something. With a fingerprint it is
+`[REDACTED:…]`, which changes only when the secret changes. In a URL or a sentence only the secret part is masked. null
+stays null. Values that the server masked get the same mask.
 
-A value that had something masked in it is counted by its path, such as `configuration.auth.header.value`, and by the
-rule that found the last of it (`detect.reasons`).
+A value that contains a mask is counted by its path, such as `configuration.auth.header.value`, and by the rule that
+found its last secret (`detect.reasons`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from collector.redaction.detect.reasons import SERVER
 from collector.redaction.detect.rules import Rules
 from collector.redaction.json_texts import JSON_STARTS
 from collector.redaction.keys import masked_key
-from collector.redaction.plain_texts import Remembered, is_harmless
 from collector.redaction.substitute import Fingerprint, Masker
+from collector.redaction.text_cache import TextCache, is_harmless
 from collector.redaction.walker import Walker
 
 _CANONICAL_LENGTH: Final = 36
-_MOST_TYPES: Final = 1024
+_MAX_TYPES: Final = 1024
 
-# Also those that should be ids and times: what is none stays as it came, and so could be anything. But the record's own
-# id is the one that was asked for.
+# Ids and timestamps too: invalid ones are kept verbatim, so they can be anything. The record's own id is the requested
+# one.
 _TEXTS: Final = tuple(
     field.name
     for field in RECORD
@@ -49,64 +49,64 @@ class Redactor:
         self._rules = rules or Rules()
         self._elsewhere = field_verdicts(None, self._rules, is_configuration=False)
         self._by_type: dict[str | None, FieldVerdicts] = {}
-        self._put = Masker(fingerprint)
-        self._walker = Walker(self._put, Remembered())
-        self._plain_texts = Remembered()
-        self._plain_errors = Remembered()  # in which what looks drawn by lot is a secret
+        self._substitute = Masker(fingerprint)
+        self._walker = Walker(self._substitute, TextCache())
+        self._safe_texts = TextCache()
+        self._safe_errors = TextCache()  # free of random-looking words too
 
     def add_schema(self, type_id: str, fields: Mapping[str, bool]) -> None:
-        """Take the fields of a type's live schema into account: path → is it marked as sensitive?"""
+        """Use the live schema of a type: path → is it marked as sensitive?"""
         self._by_type[type_id] = field_verdicts(type_id, self._rules, fields)
 
     def redact_configuration(self, configuration: dict[str, Json], type_id: str | None, masked: Masked) -> None:
-        """Mask the secrets of a connection's configuration, in place; their paths are appended to `masked`."""
+        """Mask the secrets of a connection's configuration, in place. Appends their paths to `masked`."""
         verdicts = self._by_type.get(type_id)
         if verdicts is None:
             verdicts = field_verdicts(type_id, self._rules)
-            if len(self._by_type) < _MOST_TYPES:  # its name comes from outside
+            if len(self._by_type) < _MAX_TYPES:  # the type id is untrusted
                 self._by_type[type_id] = verdicts
         self._walker.walk(configuration, verdicts, "configuration", masked)
 
     def redact_elsewhere(self, values: dict[str, Json], path: str, masked: Masked) -> None:
-        """The same for fields outside of a configuration, which no schema describes."""
+        """Mask the secrets in fields outside a configuration, which no schema describes. Otherwise as above."""
         self._walker.walk(values, self._elsewhere, path, masked)
 
     @staticmethod
     def path_of(keys: Iterable[str]) -> str:
-        """The keys to a value as a path, in which keys that are secrets themselves are masked."""
+        """The keys to a value as a path, with keys that are secrets masked."""
         return ".".join(map(masked_key, keys)).replace(".[]", "[]")
 
     def redact_texts(self, record: Record, masked: Masked) -> None:
-        """Mask what has the form of a secret in a record's own texts: systems quote what they were sent."""
-        plain = self._plain_texts
+        """Mask texts of the record that have the form of a secret: systems quote their input in names and errors."""
+        safe = self._safe_texts
         for key in _TEXTS:
             text = record[key]
-            if text is not None and text not in plain:
-                record[key] = self._text(text, key, masked, plain)
+            if text is not None and text not in safe:
+                record[key] = self._text(text, key, masked, safe)
         error = record["status_error"]
-        if error and error not in self._plain_errors:
-            record["status_error"] = self._text(error, "status_error", masked, self._plain_errors)
+        if error and error not in self._safe_errors:
+            record["status_error"] = self._text(error, "status_error", masked, self._safe_errors)
         for key in _LISTS:
             for index, text in enumerate(record[key]):
-                if text not in plain:
-                    record[key][index] = self._text(text, f"{key}[]", masked, plain)
+                if text not in safe:
+                    record[key][index] = self._text(text, f"{key}[]", masked, safe)
 
-    def _text(self, text: str, path: str, masked: Masked, plain: Remembered) -> str:
-        is_formed = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
-        if is_formed or is_harmless(text):
-            plain.add(text)
+    def _text(self, text: str, path: str, masked: Masked, safe: TextCache) -> str:
+        is_id_or_time = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))
+        if is_id_or_time or is_harmless(text):
+            safe.add(text)
             return text
-        substitute, is_error = self._put, path == "status_error"
-        substitute.rule = SERVER  # where nothing else masks it, the server has
+        substitute, is_error = self._substitute, path == "status_error"
+        substitute.rule = SERVER  # applies if the server masked it and no rule did
         found = (
             substitute(text, SERVER)
             if is_servers_mask(text)
             else mask(text, substitute, guess=is_error, is_prose=is_error)
         )
-        if is_error and text[0] in JSON_STARTS:  # names decide in it, forms in the rest
+        if is_error and text[0] in JSON_STARTS:  # its names are known; other texts only have a form
             found = self._walker.json_in(found, self._elsewhere) or found
         if is_masked(found):
             masked.append(Redaction(path, substitute.rule))
         elif found == text and path != "name":
-            plain.add(text)
+            safe.add(text)
         return found

@@ -1,11 +1,10 @@
-"""Takes known secrets out of free text and out of bodies: the key, wherever and however a server shows it.
+"""Masks known secrets, such as the API key, in free text and in bodies.
 
-By value: a secret as it is, in base64 (whatever stands before it there, such as `organization:`), quoted for a URL,
-escaped as JSON and `repr` do, in capitals or lowered. By shape too, in text: what looks like a secret nobody named.
+By value: verbatim, in base64 (after any prefix, such as `organization:`), percent-encoded, escaped as in JSON or
+`repr`, and in any case. In text also by form: everything that looks like a secret.
 
-Texts are scrubbed in two places. What is kept, or raised to a caller (the reason of a failure, a record), is scrubbed
-here where it is made, whoever reads it later. What is said on standard error passes `cli.stderr`, whatever
-module or library says it.
+Texts are scrubbed in two places. Text that is stored or raised to a caller (the reason of a failure, a record) is
+scrubbed here, where it is created. Output on stderr passes through `cli.stderr`, from every module and library.
 """
 
 from __future__ import annotations
@@ -19,44 +18,44 @@ from urllib.parse import quote
 from collector.model.secret import REDACTED
 from collector.redaction.detect.patterns import mask as mask_forms
 
-_SHORTEST_SECRET = 8
-_BACKSLASHED = re.compile(r"\\(?:u00|x)([2-7][0-9a-fA-F])")
-_PERCENTED = re.compile("%([2-7][0-9a-fA-F])")
+_MIN_SECRET_LENGTH = 8
+_HEX_ESCAPE = re.compile(r"\\(?:u00|x)([2-7][0-9a-fA-F])")
+_PERCENT_ESCAPE = re.compile("%([2-7][0-9a-fA-F])")
 
 
 class Scrubber:
-    """Masks known secrets, and passwords in URLs, wherever they stand in free text."""
+    """Masks known secrets anywhere in text, and unknown ones by their form."""
 
     def __init__(self, secrets: Iterable[str] = (), public: Collection[str] = ()) -> None:
-        """`public` are texts that are none, though they have the form of one."""
+        """`public` are texts that have the form of a secret and are not one."""
         self._public = public
-        self._pattern_of = cache(_escaped_any_way)  # its own: no secret is kept longer than who looks for it
-        # What is shorter would be found, and masked, in innocent text.
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len)
+        self._pattern_of = cache(_escaped_any_way)  # per instance, so that no secret outlives its scrubber
+        # Shorter secrets would match, and mask, harmless text.
+        known = sorted({secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH}, key=len)
         self._needles: list[str] = []
         masked = set(known)
         for secret in known:
-            if not self.is_in(secret):  # else it is a form of one that is known already
+            if not self.is_in(secret):  # otherwise a form of it is already known
                 forms = set(_forms(secret))
                 masked |= forms
                 self._needles += sorted(set(map(_needle, forms)) - set(self._needles))
         self._masked = [(_needle(each), each) for each in sorted(masked, key=len, reverse=True)]
 
     def is_in(self, text: str) -> bool:
-        """Does `text` hold a known secret?"""
+        """Does `text` contain a known secret?"""
         return self._is_in(_unescaped_lower(text))
 
     def mask(self, text: str) -> str:
-        """`text` without secrets, line by line what it was."""
+        """`text` with its secrets masked; line breaks stay."""
         return mask_forms(self._mask(text), lambda found, _rule: found if found in self._public else REDACTED)
 
     def scrub(self, text: str) -> str:
-        """`text` on one line, without secrets."""
+        """`text` on one line, with its secrets masked."""
         return self.mask(text).replace("\r", " ").replace("\n", " ")
 
     def scrub_body(self, body: bytes) -> bytes:
-        """A JSON body without the known secrets, however its strings escape them."""
-        text = body.decode("latin-1")  # byte for character, so that it comes back as it was
+        """A JSON body with the known secrets masked, in any escaped form."""
+        text = body.decode("latin-1")  # one character per byte, so that encoding restores it exactly
         masked = self._mask(text)
         return body if masked is text else masked.encode("latin-1")
 
@@ -76,20 +75,20 @@ class Scrubber:
 
 
 def _unescaped_lower(text: str) -> str:
-    """Lowered and without escapes, to see whether there is anything to mask; for nearly all texts there is not.
+    """`text` in lower case and unescaped, to test quickly for secrets: nearly all texts contain none.
 
-    What has a percent sign is there twice, as it is and as a URL's: the sign may be the secret's own.
+    A text with a percent sign appears twice, verbatim and percent-decoded: the sign may belong to the secret.
     """
     if "\\" in text:
         if "\\u00" in text or "\\x" in text:
-            text = _BACKSLASHED.sub(_numbered, text)
+            text = _HEX_ESCAPE.sub(_character_of, text)
         text = text.replace("\\", "")
     if "%" in text:
-        text += "\0" + _PERCENTED.sub(_numbered, text)
+        text += "\0" + _PERCENT_ESCAPE.sub(_character_of, text)
     return text.lower()
 
 
-def _numbered(found: re.Match[str]) -> str:
+def _character_of(found: re.Match[str]) -> str:
     return chr(int(found[1], 16))
 
 
@@ -97,17 +96,17 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     yield quote(secret, safe="")
     for before in range(3):
-        # In base64 three bytes are four characters: what a secret is there depends on how many bytes stand before it,
-        # and its first and last character on which. Without these it is the same always.
-        whole = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
+        # Base64 encodes three bytes as four characters. The encoded secret depends on the number of bytes before it,
+        # and its first and last characters depend on their values. Without these characters it is always the same.
+        encoded = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
         end = (before + len(secret.encode())) * 8 // 6
-        core = whole[(0, 2, 3)[before] : end]
+        core = encoded[(0, 2, 3)[before] : end]
         yield core
         yield core.translate(_FOR_URLS)
 
 
 def _needle(secret: str) -> str:
-    """What `_unescaped_lower` makes of it, wherever it stands."""
+    """The secret as `_unescaped_lower` shows it."""
     return secret.replace("\\", "").lower()
 
 
@@ -115,7 +114,7 @@ _FOR_URLS = str.maketrans("+/", "-_")
 
 
 def _escaped_any_way(secret: str) -> re.Pattern[str]:
-    """Matches `secret` with each character plain, behind backslashes, or by its number."""
+    """Matches `secret` with each character verbatim, after backslashes, or as a numeric escape."""
     return re.compile("".join(map(_escaped_any_way_one, secret)), re.IGNORECASE | re.ASCII)
 
 

@@ -10,11 +10,11 @@ from collector.redaction.detect.masks import MASKED, is_masked, is_servers_mask
 from collector.redaction.detect.reasons import SERVER
 
 Fingerprint: TypeAlias = Callable[[bytes], str]
-"""A secret → a few characters that tell it from another, and nothing else of it."""
+"""A secret → a few characters that distinguish it from others and do not reveal it."""
 
 
 class Masker:
-    """Puts a mask in the place of secrets; `rule` is the rule that found the last one."""
+    """Replaces secrets with a mask. `rule` is the rule that found the last one."""
 
     def __init__(self, fingerprint: Fingerprint | None) -> None:
         self._fingerprint = fingerprint
@@ -26,10 +26,10 @@ class Masker:
             return REDACTED
         if MASKED.fullmatch(secret):
             return secret
-        if is_masked(secret) or is_servers_mask(secret):  # a mask tells nothing of the secret
+        if is_masked(secret) or is_servers_mask(secret):  # a fingerprint of a mask would be meaningless
             return REDACTED
         return f"[REDACTED:{self._fingerprint(secret.encode())}]"
 
 
 CONSTANT: Final = Masker(None)
-"""Puts the same mask in the place of every secret."""
+"""Replaces every secret with the same mask."""

@@ -3,7 +3,7 @@
 rules, fields, field_names, schemas, json_schemas    by position in the record
 patterns, tokens, issuers, key_values, urls          by form
 broken_urls, statements                              by surrounding text
-entropy, plain_kinds, shapes                         by randomness, and recognition of known-safe values
+entropy, known_safe, shapes                         by randomness, and recognition of known-safe values
 masks, reasons                                       the replacement, and the reason for it
 
 Must not know: records, callers. Pure.

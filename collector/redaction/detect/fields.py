@@ -1,6 +1,6 @@
-"""Which fields of a connection hold secrets: by its type's schema, their place, their name, and the user's rules.
+"""Which fields of a connection hold secrets, by schema, position, name and the user's rules.
 
-`FieldVerdicts` are the verdicts on the keys of one kind of object. Pure; knows no values and masks nothing.
+`FieldVerdicts` are the verdicts on the keys of one kind of object. Pure; must not know values and does not mask.
 """
 
 from __future__ import annotations
@@ -15,44 +15,45 @@ from collector.redaction.detect.reasons import ALSO, NAME, PLACE, SCHEMA
 from collector.redaction.detect.rules import Rules, Verdict
 from collector.redaction.detect.schemas import packaged_fields, unmarked_addresses, unmarked_secrets
 
-MOST_REMEMBERED: Final = 4096
-LONGEST_REMEMBERED: Final = 300
-"""Verdicts that are remembered at most, and characters of what they are of: both come from outside."""
+MAX_CACHED: Final = 4096
+MAX_CACHED_LENGTH: Final = 300
+"""Maximum number of cached verdicts, and of characters in a key or path: both are untrusted."""
 
 
 class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
-    """Key → verdict on its value, for one kind of object; an array stands for its items. As a verdict: secret in parts.
+    """Key → verdict on its value, for one kind of object. The verdict on an array is that on its items.
 
-    A key that is not marked is judged by its name when it is first met, and remembered. Where a schema marks something
-    deeper down, `is_known` says that any other form in its place is a secret too, and `is_array` that it is an array.
+    As the verdict on an object, it means that some of its fields are secrets. A key without a verdict is judged by its
+    name on first use, and cached. If a schema marks a field inside: `is_known` means that any other value here is a
+    secret too, and `is_array` that the schema has an array here.
     """
 
-    def __init__(self, judge: FieldJudge, *, is_strict: bool, is_whole: bool = False) -> None:
+    def __init__(self, judge: FieldJudge, *, is_strict: bool, is_secret: bool = False) -> None:
         super().__init__()
         self._judge = judge
         self._is_strict = is_strict
-        self._is_whole = is_whole  # all is a secret but what the user keeps
-        self._is_pair = False  # the name beside it says what `value` is
+        self._is_secret = is_secret  # every field is a secret, except those that the user keeps
+        self._is_pair = False  # the verdict on `value` follows from the name beside it
         self.is_known = False
         self.is_array = False
         self._redactions: dict[str, Redaction] = {}
 
     def __missing__(self, key: str) -> FieldVerdict:
-        if self._is_whole:
+        if self._is_secret:
             verdict: FieldVerdict = (
                 Verdict.ALLOWED_BY_USER if self._judge.by_name(key) is Verdict.ALLOWED_BY_USER else Verdict.SECRET
             )
         else:
             verdict = self._judge.strictly(key) if self._is_strict else self._judge.by_name(key)
-        if len(self) < MOST_REMEMBERED and len(key) <= LONGEST_REMEMBERED:  # keys come from outside
+        if len(self) < MAX_CACHED and len(key) <= MAX_CACHED_LENGTH:  # keys are untrusted
             self[key] = verdict
         return verdict
 
     def redaction(self, path: str) -> Redaction:
-        """The redaction of the value at a path, whose last key is one of this object's, with the rule it has."""
+        """The redaction, with its rule, of the value at a path that ends in a key of this object."""
         if (found := self._redactions.get(path)) is None:
             found = Redaction(path, self._reason(path.rpartition(".")[2].replace("[]", "")))
-            if len(self._redactions) < MOST_REMEMBERED and len(path) <= LONGEST_REMEMBERED:
+            if len(self._redactions) < MAX_CACHED and len(path) <= MAX_CACHED_LENGTH:
                 self._redactions[path] = found
         return found
 
@@ -64,15 +65,15 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
         return PLACE if self._is_strict else SCHEMA
 
     def inside(self, verdict: FieldVerdict) -> FieldVerdicts:
-        """The marks on an object of this verdict."""
+        """The verdicts on the fields of an object with this verdict."""
         if isinstance(verdict, FieldVerdicts):
             return verdict
         return self._judge.strict if verdict in _STRICT_INSIDE else self._judge.loose
 
     def of_pair(self, pair: Mapping[str, Json]) -> FieldVerdicts:
-        """The marks on an object with a value, which may say by a `name`, a `key` or a flag what that is.
+        """The verdicts on an object with a value, if a `name`, a `key` or a flag in it describes that value.
 
-        Labels and values count in any case: `{"Key": …, "Value": …}`. Without a value a key is a key.
+        Labels and values count in any case: `{"Key": …, "Value": …}`. Without a value, `key` is an ordinary field.
         """
         if "kty" in pair:
             return self._of_jwk(pair)
@@ -87,13 +88,13 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
             verdicts._is_pair = verdicts._is_pair or verdict is not self[key]
         for key in pair:
             if pair[key] is True and squash(key) in _FLAGS and self._judge.rule(key) is None:
-                verdicts[key] = Verdict.KNOWN_SAFE  # it says so of the value, and is not one
+                verdicts[key] = Verdict.KNOWN_SAFE  # the flag describes the value
         if [squash(label) for label in labels] == ["key"] and self._judge.rule("key") is None:
-            verdicts[labels[0]] = Verdict.KNOWN_SAFE  # a name too, though by its own it would be a secret
+            verdicts[labels[0]] = Verdict.KNOWN_SAFE  # it is the name here, although `key` alone suggests a secret
         return verdicts
 
     def _of_jwk(self, jwk: Mapping[str, Json]) -> FieldVerdicts:
-        """The marks on a JSON Web Key (RFC 7517, 7518): its parameters are public, but for those of a private key."""
+        """The verdicts on a JSON Web Key (RFC 7517, 7518): public, except the parameters of a private key."""
         verdicts = FieldVerdicts(self._judge, is_strict=self._is_strict)
         verdicts.update(self)
         for key in jwk:
@@ -101,7 +102,7 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
         return verdicts
 
     def _of_value(self, key: str, pair: Mapping[str, Json], labels: list[str]) -> FieldVerdict:
-        """The verdict on the value of a pair: its own, else that of the first label that says something."""
+        """The verdict on the value of a pair: its own, otherwise that of the first label with a verdict."""
         verdict = self[key]
         if verdict in _OPEN and _is_flagged(pair):
             return Verdict.SECRET
@@ -113,16 +114,16 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
         return verdict
 
     def of_option(self, item: Json, verdict: FieldVerdict) -> FieldVerdict:
-        """The verdict on the item behind another, which is a secret's where that is an option such as `--password`."""
+        """The verdict on the item after `item`, which may be an option such as `--password`."""
         if verdict not in _OPEN or type(item) is not str or not item.startswith("-"):
             return verdict
         of_name = self._judge.by_name(item)
         return verdict if of_name in _OPEN else of_name
 
     def set_verdict(self, path: str, verdict: Verdict, *, strictly: bool = False) -> None:
-        """Mark a field by its path, such as `auth.query[].value`, unless what it is in is marked as a whole.
+        """Set the verdict on a field by its path, such as `auth.query[].value`, unless its whole object is a secret.
 
-        Its neighbours that nobody marks are judged `strictly` or by their names.
+        Fields beside it without a verdict are judged `strictly` or by their names.
         """
         *parents, leaf = path.split(".")
         node = self
@@ -130,14 +131,14 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
             child = node[key.removesuffix("[]")]
             if child is Verdict.SECRET and verdict is not Verdict.ALLOWED_BY_USER:
                 return
-            if not isinstance(child, FieldVerdicts) or self._judge.shares(child):
+            if not isinstance(child, FieldVerdicts) or self._judge.is_shared(child):
                 is_strict = strictly or self.inside(child) is self._judge.strict
-                is_whole = child is Verdict.SECRET
+                is_secret = child is Verdict.SECRET
                 is_known = (
                     child is Verdict.SECRET or child is Verdict.LIKELY_SECRET or child is Verdict.MAY_EMBED_SECRET
                 )
                 child = node[key.removesuffix("[]")] = FieldVerdicts(
-                    self._judge, is_strict=is_strict, is_whole=is_whole
+                    self._judge, is_strict=is_strict, is_secret=is_secret
                 )
                 child.is_known = is_known
             node = child
@@ -146,7 +147,7 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
         node[leaf.removesuffix("[]")] = verdict
 
     def set_known_safe(self, path: str) -> None:
-        """Mark a field as no secret, by its path, unless something is known of it or its name is a listed one."""
+        """Set the verdict on a path to `KNOWN_SAFE`, unless it has a verdict or its name is on Polytomic's list."""
         *parents, leaf = path.replace("[]", "").split(".")
         node = self
         for key in parents:
@@ -166,7 +167,7 @@ _VALUE_NAMES: Final = "value val v content right second setting"
 VALUE_KEYS: Final = frozenset(
     ("kty", *(spelled for key in _VALUE_NAMES.split() for spelled in (key, key.title(), key.upper())))
 )
-"""The keys under which a pair has its value; `kty` marks a JSON Web Key."""
+"""The keys that hold the value of a pair; `kty` identifies a JSON Web Key."""
 
 _PRIVATE_OF_JWK: Final = words("d p q dp dq qi oth k")
 _VALUES: Final = words(_VALUE_NAMES)
@@ -179,13 +180,13 @@ _SECRET_KINDS: Final = words("secret password credential token apikey secretstri
 _NAMED: Final = (NameSignal.LISTED, NameSignal.WORDED)
 _OPEN: Final = (Verdict.UNKNOWN, Verdict.KNOWN_SAFE)
 _STRICT_INSIDE: Final = frozenset((Verdict.LIKELY_SECRET, Verdict.MAY_EMBED_SECRET))
-# Where people put names and values of their own, of which no schema knows.
+# Fields for user-defined names and values, without a schema.
 _CARRIERS: Final = words(
     "header headers query queryparams queryparameters querystring params parameters urlparams urlparameters formdata "
     "extraformdata formfields formparameters extraheaders customheaders requestheaders httpheaders "
     "bodyparameters bodyparams extraparams"
 )
-# What is no secret beside one.
+# Fields that are not secrets beside a secret.
 _WITH_ONE: Final = words(
     "name username user email login type method mode style scheme scope scopes audience realm region service in flow "
     "granttype authstyle required enabled description label host"
@@ -194,7 +195,7 @@ _ADDRESSES_WITH_ONE: Final = words("url uri endpoint tokenendpoint tokenurl auth
 
 
 def _is_flagged(pair: Mapping[str, Json]) -> bool:
-    """Does the object say of its value that it is a secret?"""
+    """Does a field of the object mark its value as a secret?"""
     for key, value in pair.items():
         if value is True and squash(key) in _FLAGS:
             return True
@@ -206,10 +207,10 @@ def _is_flagged(pair: Mapping[str, Json]) -> bool:
 def field_verdicts(
     type_id: str | None, rules: Rules, live: Mapping[str, bool] | None = None, *, is_configuration: bool = True
 ) -> FieldVerdicts:
-    """The marks on a configuration of this type of connection, or on what stands outside of a configuration.
+    """The verdicts on a configuration of this connection type, or on the fields outside a configuration.
 
-    `live` are the fields of the type's schema as the API has it now: path → is it marked as sensitive? What they mark
-    is masked on top of everything else.
+    `live` are the fields of the type's live schema: path → is it marked as sensitive? Its marks are added to those of
+    the packaged schema.
     """
     judge = FieldJudge(rules.names(type_id), rules.paths(type_id))
     verdicts = FieldVerdicts(judge, is_strict=False)
@@ -223,8 +224,8 @@ def field_verdicts(
     for path in addresses:
         verdicts.set_verdict(path, judge.rule(path) or Verdict.MAY_EMBED_SECRET)
     for path in packaged | live:
-        # Nobody has looked at what only the live schema has: unmarked, it may be a secret by its place or its name.
-        if path not in secret and path not in addresses and (path in packaged or judge.says_nothing_of(path)):
+        # An unmarked field of the live schema only was not reviewed: its position or name may still make it a secret.
+        if path not in secret and path not in addresses and (path in packaged or judge.is_open(path)):
             verdicts.set_known_safe(path)
     for path, verdict in rules.paths(type_id):
         verdicts.set_verdict(path, verdict)
@@ -232,7 +233,7 @@ def field_verdicts(
 
 
 class FieldJudge:
-    """Judges the keys that no schema marks."""
+    """Judges the keys that no schema describes."""
 
     def __init__(self, names: Mapping[str, Verdict], paths: Iterable[tuple[str, Verdict]] = ()) -> None:
         self._rules = names
@@ -242,29 +243,29 @@ class FieldJudge:
         self.strict = FieldVerdicts(self, is_strict=True)
 
     def by_name(self, key: str) -> FieldVerdict:
-        """What the name alone says."""
+        """The verdict by the name alone."""
         if (rule := self._rules.get(squash(key))) is not None:
             return rule
         return self.strict if squash(key) in _CARRIERS else _BY_NAME[name_signal(key)]
 
     def is_also(self, key: str) -> bool:
-        """Does the user say that a field of this name is a secret?"""
+        """Is a field of this name a secret by the user's rules?"""
         return key in self._also or squash(key) in self._also
 
     def rule(self, path: str) -> Verdict | None:
-        """What the user says of the last name of a path, if anything."""
+        """The user's rule for the last name of a path, if any."""
         return self._rules.get(squash(path.rpartition(".")[2]))
 
-    def says_nothing_of(self, path: str) -> bool:
-        """Are all names of a path those of plain fields?"""
+    def is_open(self, path: str) -> bool:
+        """Do all names of a path leave the verdict open?"""
         return all(self.by_name(key) in _OPEN for key in path.replace("[]", "").split("."))
 
-    def shares(self, verdicts: FieldVerdicts) -> bool:
-        """Are these the marks of many objects, so that nothing may be marked in them?"""
+    def is_shared(self, verdicts: FieldVerdicts) -> bool:
+        """Are these verdicts shared by many objects, and so must not change?"""
         return verdicts is self.loose or verdicts is self.strict
 
     def strictly(self, key: str) -> FieldVerdict:
-        """The same in an object that is there for secrets: what is not known to be none is one."""
+        """The verdict in an object for secrets: every field is a likely secret, except those known to be safe."""
         verdict = self.by_name(key)
         if verdict is not Verdict.UNKNOWN and (
             verdict is not Verdict.KNOWN_SAFE or name_signal(key) is NameSignal.PUBLIC

@@ -1,4 +1,4 @@
-"""JSON Schemas inside configurations: a property named `password` is described there and is not one. Pure.
+"""JSON Schemas inside configurations: a property named `password` describes a password. Pure.
 
 (Source: JSON Schema 2020-12, core and validation vocabularies, with the older `definitions` and OpenAPI's `nullable`
 and `example`.)
@@ -23,11 +23,11 @@ _KEYWORDS: Final = words(
     "enumNames index analyzer fields"
 )
 EXAMPLES: Final = ("default", "const", "enum", "examples", "example")
-"""The keywords whose values are of what a schema describes, so that they may be secrets themselves."""
+"""The keywords with example values of the described field, which may be secrets."""
 
 
 def is_schema(value: dict[str, Json]) -> bool:
-    """Does an object describe a value, instead of being one?"""
+    """Does an object describe a value, rather than being one?"""
     if value and all(key.startswith("ui:") for key in value):  # react-jsonschema-form
         return True
     if not _KEYWORDS.issuperset(value):

@@ -1,4 +1,4 @@
-"""Values behind a name for a secret, in free text: `password=…`, `"token": "…"`, `?sig=…`, `Bearer …`. Pure."""
+"""Values after the name of a secret, in free text: `password=…`, `"token": "…"`, `?sig=…`, `Bearer …`. Pure."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Final
 from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.entropy import UUID, looks_random
 from collector.redaction.detect.field_names import NameSignal, name_signal
+from collector.redaction.detect.known_safe import known_safe_spans
 from collector.redaction.detect.masks import MASKED, PLACEHOLDER, Substitute
-from collector.redaction.detect.plain_kinds import plain_spans
 from collector.redaction.detect.reasons import HEADER, PAIR
 
-# A name with a word for a secret in it; `field_names.name_signal` has the last word on it.
+# A name that contains a word for a secret; `field_names.name_signal` decides.
 _NAME: Final = (
     r"[\w.-]{0,40}(?:pass(?:w(?:or)?d|phrase|code)?|pwd|secret|token|credentials?|cookie|authorization|auth"
     r"|api[-_ ]?key|key|signature|sig|jwt|bearer|dsn|sas)[\w-]{0,40}"
 )
-# What stands behind it: a placeholder, something in quotes, a block, quotes that are escaped, or one word.
+# The value: a placeholder, a quoted text, a block, a text in escaped quotes, or one word.
 _VALUE: Final = (
     r"\$\{[^{}\s]{1,100}\}|\{\{[^{}]{1,100}\}\}"
-    r'|[bBuUrRfFN]{0,2}"(?:[^"\\]|\\.)*"'  # Python spells out what kind of text it is
+    r'|[bBuUrRfFN]{0,2}"(?:[^"\\]|\\.)*"'  # a Python string prefix
     r"|[bBuUrRfFN]{0,2}'(?:[^'\\]|\\.)*'"
-    r"|[|>][+-]?\d?[ \t]*(?:\n[ \t]+[^\n]*)+"  # YAML: the lines that are further in
+    r"|[|>][+-]?\d?[ \t]*(?:\n[ \t]+[^\n]*)+"  # YAML: the indented lines
     r'|\\+"(?:(?!\\+").)*'
     r"|(?:(?:Bearer|Basic|Token|Digest)\s+)?[^\s&;,\"'<>{}\[\]()\\]+"
 )
 _PAIR: Final = lazy_pattern(
     rf"(?<![\w.-])({_NAME})([\"'\\]{{0,6}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}})({_VALUE})", re.IGNORECASE
 )
-# Without one of these, and without another of what separates names from values, there is nothing to look for.
-_SPEAKING: Final = (
+# A text without one of these, and without another separator of names and values, contains no pair.
+_TRIGGERS: Final = (
     *("pass", "pwd", "secret", "token", "credential", "cookie", "auth", "key", "sig", "jwt", "bearer", "basic", "dsn"),
     *("sas", "identified", "digest"),
 )
-_SPEAKING_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "identified", "secret")
+_TRIGGERS_ALONE: Final = ("pass", "pwd", "token", "bearer", "basic", "digest", "identified", "secret")
 _DSN_PAIR: Final = lazy_pattern(
     r"((?:\A|;)\s*(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*)(\{(?:[^}]|\}\})*+(?:\}|\Z)|[^;'\"]+)",
     re.IGNORECASE,
@@ -46,7 +46,7 @@ _ELEMENT: Final = lazy_pattern(
     rf"(<({_NAME})(?:\s[^<>]{{0,200}})?>)(<!\[CDATA\[[^<>]*\]\]>|[^<>]+)(?=</)", re.IGNORECASE
 )
 _CREDENTIALS: Final = lazy_pattern(r"\b(Bearer|Basic|Digest|Token)(\s{1,3})([\w.~+/=-]{6,})", re.IGNORECASE)
-# The names of a URL's parameters are shorter and plainer than those of fields: `key`, `code`, `sig`.
+# Names of URL parameters are shorter than names of fields: `key`, `code`, `sig`.
 _PARAMETER: Final = lazy_pattern(
     r"([?&#;](?:[\w.\[\]%-]{0,40}(?:token|secret|pass(?:word|wd)?|pwd|sig(?:nature)?|credential|api[-_]?key|auth|jwt)"
     r"|(?:access|subscription|functions?|app|client|private|shared|license|account)[-_]?key|key|code|sas|hmac|hash)(?:\]|%5D)?=)"
@@ -57,8 +57,8 @@ _NOT_SECRET: Final = lazy_pattern(
     r"(?:true|false|null|none|nil|undefined|yes|no|on|off|required|optional|\d{1,4})\Z", re.I
 )
 _DONE: Final = lazy_pattern(MASKED.pattern + r"(?![\w-])")
-_PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature itself is the `sig=` among them
-# A query compares columns with values; statements that create users, or copy with credentials, are others.
+_PARTS_OF_A_SIGNATURE: Final = ("sv=", "sr=", "st=", "se=")  # Azure: the signature is the `sig=` among them
+# A query compares columns with values, unlike statements that create users or copy with credentials.
 _QUERY: Final = lazy_pattern(
     r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(?\s*(?:select|with|explain)\s(?=.*\bfrom\b)(?!.*\bcredentials\b)",
     re.IGNORECASE | re.DOTALL,
@@ -68,7 +68,7 @@ _CONSTANT: Final = lazy_pattern(r"[A-Z]{2,}(?:_[A-Z]{2,})+")  # `INVALID_HEADER_
 _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[A-Za-z]+[-_](?:[A-Za-z]+[-_])*(?:password|secret|token|key|credentials)s?", re.I
 )
-# Terraform, GitHub Actions, Node: the place of a value; SQL: no value of one's own.
+# Terraform, GitHub Actions, Node: a reference to a value; SQL: a keyword.
 _REFERENCE: Final = lazy_pattern(
     r"(?:var|local|module|data|secrets|env|vars|process\.env)\.[A-Za-z_][\w.]*|DEFAULT|NULL"
 )
@@ -78,14 +78,14 @@ _LETTERS: Final = lazy_pattern(r"[A-Za-z]?[a-z]+|[A-Z]+")
 
 
 def mask_pairs(text: str, substitute: Substitute) -> str:
-    """`text` without the values that stand behind a name for a secret."""
+    """`text` with the values after names of secrets masked."""
     if ";" in text and "=" in text:
         text = _DSN_PAIR.sub(lambda found: found[1] + substitute(found[2], PAIR), text)
     if "=" in text:
         text = _PARAMETER.sub(lambda found: found[1] + _unless_plain(found[2], substitute), text)
-    words_to_look_for = _SPEAKING if "=" in text or ":" in text else _SPEAKING_ALONE
+    words_to_look_for = _TRIGGERS if "=" in text or ":" in text else _TRIGGERS_ALONE
     lowered = text.lower()
-    if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # for so few quicker than a generator
+    if any([word in lowered for word in words_to_look_for]):  # noqa: C419  # faster than a generator for so few words
         is_query = _QUERY.match(text) is not None
         text = _PAIR.sub(lambda found: _pair(found, substitute, is_query=is_query), text)
         text = _ELEMENT.sub(lambda found: found[1] + substitute(found[3], PAIR), text)
@@ -106,7 +106,7 @@ def _pair(found: re.Match[str], substitute: Substitute, *, is_query: bool) -> st
     bare = value[len(opening) : len(value) - len(closing)]
     if not bare or (not opening and _is_prose(found, bare, between)):
         return found[0]
-    if name == "key" and _NAME_OF_A_SECRET.fullmatch(bare):  # a call that names one
+    if name == "key" and _NAME_OF_A_SECRET.fullmatch(bare):  # a call with the name of a secret
         return found[0]
     if (is_query and not looks_random(bare)) or (between.strip() == ":" and _is_part_of_a_name(found)):
         return found[0]
@@ -119,14 +119,14 @@ def _is_part_of_a_name(found: re.Match[str]) -> bool:
         return True
     if "{{resolve:" in found.string[: found.start()] or _NAME_OF_A_SECRET.fullmatch(found[3]) or found[3].endswith(":"):
         return True
-    if any(start <= found.start(3) and found.end(3) <= end for start, end in plain_spans(found.string)):
+    if any(start <= found.start(3) and found.end(3) <= end for start, end in known_safe_spans(found.string)):
         return True
     is_reference = found[1].endswith("s") and _LETTERS_AND_UNDERSCORES.fullmatch(found[3]) is not None
     return is_reference or UUID.fullmatch(found[3]) is not None
 
 
 def _is_prose(found: re.Match[str], value: str, between: str) -> bool:
-    """Does a sentence go on behind the colon, as in `invalid token: please reconnect`?"""
+    """Does a sentence continue after the colon, as in `invalid token: please reconnect`?"""
     rest = found.string[found.end() : found.end() + 2]
     is_word = _LETTERS.fullmatch(value.rstrip(".!?")) is not None or _CONSTANT.fullmatch(value) is not None
     return "=" not in between and is_word and rest[:1] in {" ", ",", ""}
@@ -153,7 +153,7 @@ def _credentials(found: re.Match[str], substitute: Substitute) -> str:
         _LETTERS.fullmatch(credential.rstrip("."))
         or _CONSTANT.fullmatch(credential)
         or credential.startswith(("realm=", "error="))
-    ):  # a sentence goes on
+    ):  # a sentence continues
         return found[0]
     return found[1] + found[2] + substitute(credential, HEADER)
 

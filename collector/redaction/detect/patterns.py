@@ -1,10 +1,10 @@
-"""Which parts of a text are secrets, by their form alone. Pure; knows no fields and no connections.
+"""Masks secrets in a text by their form alone. Pure; must not know fields or connections.
 
-The forms: PEM blocks, tokens that say by their beginning what they are, the user part of a URL, values behind a name
-for a secret (`password=…`, `"token": "…"`, `?sig=…`), credentials of an `Authorization` header, and, where it is asked
-for, whatever looks drawn by lot. (Sources: reliability.md S8 names the forms; prefixes as their issuers document them.)
+The forms: PEM blocks, tokens with their issuer's prefix, the credentials in a URL, values after the name of a secret
+(`password=…`, `"token": "…"`, `?sig=…`), credentials of an `Authorization` header, and, on request, random-looking
+words. (Sources: the issuers' documentation of their prefixes.)
 
-What takes a text takes time in proportion to its length, whatever is in it.
+The time is linear in the length of the text, for any text.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect.broken_urls import is_suspect, mask_broken_urls
 from collector.redaction.detect.entropy import mask_random
 from collector.redaction.detect.key_values import mask_pairs
+from collector.redaction.detect.known_safe import PUBLIC_PEM
 from collector.redaction.detect.masks import Substitute
-from collector.redaction.detect.plain_kinds import PUBLIC_PEM
 from collector.redaction.detect.statements import mask_statements
 from collector.redaction.detect.tokens import mask_pem, mask_tokens
 from collector.redaction.detect.urls import mask_hooks, mask_users
 
-_LONG_RUN: Final = lazy_pattern(r"[\w+=~-]{15}")  # which every token has, and all that looks drawn by lot
+_LONG_RUN: Final = lazy_pattern(r"[\w+=~-]{15}")  # part of every token and of every random-looking word
 
-# Words and short numbers, as most names and hosts are: no form of a secret fits in.
+# Words and short numbers, like most names and hosts: too short for any form of a secret.
 _is_plain_words: Final = re.compile(
     r"(?:[A-Za-z]{1,14}|[0-9]{1,5})(?:[ ,&()_.-]{1,2}(?:[A-Za-z]{1,14}|[0-9]{1,5}))*[.)]?"
 ).fullmatch
 
 
 def mask(text: str, substitute: Substitute, *, guess: bool = False, is_prose: bool = False) -> str:
-    """`text` with `substitute` of each secret in its place; with `guess` also of random-looking words.
+    """`text` with each secret substituted; with `guess`, random-looking words too.
 
-    In prose, such as an error, a random-looking word is one only beside a word for a credential.
+    In prose, such as an error, a random-looking word counts only next to a word for a credential.
     """
     if _is_plain_words(text):
         return text

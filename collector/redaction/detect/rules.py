@@ -1,4 +1,4 @@
-"""What the place of a value says of it, and what the user says on top. Pure."""
+"""Verdicts on a value by its position, and the user's rules, which override them. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _RULE: Final = re.compile(r"(?:[\w-]+/)?[^\W_][\w -]*(?:\[\])?(?:\.\w[\w -]*(?:\
 
 
 def is_rule(text: str) -> bool:
-    """Has this the form of a rule of `Rules`?"""
+    """Is `text` a valid rule for `Rules`?"""
     return _RULE.fullmatch(text) is not None
 
 
 class Rules:
-    """What the user says on top: `also` are secrets, `keep` are none.
+    """The user's rules: `also` names secrets, `keep` names fields that are not secrets.
 
-    Each is the name of a field, at any depth and in any case, or a path such as `auth.header.name` or
-    `headers[].value`; `postgresql/…` in front says of which type of connection.
+    A rule is the name of a field, at any depth and in any case, or a path such as `auth.header.name` or
+    `headers[].value`. The prefix `postgresql/` restricts it to that connection type.
     """
 
     def __init__(self, also: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
@@ -43,11 +43,11 @@ class Rules:
 
 
 class Verdict(Enum):
-    """What the place of a value says of it."""
+    """The verdict on a value by its position."""
 
     SECRET = "a secret, whatever it is"  # noqa: S105  # a verdict
     LIKELY_SECRET = "a secret, unless it is a truth value or a word that goes with one"  # noqa: S105
     MAY_EMBED_SECRET = "text that may hold a secret"  # noqa: S105
-    KNOWN_SAFE = "known to be no secret; its form is looked at all the same"
-    UNKNOWN = "nobody knows: its form decides, also whether it looks drawn by lot"
-    ALLOWED_BY_USER = "the user's word for it that it is no secret"
+    KNOWN_SAFE = "known not to be a secret; tokens in it are still masked"
+    UNKNOWN = "unknown field: judged by its value, including whether it looks random"
+    ALLOWED_BY_USER = "allowed by the user's rules"

@@ -1,6 +1,6 @@
-"""The fields of each type of connection, and which of them are secrets, packaged or as the API has them now.
+"""The fields of each connection type and which of them are secrets, from the packaged or the live schema.
 
-Reads nothing but the lists of `model.connection_types`.
+Reads only the lists of `model.connection_types`.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ _ADDRESSES: Final = "may_embed_secret"
 
 
 def listed_names() -> list[str]:
-    """The names of fields that are marked for some type."""
+    """The names of fields that are marked as sensitive for at least one type."""
     names: list[str] = sensitive_fields()["_names"]
     return names
 
 
 def unmarked_secrets(type_id: str | None) -> list[str]:
-    """The paths of fields of a type that are secrets without a mark."""
+    """The paths of a type's unmarked fields that are secrets."""
     groups = unmarked_secret_fields().get(type_id, {})
     return [path for group, paths in groups.items() if group != _ADDRESSES for path in paths]
 
 
 def unmarked_addresses(type_id: str | None) -> list[str]:
-    """The paths of fields of a type that may have a secret in them."""
+    """The paths of a type's unmarked fields that may embed a secret."""
     paths: list[str] = unmarked_secret_fields().get(type_id, {}).get(_ADDRESSES, [])
     return paths
 
 
 def packaged_fields(type_id: str | None) -> dict[str, bool]:
-    """The fields of a type as the packaged schema has it: path → is it marked as sensitive?"""
+    """The fields of a type in the packaged schema: path → is it marked as sensitive?"""
     fields = connection_types().get(type_id, {}).get("fields", ())
     known = {field["name"]: bool(field.get("sensitive")) for field in fields}
     return known | dict.fromkeys(sensitive_fields().get(type_id, ()), True)
 
 
 def fields_of_schema(schema: Json) -> dict[str, bool]:
-    """The fields a JSON Schema of a configuration describes: path → is it marked as sensitive?
+    """The fields in the JSON Schema of a configuration: path → is it marked as sensitive?
 
-    Marks are Polytomic's own `sensitive` and `password`, and JSON Schema's `writeOnly` and `format: password`. What is
-    no schema has no fields.
+    Marks are Polytomic's `sensitive` and `password`, and JSON Schema's `writeOnly` and `format: password`. Any other
+    value has no fields.
     """
     fields: dict[str, bool] = {}
     left: list[tuple[str, Json]] = [("", schema)]

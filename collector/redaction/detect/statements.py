@@ -1,7 +1,7 @@
 """Secrets in command lines, SQL statements, configuration lines and sentences, where no `=` or `:` precedes them. Pure.
 
-Each pattern captures what stays in front of a secret, then the secret. (Sources: the manual pages of the commands, the
-SQL references of MySQL, PostgreSQL, Oracle, SQL Server, Db2 and Teradata, crypt(5), RFC 4954, RFC 7616.)
+Each pattern captures the text before a secret, which stays, then the secret. (Sources: the manual pages of the
+commands, the SQL references of MySQL, PostgreSQL, Oracle, SQL Server, Db2 and Teradata, crypt(5), RFC 4954, RFC 7616.)
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _DIRECTIVES: Final = (
     r"(fs\.azure\.[\w.-]{0,80}(?:key|secret|password)[\w.-]{0,80}\s?[=:]\s?)(\S+)",
     r"([?&]u=[^&\s]{1,100}&p=)([^&\s]+)",  # InfluxDB
     r"(\bAUTH\s+(?:PLAIN|LOGIN|XOAUTH2)\s+)([A-Za-z0-9+/]{8,}={0,2})",
-    r"(\bresponse=\"?)([0-9a-f]{32,})",  # of a Digest
+    r"(\bresponse=\"?)([0-9a-f]{32,})",  # Digest authentication
 )
 _PGPASS: Final = lazy_pattern(r"((?:\A|\n)[\w.*-]+:(?:\d{4,5}|\*):[\w*.-]+:[\w*.-]+:)([^\s:]+)(?=\s*(?:\n|\Z))")
 _HASH: Final = lazy_pattern(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s\"':,;]{8,}")
@@ -76,20 +76,20 @@ _NAMED_VALUE: Final = lazy_pattern(
 _COMMAND: Final = lazy_pattern("|".join(_COMMANDS), re.IGNORECASE)
 _STATEMENT: Final = lazy_pattern("|".join((*_STATEMENTS, *_DIRECTIVES)), re.IGNORECASE)
 _SHORTEST_PGPASS: Final = 4  # colons
-# Without one of these there is no statement to look at closely.
-_SPEAKING: Final = (
+# A text without one of these contains no such statement.
+_TRIGGERS: Final = (
     *("pass", "pwd", "secret", "token", "key", "auth", "identified", "bindpw", "rootpw", "response=", "&p=", "net use"),
     *(".logon", " using ", "kennwort", "mot de", "contrase", "senha", "parola", "has\u0142o", "wachtwoord"),
     *("l\u00f6senord", "adgangskode", "salasana", "\u043f\u0430\u0440\u043e\u043b", "\u5bc6", "\u30d1\u30b9"),
 )
-_MADE_UP: Final = lazy_pattern(r"(?=[^\s]*[0-9$!#%^&*~+@])[^\s]{4,}")
+_PASSWORD_LIKE: Final = lazy_pattern(r"(?=[^\s]*[0-9$!#%^&*~+@])[^\s]{4,}")
 _CONSTANT: Final = lazy_pattern(
     r"[A-Z]+(?:_[A-Z]+)+|(?:true|false|yes|no|null|none|required|expired|invalid|incorrect)\W?", re.IGNORECASE
 )
 
 
 def mask_statements(text: str, substitute: Substitute) -> str:
-    """`text` without the passwords of commands, statements, directives and sentences in it."""
+    """`text` with the passwords in its commands, statements, directives and sentences masked."""
     if " -" in text:
         text = _COMMAND.sub(lambda found: _masked(found, substitute), text)
     if "/" in text and "@" in text:
@@ -99,7 +99,7 @@ def mask_statements(text: str, substitute: Substitute) -> str:
     if text.count(":") >= _SHORTEST_PGPASS:
         text = _PGPASS.sub(lambda found: _masked(found, substitute), text)
     lowered = text.lower()
-    if any([word in lowered for word in _SPEAKING]):  # noqa: C419  # quicker than a generator
+    if any([word in lowered for word in _TRIGGERS]):  # noqa: C419  # faster than a generator
         text = _STATEMENT.sub(lambda found: _masked(found, substitute), text)
         text = _QUOTED.sub(lambda found: found[1] + _unless_template(found[2], substitute), text)
         text = _SAID.sub(lambda found: _said(found, substitute), text)
@@ -121,7 +121,7 @@ def _unless_template(secret: str, substitute: Substitute) -> str:
 
 
 def _said(found: re.Match[str], substitute: Substitute) -> str:
-    if not _MADE_UP.fullmatch(found[2]) or _CONSTANT.fullmatch(found[2]):  # a sentence goes on
+    if not _PASSWORD_LIKE.fullmatch(found[2]) or _CONSTANT.fullmatch(found[2]):  # a sentence continues
         return found[0]
     return found[1] + _unless_template(found[2], substitute)
 

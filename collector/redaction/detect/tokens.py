@@ -6,7 +6,7 @@ How a token is found:
 2. The beginning selects the forms to try there; the longest match is the token.
 3. Forms without a fixed beginning are tried only inside long runs of token characters.
 
-This design was measured (bench/redaction.py) against the one before, a dictionary keyed by a word's first two
+This design was measured (bench/redaction.py) against the previous one, a dictionary keyed by a word's first two
 characters, with 40 issuers. With 282 issuers it takes less than half the time for names, SQL and error texts, and the
 same time for host names and URLs. The regular expression rejects most words at their first letters, without running
 Python code.
@@ -27,8 +27,8 @@ from collector.model.lazy_pattern import lazy_pattern
 from collector.redaction.detect import reasons
 from collector.redaction.detect.entropy import UUID, is_wordlike, looks_random
 from collector.redaction.detect.issuers import Form, Run, issuers
+from collector.redaction.detect.known_safe import PUBLIC_PEM
 from collector.redaction.detect.masks import Substitute
-from collector.redaction.detect.plain_kinds import PUBLIC_PEM
 
 _PUTTY: Final = lazy_pattern(r"PuTTY-User-Key-File-\d:.*?(?:Private-MAC: ?[0-9a-f]+|\Z)", re.DOTALL)
 _PEM: Final = lazy_pattern(r"-----BEGIN [^-\n]{1,60}-----.*?(?:-----END [^-\n]{1,60}-----|\Z)", re.DOTALL)
@@ -59,10 +59,10 @@ class _Candidate(NamedTuple):
     rule: str
     pattern: re.Pattern[str]
     beginnings: tuple[str, ...]
-    """Those of a form that must look random behind them; else none."""
+    """The beginnings of a form whose rest must look random; otherwise empty."""
 
     def is_name(self, token: str) -> bool:
-        """Is this text, which has the token's form, made of words?"""
+        """Is this text, which matches the token's form, made of words?"""
         if not self.beginnings:
             return False
         body = token[max(len(beginning) for beginning in self.beginnings if token.startswith(beginning)) :]
@@ -110,7 +110,7 @@ def _mask_with_beginning(
 
 
 def _is_built_on_an_id(token: re.Match[str]) -> bool:
-    """Does it hold a UUID that its form does not ask for, as a file's name may?"""
+    """Does it contain a UUID that its form does not require, as a file name may?"""
     return "-" in token[0] and _ANY_UUID not in token.re.pattern and UUID.search(token[0]) is not None
 
 
@@ -145,7 +145,7 @@ def _mask_unanchored(text: str, unanchored: re.Pattern[str], substitute: Substit
     for run in _LONG_RUN.finditer(text):
         for token in unanchored.finditer(text, *run.span()) if _DENSE_RUN.search(text, *run.span()) else ():
             group = token.lastindex or 1
-            if group < len(rules) or looks_random(token[0]):  # the last is AWS's
+            if group < len(rules) or looks_random(token[0]):  # the last group is AWS's
                 parts += text[done : token.start()], substitute(token[0], rules[group - 1])
                 done = token.end()
     return "".join(parts) + text[done:]

@@ -1,4 +1,4 @@
-"""URLs, and what else tells where something is: which part of them is a secret. Pure."""
+"""Secrets in URLs, hosts, paths and connection strings. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from collector.redaction.detect.masks import PLACEHOLDER, Substitute
 from collector.redaction.detect.reasons import URL_CREDENTIALS, URL_PART, WEBHOOK
 
 _SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:"
-# A scheme and what stands before the @: the user and the password.
+# A scheme, and the user and the password before the @.
 _USER: Final = lazy_pattern(
     rf"(?<![A-Za-z0-9+.-])({_SCHEME}//)(?:[^/?#\s\"'<>]*(?=@)"  # up to the last @ before the path
-    # and where a password holds / ? or #, up to the first one behind it; a port is none
+    # if a password contains / ? or #, up to the first @ after it; a port is not a password
     r"|[^/?#\s\"'<>:@\[\]]*:(?!\d{1,5}(?:[/?#\s\"',;)\]]|\Z))[^\s\"'<>@]*(?:(?=@)|(?P<none>)))"
-)  # without an @, what was read is matched all the same, so that it is read once
+)  # without an @ the text is matched too, so that it is scanned only once
 _USER_NAME: Final = lazy_pattern(r"[a-z][a-z_]{0,15}")
 _USER_WITHOUT_SCHEME: Final = lazy_pattern(
     r"(?<![\w@/.])(?!(?:jdbc:)?oracle:)([\w.%+-]{1,100}:)[^\s@/\"'<>]{1,128}(?=@(?:tcp|unix|udp)?\()"  # Go: @tcp(host)
@@ -32,14 +32,14 @@ _URL: Final = lazy_pattern(
 _HOST: Final = lazy_pattern(r"(?:(?:[\w-]+\.)+[\w-]+|localhost|\[[0-9a-fA-F:.]+\])(?::\d+)?(?=/|\Z)")
 _QUERY: Final = lazy_pattern(r"[\w.\[\]-]+=[^&=\s]*(?:&[\w.\[\]-]+=[^&\s]*)*")
 _HARMLESS: Final = (NameSignal.NONE, NameSignal.NAMING)
-_PLAIN_PART: Final = lazy_pattern(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
-_PLAIN_VALUE: Final = lazy_pattern(
+_SAFE_PART: Final = lazy_pattern(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,20}|v[0-9]+(?:alpha|beta)[0-9]*|")
+_SAFE_VALUE: Final = lazy_pattern(
     r"[a-z]{1,12}(?:[_ +,-][a-z]{1,12}){0,5}|[A-Z][a-z]{1,12}|[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4}"
     r"|[0-9]{1,6}(?:\.[0-9]{1,3}){0,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}|"
 )
-_SHORTEST_PART: Final = 6  # characters that could be a secret
+_MIN_PART_LENGTH: Final = 6  # characters of a possible secret
 _PARTS: Final = lazy_pattern(r"[-_.,:~%+ ]")
-# `https://` and the host of something that takes messages (Slack, Zapier, Discord, Teams, …), then its path.
+# `https://`, the host of a webhook receiver (Slack, Zapier, Discord, Teams, …), then its path.
 _DSN: Final = lazy_pattern(
     r"(?:[A-Za-z][\w ]{0,40}=(?:\{[^}]*\}|[^;={}]*)(?:;\s*|\Z)){2,}|(?:[A-Za-z]\w{0,40}=[^;=\s]*(?:\s+|\Z)){2,}"
 )
@@ -56,7 +56,7 @@ _HOOK_WORDS: Final = words(
 
 
 def mask_hooks(text: str, substitute: Substitute) -> str:
-    """`text` without the paths of webhooks, which are passwords: who knows one may post."""
+    """`text` with the paths of webhooks masked: knowing the path is enough to post."""
     return _HOOK.sub(
         lambda found: found[1] + "/".join(_hook_segment(part, substitute) for part in found[2].split("/")), text
     )
@@ -77,7 +77,7 @@ def _user(found: re.Match[str], substitute: Substitute) -> str:
     scheme, user = found[1], found[0][len(found[1]) :]
     if found["none"] is not None:
         return found[0]
-    is_name = _USER_NAME.fullmatch(user) and not scheme.lower().startswith("http")  # over HTTP it is a token
+    is_name = _USER_NAME.fullmatch(user) and not scheme.lower().startswith("http")  # over HTTP the user may be a token
     return found[0] if is_name or not user else scheme + substitute(user, URL_CREDENTIALS)
 
 
@@ -90,7 +90,7 @@ def _behind_its_name(substitute: Substitute) -> Callable[[re.Match[str]], str]:
 
 
 def mask_address(text: str, substitute: Substitute) -> str | None:
-    """A URL, host, path or query string without all in it that might be a secret; None when it is nothing of these.
+    """A URL, host, path or query string with every possible secret masked; None for other text.
 
     Stricter than `mask`, for a field of which it is known that a secret may be in it: the scheme, the host, the names
     of parameters and plain words of the path stay.
@@ -114,8 +114,8 @@ def mask_address(text: str, substitute: Substitute) -> str | None:
     return masked
 
 
-def is_plain_dsn(text: str) -> bool:
-    """Is it a connection string (`host=… dbname=…`, `Server=…;Port=…`) in which nothing can be a secret?"""
+def is_safe_dsn(text: str) -> bool:
+    """Is it a connection string (`host=… dbname=…`, `Server=…;Port=…`) without any possible secret?"""
     if not _DSN.fullmatch(text):
         return False
     return all(name_signal(name) in _HARMLESS and not looks_random(value) for name, value in _DSN_PART.findall(text))
@@ -124,7 +124,7 @@ def is_plain_dsn(text: str) -> bool:
 def _mask_fragment(fragment: str, substitute: Substitute) -> str:
     if "=" in fragment:
         return _mask_query(fragment, substitute)
-    return fragment if _PLAIN_VALUE.fullmatch(fragment) else substitute(fragment, URL_PART)
+    return fragment if _SAFE_VALUE.fullmatch(fragment) else substitute(fragment, URL_PART)
 
 
 def _mask_query(query: str, substitute: Substitute) -> str:
@@ -133,19 +133,19 @@ def _mask_query(query: str, substitute: Substitute) -> str:
 
 
 def _mask_parameter(name: str, value: str, substitute: Substitute) -> str:
-    is_plain = _PLAIN_VALUE.fullmatch(value) or PLACEHOLDER.fullmatch(value)
+    is_plain = _SAFE_VALUE.fullmatch(value) or PLACEHOLDER.fullmatch(value)
     if is_plain and (not value or name_signal(name) in _HARMLESS):
         return value
     return substitute(value, URL_PART)
 
 
 def _mask_segment(segment: str, substitute: Substitute) -> str:
-    if PLACEHOLDER.fullmatch(segment) or all(map(_is_plain_part, _PARTS.split(segment))):
+    if PLACEHOLDER.fullmatch(segment) or all(map(_is_safe_part, _PARTS.split(segment))):
         return segment
     return substitute(segment, URL_PART)
 
 
-def _is_plain_part(part: str) -> bool:
-    if len(part) < _SHORTEST_PART:
+def _is_safe_part(part: str) -> bool:
+    if len(part) < _MIN_PART_LENGTH:
         return part.isalnum() or not part
-    return _PLAIN_PART.fullmatch(part) is not None and (part.isdigit() or is_wordlike(part.rstrip(digits)))
+    return _SAFE_PART.fullmatch(part) is not None and (part.isdigit() or is_wordlike(part.rstrip(digits)))

@@ -1,8 +1,7 @@
-"""Kinds of values that look random and are not secrets, recognized by what they are. Pure.
+"""Known-safe kinds of values: they look random, but their form shows that they are not secrets. Pure.
 
-Each kind proves itself: by a prefix, a form of its own, or the word in front of it. A random word of no kind stays a
-suspect. Resource ids of clouds, digests and public keys are public by their issuers' documentation; the sources stand
-beside the forms.
+Each kind is recognized by a prefix, by its form, or by the word before it. Cloud resource ids, digests and public keys
+are public by their issuers' documentation; the comments name the sources.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _PUBLIC_PEM: Final = (
     r"-----[^-]*(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
 )
 PUBLIC_PEM: Final = lazy_pattern(_PUBLIC_PEM)
-"""A block of text (RFC 7468) that is made to be known."""
+"""A public block of text (RFC 7468)."""
 
 _KINDS: Final = (
     r"arn:aws[\w-]{0,12}:[^\s\"'<>,;]+",  # AWS: Amazon Resource Names
     r"/subscriptions/[^\s\"'<>,;]+|/providers/Microsoft\.[^\s\"'<>,;]+",  # Azure: resource ids
     r"//[a-z]+\.googleapis\.com/[^\s\"'<>,;]+|projects/[\w.:-]+/[a-z]\w+/[^\s\"'<>,;]+",  # Google: full resource names
     r"(?:urn|gid|did):[^\s\"'<>,;]+",  # RFC 8141, Shopify, W3C DID
-    # digests, as OCI images and subresource integrity name them
+    # digests of OCI images and of subresource integrity
     r"(?:(?:sha|SHA)-?(?:1|224|256|384|512)|md5|MD5|blake[23]\w?|crc32c?)[:=-][0-9a-zA-Z+/_-]{20,}={0,2}",
     r"[a-z]{1,10}(?:-[a-z]{1,10})?-(?:0[0-9a-f]{16}|[0-9a-f]{17})(?!\w)",  # AWS: subnet-…, vpc-…, i-…, ami-…
     rf"[a-z][a-z0-9.-]{{1,60}}-[{_POD}]{{6,10}}-[{_POD}]{{5}}",  # Kubernetes: pods of a deployment
@@ -42,16 +41,16 @@ _KINDS: Final = (
     r"RW[A-Za-z0-9+/]{54}(?![\w+/])",  # minisign: a public key
     r"MI[A-Za-z0-9+/]{4,12}ANBgkqhkiG9w0BAQEFAAOC[A-Za-z0-9+/=\s]+",  # RFC 5280: a public RSA key
     r"op://[^\s\"'<>]+|https://[\w-]+\.vault\.azure\.net/(?:secrets|keys)/[\w/-]+",  # references to secrets
-    r"h1:[A-Za-z0-9+/]{43}=",  # Go: sums of modules
+    r"h1:[A-Za-z0-9+/]{43}=",  # Go: checksums of modules
     # Stripe: the ids of objects
     r"(?:acct|price|prod|cus|sub|in|pi|pm|ch|evt|we|txn|po|plan|promo|si|seti|cs)_[A-Za-z0-9]{14,32}(?!\w)",
-    r"(?:pk_(?:live|test)_|phc_|pk-lf-|sb_publishable_|pk\.eyJ)[\w.-]+",  # keys that are made to be published
+    r"(?:pk_(?:live|test)_|phc_|pk-lf-|sb_publishable_|pk\.eyJ)[\w.-]+",  # publishable keys
     r"(?:run|ws|org|team|prj|plan|apply|sv|cv|pol|varset|var)-[A-Za-z0-9]{16}(?!\w)",  # HCP Terraform: ids
     r"(?:team|user|org|app|ep|prj|dpl|srv|crn)[_-][A-Za-z0-9]{20,27}(?!\w)",  # Vercel, Clerk, Svix, Render: ids
     r"(?:AC|AP|CA|CN|IS|KS|MG|MM|PA|PN|SM|US|VA|WA|ZS)[0-9a-f]{32}(?!\w)",  # Twilio: ids; only SK is a key
     r"(?:0oa|aus|exk|00[gou])[A-Za-z0-9]{17}(?!\w)",  # Okta: ids
-    r"com\.googleusercontent\.apps\.[\w-]+|amzn1\.application-oa2-client\.[0-9a-f]{32}",  # clients' names
-    r"[0-9a-f]{32}-[0-9a-f]{16}-[01d](?!\w)|Root=1-[0-9a-f]{8}-[0-9a-f]{24}|[0-9a-f]{16}-[A-Z]{3}(?!\w)",  # traces
+    r"com\.googleusercontent\.apps\.[\w-]+|amzn1\.application-oa2-client\.[0-9a-f]{32}",  # client ids
+    r"[0-9a-f]{32}-[0-9a-f]{16}-[01d](?!\w)|Root=1-[0-9a-f]{8}-[0-9a-f]{24}|[0-9a-f]{16}-[A-Z]{3}(?!\w)",  # trace ids
     r"(?:github|gitlab)\.com/[\w.-]+/[\w.-]+/(?:-/)?(?:commit|tree|blob|compare)/[^\s\"'<>]*",
     r"[0-9a-f]{32}-\d{1,5}(?!\w)",  # S3: the ETag of an upload in parts
     r"ocid1\.[a-z0-9.-]+",  # Oracle Cloud: ids
@@ -72,8 +71,8 @@ _KINDS: Final = (
     _PUBLIC_PEM,
 )
 _KIND: Final = lazy_pattern(rf"(?<![\w.-])(?:{'|'.join(_KINDS)})")
-# A name that says that an id, a digest or a cursor follows.
-_INTRODUCED: Final = lazy_pattern(
+# A name for the id, digest or cursor after it.
+_NAMED_VALUE: Final = lazy_pattern(
     r"\b(?:request|trace|span|correlation|query|job|run|operation|transaction|invocation|execution"
     r"|activity|message|event|object|resource|document|file|sheet|folder|snapshot|version|commit|revision|rev|digest"
     r"|checksum|etag|hash|fingerprint|thumbprint|serial|statement|cluster|instance|node|host|bucket|table|topic|stream"
@@ -82,7 +81,7 @@ _INTRODUCED: Final = lazy_pattern(
     r"[\"']?\s?(?:is|was|[:=#(])?\s?[\"'`(\[]?([\w+/.:=~-]+)",
     re.IGNORECASE,
 )
-_ROBOT: Final = lazy_pattern(r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.|developer\.)?gserviceaccount\.com")
+_SERVICE_ACCOUNT: Final = lazy_pattern(r"[\w.+-]{1,64}@[\w-]+\.(?:iam\.|developer\.)?gserviceaccount\.com")
 _PUBLIC_ID: Final = lazy_pattern(
     r"\d{6,}-[a-z0-9]{32}\.apps\.googleusercontent\.com"
     r"|pin-sha256=\"?[A-Za-z0-9+/]{43}=\"?"  # RFC 7469
@@ -92,7 +91,7 @@ _PUBLIC_ID: Final = lazy_pattern(
 _OBJECT_ID: Final = lazy_pattern(r"(?<![\w-])[0-9a-f]{24}(?![\w-])")
 _KSUID: Final = lazy_pattern(r"(?<![A-Za-z0-9-])[a-z]{2,10}_([0-3][0-9A-Za-z]{26})(?![\w-])")
 _BASE62: Final = {digit: value for value, digit in enumerate(digits + ascii_uppercase + ascii_lowercase)}
-# Parameters of a URL that trace a click or name a query or a job.
+# URL parameters that trace a click or identify a query or a job.
 _CLICK: Final = lazy_pattern(r"(?<=[?&])(?:(?:gclid|fbclid|msclkid|qid|utm_\w+|j)=[^&#\s]+)")
 _KSUID_EPOCH: Final = 1_400_000_000  # segmentio/ksuid
 _YEARS: Final = range(1_262_300_000, 2_051_200_000)  # 2010 to 2034, in seconds since the epoch
@@ -100,50 +99,50 @@ _ENCODED: Final = lazy_pattern(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _POSITION: Final = lazy_pattern(r"(?:[a-z]\w*://|[A-Za-z]{3,40}:)[\w/.:+-]{1,200}|[{\[].*[}\]]", re.DOTALL)
 
 
-def plain_spans(text: str) -> list[tuple[int, int]]:
-    """Where a text holds values of the plain kinds."""
+def known_safe_spans(text: str) -> list[tuple[int, int]]:
+    """The spans of known-safe values in a text."""
     found = [match.span() for match in _KIND.finditer(text)]
-    found += [match.span(1) for match in _INTRODUCED.finditer(text)]
+    found += [match.span(1) for match in _NAMED_VALUE.finditer(text)]
     found += [match.span() for match in _OBJECT_ID.finditer(text) if int(match[0][:8], 16) in _YEARS]
-    found += [match.span() for match in _KSUID.finditer(text) if _moment_of(match[1]) in _YEARS]
+    found += [match.span() for match in _KSUID.finditer(text) if _timestamp_of(match[1]) in _YEARS]
     found += [match.span() for match in _CLICK.finditer(text)]
     found += [match.span() for match in _ENCODED.finditer(text) if is_position(match[0])]
     return found
 
 
-def is_robot(text: str) -> bool:
-    """Is the whole text the address of a service account, which others put where its key belongs?"""
-    return _ROBOT.fullmatch(text) is not None
+def is_service_account(text: str) -> bool:
+    """Is the whole text the address of a service account, which users often enter in the field of its key?"""
+    return _SERVICE_ACCOUNT.fullmatch(text) is not None
 
 
 def is_public_id(text: str) -> bool:
-    """Is the whole text the name of something that its issuer publishes: a client, a header, a resource?"""
+    """Is the whole text a public identifier: of a client, a header or a resource?"""
     return _PUBLIC_ID.fullmatch(text) is not None
 
 
-def is_of_a_kind(text: str) -> bool:
-    """Is the whole text a value of one of the plain kinds?"""
-    return any(span == (0, len(text)) for span in plain_spans(text))
+def is_known_safe(text: str) -> bool:
+    """Is the whole text a known-safe value?"""
+    return any(span == (0, len(text)) for span in known_safe_spans(text))
 
 
 def is_position(text: str) -> bool:
-    """Is it base64 of readable text that says where something is, such as a query's cursor?
+    """Is it base64 of a readable location, such as a query's cursor?
 
     A user and password (`user:password`) are not; a decoded object is read again for secrets by the caller.
     """
     decoded = _decoded(text)
-    return decoded is not None and _POSITION.fullmatch(decoded) is not None and not _SPEAKS_OF_A_SECRET.search(decoded)
+    return decoded is not None and _POSITION.fullmatch(decoded) is not None and not _MENTIONS_A_SECRET.search(decoded)
 
 
-def _moment_of(ksuid: str) -> int:
-    """The moment in the first 4 of the 20 bytes of a KSUID, in seconds since the epoch."""
+def _timestamp_of(ksuid: str) -> int:
+    """The timestamp in the first 4 of the 20 bytes of a KSUID, in seconds since the epoch."""
     number = 0
     for digit in ksuid:
         number = number * 62 + _BASE62[digit]
     return (number >> 128) + _KSUID_EPOCH
 
 
-_SPEAKS_OF_A_SECRET: Final = lazy_pattern(r"pass|pwd|secret|token|key|cred|auth|bearer|\bsig", re.IGNORECASE)
+_MENTIONS_A_SECRET: Final = lazy_pattern(r"pass|pwd|secret|token|key|cred|auth|bearer|\bsig", re.IGNORECASE)
 
 
 def _decoded(text: str) -> str | None:
