@@ -1,4 +1,4 @@
-"""No password is left of a URL that a parser quotes apart."""
+"""The passwords of URLs that a parser quotes in parts are masked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shown(text: str) -> str:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_a_password_is_gone_wherever_its_parts_are_quoted(message: str) -> None:
+def test_a_password_is_masked_wherever_its_parts_are_quoted(message: str) -> None:
     found = shown(message.format(SECRET))
     assert SECRET not in found
     assert "#" in found

@@ -1,4 +1,4 @@
-"""What looks drawn by lot, and what people make up."""
+"""Random-looking words, and names and numbers that are not random."""
 
 from __future__ import annotations
 
@@ -56,41 +56,41 @@ def hashed(text: str, _rule: str) -> str:
 
 @pytest.mark.parametrize("alphabet", ALPHABETS.values(), ids=ALPHABETS.keys())
 @pytest.mark.parametrize(("length", "most_missed"), [(20, 30), (24, 15), (32, 3), (40, 1), (64, 1)])
-def test_hardly_a_key_drawn_by_lot_is_missed(alphabet: str, length: int, most_missed: int) -> None:
+def test_random_keys_are_rarely_missed(alphabet: str, length: int, most_missed: int) -> None:
     rng = random.Random(5)
-    drawn = ["".join(rng.choice(alphabet) for _ in range(length)) for _ in range(1000)]
-    assert sum(not looks_random(text) for text in drawn) <= most_missed
+    random_texts = ["".join(rng.choice(alphabet) for _ in range(length)) for _ in range(1000)]
+    assert sum(not looks_random(text) for text in random_texts) <= most_missed
 
 
 @pytest.mark.parametrize("size", [16, 24, 30, 32, 48])
-def test_hardly_any_base64_is_missed_with_its_slashes_and_padding(size: int) -> None:
+def test_random_base64_with_slashes_and_padding_is_rarely_missed(size: int) -> None:
     rng = random.Random(size)
-    drawn = [base64.b64encode(rng.randbytes(size)).decode() for _ in range(1000)]
-    assert sum(mask_random(text, hashed) == text for text in drawn) <= (15 if size == 16 else 3)
+    random_texts = [base64.b64encode(rng.randbytes(size)).decode() for _ in range(1000)]
+    assert sum(mask_random(text, hashed) == text for text in random_texts) <= (15 if size == 16 else 3)
 
 
 @pytest.mark.parametrize("text", MADE_UP)
-def test_what_people_make_up_is_not_taken_for_drawn(text: str) -> None:
+def test_names_and_numbers_do_not_look_random(text: str) -> None:
     assert mask_random(text, hashed) == text
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
-def test_a_uuid_is_drawn_by_lot_and_no_secret(spell: Callable[[str], str]) -> None:
+def test_a_uuid_is_random_and_not_a_secret(spell: Callable[[str], str]) -> None:
     rng = random.Random(1)
     for _ in range(100):
         text = spell(str(uuid.UUID(int=rng.getrandbits(128), version=4)))
         assert mask_random(text, hashed) == text
 
 
-def test_a_part_of_a_hosts_name_is_no_secret() -> None:
+def test_a_part_of_a_host_name_is_not_a_secret() -> None:
     host = "blue-harbor.cluster-c2xm3bz9u8cy.eu-central-1.rds.amazonaws.com:5432"
     assert mask_random(host, hashed) == host
 
 
-def test_only_the_word_goes() -> None:
-    drawn = "9f86d081884c7d659a2feaa0c55ad015"
-    assert mask_random(f"see {drawn}, please", hashed) == "see #, please"
+def test_only_the_random_word_is_masked() -> None:
+    word = "9f86d081884c7d659a2feaa0c55ad015"
+    assert mask_random(f"see {word}, please", hashed) == "see #, please"
 
 
-def test_what_is_short_is_never_taken_for_drawn() -> None:
+def test_a_short_word_never_looks_random() -> None:
     assert not looks_random("9f86d081884c7d659a2"[:19])

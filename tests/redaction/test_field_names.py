@@ -1,4 +1,4 @@
-"""What a name says of its value."""
+"""The signal of a field's name about its value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES: list[str] = carried("sensitive_fields.json")["_names"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name: str) -> None:
+def test_a_listed_name_is_recognized_in_capitals_with_dashes_and_in_camel_case(name: str) -> None:
     first, *rest = name.split("_")
     for spelled in (name, name.upper().replace("_", "-"), first + "".join(map(str.capitalize, rest))):
         assert name_signal(spelled) is NameSignal.LISTED
@@ -52,7 +52,7 @@ def test_every_listed_name_is_one_in_capitals_with_dashes_and_in_camel_case(name
         "Set-Cookie",
     ],
 )
-def test_a_name_made_of_words_for_a_secret_is_suspected(name: str) -> None:
+def test_a_name_made_of_words_for_a_secret_is_recognized(name: str) -> None:
     assert name_signal(name) is NameSignal.WORDED
 
 
@@ -95,7 +95,7 @@ def test_a_name_made_of_words_for_a_secret_is_suspected(name: str) -> None:
         "12",
     ],
 )
-def test_a_name_that_only_looks_like_one_is_not_suspected(name: str) -> None:
+def test_a_name_that_only_resembles_one_is_not_recognized(name: str) -> None:
     assert name_signal(name) in {NameSignal.NONE, NameSignal.NAMING}
 
 
@@ -108,21 +108,21 @@ def test_letters_across_two_words_are_not_a_word(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["dsn", "webhook", "slack_webhook_url", "connectionString", "DATABASE_URL", "token_endpoint", "auth_url"]
 )
-def test_an_address_may_hold_a_secret(name: str) -> None:
+def test_an_address_may_embed_a_secret(name: str) -> None:
     assert name_signal(name) is NameSignal.ADDRESS
 
 
 @pytest.mark.parametrize("name", ["external_ref_id", "public_fingerprint", "etag", "row_uuid", "git_commit"])
-def test_what_is_made_to_be_known_may_look_drawn_by_lot(name: str) -> None:
+def test_a_public_value_may_look_random(name: str) -> None:
     assert name_signal(name) is NameSignal.PUBLIC
 
 
-def test_a_sessions_id_is_not_made_to_be_known() -> None:
+def test_a_session_id_is_not_public() -> None:
     assert name_signal("browser_session_id") is not NameSignal.PUBLIC
 
 
-def test_hardly_a_name_that_the_schemas_do_not_mark_is_taken_for_a_secret() -> None:
-    """Of the fields of all types. Those that are, hold truth values or are objects with secrets in them."""
+def test_unmarked_names_are_rarely_recognized_as_secrets() -> None:
+    """Over the fields of all types. The exceptions hold truth values or are objects that contain secrets."""
     unmarked = carried("unmarked_secret_fields.json")
     suspected = set()
     for type_id, connection_type in carried("connection_types.json").items():
@@ -141,9 +141,9 @@ def test_case_and_separators_do_not_matter() -> None:
 @pytest.mark.parametrize(
     "name", ["p\u00e4ssword", "pa\u0301ssword", "pass\u200bword", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"]
 )
-def test_accents_wide_letters_and_what_is_not_to_be_seen_hide_no_name(name: str) -> None:
+def test_accents_wide_letters_and_invisible_characters_do_not_hide_a_name(name: str) -> None:
     assert name_signal(name) is NameSignal.LISTED
 
 
-def test_a_word_is_found_between_what_is_not_to_be_seen() -> None:
+def test_a_word_is_found_between_invisible_characters() -> None:
     assert name_signal("db_p\u200bwd") is NameSignal.WORDED

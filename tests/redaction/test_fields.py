@@ -15,7 +15,7 @@ from collector.sandbox.schema import json_schema
 
 
 def verdict(verdicts: FieldVerdicts, path: str) -> object:
-    """The verdict on what is at a path."""
+    """The verdict at a path."""
     node = verdicts
     *parents, leaf = path.replace("[]", "").split(".")
     for key in parents:
@@ -48,11 +48,11 @@ def verdict(verdicts: FieldVerdicts, path: str) -> object:
         (None, "account_id", Verdict.KNOWN_SAFE),
     ],
 )
-def test_schema_place_and_name_say_what_a_field_is(type_id: str | None, path: str, expected: Verdict) -> None:
+def test_schema_position_and_name_decide_the_verdict(type_id: str | None, path: str, expected: Verdict) -> None:
     assert verdict(field_verdicts(type_id, Rules()), path) is expected
 
 
-def test_a_name_that_is_secret_for_some_type_is_secret_where_the_schema_has_no_mark() -> None:
+def test_a_name_marked_for_one_type_is_a_secret_in_an_unmarked_field() -> None:
     unmarked = [
         (kind.id, field.path)
         for kind in catalogue()
@@ -64,7 +64,7 @@ def test_a_name_that_is_secret_for_some_type_is_secret_where_the_schema_has_no_m
         assert verdict(field_verdicts(type_id, Rules()), path) is Verdict.SECRET
 
 
-def test_outside_of_a_configuration_no_path_counts() -> None:
+def test_outside_a_configuration_no_path_applies() -> None:
     verdicts = field_verdicts(None, Rules(also=["a.b", "hush"]), is_configuration=False)
     assert (verdict(verdicts, "a.b"), verdict(verdicts, "hush")) == (Verdict.UNKNOWN, Verdict.SECRET)
 
@@ -90,35 +90,35 @@ def test_outside_of_a_configuration_no_path_counts() -> None:
         (Rules(keep=["headers.X-Team"]), "deeper.headers.X-Team", Verdict.LIKELY_SECRET),
     ],
 )
-def test_the_users_rules_are_names_at_any_depth_or_paths_for_all_types_or_one(
+def test_the_users_rules_are_names_at_any_depth_or_paths_for_one_type_or_all(
     rules: Rules, path: str, expected: Verdict
 ) -> None:
     assert verdict(field_verdicts("postgresql", rules), path) is expected
 
 
-def test_a_rule_with_a_bare_name_beats_the_schema() -> None:
+def test_a_rule_with_a_bare_name_overrides_the_schema() -> None:
     assert verdict(field_verdicts("postgresql", Rules(also=["hostname"])), "hostname") is Verdict.SECRET
     assert verdict(field_verdicts("postgresql", Rules(keep=["password"])), "password") is Verdict.ALLOWED_BY_USER
 
 
 @pytest.mark.parametrize("text", ["a", "a.b", "a[].b", "api/a.b[].c", "a-b_c", "Ümlaut", "snow_flake/x[]"])
-def test_a_name_or_a_path_is_a_rule(text: str) -> None:
+def test_a_name_or_a_path_is_a_valid_rule(text: str) -> None:
     assert is_rule(text)
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "/a", "a/", "a/b/c", "[]", "a[0]", "*"])
-def test_anything_else_is_none(text: str) -> None:
+def test_any_other_text_is_not_a_rule(text: str) -> None:
     assert not is_rule(text)
 
 
 @pytest.mark.parametrize("kind", catalogue(), ids=lambda kind: kind.id)
-def test_a_live_schema_says_what_the_packaged_one_says(kind: Json) -> None:
+def test_a_live_schema_gives_the_same_verdicts_as_the_packaged_one(kind: Json) -> None:
     packaged = {field.path: field.masked for field in kind.fields}
     found = fields_of_schema(json_schema(kind))
     assert {path: found[path] for path in packaged if not path.endswith("[]")} == packaged
 
 
-def test_what_only_the_live_schema_marks_is_a_secret() -> None:
+def test_a_field_marked_only_by_the_live_schema_is_a_secret() -> None:
     schema = {
         "properties": {
             "hostname": {"type": "string", "sensitive": True},
@@ -132,7 +132,7 @@ def test_what_only_the_live_schema_marks_is_a_secret() -> None:
     assert verdict(verdicts, "list[].y") is Verdict.KNOWN_SAFE
 
 
-def test_what_the_live_schema_does_not_mark_may_still_be_a_secret() -> None:
+def test_a_field_unmarked_by_the_live_schema_may_still_be_a_secret() -> None:
     plain: dict[str, Json] = {
         "hostname": {},
         "password": {},
@@ -158,7 +158,7 @@ def test_what_the_live_schema_does_not_mark_may_still_be_a_secret() -> None:
         {"properties": {"x": {"type": "object", "additionalProperties": {"writeOnly": True}}}},
     ],
 )
-def test_a_mark_counts_wherever_a_schema_may_have_it(schema: Json) -> None:
+def test_a_mark_counts_anywhere_in_a_schema(schema: Json) -> None:
     assert fields_of_schema(schema) == {"x": True}
 
 
@@ -173,5 +173,5 @@ def test_a_mark_counts_wherever_a_schema_may_have_it(schema: Json) -> None:
         ),
     )
 )
-def test_what_is_no_schema_has_no_fields_and_does_no_harm(schema: Json) -> None:
+def test_an_invalid_schema_has_no_fields(schema: Json) -> None:
     field_verdicts("postgresql", Rules(), fields_of_schema(schema))

@@ -19,7 +19,7 @@ def test_a_fingerprint_is_the_beginning_of_an_hmac(value: bytes, key: str) -> No
     assert fingerprinter(Secret(key))(value) == hmac.new(key.encode(), value, hashlib.sha256).hexdigest()[:16]
 
 
-def test_a_key_that_is_easy_to_guess_is_refused_and_not_shown() -> None:
+def test_a_key_that_is_easy_to_guess_is_rejected_and_not_shown() -> None:
     with pytest.raises(ConfigError, match="fewer than 16 characters") as caught:
         fingerprinter(Secret("hunter2"))
     assert "hunter2" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Values of plain kinds stay, and a random word of no kind does not."""
+"""Known-safe values stay; other random words are masked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("value", KINDS.values(), ids=KINDS.keys())
-def test_a_plain_kind_stays_under_any_name(value: str) -> None:
+def test_a_known_safe_value_stays_under_any_name(value: str) -> None:
     masked: list[object] = []
     configuration = {"extra1": value}
     Redactor().redact_configuration(configuration, "no_such_type", masked)  # type: ignore[arg-type]  # only its length counts
@@ -48,17 +48,17 @@ def test_a_plain_kind_stays_under_any_name(value: str) -> None:
 
 @pytest.mark.parametrize("alphabet", [HEX, BASE62, CROCKFORD])
 @pytest.mark.parametrize("length", [20, 24, 32, 40, 64])
-def test_a_random_word_is_of_no_kind(alphabet: str, length: int) -> None:
+def test_a_random_word_is_not_known_safe(alphabet: str, length: int) -> None:
     rng = Random(length)
     words = ["".join(rng.choice(alphabet) for _ in range(length)) for _ in range(500)]
     assert sum(map(is_known_safe, words)) <= (100 if (alphabet, length) == (HEX, 24) else 5)
 
 
-def test_a_user_and_password_in_base64_are_no_position() -> None:
+def test_a_user_and_password_in_base64_are_not_a_location() -> None:
     assert not is_position(base64.b64encode(b"etl:correct horse battery").decode())
     assert not is_position(base64.b64encode(b'{"password": "correct horse"}').decode())
 
 
-def test_a_word_that_introduces_an_id_makes_it_plain() -> None:
+def test_a_word_before_an_id_makes_it_known_safe() -> None:
     text = f"request id {run(HEX, 32)} failed"
     assert known_safe_spans(text)

@@ -1,4 +1,4 @@
-"""Names and values in pairs of every spelling, and descriptions that only speak of secrets."""
+"""Pairs of names and values in every spelling, and descriptions that only mention secrets."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def redacted(value: Any, field: str = "field1") -> tuple[Any, list[Redaction]]:
 
 
 @pytest.mark.parametrize("pair", PAIRS[:-1], ids=str)
-def test_the_value_of_a_pair_goes_and_its_name_stays(pair: Any) -> None:
+def test_the_value_of_a_pair_is_masked_and_its_name_stays(pair: Any) -> None:
     found, masked = redacted(pair)
     assert SECRET not in str(found)
     assert str(found).count(REDACTED) == len(masked) == 1
     assert str(found).replace(REDACTED, SECRET) == str(pair)
 
 
-def test_the_example_in_a_description_of_a_secret_goes() -> None:
+def test_the_example_in_a_schema_of_a_secret_is_masked() -> None:
     found, masked = redacted(PAIRS[-1], "password")
     assert found == {"type": "string", "default": REDACTED}
     assert [each.path for each in masked] == ["configuration.password.default"]
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=str)
-def test_what_only_names_secrets_stays(value: Any) -> None:
+def test_a_reference_to_a_secret_stays(value: Any) -> None:
     assert redacted(value) == (value, [])
 
 
-def test_a_service_account_stays_where_others_have_its_key() -> None:
+def test_a_service_account_stays_in_the_field_of_its_key() -> None:
     address = "etl@acme-prod.iam.gserviceaccount.com"
     assert redacted(address, "service_account") == (address, [])
     assert redacted('{"private_key": "x"}', "service_account")[1]

@@ -1,4 +1,4 @@
-"""Secrets are found by their form in any text, and the text around them stays."""
+"""Secrets are masked by their form in any text; the text around them stays."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shown(text: str, *, guess: bool = False) -> str:
         ("https://acme.tines.com/webhook/0a1b/2c3d", "https://acme.tines.com/webhook/#/#"),
     ],
 )
-def test_of_an_address_only_the_secret_part_goes(text: str, expected: str) -> None:
+def test_only_the_secret_part_of_an_address_is_masked(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
@@ -77,7 +77,7 @@ def test_of_an_address_only_the_secret_part_goes(text: str, expected: str) -> No
         ),
     ],
 )
-def test_what_stands_behind_a_name_for_a_secret_goes(text: str, expected: str) -> None:
+def test_the_value_after_the_name_of_a_secret_is_masked(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
@@ -101,12 +101,12 @@ def test_what_stands_behind_a_name_for_a_secret_goes(text: str, expected: str) -
         "https://h/p?page=2&format=json",
     ],
 )
-def test_text_that_only_speaks_of_secrets_stays(text: str) -> None:
+def test_text_that_only_mentions_secrets_stays(text: str) -> None:
     assert shown(text, guess=True) == text
 
 
 @pytest.mark.parametrize("guess", [False, True])
-def test_a_pem_block_goes_whole_cut_short_and_with_escaped_line_ends(guess: bool) -> None:
+def test_a_pem_block_is_masked_if_complete_truncated_or_escaped(guess: bool) -> None:
     body = "MIIEow" * 30
     for end in ("\n-----END RSA PRIVATE KEY-----", ""):
         block = f"-----BEGIN RSA PRIVATE KEY-----\n{body}{end}"
@@ -114,13 +114,13 @@ def test_a_pem_block_goes_whole_cut_short_and_with_escaped_line_ends(guess: bool
         assert body not in shown(json.dumps(f"key {block} x"), guess=guess)
 
 
-def test_what_looks_drawn_by_lot_goes_only_where_it_is_asked_for() -> None:
+def test_a_random_looking_word_is_masked_only_on_request() -> None:
     assert shown(LOT) == LOT
     assert shown(LOT, guess=True) == "#"
 
 
 @given(st.text(max_size=200))
-def test_masking_never_fails_and_a_second_time_changes_nothing(text: str) -> None:
+def test_masking_never_fails_and_is_idempotent(text: str) -> None:
     once = mask(text, lambda _secret, _rule: "[REDACTED]", guess=True)
     assert mask(once, lambda _secret, _rule: "[REDACTED]", guess=True) == once
 
@@ -133,8 +133,8 @@ PIECES = (
 
 
 @pytest.mark.parametrize("piece", PIECES.split())
-def test_long_texts_take_no_more_than_their_length(piece: str) -> None:
-    """A text that took the square of its length would not end: each has 20,000 characters."""
+def test_masking_takes_linear_time(piece: str) -> None:
+    """Each text has 20,000 characters; quadratic time would exceed the time limit of the test."""
     text = piece * (20_000 // len(piece))
     for odd in (text, f"{text}@", f"@ {text}", f'password="{text}', f"https://{text}@h"):
         shown(odd, guess=True)
@@ -158,10 +158,10 @@ def test_long_texts_take_no_more_than_their_length(piece: str) -> None:
         ("https://h/{{id}}/x", None),
     ],
 )
-def test_in_a_field_that_may_hold_one_all_that_may_be_a_secret_goes(text: str, expected: str | None) -> None:
+def test_every_possible_secret_is_masked_in_a_field_that_may_embed_one(text: str, expected: str | None) -> None:
     assert mask_address(text, lambda _secret, _rule: "***") == (text if expected is None else expected)
 
 
 @pytest.mark.parametrize("text", ["canary", "two words", "hunter2-abc", "a;b", "", "<xml/>"])
-def test_what_is_no_address_is_told_apart(text: str) -> None:
+def test_a_text_that_is_not_an_address_is_recognized(text: str) -> None:
     assert mask_address(text, lambda _secret, _rule: "***") in (None, text if text == "" else None)

@@ -31,7 +31,7 @@ def masked_in(**fields: Any) -> tuple[Redaction, ...]:
 
 
 def is_plain(name: str, value: Any) -> bool:
-    """Not a field that Polytomic marks for some type, nor a mask."""
+    """Neither a field that Polytomic marks for some type, nor a mask."""
     return name_signal(name) is not NameSignal.LISTED and not (isinstance(value, str) and is_servers_mask(value))
 
 
@@ -41,7 +41,7 @@ def report(found: list[tuple[str, Any, tuple[Redaction, ...]]], total: int) -> s
     return "\n".join([f"{len(found)} of {total} masked: {dict(kinds)}", *lines])
 
 
-def test_hardly_a_plain_value_is_masked() -> None:
+def test_plain_values_are_rarely_masked() -> None:
     cases = [
         (kind, name, value) for kind, rows in CORPUS["fields"].items() for name, value in rows if is_plain(name, value)
     ]
@@ -54,7 +54,7 @@ def test_hardly_a_plain_value_is_masked() -> None:
     assert len(found) <= LARGEST_SHARE["fields"] * len(cases), report(found, len(cases))
 
 
-def test_hardly_a_word_of_an_error_is_masked() -> None:
+def test_words_of_errors_are_rarely_masked() -> None:
     cases = [(kind, text) for kind, texts in CORPUS["error_texts"].items() for text in texts]
     found = [(kind, text, masked) for kind, text in cases if (masked := masked_in(status_error=text))]
     print(report(found, len(cases)))

@@ -1,4 +1,4 @@
-"""The rules that the manifest names are those of the reference."""
+"""The reference lists the rules that the manifest names."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ ID: Final = "248df4b7-aa70-47b8-a036-33ac447e668d"
 AT: Final = "2026-01-15T09:30:00.000000Z"
 REDACTOR: Final = Redactor()
 SHORTEST_LEAK: Final = 6
-"""A secret has leaked as soon as so many of its first or last characters, or a chunk of twice as many, can be read."""
+"""A secret leaks if this many of its first or last characters, or a chunk of twice as many, are readable."""
 
 Case: TypeAlias = SecretCase | PlainCase
 
 
 def body_of(case: Case) -> bytes:
-    """What the API answers for the connection of a case."""
+    """The reply of the API for the connection of a case."""
     connection = {
         "id": ID,
         "name": case.name,
@@ -57,14 +57,14 @@ def body_of(case: Case) -> bytes:
 
 
 def record_of(case: Case) -> tuple[Record, bytes, int]:
-    """The record of a case, its line, and how many values were masked: the one place that knows how it is done."""
+    """The record of a case, its line, and the number of masked values."""
     data = read_data(body_of(case))
     record, masked, _ = normalize(data, ID, REDACTOR, collected_at=AT, run_id="run-1")
     return record, encode(record), len(masked)
 
 
 class Collected(NamedTuple):
-    """A case and what became of it."""
+    """A case and its result."""
 
     case: Case
     record: Record
@@ -83,7 +83,7 @@ def collected_plain() -> tuple[Collected, ...]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a value: keys, scalars, and what is wrapped in them as JSON or in percents."""
+    """Every text in a value: keys, scalars, and texts inside them as JSON or percent-encoded."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
@@ -105,12 +105,12 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def everything_in(line: bytes) -> str:
-    """A line as it stands, and after it all that can be read out of it."""
+    """A line, followed by every text that can be decoded from it."""
     return "\0".join((line.decode(), *texts(json.loads(line))))
 
 
 def pieces(secret: str) -> Iterator[str]:
-    """What of a secret is enough to call it leaked."""
+    """The pieces of a secret that count as a leak."""
     yield secret[:SHORTEST_LEAK]
     yield secret[-SHORTEST_LEAK:]
     chunk = 2 * SHORTEST_LEAK
@@ -118,7 +118,7 @@ def pieces(secret: str) -> Iterator[str]:
 
 
 def leaks(secrets: Iterable[str], readable: str) -> list[str]:
-    """The secrets of which a piece can be read."""
+    """The secrets with a readable piece."""
     return [secret for secret in secrets if any(piece in readable for piece in pieces(secret))]
 
 
@@ -135,7 +135,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def leaves_of(connection: Record | Case) -> dict[str, Any]:
-    """The scalars of a case or of its record that a corpus speaks of."""
+    """The scalars of a case or of its record that the corpus covers."""
     if isinstance(connection, dict):
         found = (connection["configuration"], connection["name"], connection["status_error"])
     else:
@@ -150,7 +150,7 @@ def labels_of(cases: Iterable[Case]) -> list[str]:
 
 
 def grouped(failures: dict[str, str], tried: Iterable[str]) -> str:
-    """Failing labels by their group, with how many of it were tried."""
+    """Failing labels by group, with the number of tested labels."""
     sizes = Counter(label.partition("/")[0] for label in tried)
     by_group: dict[str, list[str]] = defaultdict(list)
     for label, why in failures.items():
@@ -161,10 +161,10 @@ def grouped(failures: dict[str, str], tried: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-# What is asked of the redaction.
+# Requirements on the redaction.
 
 
-def test_no_secret_of_the_corpus_is_left_in_a_line() -> None:
+def test_no_secret_of_the_corpus_remains_in_a_line() -> None:
     failures: dict[str, str] = {}
     for case, _, line, _ in collected_secrets():
         assert isinstance(case, SecretCase)
@@ -173,7 +173,7 @@ def test_no_secret_of_the_corpus_is_left_in_a_line() -> None:
     assert not failures, grouped(failures, labels_of(secret_cases()))
 
 
-def test_what_stands_around_a_secret_stays() -> None:
+def test_the_text_around_a_secret_stays() -> None:
     failures = {}
     for case, _, line, _ in collected_secrets():
         assert isinstance(case, SecretCase)
@@ -183,14 +183,14 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert not failures, grouped(failures, labels_of(secret_cases()))
 
 
-def test_no_mask_tells_how_long_a_secret_is() -> None:
+def test_no_mask_reveals_the_length_of_a_secret() -> None:
     told = re.compile(r"([*\u2022\u25cfxX#.])\1{5}")
     failures = {case.label: line.decode() for case, _, line, _ in collected_secrets() if told.search(line.decode())}
     assert not failures, grouped(failures, labels_of(secret_cases()))
 
 
-def test_at_most_one_plain_value_in_a_hundred_is_masked() -> None:
-    """Counted once for each key and value, so that what is everywhere does not thin out the rest."""
+def test_at_most_one_percent_of_the_plain_values_are_masked() -> None:
+    """Each key and value counts once, so that frequent values do not dilute the rate."""
     failures: dict[str, str] = {}
     values, changed, tried = set(), set(), list[str]()
     for case, record, _, _ in collected_plain():
@@ -202,12 +202,12 @@ def test_at_most_one_plain_value_in_a_hundred_is_masked() -> None:
                 changed.add(leaf)
                 failures[f"{case.label} {path}"] = f"{value!r} became {kept.get(path)!r}"
     report = f"{len(changed)} of {len(values)} values; {grouped(failures, tried)}"
-    print(report)  # also when it passes: each is one to think about
+    print(report)  # also on success, for review
     assert len(changed) <= len(values) / 100, report
 
 
 @pytest.mark.parametrize("collected", [collected_secrets, collected_plain])
-def test_the_count_is_that_of_the_values_that_hold_the_mask(collected: Callable[[], tuple[Collected, ...]]) -> None:
+def test_every_value_with_a_mask_is_counted(collected: Callable[[], tuple[Collected, ...]]) -> None:
     failures = {}
     for case, record, _, masked in collected():
         if (found := sum(MASK in str(value) for _, value in leaves(record))) != masked:
@@ -216,7 +216,7 @@ def test_the_count_is_that_of_the_values_that_hold_the_mask(collected: Callable[
 
 
 @pytest.mark.parametrize("collected", [collected_secrets, collected_plain])
-def test_to_redact_again_changes_nothing(collected: Callable[[], tuple[Collected, ...]]) -> None:
+def test_redaction_is_idempotent(collected: Callable[[], tuple[Collected, ...]]) -> None:
     failures = {}
     for case, record, _, masked in collected():
         again = SecretCase(
@@ -228,7 +228,7 @@ def test_to_redact_again_changes_nothing(collected: Callable[[], tuple[Collected
     assert not failures, grouped(failures, labels_of(each.case for each in collected()))
 
 
-# What is asked of the corpora.
+# Requirements on the corpora.
 
 
 def test_the_corpus_of_secrets_is_as_large_as_promised() -> None:
@@ -262,7 +262,7 @@ def test_the_corpus_of_plain_values_is_as_large_as_promised() -> None:
         assert by_schema[type_id] == names
 
 
-def test_no_plain_value_stands_in_a_field_that_is_known_to_be_secret() -> None:
+def test_no_plain_value_is_in_a_field_known_to_be_secret() -> None:
     wrong = {}
     for case in plain_cases():
         for path, value in leaves(case.configuration):
@@ -275,8 +275,8 @@ def test_no_plain_value_stands_in_a_field_that_is_known_to_be_secret() -> None:
     assert not wrong, grouped(wrong, labels_of(plain_cases()))
 
 
-def test_every_secret_of_the_corpus_goes_in_and_could_be_gone_without_what_stays() -> None:
-    """Else the corpus could pass, or fail, whatever the redaction does."""
+def test_every_secret_of_the_corpus_reaches_the_record_and_can_be_masked_alone() -> None:
+    """Otherwise the corpus could pass, or fail, for any redaction."""
     wrong = {}
     for case in secret_cases():
         before = everything_in(body_of(case))
@@ -290,6 +290,6 @@ def test_every_secret_of_the_corpus_goes_in_and_could_be_gone_without_what_stays
     assert not wrong, grouped(wrong, labels_of(secret_cases()))
 
 
-def test_the_corpora_are_the_same_each_time() -> None:
+def test_the_corpora_are_deterministic() -> None:
     assert list(secret_cases()) == list(secret_cases())
     assert list(plain_cases()) == list(plain_cases())

@@ -1,4 +1,4 @@
-"""Which values are secrets, and what becomes of them."""
+"""Secrets in a record, and their masks."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ FIELDS_BY_TYPE = sorted(
 
 
 def redact(configuration: dict[str, Any], type_id: str | None) -> int:
-    """Mask in place; returns how many values."""
+    """Mask in place; returns the number of masked values."""
     masked: list[Redaction] = []
     Redactor().redact_configuration(configuration, type_id, masked)
     return len(masked)
 
 
 def redact_elsewhere(values: dict[str, Any]) -> int:
-    """The same for what is no configuration."""
+    """The same for fields outside a configuration."""
     masked: list[Redaction] = []
     Redactor().redact_elsewhere(values, "extra", masked)
     return len(masked)
@@ -104,7 +104,7 @@ def planted(path: str, value: Any) -> dict[str, Any]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """What stands where there is neither an object nor an array."""
+    """The scalars of a value."""
     if isinstance(value, dict):
         for inner in value.values():
             yield from leaves(inner)
@@ -116,7 +116,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("type_id", "path"), FIELDS_BY_TYPE)
-def test_every_field_known_to_be_secret_for_its_type_is_masked_whatever_is_in_it(type_id: str, path: str) -> None:
+def test_every_field_known_to_be_secret_is_masked_for_any_value(type_id: str, path: str) -> None:
     for value in VALUES:
         configuration = planted(path, deepcopy(value))
         expected = planted(path, REDACTED)
@@ -126,13 +126,13 @@ def test_every_field_known_to_be_secret_for_its_type_is_masked_whatever_is_in_it
 
 
 @pytest.mark.parametrize(("type_id", "path"), FIELDS_BY_TYPE)
-def test_null_stays_null_for_it_says_that_nothing_is_there(type_id: str, path: str) -> None:
+def test_null_stays_null(type_id: str, path: str) -> None:
     configuration = planted(path, None)
     assert redact(configuration, type_id) == 0
     assert configuration == planted(path, None)
 
 
-def test_the_fields_of_all_types_and_of_all_three_groups_are_tried() -> None:
+def test_the_fields_of_all_types_and_groups_are_tested() -> None:
     assert len(FIELDS_BY_TYPE) > 300
     assert {group for groups in UNMARKED.values() for group in groups} == {
         "secret",
@@ -142,10 +142,10 @@ def test_the_fields_of_all_types_and_of_all_three_groups_are_tried() -> None:
 
 
 @given(st.sampled_from(NAMES), spellings, neutral_objects, st.sampled_from(VALUES), st.data())
-def test_a_name_marked_for_some_type_is_a_secret_in_any_type_at_any_depth_in_any_spelling(
+def test_a_name_marked_for_one_type_is_a_secret_in_any_type_depth_and_spelling(
     name: str, spell: Any, around: dict[str, Any], value: Any, data: st.DataObject
 ) -> None:
-    assume(name != "key" or around.get("value") is None)  # beside a value a key is a name
+    assume(name != "key" or around.get("value") is None)  # beside a value, `key` is a name
     planted_value: Any = {**around, spell(name): deepcopy(value)}
     for as_list in data.draw(st.lists(st.booleans(), max_size=6)):
         planted_value = [planted_value, 1] if as_list else {"options": planted_value, "host": "h"}
@@ -158,7 +158,7 @@ def test_a_name_marked_for_some_type_is_a_secret_in_any_type_at_any_depth_in_any
 
 
 @given(st.sampled_from("*•●"), st.integers(1, 300))
-def test_what_the_server_masked_is_one_constant_whatever_its_length(character: str, length: int) -> None:
+def test_a_mask_of_the_server_becomes_one_constant(character: str, length: int) -> None:
     mask = character * length
     configuration: dict[str, Any] = {"host": mask, "options": {"names": [mask, "plain", [mask]]}, "x": REDACTED}
     assert redact(configuration, "postgresql") == 4
@@ -170,14 +170,14 @@ def test_what_the_server_masked_is_one_constant_whatever_its_length(character: s
 
 
 @pytest.mark.parametrize("text", ["a*", "*a*", "* *", "[REDACTED", "[redacted] text", "[]", ""])
-def test_text_that_is_no_mask_stays(text: str) -> None:
+def test_text_that_is_not_a_mask_stays(text: str) -> None:
     configuration = {"host": text}
     assert redact(configuration, None) == 0
     assert configuration == {"host": text}
 
 
 @given(neutral_objects)
-def test_what_is_no_secret_is_not_touched(configuration: dict[str, Any]) -> None:
+def test_a_value_that_is_not_a_secret_stays(configuration: dict[str, Any]) -> None:
     before = deepcopy(configuration)
     assert redact(configuration, "postgresql") == 0
     assert redact_elsewhere(configuration) == 0
@@ -185,7 +185,7 @@ def test_what_is_no_secret_is_not_touched(configuration: dict[str, Any]) -> None
 
 
 @given(neutral_objects, st.sampled_from(FIELDS_BY_TYPE), st.sampled_from(NAMES))
-def test_the_count_is_that_of_masked_values_and_masking_twice_changes_nothing(
+def test_masked_values_are_counted_and_masking_is_idempotent(
     around: dict[str, Any], field: tuple[str, str], name: str
 ) -> None:
     type_id, path = field
@@ -197,13 +197,13 @@ def test_the_count_is_that_of_masked_values_and_masking_twice_changes_nothing(
     assert again == configuration
 
 
-def test_the_marks_of_one_type_are_not_those_of_another() -> None:
+def test_the_verdicts_of_one_type_do_not_apply_to_another() -> None:
     configuration = {"body": "a text", "auth_style": 1}
     assert redact(configuration, "postgresql") == 0
     assert redact(configuration, "api") == 1
 
 
-def test_a_path_marked_deep_leaves_its_neighbours() -> None:
+def test_a_verdict_on_a_deep_path_leaves_its_neighbours() -> None:
     configuration = {"headers": [{"name": "X-Team", "value": CANARY}], "auth": {"header": {"name": "A", "value": 1}}}
     redact(configuration, "api")
     assert configuration == {
@@ -213,7 +213,7 @@ def test_a_path_marked_deep_leaves_its_neighbours() -> None:
 
 
 @pytest.mark.parametrize("form", [CANARY, [CANARY], [[CANARY]], [{"value": CANARY}], {"value": CANARY}])
-def test_secrets_marked_deeper_are_masked_too_where_another_form_stands_in_their_place(form: Any) -> None:
+def test_another_value_in_place_of_an_object_with_secrets_is_masked(form: Any) -> None:
     configuration = {"headers": form}
     redact(configuration, "api")
     assert CANARY not in json.dumps(configuration)
@@ -228,13 +228,13 @@ def test_a_secret_at_the_bottom_of_a_deep_configuration_is_found(depth: int) -> 
     assert CANARY not in json.dumps(value)
 
 
-def test_many_foreign_keys_are_judged_alike_whether_they_are_remembered_or_not() -> None:
+def test_unknown_keys_are_judged_alike_whether_cached_or_not() -> None:
     for index in range(10_000):
         configuration = {f"key{index}": CANARY, f"api_{'_' * (index % 50)}key": CANARY}
         assert redact(configuration, None) == 1
 
 
-def test_fields_outside_of_a_configuration_are_masked_by_name_and_mask() -> None:
+def test_fields_outside_a_configuration_are_masked_by_name_and_mask() -> None:
     values = {"password": CANARY, "note": "***", "inner": [{"api-key": [CANARY]}], "kept": "text", "none": None}
     assert redact_elsewhere(values) == 3
     assert values == {
@@ -246,20 +246,20 @@ def test_fields_outside_of_a_configuration_are_masked_by_name_and_mask() -> None
     }
 
 
-def test_an_object_where_the_schema_has_an_array_of_secrets_is_masked_whole() -> None:
+def test_an_object_in_place_of_an_array_of_secrets_is_masked_entirely() -> None:
     configuration = {"headers": {"X-Token": "sandbox"}, "parameters": [{"name": "n", "value": "v"}]}
     assert redact(configuration, "api") == 2
     assert configuration == {"headers": REDACTED, "parameters": [{"name": "n", "value": REDACTED}]}
 
 
 def redacted(configuration: dict[str, Any], redactor: Redactor | None = None) -> tuple[dict[str, Any], list[str]]:
-    """A configuration of no known type without its secrets, and their paths."""
+    """A configuration of an unknown type, redacted, and the paths of its masked values."""
     masked: list[Redaction] = []
     (redactor or Redactor()).redact_configuration(configuration, "no_such_type", masked)
     return configuration, [each.path for each in masked]
 
 
-def test_the_paths_of_masked_values_are_told() -> None:
+def test_the_paths_of_masked_values_are_returned() -> None:
     configuration = {
         "password": "p",
         "headers": [{"name": "n", "value": "v"}, {"name": "n", "value": "v"}],
@@ -279,7 +279,7 @@ def test_the_paths_of_masked_values_are_told() -> None:
 
 
 @pytest.mark.parametrize("label", ["name", "key"])
-def test_a_pair_says_by_its_name_what_its_value_is(label: str) -> None:
+def test_the_name_in_a_pair_decides_about_its_value(label: str) -> None:
     settings = [{label: "DB_PASSWORD", "value": "hunter2"}, {label: "REGION", "value": "eu-central-1"}]
     assert redacted({"settings": settings})[0]["settings"] == [
         {label: "DB_PASSWORD", "value": REDACTED},
@@ -297,18 +297,18 @@ def test_a_pair_says_by_its_name_what_its_value_is(label: str) -> None:
         {"name": "prod", "key": CANARY, "value": "x"},
     ],
 )
-def test_a_pair_may_have_more_names_than_one(pair: dict[str, Any]) -> None:
+def test_a_pair_may_have_several_names(pair: dict[str, Any]) -> None:
     assert CANARY not in json.dumps(redacted({"items": [pair]})[0])
 
 
-def test_a_pair_is_judged_by_its_name_where_the_live_schema_has_it_unmarked() -> None:
+def test_a_pair_unmarked_by_the_live_schema_is_judged_by_its_name() -> None:
     redactor = Redactor()
     redactor.add_schema("no_such_type", {"items": False, "items[].value": False})
     assert redacted({"items": [{"name": "password", "value": CANARY}]}, redactor)[0]["items"][0]["value"] == REDACTED
 
 
 @pytest.mark.parametrize("field", ["key", "name", "value"])
-def test_the_users_rule_holds_for_the_parts_of_a_pair(field: str) -> None:
+def test_the_users_rules_apply_to_the_parts_of_a_pair(field: str) -> None:
     pair = {"key": CANARY + "k", "name": CANARY + "n", "value": CANARY + "v"}
     found, _ = redacted({"items": [pair]}, Redactor(Rules(also=[field])))
     assert found["items"][0][field] == REDACTED
@@ -320,13 +320,13 @@ def test_the_users_rule_holds_for_the_parts_of_a_pair(field: str) -> None:
 
 @pytest.mark.parametrize("secret", ["auth", "password", "webhook"])
 @pytest.mark.parametrize("form", [CANARY, 7_531_902, [CANARY], [{"host": CANARY, "x": CANARY}]])
-def test_what_the_user_keeps_of_a_secret_uncovers_nothing_else_of_it(secret: str, form: Any) -> None:
+def test_a_part_that_the_user_keeps_uncovers_no_other_part(secret: str, form: Any) -> None:
     found, _ = redacted({secret: form}, Redactor(Rules(keep=[f"{secret}.region"])))
     assert CANARY not in json.dumps(found).replace(f'"host": "{CANARY}"', "")
     assert "7531902" not in json.dumps(found)
 
 
-def test_json_that_is_text_is_redacted_as_the_value_it_is() -> None:
+def test_json_text_is_redacted_like_the_value_it_contains() -> None:
     inner = json.dumps({"password": "p", "big": 10**30, "region": "eu"})
     outer = json.dumps({"inner": inner, "list": [{"token": "t"}]})
     found, masked = redacted({"settings": outer, "plain": '{"a": [1, 2]}'})
@@ -349,7 +349,7 @@ def test_json_that_is_text_is_redacted_as_the_value_it_is() -> None:
         '{"postgres://u:hunter2-abc@h/d":1}',
     ],
 )
-def test_json_hides_nothing_behind_a_key_that_is_there_twice_or_in_quotes_of_its_own(text: str) -> None:
+def test_a_duplicate_or_quoted_key_in_json_text_hides_no_secret(text: str) -> None:
     found, masked = redacted({"settings": text})
     assert "hunter2" not in found["settings"]
     assert masked == ["configuration.settings"]
@@ -358,19 +358,19 @@ def test_json_hides_nothing_behind_a_key_that_is_there_twice_or_in_quotes_of_its
 @pytest.mark.parametrize(
     "text", ['{"a" : 1.10, "a" : 2e5 }', ' [ {"b":"x","b" : null}]', '"{\\"a\\": 1}"', '"[x"', "\ufeff"]
 )
-def test_json_in_which_nothing_is_masked_stays_to_the_letter(text: str) -> None:
+def test_json_text_without_a_secret_stays_verbatim(text: str) -> None:
     assert redacted({"settings": text}) == ({"settings": text}, [])
 
 
 @pytest.mark.parametrize("opening", ['{"a":', "["])
-def test_json_in_json_that_is_deeper_than_can_be_walked_is_masked_whole(opening: str) -> None:
+def test_json_text_nested_too_deeply_to_walk_is_masked_entirely(opening: str) -> None:
     text = CANARY
     for _ in range(5):
         text = opening * 95 + json.dumps(text) + ("}" if opening != "[" else "]") * 95
     assert CANARY not in redacted({"settings": text})[0]["settings"]
 
 
-def test_what_is_masked_in_a_field_that_the_user_keeps_is_counted_as_it_will_be_read() -> None:
+def test_a_mask_in_a_field_that_the_user_keeps_is_counted() -> None:
     configuration = {"note": REDACTED, "x": {"note": [f"a {REDACTED} b", {"y": REDACTED, "z": "plain"}]}}
     found, masked = redacted(deepcopy(configuration), Redactor(Rules(keep=["note"])))
     assert found == configuration
@@ -379,7 +379,7 @@ def test_what_is_masked_in_a_field_that_the_user_keeps_is_counted_as_it_will_be_
     assert len(masked) == 3
 
 
-def test_json_in_json_in_json_without_end_is_masked_whole() -> None:
+def test_json_text_in_too_many_layers_is_masked_entirely() -> None:
     text: Any = {"password": CANARY}
     for _ in range(8):
         text = {"x": json.dumps(text)}
@@ -389,11 +389,11 @@ def test_json_in_json_in_json_without_end_is_masked_whole() -> None:
 @pytest.mark.parametrize(
     "text", ['{"password": "hunter2-abc"', '[{"password": "hunter2-abc"}, ', '{"password": "hunter2-abc"} x']
 )
-def test_text_that_only_begins_as_json_is_looked_at_as_text(text: str) -> None:
+def test_text_that_only_begins_like_json_is_treated_as_text(text: str) -> None:
     assert "hunter2" not in json.dumps(redacted({"note": text})[0])
 
 
-def test_a_key_that_is_a_secret_is_masked_and_nothing_of_its_value_is_lost() -> None:
+def test_a_key_that_is_a_secret_is_masked_and_its_value_kept() -> None:
     token, other = "ghp_" + "a1B2" * 9, "ghp_" + "c3D4" * 9
     found, _ = redacted({"labels": {token: "one", "x": 2, other: "three"}})
     assert found["labels"] == {REDACTED: "one", "x": 2, f"{REDACTED} 2": "three"}
@@ -405,7 +405,7 @@ def test_many_keys_that_are_secrets_keep_their_values_in_order() -> None:
     assert list(found)[:3] == [f"password={REDACTED}", f"password={REDACTED} 2", f"password={REDACTED} 3"]
 
 
-def test_the_path_of_a_value_shows_nothing_of_a_key_that_is_a_secret_and_is_that_of_the_record() -> None:
+def test_the_path_of_a_value_masks_a_key_that_is_a_secret() -> None:
     token, other = "ghp_" + "a1B2" * 9, "ghp_" + "c3D4" * 9
     address = f"postgres://u:{CANARY}@h/d"
     found, masked = redacted(
@@ -424,20 +424,20 @@ def test_the_path_of_a_value_shows_nothing_of_a_key_that_is_a_secret_and_is_that
 @pytest.mark.parametrize(
     "mask", ["****1234", "xxxxxxxx", "ab***", "XXXX", "<hidden>", "(redacted)", "•••1234", "sk-***"]
 )
-def test_a_mask_that_shows_a_part_is_one_constant_too(mask: str) -> None:
+def test_a_mask_that_shows_a_part_becomes_the_constant(mask: str) -> None:
     assert redacted({"host": mask})[0] == {"host": REDACTED}
 
 
 @pytest.mark.parametrize("value", [True, False, None])
-def test_a_truth_value_under_words_for_a_secret_is_none(value: Any) -> None:
+def test_a_truth_value_under_the_name_of_a_secret_is_not_a_secret(value: Any) -> None:
     assert redacted({"smtp_password": value})[0] == {"smtp_password": value}
 
 
-def test_a_number_under_words_for_a_secret_is_one() -> None:
+def test_a_number_under_the_name_of_a_secret_is_a_secret() -> None:
     assert redacted({"vault_token": 123456})[0] == {"vault_token": REDACTED}
 
 
-def test_what_the_user_keeps_is_kept_and_what_the_user_adds_is_masked() -> None:
+def test_the_users_rules_keep_and_mask_fields() -> None:
     rules = Rules(also=["nickname", "a.b"], keep=["client_id", "auth.realm_key"])
     configuration = {
         "nickname": "n",
@@ -453,7 +453,7 @@ def test_what_the_user_keeps_is_kept_and_what_the_user_adds_is_masked() -> None:
     }
 
 
-def test_a_live_schema_marks_on_top_of_the_packaged_one() -> None:
+def test_a_live_schema_adds_to_the_packaged_one() -> None:
     redactor = Redactor()
     redactor.add_schema("postgresql", {"hostname": True, "made_up": False})
     configuration = {"hostname": "db", "password": "p", "made_up": "m"}
@@ -461,17 +461,17 @@ def test_a_live_schema_marks_on_top_of_the_packaged_one() -> None:
     assert configuration == {"hostname": REDACTED, "password": REDACTED, "made_up": "m"}
 
 
-def test_a_fingerprint_tells_secrets_apart_and_the_same_alike() -> None:
+def test_a_fingerprint_distinguishes_secrets_and_is_equal_for_equal_ones() -> None:
     redactor = Redactor(fingerprint=fingerprinter(Secret("a key of many characters")))
     one, _ = redacted({"password": "p", "again": {"secret": "p"}, "token": "q", "api_key": "********"}, redactor)
     two, _ = redacted({"password": "p"}, Redactor(fingerprint=fingerprinter(Secret("another key of many"))))
     assert one["password"] == one["again"]["secret"] != one["token"]
     assert re.fullmatch(r"\[REDACTED:[0-9a-f]{16}\]", one["password"])
-    assert one["api_key"] == REDACTED  # the server's mask says nothing of the secret
+    assert one["api_key"] == REDACTED  # a mask of the server has no fingerprint
     assert one["password"] != two["password"]
 
 
-def test_of_a_url_the_fingerprint_stands_where_the_secret_was() -> None:
+def test_the_fingerprint_replaces_only_the_secret_in_a_url() -> None:
     redactor = Redactor(fingerprint=fingerprinter(Secret("a key of many characters")))
     found, masked = redacted({"note": "postgres://u:p@h/d"}, redactor)
     assert re.fullmatch(r"postgres://\[REDACTED:[0-9a-f]{16}\]@h/d", found["note"])
@@ -480,7 +480,7 @@ def test_of_a_url_the_fingerprint_stands_where_the_secret_was() -> None:
     assert (again, masked) == (found, ["configuration.note"])
 
 
-def test_more_texts_than_are_remembered_are_judged_alike() -> None:
+def test_texts_beyond_the_cache_are_judged_alike() -> None:
     redactor = Redactor()
     for number in range(10_000):
         found, _ = redacted({"host": f"db-{number}.example.com:5432", "note": f"token=abc{number}"}, redactor)
@@ -488,7 +488,7 @@ def test_more_texts_than_are_remembered_are_judged_alike() -> None:
 
 
 @pytest.mark.parametrize("rules", [Rules(also=["mysql/note"]), Rules(keep=["s3/note", "s3/password"])])
-def test_json_that_is_plain_by_the_rules_for_one_type_is_judged_anew_for_another(rules: Rules) -> None:
+def test_json_text_safe_for_one_type_is_judged_again_for_another(rules: Rules) -> None:
     redactor = Redactor(rules)
     text = '{"password":"hunter2-abc"}' if rules.names("s3") else '{"note":"hunter2-abc"}'
     one, other = {"options": text}, {"options": text}
@@ -498,7 +498,7 @@ def test_json_that_is_plain_by_the_rules_for_one_type_is_judged_anew_for_another
     assert "hunter2" not in other["options"]
 
 
-def test_a_text_that_is_plain_in_one_field_of_a_record_may_be_a_secret_in_its_error() -> None:
+def test_a_text_safe_in_one_field_may_be_a_secret_in_the_error() -> None:
     redactor = Redactor()
     text = "key refused: xK9vQ2mZ7pL4tR8wB3nY6cD1"
     for _ in range(2):
@@ -508,7 +508,7 @@ def test_a_text_that_is_plain_in_one_field_of_a_record_may_be_a_secret_in_its_er
         assert (record["type_name"], record["status_error"]) == (text, f"key refused: {REDACTED}")
 
 
-def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:
+def test_a_connection_with_a_hostile_type_id_is_redacted_by_names() -> None:
     redactor = Redactor()
     for number in range(3000):
         configuration: dict[str, Any] = {"password": CANARY}
@@ -516,7 +516,7 @@ def test_a_type_whose_name_is_hostile_is_redacted_by_names() -> None:
         assert configuration == {"password": REDACTED}
 
 
-def test_json_text_that_is_plain_in_one_type_may_hold_a_secret_of_another() -> None:
+def test_json_text_safe_in_one_type_may_contain_a_secret_of_another() -> None:
     redactor = Redactor(Rules(also=["mysql/nickname"]))
     text = json.dumps({"nickname": "orders of the day"})
     for type_id, expected in (
@@ -529,7 +529,7 @@ def test_json_text_that_is_plain_in_one_type_may_hold_a_secret_of_another() -> N
         assert json.loads(configuration["made_up"])["nickname"] == expected
 
 
-def test_a_key_that_is_a_secret_is_masked_in_the_path_of_what_is_below_it_and_in_json_text_too() -> None:
+def test_a_key_that_is_a_secret_is_masked_in_paths_and_in_json_text() -> None:
     token = "ghp_" + "a1B2" * 9
     found, masked = redacted({"labels": {token: {"password": "p"}}, "note": json.dumps({token: "plain"})})
     assert found == {

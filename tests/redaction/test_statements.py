@@ -1,4 +1,4 @@
-"""Passwords of commands, statements, directives and sentences go; what only speaks of one stays."""
+"""Passwords in commands, statements, directives and sentences are masked; texts that only mention one stay."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ def shown(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", WITH_ONE)
-def test_the_password_of_a_statement_goes(text: str) -> None:
+def test_the_password_in_a_statement_is_masked(text: str) -> None:
     found = shown(text.format(SECRET))
     assert SECRET not in found
     assert "#" in found
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_what_only_speaks_of_a_password_stays(text: str) -> None:
+def test_text_that_only_mentions_a_password_stays(text: str) -> None:
     assert shown(text) == text
 
 
-def test_time_grows_with_the_length_alone() -> None:
+def test_the_time_is_linear_in_the_length() -> None:
     for start in ("password ", "mysql -p ", "curl -u a:", "key=a:", '"password","', "$6$", "oracle /", "a:5432:b:c:"):
         costs = []
         for size in (2_000, 20_000):

@@ -1,4 +1,4 @@
-"""Tokens of known issuers are masked wherever they stand; look-alikes are kept.
+"""Tokens of known issuers are masked in every place; look-alikes stay.
 
 `token_corpus` and `near_tokens.json` were written from the issuers' published formats, without sight of the table in
 `collector.redaction.detect.issuers`. Each value takes the way of a run: response body in, line of the snapshot out.
@@ -99,7 +99,7 @@ def by_issuer(left: list[Tried], all_tried: list[Tried]) -> str:
 
 
 @pytest.mark.parametrize("tried", [tried_alone, tried_beside_its_name])
-def test_at_most_two_tokens_in_a_hundred_are_left(tried: Callable[[], Iterator[Tried]]) -> None:
+def test_at_most_two_percent_of_the_tokens_leak(tried: Callable[[], Iterator[Tried]]) -> None:
     every = list(tried())
     left = [each for each in every if is_readable(each.token, everything_in(record_of(each.case)[1]))]
     report = by_issuer(left, every)
@@ -107,7 +107,7 @@ def test_at_most_two_tokens_in_a_hundred_are_left(tried: Callable[[], Iterator[T
     assert len(left) <= len(every) / 50, report
 
 
-def test_in_no_place_more_than_two_tokens_in_a_hundred_are_left() -> None:
+def test_at_most_two_percent_of_the_tokens_leak_in_each_place() -> None:
     every, left = Counter[str](), Counter[str]()
     for each in tried_alone():
         every[each.place] += 1
@@ -115,13 +115,13 @@ def test_in_no_place_more_than_two_tokens_in_a_hundred_are_left() -> None:
     assert all(left[place] <= every[place] / 50 for place in PLACES), left
 
 
-def test_at_most_one_near_token_in_a_hundred_is_masked_as_a_token() -> None:
+def test_at_most_one_percent_of_the_look_alikes_are_masked_as_tokens() -> None:
     masked = [(kind, text) for kind, text in NEAR if mask_tokens(text, lambda _secret, _rule: "#") != text]
     print(masked)
     assert len(masked) <= len(NEAR) / 100, masked
 
 
-def test_near_tokens_stay_in_names_and_known_fields() -> None:
+def test_look_alikes_stay_in_names_and_known_fields() -> None:
     changed: list[Any] = []
     for kind, text in NEAR:
         for place in (in_name, in_known_field):
@@ -139,7 +139,7 @@ def test_the_corpora_are_as_large_as_promised() -> None:
     assert len(NEAR) >= 150
 
 
-def test_a_token_in_clear_counts_as_left() -> None:
+def test_an_unmasked_token_counts_as_a_leak() -> None:
     """Proves that the corpus can fail."""
     blind = [each for each in (*tried_alone(), *tried_beside_its_name()) if not is_readable(each.token, each.token)]
     assert not blind

@@ -71,7 +71,7 @@ def named(form: Form) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
+def test_a_token_is_masked_entirely_in_every_place(form: Form) -> None:
     rng = Random(named(form))
     takes_percents = any(isinstance(part, Run) and part.alphabet == "percent" for part in form.parts)
     for place in PLACES[:-1] if takes_percents else PLACES:
@@ -80,12 +80,12 @@ def test_a_token_goes_whole_wherever_it_stands(form: Form) -> None:
         assert mask_tokens(place.format(token), noting(rules)) == place.format("#"), (place, token)
         assert len(rules) == 1
         alike = {rule for rule, pattern in PATTERNS if re.fullmatch(pattern, token)}
-        assert rules[0] in alike, (token, rules)  # `EAAA…` is of two issuers
+        assert rules[0] in alike, (token, rules)  # two issuers use `EAAA…`
         assert f"token:{form.issuer}" in alike
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if not form.must_look_random], ids=named)
-def test_a_token_cut_short_is_none(form: Form) -> None:
+def test_a_truncated_token_is_not_a_token(form: Form) -> None:
     """A beginning alone is a name."""
     for beginning in filter(None, form.beginnings()):
         text = f"{beginning} {beginning}x {beginning}_team"
@@ -111,13 +111,13 @@ BEGINNINGS = sorted({start for form in FORMS for start in form.beginnings() if s
 
 
 @given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(LONG_WORDS), min_size=2, max_size=16), JOINTS)
-def test_words_behind_the_beginning_of_a_token_stay(beginning: str, several: list[str], joint: str) -> None:
+def test_words_after_the_prefix_of_a_token_stay(beginning: str, several: list[str], joint: str) -> None:
     text = beginning + joint.join(several)
     assert shown(text) == text
 
 
 @given(st.lists(st.sampled_from(sorted(WORDS)), min_size=1, max_size=12), JOINTS)
-def test_names_of_words_stay_whatever_they_begin_with(several: list[str], joint: str) -> None:
+def test_names_made_of_words_stay_with_any_prefix(several: list[str], joint: str) -> None:
     text = joint.join(several)
     assert shown(text) == text
 
@@ -137,11 +137,11 @@ def test_names_of_words_stay_whatever_they_begin_with(several: list[str], joint:
         "pk" + ".eyJ1IjoiYWNtZSIsImEiOiJjbDAwMDAwMCJ9.Ab3dE6gH9jK2mN5pQ8sT1v",
     ],
 )
-def test_names_account_ids_and_public_keys_are_no_tokens(text: str) -> None:
+def test_names_account_ids_and_public_keys_are_not_tokens(text: str) -> None:
     assert shown(text) == text
 
 
-def test_the_table_has_two_hundred_issuers_sorted_each_once_with_its_source() -> None:
+def test_the_table_lists_at_least_two_hundred_issuers_sorted_and_with_sources() -> None:
     names = [issuer.name for issuer in issuers()]
     assert names == sorted(set(names))
     assert len(names) >= 200
@@ -150,21 +150,21 @@ def test_the_table_has_two_hundred_issuers_sorted_each_once_with_its_source() ->
         assert issuer.source in RULE_SETS or "." in issuer.source or issuer.name == "any", issuer
 
 
-def test_every_form_is_well_formed_and_none_stands_twice() -> None:
+def test_every_form_is_well_formed_and_unique() -> None:
     assert len({(form.issuer, form.parts) for form in FORMS}) == len(FORMS)
     for form in FORMS:
         runs = [part for part in form.parts if isinstance(part, Run)]
         assert runs
         assert all(run.most is None or run.least <= run.most <= 400 for run in runs)
         without_limit = [run for run in form.parts[:-1] if isinstance(run, Run) and run.most is None]
-        assert not without_limit, form  # else time is quadratic in hostile texts
+        assert not without_limit, form  # otherwise the time is quadratic for hostile texts
         literals = "".join(text for part in form.parts if not isinstance(part, Run) for text in part)
         assert not set(literals) & set("<>(){}"), form
         re.compile(form.pattern())
     assert {run.alphabet for form in FORMS for run in form.parts if isinstance(run, Run)} - {"uuid"} == set(ALPHABETS)
 
 
-def test_no_form_begins_with_so_few_letters_that_words_do() -> None:
+def test_no_form_begins_with_too_few_letters() -> None:
     """A beginning of fewer than three letters needs a random look or a distinctive form."""
     for form in FORMS:
         for start in filter(None, form.beginnings()):
@@ -184,7 +184,7 @@ HOSTILE = "eyJ eyJ- sk- sk-a -sk sk_ api_ hvs. s. b. ya29. dp.st. perm- ls- 1//0
     ],
 )
 @pytest.mark.parametrize("start", HOSTILE.split())
-def test_time_grows_with_the_length_alone(start: str, rests: tuple[str, ...]) -> None:
+def test_the_time_is_linear_in_the_length(start: str, rests: tuple[str, ...]) -> None:
     """Each text has 200,000 characters; quadratic time would be minutes."""
     for rest in rests:
         text = (start + rest) * (200_000 // len(start + rest))
@@ -193,7 +193,7 @@ def test_time_grows_with_the_length_alone(start: str, rests: tuple[str, ...]) ->
         assert time.process_time() - began < 4, rest
 
 
-def test_an_aws_secret_key_has_no_form_but_its_length() -> None:
+def test_an_aws_secret_key_is_recognized_by_its_length() -> None:
     rng, alphabet = Random(40), characters("base64")
     keys = ["".join(rng.choices(alphabet, k=40)) for _ in range(2000)]
     left = [key for key in keys if shown(f"as {key} says") != "as # says"]
@@ -209,11 +209,11 @@ def test_an_aws_secret_key_has_no_form_but_its_length() -> None:
         "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
     ],
 )
-def test_paths_and_digests_are_no_aws_secret_keys(text: str) -> None:
+def test_paths_and_digests_are_not_aws_secret_keys(text: str) -> None:
     assert shown(text) == text
 
 
-def test_what_is_percent_encoded_or_escaped_before_a_token_does_not_hide_it() -> None:
+def test_an_escape_before_a_token_does_not_hide_it() -> None:
     form = next(form for form in FORMS if form.issuer == "github")
     token = made(form, Random(1))
     assert shown(quote(f"https://example.com/?a=b&token={token}", safe="")).endswith("token%3D#")
@@ -226,7 +226,7 @@ def test_the_reference_lists_every_issuer() -> None:
 
 
 @pytest.mark.parametrize("document", ["README.md", "SECURITY.md"])
-def test_the_documents_count_the_issuers(document: str) -> None:
+def test_the_documentation_states_the_number_of_issuers(document: str) -> None:
     assert f"{len(issuers())} issuers" in (Path(__file__).parents[2] / document).read_text()
 
 
