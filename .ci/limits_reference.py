@@ -212,17 +212,17 @@ FIXED = {
         ),
         Limit(
             "one line or compressed member when a run is resumed",
-            "collector.storage.blocks:_LONGEST",
+            "collector.storage.blocks:_MAX_BLOCK",
             size,
             "it is corrupt",
         ),
         Limit(
             "paths that one manifest distinguishes",
-            "collector.model.ledger:_MOST_PATHS",
+            "collector.model.ledger:_MAX_PATHS",
             COUNT,
             "they count as `(other)`",
         ),
-        Limit("length of such a path", "collector.model.ledger:_LONGEST_PATH", CHARACTERS, "it counts as `(other)`"),
+        Limit("length of such a path", "collector.model.ledger:_MAX_PATH_LENGTH", CHARACTERS, "it counts as `(other)`"),
         Limit(
             "failed ids listed on standard error, without an errors file",
             "collector.snapshot.sinks.stream_sink:MAX_LISTED",

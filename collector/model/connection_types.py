@@ -1,7 +1,7 @@
-"""The packaged lists of connection types: their fields, and which of these hold secrets. Read once.
+"""The packaged lists of connection types: their fields, and which of them hold secrets. Read once.
 
-(Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection type schemas; what these
-do not mark though it is a secret was found by reading them.)
+(Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection type schemas. The unmarked
+secrets were found by reading these.)
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from collector.model.record import Json
 
 @cache
 def connection_types() -> Mapping[str | None, Json]:
-    """By id of the type: its `name`, whether it uses OAuth, and its `fields`, flat, with dotted names."""
+    """Type id → its `name`, whether it uses OAuth, and its `fields`: a flat list with dotted names."""
     return _packaged("connection_types.json")
 
 
 @cache
 def sensitive_fields() -> Mapping[str | None, Json]:
-    """By id of the type: the paths of the fields that are marked as sensitive; under `_names` their bare names."""
+    """Type id → paths of the fields that are marked as sensitive. `_names` lists the bare names of all of them."""
     return _packaged("sensitive_fields.json")
 
 
 @cache
 def unmarked_secret_fields() -> Mapping[str | None, Json]:
-    """By id of the type: paths of unmarked fields that hold secrets, by kind; see `docs/reference/masking.md`."""
+    """Type id → paths of unmarked fields that hold secrets, by kind; see `docs/reference/masking.md`."""
     return _packaged("unmarked_secret_fields.json")
 
 

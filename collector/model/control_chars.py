@@ -1,6 +1,6 @@
-"""Characters that end a line for some reader, move a terminal's cursor or turn the direction of text. Pure.
+"""Characters that end a line, move a terminal's cursor or change the direction of text. Pure.
 
-One list, and two ways to escape what is on it: in JSON, and in text that is shown to people.
+One list, and two ways to escape its characters: in JSON, and in text for people.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ import re
 from typing import Final
 
 UNSAFE: Final = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-"""A range of characters, as regular expressions write it: what ends a line for some reader (NEL, LS, PS),
-moves a terminal's cursor (DEL, C1), or turns the direction of text (Unicode Bidirectional Algorithm, UAX 9)."""
+"""A character class for regular expressions: characters that end a line for some readers (NEL, LS, PS),
+move a terminal's cursor (DEL, C1), or change the direction of text (Unicode Bidirectional Algorithm, UAX 9)."""
 
 _UNSAFE: Final = re.compile(f"[{UNSAFE}]")
-# With the C0 controls, which JSON escapes by itself, and surrogates, which no encoding can write.
+# Also the C0 controls, which JSON always escapes, and surrogates, which no encoding can represent.
 _NOT_SHOWN: Final = rf"\x00-\x08\x0b-\x1f{UNSAFE}\ud800-\udfff"
 _IN_A_LINE: Final = re.compile(f"[\t\n{_NOT_SHOWN}]")
 _IN_LINES: Final = re.compile(f"[{_NOT_SHOWN}]")
 
 
 def json_escaped(text: bytes) -> bytes:
-    """JSON with every unsafe character escaped, as JSON allows for any."""
+    """JSON with every unsafe character escaped."""
     if text.isascii() and b"\x7f" not in text:
         return text
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with everything that is not to be shown as an escape."""
+    """`text` on one line, with control and unsafe characters escaped."""
     return _IN_A_LINE.sub(_escape_of, text)
 
 
 def printable_lines(text: str) -> str:
-    """The same for text that may have several lines, such as a traceback."""
+    """As `printable`, for text with several lines, such as a traceback."""
     return _IN_LINES.sub(_escape_of, text)
 
 

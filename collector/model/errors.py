@@ -1,17 +1,17 @@
 """The exceptions, and the exit code each one ends a run with.
 
     CollectorError
-    ├── UsageError            2   what only the user can mend before a run can start
+    ├── UsageError            2   a mistake that the user must correct before a run can start
     │   ├── ConfigError       2   a setting, the key's source, the server's address or certificate
     │   └── InputError        2   the lists of ids
-    ├── KeyRefused            4   the API does not accept the key
-    ├── RunStopped            5   stopped before the end; what was collected is kept
+    ├── KeyRefused            4   the API rejects the key
+    ├── RunStopped            5   stopped before the end; the collected records are kept
     ├── OutputError           6   the system refuses to write
     ├── OutputLocked          7   another run holds this output
     ├── NothingCollected      3   no id was ok; the older snapshot stays
-    ├── Damaged               8   a file of records is not what it should be
-    ├── AccountMismatch      70   a bug: the account does not add up
-    └── Interrupted     128 + n   a signal, or nobody reads standard output any more
+    ├── Damaged               8   a file of records is corrupt, or of another run
+    ├── LedgerMismatch       70   a bug: the outcomes do not add up
+    └── Interrupted     128 + n   a signal, or the reader of stdout closed it
 
 A failed run is an exception; a failed connection is an `Outcome` (see `client.failures`).
 """
@@ -23,7 +23,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command. Frozen: programs outside depend on them."""
+    """Exit codes of every command. Frozen: other programs depend on them."""
 
     OK = 0
     USAGE = 2
@@ -41,13 +41,13 @@ class ExitCode(IntEnum):
 
 
 class CollectorError(Exception):
-    """Ends a run. Its text names the thing and says what to do next."""
+    """Ends a run. Its text is a message: what happened, what it means, what to do next."""
 
     exit_code: int = ExitCode.BUG
 
 
 class UsageError(CollectorError):
-    """What only the user can mend before a run can start."""
+    """A mistake that the user must correct before a run can start."""
 
     exit_code = ExitCode.USAGE
 
@@ -57,17 +57,17 @@ class ConfigError(UsageError):
 
 
 class InputError(UsageError):
-    """A list of ids cannot be read, or names no connection."""
+    """A list of ids is unreadable or contains no ids."""
 
 
 class KeyRefused(CollectorError):
-    """The API does not accept the key."""
+    """The API rejects the key."""
 
     exit_code = ExitCode.KEY_REFUSED
 
 
 class RunStopped(CollectorError):
-    """The run stopped before the end; what was collected is kept."""
+    """The run stopped before the end. The collected records are kept."""
 
     exit_code = ExitCode.STOPPED
 
@@ -91,7 +91,7 @@ class NothingCollected(CollectorError):
 
 
 class Damaged(CollectorError):
-    """A file of records is damaged, or an unfinished one does not belong to this run."""
+    """A file of records is corrupt, or an unfinished one belongs to another run."""
 
     exit_code = ExitCode.DAMAGED
 
@@ -103,7 +103,7 @@ class LedgerMismatch(CollectorError):
 
 
 class Interrupted(CollectorError):
-    """A signal ended the run; SIGPIPE stands for a reader of standard output that went away."""
+    """A signal ended the run. SIGPIPE means that the reader of stdout closed it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
@@ -112,6 +112,6 @@ class Interrupted(CollectorError):
 
 
 def first_of(group: BaseExceptionGroup[CollectorError]) -> CollectorError:
-    """The first failure of a group: when several tasks fail at once, one of them ends the run."""
+    """The first failure of a group, which ends the run when several tasks fail."""
     first = group.exceptions[0]
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,4 +1,4 @@
-"""Connection ids: what is one, and an ordered set of them. Knows nothing of where they come from."""
+"""Connection ids: their form, and an ordered set of them. Must not know their source."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ANYWHERE = re.compile(rf"(?<![0-9a-f-]){_FORM}(?![0-9a-f-])", re.ASCII | re.IGN
 
 
 def canonical_id(text: str) -> str | None:
-    """`text` as a lower-case 8-4-4-4-12 id, or None when it is not one.
+    """`text` as a lower-case 8-4-4-4-12 id, or None if it is not an id.
 
-    Stricter than `uuid.UUID`, which takes braces, `urn:uuid:` and digits of other scripts: what passes here can
-    stand in a URL path as it is.
+    Stricter than `uuid.UUID`, which accepts braces, `urn:uuid:` and digits of other scripts. The result is safe in a
+    URL path.
     """
     lowered = text.lower() if text.isascii() else text
     return lowered if is_canonical(lowered) else None
@@ -27,21 +27,21 @@ def is_canonical(text: str) -> bool:
 
 
 def ids_in(text: str) -> list[str]:
-    """The canonical ids that stand anywhere in a text."""
+    """All ids in a text, in canonical form."""
     return [found.lower() for found in _ANYWHERE.findall(text)]
 
 
 class IdSet:
-    """Canonical ids in the order they were first added, each once; 16 bytes of payload an id, not 36.
+    """Unique canonical ids in insertion order, stored in 16 bytes each instead of 36.
 
-    Each can be ticked off; iterating yields those that are not.
+    Each can be marked as done; iteration yields the others.
     """
 
     def __init__(self) -> None:
-        self._packed: dict[bytes, bool] = {}  # is it ticked off?
+        self._packed: dict[bytes, bool] = {}  # id → is it done?
 
     def add(self, canonical: str) -> bool:
-        """Add an id that `canonical_id` returned; False when it was there already."""
+        """Add an id from `canonical_id`. Returns False for a duplicate."""
         packed = _pack(canonical)
         if packed in self._packed:
             return False
@@ -49,7 +49,7 @@ class IdSet:
         return True
 
     def mark_done(self, canonical: str) -> bool:
-        """Tick an id off; False when it is not in the set, or was ticked off before."""
+        """Mark an id as done. Returns False if it is not in the set or was done already."""
         packed = _pack(canonical)
         if self._packed.get(packed, True):
             return False
@@ -57,19 +57,19 @@ class IdSet:
         return True
 
     def clear_done(self) -> None:
-        """Nothing is ticked off any more."""
+        """Mark every id as not done."""
         for packed in self._packed:
             self._packed[packed] = False
 
     def digest(self) -> str:
         """The SHA-256 (hex) over the sorted ids, each followed by a line feed."""
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for packed in sorted(self._packed):
-            whole.update(_unpack(packed).encode() + b"\n")
-        return whole.hexdigest()
+            digest.update(_unpack(packed).encode() + b"\n")
+        return digest.hexdigest()
 
     def __iter__(self) -> Iterator[str]:
-        return (_unpack(packed) for packed, ticked in self._packed.items() if not ticked)
+        return (_unpack(packed) for packed, is_done in self._packed.items() if not is_done)
 
     def __len__(self) -> int:
         return len(self._packed)

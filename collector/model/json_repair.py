@@ -1,9 +1,8 @@
-"""Reads JSON in which single values are beyond strict readers, and says which values it changed. Pure.
+"""Parses JSON that strict parsers reject because of single values, and reports the repaired values. Pure.
 
-The repairs: a lone surrogate, and what is not UTF-8, becomes U+FFFD (Unicode Standard, section 3.9, "substitution"); a
-number beyond a double and an integer longer than Python converts become the text they came as. A control character that
-is not escaped is taken as it is, which changes nothing. Everything else that is not JSON (RFC 8259) is refused as
-before, NaN and the infinities included.
+The repairs: a lone surrogate and invalid UTF-8 become U+FFFD (Unicode Standard, section 3.9, "substitution"). A number
+beyond a double, and an integer longer than Python converts, become their text. An unescaped control character is
+accepted unchanged. All other invalid JSON (RFC 8259) is rejected, including NaN and infinities.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from typing import Final, TypeAlias
 from collector.model.record import Json
 
 JsonPath: TypeAlias = tuple[str, ...]
-"""The keys from a document's root to a value; `[]` stands for any item of an array."""
+"""The keys from the root to a value; `[]` stands for any item of an array."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NOT_UTF_8: Final = re.compile("[\udc80-\udcff]+")  # as `surrogateescape` reads it
+_NOT_UTF_8: Final = re.compile("[\udc80-\udcff]+")  # as decoded by `surrogateescape`
 _LONE: Final = "\udfff"
 
 
 class _Digits(str):
-    """A number that is kept as the text it came as."""
+    """A number that is kept as its text."""
 
     __slots__ = ()
 
 
 def parse_repaired(body: bytes) -> tuple[Json, list[JsonPath]]:
-    """The JSON value in `body`, and the path of each value, or of each key, that had to be changed.
+    """The JSON value in `body`, and the path of each repaired value or key.
 
-    Raises ValueError for what is not JSON otherwise, and RecursionError for nesting beyond Python's stack.
+    Raises ValueError for invalid JSON that has no repair, and RecursionError for nesting beyond Python's stack.
     """
     text = _NOT_UTF_8.sub(_surrogates, body.decode("utf-8", "surrogateescape"))
     value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_refuse, strict=False)
@@ -41,7 +40,7 @@ def parse_repaired(body: bytes) -> tuple[Json, list[JsonPath]]:
 
 
 def _surrogates(found: re.Match[str]) -> str:
-    """Bytes that are not UTF-8 as lone surrogates: those they encode (CESU-8), or one for each broken character."""
+    """Invalid UTF-8 as lone surrogates: those that it encodes (CESU-8), or one per invalid character."""
     raw = found[0].encode("utf-8", "surrogateescape")
     try:
         return raw.decode("utf-8", "surrogatepass")
@@ -65,7 +64,7 @@ def _repaired(value: Json, path: JsonPath, repairs: list[JsonPath]) -> Json:
 
 
 def _object(values: dict[str, Json], path: JsonPath, repairs: list[JsonPath]) -> dict[str, Json]:
-    """Two keys that become equal stay two: the later one gets a number."""
+    """Repair keys and values. A key that becomes equal to another gets a number."""
     repaired: dict[str, Json] = {}
     for key, value in values.items():
         name = key
@@ -85,7 +84,7 @@ def _unused(key: str, *taken: dict[str, Json]) -> str:
 
 
 def _without_surrogates(text: str) -> str:
-    """`text` with U+FFFD for each lone surrogate; a pair that came as two characters (CESU-8) becomes its one."""
+    """`text` with U+FFFD for each lone surrogate. A pair encoded as two characters (CESU-8) becomes one character."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

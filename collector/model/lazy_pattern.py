@@ -1,7 +1,6 @@
-"""Regular expressions that are compiled when they are first used.
+"""Regular expressions that are compiled on first use.
 
-Of the patterns that tell secrets from plain values most runs need few, and compiling all of them took longer than
-collecting a hundred connections.
+Most runs need few of the redaction patterns, and compiling all of them took longer than collecting 100 connections.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from typing import Any, cast
 
 
 class _Uncompiled:
-    """Has what the compiled pattern has, from the first time that is asked for."""
+    """Provides the attributes of the compiled pattern, which it compiles on first access."""
 
     def __init__(self, pattern: str, flags: int) -> None:
-        self.pattern = pattern  # known without compiling it, for patterns that are built of others
+        self.pattern = pattern  # available uncompiled, for patterns built from others
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(re.compile(self.pattern, self._flags), name)
-        setattr(self, name, found)  # the next look-up ends here, and costs what a compiled pattern's does
+        setattr(self, name, found)  # later lookups find the attribute here, as fast as in a compiled pattern
         return found
 
 
 def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A stand-in for `re.compile(pattern, flags)`. One that does not compile raises `re.error` when it is used."""
+    """A proxy for `re.compile(pattern, flags)`. An invalid pattern raises `re.error` on first use."""
     return cast("re.Pattern[str]", _Uncompiled(pattern, flags))

@@ -1,4 +1,4 @@
-"""Outcomes and requests folded into totals, and the invariant: every id has exactly one outcome. Pure."""
+"""Totals of outcomes and requests, and the invariant: every id has exactly one outcome. Pure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class InputCount:
 class RequestCount:
     """Requests of this process.
 
-    `sent` were given to a connection; `unanswered` of these ended without a byte of answer, so that the server saw
-    between `sent - unanswered` and `sent`. `retried` were not an id's first, `throttled` were answered by a request
-    to slow down.
+    `sent` were given to a connection. `unanswered` of these ended without a byte of a reply, so the server saw between
+    `sent - unanswered` and `sent`. `retried` were not the first for their id; `throttled` got a throttled reply.
     """
 
     sent: int = 0
@@ -42,23 +41,23 @@ class RequestCount:
 
 
 OTHER_PATHS: Final = "(other)"
-"""Stands for the paths beyond those that are told apart: keys come from outside."""
+"""Stands for all paths beyond the limit, because keys are untrusted."""
 
-_MOST_PATHS: Final = 1000
-_LONGEST_PATH: Final = 200
+_MAX_PATHS: Final = 1000
+_MAX_PATH_LENGTH: Final = 200
 
 
 class PathCounts(Counter[str]):
-    """Values by their path, of which at most 1,000 are told apart."""
+    """Counts of values by path, for at most 1,000 distinct paths."""
 
     def count(self, path: str, number: int = 1) -> None:
-        """Count values at one path."""
-        if path not in self and (len(self) >= _MOST_PATHS or len(path) > _LONGEST_PATH):
+        """Add `number` values at one path."""
+        if path not in self and (len(self) >= _MAX_PATHS or len(path) > _MAX_PATH_LENGTH):
             path = OTHER_PATHS
         self[path] += number
 
     def count_all(self, counts: Mapping[str, int]) -> None:
-        """Count the values at all of these paths."""
+        """Add the counts of other paths."""
         for path, number in counts.items():
             self.count(path, number)
 
@@ -74,16 +73,16 @@ class Counted(NamedTuple):
 
 
 def counted(outcome: Outcome) -> Counted:
-    """What is counted of an outcome."""
+    """The counted part of an outcome."""
     return Counted(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes, and what their records hold.
+    """Counts of outcomes and of values in their records.
 
-    `redactions` are masked values, `repairs` values that were changed to be JSON, `nuls` texts with a NUL character,
-    each by path; `by_rule` are the masked values by what found them; `unparsed_timestamps` stayed as they came.
+    By path: `redactions` are masked values, `repairs` repaired values, `nuls` texts with a NUL character. `by_rule`
+    counts masked values by rule. `unparsed_timestamps` are those kept verbatim.
     """
 
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
@@ -94,7 +93,7 @@ class Tally:
     by_rule: Counter[str] = field(default_factory=Counter)
 
     def add(self, one: Counted | Outcome) -> None:
-        """Count one."""
+        """Count one outcome."""
         self.outcomes[one.kind] += 1
         self.unparsed_timestamps += one.unparsed_timestamps
         for path, rule in one.redactions:
@@ -108,7 +107,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Outcomes in all."""
+        """The number of outcomes."""
         return self.outcomes.total()
 
     def __iadd__(self, other: Tally) -> Tally:
@@ -123,7 +122,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Ledger:
-    """What a run did. Filled while it runs, settled once at its end."""
+    """The double entry of a run: filled while it runs, reconciled once at its end."""
 
     input: InputCount = field(default_factory=InputCount)
     requests: RequestCount = field(default_factory=RequestCount)
@@ -132,15 +131,15 @@ class Ledger:
 
     @property
     def outcomes(self) -> Counter[OutcomeKind]:
-        """How many ids have which outcome so far."""
+        """The number of ids with each outcome so far."""
         return self.tally.outcomes
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome, once it is taken for writing; `reconcile` takes back what could not be written."""
+        """Count an outcome that was handed to the writer. `reconcile` removes those that could not be written."""
         self.tally.add(outcome)
 
     def add_resumed(self, tally: Tally) -> None:
-        """Begin with what an unfinished run left."""
+        """Add the outcomes of the unfinished run that this run resumes."""
         self.tally += tally
         self.resumed = tally.outcomes[OutcomeKind.OK]
 
@@ -151,15 +150,14 @@ class Ledger:
 
     @property
     def failed(self) -> int:
-        """Ids that were asked for and are not ok."""
+        """Ids that were requested and are not ok."""
         return self.done - self.outcomes[OutcomeKind.OK] - self.outcomes[OutcomeKind.NOT_ATTEMPTED]
 
     def reconcile(self, *, finished: bool, written: Tally) -> None:
-        """Close the account with what was `written` for good; ids without an outcome are `not_attempted`.
+        """Close the ledger with the outcomes `written` durably; the other ids become `not_attempted`.
 
-        Raises `LedgerMismatch` when more was written than counted, and when a run that `finished` left an id without
-        an outcome, or an outcome out of its files: an id is never lost in silence. What a run that stopped could not
-        write has no outcome again.
+        An outcome that a stopped run could not write is removed. Raises `LedgerMismatch` if more outcomes were written
+        than counted, or if a run that `finished` has an id without an outcome, or an outcome missing in its files.
         """
         counted, unique = self.tally, self.input.unique
         if counted.total > unique or not written.outcomes <= counted.outcomes or (finished and written.total != unique):

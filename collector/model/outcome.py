@@ -1,4 +1,4 @@
-"""What becomes of one id: its outcome, and of what kind. Pure."""
+"""The outcome of one id, and the kinds of outcomes. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class OutcomeKind(StrEnum):
     INTERNAL_ERROR = "internal_error"
     NOT_ATTEMPTED = "not_attempted"
 
-    __hash__ = str.__hash__  # an enumeration's own is ten times slower, and every id is counted by it
+    __hash__ = str.__hash__  # ten times faster than the enum's, and called for every id
 
 
 class Redaction(NamedTuple):
-    """A value in which something was masked: its path, such as `configuration.password`, and the rule that found it.
+    """A value that contains a mask: its path, such as `configuration.password`, and the rule that masked it.
 
-    The rules are those of `redaction.detect.reasons`.
+    `redaction.detect.reasons` defines the rules.
     """
 
     path: str
@@ -35,17 +35,16 @@ class Redaction(NamedTuple):
 
 
 Masked: TypeAlias = list[Redaction]
-"""The values that were masked so far; each step that masks another appends it."""
+"""The values masked so far. Each step appends the values that it masks."""
 
 
 class Outcome(NamedTuple):
-    """What became of one id.
+    """The outcome of one id.
 
-    `record` is set exactly when `kind` is ok; `attempts` counts the attempts made for this id, also those that found no
-    connection; `at` is RFC 3339 UTC; `redactions` are the record's values in which something was masked;
-    `unparsed_timestamps` counts its timestamps that are none; `repairs` are the paths of the record's values that were
-    changed to be JSON, masked ones too; `nuls` the paths of its texts with a NUL character; `retried_s` is how many
-    seconds failed attempts, and the waits between them, took.
+    `record` is set if and only if `kind` is ok. `attempts` counts every attempt for this id, also those without a
+    connection. `at` is RFC 3339 UTC. `redactions` are the record's masked values; `unparsed_timestamps` counts its
+    invalid timestamps; `repairs` are the paths of its repaired values, masked ones too; `nuls` the paths of its texts
+    with a NUL character. `retried_s` is the time of failed attempts and the waits between them, in seconds.
     """
 
     id: str

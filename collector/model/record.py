@@ -1,4 +1,4 @@
-"""The record's schema: one table of its fields, from which all else that knows them is derived. Pure."""
+"""The record's schema: one table of its fields, from which every other list of them is derived. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 SCHEMA = 1
-"""Major version of the record; within it keys are only added."""
+"""Major version of the record. Within a major version, keys are only added."""
 
 
 class Kind(Enum):
-    """What the values of a field are, as the reference says it."""
+    """The kind of a field's values, as worded in the reference."""
 
     ID = "text: an id, lower case"
     TEXT = "text"
-    PROSE = "text, as a system wrote it"
+    PROSE = "text from another system, verbatim"
     TIME = "text: a time, RFC 3339 UTC with microseconds"
     FLAG = "boolean"
     COUNT = "integer"
@@ -28,7 +28,7 @@ class Kind(Enum):
 class Field(NamedTuple):
     """One key of a record.
 
-    `source` is its path below `data` in the API's answer, None for what the API does not send under one name.
+    `source` is its path below `data` in the API's reply; None if the API has no such field.
     """
 
     name: str
@@ -46,23 +46,23 @@ RECORD: Final = (
     Field("type_id", Kind.TEXT, "type.id", "the type of system, such as `postgresql`"),
     Field("type_name", Kind.TEXT, "type.name", "the name of the type"),
     Field("type_operations", Kind.TEXTS, "type.operations", "what the type can do", is_nullable=False),
-    Field("status", Kind.TEXT, "status", "an open list; `healthy` is the one that is documented"),
+    Field("status", Kind.TEXT, "status", "an open list; only `healthy` is documented"),
     Field("status_error", Kind.PROSE, "status_error", "why it is not healthy"),
     Field("saved", Kind.FLAG, "saved", "is the connection saved?"),
     Field("policies", Kind.IDS, "policies", "the policies that apply to it", is_nullable=False),
     Field("api_calls_last_24_hours", Kind.COUNT, "api_calls_last_24_hours", "calls to the system, if counted"),
-    Field("rate_limit", Kind.OBJECT, "rate_limit", "the limit that the system was last seen to set"),
-    Field("created_at", Kind.TIME, "created_at", "when it was made"),
-    Field("created_by_id", Kind.ID, "created_by.id", "who made it"),
-    Field("created_by_name", Kind.TEXT, "created_by.name", "their name"),
-    Field("created_by_type", Kind.TEXT, "created_by.type", "what they are, such as `user`"),
-    Field("updated_at", Kind.TIME, "updated_at", "when it was last changed"),
-    Field("updated_by_id", Kind.ID, "updated_by.id", "who changed it"),
-    Field("updated_by_name", Kind.TEXT, "updated_by.name", "their name"),
-    Field("updated_by_type", Kind.TEXT, "updated_by.type", "what they are, such as `user`"),
-    Field("configuration", Kind.OBJECT, "configuration", "how it connects, redacted"),
-    Field("extra", Kind.OBJECT, None, "what the API sent and this schema does not know, redacted", is_nullable=False),
-    Field("_collected_at", Kind.TIME, None, "when the answer came", is_nullable=False),
+    Field("rate_limit", Kind.OBJECT, "rate_limit", "the last rate limit that the system set"),
+    Field("created_at", Kind.TIME, "created_at", "creation time"),
+    Field("created_by_id", Kind.ID, "created_by.id", "its creator"),
+    Field("created_by_name", Kind.TEXT, "created_by.name", "name of that user"),
+    Field("created_by_type", Kind.TEXT, "created_by.type", "type of that user, such as `user`"),
+    Field("updated_at", Kind.TIME, "updated_at", "time of the last change"),
+    Field("updated_by_id", Kind.ID, "updated_by.id", "author of the last change"),
+    Field("updated_by_name", Kind.TEXT, "updated_by.name", "name of that user"),
+    Field("updated_by_type", Kind.TEXT, "updated_by.type", "type of that user, such as `user`"),
+    Field("configuration", Kind.OBJECT, "configuration", "its settings, redacted"),
+    Field("extra", Kind.OBJECT, None, "all other fields that the API sent, redacted", is_nullable=False),
+    Field("_collected_at", Kind.TIME, None, "time of the reply", is_nullable=False),
     Field("_run_id", Kind.TEXT, None, "the run that collected it", is_nullable=False),
     Field("_schema", Kind.VERSION, None, "1", is_nullable=False),
 )
@@ -80,7 +80,7 @@ JSON_TYPES: Final[dict[Kind, type]] = {
     Kind.OBJECT: dict,
     Kind.VERSION: int,
 }
-"""What a JSON parser makes of the values of each kind."""
+"""The Python type of each kind's values after JSON parsing."""
 
 
 def names_of(*kinds: Kind) -> tuple[str, ...]:
@@ -89,17 +89,17 @@ def names_of(*kinds: Kind) -> tuple[str, ...]:
 
 
 NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))
-"""Paths below `data` that are known and left out on purpose: pictures of the type, the same for all its connections."""
+"""Known paths below `data` that are deliberately discarded: logos, which are equal for all connections of a type."""
 
 Json: TypeAlias = Any
-"""What a JSON parser returns: None, bool, int, float, str, list or dict of these."""
+"""A parsed JSON value: None, bool, int, float, str, or a list or dict of these."""
 
 Record: TypeAlias = dict[str, Json]
-"""One connection as it is written: the keys of `FIELDS`."""
+"""One connection as written: the keys of `FIELDS`."""
 
 
 def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
-    """Every text in a value that stands at `path`, with the path of each, such as `configuration.hosts[]`."""
+    """Every text in the value at `path`, with its own path, such as `configuration.hosts[]`."""
     left: list[tuple[str, Json]] = [(path, value)]
     while left:
         at, inner = left.pop()
@@ -111,13 +111,13 @@ def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
             yield at, inner
 
 
-_NUL: Final = b"\\u0000"  # as JSON has it; the text \u0000 itself holds it too, so the values decide
+_NUL: Final = b"\\u0000"  # escaped in JSON; a literal backslash text may contain it too, so the values decide
 
 
 def nul_paths(json_text: bytes, record: Record) -> tuple[str, ...]:
-    """The paths of its texts with a NUL character, which PostgreSQL and others do not store.
+    """The paths of texts with a NUL character, which PostgreSQL and other databases cannot store.
 
-    `json_text` is what the record was read from, or its line; a repaired body may hold the character itself.
+    `json_text` is the body that the record was parsed from, or its line. A repaired body may contain the raw character.
     """
     if (b"\\" not in json_text or _NUL not in json_text) and b"\0" not in json_text:
         return ()

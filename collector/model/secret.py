@@ -1,11 +1,11 @@
-"""Text that must not be seen: the type the API key is held in. It knows nothing of keys, headers or files.
+"""`Secret`, the type of the API key. Must not know keys, headers or files.
 
-A `Secret` is no `str`: what takes text (a log, JSON, a file, `+`) refuses it, and what prints values prints the mask.
-`reveal` gives the text, for the few places where it has to go; a test names them.
+`Secret` is deliberately not a `str`: logging, JSON, file writes and `+` reject it, and printing it shows the mask.
+`reveal` returns the text, for the few places that need it; a test lists them.
 
-What it gives is a `str` all the same, since a header has to be one, and it masks its `repr` only. That is by what
-aiohttp's exceptions, tasks and captured locals print the headers they hold. A `str` that masked its `str` too would not
-travel: aiohttp writes a header that is of a subclass by `str(value)` (`_http_writer.pyx`), so the mask would be sent.
+The revealed text is a `str`, because a header must be one, and it masks its `repr`, by which exceptions of aiohttp,
+tasks and captured locals print their headers. It cannot mask its `str` too: aiohttp writes a header of a `str` subclass
+as `str(value)` (`_http_writer.pyx`), so the mask would be sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 
 class Revealed(str):
-    """The text of a secret, for a header or for who looks for it in other texts; its `repr` hides it."""
+    """The text of a secret, for a header or for the scrubber. Its `repr` is the mask."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class Revealed(str):
 
 
 class Secret:
-    """Text that shows nowhere and is not copied, pickled or hashed; compared by value, in constant time."""
+    """Text that is not printed, copied, pickled or hashed. Compared by value, in constant time."""
 
     __slots__ = ("__text",)
 
@@ -37,14 +37,14 @@ class Secret:
         self.__text = Revealed(text)
 
     def reveal(self) -> Revealed:
-        """The text itself."""
+        """The text."""
         return self.__text
 
     def digest(self) -> str:
-        """What stands for it where equal secrets have to meet and nobody may read one (SHA-256, hexadecimal)."""
+        """SHA-256 hex digest, for matching equal secrets without storing them."""
         return hashlib.sha256(_bytes(self.__text)).hexdigest()
 
-    __hash__ = None  # type: ignore[assignment]  # nothing needs one, and it could be guessed from
+    __hash__ = None  # type: ignore[assignment]  # a hash could help to guess the secret
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -55,14 +55,14 @@ class Secret:
         return REDACTED
 
     def __format__(self, _spec: str) -> str:
-        return REDACTED  # padded by a width it would be the same, but for a reader who counts
+        return REDACTED  # padding to a width would reveal the length
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a secret is neither pickled nor copied")
 
 
 class Environment(Mapping[str, str]):
-    """An environment whose `repr` tells names only: the key may be in it, and tracebacks can show what they passed."""
+    """An environment whose `repr` shows no values: the key may be in it, and tracebacks can print arguments."""
 
     __slots__ = ("__variables",)
 
@@ -83,8 +83,8 @@ class Environment(Mapping[str, str]):
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")  # an environment may hold what is no UTF-8
+    return text.encode(errors="surrogatepass")  # an environment may contain invalid UTF-8
 
 
 REDACTED: Final = "[REDACTED]"
-"""What stands in the place of a secret, without a fingerprint."""
+"""The mask of a secret, without a fingerprint."""

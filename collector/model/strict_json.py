@@ -1,4 +1,4 @@
-"""JSON read strictly: what a reader could lose in silence is refused, or repaired and told. Pure."""
+"""Strict JSON parsing: values that a parser could lose silently are rejected, or repaired and reported. Pure."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from collector.model.json_repair import JsonPath, parse_repaired
 from collector.model.record import Json
 
 MAX_DEPTH = 100
-"""Deepest nesting of a body that is read."""
+"""Maximum nesting depth of a body."""
 
 _BOM = b"\xef\xbb\xbf"
-_OUTLINE = bytes.maketrans(b"123456789{", b"000000000[")  # what is asked of a body twice, in one pass
-_LONG_NUMBER = b"0" * 19  # the first length at which an integer may not fit 64 bits
+_OUTLINE = bytes.maketrans(b"123456789{", b"000000000[")  # digits and openings in one pass, for two checks
+_LONG_NUMBER = b"0" * 19  # the shortest integer that may not fit 64 bits
 _LONG_RUN = re.compile(rb"[0-9]{19,}")
 
 
 class NotJson(ValueError):
-    """The text is not JSON that is read; the text of this says why."""
+    """The text is not acceptable JSON; the message gives the reason."""
 
 
 def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
     """Any JSON value, and the paths of the values that were repaired.
 
-    Stricter than a JSON parser where silence would lose something: NaN, infinities and nesting below `MAX_DEPTH` are
-    refused. Integers survive exactly. For what is repaired instead see `json_repair`. A byte order mark is tolerated,
-    the last of duplicate keys wins. Raises `NotJson`, never anything else.
+    Rejects NaN, infinities and nesting deeper than `MAX_DEPTH`. Integers are exact. `json_repair` lists the repairs. A
+    byte order mark is accepted, and the last of duplicate keys wins. Raises only `NotJson`.
     """
     try:
         return parse(body), []
@@ -44,7 +43,7 @@ def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
 
 
 def parse(body: bytes) -> Json:
-    """Any JSON value in which nothing needs a repair. Raises `NotJson`, never anything else."""
+    """Any JSON value that needs no repair. Raises only `NotJson`."""
     if not body:
         raise NotJson("the body is empty")
     body = body.removeprefix(_BOM)
@@ -53,15 +52,17 @@ def parse(body: bytes) -> Json:
         document = _exact(body) if _LONG_NUMBER in outline else orjson.loads(body)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the body is not JSON: {_first_line(error)}") from None
-    # The count of openings bounds the depth, so the walk is for odd bodies only.
+    # The count of openings bounds the depth, so only unusual bodies are walked.
     if outline.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
         raise NotJson(f"the body is nested deeper than {MAX_DEPTH}")
     return document
 
 
 def _exact(body: bytes) -> Json:
-    """The same where a number is so long that orjson would make a float of an integer, or refuse it."""
-    orjson.loads(_LONG_RUN.sub(b"0", body))  # which judges all but those numbers; the slower parser is too lenient
+    """The same for a body with numbers so long that orjson would convert an integer to a float, or reject it."""
+    orjson.loads(
+        _LONG_RUN.sub(b"0", body)
+    )  # validates everything except those numbers; the slower parser is too lenient
     return json.loads(body, parse_float=_finite)
 
 

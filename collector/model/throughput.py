@@ -1,4 +1,4 @@
-"""What a request waits for before it starts, and what limited the speed of a run. Pure."""
+"""Reasons for which requests wait, and the limits on the throughput of a run. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class WaitReason(StrEnum):
-    """What a start has to wait for."""
+    """Why a request waits for its permit."""
 
     SERVER = "server"
     OWN_RATE = "own rate"
@@ -16,11 +16,11 @@ class WaitReason(StrEnum):
 
 
 class Throughput(NamedTuple):
-    """Why a run was as fast as it was.
+    """The limits on the throughput of a run.
 
-    `limited_by` are shares of its time, in sum 1, or none if it took no time; `paused_s` the seconds for which the
-    server asked it to wait, `pauses` how often, by reason; `settled_rate` the requests a second that the server was
-    found to allow, None if it never refused one.
+    `limited_by` are shares of its time that add up to 1; empty if it took no time. `paused_s` is the time of the pauses
+    that the server requested, in seconds, and `pauses` their number by reason. `settled_rate` is the rate that the
+    server was found to allow, in requests/s; None if it never throttled.
     """
 
     limited_by: Mapping[WaitReason, float] = {}

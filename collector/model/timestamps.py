@@ -1,4 +1,4 @@
-"""Points in time as text: RFC 3339, UTC, with `Z` and microseconds. The clock is an argument."""
+"""Timestamps as text: RFC 3339, UTC, with `Z` and microseconds. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _RFC3339 = re.compile(
 
 _WHOLE_SECONDS = len("2024-01-15T09:30:00Z")
 
-_OURS = re.compile(  # all but the last days of a month, of which the calendar decides
+_CANONICAL = re.compile(  # except the last days of a month, which need the calendar
     r"[1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 )
 
-# ISO 8601-1:2019: calendar dates (5.2.2), times of day (5.3.1) whose last part may have a decimal fraction behind a
-# point or a comma (5.3.1.4), and a shift from UTC (5.3.4). The extended form has hyphens and colons, the basic form has
-# none. Databases and languages mix the forms of date, time and offset, put spaces in place of the T and before the
-# offset, write UTC for Z (Ruby), and add the zone's name (Go; RFC 9557 in brackets). U+2212 may be the minus (3.2.3).
+# ISO 8601-1:2019: calendar dates (5.2.2), times of day (5.3.1) whose last part may have a decimal fraction after a
+# point or a comma (5.3.1.4), and a shift from UTC (5.3.4). The extended form has hyphens and colons; the basic form
+# omits them. Databases and languages mix the forms of date, time and offset, replace the T with spaces, put a space
+# before the offset, write UTC for Z (Ruby), and add the zone's name (Go; RFC 9557 in brackets). U+2212 may be the minus
+# (3.2.3).
 _DATE: Final = r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
 _TIME: Final = r"([0-9]{2})(?:(:?)([0-9]{2})(?:\6([0-9]{2}))?)?(?:[.,]([0-9]+))?"
 _SHIFT: Final = r"([+\-\u2212])([0-9]{2})(?:(:?)([0-9]{2})(?:\12([0-9]{2}))?)?(?: [A-Z]{3,5})?"
@@ -31,26 +32,26 @@ _ISO_8601: Final = lazy_pattern(rf"{_DATE}(?:[Tt]| +){_TIME} ?(?:[Zz]|UTC|GMT|{_
 
 
 def to_utc(text: str) -> str | None:
-    """A time with an explicit offset (ISO 8601, RFC 3339) in the form of this module, or None for any other text.
+    """A time with an explicit offset (ISO 8601, RFC 3339) in the form of this module, or None for other text.
 
-    Digits beyond microseconds are cut off. A leap second becomes the second behind it, `24:00` the start of the next
-    day. Week dates, ordinal dates and times without an offset are not read.
+    Digits beyond microseconds are truncated. A leap second becomes the next second, and `24:00` the start of the next
+    day. Week dates, ordinal dates and times without an offset are not accepted.
     """
     if not _RFC3339.fullmatch(text):
         return _from_iso_8601(text)
     try:
-        moment = datetime.fromisoformat(text.upper())
-        if moment.tzinfo is UTC:  # what servers send; much faster than `isoformat`
-            fraction = ".000000Z" if len(text) == _WHOLE_SECONDS else f".{moment.microsecond:06d}Z"
+        instant = datetime.fromisoformat(text.upper())
+        if instant.tzinfo is UTC:  # the usual case; much faster than `isoformat`
+            fraction = ".000000Z" if len(text) == _WHOLE_SECONDS else f".{instant.microsecond:06d}Z"
             return f"{text[:10]}T{text[11:19]}{fraction}"
-        return _formatted(moment)
+        return _formatted(instant)
     except (ValueError, OverflowError):
         return _from_iso_8601(text)
 
 
 def is_utc(text: str) -> bool:
-    """Is it a timestamp in the form of this module?"""
-    return bool(_OURS.fullmatch(text)) or to_utc(text) == text
+    """Is `text` a timestamp in the form of this module?"""
+    return bool(_CANONICAL.fullmatch(text)) or to_utc(text) == text
 
 
 def stamp(seconds: float) -> str:
@@ -61,7 +62,7 @@ def stamp(seconds: float) -> str:
 
 @lru_cache(maxsize=2)
 def _second(whole: int) -> str:
-    # Thousands of records share a second, and formatting a date costs more than all the rest of a stamp.
+    # Thousands of records share a second, and formatting the date is the slowest part.
     return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -78,19 +79,19 @@ def _from_iso_8601(text: str) -> str | None:
 
 
 def _time_of_day(hour: str, minute: str | None, second: str | None, fraction: str | None) -> timedelta:
-    """The time since midnight. Raises ValueError for one that no day has."""
+    """The time since midnight. Raises ValueError if it exceeds a day."""
     whole = timedelta(hours=int(hour), minutes=int(minute or 0), seconds=int(second or 0))
     if int(hour) > 24 or int(minute or 0) > 59 or int(second or 0) > 60:
         raise ValueError("not a time of day")
-    seconds = 3600 if minute is None else 60 if second is None else 1  # of which the fraction is one
+    seconds = 3600 if minute is None else 60 if second is None else 1  # the unit of the fraction
     parts = seconds * int((fraction or "0")[:15].ljust(15, "0")) // 10**9
     if hour == "24" and f"{minute or ''}{second or ''}{fraction or ''}".strip("0"):
-        raise ValueError("behind the end of the day")
+        raise ValueError("after the end of the day")
     return whole + timedelta(microseconds=parts)
 
 
 def _zone(sign: str | None, shift: list[str | None]) -> timezone:
-    """The shift from UTC. Raises ValueError for one of a day or more."""
+    """The shift from UTC. Raises ValueError for a shift of at least a day."""
     if sign is None:
         return UTC
     hours, _, minutes, seconds = shift
@@ -100,5 +101,5 @@ def _zone(sign: str | None, shift: list[str | None]) -> timezone:
     return timezone(size if sign == "+" else -size)
 
 
-def _formatted(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+def _formatted(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

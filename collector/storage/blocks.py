@@ -1,4 +1,4 @@
-"""A file of lines, read as the stretches it was written in: runs of whole lines, or packed members."""
+"""Reads a file of lines block by block: runs of whole lines, or compressed members."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Final, NamedTuple
 from collector.storage.compression import Compression
 
 CHUNK: Final = 1024 * 1024
-"""Bytes that are read at a time."""
+"""Bytes per read."""
 
-_PIECE: Final = 4096  # of what is packed: it may unpack to 30,000 times as much
-_LONGEST: Final = 256 * 1024 * 1024  # a line or a member is a few MB; whatever is longer is none of ours
+_PIECE: Final = 4096  # compressed bytes per step: they may expand 30,000-fold
+_MAX_BLOCK: Final = 256 * 1024 * 1024  # a line or a member is a few MB; the collector writes nothing longer
 
 Pread = Callable[[int, int], bytes]
-"""(size, offset) → at most so many bytes of the file from there, none at its end."""
+"""(size, offset) → at most `size` bytes of the file from `offset`; empty at its end."""
 
 
 class Block(NamedTuple):
-    """Bytes `start` to `end` of a file, and the whole lines in them; or, with a `flaw`, that there are none.
+    """Bytes `start` to `end` of a file and their whole lines; without lines if there is a `flaw`.
 
-    `is_truncated` says that the flaw is nothing but that the file ends too early.
+    `is_truncated` means that the only flaw is the early end of the file.
     """
 
     start: int
@@ -33,12 +33,12 @@ class Block(NamedTuple):
 
 
 def read_blocks(pread: Pread, compression: Compression) -> Iterator[Block]:
-    """The file from its first byte to its last. At most the last stretch has a flaw."""
+    """The blocks from the first byte to the last. Only the last block can have a flaw."""
     return _runs(pread) if compression is Compression.PLAIN else _members(pread, compression)
 
 
 def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:
-    """Each line without its line feed, and where it is: in the file, or, when packed, as if it were not."""
+    """Each line without its line feed, and its offset in the file; if compressed, as if decompressed in place."""
     at = block.start
     for line in block.lines.split(b"\n")[:-1]:
         yield at, line
@@ -54,20 +54,20 @@ def chunks(pread: Pread, offset: int = 0, end: float = inf, *, size: int = CHUNK
 
 def digest_of(pread: Pread) -> str:
     """The SHA-256 (hex) of a file."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for chunk in chunks(pread):
-        whole.update(chunk)
-    return whole.hexdigest()
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def end_of(pread: Pread, offset: int) -> int:
-    """Where the file ends, for who has read it up to `offset`."""
+    """The end of the file, found by reading from `offset`."""
     return offset + sum(map(len, chunks(pread, offset)))
 
 
 def _runs(pread: Pread) -> Iterator[Block]:
     start = length = 0
-    rest: list[bytes] = []  # of a line whose end is yet to come
+    rest: list[bytes] = []  # of a line whose end was not read yet
     for chunk in chunks(pread):
         whole, feed, begun = chunk.rpartition(b"\n")
         length += len(chunk)
@@ -77,7 +77,7 @@ def _runs(pread: Pread) -> Iterator[Block]:
             start, length, rest = start + len(lines), len(begun), [begun] if begun else []
             continue
         rest.append(chunk)
-        if length > _LONGEST:
+        if length > _MAX_BLOCK:
             break
     if length:
         yield Block(start, end_of(pread, start + length), b"", "a line without its end")
@@ -86,7 +86,7 @@ def _runs(pread: Pread) -> Iterator[Block]:
 def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
     start = end = 0
     decompressor, parts = compression.decompressor(), list[bytes]()
-    unpacked = 0
+    decompressed = 0
     for piece in chunks(pread, size=_PIECE):
         left = piece
         end += len(piece)
@@ -94,11 +94,13 @@ def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
             try:
                 parts.append(decompressor.decompress(left))
             except compression.broken:
-                yield Block(start, end_of(pread, end), b"", f"broken {compression.value} packing")
+                yield Block(start, end_of(pread, end), b"", f"invalid {compression.value} data")
                 return
-            unpacked += len(parts[-1])
-            if unpacked > _LONGEST:
-                yield Block(start, end_of(pread, end), b"", "a packed member that is none of the collector's")
+            decompressed += len(parts[-1])
+            if decompressed > _MAX_BLOCK:
+                yield Block(
+                    start, end_of(pread, end), b"", "a compressed member larger than any that the collector writes"
+                )
                 return
             left = decompressor.unused_data
             if decompressor.eof:
@@ -107,7 +109,7 @@ def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
                     yield Block(start, end_of(pread, end), b"", "a line without its end")
                     return
                 yield Block(start, end - len(left), lines)
-                start, unpacked = end - len(left), 0
+                start, decompressed = end - len(left), 0
                 decompressor, parts = compression.decompressor(), []
     if end > start:
         yield Block(start, end, b"", f"a {compression.value} member without its end", is_truncated=True)

@@ -1,14 +1,13 @@
-"""How much of an unfinished file is known to be on the disk. Pure.
+"""How much of an unfinished file is known to be on disk. Pure.
 
-It decides nothing but what a flaw in the file means: behind the checkpoint a crash of the machine explains it, before
-it nothing does. Which ids are done the file alone says.
+A checkpoint decides only what a flaw in the file means: after the checkpoint, a crash of the machine explains it;
+before it, the file is corrupt. Only the file itself decides which ids are done.
 
-Checkpoints are appended, one after each sync, a line each that carries its own check sum; what they say only grows, so
-that the last whole one counts. They are not synced themselves: what a crash of the machine loses of them only makes the
-part larger that it may have torn.
+After each sync, one checkpoint is appended, as a line with its own checksum. Sizes only grow, so the last whole
+checkpoint counts. Checkpoints are not synced: losing some in a crash only enlarges the part that may be torn.
 
-Between them stand notes of the values that were repaired, since the lines of the file do not tell. A note is synced
-before its line is written, and means nothing while the file has no such line. The last whole note of an id counts.
+Between them are notes of repaired values, because the lines of the file do not show repairs. A note is synced before
+its line is written, and has no effect while that line is missing. The last whole note of an id counts.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ import orjson
 
 
 class Checkpoint(NamedTuple):
-    """The first `size` bytes of the file are synced, and `sha256` (hex) is their digest.
+    """The first `size` bytes of the file are synced; `sha256` (hex) is their digest.
 
-    Its lines do not tell by which rule their values were masked: `by_rule` counts them.
+    `by_rule` counts their masked values by rule, because the lines do not show the rule.
     """
 
     size: int
@@ -33,7 +32,7 @@ class Checkpoint(NamedTuple):
     by_rule: Mapping[str, int] = MappingProxyType({})
 
     def encode(self) -> bytes:
-        """A line, behind the end of whatever half a line a crash may have left before it."""
+        """A line, preceded by a line feed that ends any partial line from a crash."""
         text = f"{self.size} {self.sha256}"
         return _line(f"{text} {orjson.dumps(dict(self.by_rule)).decode()}" if self.by_rule else text)
 
@@ -45,18 +44,18 @@ class RepairNote(NamedTuple):
     paths: tuple[str, ...]
 
     def encode(self) -> bytes:
-        """A line, as that of a checkpoint."""
+        """A line in the form of a checkpoint's."""
         return _line(f"repaired {self.id} {json.dumps(self.paths, separators=(',', ':'))}")
 
 
 def decode(content: bytes) -> Checkpoint | None:
-    """The last checkpoint of a file of them, or None when none is whole. Never raises."""
+    """The last whole checkpoint in a file of checkpoints, or None. Never raises."""
     whole_lines = content.split(b"\n")[:-1]
     return next(filter(None, map(_decode, reversed(whole_lines))), None)
 
 
 def repairs_in(content: bytes) -> dict[str, tuple[str, ...]]:
-    """The paths of the repaired values of each id, as the notes in a file of checkpoints have them. Never raises."""
+    """Id → paths of its repaired values, from the notes in a file of checkpoints. Never raises."""
     whole_lines = content.split(b"\n")[:-1]
     notes = map(_decode_note, filter(lambda line: line.startswith(b"repaired "), whole_lines))
     return {note.id: note.paths for note in notes if note}

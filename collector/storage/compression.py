@@ -15,28 +15,28 @@ from collector.model.errors import UsageError
 
 
 class Decompressor(Protocol):
-    """One member or frame on its way: `eof` when it was whole, and `unused_data` behind it."""
+    """Decompresses one member or frame: `eof` once it is complete, with `unused_data` after it."""
 
     eof: bool
     unused_data: bytes
 
-    def decompress(self, packed: bytes, /) -> bytes:
-        """The next part of it."""
+    def decompress(self, data: bytes, /) -> bytes:
+        """The next decompressed part."""
 
 
 class Compression(Enum):
-    """How a file's bytes are packed; the value is the suffix that says so."""
+    """The compression of a file; the value is its suffix."""
 
     PLAIN = ""
     GZIP = ".gz"
     ZSTD = ".zst"
 
     def strip(self, name: str) -> str:
-        """`name` without this suffix, in whatever case it is."""
+        """`name` without this suffix, in any case."""
         return name[: -len(self.value)] if self.value and name.lower().endswith(self.value) else name
 
     def compress(self, block: bytes) -> bytes:
-        """One whole member or frame; such blocks, one behind the other, are a valid file."""
+        """One complete member or frame. A sequence of them is a valid file."""
         if self is Compression.GZIP:
             return gzip.compress(block, compresslevel=6, mtime=0)
         if self is Compression.ZSTD:
@@ -46,18 +46,18 @@ class Compression(Enum):
 
     @property
     def broken(self) -> tuple[type[Exception], ...]:
-        """What is raised for bytes that are not so packed."""
+        """The exceptions for invalid compressed data."""
         return (zlib.error, EOFError, *([_zstd().ZstdError] if self is Compression.ZSTD else []))
 
     def decompressor(self) -> Decompressor:
-        """What unpacks one member or frame."""
+        """A decompressor for one member or frame."""
         return cast(
             Decompressor, zlib.decompressobj(wbits=31) if self is Compression.GZIP else _zstd().ZstdDecompressor()
         )
 
 
 def compression_of(name: str) -> Compression:
-    """The codec a file's name asks for; `.GZ` is `.gz`."""
+    """The compression by a file's suffix, in any case."""
     lowered = name.lower()
     return next(
         (compression for compression in (Compression.GZIP, Compression.ZSTD) if lowered.endswith(compression.value)),
@@ -66,21 +66,21 @@ def compression_of(name: str) -> Compression:
 
 
 def require(compression: Compression) -> None:
-    """Raise `UsageError` when this installation cannot do `compression`."""
+    """Raise `UsageError` if this installation does not support `compression`."""
     if compression is Compression.ZSTD:
         _zstd()
 
 
 @contextmanager
 def open_decoded(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked. Raises OSError for what cannot be read, broken packing included."""
+    """The file's decompressed bytes. Raises OSError if it is unreadable or its compressed data is invalid."""
     compression = compression_of(path.name)
     broken = compression.broken
     try:
         with _open(compression, path) as stream:
             yield stream
     except broken as error:
-        raise OSError(f"broken {compression.value} packing ({error})") from None
+        raise OSError(f"invalid {compression.value} data ({error})") from None
 
 
 def _open(compression: Compression, path: Path) -> IO[bytes]:
@@ -90,7 +90,7 @@ def _open(compression: Compression, path: Path) -> IO[bytes]:
 
 
 def _zstd() -> Any:
-    for name in ("compression.zstd", "backports.zstd"):  # the standard library has it since Python 3.14
+    for name in ("compression.zstd", "backports.zstd"):  # in the standard library since Python 3.14
         try:
             return import_module(name)
         except ImportError:

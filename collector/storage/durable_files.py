@@ -1,7 +1,7 @@
-"""Files as wholes: claimed, made, read, renamed and removed, each so that it outlasts a crash. Knows no lines.
+"""Whole files: locked, created, read, renamed and removed, each so that the result survives a crash.
 
-Every method blocks and belongs in a thread. Foreign errors are translated here and in `journal`: what the system
-refuses is an `OutputError` that names the path.
+Must not know lines. Every method blocks and belongs in a thread. Foreign errors are translated here and in `journal`:
+an OSError becomes an `OutputError` that names the path.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
 
 class Files:
-    """The files of one folder and what is done with them."""
+    """Durable operations on files."""
 
     def __init__(self, system: FileSystem, warn: Callable[[str], None] = lambda _: None) -> None:
         self.system = system
         self._warn = warn
 
     def make_folder(self, path: Path) -> None:
-        """Make the folders `path` will be in, durably, and readable by their owner only.
+        """Create the parent folders of `path`, durably, and accessible to their owner only.
 
-        Raises `OutputError`. A folder in which any user may replace files is warned of: a volume of a container and the
-        workspace of a CI job often are such, and their users cannot change it.
+        Raises `OutputError`. Warns if every user can replace files in the folder, and continues: container volumes and
+        CI workspaces often have such permissions, and their users cannot change them.
         """
         with translated(path.parent):
             for folder in (*reversed(path.parent.parents), path.parent):
@@ -48,9 +48,9 @@ class Files:
                 )
 
     def open_locked(self, path: Path) -> int:
-        """Open `path` for appending, made if it is missing, and hold its lock.
+        """Open `path` for appending, create it if it is missing, and lock it.
 
-        Raises `OutputLocked` when another process holds it, and `OutputError`.
+        Raises `OutputLocked` if another process holds the lock, and `OutputError`.
         """
         with translated(path):
             while True:
@@ -65,20 +65,20 @@ class Files:
                 except OSError:
                     self.system.close(descriptor)
                     raise
-                self.system.close(descriptor)  # renamed or removed by its holder between our open and our lock
+                self.system.close(descriptor)  # its holder renamed or removed it between the open and the lock
 
     def create(self, path: Path) -> int:
-        """Open a new, empty file, instead of what is there under that name. Raises `OutputError`."""
+        """Open a new, empty file, replacing the contents of an existing one. Raises `OutputError`."""
         with translated(path):
             return self.system.open(path, _APPENDED | os.O_TRUNC)
 
     def append_to(self, path: Path) -> int:
-        """Open `path` for appending, made if it is missing. Raises `OutputError`."""
+        """Open `path` for appending, and create it if it is missing. Raises `OutputError`."""
         with translated(path):
             return self.system.open(path, _APPENDED)
 
     def read(self, path: Path) -> bytes | None:
-        """What is in a small file; None when it is not there. Raises `OutputError`."""
+        """The contents of a small file, or None if it is missing. Raises `OutputError`."""
         with translated(path):
             try:
                 with self._reading(path) as descriptor:
@@ -87,26 +87,26 @@ class Files:
                 return None
 
     def size(self, path: Path) -> int:
-        """The length of a file that is there. Raises `OutputError`."""
+        """The length of an existing file. Raises `OutputError`."""
         with translated(path), self._reading(path) as descriptor:
             return self.system.size(descriptor)
 
     def digest(self, path: Path) -> str:
-        """The SHA-256 (hex) of a file that is there. Raises `OutputError`."""
+        """The SHA-256 (hex) of an existing file. Raises `OutputError`."""
         with translated(path), self._reading(path) as descriptor:
             return digest_of(partial(self.system.pread, descriptor))
 
     def put(self, path: Path, content: bytes) -> None:
-        """Make `path` hold `content`: the old one or the new one is there, never a part. Raises `OutputError`."""
+        """Replace `path` atomically: it has the old or the new content, never a part. Raises `OutputError`."""
         self.rename(self.stage(path, content), path)
 
     def stage(self, path: Path, content: bytes) -> Path:
-        """Have `content` on the disk beside `path`, so that nothing but a rename is left to do; returns where.
+        """Write `content` to disk beside `path`, so that only a rename remains; returns the staged path.
 
-        Raises `OutputError`; a draft that could not be written whole is removed.
+        Raises `OutputError`, after removing a partial staged file.
         """
-        beside = staged_path(path)
-        descriptor = self.create(beside)
+        staged = staged_path(path)
+        descriptor = self.create(staged)
         with translated(path):
             try:
                 left = memoryview(content)
@@ -115,12 +115,12 @@ class Files:
                 self.system.fdatasync(descriptor)
             except OSError:
                 with contextlib.suppress(OSError):
-                    self.system.remove(beside)
+                    self.system.remove(staged)
                 raise
             finally:
                 self.system.close(descriptor)
             self.system.fsync_dir(path.parent)
-        return beside
+        return staged
 
     def check_writable(self, path: Path) -> None:
         """Raise `OutputError` now if `put` could not write `path` later."""
@@ -135,7 +135,7 @@ class Files:
             self.system.fsync_dir(new.parent)
 
     def remove(self, *paths: Path) -> None:
-        """Remove those of `paths` that are there, in this order, and durably. Raises `OutputError`."""
+        """Remove the existing ones of `paths`, in this order, durably. Raises `OutputError`."""
         for path in paths:
             with translated(path):
                 try:
@@ -153,14 +153,14 @@ class Files:
             self.system.close(descriptor)
 
     def exists(self, path: Path) -> bool:
-        """Is there anything under this name? Raises `OutputError`."""
+        """Does anything exist under this name? Raises `OutputError`."""
         with translated(path):
             return self.system.exists(path)
 
 
 @contextmanager
 def translated(name: Path | str) -> Iterator[None]:
-    """Turn what the system refuses about `name` into `OutputError`."""
+    """Translate an OSError about `name` into `OutputError`."""
     try:
         yield
     except OSError as error:
@@ -168,10 +168,10 @@ def translated(name: Path | str) -> Iterator[None]:
 
 
 def refused(name: Path | str, error: OSError) -> OutputError:
-    """What the system said of `name`, as ours."""
+    """The `OutputError` for an OSError about `name`."""
     return OutputError(f"{name}: cannot be written: {error.strerror or error}")
 
 
 def staged_path(path: Path) -> Path:
-    """Where a file is made before it gets its name `path`."""
+    """The path of the staged file for `path`."""
     return path.with_name(f"{path.name}.draft")

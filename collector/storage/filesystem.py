@@ -1,11 +1,11 @@
-"""The few calls that the journal and the snapshot make of a file system, so that a test can put a model in its place.
+"""The file system calls that the journal and the snapshot use, as a protocol, so that tests can pass a model.
 
-Blocking, and in the system's own terms: every method raises OSError for what the system refuses. Nothing but
-`PosixFileSystem` writes records, errors, manifests and locks to a disk.
+Every method blocks, and raises OSError as the system does. Only `PosixFileSystem` writes records, errors, manifests and
+locks to disk.
 
-A guarantee that the system or the file system lacks is warned of once, and what there is is used: macOS has no
-fdatasync, CIFS, FUSE and 9p may not sync folders, NFS may not lock, vfat has no permissions (restic, borg and RocksDB
-do alike). Only an error that says that something went wrong, such as EIO, is raised.
+If the system or the file system lacks a guarantee, one warning says so and the next best call is used: macOS lacks
+fdatasync, CIFS, FUSE and 9p may not sync folders, NFS may not lock, vfat lacks permissions (restic, borg and RocksDB do
+the same). Only a real failure, such as EIO, is raised.
 """
 
 from __future__ import annotations
@@ -24,73 +24,73 @@ from collector.storage.ownership import is_owned
 _MODE = 0o600
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _OPENED = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
-# What a file system says of a call that it does not have.
+# The errors for a call that a file system does not support.
 _UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.ENOTTY))
 _FOLDER_MODE = 0o700
 
 
 class FileSystem(Protocol):
-    """Paths, and descriptors that are open until they are closed.
+    """Operations on paths and open descriptors.
 
-    What was written survives a crash of the machine from the next `fdatasync` on; a new, renamed or removed name
-    from the next `fsync_dir` of its folder on (POSIX, fsync and rename). A killed process loses neither.
+    Written data survives a crash of the machine after the next `fdatasync`; a new, renamed or removed name survives it
+    after the next `fsync_dir` of its folder (POSIX, fsync and rename). Killing the process loses neither.
     """
 
     def open(self, path: Path, flags: int) -> int:
-        """A descriptor, never one that a new process inherits, never through a link, of nothing but a regular file.
+        """A descriptor of a regular file, not inherited by child processes, and not opened through a link.
 
-        `flags` are O_RDONLY, or O_RDWR with any of O_APPEND, O_CREAT and O_TRUNC. What is opened to be written is its
-        owner's only, whatever it was before and whatever the umask, and nothing but this user's own, under one name.
+        `flags` are O_RDONLY, or O_RDWR with any of O_APPEND, O_CREAT and O_TRUNC. A file opened for writing must belong
+        to this user and have one name; its mode becomes 0600, whatever its previous mode and the umask.
         """
 
     def write(self, descriptor: int, block: bytes | memoryview) -> int:
-        """Append some of `block`; returns how many of its bytes."""
+        """Append a part of `block`; returns the number of bytes written."""
 
     def pread(self, descriptor: int, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset`; none at the end."""
+        """At most `size` bytes from `offset`; empty at the end."""
 
     def size(self, descriptor: int) -> int:
         """The length of the open file."""
 
     def truncate(self, descriptor: int, length: int) -> None:
-        """Cut the open file to `length`."""
+        """Truncate the open file to `length`."""
 
     def fdatasync(self, descriptor: int) -> None:
-        """Have all that was written, and the length, on the disk."""
+        """Sync the written data and the length to disk."""
 
     def lock(self, descriptor: int) -> None:
-        """Hold the file against every other process until it is closed. Raises BlockingIOError when one holds it."""
+        """Lock the file until it is closed. Raises BlockingIOError if another process holds the lock."""
 
     def close(self, descriptor: int) -> None:
-        """Close, and with it unlock."""
+        """Close and unlock."""
 
     def is_at(self, path: Path, descriptor: int) -> bool:
         """Is the open file the one under `path`?"""
 
     def exists(self, path: Path) -> bool:
-        """Is there anything under `path`, a dangling link included?"""
+        """Does anything exist at `path`, including a dangling link?"""
 
     def rename(self, old: Path, new: Path) -> None:
-        """Give a file another name, in place of what has it, in one step."""
+        """Rename a file atomically, replacing any existing one."""
 
     def remove(self, path: Path) -> None:
-        """Remove a name. Raises FileNotFoundError when it is not there."""
+        """Remove a name. Raises FileNotFoundError if it is missing."""
 
     def mkdir(self, folder: Path) -> None:
-        """Make a folder that is its owner's only, whatever the umask.
+        """Create a folder with mode 0700, whatever the umask.
 
-        Raises FileExistsError when there is something of that name.
+        Raises FileExistsError if the name is in use.
         """
 
     def is_open_to_all(self, folder: Path) -> bool:
-        """Can any user replace what others have in `folder`? Not where its sticky bit is set."""
+        """Can any user replace files of other users in `folder`? False if its sticky bit is set."""
 
     def fsync_dir(self, folder: Path) -> None:
-        """Have the names in `folder` on the disk."""
+        """Sync the names in `folder` to disk."""
 
 
 class PosixFileSystem:
-    """The system's own. `warn` is told, once each, which guarantees it lacks."""
+    """The real file system. Calls `warn` once for each missing guarantee."""
 
     def __init__(self, warn: Callable[[str], None] = lambda _: None) -> None:
         self._warn = warn
@@ -109,7 +109,7 @@ class PosixFileSystem:
         try:
             if not _NO_FOLLOW and path.is_symlink():
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            descriptor = os.open(path, flags & ~os.O_TRUNC, _MODE)  # nothing is cut before it is known to be ours
+            descriptor = os.open(path, flags & ~os.O_TRUNC, _MODE)  # truncated only after the ownership check
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():  # EMLINK: FreeBSD
                 raise OSError(errno.ELOOP, "is one of the symbolic links that are never followed; remove it") from None
@@ -117,9 +117,9 @@ class PosixFileSystem:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "is no regular file")
+                raise OSError(errno.EINVAL, "is not a regular file")
             if flags & os.O_RDWR:
-                self._make_ours(descriptor, status)
+                self._make_private(descriptor, status)
             if flags & os.O_TRUNC:
                 os.ftruncate(descriptor, 0)
         except OSError:
@@ -157,7 +157,7 @@ class PosixFileSystem:
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
-            self._lacks("lock files", "let no two runs write the same output", error)
+            self._lacks("lock files", "never start two runs with the same output", error)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -181,7 +181,9 @@ class PosixFileSystem:
 
     def mkdir(self, folder: Path) -> None:
         folder.mkdir(mode=_FOLDER_MODE)
-        if stat.S_IMODE(folder.lstat().st_mode) & _FOLDER_MODE != _FOLDER_MODE:  # the umask took something from us
+        if (
+            stat.S_IMODE(folder.lstat().st_mode) & _FOLDER_MODE != _FOLDER_MODE
+        ):  # the umask removed permissions of the owner
             folder.chmod(_FOLDER_MODE)
 
     def is_open_to_all(self, folder: Path) -> bool:
@@ -196,8 +198,8 @@ class PosixFileSystem:
                 raise
             self._lacks("sync folders", "a crash of the machine may undo the last change of names", error)
 
-    def _make_ours(self, descriptor: int, status: os.stat_result) -> None:
-        """Raises OSError for a file that somebody else could have put here for us to write to."""
+    def _make_private(self, descriptor: int, status: os.stat_result) -> None:
+        """Set mode 0600. Raises OSError for a file that another user could have placed here as a trap."""
         if not is_owned(status):
             raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
         if status.st_nlink > 1:
@@ -222,9 +224,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _syncs() -> tuple[Callable[[int], object], ...]:
-    """What has an open file on the disk, the strongest first.
+    """The calls that sync an open file, strongest first.
 
-    On macOS fsync leaves the disk's own cache alone (fsync(2) there), F_FULLFSYNC does not.
+    On macOS fsync does not flush the cache of the disk (fsync(2) there); F_FULLFSYNC does.
     """
     full = getattr(fcntl, "F_FULLFSYNC", None)
     strongest = () if full is None else (lambda descriptor: fcntl.fcntl(descriptor, full),)

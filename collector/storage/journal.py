@@ -1,14 +1,14 @@
-"""An append-only file of whole blocks: the only place that writes records and errors.
+"""An append-only file of whole blocks: the only module that writes records and errors.
 
-Knows bytes and descriptors; knows nothing of what the bytes say, but that a block may be lines. Every method blocks
-and belongs in a thread.
+Knows bytes and descriptors, and that a block may consist of lines; must not know their meaning. Every method blocks and
+belongs in a thread.
 
-    append … append … sync … append ─▸ refused: what is not whole is taken back; only `sync` and `close` are left
-                           └ sync ─▸ refused: the file is cut back to the last good sync, and nothing is left
-                                  └▸ it is not the file any more that was written: nothing is left either
+    append … append … sync … append ─▸ fails: the partial block is truncated; only `sync` and `close` remain allowed
+                           └ sync ─▸ fails: the file is truncated to the last good sync; only `close` remains allowed
+                                  └▸ the file was replaced or changed: only `close` remains allowed
 
-A sync that failed is never tried again: the system has marked what it lost as written, and would call the second one
-a success (ATC 2020, "Can Applications Recover from fsync Failures?").
+A failed sync is never repeated: the system marks the lost pages as clean, so a second sync would succeed without
+writing them (ATC 2020, "Can Applications Recover from fsync Failures?").
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from collector.storage.filesystem import FileSystem
 
 
 class Journal:
-    """Appends blocks to a file and knows how many bytes, and with what digest, it wrote.
+    """Appends blocks to a file, and counts and digests its bytes.
 
-    `open_file` gives the descriptor, at `open` or when the first block is written. `is_ours` says that the file holds
-    nothing but what is written here, so that half a block may be taken back; with a `path` it is to stay under that,
-    unchanged by others. `bytes` and `sha256` begin with what an unfinished file already holds.
+    `open_file` returns the descriptor, on `open` or before the first block. `is_exclusive` means that only this journal
+    writes the file, so a partial block can be truncated. With a `path`, the file must stay there unchanged. `bytes` and
+    `sha256` include the contents of an unfinished file.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Journal:
         name: str,
         *,
         path: Path | None = None,
-        is_ours: bool = True,
+        is_exclusive: bool = True,
         size: int = 0,
         digest: hashlib._Hash | None = None,
     ) -> None:
@@ -50,13 +50,13 @@ class Journal:
         self._open_file = open_file
         self._descriptor: int | None = None
         self._path = path
-        self._is_ours = is_ours
+        self._is_exclusive = is_exclusive
         self._digest = digest or hashlib.sha256()
         self._synced_digest = self._digest.copy()
         self._sync_failure: CollectorError | None = None
         self.failure: CollectorError | None = None
         self.name = name
-        self._began_at = size
+        self._initial_size = size
         self.bytes = size
         self.synced = size
 
@@ -65,16 +65,16 @@ class Journal:
         return self._digest.hexdigest()
 
     def open(self) -> int:
-        """Have the file open; returns its descriptor. Raises what `open_file` raises."""
+        """Open the file, if it is not open, and return its descriptor. Raises what `open_file` raises."""
         if self._descriptor is None:
             self._descriptor = self._open_file()
         return self._descriptor
 
     def append(self, block: bytes, *, is_lines: bool = False) -> None:
-        """Write `block` whole. On failure what was written of it is taken back, if the file is ours, but for the whole
-        lines of a block that `is_lines`; nothing can be appended any more.
+        """Write the whole `block`. On failure, later appends fail too, and an exclusive file is truncated to the blocks
+        before, and to the whole lines of this block if it `is_lines`.
 
-        Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
+        Raises `OutputError`, and `Interrupted` if the reader of the pipe closed it.
         """
         if self.failure:
             raise self.failure
@@ -95,14 +95,14 @@ class Journal:
     def _write(self, descriptor: int, left: memoryview) -> int:
         try:
             return self._system.write(descriptor, left)
-        except BlockingIOError:  # whoever shares our standard output does not want it to block; we do
+        except BlockingIOError:  # another process made the shared stdout non-blocking
             writable = select.poll()
             writable.register(descriptor, select.POLLOUT)
             writable.poll()
             return 0
 
     def _keep(self, descriptor: int, whole: bytes) -> None:
-        if self._is_ours:
+        if self._is_exclusive:
             with contextlib.suppress(OSError):
                 self._system.truncate(descriptor, self.bytes + len(whole))
         self._count(whole)
@@ -112,7 +112,7 @@ class Journal:
         self._digest.update(written)
 
     def sync(self) -> None:
-        """Have the system put everything on the disk. Raises `OutputError`, and then ever after."""
+        """Sync everything to disk. Raises `OutputError`, and again on each later call."""
         if self._sync_failure:
             raise self._sync_failure
         if self.synced == self.bytes:
@@ -131,33 +131,33 @@ class Journal:
         self.synced, self._synced_digest = self.bytes, self._digest.copy()
 
     def _lose(self, failure: OutputError) -> OutputError:
-        """Nothing that was written since the last good sync counts, from now on."""
+        """Discard everything written since the last good sync."""
         self.failure = self._sync_failure = failure
         self.bytes, self._digest = self.synced, self._synced_digest
         return failure
 
     def require_in_place(self) -> None:
-        """Raise `OutputError` unless what was written, and nothing else, is still under the path."""
+        """Raise `OutputError` unless the path still has this file, with exactly the written length."""
         if self._path is None or self._descriptor is None:
             return
         with translated(self._path):
             if not self._system.is_at(self._path, self._descriptor):
                 what = "removed or replaced"
             elif self._system.size(self._descriptor) != self.bytes:
-                what = "changed by somebody else"
+                what = "changed by another process"
             else:
                 return
-        raise OutputError(f"{self._path}: was {what} while it was written; collect again")
+        raise OutputError(f"{self._path}: was {what} during the run; collect again")
 
     def require_unchanged(self) -> None:
-        """The same, for every byte: the file is read, if anything was written. Raises `OutputError`."""
+        """As `require_in_place`, for every byte: reads the file, if anything was written. Raises `OutputError`."""
         self.require_in_place()
-        if self._descriptor is None or self.bytes == self._began_at:
+        if self._descriptor is None or self.bytes == self._initial_size:
             return
         with translated(self.name):
             found = digest_of(partial(self._system.pread, self._descriptor))
         if found != self.sha256:
-            raise OutputError(f"{self.name}: was changed by somebody else while it was written; collect again")
+            raise OutputError(f"{self.name}: was changed by another process during the run; collect again")
 
     def close(self) -> None:
         """Close the file, if it is open. Raises `OutputError`."""

@@ -1,4 +1,4 @@
-"""Files that decide where the key goes, or hold it: what others can change, or read, is not believed."""
+"""Files that hold the key or decide where it is sent. Any that other users can modify (for keys: read) is rejected."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 
 class NotOwned(Exception):
-    """Others can change the file, or use it; the text says what to run."""
+    """Other users can change or use the file. The message names the command that corrects it."""
 
 
 def read_owned(path: Path) -> bytes:
-    """All of a file that only its owner, who is this user or root, can change; nothing of a device such as /dev/null.
+    """The contents of a file that only this user or root can change; empty for a device such as /dev/null.
 
-    A pipe that nobody writes to is not waited for. Raises `NotOwned`, and OSError for what the system refuses.
+    Does not wait for a pipe without a writer. Raises `NotOwned` and OSError.
     """
-    with open(path, "rb", opener=_at_once) as file:
+    with open(path, "rb", opener=_open_without_waiting) as file:
         status = os.fstat(file.fileno())
         if stat.S_ISCHR(status.st_mode):
             return b""
@@ -28,20 +28,20 @@ def read_owned(path: Path) -> bytes:
 
 
 def is_owned(status: os.stat_result) -> bool:
-    """Is it this user's?"""
+    """Does it belong to this user?"""
     return status.st_uid == os.geteuid()
 
 
 def is_owned_by_other(status: os.stat_result) -> bool:
-    """Is it neither this user's nor root's?"""
+    """Does it belong to a user other than this one and root?"""
     return status.st_uid != 0 and not is_owned(status)
 
 
 def require_owned(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
-    """Raise `NotOwned` unless the file, or folder, is this user's or root's, and others can change nothing in it.
+    """Raise `NotOwned` unless the file or folder belongs to this user or root, and no other user can change it.
 
-    When it `is_private`, they may not read it either; the command makes it this user's then, whom it would lock out
-    otherwise.
+    If it `is_private`, no other user may read it either. The suggested command then includes a chown, because chmod
+    alone would lock this user out.
     """
     private = "700" if stat.S_ISDIR(status.st_mode) else "600"
     can, forbidden, mode = ("use", 0o077, private) if is_private else ("change", 0o022, "go-w")
@@ -52,7 +52,7 @@ def require_owned(path: Path | str, status: os.stat_result, *, is_private: bool 
     if is_open:
         run.append(f"chmod {mode} {name}")
     if run:
-        raise NotOwned(f"others can {can} it; run: {' && '.join(run)}")
+        raise NotOwned(f"other users can {can} it; run: {' && '.join(run)}")
 
 
 def _own_name() -> str:
@@ -62,5 +62,5 @@ def _own_name() -> str:
         return str(os.geteuid())
 
 
-def _at_once(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)

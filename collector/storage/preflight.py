@@ -1,7 +1,7 @@
-"""Would the system refuse to replace a file at the end of a run? Asked before the first request, and changes nothing.
+"""Checks, before the first request, whether the system would refuse to replace the output. Changes no file.
 
-A rename onto a mount point is EBUSY, onto an immutable file EPERM, and in a folder with the sticky bit EPERM onto
-another user's file (rename(2), chattr(1)). A system that does not tell is taken for one without such a hindrance.
+A rename fails onto a mount point (EBUSY), onto an immutable file (EPERM), and, in a folder with the sticky bit, onto
+another user's file (EPERM; rename(2), chattr(1)). If the system does not report these, the check passes.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _APPEND_ONLY: Final = 0x20
 
 
 def hindrance(path: Path) -> str | None:
-    """Why a file could not be renamed to `path`, and what to do; None when nothing is known against it."""
+    """Why a file could not be renamed to `path`, and what to do; None if no obstacle is known."""
     if is_mount_point(path):
         return "is a mount point, which cannot be replaced; mount the folder around it instead"
     if (flags := _flags(path)) & (_IMMUTABLE | _APPEND_ONLY):
         return f"is {_named(flags)}, so it cannot be replaced; run chattr -{'i' if flags & _IMMUTABLE else 'a'} {path}"
     if (flags := _flags(path.parent)) & (_IMMUTABLE | _APPEND_ONLY):
-        return f"its folder is {_named(flags)}, so nothing in it can be renamed; choose another folder"
-    if _is_anothers_in_sticky_folder(path):
+        return f"its folder is {_named(flags)}, so its files cannot be renamed; choose another folder"
+    if _is_of_another_user_in_sticky_folder(path):
         return "belongs to another user, and its folder lets only owners replace files; choose another name"
     return None
 
 
 def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
-    """Is something mounted on this very file? `os.path.ismount` does not see a file of the same file system.
+    """Is this file a mount point? `os.path.ismount` misses a file of the same file system.
 
-    `mounts` is the system's list of mounts (proc(5)); without it, nothing is known of such a file.
+    `mounts` is the system's list of mounts (proc(5)); without it, such a file is not recognized.
     """
     if os.path.ismount(path):
         return True
@@ -52,7 +52,7 @@ def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
 
 
 def _unescaped(name: bytes) -> bytes:
-    """A name of /proc/self/mountinfo, in which blanks and backslashes are octal."""
+    """A name from /proc/self/mountinfo, which writes spaces and backslashes in octal."""
     return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)
 
 
@@ -61,20 +61,20 @@ def _named(flags: int) -> str:
 
 
 def _flags(path: Path) -> int:
-    """The attributes of a file or folder (chattr(1)); 0 where the system has none, or does not tell."""
+    """The attributes of a file or folder (chattr(1)); 0 if the system does not report them."""
     if not sys.platform.startswith("linux"):
         return 0
     flags = array.array("L", [0])
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            fcntl.ioctl(descriptor, _GET_FLAGS, flags, True)  # the C call's own
+            fcntl.ioctl(descriptor, _GET_FLAGS, flags, True)  # mutated by the call
         finally:
             os.close(descriptor)
     return flags[0]
 
 
-def _is_anothers_in_sticky_folder(path: Path) -> bool:
+def _is_of_another_user_in_sticky_folder(path: Path) -> bool:
     user = os.geteuid()
     try:
         folder, there = path.parent.stat(), path.lstat()

@@ -339,7 +339,9 @@ async def test_a_configuration_that_other_users_can_modify_is_2_however_it_is_na
         for arguments, env in ways:
             done = await call("collect", *ids(1), *arguments, env=env)
             assert (done.code, thief.opened) == (2, 0), done.err
-            assert f"{path}: it says where the key goes, and others can change it; run: chmod go-w {path}" in done.err
+            assert (
+                f"{path}: it says where the key goes, and other users can change it; run: chmod go-w {path}" in done.err
+            )
     assert not (tmp_path / "stolen").exists()
 
 

@@ -287,7 +287,7 @@ def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_pat
 def test_a_folder_that_others_can_use_is_refused(path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.parent.chmod(mode)
-    assert is_exclusive(path).endswith(f"{path.parent}: others can use it; run: chmod 700 {path.parent}")
+    assert is_exclusive(path).endswith(f"{path.parent}: other users can use it; run: chmod 700 {path.parent}")
     assert list(path.parent.iterdir()) == []
 
 
@@ -307,14 +307,14 @@ def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: P
 def test_a_folder_of_another_user_is_refused(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     os.chown(path.parent, 12345, -1)
-    assert is_exclusive(path).endswith(f"others can use it; run: chown root {path.parent}")
+    assert is_exclusive(path).endswith(f"other users can use it; run: chown root {path.parent}")
 
 
 def test_a_file_that_others_can_use_is_refused(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     path.touch()
     path.chmod(0o666)
-    assert is_exclusive(path).endswith(f"{path}: others can use it; run: chmod 600 {path}")
+    assert is_exclusive(path).endswith(f"{path}: other users can use it; run: chmod 600 {path}")
 
 
 def test_something_else_in_place_of_the_file_or_the_folder_is_refused(tmp_path: Path) -> None:

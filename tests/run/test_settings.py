@@ -91,7 +91,7 @@ def file_with(folder: Path, text: str, name: str = "settings.toml") -> str:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    path.chmod(0o600)  # independent of the umask; a file that others can write is rejected
+    path.chmod(0o600)  # independent of the umask; a file that other users can write is rejected
     return str(path)
 
 
@@ -236,7 +236,9 @@ def test_a_file_that_other_users_can_change_is_an_error_with_the_command_that_fi
         ([], {"COLLECTOR_CONFIG": str(path)}),
         ([], {"XDG_CONFIG_HOME": str(tmp_path)}),
     ):
-        with pytest.raises(ConfigError, match=f"where the key goes, and others can change it; run: chmod go-w {path}"):
+        with pytest.raises(
+            ConfigError, match=f"where the key goes, and other users can change it; run: chmod go-w {path}"
+        ):
             parse(argv, environ)
 
 

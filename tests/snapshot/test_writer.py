@@ -101,7 +101,7 @@ async def test_a_file_that_somebody_changes_settles_nothing_more(change: str) ->
             system.write(foreign, b"junk\n")
     batch.put(LINE, OK)
     for _ in range(2):
-        with pytest.raises(OutputError, match=r"removed or replaced|changed by somebody"):
+        with pytest.raises(OutputError, match=r"removed or replaced|changed by another process"):
             await batch.settle(is_whole=True)
     assert batch.committed.total == 1
 
@@ -166,5 +166,5 @@ def test_a_byte_that_somebody_changed_is_found_when_the_file_is_read_once_more()
     written = Journal(system, lambda: system.open(PATH, 0o2), str(PATH))  # O_RDWR: from the first byte on
     written.append(b"[")
     journal.require_in_place()
-    with pytest.raises(OutputError, match="changed by somebody else"):
+    with pytest.raises(OutputError, match="changed by another process"):
         journal.require_unchanged()

@@ -202,7 +202,7 @@ def test_a_plain_file_that_does_not_end_with_a_line_has_a_flaw_at_its_last() -> 
 def test_the_flaw_names_the_codec(compression: Compression) -> None:
     packed = compression.compress(b"one\n")
     assert flaw_of(read(packed[:-1], compression)) == f"a {compression.value} member without its end"
-    assert flaw_of(read(b"garbage" * 10, compression)) == f"broken {compression.value} packing"
+    assert flaw_of(read(b"garbage" * 10, compression)) == f"invalid {compression.value} data"
 
 
 @given(st.lists(lines, max_size=20).map(b"".join), reads)
@@ -242,5 +242,5 @@ def test_a_member_that_is_none_of_the_collectors_is_not_unpacked_to_its_end() ->
     found = read(content, Compression.GZIP, most=4096)
     assert found == [
         Block(0, len(before), b"one\n"),
-        Block(len(before), len(content), b"", "a packed member that is none of the collector's"),
+        Block(len(before), len(content), b"", "a compressed member larger than any that the collector writes"),
     ]

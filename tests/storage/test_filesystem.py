@@ -237,7 +237,7 @@ def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: P
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
-        with pytest.raises(OSError, match="is no regular file"):
+        with pytest.raises(OSError, match="is not a regular file"):
             PosixFileSystem().open(tmp_path / name, os.O_RDONLY)
     with pytest.raises(IsADirectoryError):
         PosixFileSystem().open(tmp_path / "folder", APPENDED)
@@ -310,7 +310,7 @@ def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     before = len(os.listdir("/proc/self/fd"))
     for name in ("a", "pipe"):
-        with pytest.raises(OSError, match=r"second name|no regular file"):
+        with pytest.raises(OSError, match=r"second name|not a regular file"):
             PosixFileSystem().open(tmp_path / name, APPENDED)
     assert len(os.listdir("/proc/self/fd")) == before
 

@@ -150,7 +150,7 @@ def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Pat
     path.write_bytes(b"older")
     reader = os.open(path, os.O_RDONLY)
     with pytest.raises(OutputError):
-        Journal(PosixFileSystem(), lambda: reader, "shared", is_ours=False).append(
+        Journal(PosixFileSystem(), lambda: reader, "shared", is_exclusive=False).append(
             b"new"
         )  # a descriptor that cannot be written
     os.close(reader)
@@ -169,7 +169,7 @@ def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
 
     thread = threading.Thread(target=read)
     thread.start()
-    Journal(PosixFileSystem(), lambda: writer, "a pipe", is_ours=False).append(block)
+    Journal(PosixFileSystem(), lambda: writer, "a pipe", is_exclusive=False).append(block)
     os.close(writer)
     thread.join()
     os.close(reader)

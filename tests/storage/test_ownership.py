@@ -26,7 +26,7 @@ def test_what_others_can_at_most_read_is_read(mode: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("mode", [0o660, 0o620, 0o602, 0o646, 0o666, 0o777])
 def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
-    with pytest.raises(NotOwned, match=f"others can change it; run: chmod go-w {path}$"):
+    with pytest.raises(NotOwned, match=f"other users can change it; run: chmod go-w {path}$"):
         read_owned(path)
     path.chmod(0o600)
     assert read_owned(path) == b"content"
@@ -45,7 +45,7 @@ def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o601, 0o620])
 def test_what_is_private_may_not_be_read_by_others_either(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
-    with pytest.raises(NotOwned, match=f"others can use it; run: chmod 600 {path}$"):
+    with pytest.raises(NotOwned, match=f"other users can use it; run: chmod 600 {path}$"):
         require_owned(path, path.stat(), is_private=True)
     path.chmod(0o600)
     require_owned(path, path.stat(), is_private=True)
@@ -63,7 +63,7 @@ def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
 def test_another_users_file_is_not_believed_even_by_root(tmp_path: Path) -> None:
     path = file_of(tmp_path, 0o600)
     os.chown(path, 65534, 65534)
-    with pytest.raises(NotOwned, match=f"others can change it; run: chown root {path}$"):
+    with pytest.raises(NotOwned, match=f"other users can change it; run: chown root {path}$"):
         read_owned(path)
 
 

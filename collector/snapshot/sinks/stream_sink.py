@@ -57,7 +57,7 @@ class StreamSink:
 
     async def open(self) -> None:
         descriptor, name = await _stream(self._output)
-        self._records = Journal(self._files.system, lambda: descriptor, name, is_ours=False)
+        self._records = Journal(self._files.system, lambda: descriptor, name, is_exclusive=False)
         self._records.open()
         records = BatchWriter(
             self._records,
