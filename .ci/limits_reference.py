@@ -195,8 +195,8 @@ FIXED = {
         ),
     ],
     "Files": [
-        Limit("length of a file name", "collector.snapshot.layout:_LONGEST", of("bytes"), "exit code 6"),
-        Limit("symbolic links to an output", "collector.snapshot.sinks.target:_MOST_LINKS", COUNT, "exit code 6"),
+        Limit("length of a file name", "collector.snapshot.layout:_MAX_NAME_BYTES", of("bytes"), "exit code 6"),
+        Limit("symbolic links to an output", "collector.snapshot.sinks.target:_MAX_LINKS", COUNT, "exit code 6"),
         Limit("records between two syncs", "collector.snapshot.sinks.writer:_SYNC_LINES", COUNT, "they are synced"),
         Limit(
             "time between two syncs",
@@ -206,7 +206,7 @@ FIXED = {
         ),
         Limit(
             "age of an unfinished run that `--resume auto` resumes",
-            "collector.snapshot.sinks.resume:_STALE_AFTER",
+            "collector.snapshot.sinks.resume:_MAX_AGE_SECONDS",
             lambda value: f"{value / 3600:g} hours",
             "it is quarantined",
         ),

@@ -62,7 +62,7 @@ class PathCounts(Counter[str]):
             self.count(path, number)
 
 
-class Counted(NamedTuple):
+class TallyEntry(NamedTuple):
     """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
 
     kind: OutcomeKind
@@ -72,9 +72,9 @@ class Counted(NamedTuple):
     nuls: Sequence[str] = ()
 
 
-def counted(outcome: Outcome) -> Counted:
-    """The counted part of an outcome."""
-    return Counted(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
+def tally_entry(outcome: Outcome) -> TallyEntry:
+    """The part of `outcome` that a `Tally` counts."""
+    return TallyEntry(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Tally:
     nuls: PathCounts = field(default_factory=PathCounts)
     by_rule: Counter[str] = field(default_factory=Counter)
 
-    def add(self, one: Counted | Outcome) -> None:
+    def add(self, one: TallyEntry | Outcome) -> None:
         """Count one outcome."""
         self.outcomes[one.kind] += 1
         self.unparsed_timestamps += one.unparsed_timestamps

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from collector.model.errors import UsageError
-from collector.snapshot.layout import QUARANTINED, RUN_ID
+from collector.snapshot.layout import QUARANTINE_SUFFIX, RUN_ID
 
 _PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": RUN_ID}
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
@@ -48,4 +48,4 @@ def pattern_of(path: str) -> re.Pattern[str]:
         name = placeholder[1:-1]
         escaped = re.escape(placeholder)
         text = text.replace(escaped, f"(?P<{name}>{pattern})", 1).replace(escaped, f"(?P={name})")
-    return re.compile(text + QUARANTINED)
+    return re.compile(text + QUARANTINE_SUFFIX)

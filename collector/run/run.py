@@ -223,7 +223,7 @@ class Run:
     async def _reconcile(self, failure: CollectorError | None) -> CollectorError | None:
         for id_ in self._second_pass.ids:  # the run ended before their second pass
             self._write_outcome(self._second_pass[id_])
-        file_failure = await _failure_of(self._sink.writer.settle(is_whole=failure is None))
+        file_failure = await _failure_of(self._sink.writer.finish(is_complete=failure is None))
         failure = failure or file_failure
         try:
             self.ledger.reconcile(finished=failure is None, written=self._sink.writer.committed)

@@ -14,12 +14,12 @@ from collector.snapshot.manifest import FileFacts
 from collector.storage.blocks import Block, digest_of, lines_of, read_blocks
 from collector.storage.compression import Compression
 
-_LONGEST_OFFENCE: Final = 1000  # characters
+_MAX_PROBLEM_CHARS: Final = 1000  # characters
 
 
-def refuse(path: Path, offence: str) -> NoReturn:
+def reject(path: Path, problem: str) -> NoReturn:
     """Raise `Damaged` for the file under `path`. What a file says is repeated up to a limit."""
-    raise Damaged(f"{path}: {offence[:_LONGEST_OFFENCE]}")
+    raise Damaged(f"{path}: {problem[:_MAX_PROBLEM_CHARS]}")
 
 
 class CheckedFile(NamedTuple):
@@ -37,21 +37,21 @@ class CheckedFile(NamedTuple):
         """Each line without its line feed, and where it is. Raises `Damaged` where a line is not whole."""
         for block in read_blocks(self.pread, compression):
             if block.flaw:
-                refuse(self.path, f"byte {block.start}: {block.flaw}")
+                reject(self.path, f"byte {block.start}: {block.flaw}")
             for at, line in lines_of(block):
-                yield _where(compression, block, at), line
+                yield _position(compression, block, at), line
 
-    def require(self, facts: FileFacts, number: int, what: str) -> None:
-        """Raise `Damaged` unless the file, which holds `number` of `what`, is the one that `facts` describe."""
+    def require_match(self, facts: FileFacts, count: int, noun: str) -> None:
+        """Raise `Damaged` unless the file, which holds `count` of `noun`, is the one that `facts` describe."""
         if self.size != facts.bytes:
             at = min(self.size, facts.bytes)
-            refuse(self.path, f"byte {at}: it has {self.size} bytes, but its manifest says {facts.bytes}")
-        if number != facts.records:
-            refuse(self.path, f"{number} {what}, but its manifest says {facts.records}")
-        if not self.has_bytes_of(facts):
-            refuse(self.path, f"somewhere in bytes 0 to {self.size}: its SHA-256 is not that of its manifest")
+            reject(self.path, f"byte {at}: it has {self.size} bytes, but its manifest says {facts.bytes}")
+        if count != facts.records:
+            reject(self.path, f"{count} {noun}, but its manifest says {facts.records}")
+        if not self.matches(facts):
+            reject(self.path, f"somewhere in bytes 0 to {self.size}: its SHA-256 is not that of its manifest")
 
-    def has_bytes_of(self, facts: FileFacts) -> bool:
+    def matches(self, facts: FileFacts) -> bool:
         """Has the file the size and the digest that `facts` say?"""
         return self.size == facts.bytes and digest_of(self.pread) == facts.sha256
 
@@ -62,10 +62,10 @@ class CheckedFile(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[CheckedFile]:
+def open_regular(path: Path) -> Iterator[CheckedFile]:
     """The file under `path`. Raises `Damaged` for a missing one and `InputError` for one that cannot be read."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=_open_without_blocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputError(f"{path}: is no file; name a snapshot that `collector collect -o` wrote")
             yield CheckedFile(path, file)
@@ -75,11 +75,11 @@ def opened(path: Path) -> Iterator[CheckedFile]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_without_blocking(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # a pipe is not waited for
 
 
-def _where(compression: Compression, block: Block, at: int) -> str:
+def _position(compression: Compression, block: Block, at: int) -> str:
     if compression is Compression.PLAIN:
         return f"byte {at}"
     return f"byte {at - block.start} of what is unpacked from byte {block.start}"

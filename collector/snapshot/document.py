@@ -14,7 +14,7 @@ import orjson
 from collector.model.record import Json
 from collector.model.timestamps import is_utc
 
-_LONGEST_KEY: Final = 200  # characters of a key that a message repeats
+_MAX_KEY_CHARS: Final = 200  # characters of a key that a message repeats
 
 
 class Malformed(Exception):
@@ -28,14 +28,14 @@ class Part:
     value: Json
     place: str = ""
 
-    def refuse(self, offence: str) -> NoReturn:
+    def reject(self, problem: str) -> NoReturn:
         """Raise `Malformed` for this place."""
-        raise Malformed(f"{self.place or 'the document'}: {offence}")
+        raise Malformed(f"{self.place or 'the document'}: {problem}")
 
     def __getitem__(self, key: str) -> Part:
         """The member `key` of an object. Raises `Malformed`."""
         found = self.get(key)
-        return found if found is not None else Part(None, self._place_of(key)).refuse("is missing")
+        return found if found is not None else Part(None, self._place_of(key)).reject("is missing")
 
     def get(self, key: str) -> Part | None:
         """The member `key` of an object, None if it has none. Raises `Malformed` for what is not an object."""
@@ -48,50 +48,50 @@ class Part:
     @property
     def _object(self) -> dict[str, Json]:
         if type(self.value) is not dict:
-            self.refuse("not an object")
+            self.reject("not an object")
         return cast(dict[str, Json], self.value)
 
     def members(self) -> Iterator[tuple[str, Part]]:
         """Each member of an object whose keys are not known beforehand. Raises `Malformed`."""
         for key, value in self._object.items():
-            yield key, Part(value, f'{self.place}["{key[:_LONGEST_KEY]}"]')
+            yield key, Part(value, f'{self.place}["{key[:_MAX_KEY_CHARS]}"]')
 
     def elements(self) -> list[Part]:
         """The elements of an array. Raises `Malformed`."""
         if type(self.value) is not list:
-            self.refuse("not an array")
+            self.reject("not an array")
         return [Part(value, f"{self.place}[{at}]") for at, value in enumerate(self.value)]
 
     def text(self) -> str:
         """Raises `Malformed` unless it is text."""
         if type(self.value) is not str:
-            self.refuse("not a text")
+            self.reject("not a text")
         return self.value
 
     def path(self) -> str:
         """Raises `Malformed` unless it is text that can be a path."""
         path = self.text()
         if not path or "\0" in path:
-            self.refuse("not a path")
+            self.reject("not a path")
         return path
 
     def utc(self) -> str:
         """Raises `Malformed` unless it is an RFC 3339 time in UTC."""
-        moment = self.text()
-        if not is_utc(moment):
-            self.refuse("not a UTC time")
-        return moment
+        timestamp = self.text()
+        if not is_utc(timestamp):
+            self.reject("not a UTC time")
+        return timestamp
 
     def count(self) -> int:
         """Raises `Malformed` unless it is an integer of at least 0."""
         if type(self.value) is not int or self.value < 0:
-            self.refuse("not a count (an integer of at least 0)")
+            self.reject("not a count (an integer of at least 0)")
         return self.value
 
     def seconds(self) -> float:
         """Raises `Malformed` unless it is a number of at least 0."""
         if type(self.value) not in {int, float} or self.value < 0:
-            self.refuse("not a duration (a number of at least 0)")
+            self.reject("not a duration (a number of at least 0)")
         return float(self.value)
 
 

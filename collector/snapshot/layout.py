@@ -15,16 +15,16 @@ _RESERVED: Final = (
     *(".partial", ".errors", ".manifest.json", ".draft"),
     *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
 )
-_LONGEST: Final = 255  # bytes of a name, on every file system in common use
-_LONGEST_ADDED: Final = ".20260102T030405Z-01234567.99.draft"  # to a name
+_MAX_NAME_BYTES: Final = 255  # bytes of a name, on every file system in common use
+_LONGEST_SUFFIX: Final = ".20260102T030405Z-01234567.99.draft"  # to a name
 RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
 UNKNOWN_RUN: Final = "unknown-run"
 """Stands for the id of a run that left none."""
 
-QUARANTINED: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
+QUARANTINE_SUFFIX: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
 """What `quarantined_path` may have added to a name, as a pattern."""
 
-_UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINED}", re.DOTALL)
+_UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINE_SUFFIX}", re.DOTALL)
 
 
 class SnapshotPaths:
@@ -45,7 +45,7 @@ class SnapshotPaths:
         self.staged = tuple(map(staged_path, (self.partial_manifest, self.checkpoint, self.header)))
 
     @property
-    def held(self) -> dict[Path, Path]:
+    def held_paths(self) -> dict[Path, Path]:
         """Where the manifest and the errors of an older snapshot wait while new data takes its name."""
         older = f"{self.stem}.partial.older"
         return {
@@ -61,8 +61,8 @@ class SnapshotPaths:
     @property
     def other_encodings(self) -> tuple[SnapshotPaths, ...]:
         """The outputs that share all names with this one but those of the data: packed otherwise, or not at all."""
-        names = {f"{self.stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression}
-        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
+        paths = {f"{self.stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression}
+        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(paths - {"", self.snapshot.name}))
 
     @property
     def is_reserved(self) -> bool:
@@ -73,7 +73,7 @@ class SnapshotPaths:
     def name_overflow(self) -> int:
         """By how many bytes the longest of the names is too long."""
         longest = max((path.name for path in self.unfinished), key=len)
-        return max(0, len(os.fsencode(longest + _LONGEST_ADDED)) - _LONGEST)
+        return max(0, len(os.fsencode(longest + _LONGEST_SUFFIX)) - _MAX_NAME_BYTES)
 
 
 class Stage(Enum):
@@ -81,13 +81,13 @@ class Stage(Enum):
 
     PUBLISHED = "published"
     UNFINISHED = "unfinished"
-    QUARANTINED = "set aside"
+    QUARANTINED = "quarantined"
 
 
 class FileSet(NamedTuple):
     """The records of one run, their errors file and their manifest, wherever they are.
 
-    `named_records` and `named_errors` are what the manifest calls the first two; `compression` is how the records are
+    `listed_records` and `listed_errors` are what the manifest calls the first two; `compression` is how the records are
     packed.
     """
 
@@ -95,8 +95,8 @@ class FileSet(NamedTuple):
     records: Path
     errors: Path
     manifest: Path
-    named_records: str
-    named_errors: str
+    listed_records: str
+    listed_errors: str
     compression: Compression
 
 
@@ -114,14 +114,14 @@ def file_sets(records: Path) -> list[FileSet]:
 
 
 def _published(records: Path) -> FileSet:
-    names = SnapshotPaths(records)
+    paths = SnapshotPaths(records)
     return FileSet(
         Stage.PUBLISHED,
         records,
-        errors=names.errors,
-        manifest=names.manifest,
-        named_records=records.name,
-        named_errors=names.errors.name,
+        errors=paths.errors,
+        manifest=paths.manifest,
+        listed_records=records.name,
+        listed_errors=paths.errors.name,
         compression=compression_of(records.name),
     )
 
@@ -131,15 +131,15 @@ def _unfinished(records: Path) -> list[FileSet]:
     found = _UNFINISHED.fullmatch(records.name)
     if found is None:
         return []
-    names, suffix = SnapshotPaths(records.with_name(found["output"])), found["suffix"]
+    paths, suffix = SnapshotPaths(records.with_name(found["output"])), found["suffix"]
     return [
         FileSet(
             Stage.QUARANTINED if suffix else Stage.UNFINISHED,
             records,
-            errors=quarantined_path(names.partial_errors, suffix),
-            manifest=quarantined_path(names.partial_manifest, suffix),
-            named_records=names.partial.name,
-            named_errors=names.partial_errors.name,
-            compression=compression_of(names.snapshot.name),
+            errors=quarantined_path(paths.partial_errors, suffix),
+            manifest=quarantined_path(paths.partial_manifest, suffix),
+            listed_records=paths.partial.name,
+            listed_errors=paths.partial_errors.name,
+            compression=compression_of(paths.snapshot.name),
         )
     ]

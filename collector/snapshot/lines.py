@@ -10,7 +10,7 @@ import orjson
 
 from collector.model.control_chars import json_escaped
 from collector.model.ids import is_canonical
-from collector.model.ledger import Counted
+from collector.model.ledger import TallyEntry
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.record import JSON_TYPES, RECORD, SCHEMA, Json, Kind, Record, names_of, nul_paths
 from collector.model.strict_json import NotJson, parse
@@ -42,7 +42,7 @@ def error_line(outcome: Outcome) -> bytes:
     )
 
 
-_KINDS: Final = {
+_TYPES: Final = {
     field.name: (
         JSON_TYPES[field.kind],
         *((float,) if field.kind is Kind.COUNT else ()),  # which is what orjson makes of more than 64 bits
@@ -50,9 +50,9 @@ _KINDS: Final = {
     )
     for field in RECORD
 }
-_LISTS: Final = names_of(Kind.IDS, Kind.TEXTS)
+_LIST_KEYS: Final = names_of(Kind.IDS, Kind.TEXTS)
 _TEXT: Final = (str,)
-_ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
+_ERROR_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT,
     "outcome": _TEXT,
     "http_status": (int, type(None)),
@@ -61,9 +61,9 @@ _ERROR_KINDS: Final[dict[str, tuple[type, ...]]] = {
     "at": _TEXT,
 }
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
-_ONLY_TEXT: Final = frozenset(_TEXT)
-_MASKED: Final = b"[REDACTED"
-_SHAPES: Final = 1024  # that are remembered; a million records have a handful
+_TEXT_TYPES: Final = frozenset(_TEXT)
+_MASK_START: Final = b"[REDACTED"
+_MAX_CACHED_SHAPES: Final = 1024  # that are remembered; a million records have a handful
 
 
 class BadLine(Exception):
@@ -77,9 +77,9 @@ def read_record(line: bytes) -> Record:
     try:
         record: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        record = _exact(line, error.msg)
-    if offence := _offence(tuple(record), tuple(map(type, record.values()))):
-        raise BadLine(offence)
+        record = _parse_huge_integers(line, error.msg)
+    if problem := _shape_error(tuple(record), tuple(map(type, record.values()))):
+        raise BadLine(problem)
     if not is_canonical(record["id"]):
         raise BadLine("its id is none")
     if record["_schema"] != SCHEMA:
@@ -89,28 +89,28 @@ def read_record(line: bytes) -> Record:
     return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as was just seen
 
 
-def _exact(line: bytes, refusal: str) -> Record:
+def _parse_huge_integers(line: bytes, reason: str) -> Record:
     """The same for integers of more than 308 digits, which are written as they came and which orjson refuses."""
     try:
         return parse(line)  # type: ignore[no-any-return]  # what begins with a brace is an object
     except NotJson:
-        raise BadLine(f"no JSON ({refusal})") from None
+        raise BadLine(f"no JSON ({reason})") from None
 
 
-def has_only_texts(record: Record) -> bool:
+def has_only_text_lists(record: Record) -> bool:
     """Are its arrays arrays of text?"""
-    return all(_ONLY_TEXT.issuperset(map(type, record[key])) for key in _LISTS)
+    return all(_TEXT_TYPES.issuperset(map(type, record[key])) for key in _LIST_KEYS)
 
 
-def counted_in(line: bytes, record: Record) -> Counted:
+def tally_entry_of_line(line: bytes, record: Record) -> TallyEntry:
     """The part of a record's outcome that its line still tells: all but the repairs and the rules."""
     masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
-    return Counted(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
+    return TallyEntry(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
 
 
 def masked_paths(line: bytes, record: Record) -> list[str]:
     """The paths of its values in which something was masked, as `redactor` names them."""
-    if _MASKED not in line:
+    if _MASK_START not in line:
         return []
     return [path for key, value in record.items() for path in paths_in(key, value)]
 
@@ -123,8 +123,8 @@ def count_unparsed(record: Record) -> int:
     return count
 
 
-def _is_unparsed(moment: Json) -> bool:
-    return type(moment) is str and not is_utc(moment)
+def _is_unparsed(timestamp: Json) -> bool:
+    return type(timestamp) is str and not is_utc(timestamp)
 
 
 def read_error(line: bytes) -> tuple[str, OutcomeKind]:
@@ -133,9 +133,9 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
         found: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise BadLine(f"no JSON ({error.msg})") from None
-    if type(found) is not dict or found.keys() != _ERROR_KINDS.keys():
+    if type(found) is not dict or found.keys() != _ERROR_TYPES.keys():
         raise BadLine("not the keys of an error")
-    for key, kinds in _ERROR_KINDS.items():
+    for key, kinds in _ERROR_TYPES.items():
         if type(found[key]) not in kinds:
             raise BadLine(f"{key} is of type {type(found[key]).__name__}")
     if not is_canonical(found["id"]):
@@ -145,13 +145,13 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
     return found["id"], OutcomeKind(found["outcome"])
 
 
-@lru_cache(_SHAPES)
-def _offence(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
+@lru_cache(_MAX_CACHED_SHAPES)
+def _shape_error(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
     """What is wrong with a record of these keys and types, if anything is."""
     found = dict(zip(keys, kinds, strict=True))
-    for key, allowed in _KINDS.items():
+    for key, allowed in _TYPES.items():
         if key not in found:
             return f"no key {key}"
         if found[key] not in allowed:
             return f"{key} is of type {found[key].__name__}"
-    return "a key that no record has" if len(found) > len(_KINDS) else None
+    return "a key that no record has" if len(found) > len(_TYPES) else None

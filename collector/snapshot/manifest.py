@@ -18,12 +18,12 @@ from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.document import Part, read
 
 FORMAT: Final = "collector.manifest/1"
-_ASKED: Final = ("base_url", "api_version")
-_REQUESTS: Final = ("sent", "unanswered", "retried", "throttled")
-_INPUT: Final = ("lines", "unique", "duplicates", "invalid", "blank")
-_MOST_FILES: Final = 2
+_SOURCE_TEXTS: Final = ("base_url", "api_version")
+_REQUEST_COUNTS: Final = ("sent", "unanswered", "retried", "throttled")
+_INPUT_COUNTS: Final = ("lines", "unique", "duplicates", "invalid", "blank")
+_MAX_FILES: Final = 2
 
-NAMELESS: Final = "-"
+STREAM_PATH: Final = "-"
 """The `path` of records that went to a stream: whoever saves them names them."""
 
 
@@ -78,7 +78,7 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
             "ids_digest": report.ids_digest,
         },
         "account": {
-            "input": {key: getattr(report.ledger.input, key) for key in _INPUT},
+            "input": {key: getattr(report.ledger.input, key) for key in _INPUT_COUNTS},
             "outcomes": {str(kind): report.ledger.outcomes[kind] for kind in OutcomeKind},
         },
         "requests": _encoded_requests(report.ledger.requests, report.pace),
@@ -101,7 +101,7 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
 
 def _encoded_requests(requests: RequestCount, pace: Throughput) -> dict[str, Json]:
     return {
-        **{key: getattr(requests, key) for key in _REQUESTS},
+        **{key: getattr(requests, key) for key in _REQUEST_COUNTS},
         "paused_s": round(pace.paused_s, 3),
         "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
     }
@@ -137,8 +137,8 @@ def decode(content: bytes) -> Manifest:
     """The manifest that `content` is. Raises `Malformed`, never anything else."""
     found = read(content)
     if found["format"].value != FORMAT:
-        found["format"].refuse(f"not {FORMAT}")
-    _require_account_of_the_run(found)
+        found["format"].reject(f"not {FORMAT}")
+    _require_run_facts(found)
     source, ledger = found["source"], found["account"]
     files = _files(found["files"])
     return Manifest(
@@ -147,7 +147,7 @@ def decode(content: bytes) -> Manifest:
         exit_code=found["exit_code"].count(),
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
-        input={key: ledger["input"][key].count() for key in _INPUT},
+        input={key: ledger["input"][key].count() for key in _INPUT_COUNTS},
         tally=_tally(found, ledger["outcomes"]),
         facts=files[0],
         errors=files[1] if files[1:] else None,
@@ -159,28 +159,34 @@ def _files(found: Part) -> list[FileFacts]:
     """The records, and the errors file if there is one."""
     files = found.elements()
     if not files:
-        found.refuse("has no entry for the records")
-    if len(files) > _MOST_FILES:
-        files[_MOST_FILES].refuse("neither the records nor the errors file, which come first")
+        found.reject("has no entry for the records")
+    if len(files) > _MAX_FILES:
+        files[_MAX_FILES].reject("neither the records nor the errors file, which come first")
     return [
         FileFacts(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
         for each in files
     ]
 
 
-def _require_account_of_the_run(found: Part) -> None:
+def _require_run_facts(found: Part) -> None:
     """Raise unless what says how the run went is there, and of the type it should be."""
-    for text in (*(found["tool"][key] for key in ("name", "version")), *(found["source"][key] for key in _ASKED)):
+    for text in (
+        *(found["tool"][key] for key in ("name", "version")),
+        *(found["source"][key] for key in _SOURCE_TEXTS),
+    ):
         text.text()
-    for moment in (found["started_at"], found["finished_at"]):
-        moment.utc()
+    for timestamp in (found["started_at"], found["finished_at"]):
+        timestamp.utc()
     requests = found["requests"]
-    for count in (*(requests[key] for key in _REQUESTS), *(count for _, count in requests["by_status"].members())):
+    for count in (
+        *(requests[key] for key in _REQUEST_COUNTS),
+        *(count for _, count in requests["by_status"].members()),
+    ):
         count.count()
     for seconds in (found["duration_s"], requests["paused_s"]):
         seconds.seconds()
     if found["resumed"].count() > found["account"]["outcomes"][OutcomeKind.OK].count():
-        found["resumed"].refuse("more than account.outcomes.ok")
+        found["resumed"].reject("more than account.outcomes.ok")
 
 
 def _tally(found: Part, outcomes: Part) -> Tally:
@@ -216,5 +222,5 @@ def _paths(found: Part, total: Part) -> PathCounts:
     """Counts by path. Raises `Malformed` unless they add up to the total."""
     paths = PathCounts({path: count.count() for path, count in found.members()})
     if paths.total() != total.count():
-        total.refuse(f"not the sum of {found.place}")
+        total.reject(f"not the sum of {found.place}")
     return paths

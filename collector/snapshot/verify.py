@@ -15,11 +15,11 @@ from typing import NamedTuple
 from collector.model.errors import InputError
 from collector.model.ids import IdSet
 from collector.model.ledger import OTHER_PATHS, Tally
-from collector.snapshot.checked_file import CheckedFile, opened, refuse
-from collector.snapshot.claim import Claim, read_claim
+from collector.snapshot.checked_file import CheckedFile, open_regular, reject
+from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
 from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
-from collector.snapshot.lines import BadLine, counted_in, has_only_texts, read_record
+from collector.snapshot.lines import BadLine, has_only_text_lists, read_record, tally_entry_of_line
 
 
 class Verified(NamedTuple):
@@ -46,50 +46,50 @@ def verify(path: Path) -> Verified:
     """
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
-    claim, ids = read_claim(path), IdSet()
-    with opened(path) as file:
-        counted = _check_records(file, claim, ids)
-        file.require(claim.manifest.facts, len(ids), "records")
-    if len(ids) != claim.records:
-        refuse(path, f"{len(ids)} records, but the account has {claim.records}")
-    errors = check_errors(claim, ids)
-    if len(ids) == claim.unique and ids.digest() != claim.manifest.ids_digest:
-        refuse(path, "the ids of records and errors are not those that were asked for")
-    if differing := counted.differing(_Counted.claimed(claim, counted.nuls)):
-        refuse(path, differing)
-    return _verified(claim, errors)
+    checked, ids = read_manifest(path), IdSet()
+    with open_regular(path) as file:
+        contents = _check_records(file, checked, ids)
+        file.require_match(checked.manifest.facts, len(ids), "records")
+    if len(ids) != checked.records:
+        reject(path, f"{len(ids)} records, but the account has {checked.records}")
+    errors = check_errors(checked, ids)
+    if len(ids) == checked.unique and ids.digest() != checked.manifest.ids_digest:
+        reject(path, "the ids of records and errors are not those that were asked for")
+    if difference := contents.difference(_Contents.expected(checked, contents.nuls)):
+        reject(path, difference)
+    return _verified(checked, errors)
 
 
-def _verified(claim: Claim, errors: CheckedErrors) -> Verified:
-    facts = claim.manifest.facts
+def _verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
+    facts = checked.manifest.facts
     return Verified(
-        records=claim.records,
-        errors=claim.failed.total(),
+        records=checked.records,
+        errors=checked.failed.total(),
         bytes=facts.bytes,
         sha256=facts.sha256,
-        status=claim.manifest.status,
+        status=checked.manifest.status,
         errors_file=errors.path,
-        notes=tuple(filter(None, (errors.note, _note_on_run(claim)))),
+        notes=tuple(filter(None, (errors.note, _note_on_run(checked)))),
     )
 
 
-def _note_on_run(claim: Claim) -> str | None:
+def _note_on_run(checked: CheckedManifest) -> str | None:
     """A fact about a run that did not publish its records, and what to do about it."""
-    run = "stopped" if claim.is_stopped else "published nothing, because no id was ok"
-    left = f"{claim.not_attempted} ids were not attempted" if claim.unique else "it had no ids yet"
-    told = f"{claim.files.records}: its run {run}; {left}"
-    if claim.is_of_standard_output:
-        return f"{told}; collect again to have all" if claim.is_stopped else None
-    match claim.files.stage:
+    run = "stopped" if checked.is_stopped else "published nothing, because no id was ok"
+    remainder = f"{checked.not_attempted} ids were not attempted" if checked.unique else "it had no ids yet"
+    summary = f"{checked.files.records}: its run {run}; {remainder}"
+    if checked.is_of_stream:
+        return f"{summary}; collect again to have all" if checked.is_stopped else None
+    match checked.files.stage:
         case Stage.PUBLISHED:
             return None
         case Stage.UNFINISHED:
-            return f"{told}; rerun the command that began it to resume it (after 24 hours with --resume always)"
+            return f"{summary}; rerun the command that began it to resume it (after 24 hours with --resume always)"
         case Stage.QUARANTINED:
-            return f"{told}; it was set aside, and no run resumes it"
+            return f"{summary}; it was set aside, and no run resumes it"
 
 
-class _Counted(NamedTuple):
+class _Contents(NamedTuple):
     """What is in the records."""
 
     redactions: Counter[str]
@@ -98,51 +98,53 @@ class _Counted(NamedTuple):
     nuls: Counter[str]
 
     @classmethod
-    def claimed(cls, claim: Claim, nuls: Counter[str]) -> _Counted:
+    def expected(cls, checked: CheckedManifest, nuls: Counter[str]) -> _Contents:
         """What the manifest says is in them; `nuls` stand for those that an earlier version did not count."""
-        found, tally = claim.manifest, claim.manifest.tally
-        counted_nuls = tally.nuls if found.counts_nuls else nuls
-        return cls(tally.redactions, tally.unparsed_timestamps, found.organization_id, counted_nuls)
+        found, tally = checked.manifest, checked.manifest.tally
+        expected_nuls = tally.nuls if found.counts_nuls else nuls
+        return cls(tally.redactions, tally.unparsed_timestamps, found.organization_id, expected_nuls)
 
-    def differing(self, claimed: _Counted) -> str | None:
+    def difference(self, expected: _Contents) -> str | None:
         """What is not as it was claimed, if anything. Paths are compared where both tell them apart."""
-        if str(self) != str(claimed):
-            return f"has {self}, but its manifest has {claimed}"
-        masked = _differing("masked values", self.redactions, claimed.redactions)
-        return masked or _differing("texts with a NUL character", self.nuls, claimed.nuls)
+        if str(self) != str(expected):
+            return f"has {self}, but its manifest has {expected}"
+        masked = _first_difference("masked values", self.redactions, expected.redactions)
+        return masked or _first_difference("texts with a NUL character", self.nuls, expected.nuls)
 
     def __str__(self) -> str:
-        whose = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
+        owner = f"records of organization {self.organization_id}" if self.organization_id else "no organization"
         masked = self.redactions.total()
         nuls = f", {self.nuls.total()} texts with a NUL character" if self.nuls else ""
-        return f"{whose}, {masked} masked values and {self.unparsed_timestamps} invalid timestamps{nuls}"
+        return f"{owner}, {masked} masked values and {self.unparsed_timestamps} invalid timestamps{nuls}"
 
 
-def _differing(what: str, counted: Counter[str], claimed: Counter[str]) -> str | None:
-    paths = counted.keys() | claimed.keys()
-    odd = sorted(path for path in paths if counted[path] != claimed[path])
-    if not odd or OTHER_PATHS in paths:
+def _first_difference(noun: str, contents: Counter[str], expected: Counter[str]) -> str | None:
+    paths = contents.keys() | expected.keys()
+    if OTHER_PATHS in paths:
         return None
-    return f"has {counted[odd[0]]} {what} at {odd[0]}, but its manifest has {claimed[odd[0]]}"
+    for path in sorted(paths):
+        if contents[path] != expected[path]:
+            return f"has {contents[path]} {noun} at {path}, but its manifest has {expected[path]}"
+    return None
 
 
-def _check_records(file: CheckedFile, claim: Claim, ids: IdSet) -> _Counted:
-    most_unparsed, tally = claim.manifest.tally.unparsed_timestamps, Tally()
+def _check_records(file: CheckedFile, checked: CheckedManifest, ids: IdSet) -> _Contents:
+    max_unparsed, tally = checked.manifest.tally.unparsed_timestamps, Tally()
     organizations: dict[str, None] = {}
-    for where, line in file.lines(claim.files.compression):
+    for where, line in file.lines(checked.files.compression):
         try:
             record = read_record(line)
-        except BadLine as flaw:
-            refuse(file.path, f"{where}: {flaw}")
-        if record["_run_id"] != claim.manifest.run_id:
-            refuse(file.path, f"{where}: a record of another run")
-        if not has_only_texts(record):
-            refuse(file.path, f"{where}: an array that holds something else than text")
-        tally.add(counted_in(line, record))
-        if tally.unparsed_timestamps > most_unparsed:  # each stayed as the API sent it, and was counted
-            refuse(file.path, f"{where}: an invalid timestamp that the manifest does not account for")
+        except BadLine as reason:
+            reject(file.path, f"{where}: {reason}")
+        if record["_run_id"] != checked.manifest.run_id:
+            reject(file.path, f"{where}: a record of another run")
+        if not has_only_text_lists(record):
+            reject(file.path, f"{where}: an array that holds something else than text")
+        tally.add(tally_entry_of_line(line, record))
+        if tally.unparsed_timestamps > max_unparsed:  # each stayed as the API sent it, and was counted
+            reject(file.path, f"{where}: an invalid timestamp that the manifest does not account for")
         if not ids.add(record["id"]):
-            refuse(file.path, f"{where}: {record['id']} is there twice")
+            reject(file.path, f"{where}: {record['id']} is there twice")
         if record["organization_id"] is not None:
             organizations[record["organization_id"]] = None
-    return _Counted(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None), tally.nuls)
+    return _Contents(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None), tally.nuls)

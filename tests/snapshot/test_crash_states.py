@@ -85,7 +85,7 @@ class Process:
         done = [one for one in WANTED if one not in set(wanted)]
         if sink.writer.committed.total < len(WANTED):
             await self._collect(sink, wanted, done, taken.run_id if taken else self.run_id)
-        await sink.writer.settle(is_whole=True)
+        await sink.writer.finish(is_complete=True)
 
         await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
         await sink.close()
@@ -97,7 +97,7 @@ class Process:
             done += [one] if one not in FAILING else []
             await sink.writer.flush()
             if number % 6 == 0:
-                await sink.writer.settle(is_whole=False)
+                await sink.writer.finish(is_complete=False)
                 self.committed = set(done[: sink.writer.committed.outcomes[OutcomeKind.OK]])
 
 
@@ -289,7 +289,7 @@ class _Nothing(Process):
         await sink.begin(RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), wanted)
         for one in wanted:
             sink.writer.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
-        await sink.writer.settle(is_whole=True)
+        await sink.writer.finish(is_complete=True)
         try:
             await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
         except NothingCollected:
@@ -308,7 +308,7 @@ class _Half(Process):
     async def _collect(self, sink: FileSink, wanted: IdSet, done: list[str], run_id: str) -> None:
         for one in WANTED[:8]:
             sink.writer.put(outcome(one, run_id))
-        await sink.writer.settle(is_whole=False)
+        await sink.writer.finish(is_complete=False)
         raise _Enough
 
 

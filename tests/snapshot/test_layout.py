@@ -14,10 +14,10 @@ OUT = Path("/out")
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"])
 def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_data(name: str) -> None:
-    names = SnapshotPaths(OUT / name)
+    paths = SnapshotPaths(OUT / name)
     others = {"c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"} - {name}
-    assert {each.snapshot.name for each in names.other_encodings} == others
-    for each in names.other_encodings:
+    assert {each.snapshot.name for each in paths.other_encodings} == others
+    for each in paths.other_encodings:
         assert (each.errors, each.manifest, each.header, each.lock) == (
             OUT / "c.errors.jsonl",
             OUT / "c.manifest.json",
@@ -34,10 +34,11 @@ def test_a_name_that_is_nothing_but_an_ending_has_siblings_too(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c", "c.d.jsonl"])
 def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(name: str) -> None:
-    names = SnapshotPaths(OUT / name)
-    assert not names.is_reserved
-    for beside in (names.errors, names.manifest, names.lock, *names.staged, *names.unfinished, *names.held.values()):
-        assert SnapshotPaths(beside).is_reserved, beside
+    paths = SnapshotPaths(OUT / name)
+    assert not paths.is_reserved
+    written = (paths.errors, paths.manifest, paths.lock, *paths.staged, *paths.unfinished, *paths.held_paths.values())
+    for path in written:
+        assert SnapshotPaths(path).is_reserved, path
 
 
 @pytest.mark.parametrize("name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl"])

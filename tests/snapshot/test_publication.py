@@ -22,7 +22,7 @@ from collector.model.ledger import Ledger, PathCounts, Tally
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileFacts, encode
-from collector.snapshot.sinks.publication import Published, complete, publish
+from collector.snapshot.sinks.publication import PublishedRun, complete, publish
 from collector.snapshot.sinks.resume import RunHeader
 from collector.storage.durable_files import Files, staged_path
 from tests.polytomic.test_normalize import anything
@@ -30,9 +30,9 @@ from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 from tests.support.reports import report
 
 AT, RUN, ORGANIZATION = "2026-01-02T03:04:05.000000Z", "run-1", "11111111-1111-4111-8111-111111111111"
-NAMES = SnapshotPaths(Path("/out/c.jsonl"))
-DRAFT = staged_path(NAMES.manifest)
-HEAD = RunHeader(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
+PATHS = SnapshotPaths(Path("/out/c.jsonl"))
+STAGED = staged_path(PATHS.manifest)
+HEADER = RunHeader(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
 NEW = b'{"new":1}\n' * 60
 NEW_ERRORS = b'{"new":"error"}\n' * 20
 CHECKPOINT = b"a checkpoint\n"
@@ -45,7 +45,7 @@ State = Mapping[Path, bytes]
 def manifest_of(content: bytes, run_id: str, *, failed: int, errors: bytes = b"") -> bytes:
     tally = Tally(redactions=PathCounts(a=3), by_rule=Counter(name=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
-    files = [facts_of(NAMES.snapshot, content, tally.total), *([facts_of(NAMES.errors, errors, 1)] if errors else [])]
+    files = [facts_of(PATHS.snapshot, content, tally.total), *([facts_of(PATHS.errors, errors, 1)] if errors else [])]
     return encode(report(Ledger(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
 
 
@@ -58,30 +58,30 @@ MANIFEST = {
     True: manifest_of(NEW, RUN, failed=20, errors=NEW_ERRORS),
 }
 OLDER = {
-    NAMES.snapshot: b'{"old":1}\n' * 70,
-    NAMES.manifest: manifest_of(b'{"old":1}\n' * 70, "run-0", failed=1, errors=b'{"old":"error"}\n'),
-    NAMES.errors: b'{"old":"error"}\n',
+    PATHS.snapshot: b'{"old":1}\n' * 70,
+    PATHS.manifest: manifest_of(b'{"old":1}\n' * 70, "run-0", failed=1, errors=b'{"old":"error"}\n'),
+    PATHS.errors: b'{"old":"error"}\n',
 }
 
 
 def unfinished(*, with_errors: bool) -> dict[Path, bytes]:
     """What a run has on the disk when all its records are."""
-    files = {NAMES.partial: NEW, NAMES.header: HEAD.encode(), NAMES.checkpoint: CHECKPOINT}
-    return {**files, NAMES.partial_errors: NEW_ERRORS} if with_errors else files
+    files = {PATHS.partial: NEW, PATHS.header: HEADER.encode(), PATHS.checkpoint: CHECKPOINT}
+    return {**files, PATHS.partial_errors: NEW_ERRORS} if with_errors else files
 
 
 def new_set(*, with_errors: bool) -> dict[Path, bytes]:
-    files = {NAMES.snapshot: NEW, NAMES.manifest: MANIFEST[with_errors]}
-    return {**files, NAMES.errors: NEW_ERRORS} if with_errors else files
+    files = {PATHS.snapshot: NEW, PATHS.manifest: MANIFEST[with_errors]}
+    return {**files, PATHS.errors: NEW_ERRORS} if with_errors else files
 
 
 def written(before: State, *, with_errors: bool, crash_before: int | None = None) -> MemoryFileSystem:
     """A disk with a run on it that ends; of its errors the bytes are on the disk, but not yet the name."""
     kept = unfinished(with_errors=with_errors)
-    errors = kept.pop(NAMES.partial_errors, None)
+    errors = kept.pop(PATHS.partial_errors, None)
     system = MemoryFileSystem({**before, **kept})
     if errors is not None:
-        descriptor = system.open(NAMES.partial_errors, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        descriptor = system.open(PATHS.partial_errors, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         system.write(descriptor, errors)
         system.fdatasync(descriptor)
     system.crash_before = crash_before and system.operations + crash_before
@@ -103,11 +103,11 @@ def left_by(system: MemoryFileSystem) -> Iterator[MemoryFileSystem]:
 
 
 def publishing(with_errors: bool) -> Callable[[MemoryFileSystem], None]:
-    return lambda system: publish(Files(system), NAMES, MANIFEST[with_errors])
+    return lambda system: publish(Files(system), PATHS, MANIFEST[with_errors])
 
 
-def completing(system: MemoryFileSystem) -> Published | None:
-    return complete(Files(system), NAMES)
+def completing(system: MemoryFileSystem) -> PublishedRun | None:
+    return complete(Files(system), PATHS)
 
 
 def crashes(before: State, *, with_errors: bool) -> Iterator[tuple[str, MemoryFileSystem]]:
@@ -122,15 +122,15 @@ def crashes(before: State, *, with_errors: bool) -> Iterator[tuple[str, MemoryFi
 
 def seen(files: State) -> dict[Path, bytes]:
     """What a reader sees: the names that are no unfinished ones."""
-    return {path: files[path] for path in (NAMES.snapshot, NAMES.errors, NAMES.manifest) if path in files}
+    return {path: files[path] for path in (PATHS.snapshot, PATHS.errors, PATHS.manifest) if path in files}
 
 
 def check_readable(where: str, before: State, files: State, *, with_errors: bool) -> None:
     """The old set, or data without a manifest, or the new set."""
-    if NAMES.manifest in files:
+    if PATHS.manifest in files:
         assert seen(files) in (before, new_set(with_errors=with_errors)), where
     else:
-        assert files.get(NAMES.snapshot) in (before.get(NAMES.snapshot), NEW), where
+        assert files.get(PATHS.snapshot) in (before.get(PATHS.snapshot), NEW), where
 
 
 def check_completed(where: str, before: State, system: MemoryFileSystem, *, with_errors: bool) -> None:
@@ -147,7 +147,7 @@ def check_completed(where: str, before: State, system: MemoryFileSystem, *, with
         assert published is None, where
         kept = unfinished(with_errors=with_errors)
         assert seen(files) == before, where
-        assert {NAMES.partial, NAMES.header} <= files.keys(), where
+        assert {PATHS.partial, PATHS.header} <= files.keys(), where
         assert all(files[path] == kept[path] for path in files.keys() & kept.keys()), where
         assert files.keys() <= before.keys() | kept.keys(), where
     assert completing(system) is None, where
@@ -170,8 +170,8 @@ def test_what_was_finished_takes_its_names_and_nothing_else_is_left(before: Stat
 @both
 @before_it
 def test_what_a_run_left_beside_it_goes_as_well(before: State, with_errors: bool) -> None:
-    litter = dict.fromkeys([NAMES.partial_manifest, *NAMES.staged], b"litter")
-    other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", NAMES.lock: b""}
+    litter = dict.fromkeys([PATHS.partial_manifest, *PATHS.staged], b"litter")
+    other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", PATHS.lock: b""}
     system = written({**before, **litter, **other}, with_errors=with_errors)
     publishing(with_errors)(system)
     assert system.files == {**new_set(with_errors=with_errors), **other}
@@ -212,8 +212,8 @@ def test_completing_may_be_cut_as_often_as_publishing(before: State, with_errors
 @both
 @before_it
 def test_once_the_draft_is_on_the_disk_the_new_set_is_what_comes_of_it(before: State, with_errors: bool) -> None:
-    drafted = {**before, **unfinished(with_errors=with_errors), DRAFT: MANIFEST[with_errors]}
-    system = MemoryFileSystem(drafted)
+    staged = {**before, **unfinished(with_errors=with_errors), STAGED: MANIFEST[with_errors]}
+    system = MemoryFileSystem(staged)
     published = completing(system)
     assert published is not None
     assert published.tally.outcomes[OutcomeKind.NOT_FOUND] == 20 * with_errors
@@ -239,7 +239,7 @@ def test_where_nothing_was_half_published_nothing_is_completed_or_changed() -> N
 
 
 def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
-    left = {NAMES.header: HEAD.encode(), NAMES.checkpoint: CHECKPOINT, NAMES.staged[0]: b"{"}
+    left = {PATHS.header: HEADER.encode(), PATHS.checkpoint: CHECKPOINT, PATHS.staged[0]: b"{"}
     system = MemoryFileSystem({**new_set(with_errors=True), **left})
     published = completing(system)
     assert published is not None
@@ -248,7 +248,7 @@ def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
 
 
 def test_the_unfinished_names_of_another_run_than_the_published_one_stay() -> None:
-    other = {NAMES.header: HEAD._replace(run_id="run-2").encode(), NAMES.checkpoint: CHECKPOINT}
+    other = {PATHS.header: HEADER._replace(run_id="run-2").encode(), PATHS.checkpoint: CHECKPOINT}
     system = MemoryFileSystem({**new_set(with_errors=True), **other})
     assert completing(system) is None
     assert system.files == {**new_set(with_errors=True), **other}
@@ -290,7 +290,7 @@ def refusing(path: Path, *, with_errors: bool, reason: int = errno.EBUSY, crash_
 
 
 replaced = pytest.mark.parametrize(
-    "path", [NAMES.snapshot, NAMES.manifest, NAMES.errors], ids=["data", "manifest", "errors"]
+    "path", [PATHS.snapshot, PATHS.manifest, PATHS.errors], ids=["data", "manifest", "errors"]
 )
 
 
@@ -304,7 +304,7 @@ def test_a_name_that_cannot_be_replaced_leaves_the_older_set_as_it_was(
     for work in (publishing(with_errors), completing):  # the next start retries, and is refused as well
         with pytest.raises(OutputError, match=os.strerror(reason)):
             work(system)
-        left = {**OLDER, **unfinished(with_errors=with_errors), DRAFT: MANIFEST[with_errors]}
+        left = {**OLDER, **unfinished(with_errors=with_errors), STAGED: MANIFEST[with_errors]}
         assert system.files == left
     system.refused = None
     assert completing(system) is not None
@@ -349,20 +349,20 @@ def test_whichever_step_is_refused_old_data_keeps_its_manifest(name: str, with_e
             refusals += 1
         if next(calls) <= moment:
             break
-        if system.files[NAMES.snapshot] != NEW:
+        if system.files[PATHS.snapshot] != NEW:
             assert seen(system.files) == OLDER, moment
         system.fault = None
         check_completed(f"{name} {moment}", OLDER, system, with_errors=with_errors)
     assert refusals > 2
 
 
-HELD = {held: OLDER[path] for path, held in NAMES.held.items()}
-WITHOUT_MANIFEST = {NAMES.snapshot: OLDER[NAMES.snapshot], **unfinished(with_errors=True)}
+HELD = {held: OLDER[path] for path, held in PATHS.held_paths.items()}
+WITHOUT_MANIFEST = {PATHS.snapshot: OLDER[PATHS.snapshot], **unfinished(with_errors=True)}
 
 
 @pytest.mark.parametrize("staged", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
 def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(staged: bytes | None) -> None:
-    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({DRAFT: staged} if staged else {})})
+    system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({STAGED: staged} if staged else {})})
     assert completing(system) is None
     assert system.files == {**OLDER, **unfinished(with_errors=True)}
 
@@ -379,10 +379,10 @@ def test_no_crash_while_it_goes_back_loses_the_older_set() -> None:
 
 
 def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
-    for data in (NEW, OLDER[NAMES.snapshot] + b"\n"):
-        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, NAMES.snapshot: data})
+    for data in (NEW, OLDER[PATHS.snapshot] + b"\n"):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, PATHS.snapshot: data})
         assert completing(system) is None
-        assert system.files == {**WITHOUT_MANIFEST, NAMES.snapshot: data}
+        assert system.files == {**WITHOUT_MANIFEST, PATHS.snapshot: data}
 
 
 # A draft that does not vouch for the data it stands beside.
@@ -391,12 +391,12 @@ def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
 def check_goes(staged: bytes) -> None:
     """The draft is removed, and nothing else is changed."""
     for with_errors in (False, True):
-        for data in (NAMES.partial, NAMES.snapshot):
+        for data in (PATHS.partial, PATHS.snapshot):
             kept = {**OLDER, **unfinished(with_errors=with_errors)}
-            if data is NAMES.snapshot:
-                kept[data] = kept.pop(NAMES.partial)
-                del kept[NAMES.manifest]
-            system = MemoryFileSystem({**kept, DRAFT: staged})
+            if data is PATHS.snapshot:
+                kept[data] = kept.pop(PATHS.partial)
+                del kept[PATHS.manifest]
+            system = MemoryFileSystem({**kept, STAGED: staged})
             assert completing(system) is None, staged
             assert system.files == kept, staged
 
@@ -460,7 +460,7 @@ def test_a_draft_without_a_key_it_needs_goes(path: tuple[str | int, ...]) -> Non
 
 
 def test_a_draft_of_an_earlier_version_without_unparsed_timestamps_vouches() -> None:
-    system = MemoryFileSystem({**OLDER, **unfinished(with_errors=True), DRAFT: changed(("unparsed_timestamps",), ...)})
+    system = MemoryFileSystem({**OLDER, **unfinished(with_errors=True), STAGED: changed(("unparsed_timestamps",), ...)})
     published = completing(system)
     assert published is not None
     assert published.tally.unparsed_timestamps == 0
@@ -487,7 +487,7 @@ def test_so_does_one_of_any_other_bytes(staged: bytes) -> None:
 def documents(draw: st.DrawFn) -> bytes:
     """Bytes of any kind, or a manifest with some values replaced."""
     if draw(st.booleans()):
-        return draw(st.binary() | anything.map(json.dumps).map(str.encode) | st.just(HEAD.encode()))
+        return draw(st.binary() | anything.map(json.dumps).map(str.encode) | st.just(HEADER.encode()))
     document = copy.deepcopy(json.loads(draw(st.sampled_from(list(MANIFEST.values())))))
     for path in draw(st.lists(st.sampled_from(list(NEEDED)), max_size=3)):
         node = document
@@ -502,13 +502,13 @@ def documents(draw: st.DrawFn) -> bytes:
     st.fixed_dictionaries(
         {},
         optional={
-            NAMES.header: documents(),
-            NAMES.manifest: documents(),
-            DRAFT: documents(),
-            NAMES.partial: st.just(NEW),
-            NAMES.snapshot: st.just(NEW) | st.binary(),
-            NAMES.errors: st.binary(),
-            NAMES.partial_errors: st.binary(),
+            PATHS.header: documents(),
+            PATHS.manifest: documents(),
+            STAGED: documents(),
+            PATHS.partial: st.just(NEW),
+            PATHS.snapshot: st.just(NEW) | st.binary(),
+            PATHS.errors: st.binary(),
+            PATHS.partial_errors: st.binary(),
         },
     )
 )
@@ -516,23 +516,23 @@ def test_whatever_the_files_hold_completing_never_raises_and_never_loses_the_dat
     system = MemoryFileSystem(files)
     completing(system)
     after = system.files
-    assert DRAFT not in after
-    if NAMES.partial in files:
-        assert NEW in (after.get(NAMES.partial), after.get(NAMES.snapshot))
+    assert STAGED not in after
+    if PATHS.partial in files:
+        assert NEW in (after.get(PATHS.partial), after.get(PATHS.snapshot))
     else:
-        assert after.get(NAMES.snapshot) == files.get(NAMES.snapshot)
+        assert after.get(PATHS.snapshot) == files.get(PATHS.snapshot)
     assert completing(system) is None
     assert system.files == after
 
 
 @pytest.mark.parametrize("errors", [None, NEW_ERRORS[:-1], NEW_ERRORS.replace(b"new", b"odd")])
 def test_a_draft_does_not_vouch_for_a_run_whose_errors_are_not_those_it_names(errors: bytes | None) -> None:
-    left = {**OLDER, **unfinished(with_errors=True), DRAFT: MANIFEST[True]}
-    left.pop(NAMES.errors)
-    left.pop(NAMES.partial_errors)
+    left = {**OLDER, **unfinished(with_errors=True), STAGED: MANIFEST[True]}
+    left.pop(PATHS.errors)
+    left.pop(PATHS.partial_errors)
     if errors is not None:
-        left[NAMES.partial_errors] = errors
+        left[PATHS.partial_errors] = errors
     system = MemoryFileSystem(left)
-    assert complete(Files(system), NAMES) is None
-    assert system.files[NAMES.snapshot] == OLDER[NAMES.snapshot]
-    assert DRAFT not in system.files
+    assert complete(Files(system), PATHS) is None
+    assert system.files[PATHS.snapshot] == OLDER[PATHS.snapshot]
+    assert STAGED not in system.files

@@ -93,7 +93,7 @@ def check_cut(
     """Its first `end` bytes, which are so many records, are taken over, and the rest is torn."""
     wanted = asked()
     found = taken(content, compression, wanted, synced, **options)
-    assert (found.end, found.torn) == (end, len(content) - end)
+    assert (found.end, found.torn_bytes) == (end, len(content) - end)
     assert found.sha256.hexdigest() == hashlib.sha256(content[:end]).hexdigest()
     assert found.tally.outcomes == ({OutcomeKind.OK: count} if count else {})
     assert list(wanted) == WANTED[count:]
@@ -347,7 +347,7 @@ def test_what_is_counted_of_records_is_what_was_counted_when_they_were_made(made
         unparsed += odd_times
         lines.append(encode(record))
     found = taken(b"".join(lines), Compression.PLAIN, asked())
-    assert found.torn == 0
+    assert found.torn_bytes == 0
     assert (found.tally.total, found.tally.unparsed_timestamps) == (len(made), unparsed)
     assert found.tally.redactions == redactions
 
@@ -364,4 +364,4 @@ def test_any_bytes_behind_whole_lines_are_cut_or_damage_and_nothing_else(
         assert list(wanted) == WANTED
     else:
         assert list(wanted) == WANTED[count:]
-        assert (found.end, found.torn) == (len(content), len(tail))
+        assert (found.end, found.torn_bytes) == (len(content), len(tail))

@@ -15,8 +15,8 @@ from collector.snapshot.sinks.resume import RunHeader, decode
 from tests.polytomic.test_normalize import anything
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-HEAD = RunHeader("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
-BEGUN = HEAD._replace(run_id="run-1")
+HEADER = RunHeader("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
+BEGUN = HEADER._replace(run_id="run-1")
 CLOCK_STEP = timedelta(minutes=5)
 """By so much a clock may be set back."""
 LONGEST = timedelta(hours=24) - timedelta(microseconds=1)
@@ -33,13 +33,13 @@ heads = st.builds(
 almost_heads = st.fixed_dictionaries(
     {
         key: st.just(value) | anything | st.datetimes(timezones=st.timezones() | st.none()).map(datetime.isoformat)
-        for key, value in HEAD._asdict().items()
+        for key, value in HEADER._asdict().items()
     }
 )
 
 
 def content_of(**changes: Any) -> bytes:
-    return json.dumps({**HEAD._asdict(), **changes}).encode()
+    return json.dumps({**HEADER._asdict(), **changes}).encode()
 
 
 def begun_before(age: timedelta, offset: timezone = UTC) -> RunHeader:
@@ -52,24 +52,24 @@ def test_a_head_is_read_back_from_its_json(header: RunHeader) -> None:
 
 
 def test_a_head_is_one_line_of_json_with_its_fields_in_order() -> None:
-    assert HEAD.encode().endswith(b"}\n")
-    assert list(json.loads(HEAD.encode()).items()) == list(HEAD._asdict().items())
+    assert HEADER.encode().endswith(b"}\n")
+    assert list(json.loads(HEADER.encode()).items()) == list(HEADER._asdict().items())
 
 
 def test_half_a_head_is_none() -> None:
-    whole = HEAD.encode().removesuffix(b"\n")
+    whole = HEADER.encode().removesuffix(b"\n")
     assert [decode(whole[:length]) for length in range(len(whole))] == [None] * len(whole)
 
 
 @pytest.mark.parametrize("key", sorted(set(RunHeader._fields) - {"redaction"}))
 def test_without_any_one_key_it_is_none(key: str) -> None:
-    fields = HEAD._asdict()
+    fields = HEADER._asdict()
     del fields[key]
     assert decode(json.dumps(fields).encode()) is None
 
 
 def test_keys_that_a_later_version_adds_do_not_matter() -> None:
-    assert decode(content_of(added=[1])) == HEAD
+    assert decode(content_of(added=[1])) == HEADER
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_run_id_that_could_be_a_path_or_is_no_text_is_refused(run_id: Any) -> 
 
 @pytest.mark.parametrize("run_id", ["a", "20260102T030405Z-0a1b2c3d", "a" * 80])
 def test_a_run_id_of_letters_digits_and_dashes_is_taken(run_id: str) -> None:
-    assert decode(content_of(run_id=run_id)) == HEAD._replace(run_id=run_id)
+    assert decode(content_of(run_id=run_id)) == HEADER._replace(run_id=run_id)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_anything_else_is_none_and_never_raises(content: bytes) -> None:
 
 @given(almost_heads, st.booleans())
 def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[str, Any], fresh: bool) -> None:
-    begun = decode(json.dumps(fields).encode())
+    unfinished = decode(json.dumps(fields).encode())
     try:
-        assert HEAD.check_resumable(begun, fresh=fresh) is begun
+        assert HEADER.check_resumable(unfinished, fresh=fresh) is unfinished
     except Damaged:
         return
 
 
 def test_without_a_head_nothing_is_continued() -> None:
     with pytest.raises(Damaged, match="nothing beside it says which run it is of") as caught:
-        HEAD.check_resumable(None, fresh=False)
+        HEADER.check_resumable(None, fresh=False)
     assert caught.value.exit_code == ExitCode.DAMAGED
 
 
@@ -129,7 +129,7 @@ def test_without_a_head_nothing_is_continued() -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fresh: bool) -> None:
     with pytest.raises(Damaged) as caught:
-        HEAD.check_resumable(BEGUN._replace(**other), fresh=fresh)
+        HEADER.check_resumable(BEGUN._replace(**other), fresh=fresh)
     assert str(caught.value) == reason
 
 
@@ -137,27 +137,27 @@ def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fr
 @pytest.mark.parametrize("age", [-CLOCK_STEP, timedelta(0), timedelta(microseconds=1), timedelta(hours=1), LONGEST])
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fresh: bool) -> None:
-    begun = begun_before(age, offset)
-    assert HEAD.check_resumable(begun, fresh=fresh) is begun
+    unfinished = begun_before(age, offset)
+    assert HEADER.check_resumable(unfinished, fresh=fresh) is unfinished
 
 
 @pytest.mark.parametrize(
     "age", [timedelta(hours=24), timedelta(days=365), -CLOCK_STEP - timedelta(microseconds=1), -timedelta(days=1)]
 )
 def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_not_be_fresh(age: timedelta) -> None:
-    begun = begun_before(age)
+    unfinished = begun_before(age)
     with pytest.raises(Damaged, match="not within the last 24 hours") as caught:
-        HEAD.check_resumable(begun, fresh=True)
-    assert begun.started_at in str(caught.value)
-    assert HEAD.check_resumable(begun, fresh=False) is begun
+        HEADER.check_resumable(unfinished, fresh=True)
+    assert unfinished.started_at in str(caught.value)
+    assert HEADER.check_resumable(unfinished, fresh=False) is unfinished
 
 
 def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() -> None:
-    fields = HEAD._asdict()
+    fields = HEADER._asdict()
     del fields["redaction"]
-    assert decode(json.dumps(fields).encode()) == HEAD
+    assert decode(json.dumps(fields).encode()) == HEADER
 
 
 def test_records_redacted_by_other_settings_are_not_continued() -> None:
     with pytest.raises(Damaged, match="it is of other settings of redaction"):
-        HEAD.check_resumable(BEGUN._replace(redaction="else"), fresh=False)
+        HEADER.check_resumable(BEGUN._replace(redaction="else"), fresh=False)

@@ -33,7 +33,7 @@ from collector.snapshot.sinks.target import sink_for
 from tests.support.zstd_compat import zstd
 
 AT = "2026-01-02T03:04:05.000000Z"
-HEAD = RunHeader("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
+HEADER = RunHeader("run-7", AT, "digest", "https://api.example", "2025-09-18", 1)
 
 
 def ok(number: int, **fields: Any) -> Outcome:
@@ -134,12 +134,12 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 
 async def begun(sink: Sink, run_id: str | None = None) -> Sink:
     await sink.open()
-    await sink.begin(HEAD._replace(run_id=run_id) if run_id else HEAD, IdSet())
+    await sink.begin(HEADER._replace(run_id=run_id) if run_id else HEADER, IdSet())
     return sink
 
 
 async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
-    await sink.writer.settle(is_whole=True)
+    await sink.writer.finish(is_complete=True)
     try:
         await sink.publish((write_manifest or Manifest())(sink.facts(finished=True)))
     finally:
@@ -148,7 +148,7 @@ async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes]
 
 async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
     with suppress(OutputError, Interrupted):
-        await sink.writer.settle(is_whole=False)
+        await sink.writer.finish(is_complete=False)
     try:
         await sink.leave((write_manifest or Manifest())(sink.facts(finished=False)))
     finally:
@@ -189,9 +189,9 @@ async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_
     sink.writer.put(ok(1))
     sink.writer.put(failed(2))
     assert sink.writer.committed.total == 0
-    await sink.writer.settle(is_whole=False)
+    await sink.writer.finish(is_complete=False)
     assert sink.writer.committed.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
-    await sink.writer.settle(is_whole=False)
+    await sink.writer.finish(is_complete=False)
     assert sink.writer.committed.total == 2
     await publish(sink)
 
@@ -355,7 +355,7 @@ async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_pat
     await sink.writer.flush()
     beside = {"run.json", "errors.jsonl", "checkpoint", "lock"}
     assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in beside)}
-    assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEAD.encode()
+    assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEADER.encode()
     await publish(sink)
     assert names_in(tmp_path) == {name, f"{stem}.errors.jsonl", f"{stem}.manifest.json"}
     assert {mode_of(tmp_path / each) for each in names_in(tmp_path)} == {0o600}
@@ -479,14 +479,14 @@ async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_st
 ) -> None:
     sink = await begun(sink_to(tmp_path / name))
     sink.writer.put(ok(1))
-    await sink.writer.settle(is_whole=False)
+    await sink.writer.finish(is_complete=False)
     size = (tmp_path / f"{name}.partial").stat().st_size
     sink.writer.put(ok(2, text=os.urandom(4000).hex()))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, hard))
     try:
         with pytest.raises(OutputError, match=f"{name}.partial"):
-            await sink.writer.settle(is_whole=False)
+            await sink.writer.finish(is_complete=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert records(sink) == 1

@@ -75,7 +75,7 @@ async def test_what_a_failed_sync_lost_is_never_settled_though_later_ones_would_
     batch.put(LINE, OK)
     await batch.flush()
     clock.time += 1
-    for again in (batch.flush, batch.flush, lambda: batch.settle(is_whole=False)):
+    for again in (batch.flush, batch.flush, lambda: batch.finish(is_complete=False)):
         batch.put(LINE, OK)
         with pytest.raises(OutputError, match="Input/output error"):
             await again()
@@ -88,7 +88,7 @@ async def test_a_file_that_somebody_changes_settles_nothing_more(change: str) ->
     system, clock = MemoryFileSystem(), Clock()
     batch = batch_on(system, clock)
     batch.put(LINE, OK)
-    await batch.settle(is_whole=False)
+    await batch.finish(is_complete=False)
     foreign = system.open(PATH, 0o2002)  # O_RDWR | O_APPEND
     match change:
         case "removed":
@@ -102,7 +102,7 @@ async def test_a_file_that_somebody_changes_settles_nothing_more(change: str) ->
     batch.put(LINE, OK)
     for _ in range(2):
         with pytest.raises(OutputError, match=r"removed or replaced|changed by another process"):
-            await batch.settle(is_whole=True)
+            await batch.finish(is_complete=True)
     assert batch.committed.total == 1
 
 
@@ -133,7 +133,7 @@ async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_
         await anyio.wait_all_tasks_blocked()
         assert put <= 2 * workers
         release.set()
-    await batch.settle(is_whole=True)
+    await batch.finish(is_complete=True)
     assert batch.committed.total == system.files[PATH].count(b"\n") == 100 * workers
 
 
@@ -144,7 +144,7 @@ async def test_errors_are_settled_though_the_records_cannot_be() -> None:
     both.put(Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404"))
     records.put(LINE, OK)
     with pytest.raises(OutputError):
-        await both.settle(is_whole=False)
+        await both.finish(is_complete=False)
     assert both.committed.outcomes == {OutcomeKind.NOT_FOUND: 1}
 
 

@@ -28,7 +28,7 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileFacts
 from collector.snapshot.sinks import resume
-from collector.snapshot.sinks.publication import complete, publish, replaced_by_nothing
+from collector.snapshot.sinks.publication import complete, publish, replaced_snapshot
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.snapshot.sinks.resume import Resume, ResumedRun, RunHeader
@@ -42,7 +42,7 @@ from collector.storage.filesystem import FileSystem, PosixFileSystem
 from collector.storage.journal import Journal
 
 
-class _Writing(NamedTuple):
+class _OpenOutput(NamedTuple):
     """What a run that has begun writes to."""
 
     lines: OutcomeWriter
@@ -51,22 +51,26 @@ class _Writing(NamedTuple):
     checkpoints: int  # a descriptor
 
 
-class _NotingRepairs(OutcomeWriter):
+class _RepairNoteWriter(OutcomeWriter):
     """Notes, for who resumes the run, what was repaired in a record: its line does not tell.
 
-    `notes` takes them; `noted` are those of an earlier process, which a record that came anew replaces.
+    `pending_notes` takes them; `earlier_repairs` are those of an earlier process, which a record that came anew replaces.
     """
 
     def __init__(
-        self, records: BatchWriter, errors: BatchWriter, notes: deque[bytes], noted: Mapping[str, tuple[str, ...]]
+        self,
+        records: BatchWriter,
+        errors: BatchWriter,
+        pending_notes: deque[bytes],
+        earlier_repairs: Mapping[str, tuple[str, ...]],
     ) -> None:
         super().__init__(records, errors)
-        self._notes = notes
-        self._noted = noted
+        self._pending_notes = pending_notes
+        self._earlier_repairs = earlier_repairs
 
     def put(self, outcome: Outcome) -> None:
-        if outcome.record is not None and (outcome.repairs or outcome.id in self._noted):
-            self._notes.append(RepairNote(outcome.id, outcome.repairs).encode())
+        if outcome.record is not None and (outcome.repairs or outcome.id in self._earlier_repairs):
+            self._pending_notes.append(RepairNote(outcome.id, outcome.repairs).encode())
         super().put(outcome)
 
 
@@ -84,7 +88,7 @@ class FileSink:
         allow_empty: bool = False,
         system: FileSystem | None = None,
     ) -> None:
-        self._names = SnapshotPaths(path)
+        self._paths = SnapshotPaths(path)
         self._compression = compression_of(path.name)
         self._warn = warn
         self._resume = resume
@@ -93,182 +97,192 @@ class FileSink:
         self._lock: int | None = None
         self._partial: int | None = None
         self._is_published = False
-        self._writing: _Writing | None = None
+        self._output: _OpenOutput | None = None
         self.writer: Writer = NoWriter()
-        self._notes: deque[bytes] = deque()  # of repairs, on their way
-        self._noted: dict[str, tuple[str, ...]] = {}  # by an earlier process
+        self._pending_notes: deque[bytes] = deque()  # of repairs, on their way
+        self._earlier_repairs: dict[str, tuple[str, ...]] = {}  # by an earlier process
         self.has_left = False
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
 
     def _open(self) -> None:
-        self._files.make_folder(self._names.snapshot)
-        self._lock = self._files.open_locked(self._names.lock)
-        if self._files.exists(self._names.partial):
+        self._files.make_folder(self._paths.snapshot)
+        self._lock = self._files.open_locked(self._paths.lock)
+        if self._files.exists(self._paths.partial):
             self._lock_partial()
 
     def _lock_partial(self) -> int:
         if self._partial is None:
-            self._partial = self._files.open_locked(self._names.partial)
+            self._partial = self._files.open_locked(self._paths.partial)
         return self._partial
 
     async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         return await to_thread.run_sync(self._begin, header, ids)
 
     def _begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        names, files = self._names, self._files
-        begun = resume.decode(files.read(names.header) or b"")  # before `complete`, which may remove it
-        published = complete(files, names)
-        if published and begun and begun.run_id == published.run_id and self._may_end_with(header, begun):
+        paths, files = self._paths, self._files
+        unfinished = resume.decode(files.read(paths.header) or b"")  # before `complete`, which may remove it
+        published = complete(files, paths)
+        if published and unfinished and unfinished.run_id == published.run_id and self._may_adopt(header, unfinished):
             self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
-            return ResumedRun(begun.run_id, begun.started_at, published.tally, organizations)
-        for sibling in filter(self._is_unfinished, names.other_encodings):
-            self._refuse(sibling, begun, f"it is of the output {sibling.snapshot.name}")
-            begun = None  # it was that one's
-        if self._is_unfinished(names) or self._synced_before():
+            return ResumedRun(unfinished.run_id, unfinished.started_at, published.tally, organizations)
+        for other in filter(self._is_unfinished, paths.other_encodings):
+            self._quarantine_or_raise(other, unfinished, f"it is of the output {other.snapshot.name}")
+            unfinished = None  # it was that one's
+        if self._is_unfinished(paths) or self._last_checkpoint():
             try:
-                return self._continue(header, begun, ids)
+                return self._resume_unfinished(header, unfinished, ids)
             except Damaged as reason:
-                self._refuse(names, begun, str(reason))
+                self._quarantine_or_raise(paths, unfinished, str(reason))
         self._start(header)
         return None
 
     async def resume(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        return await to_thread.run_sync(self._resume_only, header, ids)
+        return await to_thread.run_sync(self._resume_existing, header, ids)
 
-    def _resume_only(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        begun = resume.decode(self._files.read(self._names.header) or b"")
-        complete(self._files, self._names)
-        return self._continue(header, begun, ids) if self._is_unfinished(self._names) else None
+    def _resume_existing(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
+        unfinished = resume.decode(self._files.read(self._paths.header) or b"")
+        complete(self._files, self._paths)
+        return self._resume_unfinished(header, unfinished, ids) if self._is_unfinished(self._paths) else None
 
-    def _may_end_with(self, header: RunHeader, begun: RunHeader) -> bool:
+    def _may_adopt(self, header: RunHeader, unfinished: RunHeader) -> bool:
         try:
-            header.check_resumable(begun, fresh=self._resume is Resume.AUTO)
+            header.check_resumable(unfinished, fresh=self._resume is Resume.AUTO)
         except Damaged:
             return False
         return self._resume is not Resume.NEVER
 
-    def _is_unfinished(self, names: SnapshotPaths) -> bool:
-        if not self._files.exists(names.partial):
+    def _is_unfinished(self, paths: SnapshotPaths) -> bool:
+        if not self._files.exists(paths.partial):
             return False
-        return self._files.size(names.partial) > 0 or self._files.exists(names.partial_errors)
+        return self._files.size(paths.partial) > 0 or self._files.exists(paths.partial_errors)
 
-    def _synced_before(self) -> Checkpoint | None:
+    def _last_checkpoint(self) -> Checkpoint | None:
         """How much a run of this output had synced, be its records there or not."""
-        return checkpoint.decode(self._checkpoints)
+        return checkpoint.decode(self._checkpoint_bytes)
 
     @property
-    def _checkpoints(self) -> bytes:
-        return self._files.read(self._names.checkpoint) or b""
+    def _checkpoint_bytes(self) -> bytes:
+        return self._files.read(self._paths.checkpoint) or b""
 
-    def _refuse(self, names: SnapshotPaths, begun: RunHeader | None, reason: str) -> None:
+    def _quarantine_or_raise(self, paths: SnapshotPaths, unfinished: RunHeader | None, reason: str) -> None:
         """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
         if self._resume is Resume.ALWAYS:
-            raise Damaged(f"{names.partial}: {reason}; --resume auto sets it aside and begins anew")
-        place = quarantine(self._files, names, begun.run_id if begun else UNKNOWN_RUN)
+            raise Damaged(f"{paths.partial}: {reason}; --resume auto sets it aside and begins anew")
+        place = quarantine(self._files, paths, unfinished.run_id if unfinished else UNKNOWN_RUN)
         self._warn(f"an unfinished run was found and set aside: {place} ({reason})")
 
-    def _continue(self, header: RunHeader, begun: RunHeader | None, ids: IdSet) -> ResumedRun:
+    def _resume_unfinished(self, header: RunHeader, unfinished: RunHeader | None, ids: IdSet) -> ResumedRun:
         if self._resume is Resume.NEVER:
             raise Damaged("--resume never")
-        begun = header.check_resumable(begun, fresh=self._resume is Resume.AUTO)
-        names, system = self._names, self._files.system
-        if not self._files.exists(names.partial):
+        unfinished = header.check_resumable(unfinished, fresh=self._resume is Resume.AUTO)
+        paths, system = self._paths, self._files.system
+        if not self._files.exists(paths.partial):
             raise Damaged("its records are gone")
         descriptor = self._lock_partial()
-        self._noted = checkpoint.repairs_in(self._checkpoints)
-        with translated(names.partial):
-            found = recover(
+        self._earlier_repairs = checkpoint.repairs_in(self._checkpoint_bytes)
+        with translated(paths.partial):
+            recovered = recover(
                 partial(system.pread, descriptor),
                 self._compression,
-                synced=self._synced_before(),
-                is_checkpointed=self._files.exists(names.checkpoint),
-                run_id=begun.run_id,
+                synced=self._last_checkpoint(),
+                is_checkpointed=self._files.exists(paths.checkpoint),
+                run_id=unfinished.run_id,
                 ids=ids,
-                repairs=self._noted,
+                repairs=self._earlier_repairs,
             )
-            if found.torn:
-                system.truncate(descriptor, found.end)
+            if recovered.torn_bytes:
+                system.truncate(descriptor, recovered.end)
             system.fdatasync(descriptor)  # what was not when its process was killed
-        if found.torn:
-            self._warn(f"{names.partial}: its last {found.torn} bytes were torn and are cut off")
-        self._files.remove(names.partial_errors, names.partial_manifest)  # what had failed is asked for again
-        self._write_to(descriptor, found)
-        self._note()
-        return ResumedRun(begun.run_id, begun.started_at, found.tally, tuple(found.organizations), found.answered)
+        if recovered.torn_bytes:
+            self._warn(f"{paths.partial}: its last {recovered.torn_bytes} bytes were torn and are cut off")
+        self._files.remove(paths.partial_errors, paths.partial_manifest)  # what had failed is asked for again
+        self._write_to(descriptor, recovered)
+        self._write_checkpoint()
+        return ResumedRun(
+            unfinished.run_id,
+            unfinished.started_at,
+            recovered.tally,
+            tuple(recovered.organizations),
+            recovered.answered,
+        )
 
     def _start(self, header: RunHeader) -> None:
-        names, files = self._names, self._files
+        paths, files = self._paths, self._files
         files.remove(
-            *names.staged, *names.unfinished, *(sibling.partial for sibling in names.other_encodings)
+            *paths.staged, *paths.unfinished, *(other.partial for other in paths.other_encodings)
         )  # empty ones
-        files.put(names.checkpoint, b"")
-        files.put(names.header, header.encode())
-        self._let_go(self._partial)  # of a file that was empty, or is set aside
+        files.put(paths.checkpoint, b"")
+        files.put(paths.header, header.encode())
+        self._close_descriptor(self._partial)  # of a file that was empty, or is set aside
         self._partial = None
         descriptor = self._lock_partial()
-        with translated(names.partial):
-            files.system.fsync_dir(names.partial.parent)
+        with translated(paths.partial):
+            files.system.fsync_dir(paths.partial.parent)
         self._write_to(descriptor, Recovered())
 
-    def _write_to(self, descriptor: int, found: Recovered) -> None:
-        names, files = self._names, self._files
+    def _write_to(self, descriptor: int, recovered: Recovered) -> None:
+        paths, files = self._paths, self._files
         records = Journal(
             files.system,
             lambda: descriptor,
-            str(names.partial),
-            path=names.partial,
-            size=found.end,
-            digest=found.sha256,
+            str(paths.partial),
+            path=paths.partial,
+            size=recovered.end,
+            digest=recovered.sha256,
         )
         records.open()
-        errors_path = names.partial_errors
+        errors_path = paths.partial_errors
         errors = Journal(files.system, partial(files.create, errors_path), str(errors_path), path=errors_path)
-        self.writer = lines = _NotingRepairs(
+        self.writer = lines = _RepairNoteWriter(
             BatchWriter(
-                records, self._compression, committed=found.tally, before_write=self._note_repairs, on_sync=self._note
+                records,
+                self._compression,
+                committed=recovered.tally,
+                before_write=self._write_repair_notes,
+                on_sync=self._write_checkpoint,
             ),
             BatchWriter(errors, Compression.PLAIN),
-            self._notes,
-            self._noted,
+            self._pending_notes,
+            self._earlier_repairs,
         )
-        self._writing = _Writing(lines, records, errors, files.append_to(names.checkpoint))
+        self._output = _OpenOutput(lines, records, errors, files.append_to(paths.checkpoint))
 
-    def _note(self) -> None:
+    def _write_checkpoint(self) -> None:
         """Add a checkpoint; one that cannot be written is as good as none."""
-        writing = self._begun
+        output = self._open_output
         with contextlib.suppress(OSError):
-            by_rule = +writing.lines.committed_records.by_rule
-            noted = Checkpoint(writing.records.synced, writing.records.sha256, by_rule)
-            self._files.system.write(writing.checkpoints, noted.encode())
+            by_rule = +output.lines.committed_records.by_rule
+            earlier_repairs = Checkpoint(output.records.synced, output.records.sha256, by_rule)
+            self._files.system.write(output.checkpoints, earlier_repairs.encode())
 
-    def _note_repairs(self) -> None:
+    def _write_repair_notes(self) -> None:
         """Have on the disk what was repaired, before the lines that do not tell. Raises `OutputError`."""
-        if not self._notes:
+        if not self._pending_notes:
             return
-        system, descriptor = self._files.system, self._begun.checkpoints
-        with translated(self._names.checkpoint):
-            while self._notes:
-                left = memoryview(self._notes[0])
+        system, descriptor = self._files.system, self._open_output.checkpoints
+        with translated(self._paths.checkpoint):
+            while self._pending_notes:
+                left = memoryview(self._pending_notes[0])
                 while left:
                     left = left[system.write(descriptor, left) :]
-                self._notes.popleft()
+                self._pending_notes.popleft()
             system.fdatasync(descriptor)
 
     @property
-    def _begun(self) -> _Writing:
-        if self._writing is None:
+    def _open_output(self) -> _OpenOutput:
+        if self._output is None:
             raise RuntimeError("begin comes first")
-        return self._writing
+        return self._output
 
     def facts(self, *, finished: bool) -> list[FileFacts]:
-        if self._writing is None:
+        if self._output is None:
             return []
-        names = self._names
-        paths = (names.snapshot, names.errors) if finished else (names.partial, names.partial_errors)
-        return self._writing.lines.facts(*(path.name for path in paths))
+        paths = self._paths
+        files = (paths.snapshot, paths.errors) if finished else (paths.partial, paths.partial_errors)
+        return self._output.lines.facts(*(path.name for path in files))
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._publish, manifest)
@@ -276,22 +290,22 @@ class FileSink:
     def _publish(self, manifest: bytes) -> None:
         if self._is_published:
             return
-        writing = self._begun
-        for journal in (writing.records, writing.errors):
+        output = self._open_output
+        for journal in (output.records, output.errors):
             journal.require_unchanged()
         if not self.writer.committed.outcomes[OutcomeKind.OK] and not self._allow_empty:
-            self._require_nothing_to_lose()
-        publish(self._files, self._names, manifest)
+            self._require_no_records_replaced()
+        publish(self._files, self._paths, manifest)
 
-    def _require_nothing_to_lose(self) -> None:
-        older = replaced_by_nothing(self._files, self._names)
+    def _require_no_records_replaced(self) -> None:
+        older = replaced_snapshot(self._files, self._paths)
         if older is not None:
             failed = ", ".join(
                 f"{count} {kind}" for kind, count in self.writer.committed.outcomes.most_common() if count
             )
             raise NothingCollected(
                 f"no id was ok ({failed}); {older} stays as it was, the errors are in "
-                f"{self._names.partial_errors}; check --base-url, the organization and the key, or replace the "
+                f"{self._paths.partial_errors}; check --base-url, the organization and the key, or replace the "
                 "snapshot by an empty one with --allow-empty"
             )
 
@@ -299,34 +313,34 @@ class FileSink:
         await to_thread.run_sync(self._leave, manifest)
 
     def _leave(self, manifest: bytes) -> None:
-        self.has_left = self._files.exists(staged_path(self._names.manifest))  # which the next start completes
-        if self._writing is not None and self._files.exists(self._names.partial):
-            for journal in (self._writing.records, self._writing.errors):
+        self.has_left = self._files.exists(staged_path(self._paths.manifest))  # which the next start completes
+        if self._output is not None and self._files.exists(self._paths.partial):
+            for journal in (self._output.records, self._output.errors):
                 journal.require_in_place()  # there is no account of what is not there
             self.has_left = True
-            self._files.put(self._names.partial_manifest, manifest)
+            self._files.put(self._paths.partial_manifest, manifest)
 
     async def close(self) -> None:
         await to_thread.run_sync(self._close)
 
     def _close(self) -> None:
         """Let everything go, the lock last. What is to be kept was synced, so that no close can lose it any more."""
-        if self._writing:
-            self._let_go(self._writing.checkpoints)
+        if self._output:
+            self._close_descriptor(self._output.checkpoints)
             with contextlib.suppress(OutputError):
-                self._writing.errors.close()
+                self._output.errors.close()
         try:
             if self._lock is not None:
-                self._files.remove(self._names.lock)
+                self._files.remove(self._paths.lock)
         finally:
-            self._let_go(self._partial)
-            self._let_go(self._lock)
+            self._close_descriptor(self._partial)
+            self._close_descriptor(self._lock)
             self._partial = self._lock = None
 
-    def _let_go(self, descriptor: int | None) -> None:
+    def _close_descriptor(self, descriptor: int | None) -> None:
         if descriptor is not None:
             with contextlib.suppress(OSError):
                 self._files.system.close(descriptor)
 
     def place(self, *, finished: bool) -> str:
-        return str(self._names.snapshot if finished else self._names.partial)
+        return str(self._paths.snapshot if finished else self._paths.partial)

@@ -15,7 +15,7 @@ The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), n
 replace is first renamed away, so a refusal comes before the data is replaced. The held names then go back, and the
 older snapshot verifies again. The draft stays: the next start retries the publication and sends no requests for it.
 
-A run in which no id was ok does not replace a snapshot that holds records: see `replaced_by_nothing`. Its files keep
+A run in which no id was ok does not replace a snapshot that holds records: see `replaced_snapshot`. Its files keep
 their unfinished names, as those of a stopped run do; their manifest has the status `partial`. The next start resumes
 that run within 24 hours and asks for all its ids again. Later it sets those files aside with a warning. Without an
 older snapshot the empty one is published: an auditor needs its errors file and manifest.
@@ -37,7 +37,7 @@ from collector.snapshot.sinks import resume
 from collector.storage.durable_files import Files, staged_path, translated
 
 
-class Published(NamedTuple):
+class PublishedRun(NamedTuple):
     """A run that is published: its name, what its manifest accounts for, and whose records they are."""
 
     run_id: str
@@ -45,88 +45,88 @@ class Published(NamedTuple):
     organization_id: str | None
 
 
-def publish(files: Files, names: SnapshotPaths, manifest: bytes) -> None:
+def publish(files: Files, paths: SnapshotPaths, manifest: bytes) -> None:
     """Give the finished files their names, and `manifest` beside them."""
-    with translated(names.snapshot):  # the draft must not outlive a crash that the names it vouches for do not
-        files.system.fsync_dir(names.snapshot.parent)
-    files.stage(names.manifest, manifest)  # what may fail for lack of space comes before anything is touched
-    _take_names(files, names, has_errors=files.exists(names.partial_errors))
+    with translated(paths.snapshot):  # the draft must not outlive a crash that the names it vouches for do not
+        files.system.fsync_dir(paths.snapshot.parent)
+    files.stage(paths.manifest, manifest)  # what may fail for lack of space comes before anything is touched
+    _rename_all(files, paths, has_errors=files.exists(paths.partial_errors))
 
 
-def complete(files: Files, names: SnapshotPaths) -> Published | None:
-    """Complete what a crash left half published, be it of `names` or of a sibling; what was published of `names`.
+def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
+    """Complete what a crash left half published, be it of `paths` or of a sibling; what was published of `paths`.
 
     A draft that does not vouch for the data it stands beside was never published from, and goes.
     """
-    drafted = _read(files, staged_path(names.manifest))
-    if drafted and (owner := _owner(drafted, names)) and _vouches_for(files, drafted, owner):
-        _take_names(files, owner, has_errors=drafted.tally.total > drafted.tally.outcomes[OutcomeKind.OK])
-        return _published(drafted) if owner is names else None
-    files.remove(staged_path(names.manifest))
-    _restore(files, names)
-    vouched = _read(files, names.manifest)
-    if vouched is None or vouched.run_id != _run_id(files, names):
+    staged = _read(files, staged_path(paths.manifest))
+    if staged and (described := _described_paths(staged, paths)) and _matches_files(files, staged, described):
+        _rename_all(files, described, has_errors=staged.tally.total > staged.tally.outcomes[OutcomeKind.OK])
+        return _published(staged) if described is paths else None
+    files.remove(staged_path(paths.manifest))
+    _roll_back(files, paths)
+    published = _read(files, paths.manifest)
+    if published is None or published.run_id != _run_id(files, paths):
         return None
-    owner = _owner(vouched, names)
-    if owner is None or files.exists(owner.partial):
+    described = _described_paths(published, paths)
+    if described is None or files.exists(described.partial):
         return None
-    files.remove(*names.staged, *owner.unfinished)
-    return _published(vouched) if owner is names else None
+    files.remove(*paths.staged, *described.unfinished)
+    return _published(published) if described is paths else None
 
 
-def replaced_by_nothing(files: Files, names: SnapshotPaths) -> Path | None:
-    """The snapshot with records that an empty one under `names` would replace, itself or by taking its manifest."""
-    found = _read(files, names.manifest)
-    owner = found and _owner(found, names)
-    for path in dict.fromkeys((owner.snapshot if owner else names.snapshot, names.snapshot)):
+def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
+    """The snapshot with records that an empty one under `paths` would replace, itself or by taking its manifest."""
+    manifest = _read(files, paths.manifest)
+    described = manifest and _described_paths(manifest, paths)
+    for path in dict.fromkeys((described.snapshot if described else paths.snapshot, paths.snapshot)):
         size = files.size(path) if files.exists(path) else 0
-        is_known_empty = owner and owner.snapshot == path and found and found.facts[1:3] == (0, size)
+        is_known_empty = described and described.snapshot == path and manifest and manifest.facts[1:3] == (0, size)
         if size and not is_known_empty:
             return path
     return None
 
 
-def _take_names(files: Files, names: SnapshotPaths, *, has_errors: bool) -> None:
-    if files.exists(names.partial):
-        _replace_data(files, names)
+def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool) -> None:
+    if files.exists(paths.partial):
+        _replace_records(files, paths)
     if not has_errors:
-        files.remove(names.errors)
-    elif files.exists(names.partial_errors):
-        files.rename(names.partial_errors, names.errors)
-    files.rename(staged_path(names.manifest), names.manifest)
-    files.remove(*names.held.values(), *names.staged, *names.unfinished)
+        files.remove(paths.errors)
+    elif files.exists(paths.partial_errors):
+        files.rename(paths.partial_errors, paths.errors)
+    files.rename(staged_path(paths.manifest), paths.manifest)
+    files.remove(*paths.held_paths.values(), *paths.staged, *paths.unfinished)
 
 
-def _replace_data(files: Files, names: SnapshotPaths) -> None:
+def _replace_records(files: Files, paths: SnapshotPaths) -> None:
     """Hold the old manifest and errors, then rename the data. Raises `OutputError`; the old set is whole again then."""
     try:
-        for path, held in names.held.items():
+        for path, held in paths.held_paths.items():
             if files.exists(path):
                 files.rename(path, held)
-        files.rename(names.partial, names.snapshot)
+        files.rename(paths.partial, paths.snapshot)
     except OutputError:
         with contextlib.suppress(OutputError):  # the next start completes or restores what stays held
-            if files.exists(names.partial):  # else the data was renamed, and only the sync failed
-                _put_back(files, names)
+            if files.exists(paths.partial):  # else the data was renamed, and only the sync failed
+                _restore_held(files, paths)
         raise
 
 
-def _put_back(files: Files, names: SnapshotPaths) -> None:
+def _restore_held(files: Files, paths: SnapshotPaths) -> None:
     """Give what is held its name again, the manifest last."""
-    for path, held in reversed(names.held.items()):
+    for path, held in reversed(paths.held_paths.items()):
         if files.exists(held):
             files.rename(held, path)
 
 
-def _restore(files: Files, names: SnapshotPaths) -> None:
+def _roll_back(files: Files, paths: SnapshotPaths) -> None:
     """Put back what is held of a publication that cannot be completed, unless other data replaced its own."""
-    if not any(map(files.exists, names.held.values())):
+    if not any(map(files.exists, paths.held_paths.values())):
         return
-    held = _read(files, names.held[names.manifest])
-    owner = held and _owner(held, names)
-    if held and owner and not files.exists(names.manifest) and _is(files, owner.snapshot, held.facts):
-        _put_back(files, names)
-    files.remove(*names.held.values())
+    held = _read(files, paths.held_paths[paths.manifest])
+    described = held and _described_paths(held, paths)
+    if held and described and not files.exists(paths.manifest) and _matches(files, described.snapshot, held.facts):
+        _restore_held(files, paths)
+    files.remove(*paths.held_paths.values())
 
 
 def _read(files: Files, path: Path) -> Manifest | None:
@@ -137,30 +137,33 @@ def _read(files: Files, path: Path) -> Manifest | None:
         return None
 
 
-def _owner(found: Manifest, names: SnapshotPaths) -> SnapshotPaths | None:
-    """Whose manifest it is: of `names`, or of the sibling that it names."""
-    return next((each for each in (names, *names.other_encodings) if each.snapshot.name == found.facts.path), None)
+def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths | None:
+    """Whose manifest it is: of `paths`, or of the sibling that it names."""
+    return next((each for each in (paths, *paths.other_encodings) if each.snapshot.name == manifest.facts.path), None)
 
 
-def _vouches_for(files: Files, drafted: Manifest, owner: SnapshotPaths) -> bool:
+def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
     """Are the records and the errors, under the names they have so far, what the draft says they are?"""
-    pairs = ((owner.partial, owner.snapshot, drafted.facts), (owner.partial_errors, owner.errors, drafted.errors))
+    pairs = (
+        (described.partial, described.snapshot, staged.facts),
+        (described.partial_errors, described.errors, staged.errors),
+    )
     return all(
-        _is(files, unfinished if files.exists(unfinished) else final, facts)
+        _matches(files, unfinished if files.exists(unfinished) else final, facts)
         for unfinished, final, facts in pairs
         if facts is not None
     )
 
 
-def _is(files: Files, path: Path, facts: FileFacts) -> bool:
+def _matches(files: Files, path: Path, facts: FileFacts) -> bool:
     """Is the file there what a manifest says it is?"""
     return files.exists(path) and files.size(path) == facts.bytes and files.digest(path) == facts.sha256
 
 
-def _published(found: Manifest) -> Published:
-    return Published(found.run_id, found.tally, found.organization_id)
+def _published(manifest: Manifest) -> PublishedRun:
+    return PublishedRun(manifest.run_id, manifest.tally, manifest.organization_id)
 
 
-def _run_id(files: Files, names: SnapshotPaths) -> str | None:
-    header = resume.decode(files.read(names.header) or b"")
+def _run_id(files: Files, paths: SnapshotPaths) -> str | None:
+    header = resume.decode(files.read(paths.header) or b"")
     return header.run_id if header else None

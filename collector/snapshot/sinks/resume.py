@@ -14,10 +14,10 @@ from collector.model.ledger import Tally
 from collector.model.record import Json
 from collector.snapshot.lines import encode
 
-_STALE_AFTER: Final = 24 * 3600.0
-_CLOCK_STEP: Final = 300.0  # seconds by which a clock may have been set back meanwhile
+_MAX_AGE_SECONDS: Final = 24 * 3600.0
+_MAX_CLOCK_STEP_SECONDS: Final = 300.0  # seconds by which a clock may have been set back meanwhile
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes a part of file names
-_SHARED: Final = {
+_MUST_MATCH: Final = {
     "ids_digest": "other ids",
     "base_url": "another base URL",
     "api_version": "another API version",
@@ -50,20 +50,20 @@ class RunHeader(NamedTuple):
         """As JSON."""
         return encode(self._asdict())
 
-    def check_resumable(self, begun: RunHeader | None, *, fresh: bool) -> RunHeader:
-        """`begun`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
+    def check_resumable(self, unfinished: RunHeader | None, *, fresh: bool) -> RunHeader:
+        """`unfinished`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
 
         Raises `Damaged`, which says why not.
         """
-        if begun is None:
+        if unfinished is None:
             raise Damaged("nothing beside it says which run it is of")
-        differing = [what for key, what in _SHARED.items() if getattr(self, key) != getattr(begun, key)]
-        if differing:
-            raise Damaged(f"it is of {' and '.join(differing)}")
-        age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(begun.started_at)
-        if fresh and not -_CLOCK_STEP <= age.total_seconds() < _STALE_AFTER:
-            raise Damaged(f"it was begun at {begun.started_at}, not within the last 24 hours")
-        return begun
+        differences = [text for key, text in _MUST_MATCH.items() if getattr(self, key) != getattr(unfinished, key)]
+        if differences:
+            raise Damaged(f"it is of {' and '.join(differences)}")
+        age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(unfinished.started_at)
+        if fresh and not -_MAX_CLOCK_STEP_SECONDS <= age.total_seconds() < _MAX_AGE_SECONDS:
+            raise Damaged(f"it was begun at {unfinished.started_at}, not within the last 24 hours")
+        return unfinished
 
 
 class ResumedRun(NamedTuple):
@@ -84,7 +84,7 @@ def decode(content: bytes) -> RunHeader | None:
     try:
         found: Json = orjson.loads(content)
         header = RunHeader(**{key: found[key] for key in RunHeader._fields if key in found})
-        aware = datetime.fromisoformat(header.started_at).tzinfo is not None
+        has_offset = datetime.fromisoformat(header.started_at).tzinfo is not None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return header if aware and isinstance(header.run_id, str) and _RUN_ID.fullmatch(header.run_id) else None
+    return header if has_offset and isinstance(header.run_id, str) and _RUN_ID.fullmatch(header.run_id) else None

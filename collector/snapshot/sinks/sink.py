@@ -34,8 +34,8 @@ class Writer(Protocol):
     async def flush(self) -> None:
         """Write what was taken so far."""
 
-    async def settle(self, *, is_whole: bool) -> None:
-        """Have what was put on disk; `is_whole` says that nothing is missing. What could be is `committed`."""
+    async def finish(self, *, is_complete: bool) -> None:
+        """Have what was put on disk; `is_complete` says that nothing is missing. What could be is `committed`."""
 
     @property
     def committed(self) -> Tally:
@@ -59,7 +59,7 @@ class NoWriter:
     async def flush(self) -> None:
         pass
 
-    async def settle(self, *, is_whole: bool) -> None:
+    async def finish(self, *, is_complete: bool) -> None:
         pass
 
 

@@ -17,7 +17,7 @@ from collector.model.errors import OutputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import NAMELESS, FileFacts
+from collector.snapshot.manifest import STREAM_PATH, FileFacts
 from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
@@ -26,7 +26,7 @@ from collector.storage.durable_files import Files, refused, staged_path
 from collector.storage.filesystem import PosixFileSystem
 from collector.storage.journal import Journal
 
-_UNTIL_NEXT_TRY: Final = 0.1  # seconds between two looks whether a pipe has a reader
+_OPEN_RETRY_SECONDS: Final = 0.1  # seconds between two looks whether a pipe has a reader
 
 MAX_LISTED: Final = 20
 """So many errors are listed on standard error when no errors file is written."""
@@ -52,11 +52,11 @@ class StreamSink:
         self._files = Files(PosixFileSystem(warn), warn)
         self._records: Journal | None = None
         self._errors: Journal | None = None
-        self._lines: OutcomeWriter | None = None
+        self._outcome_writer: OutcomeWriter | None = None
         self.writer: Writer = NoWriter()
 
     async def open(self) -> None:
-        descriptor, name = await _stream(self._output)
+        descriptor, name = await _open_stream(self._output)
         self._records = Journal(self._files.system, lambda: descriptor, name, is_exclusive=False)
         self._records.open()
         records = BatchWriter(
@@ -65,15 +65,15 @@ class StreamSink:
             is_durable=False,
             backlog=self._backlog if _may_stall(descriptor) else None,
         )
-        self.writer = self._lines = OutcomeWriter(records, await to_thread.run_sync(self._open_beside))
+        self.writer = self._outcome_writer = OutcomeWriter(records, await to_thread.run_sync(self._open_side_files))
 
-    def _open_beside(self) -> LineWriter:
+    def _open_side_files(self) -> LineWriter:
         for path in filter(None, (self._errors_path, self._manifest_path)):
             self._files.make_folder(path)
         if self._manifest_path:
             self._files.check_writable(self._manifest_path)
         if self._errors_path is None:
-            return _Listing(self._warn)
+            return _WarningErrorWriter(self._warn)
         staged = staged_path(self._errors_path)
         self._errors = Journal(self._files.system, lambda: self._files.create(staged), str(self._errors_path))
         self._errors.open()
@@ -88,9 +88,9 @@ class StreamSink:
     def facts(self, *, finished: bool) -> list[FileFacts]:
         errors = ""
         if self._errors_path and self._manifest_path:
-            beside = os.path.realpath(self._manifest_path.parent)
-            errors = os.path.relpath(os.path.realpath(self._errors_path), beside)
-        return self._lines.facts(NAMELESS, errors) if self._lines else []
+            manifest_folder = os.path.realpath(self._manifest_path.parent)
+            errors = os.path.relpath(os.path.realpath(self._errors_path), manifest_folder)
+        return self._outcome_writer.facts(STREAM_PATH, errors) if self._outcome_writer else []
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._end, manifest, True)
@@ -103,11 +103,11 @@ class StreamSink:
             self._records.close()
         if self._errors is not None and self._errors_path is not None:
             self._errors.close()
-            self._put_errors(self._errors_path, self._errors.bytes, finished)
+            self._publish_errors(self._errors_path, self._errors.bytes, finished)
         if self._manifest_path:
             self._files.put(self._manifest_path, manifest)
 
-    def _put_errors(self, path: Path, size: int, finished: bool) -> None:
+    def _publish_errors(self, path: Path, size: int, finished: bool) -> None:
         staged = staged_path(path)
         if size and self._files.exists(staged):  # else it has its name already, from a publication that failed later
             self._files.rename(staged, path)
@@ -124,7 +124,7 @@ class StreamSink:
         return "standard output" if self._output == "-" else self._output
 
 
-class _Listing:
+class _WarningErrorWriter:
     """Instead of an errors file: the first errors are told, and of the rest that there are more."""
 
     is_full = False
@@ -149,14 +149,14 @@ class _Listing:
     async def flush(self) -> None:
         pass
 
-    async def settle(self) -> None:
+    async def finish(self) -> None:
         pass
 
 
-async def _stream(output: str) -> tuple[int, str]:
+async def _open_stream(output: str) -> tuple[int, str]:
     if output != "-":
         while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
-            await anyio.sleep(_UNTIL_NEXT_TRY)
+            await anyio.sleep(_OPEN_RETRY_SECONDS)
         return descriptor, output
     if sys.stdout is None:  # closed before we began; its number may be any other file's by now
         raise OutputError("standard output: is closed; name a file with -o")

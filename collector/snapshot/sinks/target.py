@@ -17,8 +17,8 @@ from collector.storage.compression import compression_of, require
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import hindrance
 
-_MOST_LINKS = 40  # as in the kernel
-_STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+_MAX_LINKS = 40  # as in the kernel
+_STDOUT_PATHS = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 
 def sink_for(
@@ -37,14 +37,14 @@ def sink_for(
     """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: is not a name in UTF-8")
-    if output in _STANDARD_OUTPUT:
+    if output in _STDOUT_PATHS:
         output = "-"
     path = Path(output)
     if output == "-" or _is_stream(path):
-        for flag, named in (("--errors", errors), ("--manifest", manifest)):
-            if named and _is_no_file(Path(named)):
-                raise UsageError(f"{flag} {named}: is a folder or a device; name a file")
-            _require_no_link(named or "")
+        for flag, given_path in (("--errors", errors), ("--manifest", manifest)):
+            if given_path and _is_folder_or_device(Path(given_path)):
+                raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
+            _require_no_link(given_path or "")
         if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
             raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
         require(compression_of(output))
@@ -54,34 +54,34 @@ def sink_for(
         raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
-    target = _target_of(path)
-    _require_good_names(output, SnapshotPaths(target))
+    target = _resolve_links(path)
+    _require_usable_paths(output, SnapshotPaths(target))
     require(compression_of(target.name))
     return FileSink(target, warn, resume=resume, allow_empty=allow_empty)
 
 
-def _require_good_names(output: str, names: SnapshotPaths) -> None:
-    if names.is_reserved:
+def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
+    if paths.is_reserved:
         raise UsageError(f"--output {output}: files of this name stand beside other outputs; name it otherwise")
-    if names.name_overflow:
+    if paths.name_overflow:
         raise OutputError(
-            f"{output}: cannot be written: its name is {names.name_overflow} bytes too long for the files beside it"
+            f"{output}: cannot be written: its name is {paths.name_overflow} bytes too long for the files beside it"
         )
-    for path in (names.errors, names.manifest):
+    for path in (paths.errors, paths.manifest):
         if os.path.isdir(path):
             raise UsageError(f"--output {output}: {path}, which belongs to it, is a folder")
-    for path in (names.snapshot, names.errors, names.manifest):  # they are replaced, not opened
+    for path in (paths.snapshot, paths.errors, paths.manifest):  # they are replaced, not opened
         _require_no_link(path)
-        if _is_no_file(path):
+        if _is_folder_or_device(path):
             raise OutputError(f"{path}: cannot be written: is no regular file; remove it")
         if why := hindrance(path):
             raise OutputError(f"{path}: {why}")
 
 
-def _target_of(path: Path) -> Path:
+def _resolve_links(path: Path) -> Path:
     """A link of one's own stays a link: what it points to is what is written. Another user's is not followed."""
     link = path
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MAX_LINKS):
         if not os.path.islink(link):
             return Path(os.path.realpath(path)) if link != path else path
         if is_owned_by_other(os.lstat(link)):
@@ -103,7 +103,7 @@ def _is_stream(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def _is_no_file(path: Path) -> bool:
+def _is_folder_or_device(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 

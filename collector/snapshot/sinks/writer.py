@@ -12,7 +12,7 @@ import anyio
 from anyio import to_thread
 
 from collector.model.errors import OutputError
-from collector.model.ledger import Counted, Tally, counted
+from collector.model.ledger import Tally, TallyEntry, tally_entry
 from collector.model.outcome import Outcome
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileFacts
@@ -60,26 +60,26 @@ class BatchWriter:
         self._clock = clock
         self._synced_at = clock()
         self._lines: list[bytes] = []
-        self._waiting: list[Counted] = []
+        self._outcomes: list[TallyEntry] = []
         self._size = 0
-        self._written = Tally()  # but not synced
-        self._leaving = 0  # lines in the hands of the thread
-        self._writing = anyio.Lock()
+        self._unsynced = Tally()  # but not synced
+        self._lines_in_thread = 0  # lines in the hands of the thread
+        self._write_lock = anyio.Lock()
 
     def put(self, line: bytes, outcome: Outcome) -> None:
         self._lines.append(line)
-        self._waiting.append(counted(outcome))
+        self._outcomes.append(tally_entry(outcome))
         self._size += len(line)
 
     @property
     def is_full(self) -> bool:
         """Is it time to `wait_for_capacity` before more is put?"""
-        return self._is_much() or self._leaving + len(self._lines) > self._backlog
+        return self._is_batch_full() or self._lines_in_thread + len(self._lines) > self._backlog
 
     async def wait_for_capacity(self) -> None:
         """Wait for what is being written, and write what waits if it is much. Raises as `flush` does."""
-        async with self._writing:
-            if self._is_much():
+        async with self._write_lock:
+            if self._is_batch_full():
                 await self._write_in_thread()
 
     async def flush(self) -> None:
@@ -87,42 +87,42 @@ class BatchWriter:
 
         Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
         """
-        async with self._writing:
-            if self._is_due():
+        async with self._write_lock:
+            if self._has_work():
                 await self._write_in_thread()
 
     async def _write_in_thread(self) -> None:
         lines, self._lines, self._size = self._lines, [], 0
-        outcomes, self._waiting = self._waiting, []
+        outcomes, self._outcomes = self._outcomes, []
         with anyio.CancelScope(shield=True):  # lines that left the buffer are written, or the run fails
-            self._leaving = len(lines)
+            self._lines_in_thread = len(lines)
             try:
                 await to_thread.run_sync(self._write, lines, outcomes)
             finally:
-                self._leaving = 0
+                self._lines_in_thread = 0
 
-    def _is_much(self) -> bool:
-        return self._size >= _BATCH_BYTES or len(self._lines) + self._written.total >= self._batch_lines
+    def _is_batch_full(self) -> bool:
+        return self._size >= _BATCH_BYTES or len(self._lines) + self._unsynced.total >= self._batch_lines
 
-    def _is_due(self) -> bool:
+    def _has_work(self) -> bool:
         if self._compression is Compression.PLAIN:
-            return bool(self._lines or self._written.total)
-        return bool(self._lines) and (self._is_much() or self._is_time_to_sync())
+            return bool(self._lines or self._unsynced.total)
+        return bool(self._lines) and (self._is_batch_full() or self._is_time_to_sync())
 
     def _is_time_to_sync(self) -> bool:
         return self._clock() - self._synced_at >= _SYNC_SECONDS
 
-    def _write(self, lines: list[bytes], outcomes: list[Counted]) -> None:
+    def _write(self, lines: list[bytes], outcomes: list[TallyEntry]) -> None:
         if lines:
             self._append(lines, outcomes)
         if not self._is_durable:
             self._commit()
         elif (
-            self._compression is not Compression.PLAIN or self._written.total >= _SYNC_LINES or self._is_time_to_sync()
+            self._compression is not Compression.PLAIN or self._unsynced.total >= _SYNC_LINES or self._is_time_to_sync()
         ):
             self._sync()
 
-    def _append(self, lines: list[bytes], outcomes: list[Counted]) -> None:
+    def _append(self, lines: list[bytes], outcomes: list[TallyEntry]) -> None:
         self._before_write()
         before = self.journal.bytes
         is_lines = self._compression is Compression.PLAIN
@@ -130,18 +130,18 @@ class BatchWriter:
             self.journal.append(self._compression.compress(b"".join(lines)), is_lines=is_lines)
         finally:
             if is_lines:
-                outcomes = outcomes[: _whole(lines, self.journal.bytes - before)]
+                outcomes = outcomes[: _count_whole_lines(lines, self.journal.bytes - before)]
             elif self.journal.bytes == before:
                 outcomes = []
             for outcome in outcomes:
-                self._written.add(outcome)
+                self._unsynced.add(outcome)
 
     def _sync(self) -> None:
         before = self.journal.synced
         try:
             self.journal.sync()
         except OutputError:
-            self._written = Tally()  # cut off, or out of reach
+            self._unsynced = Tally()  # cut off, or out of reach
             raise
         if self.journal.synced > before:
             self._on_sync()
@@ -149,28 +149,28 @@ class BatchWriter:
         self._commit()
 
     def _commit(self) -> None:
-        self.committed += self._written
-        self._written = Tally()
+        self.committed += self._unsynced
+        self._unsynced = Tally()
 
-    async def settle(self, *, is_whole: bool = False) -> None:
+    async def finish(self, *, is_complete: bool = False) -> None:
         """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.
 
         Raises `OutputError` and `Interrupted` when the journal was refused anything, now or before; what could be kept
         is `committed`.
         """
-        async with self._writing:
+        async with self._write_lock:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(self._finish_in_thread, is_whole)
+                await to_thread.run_sync(self._finish_in_thread, is_complete)
 
-    def _finish_in_thread(self, is_whole: bool) -> None:
+    def _finish_in_thread(self, is_complete: bool) -> None:
         before = self.journal.failure
         try:
             if self._lines:
-                self._append(self._lines, self._waiting)
-            elif is_whole and not self.journal.bytes and (empty := self._compression.compress(b"")):
+                self._append(self._lines, self._outcomes)
+            elif is_complete and not self.journal.bytes and (empty := self._compression.compress(b"")):
                 self.journal.append(empty)
         finally:
-            self._lines, self._waiting, self._size = [], [], 0
+            self._lines, self._outcomes, self._size = [], [], 0
             if self._is_durable:
                 self._sync()
             else:
@@ -183,7 +183,7 @@ class BatchWriter:
         return FileFacts(name, self.committed.total, self.journal.bytes, self.journal.sha256)
 
 
-def _whole(lines: list[bytes], size: int) -> int:
+def _count_whole_lines(lines: list[bytes], size: int) -> int:
     """How many of `lines`, from the first, fit into `size` bytes."""
     ends = accumulate(map(len, lines))
     return sum(1 for end in takewhile(lambda end: end <= size, ends))
@@ -208,7 +208,7 @@ class LineWriter(Protocol):
     async def flush(self) -> None:
         """Write what waits."""
 
-    async def settle(self) -> None:
+    async def finish(self) -> None:
         """Write and sync all."""
 
     @property
@@ -220,10 +220,10 @@ class OutcomeWriter:
     """The lines of a run: records go one way, outcomes that are not ok the other."""
 
     def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
-        self._both = (records, errors)
+        self._writers = (records, errors)
 
     def put(self, outcome: Outcome) -> None:
-        records, errors = self._both
+        records, errors = self._writers
         if outcome.record is not None:
             records.put(encode(outcome.record), outcome)
         else:
@@ -231,41 +231,41 @@ class OutcomeWriter:
 
     @property
     def is_full(self) -> bool:
-        records, errors = self._both
+        records, errors = self._writers
         return records.is_full or errors.is_full
 
     async def wait_for_capacity(self) -> None:
-        for each in self._both:
+        for each in self._writers:
             if each.is_full:
                 await each.wait_for_capacity()
 
     async def flush(self) -> None:
-        for each in self._both:
+        for each in self._writers:
             await each.flush()
 
-    async def settle(self, *, is_whole: bool) -> None:
+    async def finish(self, *, is_complete: bool) -> None:
         """Settle both, whatever becomes of the first; raises what either raises."""
-        records, errors = self._both
+        records, errors = self._writers
         try:
-            await records.settle(is_whole=is_whole)
+            await records.finish(is_complete=is_complete)
         finally:
-            await errors.settle()
+            await errors.finish()
 
     @property
     def committed(self) -> Tally:
-        whole = Tally()
-        for each in self._both:
-            whole += each.committed
-        return whole
+        total = Tally()
+        for each in self._writers:
+            total += each.committed
+        return total
 
     @property
     def committed_records(self) -> Tally:
         """The records whose lines will not be lost any more."""
-        records, _ = self._both
+        records, _ = self._writers
         return records.committed
 
     def facts(self, records_name: str, errors_name: str) -> list[FileFacts]:
         """What the files are, under these names: that of the records, and that of the errors if there are any."""
-        records, errors = self._both
-        of_errors = errors.facts(errors_name) if errors.committed.total else None
-        return [records.facts(records_name), *([of_errors] if of_errors else [])]
+        records, errors = self._writers
+        errors_facts = errors.facts(errors_name) if errors.committed.total else None
+        return [records.facts(records_name), *([errors_facts] if errors_facts else [])]

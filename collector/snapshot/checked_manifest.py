@@ -10,14 +10,14 @@ from typing import Final, NamedTuple, NoReturn
 from collector.model.errors import InputError
 from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
-from collector.snapshot.checked_file import opened, refuse
+from collector.snapshot.checked_file import open_regular, reject
 from collector.snapshot.document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
-from collector.snapshot.manifest import NAMELESS, Manifest, decode
+from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
 
-_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
+_INPUT_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
-_WITHOUT_MANIFEST: Final = {
+_UNVERIFIABLE: Final = {
     Stage.PUBLISHED: "the snapshot; collect again",
     Stage.UNFINISHED: "the records of a run that is under way or was killed; wait for its end, or rerun the command "
     "that began it to resume it",
@@ -25,16 +25,16 @@ _WITHOUT_MANIFEST: Final = {
 }
 
 
-class Claim(NamedTuple):
+class CheckedManifest(NamedTuple):
     """What the manifest says, and the files that it says it of."""
 
     files: FileSet
     manifest: Manifest
 
     @property
-    def is_of_standard_output(self) -> bool:
+    def is_of_stream(self) -> bool:
         """Were the records written to standard output, or another stream?"""
-        return self.manifest.facts.path == NAMELESS
+        return self.manifest.facts.path == STREAM_PATH
 
     @property
     def is_stopped(self) -> bool:
@@ -64,34 +64,34 @@ class Claim(NamedTuple):
         return +failed
 
 
-def read_claim(path: Path) -> Claim:
+def read_manifest(path: Path) -> CheckedManifest:
     """The claim about the records under `path`, be they a snapshot or what an unfinished run left.
 
     Raises `Damaged` for a manifest that is missing, malformed, contradictory or of another snapshot, and `InputError`
     where there are no records or the manifest cannot be read.
     """
     files = _files_of(path)
-    claim = Claim(files, _read(files.manifest))
-    _require_agreement(files.manifest, claim.manifest)
-    _require_names(claim)
-    return claim
+    checked = CheckedManifest(files, _read(files.manifest))
+    _require_consistent(files.manifest, checked.manifest)
+    _require_same_names(checked)
+    return checked
 
 
 def _files_of(path: Path) -> FileSet:
     """The set that has a manifest: beside `path`, or beside what it links to."""
     sets = file_sets(path)
-    behind_link = file_sets(Path(os.path.realpath(path))) if os.path.islink(path) else []
-    found = next((each for each in [*sets, *behind_link] if os.path.exists(each.manifest)), None)
+    at_target = file_sets(Path(os.path.realpath(path))) if os.path.islink(path) else []
+    found = next((each for each in [*sets, *at_target] if os.path.exists(each.manifest)), None)
     if found is None and not os.path.exists(path):
-        raise InputError(f"{path}: is not there; {_instead(path)}")
-    return found or _refuse_without_manifest(sets[0])
+        raise InputError(f"{path}: is not there; {_suggestion(path)}")
+    return found or _reject_without_manifest(sets[0])
 
 
-def _refuse_without_manifest(files: FileSet) -> NoReturn:
-    refuse(files.manifest, f"is not there, so nothing vouches for {_WITHOUT_MANIFEST[files.stage]}")
+def _reject_without_manifest(files: FileSet) -> NoReturn:
+    reject(files.manifest, f"is not there, so nothing vouches for {_UNVERIFIABLE[files.stage]}")
 
 
-def _instead(path: Path) -> str:
+def _suggestion(path: Path) -> str:
     partial = SnapshotPaths(path).partial
     if os.path.exists(partial):
         return f"its run has not finished; rerun the command that began it to resume it, or verify {partial}"
@@ -99,33 +99,33 @@ def _instead(path: Path) -> str:
 
 
 def _read(path: Path) -> Manifest:
-    with opened(path) as manifest:
+    with open_regular(path) as manifest:
         content = manifest.file.read()
     try:
         return decode(content)
     except Malformed as why:
-        refuse(path, f"{why}, so nothing vouches for the snapshot; restore the manifest or collect again")
+        reject(path, f"{why}, so nothing vouches for the snapshot; restore the manifest or collect again")
 
 
-def _require_agreement(path: Path, found: Manifest) -> None:
-    ledger = Ledger(InputCount(**{key: found.input[key] for key in _PARTS}), tally=found.tally)
+def _require_consistent(path: Path, found: Manifest) -> None:
+    ledger = Ledger(InputCount(**{key: found.input[key] for key in _INPUT_PARTS}), tally=found.tally)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
-        refuse(path, "its account does not add up")
+        reject(path, "its account does not add up")
     status, code = status_of(ledger, finished=True), exit_code_of(ledger)
     if found.status != _STOPPED and (found.status, found.exit_code) != (status, code):
-        said = f"{found.status} with exit code {found.exit_code}"
-        refuse(path, f"says {said}, but its account means {status} with exit code {code:d}")
+        stated = f"{found.status} with exit code {found.exit_code}"
+        reject(path, f"says {stated}, but its account means {status} with exit code {code:d}")
 
 
-def _require_names(claim: Claim) -> None:
-    files, found = claim.files, claim.manifest
-    if claim.is_of_standard_output:
+def _require_same_names(checked: CheckedManifest) -> None:
+    files, found = checked.files, checked.manifest
+    if checked.is_of_stream:
         return
-    if found.facts.path != files.named_records:
-        refuse(
-            files.manifest, f"is of {found.facts.path}, not of {files.named_records}; verify that under its own name"
+    if found.facts.path != files.listed_records:
+        reject(
+            files.manifest, f"is of {found.facts.path}, not of {files.listed_records}; verify that under its own name"
         )
-    if found.errors and found.errors.path != files.named_errors:
-        refuse(files.manifest, f"names {found.errors.path} as its errors file, not {files.named_errors}")
-    if claim.is_stopped and files.stage is Stage.PUBLISHED:
-        refuse(files.manifest, f"says {_STOPPED}, but a run that stopped publishes no snapshot")
+    if found.errors and found.errors.path != files.listed_errors:
+        reject(files.manifest, f"names {found.errors.path} as its errors file, not {files.listed_errors}")
+    if checked.is_stopped and files.stage is Stage.PUBLISHED:
+        reject(files.manifest, f"says {_STOPPED}, but a run that stopped publishes no snapshot")
