@@ -3,9 +3,8 @@
 lines                    an outcome ⇄ a line
 manifest, document       the manifest ⇄ its JSON document, read part by part
 layout                   file names
-verify, checked_file     comparison of a snapshot and its manifest; one file under comparison
-checked_manifest         a manifest whose parts agree with each other and with the snapshot's name
-errors_file              comparison of the errors file and the manifest
+checked_manifest, checked_file, errors_file, verify
+                         comparison of a snapshot with its manifest
 sinks/                   writing of a snapshot by a run
 
 Must not know: HTTP, settings, the command line.

@@ -1,4 +1,4 @@
-"""A file of a snapshot, open for comparison: refused, with the place of the offence, where it is not as claimed."""
+"""A file of a snapshot, open for comparison. A mismatch raises `Damaged` with its position in the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_PROBLEM_CHARS: Final = 1000  # characters
 
 
 def reject(path: Path, problem: str) -> NoReturn:
-    """Raise `Damaged` for the file under `path`. What a file says is repeated up to a limit."""
+    """Raise `Damaged` for the file at `path`. Quotes of the file's content are truncated to a limit."""
     raise Damaged(f"{path}: {problem[:_MAX_PROBLEM_CHARS]}")
 
 
@@ -30,11 +30,11 @@ class CheckedFile(NamedTuple):
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """The size in bytes."""
         return os.fstat(self.file.fileno()).st_size
 
     def lines(self, compression: Compression) -> Iterator[tuple[str, bytes]]:
-        """Each line without its line feed, and where it is. Raises `Damaged` where a line is not whole."""
+        """Each line's position, and the line without its line feed. Raises `Damaged` at an incomplete line."""
         for block in read_blocks(self.pread, compression):
             if block.flaw:
                 reject(self.path, f"byte {block.start}: {block.flaw}")
@@ -42,17 +42,17 @@ class CheckedFile(NamedTuple):
                 yield _position(compression, block, at), line
 
     def require_match(self, facts: FileFacts, count: int, noun: str) -> None:
-        """Raise `Damaged` unless the file, which holds `count` of `noun`, is the one that `facts` describe."""
+        """Raise `Damaged` unless the file, which contains `count` lines, matches `facts`. `noun` names the lines."""
         if self.size != facts.bytes:
             at = min(self.size, facts.bytes)
-            reject(self.path, f"byte {at}: it has {self.size} bytes, but its manifest says {facts.bytes}")
+            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {facts.bytes}")
         if count != facts.records:
-            reject(self.path, f"{count} {noun}, but its manifest says {facts.records}")
+            reject(self.path, f"contains {count} {noun}, but its manifest states {facts.records}")
         if not self.matches(facts):
-            reject(self.path, f"somewhere in bytes 0 to {self.size}: its SHA-256 is not that of its manifest")
+            reject(self.path, f"bytes 0 to {self.size}: the SHA-256 digest differs from its manifest's")
 
     def matches(self, facts: FileFacts) -> bool:
-        """Has the file the size and the digest that `facts` say?"""
+        """Does the file have the size and the digest of `facts`?"""
         return self.size == facts.bytes and digest_of(self.pread) == facts.sha256
 
     def pread(self, size: int, offset: int) -> bytes:
@@ -63,23 +63,23 @@ class CheckedFile(NamedTuple):
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[CheckedFile]:
-    """The file under `path`. Raises `Damaged` for a missing one and `InputError` for one that cannot be read."""
+    """Open the file at `path`. Raises `Damaged` if it is missing and `InputError` if it cannot be read."""
     try:
         with open(path, "rb", opener=_open_without_blocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"{path}: is no file; name a snapshot that `collector collect -o` wrote")
+                raise InputError(f"{path}: not a regular file; name a snapshot that `collector collect -o` wrote")
             yield CheckedFile(path, file)
     except FileNotFoundError:
-        raise Damaged(f"{path}: is not there") from None
+        raise Damaged(f"{path}: does not exist") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _open_without_blocking(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe is not waited for
+    return os.open(path, flags | os.O_NONBLOCK)  # opening a pipe must not wait for its writer
 
 
 def _position(compression: Compression, block: Block, at: int) -> str:
     if compression is Compression.PLAIN:
         return f"byte {at}"
-    return f"byte {at - block.start} of what is unpacked from byte {block.start}"
+    return f"byte {at - block.start} of the decompressed member at byte {block.start}"

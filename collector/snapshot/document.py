@@ -1,6 +1,6 @@
-"""Typed access to a JSON document: each value is of the type that the caller asks for, or is refused by its place.
+"""Typed access to a JSON document: a value has the requested type, or its place in the document is reported.
 
-Pure. A refusal names the place and what belongs there. It quotes keys, cut at a limit, but no value.
+Pure. The message names the place and the expected type. It quotes keys, truncated to a limit, but never a value.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import orjson
 from collector.model.record import Json
 from collector.model.timestamps import is_utc
 
-_MAX_KEY_CHARS: Final = 200  # characters of a key that a message repeats
+_MAX_KEY_CHARS: Final = 200  # of a key in a message
 
 
 class Malformed(Exception):
-    """A document is not JSON, or a value in it is missing or of another type; the text says where."""
+    """A document is not JSON, or one of its values is missing or has another type. The message gives the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value of a document; `place` is the way to it, such as `files[0].path`, and empty for the whole."""
+    """A value of a document. `place` is its path, such as `files[0].path`, and empty for the whole document."""
 
     value: Json
     place: str = ""
@@ -38,7 +38,7 @@ class Part:
         return found if found is not None else Part(None, self._place_of(key)).reject("is missing")
 
     def get(self, key: str) -> Part | None:
-        """The member `key` of an object, None if it has none. Raises `Malformed` for what is not an object."""
+        """The member `key` of an object, or None if it is missing. Raises `Malformed` unless this is an object."""
         members = self._object
         return Part(members[key], self._place_of(key)) if key in members else None
 
@@ -52,7 +52,7 @@ class Part:
         return cast(dict[str, Json], self.value)
 
     def members(self) -> Iterator[tuple[str, Part]]:
-        """Each member of an object whose keys are not known beforehand. Raises `Malformed`."""
+        """Each member of an object whose keys are not known in advance. Raises `Malformed`."""
         for key, value in self._object.items():
             yield key, Part(value, f'{self.place}["{key[:_MAX_KEY_CHARS]}"]')
 
@@ -63,40 +63,40 @@ class Part:
         return [Part(value, f"{self.place}[{at}]") for at, value in enumerate(self.value)]
 
     def text(self) -> str:
-        """Raises `Malformed` unless it is text."""
+        """The value as text. Raises `Malformed` unless it is a string."""
         if type(self.value) is not str:
-            self.reject("not a text")
+            self.reject("not a string")
         return self.value
 
     def path(self) -> str:
-        """Raises `Malformed` unless it is text that can be a path."""
+        """The value as a path. Raises `Malformed` unless it is a string that can be one."""
         path = self.text()
         if not path or "\0" in path:
             self.reject("not a path")
         return path
 
     def utc(self) -> str:
-        """Raises `Malformed` unless it is an RFC 3339 time in UTC."""
+        """The value as a timestamp. Raises `Malformed` unless it is an RFC 3339 time in UTC."""
         timestamp = self.text()
         if not is_utc(timestamp):
             self.reject("not a UTC time")
         return timestamp
 
     def count(self) -> int:
-        """Raises `Malformed` unless it is an integer of at least 0."""
+        """The value as a count. Raises `Malformed` unless it is an integer of at least 0."""
         if type(self.value) is not int or self.value < 0:
             self.reject("not a count (an integer of at least 0)")
         return self.value
 
     def seconds(self) -> float:
-        """Raises `Malformed` unless it is a number of at least 0."""
+        """The value as seconds. Raises `Malformed` unless it is a number of at least 0."""
         if type(self.value) not in {int, float} or self.value < 0:
             self.reject("not a duration (a number of at least 0)")
         return float(self.value)
 
 
 def read(content: bytes) -> Part:
-    """The document that `content` holds. Raises `Malformed`, never anything else."""
+    """Parse `content` as JSON. Raises only `Malformed`."""
     try:
         return Part(orjson.loads(content))
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""The errors file of a snapshot: where it is, and whether it holds the failures that the manifest counts."""
+"""Find the errors file of a snapshot, and compare it with the failures that the manifest counts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from collector.storage.compression import compression_of
 
 
 class CheckedErrors(NamedTuple):
-    """What was compared: `path` is None where no errors file was kept; a `note` says what could not be compared."""
+    """The compared errors file. `path` is None if the run kept none; `note` states what could not be compared."""
 
     path: Path | None = None
     note: str | None = None
 
 
 def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
-    """Compare the errors file with the claim, and add its ids to `ids`. Raises `Damaged` and `InputError`.
+    """Compare the errors file with the manifest, and add its ids to `ids`. Raises `Damaged` and `InputError`.
 
-    Any file under the errors file's name is compared or refused.
+    Any file with the errors file's name is compared or rejected.
     """
     if checked.manifest.errors:
         return _check_listed(checked, checked.manifest.errors, ids)
@@ -36,19 +36,19 @@ def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
     if checked.is_of_stream and not os.path.lexists(default_path):
         count = checked.failed.total()
         return CheckedErrors(
-            note=f"{checked.files.manifest}: names no errors file, so the ids and messages of {count} errors were not "
-            "compared; to keep them, name one with --errors when you collect"
+            note=f"{checked.files.manifest}: lists no errors file, so the ids and messages of {count} errors were not "
+            "compared; to keep them, collect with --errors FILE"
         )
     _check_lines(default_path, checked, ids)
     return CheckedErrors(
         default_path,
-        f"{default_path}: only its ids and outcomes were compared, because the manifest has no digest of it; an earlier "
-        "version wrote it, or a run without --errors",
+        f"{default_path}: only its ids and outcomes were compared, because the manifest has no digest of it; "
+        "an earlier version wrote it, or a run without --errors",
     )
 
 
 def _check_listed(checked: CheckedManifest, facts: FileFacts, ids: IdSet) -> CheckedErrors:
-    """The manifest names the file: for standard output anywhere, else beside the records, as they are called now."""
+    """Check the file that the manifest lists: at any path for a stream, else beside the records by its current name."""
     default_path = checked.files.errors
     listed_path = checked.files.manifest.parent / facts.path if checked.is_of_stream else default_path
     path, *others = [each for each in dict.fromkeys((listed_path, default_path)) if os.path.lexists(each)] or [
@@ -63,15 +63,15 @@ def _check_listed(checked: CheckedManifest, facts: FileFacts, ids: IdSet) -> Che
 def _require_copy(other: Path, path: Path, facts: FileFacts) -> None:
     with open_regular(other) as file:
         if not file.matches(facts):
-            reject(other, f"is not the errors file of this snapshot, which is {path}; remove or rename it")
+            reject(other, f"differs from {path}, the errors file of this snapshot; remove or rename it")
 
 
 def _require_none(checked: CheckedManifest, default_path: Path) -> CheckedErrors:
-    if os.path.lexists(default_path) and not (
-        checked.is_stopped and _is_empty(default_path)
-    ):  # its first error was not written
+    is_left_empty = checked.is_stopped and _is_empty(default_path)  # the run stopped before it wrote an error
+    if os.path.lexists(default_path) and not is_left_empty:
         reject(
-            default_path, "is not accounted for: the manifest counts no errors and names no file; remove or rename it"
+            default_path,
+            "unexpected: the manifest counts no errors and lists no errors file; remove or rename it",
         )
     return CheckedErrors()
 
@@ -84,7 +84,8 @@ def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
     failed: Counter[OutcomeKind] = Counter()
     if not os.path.lexists(path):
         reject(
-            path, f"is not there, but the manifest counts {checked.failed.total()} errors; restore it or collect again"
+            path,
+            f"does not exist, but the manifest counts {checked.failed.total()} errors; restore it or collect again",
         )
     with open_regular(path) as file:
         for where, line in file.lines(compression_of(path.name)):
@@ -93,14 +94,12 @@ def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
             except BadLine as reason:
                 reject(path, f"{where}: {reason}")
             if not ids.add(connection_id):
-                reject(path, f"{where}: {connection_id} is there twice, or has a record as well")
+                reject(path, f"{where}: {connection_id} occurs twice, or also has a record")
             failed[kind] += 1
         if facts := checked.manifest.errors:
             file.require_match(facts, failed.total(), "errors")
     if failed != checked.failed:
-        reject(
-            path, f"has {_format_counts(failed)}, but the account in the manifest has {_format_counts(checked.failed)}"
-        )
+        reject(path, f"contains {_format_counts(failed)}, but the manifest counts {_format_counts(checked.failed)}")
 
 
 def _format_counts(failed: Counter[OutcomeKind]) -> str:

@@ -1,4 +1,4 @@
-"""What the files of a snapshot are called, finished and unfinished. Pure."""
+"""The file names of a snapshot and of an unfinished run. Pure."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _RESERVED: Final = (
     *(".partial", ".errors", ".manifest.json", ".draft"),
     *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
 )
-_MAX_NAME_BYTES: Final = 255  # bytes of a name, on every file system in common use
-_LONGEST_SUFFIX: Final = ".20260102T030405Z-01234567.99.draft"  # to a name
+_MAX_NAME_BYTES: Final = 255  # on every file system in common use
+_LONGEST_SUFFIX: Final = ".20260102T030405Z-01234567.99.draft"  # that quarantine and staging append
 RUN_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
 UNKNOWN_RUN: Final = "unknown-run"
-"""Stands for the id of a run that left none."""
+"""Replaces the run id when an unfinished run has no readable header."""
 
 QUARANTINE_SUFFIX: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
-"""What `quarantined_path` may have added to a name, as a pattern."""
+"""A pattern for the suffix that `quarantined_path` may append to a name."""
 
 _UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINE_SUFFIX}", re.DOTALL)
 
 
 class SnapshotPaths:
-    """The names beside an output path; `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
+    """The paths that belong to an output path. `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
 
     def __init__(self, path: Path) -> None:
         stem = compression_of(path.name).strip(path.name).removesuffix(".jsonl")
@@ -46,7 +46,7 @@ class SnapshotPaths:
 
     @property
     def held_paths(self) -> dict[Path, Path]:
-        """Where the manifest and the errors of an older snapshot wait while new data takes its name."""
+        """The temporary paths of an older snapshot's manifest and errors file during a publication."""
         older = f"{self.stem}.partial.older"
         return {
             self.manifest: self.manifest.with_name(f"{older}.manifest.json"),
@@ -55,29 +55,29 @@ class SnapshotPaths:
 
     @property
     def unfinished(self) -> tuple[Path, ...]:
-        """What a run that did not finish leaves, the head last: as long as it is there, the run is not over."""
+        """The files of an unfinished run. The run header is last: the run is unfinished while it exists."""
         return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.header
 
     @property
     def other_encodings(self) -> tuple[SnapshotPaths, ...]:
-        """The outputs that share all names with this one but those of the data: packed otherwise, or not at all."""
-        paths = {f"{self.stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression}
-        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(paths - {"", self.snapshot.name}))
+        """The outputs with another compression, or none: they share every path with this one except the data."""
+        names = {f"{self.stem}{extension}{each.value}" for extension in (".jsonl", "") for each in Compression}
+        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
 
     @property
     def is_reserved(self) -> bool:
-        """Is this the name of a file that stands beside another output?"""
+        """Is this name reserved for a file beside another output?"""
         return self.stem.endswith(_RESERVED)
 
     @property
     def name_overflow(self) -> int:
-        """By how many bytes the longest of the names is too long."""
+        """The bytes by which the longest of the names exceeds the limit."""
         longest = max((path.name for path in self.unfinished), key=len)
         return max(0, len(os.fsencode(longest + _LONGEST_SUFFIX)) - _MAX_NAME_BYTES)
 
 
 class Stage(Enum):
-    """How far a run came."""
+    """The stage that the files of a run have reached."""
 
     PUBLISHED = "published"
     UNFINISHED = "unfinished"
@@ -85,10 +85,10 @@ class Stage(Enum):
 
 
 class FileSet(NamedTuple):
-    """The records of one run, their errors file and their manifest, wherever they are.
+    """The records of one run, their errors file and their manifest.
 
-    `listed_records` and `listed_errors` are what the manifest calls the first two; `compression` is how the records are
-    packed.
+    `listed_records` and `listed_errors` are the paths by which the manifest lists the first two. `compression` is that
+    of the records.
     """
 
     stage: Stage
@@ -101,14 +101,14 @@ class FileSet(NamedTuple):
 
 
 def quarantined_path(path: Path, suffix: str | None) -> Path:
-    """The name that a file of an unfinished run has once the run is set aside; its own without a suffix."""
+    """The path of an unfinished run's file once the run is quarantined; `path` itself without a suffix."""
     return path.with_name(f"{path.name}.{suffix}") if suffix else path
 
 
 def file_sets(records: Path) -> list[FileSet]:
-    """The files that belong to records of this name: of an unfinished run if it can be one, and of a snapshot.
+    """The possible file sets of records with this name: an unfinished run, if the name is that of one, then a snapshot.
 
-    In this order: the two may share their manifest, and no snapshot is published under the name of an unfinished run.
+    The order matters: the two may share a manifest, and a snapshot never has the name of an unfinished run.
     """
     return [*_unfinished(records), _published(records)]
 
@@ -127,7 +127,7 @@ def _published(records: Path) -> FileSet:
 
 
 def _unfinished(records: Path) -> list[FileSet]:
-    """The file set of an unfinished run, if `records` is named as one."""
+    """The file set of an unfinished run, if `records` has the name of one."""
     found = _UNFINISHED.fullmatch(records.name)
     if found is None:
         return []

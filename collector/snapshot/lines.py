@@ -1,4 +1,4 @@
-"""Lines of JSON, there and back: what an outcome becomes in a file, and what a line of one is. Pure."""
+"""Encode outcomes as JSON lines and decode such lines. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from collector.redaction.detect.reasons import UNKNOWN
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:
-    """One JSON line, safe for readers that split at any Unicode line end. Integers survive exactly."""
+    """Encode `record` as one JSON line, safe for readers that split at any Unicode line end. Integers stay exact."""
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # an integer beyond 64 bits
@@ -29,7 +29,7 @@ def encode(record: Record | dict[str, Json]) -> bytes:
 
 
 def error_line(outcome: Outcome) -> bytes:
-    """The line of the errors file for an outcome that is not ok."""
+    """Encode an outcome that is not ok as a line of the errors file."""
     return encode(
         {
             "id": outcome.id,
@@ -45,7 +45,7 @@ def error_line(outcome: Outcome) -> bytes:
 _TYPES: Final = {
     field.name: (
         JSON_TYPES[field.kind],
-        *((float,) if field.kind is Kind.COUNT else ()),  # which is what orjson makes of more than 64 bits
+        *((float,) if field.kind is Kind.COUNT else ()),  # orjson reads an integer of more than 64 bits as a float
         *((type(None),) if field.is_nullable else ()),
     )
     for field in RECORD
@@ -63,17 +63,17 @@ _ERROR_TYPES: Final[dict[str, tuple[type, ...]]] = {
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
 _TEXT_TYPES: Final = frozenset(_TEXT)
 _MASK_START: Final = b"[REDACTED"
-_MAX_CACHED_SHAPES: Final = 1024  # that are remembered; a million records have a handful
+_MAX_CACHED_SHAPES: Final = 1024  # a million records have a handful
 
 
 class BadLine(Exception):
-    """The line is no record; the text says why, and quotes nothing of it."""
+    """A line is not a record or not an error. The message gives the reason and never quotes the line."""
 
 
 def read_record(line: bytes) -> Record:
-    """The record of a line without its line feed. Raises `BadLine`, never anything else."""
+    """Decode a record from a line without its line feed. Raises only `BadLine`."""
     if not (line.startswith(b"{") and line.endswith(b"}")):
-        raise BadLine("no JSON object from end to end" if line else "an empty line")
+        raise BadLine("not a JSON object" if line else "an empty line")
     try:
         record: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -81,42 +81,42 @@ def read_record(line: bytes) -> Record:
     if problem := _shape_error(tuple(record), tuple(map(type, record.values()))):
         raise BadLine(problem)
     if not is_canonical(record["id"]):
-        raise BadLine("its id is none")
+        raise BadLine("invalid id")
     if record["_schema"] != SCHEMA:
-        raise BadLine(f"its schema is not {SCHEMA}")
+        raise BadLine(f"the schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
-        raise BadLine("_collected_at is no time in UTC")
-    return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as was just seen
+        raise BadLine("_collected_at is not a UTC time")
+    return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as checked above
 
 
 def _parse_huge_integers(line: bytes, reason: str) -> Record:
-    """The same for integers of more than 308 digits, which are written as they came and which orjson refuses."""
+    """Decode a line that orjson rejects because an integer has more than 308 digits."""
     try:
-        return parse(line)  # type: ignore[no-any-return]  # what begins with a brace is an object
+        return parse(line)  # type: ignore[no-any-return]  # the line begins with a brace, so it is an object
     except NotJson:
-        raise BadLine(f"no JSON ({reason})") from None
+        raise BadLine(f"invalid JSON ({reason})") from None
 
 
 def has_only_text_lists(record: Record) -> bool:
-    """Are its arrays arrays of text?"""
+    """Do the record's arrays contain only text?"""
     return all(_TEXT_TYPES.issuperset(map(type, record[key])) for key in _LIST_KEYS)
 
 
 def tally_entry_of_line(line: bytes, record: Record) -> TallyEntry:
-    """The part of a record's outcome that its line still tells: all but the repairs and the rules."""
+    """The tally entry of a record, as far as its line preserves it: without repairs, and with unknown rules."""
     masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
     return TallyEntry(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
 
 
 def masked_paths(line: bytes, record: Record) -> list[str]:
-    """The paths of its values in which something was masked, as `redactor` names them."""
+    """The paths of the record's masked values, in the notation of `redactor`."""
     if _MASK_START not in line:
         return []
     return [path for key, value in record.items() for path in paths_in(key, value)]
 
 
 def count_unparsed(record: Record) -> int:
-    """How many of its timestamps stayed as the API sent them, since they are none."""
+    """Count the record's invalid timestamps, which stay as the API sent them."""
     count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
     if limit := record["rate_limit"]:
         count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
@@ -128,30 +128,30 @@ def _is_unparsed(timestamp: Json) -> bool:
 
 
 def read_error(line: bytes) -> tuple[str, OutcomeKind]:
-    """The id and the outcome of a line of an errors file, without its line feed. Raises `BadLine`, nothing else."""
+    """The id and the outcome of an errors file's line without its line feed. Raises only `BadLine`."""
     try:
         found: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadLine(f"no JSON ({error.msg})") from None
+        raise BadLine(f"invalid JSON ({error.msg})") from None
     if type(found) is not dict or found.keys() != _ERROR_TYPES.keys():
-        raise BadLine("not the keys of an error")
+        raise BadLine("the keys are not those of an error")
     for key, kinds in _ERROR_TYPES.items():
         if type(found[key]) not in kinds:
             raise BadLine(f"{key} is of type {type(found[key]).__name__}")
     if not is_canonical(found["id"]):
-        raise BadLine("its id is none")
+        raise BadLine("invalid id")
     if found["outcome"] not in _FAILURES or not is_utc(found["at"]) or found["attempts"] < 1:
-        raise BadLine("no outcome, time or number of attempts of an error")
+        raise BadLine("invalid outcome, time or number of attempts")
     return found["id"], OutcomeKind(found["outcome"])
 
 
 @lru_cache(_MAX_CACHED_SHAPES)
 def _shape_error(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
-    """What is wrong with a record of these keys and types, if anything is."""
+    """The first problem of a record with these keys and types, or None."""
     found = dict(zip(keys, kinds, strict=True))
     for key, allowed in _TYPES.items():
         if key not in found:
-            return f"no key {key}"
+            return f"missing key {key}"
         if found[key] not in allowed:
             return f"{key} is of type {found[key].__name__}"
-    return "a key that no record has" if len(found) > len(_TYPES) else None
+    return "an unknown key" if len(found) > len(_TYPES) else None

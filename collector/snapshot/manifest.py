@@ -1,4 +1,4 @@
-"""The account as a document, there and back: what a run did, and what its file is. Pure."""
+"""Encode and decode the manifest: the account of a run and the facts of its files. Pure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _INPUT_COUNTS: Final = ("lines", "unique", "duplicates", "invalid", "blank")
 _MAX_FILES: Final = 2
 
 STREAM_PATH: Final = "-"
-"""The `path` of records that went to a stream: whoever saves them names them."""
+"""The `path` of records that were written to a stream, which has no file name."""
 
 
 class FileFacts(NamedTuple):
-    """A data file as it stands on the disk; `path` is relative to the manifest."""
+    """The facts of a data file on the disk. `path` is relative to the manifest."""
 
     path: str
     records: int
@@ -38,9 +38,9 @@ class FileFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run says of itself; times are RFC 3339 UTC.
+    """The facts of a run that its manifest records. Times are RFC 3339 UTC.
 
-    `redaction` says by which settings records were redacted; `finished` is False for a run that stopped.
+    `redaction` holds the settings by which records were redacted. `finished` is False for a run that stopped.
     """
 
     run_id: str
@@ -60,7 +60,7 @@ class RunReport:
 
 
 def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
-    """The manifest as JSON; of `files` the records come first, then the errors file, if there is one."""
+    """Encode the manifest as JSON. `files` holds the records first, then the errors file if one was written."""
     tally = report.ledger.tally
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -116,9 +116,9 @@ def _encoded_pace(pace: Throughput) -> dict[str, Json]:
 
 
 class Manifest(NamedTuple):
-    """What a manifest says, each value of the type it should be: `facts` of the records, `errors` of the errors file.
+    """The values of a decoded manifest: `facts` are those of the records, `errors` those of the errors file.
 
-    A manifest of an earlier version names no errors file and does not count NUL characters.
+    A manifest of an earlier version does not list an errors file and does not count NUL characters.
     """
 
     run_id: str
@@ -134,7 +134,7 @@ class Manifest(NamedTuple):
 
 
 def decode(content: bytes) -> Manifest:
-    """The manifest that `content` is. Raises `Malformed`, never anything else."""
+    """Decode a manifest. Raises only `Malformed`."""
     found = read(content)
     if found["format"].value != FORMAT:
         found["format"].reject(f"not {FORMAT}")
@@ -156,12 +156,12 @@ def decode(content: bytes) -> Manifest:
 
 
 def _files(found: Part) -> list[FileFacts]:
-    """The records, and the errors file if there is one."""
+    """The facts of the records, and of the errors file if it is listed."""
     files = found.elements()
     if not files:
         found.reject("has no entry for the records")
     if len(files) > _MAX_FILES:
-        files[_MAX_FILES].reject("neither the records nor the errors file, which come first")
+        files[_MAX_FILES].reject("unexpected; only the records and the errors file are listed")
     return [
         FileFacts(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
         for each in files
@@ -169,7 +169,7 @@ def _files(found: Part) -> list[FileFacts]:
 
 
 def _require_run_facts(found: Part) -> None:
-    """Raise unless what says how the run went is there, and of the type it should be."""
+    """Raise `Malformed` unless the facts about the run are present and have the expected types."""
     for text in (
         *(found["tool"][key] for key in ("name", "version")),
         *(found["source"][key] for key in _SOURCE_TEXTS),
@@ -190,7 +190,7 @@ def _require_run_facts(found: Part) -> None:
 
 
 def _tally(found: Part, outcomes: Part) -> Tally:
-    """What was counted; a manifest of before something was counted has none of it."""
+    """The tally. A manifest of an earlier version may lack some counts, which are then 0."""
     nuls, unparsed = found.get("nul_characters"), found.get("unparsed_timestamps")
     return Tally(
         Counter({kind: outcomes[kind].count() for kind in OutcomeKind}),
@@ -203,7 +203,7 @@ def _tally(found: Part, outcomes: Part) -> Tally:
 
 
 def _redactions(found: Part) -> PathCounts:
-    """The paths of masked values, each with its count; a manifest of before they were told has a total only."""
+    """The number of masked values by path. A manifest of an earlier version has only the total."""
     redaction = found.get("redaction")
     if redaction is None:
         return PathCounts({OTHER_PATHS: found["redactions"].count()})
@@ -211,7 +211,7 @@ def _redactions(found: Part) -> PathCounts:
 
 
 def _rules(found: Part) -> Counter[str]:
-    """The rules by which values were masked, each with its count; a manifest of before they were told has none."""
+    """The number of masked values by rule. A manifest of an earlier version does not list rules."""
     redaction = found.get("redaction")
     by_rule = redaction.get("by_rule") if redaction else None
     total = found["redactions"]
@@ -219,7 +219,7 @@ def _rules(found: Part) -> Counter[str]:
 
 
 def _paths(found: Part, total: Part) -> PathCounts:
-    """Counts by path. Raises `Malformed` unless they add up to the total."""
+    """Counts by path. Raises `Malformed` unless their sum is `total`."""
     paths = PathCounts({path: count.count() for path, count in found.members()})
     if paths.total() != total.count():
         total.reject(f"not the sum of {found.place}")

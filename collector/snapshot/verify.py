@@ -1,8 +1,13 @@
-"""Is a snapshot still what its manifest says it is? Reads all of it, writes nothing, asks nobody.
+"""Verify that a snapshot matches its manifest. Reads every byte, writes no file and sends no request.
 
-What is compared: every line with the schema and the run, each id once; how many records, bytes and which digest; what
-was masked, whose records they are; the errors file with the outcomes; the ids of both together with the digest of the
-ids that were asked for; and what the manifest concludes from its own account.
+It compares:
+
+- each line with the schema and the run id, and that no id occurs twice;
+- the number of records and bytes, and the digest;
+- the masked values and the organization;
+- the errors file with the counted outcomes;
+- the ids of records and errors with the digest of the requested ids;
+- the manifest's status and exit code with its own account.
 """
 
 from __future__ import annotations
@@ -23,9 +28,9 @@ from collector.snapshot.lines import BadLine, has_only_text_lists, read_record, 
 
 
 class Verified(NamedTuple):
-    """A snapshot that is what its manifest says.
+    """The result for a snapshot that matches its manifest.
 
-    `errors_file` was compared too; None where none was kept. `notes` say what could not be compared.
+    `errors_file` was compared too, or is None if the run kept none. `notes` state what could not be compared.
     """
 
     records: int
@@ -38,11 +43,11 @@ class Verified(NamedTuple):
 
 
 def verify(path: Path) -> Verified:
-    """Compare the snapshot under `path`, packed or not, with the manifest beside it and with the errors file.
+    """Compare the snapshot at `path`, compressed or not, with the manifest beside it and with the errors file.
 
-    What an unfinished run left under `partial` names, or what was set aside, is compared with its own manifest.
+    The `partial` files of an unfinished or quarantined run are compared with their own manifest.
 
-    Raises `Damaged` with the first offence and where it is, and `InputError` for files that cannot be read.
+    Raises `Damaged` with the first mismatch and its position, and `InputError` for files that cannot be read.
     """
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
@@ -51,10 +56,10 @@ def verify(path: Path) -> Verified:
         contents = _check_records(file, checked, ids)
         file.require_match(checked.manifest.facts, len(ids), "records")
     if len(ids) != checked.records:
-        reject(path, f"{len(ids)} records, but the account has {checked.records}")
+        reject(path, f"contains {len(ids)} records, but the account in its manifest counts {checked.records}")
     errors = check_errors(checked, ids)
     if len(ids) == checked.unique and ids.digest() != checked.manifest.ids_digest:
-        reject(path, "the ids of records and errors are not those that were asked for")
+        reject(path, "the ids of its records and errors are not the requested ids")
     if difference := contents.difference(_Contents.expected(checked, contents.nuls)):
         reject(path, difference)
     return _verified(checked, errors)
@@ -74,23 +79,23 @@ def _verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
 
 
 def _note_on_run(checked: CheckedManifest) -> str | None:
-    """A fact about a run that did not publish its records, and what to do about it."""
+    """A note on a run that did not publish its records, and the next step."""
     run = "stopped" if checked.is_stopped else "published nothing, because no id was ok"
-    remainder = f"{checked.not_attempted} ids were not attempted" if checked.unique else "it had no ids yet"
+    remainder = f"{checked.not_attempted} ids were not attempted" if checked.unique else "it had not found any ids"
     summary = f"{checked.files.records}: its run {run}; {remainder}"
     if checked.is_of_stream:
-        return f"{summary}; collect again to have all" if checked.is_stopped else None
+        return f"{summary}; collect again to get all records" if checked.is_stopped else None
     match checked.files.stage:
         case Stage.PUBLISHED:
             return None
         case Stage.UNFINISHED:
-            return f"{summary}; rerun the command that began it to resume it (after 24 hours with --resume always)"
+            return f"{summary}; rerun its command to resume it (after 24 hours with --resume always)"
         case Stage.QUARANTINED:
-            return f"{summary}; it was set aside, and no run resumes it"
+            return f"{summary}; it is quarantined, so no run resumes it"
 
 
 class _Contents(NamedTuple):
-    """What is in the records."""
+    """Facts about the content of the records."""
 
     redactions: Counter[str]
     unparsed_timestamps: int
@@ -99,15 +104,15 @@ class _Contents(NamedTuple):
 
     @classmethod
     def expected(cls, checked: CheckedManifest, nuls: Counter[str]) -> _Contents:
-        """What the manifest says is in them; `nuls` stand for those that an earlier version did not count."""
+        """The content that the manifest states. `nuls` replaces the counts that an earlier version did not write."""
         found, tally = checked.manifest, checked.manifest.tally
         expected_nuls = tally.nuls if found.counts_nuls else nuls
         return cls(tally.redactions, tally.unparsed_timestamps, found.organization_id, expected_nuls)
 
     def difference(self, expected: _Contents) -> str | None:
-        """What is not as it was claimed, if anything. Paths are compared where both tell them apart."""
+        """The first difference from `expected`, or None. Paths are compared only where both list every path."""
         if str(self) != str(expected):
-            return f"has {self}, but its manifest has {expected}"
+            return f"contains {self}, but its manifest states {expected}"
         masked = _first_difference("masked values", self.redactions, expected.redactions)
         return masked or _first_difference("texts with a NUL character", self.nuls, expected.nuls)
 
@@ -124,7 +129,7 @@ def _first_difference(noun: str, contents: Counter[str], expected: Counter[str])
         return None
     for path in sorted(paths):
         if contents[path] != expected[path]:
-            return f"has {contents[path]} {noun} at {path}, but its manifest has {expected[path]}"
+            return f"contains {contents[path]} {noun} at {path}, but its manifest states {expected[path]}"
     return None
 
 
@@ -137,14 +142,14 @@ def _check_records(file: CheckedFile, checked: CheckedManifest, ids: IdSet) -> _
         except BadLine as reason:
             reject(file.path, f"{where}: {reason}")
         if record["_run_id"] != checked.manifest.run_id:
-            reject(file.path, f"{where}: a record of another run")
+            reject(file.path, f"{where}: the record belongs to another run")
         if not has_only_text_lists(record):
-            reject(file.path, f"{where}: an array that holds something else than text")
+            reject(file.path, f"{where}: an array contains a value that is not text")
         tally.add(tally_entry_of_line(line, record))
-        if tally.unparsed_timestamps > max_unparsed:  # each stayed as the API sent it, and was counted
+        if tally.unparsed_timestamps > max_unparsed:  # the manifest counts each invalid timestamp
             reject(file.path, f"{where}: an invalid timestamp that the manifest does not account for")
         if not ids.add(record["id"]):
-            reject(file.path, f"{where}: {record['id']} is there twice")
+            reject(file.path, f"{where}: {record['id']} occurs twice")
         if record["organization_id"] is not None:
             organizations[record["organization_id"]] = None
     return _Contents(tally.redactions, tally.unparsed_timestamps, next(iter(organizations), None), tally.nuls)

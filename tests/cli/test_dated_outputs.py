@@ -205,7 +205,7 @@ async def test_files_quarantined_under_a_fixed_name_are_named_from_the_next_day_
     await night.stopped(output="out/c.jsonl")
     night.begin(night.out / "c.partial.run.json", 25)
     first = await night.collect(output="out/c.jsonl")
-    assert "set aside" in first.err
+    assert "quarantined" in first.err
     assert "earlier runs" not in first.err
     [aside] = night.out.glob("c.jsonl.partial.*")
     for _ in range(2):

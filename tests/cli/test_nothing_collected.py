@@ -63,7 +63,7 @@ async def test_the_older_snapshot_stays_and_verifies(call: Calling, api: Api, su
         assert done.code == 3, done.err
         assert "no id was ok" in done.err
         assert all(word in done.err for word in ("--base-url", "organization", "key", "--allow-empty"))
-        assert f"{output} stays as it was" in done.err
+        assert f"{output} was not replaced" in done.err
         assert "resume" not in done.err
         check_unpublished(api.folder / output, Given(WANTED))
     assert api.contents(output, "c.manifest.json") == before
@@ -82,7 +82,7 @@ async def test_a_snapshot_of_another_compression_keeps_its_manifest(call: Callin
     api.lost = True
     done = await api.collect(output="c.jsonl")
     assert done.code == 3
-    assert "c.jsonl.gz stays as it was" in done.err
+    assert "c.jsonl.gz was not replaced" in done.err
     assert (await call("verify", "c.jsonl.gz")).code == 0
     assert not (api.folder / "c.jsonl").exists()
 

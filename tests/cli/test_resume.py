@@ -191,7 +191,7 @@ async def test_a_torn_tail_is_truncated_and_its_size_reported(
     api.mend()
     done = await call("collect", *WANTED, *arguments(api))
     assert done.code == 0, done.err
-    assert f"last {len(tear(whole)) - len(whole)} bytes" in done.err
+    assert f"truncated a torn tail of {len(tear(whole)) - len(whole)} bytes" in done.err
     assert api.asked == sorted([FAILING, *STUCK])
     check_finished(tmp_path / "out/c.jsonl", Given(WANTED), 0)
 
@@ -227,7 +227,7 @@ async def test_corruption_of_synced_records_is_8_or_quarantined(
     api.mend()
     refused = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"), "--resume", "always")
     assert (refused.code, api.asked) == (8, []), refused.err
-    assert "damaged at byte " in refused.err
+    assert "corrupt at byte " in refused.err
     assert contents(tmp_path / "out") == before
     done = await call("collect", *WANTED, *arguments(api, f"out/c.jsonl{suffix}"))
     assert (done.code, api.asked) == (0, WANTED), done.err
@@ -345,7 +345,7 @@ async def test_missing_synced_records_are_corruption(
     assert contents(tmp_path / "out") == before
     done = await call("collect", *WANTED, *arguments(api))
     assert (done.code, api.asked) == (0, WANTED), done.err
-    assert f"set aside: {Path('out/c.jsonl.partial')}.{header['run_id']}" in done.err
+    assert f"quarantined: {Path('out/c.jsonl.partial')}.{header['run_id']}" in done.err
     assert (tmp_path / f"out/c.partial.run.json.{header['run_id']}").exists()
 
 
@@ -373,7 +373,7 @@ async def test_an_unfinished_run_of_the_same_name_with_another_compression_is_qu
     api.mend()
     refused = await call("collect", *WANTED, *arguments(api), "--resume", "always")
     assert (refused.code, api.asked, path.read_bytes()) == (8, [], whole), refused.err
-    assert "of the output c.jsonl.gz" in refused.err
+    assert "it belongs to the output c.jsonl.gz" in refused.err
     done = await call("collect", *WANTED, *arguments(api))
     assert (done.code, api.asked) == (0, WANTED), done.err
     aside = tmp_path / f"out/c.jsonl.gz.partial.{header['run_id']}"
@@ -568,9 +568,7 @@ async def test_the_records_of_a_stopped_run_are_verified_with_its_manifest(
     done = await call("verify", str(path))
     assert done.code == 0, done.err
     assert f"4 records, 1 errors in {tmp_path / 'out/c.partial.errors.jsonl'}, " in done.err
-    assert (
-        f"{path}: its run stopped; 4 ids were not attempted; rerun the command that began it to resume it" in done.err
-    )
+    assert f"{path}: its run stopped; 4 ids were not attempted; rerun its command to resume it" in done.err
     for changed in (path, tmp_path / "out/c.partial.errors.jsonl"):
         content = changed.read_bytes()
         changed.write_bytes(content[:-1] + bytes([content[-1] ^ 4]))
@@ -579,7 +577,7 @@ async def test_the_records_of_a_stopped_run_are_verified_with_its_manifest(
         changed.write_bytes(content)
     done = await call("verify", f"out/c.jsonl{suffix}")
     assert done.code == 2, done.err
-    assert "its run has not finished; rerun the command that began it to resume it, or verify out/c.jsonl" in done.err
+    assert "its run has not finished; rerun its command to resume it, or verify out/c.jsonl" in done.err
 
 
 async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
@@ -592,7 +590,7 @@ async def test_a_stopped_run_that_could_not_write_its_first_error_is_verified(
     assert (await call("verify", str(path))).code == 0
     errors.write_bytes(b"\n")
     done = await call("verify", str(path))
-    assert (done.code, f"{errors}: is not accounted for" in done.err) == (8, True), done.err
+    assert (done.code, f"{errors}: unexpected: the manifest counts no errors" in done.err) == (8, True), done.err
 
 
 async def test_the_records_of_a_killed_run_are_8_with_the_advice_to_resume_it(
@@ -602,15 +600,15 @@ async def test_the_records_of_a_killed_run_are_8_with_the_advice_to_resume_it(
     done = await call("verify", str(path))
     assert done.code == 8, done.err
     assert (
-        "c.partial.manifest.json: is not there, so nothing vouches for the records of a run that is under way or was"
+        "c.partial.manifest.json: does not exist, so it cannot verify the records of a run that is in progress or was"
         in done.err
     )
-    assert "rerun the command that began it to resume it" in done.err
+    assert "rerun its command to resume it" in done.err
     (tmp_path / "out/c.partial.run.json").unlink()
     assert (await call("collect", *WANTED[:4], *arguments(api))).code == 0
     (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
     done = await call("verify", str(aside))
-    assert (done.code, "the records of a run that was killed and set aside" in done.err) == (8, True), done.err
+    assert (done.code, "the quarantined records of a run that was killed" in done.err) == (8, True), done.err
 
 
 async def test_quarantined_records_are_verified_with_their_quarantined_manifest(
@@ -625,7 +623,7 @@ async def test_quarantined_records_are_verified_with_their_quarantined_manifest(
     done = await call("verify", str(aside))
     assert done.code == 0, done.err
     assert "4 records, 1 errors in " in done.err
-    assert f"{aside}: its run stopped; 4 ids were not attempted; it was set aside, and no run resumes it" in done.err
+    assert f"{aside}: its run stopped; 4 ids were not attempted; it is quarantined, so no run resumes it" in done.err
     aside.write_bytes(aside.read_bytes()[:-1])
     assert (await call("verify", str(aside))).code == 8
     assert (await call("verify", "out/c.jsonl")).code == 0

@@ -152,7 +152,9 @@ async def test_a_missing_record_that_the_account_has_is_8(
     path = await collected(call, tmp_path, suffix)
     rewrite(path, unpacked(path).splitlines(keepends=True)[:-1])
     done = call_here("verify", str(path))
-    assert (done.code, "6 records, but the account has 7" in done.err) == (8, True), done.err
+    assert (done.code, "contains 6 records, but the account in its manifest counts 7" in done.err) == (8, True), (
+        done.err
+    )
 
 
 async def test_a_duplicate_line_is_8_at_the_second(call: Calling, call_here: Here, tmp_path: Path, suffix: str) -> None:
@@ -252,7 +254,7 @@ async def test_masked_values_at_other_paths_than_the_manifest_says_are_8_and_nam
     change_manifest(path, move)
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
-    assert "masked values at configuration.elsewhere, but its manifest has" in done.err
+    assert "masked values at configuration.elsewhere, but its manifest states" in done.err
 
 
 async def test_repaired_values_are_counted_and_verified_and_another_count_is_8(
@@ -306,7 +308,7 @@ async def test_a_snapshot_under_another_name_is_8_and_says_so(call: Calling, cal
     for name in ("jsonl", "errors.jsonl", "manifest.json"):
         (tmp_path / f"d.{name}").write_bytes((tmp_path / f"c.{name}").read_bytes())
     done = call_here("verify", str(path.with_name("d.jsonl")))
-    assert (done.code, "is of c.jsonl, not of d.jsonl" in done.err) == (8, True)
+    assert (done.code, "describes c.jsonl, not d.jsonl" in done.err) == (8, True)
 
 
 async def test_the_standard_output_of_a_run_is_verified_under_any_name(call: Calling, tmp_path: Path) -> None:
@@ -345,7 +347,7 @@ async def test_a_link_to_a_snapshot_is_followed_unless_it_has_a_manifest_of_its_
     assert call_here("verify", str(link)).code == 0
     link.with_name("link.manifest.json").write_bytes((tmp_path / "kept/c.manifest.json").read_bytes())
     done = call_here("verify", str(link))
-    assert (done.code, "is of c.jsonl, not of link.jsonl" in done.err) == (8, True)
+    assert (done.code, "describes c.jsonl, not link.jsonl" in done.err) == (8, True)
 
 
 async def test_the_standard_output_of_a_stopped_run_is_verified_and_called_incomplete(
@@ -358,7 +360,7 @@ async def test_the_standard_output_of_a_stopped_run_is_verified_and_called_incom
     (tmp_path / "c.jsonl").write_bytes(done.out)
     done = call_here("verify", str(tmp_path / "c.jsonl"))
     assert done.code == 0, done.err
-    assert "its run stopped; 5 ids were not attempted; collect again to have all" in done.err
+    assert "its run stopped; 5 ids were not attempted; collect again to get all records" in done.err
 
 
 async def test_a_run_that_never_had_a_list_says_so(call: Calling, call_here: Here, tmp_path: Path) -> None:
@@ -368,7 +370,7 @@ async def test_a_run_that_never_had_a_list_says_so(call: Calling, call_here: Her
     assert done.code == 5, done.err
     (tmp_path / "c.jsonl").write_bytes(done.out)
     done = call_here("verify", str(tmp_path / "c.jsonl"))
-    assert (done.code, "its run stopped; it had no ids yet; collect again" in done.err) == (0, True), done.err
+    assert (done.code, "its run stopped; it had not found any ids; collect again" in done.err) == (0, True), done.err
 
 
 async def test_a_message_does_not_repeat_a_long_text_of_the_manifest_in_full(
@@ -386,7 +388,7 @@ async def test_a_pipe_is_not_waited_for(call: Calling, call_here: Here, tmp_path
     path.unlink()
     os.mkfifo(path)
     done = call_here("verify", str(path))
-    assert (done.code, "is no file" in done.err) == (2, True)
+    assert (done.code, "not a regular file" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"7", b'{"format":"collector.manifest/1"}', b"\xff"])
@@ -433,11 +435,11 @@ async def test_a_missing_file_is_named(call: Calling, call_here: Here, tmp_path:
     (tmp_path / "away").rename(tmp_path / "c.errors.jsonl")
     path.rename(tmp_path / "away")
     done = call_here("verify", str(path))
-    assert (done.code, "c.jsonl: is not there" in done.err) == (8, True)
+    assert (done.code, "c.jsonl: does not exist" in done.err) == (8, True)
     (tmp_path / "away").rename(path)
     (tmp_path / "c.manifest.json").unlink()
     done = call_here("verify", str(path))
-    assert (done.code, "nothing vouches" in done.err) == (8, True)
+    assert (done.code, "it cannot verify the snapshot" in done.err) == (8, True)
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "..", "/", "c.jsonl\0x", "x" * 300, "x/" * 3000])
@@ -510,7 +512,7 @@ async def test_an_errors_file_that_the_manifest_does_not_account_for_is_8(
     errors.write_bytes(content)
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
-    assert f"{errors}: is not accounted for" in done.err
+    assert f"{errors}: unexpected: the manifest counts no errors" in done.err
     assert "remove or rename it" in done.err
     errors.unlink()
     errors.symlink_to("nowhere")
@@ -547,7 +549,7 @@ async def test_another_errors_file_beside_the_output_of_a_stream_is_8_and_a_copy
         beside.write_bytes(changed)
         done = call_here("verify", str(path))
         assert done.code == 8, done.err
-        assert f"{beside}: is not the errors file of this snapshot, which is {tmp_path / 'e.jsonl'}" in done.err
+        assert f"{beside}: differs from {tmp_path / 'e.jsonl'}, the errors file of this snapshot" in done.err
     (tmp_path / "e.jsonl").unlink()
     assert call_here("verify", str(path)).code == 8
 
@@ -559,7 +561,7 @@ async def test_the_output_of_a_stream_without_its_errors_file_is_0_with_a_note(
     done = call_here("verify", str(path))
     assert done.code == 0, done.err
     assert "7 records, 1 errors, " in done.err
-    assert "c.manifest.json: names no errors file, so the ids and messages of 1 errors were not compared" in done.err
+    assert "c.manifest.json: lists no errors file, so the ids and messages of 1 errors were not compared" in done.err
     path.write_bytes(path.read_bytes().replace(b"Warehouse", b"Warehouze", 1))
     assert call_here("verify", str(path)).code == 8
 
@@ -583,4 +585,4 @@ async def test_a_missing_errors_file_of_a_snapshot_is_8_also_where_its_manifest_
     assert (done.code, "only its ids and outcomes were compared" in done.err) == (0, True), done.err
     (tmp_path / "c.errors.jsonl").unlink()
     done = call_here("verify", str(path))
-    assert (done.code, "c.errors.jsonl: is not there, but the manifest counts 1 errors" in done.err) == (8, True)
+    assert (done.code, "c.errors.jsonl: does not exist, but the manifest counts 1 errors" in done.err) == (8, True)

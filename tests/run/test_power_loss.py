@@ -155,7 +155,7 @@ async def kill(running: Running) -> int:
         running.send(signal.SIGKILL)
     done = await running.finished()
     assert done.code in {0, -signal.SIGKILL}, done.err
-    assert "set aside" not in done.err
+    assert "quarantined" not in done.err
     return done.code
 
 
@@ -238,7 +238,7 @@ async def lose_power_before(start: Forking, folder: Path, suffix: str, call: str
             done = await (await start(*output_disk.command)).finished()
             disk.pull_plug()  # the output of a finished run is synced
             assert done.code == 3, done.err
-            assert "set aside" not in done.err
+            assert "quarantined" not in done.err
             assert not kept & set(requested_ids(api.server)), "requested again"
             check_finished(output_disk.output, Given(requested), 3)
     return was_lost

@@ -147,7 +147,7 @@ def test_a_file_torn_anywhere_is_cut_behind_its_checkpoint_and_damaged_before_it
         if ends[count] >= firm:
             check_cut(content[:length], compression, ends[count], count, **options)
         else:
-            assert f"damaged at byte {ends[count]}: " in reason_of(content[:length], compression, **options)
+            assert f"corrupt at byte {ends[count]}: " in reason_of(content[:length], compression, **options)
 
 
 @pytest.mark.parametrize("compression", Compression)
@@ -155,8 +155,8 @@ def test_a_file_shortened_to_whole_lines_before_its_checkpoint_is_damaged(compre
     content, ends = packed(LINES, compression), ends_of(LINES, compression)
     missing = ends[3] - ends[1]
     reason = reason_of(content[: ends[1]], compression, noted(content))
-    assert reason == f"damaged at byte {ends[1]}: {missing} bytes that were synced are missing"
-    assert "bytes that were synced are missing" in reason_of(b"", compression, noted(content))
+    assert reason == f"corrupt at byte {ends[1]}: {missing} synced bytes are missing"
+    assert "synced bytes are missing" in reason_of(b"", compression, noted(content))
 
 
 def test_a_checkpoint_within_a_line_is_kept_to_the_byte() -> None:
@@ -202,7 +202,7 @@ def test_from_a_bad_line_behind_the_checkpoint_on_the_file_is_cut(
 def test_a_bad_line_before_the_checkpoint_is_damage_where_it_stands(bad: bytes, behind: bytes) -> None:
     content, at = b"".join(LINES[:2]) + bad + behind, ends_of(LINES, Compression.PLAIN)[2]
     for size in (at + 1, len(content)):
-        assert reason_of(content, Compression.PLAIN, noted(content, size)).startswith(f"damaged at byte {at}: ")
+        assert reason_of(content, Compression.PLAIN, noted(content, size)).startswith(f"corrupt at byte {at}: ")
 
 
 @pytest.mark.parametrize("bad", [bad for bad in BAD.values() if bad.endswith(b"\n")])
@@ -211,7 +211,7 @@ def test_without_a_checkpoint_the_last_line_is_cut_when_it_is_bad_and_any_other_
     check_cut(content, Compression.PLAIN, at, 2, None, is_checkpointed=False)
     for behind in (line_of(WANTED[3]), b"torn", b"\n"):
         reason = reason_of(content + behind, Compression.PLAIN, is_checkpointed=False)
-        assert reason.startswith(f"damaged at byte {at}: ")
+        assert reason.startswith(f"corrupt at byte {at}: ")
 
 
 @pytest.mark.parametrize("compression", PACKED)
@@ -224,7 +224,7 @@ def test_a_bad_line_in_a_member_with_the_right_check_sum_is_damage_wherever_it_i
     ends = ends_of(LINES, compression)
     content = packed([*LINES[:2], bad if bad.endswith(b"\n") else bad + b"\n", behind], compression)
     reason = reason_of(content, compression, **options_for(checkpoint, content, ends))
-    assert reason.startswith(f"damaged in the member at byte {ends[2]}: ")
+    assert reason.startswith(f"corrupt in the member at byte {ends[2]}: ")
 
 
 TORN = {"zeros": b"\0" * 600, "garbage": b"garbage" * 100, "no line": b"no line"}
@@ -241,10 +241,10 @@ def test_a_broken_member_is_cut_behind_the_checkpoint_and_damage_before_it(
     for checkpoint in ("unreadable", 0, 1, 2):
         check_cut(content, compression, ends[2], 2, **options_for(checkpoint, content, ends))
     for size in (ends[2] + 1, len(content)):
-        assert reason_of(content, compression, noted(content, size)).startswith(f"damaged at byte {ends[2]}: ")
+        assert reason_of(content, compression, noted(content, size)).startswith(f"corrupt at byte {ends[2]}: ")
     # Without any checkpoint it may be that whole members follow.
     reason = reason_of(content, compression, **options_for("none", content, ends))
-    assert reason.startswith(f"damaged at byte {ends[2]}: ")
+    assert reason.startswith(f"corrupt at byte {ends[2]}: ")
 
 
 def test_a_byte_changed_inside_a_value_before_the_checkpoint_is_found_by_the_digest() -> None:
@@ -252,21 +252,21 @@ def test_a_byte_changed_inside_a_value_before_the_checkpoint_is_found_by_the_dig
     for lines in (1, 2, 3):
         size = ends_of(LINES, Compression.PLAIN)[lines]
         reason = reason_of(changed, Compression.PLAIN, noted(WHOLE, size))
-        assert reason == f"damaged at byte 0: the first {size} bytes are not those that were synced"
+        assert reason == f"corrupt at byte 0: the first {size} bytes differ from those that were synced"
 
 
 def test_so_is_one_that_the_check_sum_of_a_member_does_not_cover() -> None:
     content = packed(LINES, Compression.GZIP)
     changed = content[:4] + b"\x01" + content[5:]  # the time it was made (RFC 1952, 2.3)
     check_cut(changed, Compression.GZIP, len(changed), 3, noted(content, 0))
-    assert "are not those that were synced" in reason_of(changed, Compression.GZIP, noted(content))
+    assert "differ from those that were synced" in reason_of(changed, Compression.GZIP, noted(content))
 
 
 @pytest.mark.parametrize("compression", Compression)
 def test_a_torn_tail_does_not_hide_a_change_before_the_checkpoint(compression: Compression) -> None:
     content, ends = packed(LINES, compression), ends_of(LINES, compression)
     other = noted(packed([line_of(WANTED[0], name="Warehousf"), *LINES[1:]], compression), ends[1])
-    assert "are not those" in reason_of(content[:-5], compression, other._replace(size=ends[1]))
+    assert "differ from those" in reason_of(content[:-5], compression, other._replace(size=ends[1]))
 
 
 @pytest.mark.parametrize("compression", Compression)
@@ -298,7 +298,7 @@ def test_without_a_checkpoint_a_last_line_of_any_length_may_be_torn_and_no_other
     for tail in (torn + b"\n", torn + b"y"):
         check_cut(WHOLE + tail, Compression.PLAIN, end, 3, None, is_checkpointed=False, most=most)
         reason = reason_of(WHOLE + b"bad\n" + tail, Compression.PLAIN, is_checkpointed=False, most=most)
-        assert reason.startswith(f"damaged at byte {end}: ")
+        assert reason.startswith(f"corrupt at byte {end}: ")
 
 
 def test_ids_that_were_ticked_off_for_a_damaged_file_can_be_ticked_off_again() -> None:

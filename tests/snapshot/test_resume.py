@@ -107,7 +107,7 @@ def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[s
 
 
 def test_without_a_head_nothing_is_continued() -> None:
-    with pytest.raises(Damaged, match="nothing beside it says which run it is of") as caught:
+    with pytest.raises(Damaged, match="its run header is missing or invalid") as caught:
         HEADER.check_resumable(None, fresh=False)
     assert caught.value.exit_code == ExitCode.DAMAGED
 
@@ -115,14 +115,14 @@ def test_without_a_head_nothing_is_continued() -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        ({"ids_digest": "other"}, "it is of other ids"),
-        ({"base_url": "https://other.example"}, "it is of another base URL"),
-        ({"api_version": "2030-01-01"}, "it is of another API version"),
-        ({"schema": 2}, "it is of another schema"),
-        ({"schema": 2, "ids_digest": "other"}, "it is of other ids and another schema"),
+        ({"ids_digest": "other"}, "it has other ids"),
+        ({"base_url": "https://other.example"}, "it has another base URL"),
+        ({"api_version": "2030-01-01"}, "it has another API version"),
+        ({"schema": 2}, "it has another schema"),
+        ({"schema": 2, "ids_digest": "other"}, "it has other ids and another schema"),
         (
             {"ids_digest": "", "base_url": "", "api_version": "", "schema": 0},
-            "it is of other ids and another base URL and another API version and another schema",
+            "it has other ids and another base URL and another API version and another schema",
         ),
     ],
 )
@@ -159,5 +159,5 @@ def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() ->
 
 
 def test_records_redacted_by_other_settings_are_not_continued() -> None:
-    with pytest.raises(Damaged, match="it is of other settings of redaction"):
+    with pytest.raises(Damaged, match="it has other redaction settings"):
         HEADER.check_resumable(BEGUN._replace(redaction="else"), fresh=False)

@@ -521,20 +521,20 @@ def test_a_folder_as_output_is_a_usage_error(tmp_path: Path) -> None:
     ],
 )
 def test_the_name_of_a_file_beside_another_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="stand beside other outputs"):
+    with pytest.raises(UsageError, match="reserved for a file beside another output"):
         sink_for(str(tmp_path / name), errors=None, manifest=None, backlog=32, warn=print)
 
 
 @pytest.mark.parametrize("name", ["c.errors.jsonl", "c.manifest.json"])
 def test_a_folder_in_the_place_of_a_file_beside_the_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=f"{name}, which belongs to it, is a folder"):
+    with pytest.raises(UsageError, match=f"{name}, a file of this output, is a folder"):
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 
 def test_errors_and_manifest_in_one_file_are_a_usage_error_however_it_is_spelt(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="names of their own"):
+    with pytest.raises(UsageError, match="choose two different files"):
         sink_for("-", errors=str(tmp_path / "x"), manifest=str(tmp_path / "link/x"), backlog=32, warn=print)
 
 
@@ -621,7 +621,7 @@ async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Pa
 def test_links_in_a_circle_are_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").symlink_to("d.jsonl")
     (tmp_path / "d.jsonl").symlink_to("c.jsonl")
-    with pytest.raises(OutputError, match="lead in a circle"):
+    with pytest.raises(OutputError, match="form a loop"):
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 
@@ -634,7 +634,7 @@ def test_a_link_that_another_user_made_is_not_followed_at_any_hop(tmp_path: Path
         link = tmp_path / "d.jsonl"
     link.symlink_to(target)
     os.chown(link, 65534, 65534, follow_symlinks=False)
-    with pytest.raises(OutputError, match="another user made"):
+    with pytest.raises(OutputError, match="another user created"):
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 

@@ -65,7 +65,7 @@ def test_a_snapshot_as_it_was_written_is_what_its_manifest_says(folder: Path) ->
 def test_a_snapshot_whose_manifest_says_that_its_run_stopped_is_refused(folder: Path, code: int) -> None:
     """A run that stopped publishes none."""
     (folder / "c.manifest.json").write_text(json.dumps({**manifest(), "status": "stopped", "exit_code": code}))
-    with pytest.raises(Damaged, match="says stopped, but a run that stopped publishes no snapshot"):
+    with pytest.raises(Damaged, match="states stopped, but a stopped run does not publish a snapshot"):
         verify(folder / "c.jsonl")
 
 

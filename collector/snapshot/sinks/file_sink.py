@@ -1,14 +1,14 @@
-"""A snapshot: records in a file that appears under its name whole or not at all, with its errors and its manifest.
+"""The file sink: the snapshot appears under its name whole or not at all, with its errors file and its manifest.
 
-open     the locks are held, from before the first request to the very end
-begin    what a crash left half published is completed; an unfinished file is continued or set aside
+open     acquire the locks before the first request
+begin    complete an interrupted publication; resume or quarantine an unfinished run
 put, flush …
-settle   all that can be kept is on the disk, and counted
-publish  the files take their names          └ or leave   they keep their unfinished ones
-close    the locks are given up
+finish   write, sync and count every outcome that can be kept
+publish  give the files their final names    └ or leave   keep their unfinished names
+close    release the locks
 
-There are two locks. That of the lock file is the one that counts: it outlives the renaming of the data. That of the
-data holds even where somebody takes the lock file away.
+There are two locks. The lock file is authoritative, because its lock survives the renaming of the data. The lock on the
+data itself still protects a run whose lock file was deleted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from collector.storage.journal import Journal
 
 
 class _OpenOutput(NamedTuple):
-    """What a run that has begun writes to."""
+    """The writers, journals and checkpoint file of a run that has begun."""
 
     lines: OutcomeWriter
     records: Journal
@@ -52,9 +52,10 @@ class _OpenOutput(NamedTuple):
 
 
 class _RepairNoteWriter(OutcomeWriter):
-    """Notes, for who resumes the run, what was repaired in a record: its line does not tell.
+    """Notes the repaired values of each record for a process that resumes the run, because the line lacks them.
 
-    `pending_notes` takes them; `earlier_repairs` are those of an earlier process, which a record that came anew replaces.
+    It appends the notes to `pending_notes`. `earlier_repairs` holds the paths that an earlier process noted, by id. The
+    note of a new record replaces them.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class _RepairNoteWriter(OutcomeWriter):
 
 
 class FileSink:
-    """Records to a file that appears under its name whole or not at all."""
+    """Writes records to a file that appears under its name whole or not at all."""
 
     is_resumable = True
 
@@ -99,8 +100,8 @@ class FileSink:
         self._is_published = False
         self._output: _OpenOutput | None = None
         self.writer: Writer = NoWriter()
-        self._pending_notes: deque[bytes] = deque()  # of repairs, on their way
-        self._earlier_repairs: dict[str, tuple[str, ...]] = {}  # by an earlier process
+        self._pending_notes: deque[bytes] = deque()  # repair notes that are not yet written
+        self._earlier_repairs: dict[str, tuple[str, ...]] = {}  # from an earlier process
         self.has_left = False
 
     async def open(self) -> None:
@@ -122,15 +123,15 @@ class FileSink:
 
     def _begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         paths, files = self._paths, self._files
-        unfinished = resume.decode(files.read(paths.header) or b"")  # before `complete`, which may remove it
+        unfinished = resume.decode(files.read(paths.header) or b"")  # read before `complete`, which may remove it
         published = complete(files, paths)
         if published and unfinished and unfinished.run_id == published.run_id and self._may_adopt(header, unfinished):
             self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
             return ResumedRun(unfinished.run_id, unfinished.started_at, published.tally, organizations)
         for other in filter(self._is_unfinished, paths.other_encodings):
-            self._quarantine_or_raise(other, unfinished, f"it is of the output {other.snapshot.name}")
-            unfinished = None  # it was that one's
+            self._quarantine_or_raise(other, unfinished, f"it belongs to the output {other.snapshot.name}")
+            unfinished = None  # the header belonged to that output
         if self._is_unfinished(paths) or self._last_checkpoint():
             try:
                 return self._resume_unfinished(header, unfinished, ids)
@@ -160,7 +161,7 @@ class FileSink:
         return self._files.size(paths.partial) > 0 or self._files.exists(paths.partial_errors)
 
     def _last_checkpoint(self) -> Checkpoint | None:
-        """How much a run of this output had synced, be its records there or not."""
+        """The last checkpoint of a run of this output, even if its records are missing."""
         return checkpoint.decode(self._checkpoint_bytes)
 
     @property
@@ -168,11 +169,11 @@ class FileSink:
         return self._files.read(self._paths.checkpoint) or b""
 
     def _quarantine_or_raise(self, paths: SnapshotPaths, unfinished: RunHeader | None, reason: str) -> None:
-        """Set aside what this run does not continue; raises `Damaged` where nothing else was asked for."""
+        """Quarantine a run that this one does not resume. Raises `Damaged` with `--resume always`."""
         if self._resume is Resume.ALWAYS:
-            raise Damaged(f"{paths.partial}: {reason}; --resume auto sets it aside and begins anew")
+            raise Damaged(f"{paths.partial}: {reason}; to quarantine it and start a new run, use --resume auto")
         place = quarantine(self._files, paths, unfinished.run_id if unfinished else UNKNOWN_RUN)
-        self._warn(f"an unfinished run was found and set aside: {place} ({reason})")
+        self._warn(f"an unfinished run was quarantined: {place} ({reason})")
 
     def _resume_unfinished(self, header: RunHeader, unfinished: RunHeader | None, ids: IdSet) -> ResumedRun:
         if self._resume is Resume.NEVER:
@@ -180,7 +181,7 @@ class FileSink:
         unfinished = header.check_resumable(unfinished, fresh=self._resume is Resume.AUTO)
         paths, system = self._paths, self._files.system
         if not self._files.exists(paths.partial):
-            raise Damaged("its records are gone")
+            raise Damaged("its records are missing")
         descriptor = self._lock_partial()
         self._earlier_repairs = checkpoint.repairs_in(self._checkpoint_bytes)
         with translated(paths.partial):
@@ -195,10 +196,10 @@ class FileSink:
             )
             if recovered.torn_bytes:
                 system.truncate(descriptor, recovered.end)
-            system.fdatasync(descriptor)  # what was not when its process was killed
+            system.fdatasync(descriptor)  # bytes that its process had not synced when it was killed
         if recovered.torn_bytes:
-            self._warn(f"{paths.partial}: its last {recovered.torn_bytes} bytes were torn and are cut off")
-        self._files.remove(paths.partial_errors, paths.partial_manifest)  # what had failed is asked for again
+            self._warn(f"{paths.partial}: truncated a torn tail of {recovered.torn_bytes} bytes")
+        self._files.remove(paths.partial_errors, paths.partial_manifest)  # failed ids are requested again
         self._write_to(descriptor, recovered)
         self._write_checkpoint()
         return ResumedRun(
@@ -213,10 +214,10 @@ class FileSink:
         paths, files = self._paths, self._files
         files.remove(
             *paths.staged, *paths.unfinished, *(other.partial for other in paths.other_encodings)
-        )  # empty ones
+        )  # empty files
         files.put(paths.checkpoint, b"")
         files.put(paths.header, header.encode())
-        self._close_descriptor(self._partial)  # of a file that was empty, or is set aside
+        self._close_descriptor(self._partial)  # of a file that was empty or is quarantined
         self._partial = None
         descriptor = self._lock_partial()
         with translated(paths.partial):
@@ -251,15 +252,15 @@ class FileSink:
         self._output = _OpenOutput(lines, records, errors, files.append_to(paths.checkpoint))
 
     def _write_checkpoint(self) -> None:
-        """Add a checkpoint; one that cannot be written is as good as none."""
+        """Append a checkpoint. A failure is ignored, because a checkpoint is optional."""
         output = self._open_output
         with contextlib.suppress(OSError):
             by_rule = +output.lines.committed_records.by_rule
-            earlier_repairs = Checkpoint(output.records.synced, output.records.sha256, by_rule)
-            self._files.system.write(output.checkpoints, earlier_repairs.encode())
+            latest = Checkpoint(output.records.synced, output.records.sha256, by_rule)
+            self._files.system.write(output.checkpoints, latest.encode())
 
     def _write_repair_notes(self) -> None:
-        """Have on the disk what was repaired, before the lines that do not tell. Raises `OutputError`."""
+        """Sync the repair notes before the lines of their records are written. Raises `OutputError`."""
         if not self._pending_notes:
             return
         system, descriptor = self._files.system, self._open_output.checkpoints
@@ -274,7 +275,7 @@ class FileSink:
     @property
     def _open_output(self) -> _OpenOutput:
         if self._output is None:
-            raise RuntimeError("begin comes first")
+            raise RuntimeError("call begin first")
         return self._output
 
     def facts(self, *, finished: bool) -> list[FileFacts]:
@@ -304,19 +305,21 @@ class FileSink:
                 f"{count} {kind}" for kind, count in self.writer.committed.outcomes.most_common() if count
             )
             raise NothingCollected(
-                f"no id was ok ({failed}); {older} stays as it was, the errors are in "
-                f"{self._paths.partial_errors}; check --base-url, the organization and the key, or replace the "
-                "snapshot by an empty one with --allow-empty"
+                f"no id was ok ({failed}); {older} was not replaced, the errors are in "
+                f"{self._paths.partial_errors}; check --base-url, the organization and the key, or use "
+                "--allow-empty to replace the snapshot with an empty one"
             )
 
     async def leave(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._leave, manifest)
 
     def _leave(self, manifest: bytes) -> None:
-        self.has_left = self._files.exists(staged_path(self._paths.manifest))  # which the next start completes
+        self.has_left = self._files.exists(
+            staged_path(self._paths.manifest)
+        )  # the next start completes its publication
         if self._output is not None and self._files.exists(self._paths.partial):
             for journal in (self._output.records, self._output.errors):
-                journal.require_in_place()  # there is no account of what is not there
+                journal.require_in_place()  # a manifest must not describe a missing file
             self.has_left = True
             self._files.put(self._paths.partial_manifest, manifest)
 
@@ -324,7 +327,7 @@ class FileSink:
         await to_thread.run_sync(self._close)
 
     def _close(self) -> None:
-        """Let everything go, the lock last. What is to be kept was synced, so that no close can lose it any more."""
+        """Close every descriptor, the lock's last. All data was synced before, so a failed close cannot lose any."""
         if self._output:
             self._close_descriptor(self._output.checkpoints)
             with contextlib.suppress(OutputError):

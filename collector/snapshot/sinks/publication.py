@@ -1,24 +1,24 @@
 """Publish several files as one: at every step a reader finds the old set, or data without a manifest, or the new set.
 
     unfinished names durable
-    draft of the manifest durable          from here on the next start completes an interrupted publication
+    staged manifest durable                from here on the next start completes an interrupted publication
     old manifest ─▸ held name              old data, no manifest beside it
     old errors ─▸ held name
     .partial ─▸ snapshot                   new data, no manifest beside it
     errors ─▸ their name
-    draft ─▸ manifest                      the new set
-    held and unfinished names removed, the head last
+    staged manifest ─▸ manifest            the new set
+    held and unfinished names removed, the run header last
 
 Each step is durable before the next. Each step is skipped if it was done before.
 
 The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), no space. Every name that a step would
 replace is first renamed away, so a refusal comes before the data is replaced. The held names then go back, and the
-older snapshot verifies again. The draft stays: the next start retries the publication and sends no requests for it.
+older snapshot verifies again. The staged manifest stays: the next start retries the publication without any request.
 
-A run in which no id was ok does not replace a snapshot that holds records: see `replaced_snapshot`. Its files keep
-their unfinished names, as those of a stopped run do; their manifest has the status `partial`. The next start resumes
-that run within 24 hours and asks for all its ids again. Later it sets those files aside with a warning. Without an
-older snapshot the empty one is published: an auditor needs its errors file and manifest.
+A run in which no id was ok does not replace a snapshot that contains records: see `replaced_snapshot`. Its files keep
+their unfinished names, as those of a stopped run do; their manifest has the status `partial`. Within 24 hours the next
+start resumes that run and requests all its ids again. Later it quarantines those files with a warning. Without an older
+snapshot the empty one is published, because an auditor needs its errors file and manifest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from collector.storage.durable_files import Files, staged_path, translated
 
 
 class PublishedRun(NamedTuple):
-    """A run that is published: its name, what its manifest accounts for, and whose records they are."""
+    """A published run: its id, the tally of its manifest, and the organization of its records."""
 
     run_id: str
     tally: Tally
@@ -46,17 +46,18 @@ class PublishedRun(NamedTuple):
 
 
 def publish(files: Files, paths: SnapshotPaths, manifest: bytes) -> None:
-    """Give the finished files their names, and `manifest` beside them."""
-    with translated(paths.snapshot):  # the draft must not outlive a crash that the names it vouches for do not
+    """Give the finished files their final names, and write `manifest` beside them."""
+    with translated(paths.snapshot):  # else a crash could keep the staged manifest and lose the names it describes
         files.system.fsync_dir(paths.snapshot.parent)
-    files.stage(paths.manifest, manifest)  # what may fail for lack of space comes before anything is touched
+    files.stage(paths.manifest, manifest)  # may fail for lack of space, so it precedes any rename
     _rename_all(files, paths, has_errors=files.exists(paths.partial_errors))
 
 
 def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
-    """Complete what a crash left half published, be it of `paths` or of a sibling; what was published of `paths`.
+    """Complete an interrupted publication of `paths` or of the output in another encoding.
 
-    A draft that does not vouch for the data it stands beside was never published from, and goes.
+    Returns the published run if it was of `paths`. A staged manifest that does not match the data beside it is removed:
+    its publication never began.
     """
     staged = _read(files, staged_path(paths.manifest))
     if staged and (described := _described_paths(staged, paths)) and _matches_files(files, staged, described):
@@ -75,7 +76,7 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
 
 
 def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
-    """The snapshot with records that an empty one under `paths` would replace, itself or by taking its manifest."""
+    """The snapshot with records that an empty one at `paths` would replace, or whose manifest it would replace."""
     manifest = _read(files, paths.manifest)
     described = manifest and _described_paths(manifest, paths)
     for path in dict.fromkeys((described.snapshot if described else paths.snapshot, paths.snapshot)):
@@ -98,28 +99,28 @@ def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool) -> None
 
 
 def _replace_records(files: Files, paths: SnapshotPaths) -> None:
-    """Hold the old manifest and errors, then rename the data. Raises `OutputError`; the old set is whole again then."""
+    """Hold the old manifest and errors, then rename the data. Restores the old set before it raises `OutputError`."""
     try:
         for path, held in paths.held_paths.items():
             if files.exists(path):
                 files.rename(path, held)
         files.rename(paths.partial, paths.snapshot)
     except OutputError:
-        with contextlib.suppress(OutputError):  # the next start completes or restores what stays held
+        with contextlib.suppress(OutputError):  # the next start completes or restores files that stay held
             if files.exists(paths.partial):  # else the data was renamed, and only the sync failed
                 _restore_held(files, paths)
         raise
 
 
 def _restore_held(files: Files, paths: SnapshotPaths) -> None:
-    """Give what is held its name again, the manifest last."""
+    """Give the held files their names again, the manifest last."""
     for path, held in reversed(paths.held_paths.items()):
         if files.exists(held):
             files.rename(held, path)
 
 
 def _roll_back(files: Files, paths: SnapshotPaths) -> None:
-    """Put back what is held of a publication that cannot be completed, unless other data replaced its own."""
+    """Restore the files held by a publication that cannot be completed, unless other data replaced theirs."""
     if not any(map(files.exists, paths.held_paths.values())):
         return
     held = _read(files, paths.held_paths[paths.manifest])
@@ -130,7 +131,7 @@ def _roll_back(files: Files, paths: SnapshotPaths) -> None:
 
 
 def _read(files: Files, path: Path) -> Manifest | None:
-    """The manifest under `path`; None when there is none that is whole."""
+    """The manifest at `path`, or None if it is missing or invalid."""
     try:
         return decode(files.read(path) or b"")
     except Malformed:
@@ -138,12 +139,12 @@ def _read(files: Files, path: Path) -> Manifest | None:
 
 
 def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths | None:
-    """Whose manifest it is: of `paths`, or of the sibling that it names."""
+    """The paths that the manifest describes: `paths`, or those of the output in another encoding."""
     return next((each for each in (paths, *paths.other_encodings) if each.snapshot.name == manifest.facts.path), None)
 
 
 def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
-    """Are the records and the errors, under the names they have so far, what the draft says they are?"""
+    """Do the records and the errors, under their current names, match the staged manifest?"""
     pairs = (
         (described.partial, described.snapshot, staged.facts),
         (described.partial_errors, described.errors, staged.errors),
@@ -156,7 +157,7 @@ def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> 
 
 
 def _matches(files: Files, path: Path, facts: FileFacts) -> bool:
-    """Is the file there what a manifest says it is?"""
+    """Does the file exist with the size and the digest of `facts`?"""
     return files.exists(path) and files.size(path) == facts.bytes and files.digest(path) == facts.sha256
 
 

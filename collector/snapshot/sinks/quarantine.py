@@ -1,4 +1,4 @@
-"""An unfinished run that none continues is set aside: kept under names of its own, never deleted, never overwritten."""
+"""Quarantine: rename the files of an unfinished run that is not resumed. They are never deleted or overwritten."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collector.storage.durable_files import Files
 
 
 def quarantine(files: Files, paths: SnapshotPaths, run_id: str) -> str:
-    """Rename all that the run left; returns the new name of its records. Raises `OutputError`.
+    """Rename all files of the run, and return the new name of its records. Raises `OutputError`.
 
-    As long as the records have their name a crash is gone on from under the same names: so they come last, and the
-    head, which says whose they are, is copied before and removed behind them.
+    After a crash, the next start continues the quarantine under the same suffix as long as the records have their old
+    name. So the records are renamed last. The run header, which identifies the run, is copied before and removed after
+    them.
     """
     header = files.read(paths.header)
     suffix = _suffix(files, paths, run_id, header)
@@ -26,10 +27,10 @@ def quarantine(files: Files, paths: SnapshotPaths, run_id: str) -> str:
 
 
 def _suffix(files: Files, paths: SnapshotPaths, run_id: str, header: bytes | None) -> str:
-    """`run_id`, or with a number, so that nothing set aside before is overwritten."""
+    """`run_id`, with a number if necessary, so that no quarantined file is overwritten."""
     for suffix in chain([run_id], (f"{run_id}.{number}" for number in count(2))):
         is_begun = header is not None and files.read(quarantined_path(paths.header, suffix)) == header
         existing = [path for path in paths.unfinished if files.exists(quarantined_path(path, suffix))]
         if not existing or (is_begun and paths.partial not in existing):
             return suffix
-    raise RuntimeError("numbers do not end")
+    raise RuntimeError("unreachable: count() never ends")

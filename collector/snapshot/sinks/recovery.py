@@ -1,8 +1,8 @@
-"""What an unfinished file holds: every byte is read, and every line is a record of the run or a flaw.
+"""Recover the records of an unfinished file. Reads every byte; a line is either a record of the run or a defect.
 
-A flaw behind what was synced is a tail that a crash tore: it ends the file. A flaw before that, which no crash
-explains, is damage. (etcd's write-ahead log draws the same line: a torn last record is cut off, a bad one before it
-is refused.)
+A defect after the synced part is a torn tail, which a crash explains: the file is truncated there. A defect before that
+is corruption, which a crash cannot explain. (etcd's write-ahead log makes the same distinction: it truncates a torn
+last record and rejects a bad one before it.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collector.storage.compression import Compression
 
 @dataclass(slots=True)
 class Recovered:
-    """The whole part of an unfinished file: its first `end` bytes, of which `sha256` is the digest."""
+    """The intact part of an unfinished file: its first `end` bytes, with their digest `sha256`."""
 
     tally: Tally = field(default_factory=Tally)
     organizations: dict[str, None] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Recovered:
 class _Defect(NamedTuple):
     offset: int
     reason: str
-    is_truncated: bool = False  # the file ends before what is there does
+    is_truncated: bool = False  # the file ends within the line or member
 
 
 def recover(
@@ -58,12 +58,12 @@ def recover(
     is_checkpointed: bool = True,
     repairs: Mapping[str, Sequence[str]] | None = None,
 ) -> Recovered:
-    """Read the file and tick off, in `ids`, those that it has a whole line of.
+    """Read the file, and mark the ids in `ids` that have a whole line as done.
 
-    `synced` is its checkpoint, None while there is none. A file that has none although it should
-    (`is_checkpointed` is False) was not left by a crash: only its last line, or its last member, may be torn.
-    `repairs` are the paths of repaired values that were noted of each id; the lines do not tell.
-    Raises `Damaged`, with nothing ticked off, for a flaw before that.
+    `synced` is the last valid checkpoint, if any. `is_checkpointed` is False if the checkpoint file is missing. A crash
+    does not explain that, so only the last line or member may be torn then. `repairs` holds the noted paths of repaired
+    values by id, because the lines do not contain them.
+    Raises `Damaged` for a defect before the part that may be torn, and then marks no id as done.
     """
     found = Recovered(repairs=repairs or {})
     try:
@@ -73,9 +73,7 @@ def recover(
             (synced.size if synced else 0) if is_checkpointed else _min_intact_bytes(pread, compression, size, defect)
         )
         if found.end < synced_bytes:
-            raise _corrupt(
-                defect or _Defect(found.end, f"{synced_bytes - found.end} bytes that were synced are missing")
-            )
+            raise _corrupt(defect or _Defect(found.end, f"{synced_bytes - found.end} synced bytes are missing"))
         if mismatch := _digest(pread, found, synced):
             raise _corrupt(mismatch)
     except Damaged:
@@ -88,7 +86,7 @@ def recover(
 
 
 def _add_rules_from_checkpoint(tally: Tally, synced: Checkpoint) -> None:
-    """Behind the checkpoint the rules stay unknown: at most those of the last second before a crash."""
+    """Replace unknown rules by those of the checkpoint. At most the last second before a crash stays unknown."""
     known = sum(synced.by_rule.values())
     if known <= tally.by_rule[UNKNOWN]:
         tally.by_rule[UNKNOWN] -= known
@@ -96,11 +94,11 @@ def _add_rules_from_checkpoint(tally: Tally, synced: Checkpoint) -> None:
 
 
 def _corrupt(defect: _Defect) -> Damaged:
-    return Damaged(f"damaged at byte {defect.offset}: {defect.reason}")
+    return Damaged(f"corrupt at byte {defect.offset}: {defect.reason}")
 
 
 def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found: Recovered) -> _Defect | None:
-    """Read up to the first flaw, which is returned."""
+    """Read up to the first defect and return it."""
     for block in read_blocks(pread, compression):
         if block.flaw:
             return _Defect(block.start, block.flaw, block.is_truncated)
@@ -112,8 +110,8 @@ def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found
                 if compression is Compression.PLAIN:
                     found.end = offset
                     return _Defect(offset, str(reason))
-                # no crash puts a bad line into a member whose check sum is right
-                raise Damaged(f"damaged in the member at byte {block.start}: {reason}") from None
+                # no crash leaves a bad line in a member with a correct checksum
+                raise Damaged(f"corrupt in the member at byte {block.start}: {reason}") from None
             found.add(line, record)
         found.end = block.end
     return None
@@ -123,15 +121,15 @@ def _require_requested(record: Record, run_id: str, ids: IdSet) -> None:
     if record["_run_id"] != run_id:
         raise BadLine("a record of another run")
     if not ids.mark_done(record["id"]):
-        raise BadLine("a record that is there twice, or was not asked for")
+        raise BadLine("a record that occurs twice or was not requested")
 
 
 def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Defect | None:
-    """Digest the whole part; what differs from the checkpoint's digest is a flaw no line shows."""
+    """Digest the intact part. Returns a defect if the synced bytes differ from the checkpoint's digest."""
     synced_bytes = synced.size if synced else 0
     _update(found, pread, 0, synced_bytes)
     if synced and found.sha256.hexdigest() != synced.sha256:
-        return _Defect(0, f"the first {synced_bytes} bytes are not those that were synced")
+        return _Defect(0, f"the first {synced_bytes} bytes differ from those that were synced")
     _update(found, pread, synced_bytes, found.end)
     return None
 
@@ -142,14 +140,14 @@ def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
 
 
 def _min_intact_bytes(pread: Pread, compression: Compression, size: int, defect: _Defect | None) -> int:
-    """How much must be whole where only the last line, or member, may be torn."""
+    """The number of bytes that must be intact if only the last line or member may be torn."""
     if compression is Compression.PLAIN:
         return _start_of_last_line(pread, size)
     return size if defect and not defect.is_truncated else 0
 
 
 def _start_of_last_line(pread: Pread, size: int) -> int:
-    """Where the last line begins, be it whole or not."""
+    """The offset of the last line, whether it is whole or not."""
     end = size - 1
     while end > 0:
         start = max(0, end - CHUNK)

@@ -1,4 +1,4 @@
-"""What an unfinished run is about, and whether another may go on with it. Pure."""
+"""The run header of an unfinished run, and the decision whether another run may resume it. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from collector.model.record import Json
 from collector.snapshot.lines import encode
 
 _MAX_AGE_SECONDS: Final = 24 * 3600.0
-_MAX_CLOCK_STEP_SECONDS: Final = 300.0  # seconds by which a clock may have been set back meanwhile
-_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes a part of file names
+_MAX_CLOCK_STEP_SECONDS: Final = 300.0  # the clock may have been set back by this much since
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes part of file names
 _MUST_MATCH: Final = {
     "ids_digest": "other ids",
     "base_url": "another base URL",
     "api_version": "another API version",
     "schema": "another schema",
-    "redaction": "other settings of redaction",
+    "redaction": "other redaction settings",
 }
 
 
 class Resume(StrEnum):
-    """What to do with an unfinished run's file."""
+    """The policy for the files of an unfinished run."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -35,7 +35,7 @@ class Resume(StrEnum):
 
 
 class RunHeader(NamedTuple):
-    """Who a run is, and what one that continues it must share; `started_at` is RFC 3339 UTC."""
+    """The identity of a run, and the values that a resuming run must share. `started_at` is RFC 3339 UTC."""
 
     run_id: str
     started_at: str
@@ -44,32 +44,32 @@ class RunHeader(NamedTuple):
     api_version: str
     schema: int
     redaction: str = ""
-    "What tells apart by which settings its records are redacted; empty for none of the user's."
+    "A digest of the user's redaction settings; empty without any."
 
     def encode(self) -> bytes:
         """As JSON."""
         return encode(self._asdict())
 
     def check_resumable(self, unfinished: RunHeader | None, *, fresh: bool) -> RunHeader:
-        """`unfinished`, an unfinished run, if this one may continue it; when `fresh`, only within a day of its start.
+        """Return `unfinished` if this run may resume that one; with `fresh`, only within 24 hours of its start.
 
-        Raises `Damaged`, which says why not.
+        Raises `Damaged` with the reason otherwise.
         """
         if unfinished is None:
-            raise Damaged("nothing beside it says which run it is of")
+            raise Damaged("its run header is missing or invalid")
         differences = [text for key, text in _MUST_MATCH.items() if getattr(self, key) != getattr(unfinished, key)]
         if differences:
-            raise Damaged(f"it is of {' and '.join(differences)}")
+            raise Damaged(f"it has {' and '.join(differences)}")
         age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(unfinished.started_at)
         if fresh and not -_MAX_CLOCK_STEP_SECONDS <= age.total_seconds() < _MAX_AGE_SECONDS:
-            raise Damaged(f"it was begun at {unfinished.started_at}, not within the last 24 hours")
+            raise Damaged(f"it started at {unfinished.started_at}, not within the last 24 hours")
         return unfinished
 
 
 class ResumedRun(NamedTuple):
-    """What an earlier process left: its name and start, and what it had counted.
+    """A run that an earlier process began: its id, its start and its tally.
 
-    `organizations` are those of its records, `answered` is an id of one of them.
+    `organizations` are those of its records. `answered` is the id of one record.
     """
 
     run_id: str
@@ -80,7 +80,7 @@ class ResumedRun(NamedTuple):
 
 
 def decode(content: bytes) -> RunHeader | None:
-    """The head that `content` is, or None when it is none."""
+    """Decode a run header, or return None if `content` is invalid."""
     try:
         found: Json = orjson.loads(content)
         header = RunHeader(**{key: found[key] for key in RunHeader._fields if key in found})

@@ -1,10 +1,10 @@
-"""Where outcomes go: a snapshot with its errors file and manifest, or a stream.
+"""The interface of every output: a snapshot with its errors file and manifest, or a stream.
 
-A sink takes outcomes from many tasks and writes them in batches, in a thread, so that a slow disk or reader holds the
-crew back instead of the event loop. What it counts as a record is a whole line.
+A sink accepts outcomes from many tasks and writes them in batches, in a thread. A slow disk or reader therefore slows
+down the workers and never blocks the event loop. A sink counts a record only once its whole line is written.
 
-    open ─ begin ─ writer: (put, flush)… settle ─ publish ─ close   a run that finished: the snapshot has its name
-                                                └ leave ──┘         a run that stopped: what there is keeps its own
+    open ─ begin ─ writer: (put, flush)… finish ─ publish ─ close   a finished run: the files have their final names
+                                                └ leave ──┘         a stopped run: they keep their unfinished names
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 
 
 class Writer(Protocol):
-    """What takes the outcomes of a run, once its output has begun."""
+    """Writes the outcomes of a run after `begin`."""
 
     def put(self, outcome: Outcome) -> None:
-        """Take an outcome; never blocks."""
+        """Enqueue an outcome. Never blocks."""
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `wait_for_capacity` before more is put?"""
+        """Must the caller `wait_for_capacity` before the next `put`?"""
 
     async def wait_for_capacity(self) -> None:
-        """Wait until more may be put, writing what there is if need be."""
+        """Wait until the writer is no longer full. Writes enqueued outcomes if necessary."""
 
     async def flush(self) -> None:
-        """Write what was taken so far."""
+        """Write the outcomes enqueued so far."""
 
     async def finish(self, *, is_complete: bool) -> None:
-        """Have what was put on disk; `is_complete` says that nothing is missing. What could be is `committed`."""
+        """Write and sync every enqueued outcome; those that succeed are `committed`.
+
+        `is_complete` is True if no outcome of the run is missing.
+        """
 
     @property
     def committed(self) -> Tally:
-        """The outcomes whose lines will not be lost any more."""
+        """The outcomes whose lines are safe on the disk, or written if the target is a stream."""
 
 
 class NoWriter:
-    """Stands for the writer of a sink that has nothing to write: not yet, or since all of its run is `committed`."""
+    """A writer for a sink that has not begun, or whose whole run is already `committed`."""
 
     is_full = False
 
@@ -51,7 +54,7 @@ class NoWriter:
         self.committed = committed or Tally()
 
     def put(self, outcome: Outcome) -> None:
-        raise RuntimeError("begin comes first")
+        raise RuntimeError("call begin first")
 
     async def wait_for_capacity(self) -> None:
         pass
@@ -64,10 +67,10 @@ class NoWriter:
 
 
 class Sink(Protocol):
-    """The contract of every output. Raises `OutputError` when the system refuses; `open` also `OutputLocked`.
+    """The interface of every output. Methods raise `OutputError` if the system refuses them, `open` also `OutputLocked`.
 
-    `is_resumable` says that the next run can resume one that stopped, `has_left` that this one left what it needs.
-    `writer` takes the outcomes; `open`, `begin` and `resume` may replace it.
+    `is_resumable` is True if a later run can resume a stopped one. `has_left` is True if this run left the files that
+    resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it.
     """
 
     is_resumable: bool
@@ -75,37 +78,37 @@ class Sink(Protocol):
     writer: Writer
 
     async def open(self) -> None:
-        """Claim the output, before the first request."""
+        """Lock the output before the first request."""
 
     async def resume(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        """Instead of `begin`: resume what an unfinished run left, complete what was half published, never start anew.
+        """Resume an unfinished run or complete its publication, but never start a new run. Replaces `begin`.
 
-        Raises `Damaged` for a run that cannot be resumed, and leaves it as it is.
+        Raises `Damaged` for a run that cannot be resumed, and leaves its files unchanged.
         """
 
     async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
-        """Before the first record: go on with what an unfinished run left, whose ids are ticked off; else None.
+        """Resume an unfinished run and mark its ids as done, or start a new run and return None.
 
-        Raises `Damaged` where that is asked for and cannot be.
+        Raises `Damaged` if the user requires resuming and the run cannot be resumed.
         """
 
     def facts(self, *, finished: bool) -> list[FileFacts]:
-        """For the manifest, once the writer has settled: what the files are, under their final or unfinished names.
+        """The facts of the files for the manifest, by their final or unfinished names. Requires a finished writer.
 
-        The records come first, then the errors file, if there is one; none at all when nothing was begun.
+        The records are first, then the errors file if one was written. Empty before `begin`.
         """
 
     async def publish(self, manifest: bytes) -> None:
-        """Finish, once the writer has settled: everything under its final name, the manifest last.
+        """Give every file its final name, the manifest last, after the writer has finished.
 
-        Raises `NothingCollected` instead of replacing a snapshot that holds records by an empty one.
+        Raises `NothingCollected` instead of replacing a snapshot that contains records with an empty one.
         """
 
     async def leave(self, manifest: bytes) -> None:
-        """Stop, once the writer has settled or a `publish` has failed: everything whole under its unfinished name."""
+        """Leave whole files under their unfinished names, after the writer has finished or `publish` has failed."""
 
     async def close(self) -> None:
-        """Let go of the output, whatever came before."""
+        """Release the output in every case."""
 
     def place(self, *, finished: bool) -> str:
-        """Where the records are, for a message."""
+        """The location of the records, for a message."""

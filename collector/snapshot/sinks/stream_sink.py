@@ -1,4 +1,4 @@
-"""A stream: records to standard output, a pipe or a device; an errors file and a manifest where they are asked for."""
+"""The stream sink: records go to stdout, a pipe or a device; an errors file and a manifest are optional."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from collector.storage.durable_files import Files, refused, staged_path
 from collector.storage.filesystem import PosixFileSystem
 from collector.storage.journal import Journal
 
-_OPEN_RETRY_SECONDS: Final = 0.1  # seconds between two looks whether a pipe has a reader
+_OPEN_RETRY_SECONDS: Final = 0.1  # between two attempts to open a pipe that has no reader yet
 
 MAX_LISTED: Final = 20
-"""So many errors are listed on standard error when no errors file is written."""
+"""The number of errors listed on stderr if no errors file is written."""
 
 
 class StreamSink:
-    """Records to standard output or a device: each line whole and at most once, nothing to resume.
+    """Writes records to a stream, each line whole and at most once. A stream cannot be resumed.
 
-    At most twice `backlog` records wait for a reader, if there are no more tasks than that.
+    At most 2 * `backlog` records wait for the reader, if at most `backlog` tasks put records.
     """
 
     is_resumable = False
@@ -109,12 +109,12 @@ class StreamSink:
 
     def _publish_errors(self, path: Path, size: int, finished: bool) -> None:
         staged = staged_path(path)
-        if size and self._files.exists(staged):  # else it has its name already, from a publication that failed later
+        if size and self._files.exists(staged):  # else an earlier attempt to publish renamed it
             self._files.rename(staged, path)
             return
         self._files.remove(staged)
         if finished and not size:
-            self._files.remove(path)  # an older run's errors are none of this one's
+            self._files.remove(path)  # the errors of an older run
 
     async def close(self) -> None:
         for journal in filter(None, (self._records, self._errors)):
@@ -125,7 +125,7 @@ class StreamSink:
 
 
 class _WarningErrorWriter:
-    """Instead of an errors file: the first errors are told, and of the rest that there are more."""
+    """Replaces an errors file: prints the first errors as warnings, then one warning that more ids failed."""
 
     is_full = False
 
@@ -141,7 +141,7 @@ class _WarningErrorWriter:
         if self.committed.total <= MAX_LISTED:
             self._warn(f"{outcome.id}: {outcome.kind}: {outcome.error}")
         elif self.committed.total == MAX_LISTED + 1:
-            self._warn("more ids failed; name an --errors file to have them all")
+            self._warn("more ids failed; to list them all, use --errors FILE")
 
     async def wait_for_capacity(self) -> None:
         pass
@@ -158,13 +158,13 @@ async def _open_stream(output: str) -> tuple[int, str]:
         while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
             await anyio.sleep(_OPEN_RETRY_SECONDS)
         return descriptor, output
-    if sys.stdout is None:  # closed before we began; its number may be any other file's by now
-        raise OutputError("standard output: is closed; name a file with -o")
+    if sys.stdout is None:  # closed before the start; descriptor 1 may be another file by now
+        raise OutputError("standard output is closed; name a file with -o")
     return os.dup(1), "standard output"
 
 
 def _try_open(output: str) -> int | None:
-    """A descriptor, or None while nobody reads the pipe: a thread that waited for a reader could not give up."""
+    """A descriptor, or None while the pipe has no reader. A blocking open in a thread could not be cancelled."""
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -176,6 +176,6 @@ def _try_open(output: str) -> int | None:
 
 
 def _may_stall(descriptor: int) -> bool:
-    """Is there a reader at the other end?"""
+    """Can a reader at the other end stall the writer?"""
     mode = os.fstat(descriptor).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)

@@ -1,4 +1,4 @@
-"""Which sink an output path asks for, and whether a run could write there at all."""
+"""Choose the sink for an output path, and reject a path that no run could write to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collector.storage.compression import compression_of, require
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import hindrance
 
-_MAX_LINKS = 40  # as in the kernel
+_MAX_LINKS = 40  # the limit of the Linux kernel
 _STDOUT_PATHS = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 
@@ -31,12 +31,12 @@ def sink_for(
     resume: Resume = Resume.AUTO,
     allow_empty: bool = False,
 ) -> Sink:
-    """The sink an output path asks for; a stream has at most twice `backlog` records waiting for its reader.
+    """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
-    Raises `UsageError` and `OutputError` for what no run could write to.
+    Raises `UsageError` and `OutputError` for a path that no run could write to.
     """
     if not _is_utf8(output):
-        raise UsageError(f"--output {output!r}: is not a name in UTF-8")
+        raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
     if output in _STDOUT_PATHS:
         output = "-"
     path = Path(output)
@@ -46,12 +46,12 @@ def sink_for(
                 raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
             _require_no_link(given_path or "")
         if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
-            raise UsageError(f"--errors and --manifest are both {errors}; give them names of their own")
+            raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
         require(compression_of(output))
         require(compression_of(errors or ""))
         return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
-        raise UsageError("--errors and --manifest are for standard output; beside a file they have names of their own")
+        raise UsageError("--errors and --manifest are for standard output; the names beside an output file are fixed")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     target = _resolve_links(path)
@@ -62,37 +62,42 @@ def sink_for(
 
 def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
     if paths.is_reserved:
-        raise UsageError(f"--output {output}: files of this name stand beside other outputs; name it otherwise")
+        raise UsageError(
+            f"--output {output}: this name is reserved for a file beside another output; choose another name"
+        )
     if paths.name_overflow:
         raise OutputError(
-            f"{output}: cannot be written: its name is {paths.name_overflow} bytes too long for the files beside it"
+            f"{output}: cannot be written: its name is {paths.name_overflow} bytes too long for the files beside it; "
+            "choose a shorter name"
         )
     for path in (paths.errors, paths.manifest):
         if os.path.isdir(path):
-            raise UsageError(f"--output {output}: {path}, which belongs to it, is a folder")
-    for path in (paths.snapshot, paths.errors, paths.manifest):  # they are replaced, not opened
+            raise UsageError(
+                f"--output {output}: {path}, a file of this output, is a folder; remove it or choose another name"
+            )
+    for path in (paths.snapshot, paths.errors, paths.manifest):  # these files are replaced, not opened
         _require_no_link(path)
         if _is_folder_or_device(path):
-            raise OutputError(f"{path}: cannot be written: is no regular file; remove it")
+            raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
         if why := hindrance(path):
             raise OutputError(f"{path}: {why}")
 
 
 def _resolve_links(path: Path) -> Path:
-    """A link of one's own stays a link: what it points to is what is written. Another user's is not followed."""
+    """Follow symbolic links of this user or root: the run writes to the target. Rejects a link of another user."""
     link = path
     for _ in range(_MAX_LINKS):
         if not os.path.islink(link):
             return Path(os.path.realpath(path)) if link != path else path
         if is_owned_by_other(os.lstat(link)):
-            raise OutputError(f"{link}: cannot be written: is a link that another user made; remove it")
+            raise OutputError(f"{link}: cannot be written: a link that another user created; remove it")
         link = link.parent / os.readlink(link)
-    raise OutputError(f"{path}: cannot be written: its links lead in a circle")
+    raise OutputError(f"{path}: cannot be written: its symbolic links form a loop")
 
 
 def _require_no_link(path: Path | str) -> None:
     if os.path.islink(path):
-        raise OutputError(f"{path}: cannot be written: is a symbolic link; name the file itself, or remove it")
+        raise OutputError(f"{path}: cannot be written: a symbolic link; name its target, or remove the link")
 
 
 def _is_stream(path: Path) -> bool:

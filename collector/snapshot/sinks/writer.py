@@ -1,4 +1,4 @@
-"""Lines on their way to files: gathered, and written a batch at a time, in a thread."""
+"""Write lines to files in batches, in a thread."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from collector.snapshot.manifest import FileFacts
 from collector.storage.compression import Compression
 from collector.storage.journal import Journal
 
-_BATCH_BYTES: Final = 512 * 1024  # a hand-over to the thread costs as much as a dozen records
+_BATCH_BYTES: Final = 512 * 1024  # starting the thread costs as much as a dozen records
 _SYNC_LINES: Final = 1000
-_SYNC_SECONDS: Final = 0.75  # looked at whenever `flush` is called, which is several times a second
+_SYNC_SECONDS: Final = 0.75  # checked at each `flush`, several times per second
 
 
 class BatchWriter:
-    """Lines on their way to a journal, in batches, one batch at once, synced at least every second.
+    """Writes lines to a journal, one batch at a time, and syncs at least once per second.
 
-        put ─▸ waiting ─ flush, make_room ─▸ written ─ sync ─▸ settled
+        put ─▸ enqueued ─ flush, wait_for_capacity ─▸ written ─ sync ─▸ committed
 
-    `committed` counts the outcomes whose lines will not be lost any more: those that were synced, or, where the target
-    is not durable, written. A packed batch is one member, and is synced with it.
+    `committed` counts the outcomes whose lines are safe: synced or, if the target is not durable, written. A compressed
+    batch is one member and is synced immediately.
 
-    A disk is waited for only when there is much to write. A reader may stall for hours: `is_full` once more than
-    `backlog` lines wait or are being written, so that with as many tasks at most twice so many are on their way.
+    With a disk, the writer is full once a batch is complete. The reader of a stream may stall for hours: then the
+    writer is also full once more than `backlog` lines are enqueued or being written. With `backlog` tasks that each put
+    one line, at most 2 * `backlog` lines are unwritten.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class BatchWriter:
         self._lines: list[bytes] = []
         self._outcomes: list[TallyEntry] = []
         self._size = 0
-        self._unsynced = Tally()  # but not synced
-        self._lines_in_thread = 0  # lines in the hands of the thread
+        self._unsynced = Tally()  # written but not synced
+        self._lines_in_thread = 0  # that the thread is writing
         self._write_lock = anyio.Lock()
 
     def put(self, line: bytes, outcome: Outcome) -> None:
@@ -73,19 +74,19 @@ class BatchWriter:
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `wait_for_capacity` before more is put?"""
+        """Must the caller `wait_for_capacity` before the next `put`?"""
         return self._is_batch_full() or self._lines_in_thread + len(self._lines) > self._backlog
 
     async def wait_for_capacity(self) -> None:
-        """Wait for what is being written, and write what waits if it is much. Raises as `flush` does."""
+        """Wait for the batch being written, then write the next one if it is complete. Raises as `flush` does."""
         async with self._write_lock:
             if self._is_batch_full():
                 await self._write_in_thread()
 
     async def flush(self) -> None:
-        """Write what waits, and sync when it is time.
+        """Write the enqueued lines, and sync if a sync is due.
 
-        Raises `OutputError`, and `Interrupted` when nobody reads the pipe any more.
+        Raises `OutputError`, and `Interrupted` if the pipe has lost its reader.
         """
         async with self._write_lock:
             if self._has_work():
@@ -141,7 +142,7 @@ class BatchWriter:
         try:
             self.journal.sync()
         except OutputError:
-            self._unsynced = Tally()  # cut off, or out of reach
+            self._unsynced = Tally()  # truncated, or in a file that is gone
             raise
         if self.journal.synced > before:
             self._on_sync()
@@ -153,10 +154,10 @@ class BatchWriter:
         self._unsynced = Tally()
 
     async def finish(self, *, is_complete: bool = False) -> None:
-        """Write and sync all; a file that is whole and has no lines gets what makes it a valid one, when packed.
+        """Write and sync all lines. A complete but empty compressed file gets an empty member, so that it is valid.
 
-        Raises `OutputError` and `Interrupted` when the journal was refused anything, now or before; what could be kept
-        is `committed`.
+        Raises `OutputError` and `Interrupted` if the system refused a write, now or before. The lines that are safe all
+        the same are `committed`.
         """
         async with self._write_lock:
             with anyio.CancelScope(shield=True):
@@ -179,45 +180,45 @@ class BatchWriter:
             raise before
 
     def facts(self, name: str) -> FileFacts:
-        """What the file is, under this name."""
+        """The facts of the file, with `name` as its path."""
         return FileFacts(name, self.committed.total, self.journal.bytes, self.journal.sha256)
 
 
 def _count_whole_lines(lines: list[bytes], size: int) -> int:
-    """How many of `lines`, from the first, fit into `size` bytes."""
+    """The number of leading `lines` that fit into `size` bytes."""
     ends = accumulate(map(len, lines))
     return sum(1 for end in takewhile(lambda end: end <= size, ends))
 
 
 class LineWriter(Protocol):
-    """What takes lines: a `BatchWriter`, or what only tells of them."""
+    """Accepts lines: a `BatchWriter`, or a writer that only prints them."""
 
     def facts(self, name: str) -> FileFacts | None:
-        """What the file is, under this name; None when there is none."""
+        """The facts of the file, with `name` as its path, or None without a file."""
 
     def put(self, line: bytes, outcome: Outcome) -> None:
-        """Take the line of an outcome; never blocks."""
+        """Enqueue the line of an outcome. Never blocks."""
 
     @property
     def is_full(self) -> bool:
-        """Is it time to `wait_for_capacity` before more is put?"""
+        """Must the caller `wait_for_capacity` before the next `put`?"""
 
     async def wait_for_capacity(self) -> None:
-        """Wait until more may be put."""
+        """Wait until the writer is no longer full."""
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write the enqueued lines."""
 
     async def finish(self) -> None:
-        """Write and sync all."""
+        """Write and sync all lines."""
 
     @property
     def committed(self) -> Tally:
-        """The outcomes whose lines will not be lost any more."""
+        """The outcomes whose lines are safe."""
 
 
 class OutcomeWriter:
-    """The lines of a run: records go one way, outcomes that are not ok the other."""
+    """Writes the lines of a run: records to one writer, outcomes that are not ok to the other."""
 
     def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
         self._writers = (records, errors)
@@ -244,7 +245,7 @@ class OutcomeWriter:
             await each.flush()
 
     async def finish(self, *, is_complete: bool) -> None:
-        """Settle both, whatever becomes of the first; raises what either raises."""
+        """Finish both writers, even if the first fails. Raises the error of either."""
         records, errors = self._writers
         try:
             await records.finish(is_complete=is_complete)
@@ -260,12 +261,12 @@ class OutcomeWriter:
 
     @property
     def committed_records(self) -> Tally:
-        """The records whose lines will not be lost any more."""
+        """The records whose lines are safe."""
         records, _ = self._writers
         return records.committed
 
     def facts(self, records_name: str, errors_name: str) -> list[FileFacts]:
-        """What the files are, under these names: that of the records, and that of the errors if there are any."""
+        """The facts of the records and, if any id failed, of the errors file, with these names as their paths."""
         records, errors = self._writers
         errors_facts = errors.facts(errors_name) if errors.committed.total else None
         return [records.facts(records_name), *([errors_facts] if errors_facts else [])]
