@@ -29,7 +29,7 @@ class Writer(Protocol):
         """Must the caller `wait_for_capacity` before the next `put`?"""
 
     async def wait_for_capacity(self) -> None:
-        """Wait until the writer is no longer full. Writes enqueued outcomes if necessary."""
+        """Wait until the writer accepts outcomes again. Writes enqueued outcomes if necessary."""
 
     async def flush(self) -> None:
         """Write the outcomes enqueued so far."""
@@ -67,7 +67,7 @@ class NoWriter:
 
 
 class Sink(Protocol):
-    """The interface of every output. Methods raise `OutputError` if the system refuses them, `open` also `OutputLocked`.
+    """The interface of every output. Any method can raise `OutputError`, `open` also `OutputLocked`.
 
     `is_resumable` is True if a later run can resume a stopped one. `has_left` is True if this run left the files that
     resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it.

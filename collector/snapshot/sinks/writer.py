@@ -204,7 +204,7 @@ class LineWriter(Protocol):
         """Must the caller `wait_for_capacity` before the next `put`?"""
 
     async def wait_for_capacity(self) -> None:
-        """Wait until the writer is no longer full."""
+        """Wait until the writer accepts lines again."""
 
     async def flush(self) -> None:
         """Write the enqueued lines."""
