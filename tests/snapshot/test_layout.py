@@ -1,4 +1,4 @@
-"""What the files of a snapshot are called."""
+"""The file names of a snapshot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUT = Path("/out")
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"])
-def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_data(name: str) -> None:
+def test_outputs_that_differ_in_compression_share_all_names_except_those_of_the_data(name: str) -> None:
     paths = SnapshotPaths(OUT / name)
     others = {"c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"} - {name}
     assert {each.snapshot.name for each in paths.other_encodings} == others
@@ -28,7 +28,7 @@ def test_outputs_that_differ_in_their_packing_share_all_names_but_those_of_the_d
 
 
 @pytest.mark.parametrize("name", [".jsonl", ".gz", ".jsonl.zst"])
-def test_a_name_that_is_nothing_but_an_ending_has_siblings_too(name: str) -> None:
+def test_a_name_that_is_only_an_extension_has_other_encodings_too(name: str) -> None:
     assert all(each.snapshot.name for each in SnapshotPaths(OUT / name).other_encodings)
 
 
@@ -42,18 +42,18 @@ def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(na
 
 
 @pytest.mark.parametrize("name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl"])
-def test_names_that_only_look_like_these_are_free(name: str) -> None:
+def test_similar_names_are_not_reserved(name: str) -> None:
     assert not SnapshotPaths(OUT / name).is_reserved
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "雪"])
-def test_the_excess_is_counted_in_bytes(letter: str) -> None:
+def test_the_name_overflow_is_counted_in_bytes(letter: str) -> None:
     name_overflow = [SnapshotPaths(OUT / f"{letter * count}.jsonl").name_overflow for count in (1, 300, 301)]
     assert name_overflow[0] == 0
     assert name_overflow[2] - name_overflow[1] == len(letter.encode())
 
 
-ASIDE = "20260102T030405Z-0badcafe"
+QUARANTINED_RUN = "20260102T030405Z-0badcafe"
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,24 @@ ASIDE = "20260102T030405Z-0badcafe"
     [
         ("c.jsonl.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.partial", Compression.PLAIN),
         ("c.jsonl.gz.partial", Stage.UNFINISHED, "c.partial.{}", "c.jsonl.gz.partial", Compression.GZIP),
-        (f"c.zst.partial.{ASIDE}", Stage.QUARANTINED, f"c.partial.{{}}.{ASIDE}", "c.zst.partial", Compression.ZSTD),
-        (f"c.partial.{ASIDE}.2", Stage.QUARANTINED, f"c.partial.{{}}.{ASIDE}.2", "c.partial", Compression.PLAIN),
+        (
+            f"c.zst.partial.{QUARANTINED_RUN}",
+            Stage.QUARANTINED,
+            f"c.partial.{{}}.{QUARANTINED_RUN}",
+            "c.zst.partial",
+            Compression.ZSTD,
+        ),
+        (
+            f"c.partial.{QUARANTINED_RUN}.2",
+            Stage.QUARANTINED,
+            f"c.partial.{{}}.{QUARANTINED_RUN}.2",
+            "c.partial",
+            Compression.PLAIN,
+        ),
         ("c.partial.unknown-run", Stage.QUARANTINED, "c.partial.{}.unknown-run", "c.partial", Compression.PLAIN),
     ],
 )
-def test_the_name_of_unfinished_records_says_which_files_belong_to_them(
+def test_the_name_of_unfinished_records_determines_their_file_set(
     name: str, stage: Stage, beside: str, named: str, compression: Compression
 ) -> None:
     records = Path("out", name)
@@ -80,5 +92,5 @@ def test_the_name_of_unfinished_records_says_which_files_belong_to_them(
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.partial.jsonl", ".partial", "c.partial.2", "partial"])
-def test_other_records_are_those_of_a_snapshot(name: str) -> None:
+def test_records_with_any_other_name_are_those_of_a_snapshot(name: str) -> None:
     assert [each.stage for each in file_sets(Path(name))] == [Stage.PUBLISHED]

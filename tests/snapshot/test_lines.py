@@ -1,4 +1,4 @@
-"""Lines of JSON: one line for every reader, and nothing in it moves a cursor."""
+"""JSON lines: one line for every reader, without a character that moves the cursor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.reports import report
 UNSAFE = [chr(number) for number in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)]
 UNSAFE += "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 CONTROLS = [chr(number) for number in range(0x20)]
-HUGE = 10**30  # which orjson refuses, so that another encoder writes the line
+HUGE = 10**30  # orjson rejects it, so another encoder writes the line
 
 texts = st.text(st.one_of(st.sampled_from([*UNSAFE, *CONTROLS, "😀", "é", "\\", '"']), st.characters(codec="utf-8")))
 values: st.SearchStrategy[Any] = st.recursive(
@@ -40,7 +40,7 @@ def assert_safe(line: bytes) -> None:
 
 @pytest.mark.parametrize("mark", [*UNSAFE, *CONTROLS], ids=lambda mark: f"U+{ord(mark):04X}")
 @pytest.mark.parametrize("more", [{}, {"big": HUGE}], ids=["orjson", "json"])
-def test_a_mark_is_escaped_in_keys_in_values_and_in_any_depth(mark: str, more: dict[str, Any]) -> None:
+def test_an_unsafe_character_is_escaped_in_keys_and_values_at_any_depth(mark: str, more: dict[str, Any]) -> None:
     record = {f"a{mark}b": mark, "deep": {mark: [mark, {mark: f"😀{mark}😀"}]}, **more}
     line = encode(record)
     assert_safe(line)
@@ -48,7 +48,7 @@ def test_a_mark_is_escaped_in_keys_in_values_and_in_any_depth(mark: str, more: d
 
 
 @given(st.dictionaries(texts, values, max_size=4), st.booleans())
-def test_every_line_says_what_was_meant_and_is_one_line_to_any_reader(record: dict[str, Any], is_huge: bool) -> None:
+def test_every_line_decodes_to_its_record_and_is_one_line_to_any_reader(record: dict[str, Any], is_huge: bool) -> None:
     if is_huge:
         record = {**record, "huge": HUGE}
     line = encode(record)
@@ -56,18 +56,18 @@ def test_every_line_says_what_was_meant_and_is_one_line_to_any_reader(record: di
     assert json.loads(line) == record
 
 
-def test_characters_beyond_the_first_plane_stay_as_they_are() -> None:
+def test_characters_outside_the_basic_multilingual_plane_are_unchanged() -> None:
     assert encode({"a": "😀\x80"}) == '{"a":"😀\\u0080"}\n'.encode()
     assert json_escaped("é😀".encode()) == "é😀".encode()
 
 
 @pytest.mark.parametrize("mark", UNSAFE, ids=lambda mark: f"U+{ord(mark):04X}")
-def test_the_errors_file_the_manifest_and_the_head_of_a_run_are_as_safe(mark: str) -> None:
+def test_the_errors_file_the_manifest_and_the_run_header_are_escaped_too(mark: str) -> None:
     outcome = Outcome(f"i{mark}", OutcomeKind.REJECTED, 1, f"at{mark}", http_status=400, error=f"no{mark}")
     assert_safe(error_line(outcome))
     assert_safe(RunHeader("run", "2026-01-01T00:00:00Z", "0", f"https://{mark}", f"v{mark}", 1).encode())
-    made = report(base_url=f"https://{mark}", api_version=f"v{mark}", organization_id=f"o{mark}")
-    document = manifest.encode(made, [FileFacts(f"c{mark}.jsonl", 0, 0, "0")])
+    encoded = report(base_url=f"https://{mark}", api_version=f"v{mark}", organization_id=f"o{mark}")
+    document = manifest.encode(encoded, [FileFacts(f"c{mark}.jsonl", 0, 0, "0")])
     assert not set(document.decode()) & set(UNSAFE)
     assert orjson.loads(document)["source"]["organization_id"] == f"o{mark}"
     assert orjson.loads(document)["files"][0]["path"] == f"c{mark}.jsonl"

@@ -1,4 +1,4 @@
-"""The account as a document."""
+"""Encoding and decoding of the manifest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACE = Throughput(
 )
 
 
-def account_of(*kinds: OutcomeKind, invalid: int = 0) -> Ledger:
+def ledger_of(*kinds: OutcomeKind, invalid: int = 0) -> Ledger:
     ledger = Ledger(input=InputCount(unique=len(kinds), duplicates=2, invalid=invalid, blank=3))
     for kind in kinds:
         ledger.add(Outcome("id", kind, 1, "now", redactions=tuple(Redaction(path, "name") for path in "abbb")))
@@ -41,15 +41,20 @@ ERRORS = FileFacts("c.errors.jsonl", 1, 9, "e" * 64)
 
 
 def document(ledger: Ledger, *files: FileFacts, **changes: Any) -> dict[str, Any]:
-    made = {"finished_at": "2026-01-01T00:00:09.000000Z", "duration_s": 9.00049, "pace": PACE, "organization_id": "org"}
-    text = encode(report(ledger, **{**made, **changes}), files or [FACTS])
+    defaults = {
+        "finished_at": "2026-01-01T00:00:09.000000Z",
+        "duration_s": 9.00049,
+        "pace": PACE,
+        "organization_id": "org",
+    }
+    text = encode(report(ledger, **{**defaults, **changes}), files or [FACTS])
     assert text.endswith(b"}\n")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def test_a_manifest_has_every_key_of_its_format() -> None:
-    ledger = account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+    ledger = ledger_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
     ledger.requests.sent, ledger.requests.retried = 5, 3
     ledger.requests.unanswered, ledger.requests.throttled = 1, 2
     ledger.requests.by_status.update({500: 2, 200: 1, 404: 1})
@@ -109,14 +114,14 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
     }
 
 
-def test_a_run_that_no_server_slowed_down_and_that_took_no_time_has_a_pace_too() -> None:
-    found = document(account_of(OutcomeKind.OK), pace=Throughput())
+def test_a_run_without_pauses_and_without_duration_has_a_pace_too() -> None:
+    found = document(ledger_of(OutcomeKind.OK), pace=Throughput())
     assert found["pace"] == {"limited_by": {}, "settled_rate": None, "pauses": {}}
     assert found["requests"]["paused_s"] == 0
 
 
-def test_a_run_that_saw_no_record_knows_no_organization() -> None:
-    assert document(account_of(OutcomeKind.NOT_FOUND), organization_id=None)["source"]["organization_id"] is None
+def test_a_run_without_a_record_has_no_organization() -> None:
+    assert document(ledger_of(OutcomeKind.NOT_FOUND), organization_id=None)["source"]["organization_id"] is None
 
 
 @pytest.mark.parametrize(
@@ -128,27 +133,27 @@ def test_a_run_that_saw_no_record_knows_no_organization() -> None:
         ([OutcomeKind.OK], False, "stopped"),
     ],
 )
-def test_the_status_says_whether_the_run_finished_and_every_id_is_ok(
+def test_the_status_depends_on_whether_the_run_finished_and_every_id_is_ok(
     kinds: list[OutcomeKind], finished: bool, status: str
 ) -> None:
-    ledger = account_of(*kinds)
+    ledger = ledger_of(*kinds)
     assert status_of(ledger, finished=finished) == document(ledger, finished=finished)["status"] == status
 
 
-def test_lines_that_are_no_ids_make_a_complete_run_incomplete_by_its_exit_code_only() -> None:
-    ledger = account_of(OutcomeKind.OK, invalid=1)
+def test_invalid_input_lines_change_only_the_exit_code_of_a_complete_run() -> None:
+    ledger = ledger_of(OutcomeKind.OK, invalid=1)
     assert document(ledger)["status"] == "complete"
     assert exit_code_of(ledger) == ExitCode.INCOMPLETE
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if kind is not OutcomeKind.OK])
 def test_an_exit_code_of_zero_means_every_id_is_ok(kind: OutcomeKind) -> None:
-    assert exit_code_of(account_of(OutcomeKind.OK)) == 0
-    assert exit_code_of(account_of(OutcomeKind.OK, kind)) == 3
+    assert exit_code_of(ledger_of(OutcomeKind.OK)) == 0
+    assert exit_code_of(ledger_of(OutcomeKind.OK, kind)) == 3
 
 
-def test_a_manifest_is_read_back() -> None:
-    ledger = account_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
+def test_an_encoded_manifest_is_decoded() -> None:
+    ledger = ledger_of(OutcomeKind.OK, OutcomeKind.OK, OutcomeKind.NOT_FOUND, invalid=1)
     ledger.tally.unparsed_timestamps = 5
     found = decode(json.dumps(document(ledger, exit_code=3)).encode())
     assert found.run_id == report().run_id
@@ -162,11 +167,11 @@ def test_a_manifest_is_read_back() -> None:
     assert found.facts == FileFacts("c.jsonl", 1, 20, "f" * 64)
 
 
-WHOLE = document(account_of(OutcomeKind.OK))
+COMPLETE = document(ledger_of(OutcomeKind.OK))
 
 
 def places(value: Any, *above: str | int) -> Iterator[tuple[str | int, ...]]:
-    """The way to every value of a document."""
+    """The path of every value of a document."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
         yield (*above, key)
@@ -174,17 +179,17 @@ def places(value: Any, *above: str | int) -> Iterator[tuple[str | int, ...]]:
 
 
 @given(st.binary() | anything.map(json.dumps).map(str.encode))
-def test_what_is_no_manifest_is_refused_and_nothing_else_is_raised(content: bytes) -> None:
+def test_any_other_bytes_raise_only_malformed(content: bytes) -> None:
     with pytest.raises(Malformed):
         decode(content)
 
 
-NAMED = document(account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
-PYTHON = re.compile(
+WITH_ERRORS_FILE = document(ledger_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
+PYTHON_WORDING = re.compile(
     r"NoneType|Traceback|<class|<ExitCode|out of range|subscriptable|unpack|iterable|unhashable|indices|built-in|"
     r"has no attribute|Error\b|\b(dict|list|str|int|float|bool)\b"
 )
-"""What a message would hold that Python worded."""
+"""Matches text in a message that comes from a Python exception."""
 
 
 def parent_in(found: Any, place: tuple[str | int, ...]) -> Any:
@@ -194,8 +199,8 @@ def parent_in(found: Any, place: tuple[str | int, ...]) -> Any:
 
 
 @st.composite
-def mutations_of(draw: st.DrawFn, found: dict[str, Any]) -> dict[str, Any]:
-    """A manifest with up to three values replaced or removed."""
+def mutated_manifests(draw: st.DrawFn, found: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with one to three values replaced or removed."""
     changed = copy.deepcopy(found)
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(list(places(changed)) or [("format",)]))
@@ -209,18 +214,18 @@ def mutations_of(draw: st.DrawFn, found: dict[str, Any]) -> dict[str, Any]:
 
 
 @settings(max_examples=500)
-@given(mutations_of(NAMED))
-def test_a_manifest_with_any_value_in_any_place_is_read_or_refused_in_plain_words(changed: dict[str, Any]) -> None:
+@given(mutated_manifests(WITH_ERRORS_FILE))
+def test_a_manifest_with_any_value_in_any_place_is_decoded_or_rejected_in_plain_words(changed: dict[str, Any]) -> None:
     try:
         found = decode(json.dumps(changed).encode())
-    except Malformed as why:
-        refusal = str(why)
+    except Malformed as error:
+        message = str(error)
     else:
         require_types(found)
         return
-    _, _, offence = re.sub(r'\[".*"\]', "", refusal).partition(": ")
-    assert offence
-    assert not PYTHON.search(offence), refusal
+    _, _, problem = re.sub(r'\[".*"\]', "", message).partition(": ")
+    assert problem
+    assert not PYTHON_WORDING.search(problem), message
 
 
 def require_types(found: Manifest) -> None:
@@ -258,16 +263,16 @@ MALFORMED: dict[str, tuple[tuple[str | int, ...], Any]] = {
 
 
 @pytest.mark.parametrize(("message", "change"), MALFORMED.items())
-def test_a_message_says_what_is_wrong_in_which_place(message: str, change: tuple[tuple[str | int, ...], Any]) -> None:
-    (place, value), changed = change, copy.deepcopy(NAMED)
+def test_a_message_names_the_place_and_the_problem(message: str, change: tuple[tuple[str | int, ...], Any]) -> None:
+    (place, value), changed = change, copy.deepcopy(WITH_ERRORS_FILE)
     parent_in(changed, place)[place[-1]] = value
-    with pytest.raises(Malformed) as why:
+    with pytest.raises(Malformed) as error:
         decode(json.dumps(changed).encode())
-    assert str(why.value) == message
+    assert str(error.value) == message
 
 
-def test_a_message_says_what_is_missing() -> None:
-    changed = copy.deepcopy(NAMED)
+def test_a_message_names_a_missing_key() -> None:
+    changed = copy.deepcopy(WITH_ERRORS_FILE)
     del changed["files"][1]["bytes"]
     with pytest.raises(Malformed, match=re.escape("files[1].bytes: is missing")):
         decode(json.dumps(changed).encode())
@@ -277,22 +282,22 @@ def test_a_message_says_what_is_missing() -> None:
     ("content", "message"),
     [(b"", "byte 0: invalid JSON"), (b'{"a":]', "byte 5: invalid JSON"), (b"[]", "the document: not an object")],
 )
-def test_a_message_says_where_json_ends(content: bytes, message: str) -> None:
-    with pytest.raises(Malformed) as why:
+def test_a_message_gives_the_byte_of_a_json_error(content: bytes, message: str) -> None:
+    with pytest.raises(Malformed) as error:
         decode(content)
-    assert str(why.value) == message
+    assert str(error.value) == message
 
 
-def test_the_errors_file_is_named_behind_the_records() -> None:
-    found = document(account_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
+def test_the_errors_file_is_listed_after_the_records() -> None:
+    found = document(ledger_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
     assert found["files"] == [FACTS._asdict(), ERRORS._asdict()]
     manifest = decode(json.dumps(found).encode())
     assert (manifest.facts, manifest.errors) == (FACTS, ERRORS)
 
 
-def test_a_manifest_of_no_file_or_of_three_is_none() -> None:
-    found = document(account_of(OutcomeKind.OK))
-    odd: list[object] = [[], [FACTS._asdict()] * 3, {}, [None]]
-    for files in odd:
+def test_a_manifest_with_no_file_or_three_files_is_malformed() -> None:
+    found = document(ledger_of(OutcomeKind.OK))
+    invalid: list[object] = [[], [FACTS._asdict()] * 3, {}, [None]]
+    for files in invalid:
         with pytest.raises(Malformed):
             decode(json.dumps({**found, "files": files}).encode())

@@ -1,4 +1,4 @@
-"""Several files take their names as one."""
+"""Publication of several files as one, with crashes and refusals at every step."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ HEADER = RunHeader(RUN, AT, "digest", "https://api.example", "2025-09-18", 1)
 NEW = b'{"new":1}\n' * 60
 NEW_ERRORS = b'{"new":"error"}\n' * 20
 CHECKPOINT = b"a checkpoint\n"
-CAP = 12
-"""Crash states looked at for each moment."""
+MAX_STATES = 12
+"""The number of crash states tested for each call."""
 
 State = Mapping[Path, bytes]
 
@@ -65,7 +65,7 @@ OLDER = {
 
 
 def unfinished(*, with_errors: bool) -> dict[Path, bytes]:
-    """What a run has on the disk when all its records are."""
+    """The files of a run whose records are all on the disk."""
     files = {PATHS.partial: NEW, PATHS.header: HEADER.encode(), PATHS.checkpoint: CHECKPOINT}
     return {**files, PATHS.partial_errors: NEW_ERRORS} if with_errors else files
 
@@ -75,8 +75,8 @@ def new_set(*, with_errors: bool) -> dict[Path, bytes]:
     return {**files, PATHS.errors: NEW_ERRORS} if with_errors else files
 
 
-def written(before: State, *, with_errors: bool, crash_before: int | None = None) -> MemoryFileSystem:
-    """A disk with a run on it that ends; of its errors the bytes are on the disk, but not yet the name."""
+def finished_run(before: State, *, with_errors: bool, crash_before: int | None = None) -> MemoryFileSystem:
+    """The disk of a run that has finished writing. The bytes of its errors are durable, but their file name is not."""
     kept = unfinished(with_errors=with_errors)
     errors = kept.pop(PATHS.partial_errors, None)
     system = MemoryFileSystem({**before, **kept})
@@ -88,8 +88,8 @@ def written(before: State, *, with_errors: bool, crash_before: int | None = None
     return system
 
 
-def cut(system: MemoryFileSystem, work: Callable[[MemoryFileSystem], object]) -> bool:
-    """Work until the machine crashes; did it?"""
+def crashes_during(system: MemoryFileSystem, work: Callable[[MemoryFileSystem], object]) -> bool:
+    """Does the machine crash during `work`?"""
     try:
         work(system)
     except Crashed:
@@ -97,9 +97,9 @@ def cut(system: MemoryFileSystem, work: Callable[[MemoryFileSystem], object]) ->
     return False
 
 
-def left_by(system: MemoryFileSystem) -> Iterator[MemoryFileSystem]:
+def states_after(system: MemoryFileSystem) -> Iterator[MemoryFileSystem]:
     yield system.killed()
-    yield from system.crash_states(cap=CAP)
+    yield from system.crash_states(cap=MAX_STATES)
 
 
 def publishing(with_errors: bool) -> Callable[[MemoryFileSystem], None]:
@@ -111,30 +111,32 @@ def completing(system: MemoryFileSystem) -> PublishedRun | None:
 
 
 def crashes(before: State, *, with_errors: bool) -> Iterator[tuple[str, MemoryFileSystem]]:
-    """Every state that a crash of `publish` may leave."""
-    moment = 1
-    while cut(system := written(before, with_errors=with_errors, crash_before=moment), publishing(with_errors)):
-        for number, state in enumerate(left_by(system)):
-            yield f"call {moment}, state {number}", state
-        moment += 1
-    assert moment > 10
+    """Every state that a crash during `publish` may leave."""
+    call_number = 1
+    while crashes_during(
+        system := finished_run(before, with_errors=with_errors, crash_before=call_number), publishing(with_errors)
+    ):
+        for number, state in enumerate(states_after(system)):
+            yield f"call {call_number}, state {number}", state
+        call_number += 1
+    assert call_number > 10
 
 
-def seen(files: State) -> dict[Path, bytes]:
-    """What a reader sees: the names that are no unfinished ones."""
+def visible_files(files: State) -> dict[Path, bytes]:
+    """The files that a reader sees: those with final names."""
     return {path: files[path] for path in (PATHS.snapshot, PATHS.errors, PATHS.manifest) if path in files}
 
 
 def check_readable(where: str, before: State, files: State, *, with_errors: bool) -> None:
     """The old set, or data without a manifest, or the new set."""
     if PATHS.manifest in files:
-        assert seen(files) in (before, new_set(with_errors=with_errors)), where
+        assert visible_files(files) in (before, new_set(with_errors=with_errors)), where
     else:
         assert files.get(PATHS.snapshot) in (before.get(PATHS.snapshot), NEW), where
 
 
 def check_completed(where: str, before: State, system: MemoryFileSystem, *, with_errors: bool) -> None:
-    """The run is published, or everything is as it was before; and completing once more changes nothing."""
+    """The run is published or the older files are unchanged. A second `complete` changes no file."""
     published = completing(system)
     files = dict(system.files)
     if files == new_set(with_errors=with_errors):
@@ -146,7 +148,7 @@ def check_completed(where: str, before: State, system: MemoryFileSystem, *, with
     else:
         assert published is None, where
         kept = unfinished(with_errors=with_errors)
-        assert seen(files) == before, where
+        assert visible_files(files) == before, where
         assert {PATHS.partial, PATHS.header} <= files.keys(), where
         assert all(files[path] == kept[path] for path in files.keys() & kept.keys()), where
         assert files.keys() <= before.keys() | kept.keys(), where
@@ -154,64 +156,62 @@ def check_completed(where: str, before: State, system: MemoryFileSystem, *, with
     assert system.files == files, where
 
 
-both = pytest.mark.parametrize("with_errors", [False, True], ids=["without errors", "with errors"])
-before_it = pytest.mark.parametrize("before", [{}, OLDER], ids=["first", "another"])
+with_and_without_errors = pytest.mark.parametrize("with_errors", [False, True], ids=["without errors", "with errors"])
+with_older = pytest.mark.parametrize("before", [{}, OLDER], ids=["first", "another"])
 
 
-@both
-@before_it
-def test_what_was_finished_takes_its_names_and_nothing_else_is_left(before: State, with_errors: bool) -> None:
-    system = written(before, with_errors=with_errors)
+@with_and_without_errors
+@with_older
+def test_a_finished_run_gets_its_final_names_and_leaves_no_other_file(before: State, with_errors: bool) -> None:
+    system = finished_run(before, with_errors=with_errors)
     publishing(with_errors)(system)
-    for state in left_by(system):
+    for state in states_after(system):
         assert state.files == new_set(with_errors=with_errors)
 
 
-@both
-@before_it
-def test_what_a_run_left_beside_it_goes_as_well(before: State, with_errors: bool) -> None:
-    litter = dict.fromkeys([PATHS.partial_manifest, *PATHS.staged], b"litter")
+@with_and_without_errors
+@with_older
+def test_other_leftovers_of_the_run_are_removed_too(before: State, with_errors: bool) -> None:
+    leftovers = dict.fromkeys([PATHS.partial_manifest, *PATHS.staged], b"litter")
     other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", PATHS.lock: b""}
-    system = written({**before, **litter, **other}, with_errors=with_errors)
+    system = finished_run({**before, **leftovers, **other}, with_errors=with_errors)
     publishing(with_errors)(system)
     assert system.files == {**new_set(with_errors=with_errors), **other}
 
 
-@both
-@before_it
-def test_at_every_moment_a_reader_finds_one_set_or_data_that_nothing_vouches_for(
-    before: State, with_errors: bool
-) -> None:
+@with_and_without_errors
+@with_older
+def test_at_every_step_a_reader_finds_one_set_or_data_without_a_manifest(before: State, with_errors: bool) -> None:
     for where, state in crashes(before, with_errors=with_errors):
         check_readable(where, before, state.files, with_errors=with_errors)
 
 
-@both
-@before_it
-def test_what_a_crash_left_half_published_is_completed_or_as_it_was(before: State, with_errors: bool) -> None:
+@with_and_without_errors
+@with_older
+def test_an_interrupted_publication_is_completed_or_leaves_the_older_files(before: State, with_errors: bool) -> None:
     for where, state in crashes(before, with_errors=with_errors):
         check_completed(where, before, state, with_errors=with_errors)
 
 
-@both
-@before_it
-def test_completing_may_be_cut_as_often_as_publishing(before: State, with_errors: bool) -> None:
+@with_and_without_errors
+@with_older
+def test_completing_a_publication_survives_crashes_too(before: State, with_errors: bool) -> None:
     for where, state in crashes(before, with_errors=with_errors):
-        moment = 1
+        call_number = 1
         while True:
-            system = MemoryFileSystem(state.files, crash_before=moment)
-            if not cut(system, completing):
+            system = MemoryFileSystem(state.files, crash_before=call_number)
+            if not crashes_during(system, completing):
                 break
-            for number, left in enumerate(left_by(system)):
-                here = f"{where}, then call {moment}, state {number}"
+            for number, left in enumerate(states_after(system)):
+                here = f"{where}, then call {call_number}, state {number}"
                 check_readable(here, before, left.files, with_errors=with_errors)
                 check_completed(here, before, left, with_errors=with_errors)
-            moment += 1
+            call_number += 1
 
 
-@both
-@before_it
-def test_once_the_draft_is_on_the_disk_the_new_set_is_what_comes_of_it(before: State, with_errors: bool) -> None:
+@with_and_without_errors
+@with_older
+def test_once_the_staged_manifest_is_on_the_disk_the_new_set_is_published(before: State, with_errors: bool) -> None:
     staged = {**before, **unfinished(with_errors=with_errors), STAGED: MANIFEST[with_errors]}
     system = MemoryFileSystem(staged)
     published = completing(system)
@@ -221,8 +221,8 @@ def test_once_the_draft_is_on_the_disk_the_new_set_is_what_comes_of_it(before: S
 
 
 @pytest.mark.parametrize("name", ["write", "fdatasync", "open"])
-def test_a_draft_that_cannot_be_written_leaves_everything_as_it_was(name: str) -> None:
-    system = written(OLDER, with_errors=True)
+def test_a_staged_manifest_that_cannot_be_written_leaves_every_file_unchanged(name: str) -> None:
+    system = finished_run(OLDER, with_errors=True)
     before = dict(system.files)
     system.fault = lambda call, number: OSError(errno.ENOSPC, "No space left") if call == name and number else None
     with pytest.raises(OutputError, match="No space left"):
@@ -230,7 +230,7 @@ def test_a_draft_that_cannot_be_written_leaves_everything_as_it_was(name: str) -
     assert system.files == before
 
 
-def test_where_nothing_was_half_published_nothing_is_completed_or_changed() -> None:
+def test_without_an_interrupted_publication_no_file_is_changed() -> None:
     for files in ({}, OLDER, unfinished(with_errors=True), {**OLDER, **unfinished(with_errors=False)}):
         system = MemoryFileSystem(files)
         assert completing(system) is None
@@ -238,7 +238,7 @@ def test_where_nothing_was_half_published_nothing_is_completed_or_changed() -> N
         assert system.operations == 0
 
 
-def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
+def test_leftovers_of_a_published_run_are_removed() -> None:
     left = {PATHS.header: HEADER.encode(), PATHS.checkpoint: CHECKPOINT, PATHS.staged[0]: b"{"}
     system = MemoryFileSystem({**new_set(with_errors=True), **left})
     published = completing(system)
@@ -247,25 +247,25 @@ def test_what_is_left_of_a_run_that_was_published_is_removed() -> None:
     assert system.files == new_set(with_errors=True)
 
 
-def test_the_unfinished_names_of_another_run_than_the_published_one_stay() -> None:
+def test_the_unfinished_files_of_another_run_are_kept() -> None:
     other = {PATHS.header: HEADER._replace(run_id="run-2").encode(), PATHS.checkpoint: CHECKPOINT}
     system = MemoryFileSystem({**new_set(with_errors=True), **other})
     assert completing(system) is None
     assert system.files == {**new_set(with_errors=True), **other}
 
 
-def test_records_beside_the_manifest_of_the_same_run_are_not_what_it_vouches_for() -> None:
+def test_unfinished_records_beside_the_manifest_of_the_same_run_are_kept() -> None:
     files = {**new_set(with_errors=True), **unfinished(with_errors=True)}
     system = MemoryFileSystem(files)
     assert completing(system) is None
     assert system.files == files
 
 
-# A step that the system refuses.
+# Steps that the system refuses.
 
 
 class Refusing(MemoryFileSystem):
-    """Refuses to rename or remove one name, or to rename onto it, as for a mount point or an immutable file."""
+    """Refuses to rename, remove or replace one file, as for a mount point or an immutable file."""
 
     refused: Path | None = None
     reason = errno.EBUSY
@@ -289,19 +289,19 @@ def refusing(path: Path, *, with_errors: bool, reason: int = errno.EBUSY, crash_
     return system
 
 
-replaced = pytest.mark.parametrize(
+each_replaced = pytest.mark.parametrize(
     "path", [PATHS.snapshot, PATHS.manifest, PATHS.errors], ids=["data", "manifest", "errors"]
 )
 
 
-@both
-@replaced
+@with_and_without_errors
+@each_replaced
 @pytest.mark.parametrize("reason", [errno.EBUSY, errno.EPERM, errno.EROFS, errno.ENOSPC])
-def test_a_name_that_cannot_be_replaced_leaves_the_older_set_as_it_was(
+def test_a_file_that_cannot_be_replaced_leaves_the_older_set_unchanged(
     path: Path, with_errors: bool, reason: int
 ) -> None:
     system = refusing(path, with_errors=with_errors, reason=reason)
-    for work in (publishing(with_errors), completing):  # the next start retries, and is refused as well
+    for work in (publishing(with_errors), completing):  # the next start retries and is refused too
         with pytest.raises(OutputError, match=os.strerror(reason)):
             work(system)
         left = {**OLDER, **unfinished(with_errors=with_errors), STAGED: MANIFEST[with_errors]}
@@ -311,48 +311,48 @@ def test_a_name_that_cannot_be_replaced_leaves_the_older_set_as_it_was(
     assert system.files == new_set(with_errors=with_errors)
 
 
-@both
-@replaced
-def test_no_crash_on_the_way_back_loses_the_older_set_or_the_new_one(path: Path, with_errors: bool) -> None:
-    moment = 1
+@with_and_without_errors
+@each_replaced
+def test_a_crash_during_the_rollback_loses_neither_the_older_nor_the_new_set(path: Path, with_errors: bool) -> None:
+    call_number = 1
     while True:
-        system = refusing(path, with_errors=with_errors, crash_before=moment)
+        system = refusing(path, with_errors=with_errors, crash_before=call_number)
         try:
             publishing(with_errors)(system)
         except Crashed:
             pass
         except OutputError:
             break
-        for number, left in enumerate(left_by(system)):
-            where = f"call {moment}, state {number}"
+        for number, left in enumerate(states_after(system)):
+            where = f"call {call_number}, state {number}"
             check_readable(where, OLDER, left.files, with_errors=with_errors)
             check_completed(where, OLDER, left, with_errors=with_errors)
-        moment += 1
-    assert moment > 2
+        call_number += 1
+    assert call_number > 2
 
 
-@both
+@with_and_without_errors
 @pytest.mark.parametrize("name", ["rename", "remove", "fsync_dir"])
-def test_whichever_step_is_refused_old_data_keeps_its_manifest(name: str, with_errors: bool) -> None:
+def test_old_data_keeps_its_manifest_whichever_step_is_refused(name: str, with_errors: bool) -> None:
     refusals = 0
-    for moment in itertools.count(1):
+    for call_number in itertools.count(1):
         system = MemoryFileSystem({**OLDER, **unfinished(with_errors=with_errors)})
         calls = itertools.count(1)
 
-        def fault(call: str, _: int, calls: Iterator[int] = calls, moment: int = moment) -> OSError | None:
-            return OSError(errno.EIO, "Input/output error") if call == name and next(calls) == moment else None
+        def fault(call: str, _: int, calls: Iterator[int] = calls, call_number: int = call_number) -> OSError | None:
+            return OSError(errno.EIO, "Input/output error") if call == name and next(calls) == call_number else None
 
         system.fault = fault
         try:
             publishing(with_errors)(system)
         except OutputError:
             refusals += 1
-        if next(calls) <= moment:
+        if next(calls) <= call_number:
             break
         if system.files[PATHS.snapshot] != NEW:
-            assert seen(system.files) == OLDER, moment
+            assert visible_files(system.files) == OLDER, call_number
         system.fault = None
-        check_completed(f"{name} {moment}", OLDER, system, with_errors=with_errors)
+        check_completed(f"{name} {call_number}", OLDER, system, with_errors=with_errors)
     assert refusals > 2
 
 
@@ -361,35 +361,35 @@ WITHOUT_MANIFEST = {PATHS.snapshot: OLDER[PATHS.snapshot], **unfinished(with_err
 
 
 @pytest.mark.parametrize("staged", [None, b"{", MANIFEST[False][:-40]], ids=["none", "torn", "shorter"])
-def test_what_is_held_goes_back_when_the_publication_cannot_be_completed(staged: bytes | None) -> None:
+def test_held_files_are_restored_if_the_publication_cannot_be_completed(staged: bytes | None) -> None:
     system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, **({STAGED: staged} if staged else {})})
     assert completing(system) is None
     assert system.files == {**OLDER, **unfinished(with_errors=True)}
 
 
-def test_no_crash_while_it_goes_back_loses_the_older_set() -> None:
-    for moment in itertools.count(1):
-        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD}, crash_before=moment)
-        if not cut(system, completing):
+def test_a_crash_while_held_files_are_restored_does_not_lose_the_older_set() -> None:
+    for call_number in itertools.count(1):
+        system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD}, crash_before=call_number)
+        if not crashes_during(system, completing):
             break
-        for number, left in enumerate(left_by(system)):
-            check_readable(f"call {moment}, state {number}", OLDER, left.files, with_errors=True)
+        for number, left in enumerate(states_after(system)):
+            check_readable(f"call {call_number}, state {number}", OLDER, left.files, with_errors=True)
             completing(left)
-            assert left.files == {**OLDER, **unfinished(with_errors=True)}, (moment, number)
+            assert left.files == {**OLDER, **unfinished(with_errors=True)}, (call_number, number)
 
 
-def test_a_held_manifest_never_comes_back_beside_other_data() -> None:
+def test_a_held_manifest_is_never_restored_beside_other_data() -> None:
     for data in (NEW, OLDER[PATHS.snapshot] + b"\n"):
         system = MemoryFileSystem({**WITHOUT_MANIFEST, **HELD, PATHS.snapshot: data})
         assert completing(system) is None
         assert system.files == {**WITHOUT_MANIFEST, PATHS.snapshot: data}
 
 
-# A draft that does not vouch for the data it stands beside.
+# Staged manifests that do not match the data beside them.
 
 
-def check_goes(staged: bytes) -> None:
-    """The draft is removed, and nothing else is changed."""
+def check_removed(staged: bytes) -> None:
+    """The staged manifest is removed, and no other file changes."""
     for with_errors in (False, True):
         for data in (PATHS.partial, PATHS.snapshot):
             kept = {**OLDER, **unfinished(with_errors=with_errors)}
@@ -401,8 +401,8 @@ def check_goes(staged: bytes) -> None:
             assert system.files == kept, staged
 
 
-def changed(path: tuple[str | int, ...], value: Any) -> bytes:
-    """The manifest with another value at `path`, or without the key when it is `...`."""
+def manifest_with(path: tuple[str | int, ...], value: Any) -> bytes:
+    """The manifest with another value at `path`, or without the key if `value` is `...`."""
     document = json.loads(MANIFEST[True])
     *parents, last = path
     node = document
@@ -415,7 +415,7 @@ def changed(path: tuple[str | int, ...], value: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-NEEDED: dict[tuple[str | int, ...], set[type]] = {
+REQUIRED: dict[tuple[str | int, ...], set[type]] = {
     ("run_id",): {str},
     ("source",): {dict},
     ("source", "organization_id"): {str, type(None)},
@@ -431,7 +431,7 @@ NEEDED: dict[tuple[str | int, ...], set[type]] = {
     ("files", 0, "bytes"): {int},
     ("files", 0, "sha256"): {str},
 }
-needed = pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(str, path)))
+each_required = pytest.mark.parametrize("path", REQUIRED, ids=lambda path: ".".join(map(str, path)))
 
 
 @pytest.mark.parametrize(
@@ -444,52 +444,54 @@ needed = pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(s
         ("bytes", 0),
     ],
 )
-def test_a_draft_of_other_data_goes(key: str, value: Any) -> None:
-    check_goes(changed(("files", 0, key), value))
+def test_a_staged_manifest_of_other_data_is_removed(key: str, value: Any) -> None:
+    check_removed(manifest_with(("files", 0, key), value))
 
 
-def test_a_draft_cut_short_anywhere_goes() -> None:
+def test_a_truncated_staged_manifest_is_removed() -> None:
     whole = MANIFEST[True].removesuffix(b"\n")
     for length in range(len(whole)):
-        check_goes(whole[:length])
+        check_removed(whole[:length])
 
 
-@pytest.mark.parametrize("path", [path for path in NEEDED if path != ("unparsed_timestamps",)])
-def test_a_draft_without_a_key_it_needs_goes(path: tuple[str | int, ...]) -> None:
-    check_goes(changed(path, ...))
+@pytest.mark.parametrize("path", [path for path in REQUIRED if path != ("unparsed_timestamps",)])
+def test_a_staged_manifest_without_a_required_key_is_removed(path: tuple[str | int, ...]) -> None:
+    check_removed(manifest_with(path, ...))
 
 
-def test_a_draft_of_an_earlier_version_without_unparsed_timestamps_vouches() -> None:
-    system = MemoryFileSystem({**OLDER, **unfinished(with_errors=True), STAGED: changed(("unparsed_timestamps",), ...)})
+def test_a_staged_manifest_of_an_earlier_version_without_unparsed_timestamps_is_published() -> None:
+    system = MemoryFileSystem(
+        {**OLDER, **unfinished(with_errors=True), STAGED: manifest_with(("unparsed_timestamps",), ...)}
+    )
     published = completing(system)
     assert published is not None
     assert published.tally.unparsed_timestamps == 0
 
 
-@needed
-def test_a_draft_with_a_value_of_another_type_goes(path: tuple[str | int, ...]) -> None:
+@each_required
+def test_a_staged_manifest_with_a_value_of_another_type_is_removed(path: tuple[str | int, ...]) -> None:
     for value in (None, "7", 7, 7.5, [], ["7"], {}, {"7": 7}):
-        if type(value) not in NEEDED[path]:
-            check_goes(changed(path, value))
+        if type(value) not in REQUIRED[path]:
+            check_removed(manifest_with(path, value))
 
 
 @pytest.mark.parametrize("staged", [b"", b"\n", b"null", b"[]", b"[[]]", b'"text"', b"7", b"\0" * 2000, b"\xff" * 2000])
-def test_a_draft_that_is_no_manifest_goes(staged: bytes) -> None:
-    check_goes(staged)
+def test_a_staged_file_that_is_not_a_manifest_is_removed(staged: bytes) -> None:
+    check_removed(staged)
 
 
 @given(st.binary() | anything.map(json.dumps).map(str.encode))
-def test_so_does_one_of_any_other_bytes(staged: bytes) -> None:
-    check_goes(staged)
+def test_a_staged_file_of_any_other_bytes_is_removed(staged: bytes) -> None:
+    check_removed(staged)
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
-    """Bytes of any kind, or a manifest with some values replaced."""
+    """Arbitrary bytes, or a manifest with some values replaced."""
     if draw(st.booleans()):
         return draw(st.binary() | anything.map(json.dumps).map(str.encode) | st.just(HEADER.encode()))
     document = copy.deepcopy(json.loads(draw(st.sampled_from(list(MANIFEST.values())))))
-    for path in draw(st.lists(st.sampled_from(list(NEEDED)), max_size=3)):
+    for path in draw(st.lists(st.sampled_from(list(REQUIRED)), max_size=3)):
         node = document
         for key in path[:-1]:
             node = node[key] if isinstance(node, dict) and key in node else {}
@@ -512,7 +514,7 @@ def documents(draw: st.DrawFn) -> bytes:
         },
     )
 )
-def test_whatever_the_files_hold_completing_never_raises_and_never_loses_the_data(files: dict[Path, bytes]) -> None:
+def test_completing_never_raises_and_never_loses_the_data_whatever_the_files_contain(files: dict[Path, bytes]) -> None:
     system = MemoryFileSystem(files)
     completing(system)
     after = system.files
@@ -526,7 +528,7 @@ def test_whatever_the_files_hold_completing_never_raises_and_never_loses_the_dat
 
 
 @pytest.mark.parametrize("errors", [None, NEW_ERRORS[:-1], NEW_ERRORS.replace(b"new", b"odd")])
-def test_a_draft_does_not_vouch_for_a_run_whose_errors_are_not_those_it_names(errors: bytes | None) -> None:
+def test_a_staged_manifest_of_other_errors_is_removed(errors: bytes | None) -> None:
     left = {**OLDER, **unfinished(with_errors=True), STAGED: MANIFEST[True]}
     left.pop(PATHS.errors)
     left.pop(PATHS.partial_errors)

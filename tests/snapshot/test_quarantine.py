@@ -1,4 +1,4 @@
-"""An unfinished run that none continues is kept under names of its own."""
+"""Quarantine renames the files of an unfinished run and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from collector.storage.durable_files import Files
 from tests.support.memory_filesystem import MemoryFileSystem
 
 PATHS = SnapshotPaths(Path("/out/c.jsonl"))
-LEFT = {path: path.name.encode() for path in PATHS.unfinished}
+UNFINISHED = {path: path.name.encode() for path in PATHS.unfinished}
 OTHER = {PATHS.snapshot: b"older\n", PATHS.manifest: b"{}"}
 
 
-def test_all_that_the_run_left_gets_its_name_and_nothing_else_changes() -> None:
-    system = MemoryFileSystem({**LEFT, **OTHER})
+def test_every_file_of_the_run_gets_the_suffix_and_no_other_file_changes() -> None:
+    system = MemoryFileSystem({**UNFINISHED, **OTHER})
     place = quarantine(Files(system), PATHS, "run-1")
     assert place == "/out/c.jsonl.partial.run-1"
-    assert system.files == {**OTHER, **{Path(f"{path}.run-1"): content for path, content in LEFT.items()}}
+    assert system.files == {**OTHER, **{Path(f"{path}.run-1"): content for path, content in UNFINISHED.items()}}
 
 
 @pytest.mark.parametrize("missing", PATHS.unfinished, ids=lambda path: path.name)
-def test_what_is_not_there_is_not_missed(missing: Path) -> None:
-    left = {path: content for path, content in LEFT.items() if path != missing}
-    system = MemoryFileSystem(left)
+def test_a_missing_file_of_the_run_is_skipped(missing: Path) -> None:
+    files = {path: content for path, content in UNFINISHED.items() if path != missing}
+    system = MemoryFileSystem(files)
     quarantine(Files(system), PATHS, "run-1")
-    assert system.files == {Path(f"{path}.run-1"): content for path, content in left.items()}
+    assert system.files == {Path(f"{path}.run-1"): content for path, content in files.items()}
 
 
-def test_nothing_that_was_set_aside_before_is_overwritten() -> None:
-    system = MemoryFileSystem(LEFT)
+def test_files_quarantined_earlier_are_not_overwritten() -> None:
+    system = MemoryFileSystem(UNFINISHED)
     for number in (1, 2, 3):
-        for path in LEFT.keys() - system.files.keys():
+        for path in UNFINISHED.keys() - system.files.keys():
             Files(system).put(path, b"%d" % number)
         quarantine(Files(system), PATHS, "run-1")
     assert [system.files[Path(f"/out/c.jsonl.partial.run-1{end}")] for end in ("", ".2", ".3")] == [
-        LEFT[PATHS.partial],
+        UNFINISHED[PATHS.partial],
         b"2",
         b"3",
     ]
 
 
-def test_what_another_packing_of_the_same_output_left_is_not_overwritten_either() -> None:
-    packed = SnapshotPaths(Path("/out/c.jsonl.gz"))
-    system = MemoryFileSystem({packed.partial: b"packed", packed.partial_errors: b"its errors"})
-    quarantine(Files(system), packed, "unknown-run")
+def test_quarantined_files_of_another_encoding_of_the_output_are_not_overwritten() -> None:
+    compressed = SnapshotPaths(Path("/out/c.jsonl.gz"))
+    system = MemoryFileSystem({compressed.partial: b"packed", compressed.partial_errors: b"its errors"})
+    quarantine(Files(system), compressed, "unknown-run")
     for path in (PATHS.partial, PATHS.partial_errors):
         Files(system).put(path, b"plain")
     assert quarantine(Files(system), PATHS, "unknown-run") == "/out/c.jsonl.partial.unknown-run.2"

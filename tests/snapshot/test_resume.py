@@ -1,4 +1,4 @@
-"""What an unfinished run is about, and whether another may go on with it."""
+"""The run header of an unfinished run, and whether another run may resume it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.polytomic.test_normalize import anything
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEADER = RunHeader("run-2", NOW.isoformat(), "digest", "https://api.example", "2025-09-18", 1)
-BEGUN = HEADER._replace(run_id="run-1")
-CLOCK_STEP = timedelta(minutes=5)
-"""By so much a clock may be set back."""
-LONGEST = timedelta(hours=24) - timedelta(microseconds=1)
+UNFINISHED = HEADER._replace(run_id="run-1")
+MAX_CLOCK_STEP = timedelta(minutes=5)
+"""The clock may be set back by this much between two runs."""
+MAX_AGE = timedelta(hours=24) - timedelta(microseconds=1)
 
-heads = st.builds(
+headers = st.builds(
     RunHeader,
     run_id=st.from_regex(r"\A[0-9A-Za-z-]{1,80}\Z"),
     started_at=st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
@@ -30,7 +30,7 @@ heads = st.builds(
     api_version=st.text(),
     schema=st.integers(0, 2**63),
 )
-almost_heads = st.fixed_dictionaries(
+nearly_valid_headers = st.fixed_dictionaries(
     {
         key: st.just(value) | anything | st.datetimes(timezones=st.timezones() | st.none()).map(datetime.isoformat)
         for key, value in HEADER._asdict().items()
@@ -42,33 +42,33 @@ def content_of(**changes: Any) -> bytes:
     return json.dumps({**HEADER._asdict(), **changes}).encode()
 
 
-def begun_before(age: timedelta, offset: timezone = UTC) -> RunHeader:
-    return BEGUN._replace(started_at=(NOW - age).astimezone(offset).isoformat())
+def unfinished_since(age: timedelta, offset: timezone = UTC) -> RunHeader:
+    return UNFINISHED._replace(started_at=(NOW - age).astimezone(offset).isoformat())
 
 
-@given(heads)
-def test_a_head_is_read_back_from_its_json(header: RunHeader) -> None:
+@given(headers)
+def test_a_run_header_is_decoded_from_its_json(header: RunHeader) -> None:
     assert decode(header.encode()) == header
 
 
-def test_a_head_is_one_line_of_json_with_its_fields_in_order() -> None:
+def test_a_run_header_is_one_line_of_json_with_its_fields_in_order() -> None:
     assert HEADER.encode().endswith(b"}\n")
     assert list(json.loads(HEADER.encode()).items()) == list(HEADER._asdict().items())
 
 
-def test_half_a_head_is_none() -> None:
-    whole = HEADER.encode().removesuffix(b"\n")
-    assert [decode(whole[:length]) for length in range(len(whole))] == [None] * len(whole)
+def test_a_truncated_run_header_is_invalid() -> None:
+    encoded = HEADER.encode().removesuffix(b"\n")
+    assert [decode(encoded[:length]) for length in range(len(encoded))] == [None] * len(encoded)
 
 
 @pytest.mark.parametrize("key", sorted(set(RunHeader._fields) - {"redaction"}))
-def test_without_any_one_key_it_is_none(key: str) -> None:
+def test_a_run_header_without_a_key_is_invalid(key: str) -> None:
     fields = HEADER._asdict()
     del fields[key]
     assert decode(json.dumps(fields).encode()) is None
 
 
-def test_keys_that_a_later_version_adds_do_not_matter() -> None:
+def test_keys_added_by_a_later_version_are_ignored() -> None:
     assert decode(content_of(added=[1])) == HEADER
 
 
@@ -76,29 +76,29 @@ def test_keys_that_a_later_version_adds_do_not_matter() -> None:
     "run_id",
     ["", ".", "..", "../x", "a/b", "/a", "a.b", "a b", "a\n", "a\0", "a\\b", "ä", "٣", "a" * 81, 7, None, True, ["a"]],
 )
-def test_a_run_id_that_could_be_a_path_or_is_no_text_is_refused(run_id: Any) -> None:
+def test_a_run_id_that_could_be_a_path_or_is_not_text_is_invalid(run_id: Any) -> None:
     assert decode(content_of(run_id=run_id)) is None
 
 
 @pytest.mark.parametrize("run_id", ["a", "20260102T030405Z-0a1b2c3d", "a" * 80])
-def test_a_run_id_of_letters_digits_and_dashes_is_taken(run_id: str) -> None:
+def test_a_run_id_of_letters_digits_and_dashes_is_valid(run_id: str) -> None:
     assert decode(content_of(run_id=run_id)) == HEADER._replace(run_id=run_id)
 
 
 @pytest.mark.parametrize(
     "started_at", ["2026-01-02T03:04:05", "2026-01-02", "03:04:05Z", "", "soon", 1767323045, None, [], {}]
 )
-def test_a_start_without_an_offset_or_that_is_none_is_refused(started_at: Any) -> None:
+def test_an_invalid_start_or_one_without_an_offset_is_rejected(started_at: Any) -> None:
     assert decode(content_of(started_at=started_at)) is None
 
 
 @given(st.binary() | anything.map(json.dumps).map(str.encode))
-def test_anything_else_is_none_and_never_raises(content: bytes) -> None:
+def test_any_other_bytes_are_an_invalid_header_and_never_raise(content: bytes) -> None:
     assert decode(content) is None
 
 
-@given(almost_heads, st.booleans())
-def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[str, Any], fresh: bool) -> None:
+@given(nearly_valid_headers, st.booleans())
+def test_with_a_nearly_valid_header_a_run_resumes_or_raises_the_reason(fields: dict[str, Any], fresh: bool) -> None:
     unfinished = decode(json.dumps(fields).encode())
     try:
         assert HEADER.check_resumable(unfinished, fresh=fresh) is unfinished
@@ -106,7 +106,7 @@ def test_with_what_is_almost_a_head_a_run_goes_on_or_says_why_not(fields: dict[s
         return
 
 
-def test_without_a_head_nothing_is_continued() -> None:
+def test_a_run_without_a_header_is_not_resumed() -> None:
     with pytest.raises(Damaged, match="its run header is missing or invalid") as caught:
         HEADER.check_resumable(None, fresh=False)
     assert caught.value.exit_code == ExitCode.DAMAGED
@@ -127,37 +127,37 @@ def test_without_a_head_nothing_is_continued() -> None:
     ],
 )
 @pytest.mark.parametrize("fresh", [False, True])
-def test_everything_that_differs_is_named(other: dict[str, Any], reason: str, fresh: bool) -> None:
+def test_the_reason_names_every_difference(other: dict[str, Any], reason: str, fresh: bool) -> None:
     with pytest.raises(Damaged) as caught:
-        HEADER.check_resumable(BEGUN._replace(**other), fresh=fresh)
+        HEADER.check_resumable(UNFINISHED._replace(**other), fresh=fresh)
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("offset", [UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))])
-@pytest.mark.parametrize("age", [-CLOCK_STEP, timedelta(0), timedelta(microseconds=1), timedelta(hours=1), LONGEST])
+@pytest.mark.parametrize("age", [-MAX_CLOCK_STEP, timedelta(0), timedelta(microseconds=1), timedelta(hours=1), MAX_AGE])
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_run_of_the_last_day_is_continued(age: timedelta, offset: timezone, fresh: bool) -> None:
-    unfinished = begun_before(age, offset)
+def test_a_run_of_the_last_24_hours_is_resumed(age: timedelta, offset: timezone, fresh: bool) -> None:
+    unfinished = unfinished_since(age, offset)
     assert HEADER.check_resumable(unfinished, fresh=fresh) is unfinished
 
 
 @pytest.mark.parametrize(
-    "age", [timedelta(hours=24), timedelta(days=365), -CLOCK_STEP - timedelta(microseconds=1), -timedelta(days=1)]
+    "age", [timedelta(hours=24), timedelta(days=365), -MAX_CLOCK_STEP - timedelta(microseconds=1), -timedelta(days=1)]
 )
-def test_an_older_run_or_one_begun_in_the_future_is_continued_only_when_it_need_not_be_fresh(age: timedelta) -> None:
-    unfinished = begun_before(age)
+def test_an_older_run_or_one_from_the_future_is_resumed_only_if_it_need_not_be_fresh(age: timedelta) -> None:
+    unfinished = unfinished_since(age)
     with pytest.raises(Damaged, match="not within the last 24 hours") as caught:
         HEADER.check_resumable(unfinished, fresh=True)
     assert unfinished.started_at in str(caught.value)
     assert HEADER.check_resumable(unfinished, fresh=False) is unfinished
 
 
-def test_a_head_of_before_there_were_settings_of_redaction_has_none_of_them() -> None:
+def test_a_header_of_an_earlier_version_has_no_redaction_settings() -> None:
     fields = HEADER._asdict()
     del fields["redaction"]
     assert decode(json.dumps(fields).encode()) == HEADER
 
 
-def test_records_redacted_by_other_settings_are_not_continued() -> None:
+def test_a_run_with_other_redaction_settings_is_not_resumed() -> None:
     with pytest.raises(Damaged, match="it has other redaction settings"):
-        HEADER.check_resumable(BEGUN._replace(redaction="else"), fresh=False)
+        HEADER.check_resumable(UNFINISHED._replace(redaction="else"), fresh=False)

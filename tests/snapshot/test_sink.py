@@ -1,4 +1,4 @@
-"""Where outcomes go: the contract of every sink, then what each does in its own way."""
+"""The sinks: the interface that all of them implement, then the stream sink and the file sink."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def failed(number: int) -> Outcome:
     return Outcome(f"id-{number}", OutcomeKind.NOT_FOUND, 2, AT, http_status=404, error="HTTP 404: no such connection")
 
 
-def unpacked(packed: bytes, name: str) -> bytes:
+def decompressed(compressed: bytes, name: str) -> bytes:
     if name.endswith(".gz"):
-        return gzip.decompress(packed)
-    return zstd.decompress(packed) if name.endswith(".zst") else packed
+        return gzip.decompress(compressed)
+    return zstd.decompress(compressed) if name.endswith(".zst") else compressed
 
 
 @dataclass
 class Manifest:
-    """Writes a manifest that names what it was given."""
+    """Encodes a fake manifest, and keeps the facts that it was called with."""
 
     facts: list[FileFacts] = field(default_factory=list)
 
@@ -62,8 +62,8 @@ class Manifest:
 
 
 @dataclass
-class Bench:
-    """A sink on trial, and how to see what came out of it."""
+class SinkUnderTest:
+    """A sink, and functions that return its output."""
 
     sink: Sink
     published: Callable[[], bytes]
@@ -74,16 +74,16 @@ class Bench:
 
 
 def content_of(path: Path) -> bytes:
-    return unpacked(path.read_bytes(), path.name.removesuffix(".partial")) if path.exists() else b""
+    return decompressed(path.read_bytes(), path.name.removesuffix(".partial")) if path.exists() else b""
 
 
-def snapshot(folder: Path, name: str) -> Bench:
+def snapshot(folder: Path, name: str) -> SinkUnderTest:
     warnings: list[str] = []
     path = folder / "out" / name
     partial = path.with_name(f"{name}.partial")
     stem = name.partition(".")[0]
     errors = path.with_name(f"{stem}.errors.jsonl")
-    return Bench(
+    return SinkUnderTest(
         sink_for(str(path), errors=None, manifest=None, backlog=32, warn=warnings.append),
         published=lambda: content_of(path),
         left=lambda: content_of(partial),
@@ -94,18 +94,18 @@ def snapshot(folder: Path, name: str) -> Bench:
 
 
 @contextmanager
-def stream(folder: Path, *, errors: bool = True, manifest: bool = True) -> Iterator[Bench]:
+def stream(folder: Path, *, errors: bool = True, manifest: bool = True) -> Iterator[SinkUnderTest]:
     """A sink to a named pipe with a reader at its other end."""
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     warnings: list[str] = []
-    arrived = bytearray()
+    received = bytearray()
 
     def read() -> bytes:
         while chunk := os.read(reader, 1 << 20):
-            arrived.extend(chunk)
-        return bytes(arrived)
+            received.extend(chunk)
+        return bytes(received)
 
     sink = sink_for(
         str(pipe),
@@ -115,7 +115,7 @@ def stream(folder: Path, *, errors: bool = True, manifest: bool = True) -> Itera
         warn=warnings.append,
     )
     try:
-        yield Bench(sink, read, read, lambda: content_of(folder / "errors.jsonl"), warnings)
+        yield SinkUnderTest(sink, read, read, lambda: content_of(folder / "errors.jsonl"), warnings)
     finally:
         os.close(reader)
 
@@ -124,7 +124,7 @@ SNAPSHOTS = ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c"]
 
 
 @pytest.fixture(params=["pipe", *SNAPSHOTS])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkUnderTest]:
     if request.param == "pipe":
         with stream(tmp_path) as found:
             yield found
@@ -159,33 +159,33 @@ def records(sink: Sink) -> int:
     return sink.writer.committed.outcomes[OutcomeKind.OK]
 
 
-# The contract of every sink.
+# The interface of every sink.
 
 
-async def test_what_was_put_is_published_whole_in_order_and_counted(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_every_record_is_published_in_order_and_counted(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     outcomes = [ok(number, text="ä\n") for number in range(50)]
     for outcome in outcomes:
         sink.writer.put(outcome)
     manifest = Manifest()
     await publish(sink, manifest)
-    assert bench.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
+    assert subject.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
     assert records(sink) == 50
-    assert bench.errors() == b""
+    assert subject.errors() == b""
 
 
-async def test_an_outcome_that_is_not_ok_is_an_error_line_and_no_record(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_an_outcome_that_is_not_ok_becomes_an_error_line_and_not_a_record(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     for number in range(10):
         sink.writer.put(failed(number) if number % 2 else ok(number))
     await publish(sink)
-    assert [json.loads(line)["id"] for line in bench.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
-    assert bench.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
+    assert [json.loads(line)["id"] for line in subject.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
+    assert subject.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
     assert records(sink) == 5
 
 
-async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_are_put(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_outcomes_are_committed_once_they_are_written_and_not_when_they_are_put(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     sink.writer.put(failed(2))
     assert sink.writer.committed.total == 0
@@ -196,7 +196,7 @@ async def test_outcomes_are_settled_when_they_are_on_the_disk_and_not_when_they_
     await publish(sink)
 
 
-async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
+async def test_a_full_sink_is_full_until_it_is_flushed(tmp_path: Path) -> None:
     for sink in (sink_to(tmp_path / "c.jsonl"), sink_to(Path("/dev/null"))):
         await begun(sink)
         count = 0
@@ -211,8 +211,8 @@ async def test_a_full_sink_says_so_until_it_is_flushed(tmp_path: Path) -> None:
         assert records(sink) == count
 
 
-async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_concurrent_flushes_write_every_line_once(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
 
     async def work(number: int) -> None:
         for turn in range(5):
@@ -221,41 +221,41 @@ async def test_many_flushes_at_once_write_every_line_once(bench: Bench) -> None:
 
     await asyncio.gather(*(work(number) for number in range(8)))
     await publish(sink)
-    found = sorted(json.loads(line)["id"] for line in bench.published().splitlines())
+    found = sorted(json.loads(line)["id"] for line in subject.published().splitlines())
     assert found == sorted(f"id-{number}" for number in range(40))
     assert records(sink) == 40
 
 
-async def test_a_run_that_stops_leaves_what_is_whole(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_a_stopped_run_leaves_whole_lines(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     sink.writer.put(failed(2))
     await leave(sink)
-    assert bench.left() == b'{"id":"id-1"}\n'
+    assert subject.left() == b'{"id":"id-1"}\n'
     assert records(sink) == 1
 
 
-async def test_a_run_without_a_record_is_published_too(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_a_run_without_a_record_is_published(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     await publish(sink)
-    assert bench.published() == b""
+    assert subject.published() == b""
     assert records(sink) == 0
 
 
-async def test_the_manifest_is_told_what_the_file_is(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_the_facts_describe_the_records(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     await sink.writer.flush()
     sink.writer.put(ok(2))
     manifest = Manifest()
     await publish(sink, manifest)
-    content = bench.raw() if bench.raw else bench.published()
+    content = subject.raw() if subject.raw else subject.published()
     (facts,) = manifest.facts
     assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
 
 
-async def test_the_manifest_is_told_what_the_errors_file_is_if_there_is_one(bench: Bench) -> None:
-    sink = await begun(bench.sink)
+async def test_the_facts_describe_the_errors_file_if_an_id_failed(subject: SinkUnderTest) -> None:
+    sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     await sink.writer.flush()
     sink.writer.put(failed(2))
@@ -263,35 +263,35 @@ async def test_the_manifest_is_told_what_the_errors_file_is_if_there_is_one(benc
     manifest = Manifest()
     await publish(sink, manifest)
     _, facts = manifest.facts
-    content = bench.errors()
+    content = subject.errors()
     assert facts.path.endswith("errors.jsonl")
     assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
 
 
-# A stream.
+# The stream sink.
 
 
-async def test_without_an_errors_file_the_first_errors_are_listed_and_then_a_hint(tmp_path: Path) -> None:
-    with stream(tmp_path, errors=False, manifest=False) as bench:
-        sink = await begun(bench.sink)
+async def test_without_an_errors_file_the_first_errors_are_listed_before_a_hint(tmp_path: Path) -> None:
+    with stream(tmp_path, errors=False, manifest=False) as subject:
+        sink = await begun(subject.sink)
         for number in range(MAX_LISTED + 5):
             sink.writer.put(failed(number))
         await publish(sink)
-        assert bench.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
-        assert len(bench.warnings) == MAX_LISTED + 1
-        assert "--errors" in bench.warnings[-1]
-        assert bench.published() == b""
+        assert subject.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
+        assert len(subject.warnings) == MAX_LISTED + 1
+        assert "--errors" in subject.warnings[-1]
+        assert subject.published() == b""
 
 
 async def test_a_stream_without_errors_leaves_no_errors_file(tmp_path: Path) -> None:
-    with stream(tmp_path) as bench:
-        sink = await begun(bench.sink)
+    with stream(tmp_path) as subject:
+        sink = await begun(subject.sink)
         sink.writer.put(ok(1))
         await publish(sink)
         assert names_in(tmp_path) == {"manifest.json", "pipe"}
 
 
-async def test_a_reader_that_goes_away_interrupts_the_run(tmp_path: Path) -> None:
+async def test_a_closed_pipe_interrupts_the_run(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -314,7 +314,7 @@ async def test_a_full_device_is_an_output_error() -> None:
     await leave(sink)
 
 
-async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folders_that_are_made(
+async def test_the_errors_file_and_manifest_of_a_stream_are_private_and_their_folders_are_created(
     tmp_path: Path,
 ) -> None:
     errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
@@ -324,7 +324,7 @@ async def test_errors_and_manifest_of_a_stream_are_for_their_owner_only_in_folde
     assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
 
 
-# A snapshot.
+# The file sink.
 
 
 def names_in(folder: Path) -> set[str]:
@@ -335,26 +335,26 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def quarantine(folder: Path) -> list[bytes]:
-    """What unfinished files were set aside, in the order of their content."""
+def quarantined_contents(folder: Path) -> list[bytes]:
+    """The contents of the quarantined records, sorted."""
     return sorted(path.read_bytes() for path in folder.glob("c.jsonl.partial.*"))
 
 
 def sink_to(path: Path, warnings: list[str] | None = None) -> Sink:
-    told = [] if warnings is None else warnings
-    return sink_for(str(path), errors=None, manifest=None, backlog=32, warn=told.append)
+    messages = [] if warnings is None else warnings
+    return sink_for(str(path), errors=None, manifest=None, backlog=32, warn=messages.append)
 
 
 @pytest.mark.parametrize(
     ("name", "stem"), [("c.jsonl", "c"), ("c.jsonl.gz", "c"), ("c.jsonl.zst", "c"), ("c.v2.jsonl", "c.v2"), ("c", "c")]
 )
-async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_path: Path) -> None:
+async def test_the_file_names_are_those_of_the_contract(name: str, stem: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
     sink.writer.put(ok(1))
     sink.writer.put(failed(2))
     await sink.writer.flush()
-    beside = {"run.json", "errors.jsonl", "checkpoint", "lock"}
-    assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in beside)}
+    suffixes = {"run.json", "errors.jsonl", "checkpoint", "lock"}
+    assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in suffixes)}
     assert (tmp_path / f"{stem}.partial.run.json").read_bytes() == HEADER.encode()
     await publish(sink)
     assert names_in(tmp_path) == {name, f"{stem}.errors.jsonl", f"{stem}.manifest.json"}
@@ -362,15 +362,15 @@ async def test_the_names_are_those_of_the_contract(name: str, stem: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
-async def test_an_empty_snapshot_is_a_valid_file_of_its_kind(name: str, tmp_path: Path) -> None:
+async def test_an_empty_snapshot_is_a_valid_file_of_its_compression(name: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
     await publish(sink)
-    packed = (tmp_path / name).read_bytes()
-    assert bool(packed) == name.endswith((".gz", ".zst"))
-    assert unpacked(packed, name) == b""
+    compressed = (tmp_path / name).read_bytes()
+    assert bool(compressed) == name.endswith((".gz", ".zst"))
+    assert decompressed(compressed, name) == b""
 
 
-async def test_a_run_that_stops_keeps_its_unfinished_names_and_the_older_snapshot(tmp_path: Path) -> None:
+async def test_a_stopped_run_keeps_its_unfinished_names_and_the_older_snapshot(tmp_path: Path) -> None:
     old = {"c.jsonl": b"old\n", "c.errors.jsonl": b"old errors\n", "c.manifest.json": b"old manifest\n"}
     for name, content in old.items():
         (tmp_path / name).write_bytes(content)
@@ -390,7 +390,7 @@ async def test_a_run_that_stops_keeps_its_unfinished_names_and_the_older_snapsho
     assert manifest.facts[0].path == "c.jsonl.partial"
 
 
-async def test_nothing_of_an_older_snapshot_changes_before_the_new_one_is_published(tmp_path: Path) -> None:
+async def test_an_older_snapshot_is_unchanged_until_the_new_one_is_published(tmp_path: Path) -> None:
     for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
@@ -408,7 +408,7 @@ async def test_nothing_of_an_older_snapshot_changes_before_the_new_one_is_publis
     assert (tmp_path / "c.manifest.json").read_bytes() == b"new"
 
 
-async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path) -> None:
+async def test_a_failed_publication_keeps_the_older_snapshot_with_its_manifest(tmp_path: Path) -> None:
     for name in ("c.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
@@ -421,7 +421,7 @@ async def test_an_older_manifest_never_vouches_for_a_new_snapshot(tmp_path: Path
     assert (tmp_path / "c.jsonl.partial").read_bytes() == b'{"id":"id-1"}\n'
 
 
-async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_path: Path) -> None:
+async def test_an_output_is_locked_until_its_run_ends(tmp_path: Path) -> None:
     first, second = sink_to(tmp_path / "c.jsonl"), sink_to(tmp_path / "c.jsonl")
     await begun(first)
     first.writer.put(ok(1))
@@ -432,11 +432,11 @@ async def test_an_output_somebody_else_writes_is_locked_until_he_is_done(tmp_pat
     await begun(second)
     await leave(second)
     third = await begun(sink_to(tmp_path / "c.jsonl"))
-    third.writer.put(ok(2))  # without a record the older snapshot would stay
+    third.writer.put(ok(2))  # without a record the older snapshot would not be replaced
     await publish(third)
 
 
-async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
+async def test_an_unfinished_run_is_quarantined_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
     unfinished = await begun(sink_to(tmp_path / "c.jsonl"))
     unfinished.writer.put(ok(1))
     unfinished.writer.put(failed(2))
@@ -454,29 +454,25 @@ async def test_an_unfinished_run_is_set_aside_under_its_id_with_a_warning_and_ne
 
 
 @pytest.mark.parametrize("header", [None, b"", b"{", b"[]", b"{}", b'{"run_id":5}', b'{"run_id":"../../x"}', b"\xff"])
-async def test_an_unfinished_run_whose_id_is_not_to_be_had_is_set_aside_too(
-    header: bytes | None, tmp_path: Path
-) -> None:
+async def test_an_unfinished_run_without_a_valid_header_is_quarantined(header: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "c.jsonl.partial").write_bytes(b"precious")
     if header is not None:
         (tmp_path / "c.partial.run.json").write_bytes(header)
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
     await publish(sink)
-    assert quarantine(tmp_path) == [b"precious"]
+    assert quarantined_contents(tmp_path) == [b"precious"]
 
 
-async def test_two_unfinished_runs_of_unknown_id_do_not_overwrite_each_other(tmp_path: Path) -> None:
+async def test_two_quarantined_runs_of_unknown_id_do_not_overwrite_each_other(tmp_path: Path) -> None:
     for content in (b"first", b"second"):
         (tmp_path / "c.jsonl.partial").write_bytes(content)
         sink = await begun(sink_to(tmp_path / "c.jsonl"))
         await publish(sink)
-    assert quarantine(tmp_path) == [b"first", b"second"]
+    assert quarantined_contents(tmp_path) == [b"first", b"second"]
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
-async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_stays_whole(
-    name: str, tmp_path: Path
-) -> None:
+async def test_a_batch_that_the_system_refuses_is_not_counted_and_leaves_whole_lines(name: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
     sink.writer.put(ok(1))
     await sink.writer.finish(is_complete=False)
@@ -494,13 +490,13 @@ async def test_a_batch_the_system_refuses_is_not_counted_and_what_was_written_st
     assert content_of(tmp_path / f"{name}.partial") == b'{"id":"id-1"}\n'
 
 
-async def test_missing_folders_are_made_for_their_owner_only(tmp_path: Path) -> None:
+async def test_missing_folders_are_created_with_private_permissions(tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / "a" / "b" / "c.jsonl"))
     await publish(sink)
     assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
 
 
-async def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
         await sink_to(tmp_path / "file" / "c.jsonl").open()
@@ -520,26 +516,26 @@ def test_a_folder_as_output_is_a_usage_error(tmp_path: Path) -> None:
         *("c.partial.manifest.json", "c.manifest.json.draft"),
     ],
 )
-def test_the_name_of_a_file_beside_another_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+def test_a_name_reserved_for_a_file_beside_another_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="reserved for a file beside another output"):
         sink_for(str(tmp_path / name), errors=None, manifest=None, backlog=32, warn=print)
 
 
 @pytest.mark.parametrize("name", ["c.errors.jsonl", "c.manifest.json"])
-def test_a_folder_in_the_place_of_a_file_beside_the_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
+def test_a_folder_with_the_name_of_a_file_beside_the_output_is_a_usage_error(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(UsageError, match=f"{name}, a file of this output, is a folder"):
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 
-def test_errors_and_manifest_in_one_file_are_a_usage_error_however_it_is_spelt(tmp_path: Path) -> None:
+def test_the_same_file_for_errors_and_manifest_is_a_usage_error_even_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(UsageError, match="choose two different files"):
         sink_for("-", errors=str(tmp_path / "x"), manifest=str(tmp_path / "link/x"), backlog=32, warn=print)
 
 
-async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path) -> None:
-    """At its longest an unfinished run can still be set aside."""
+async def test_a_name_that_is_too_long_is_rejected_before_the_run_starts(tmp_path: Path) -> None:
+    """An unfinished run with the longest allowed name can still be quarantined."""
     longest = next(
         length for length in range(255, 0, -1) if not SnapshotPaths(tmp_path / f"{'x' * length}.jsonl").name_overflow
     )
@@ -555,12 +551,14 @@ async def test_a_name_is_as_long_as_it_may_be_or_refused_at_once(tmp_path: Path)
 
 
 @pytest.mark.parametrize("given", [{"errors": "e.jsonl", "manifest": None}, {"errors": None, "manifest": "m.json"}])
-def test_names_of_their_own_are_for_a_stream_only(given: dict[str, str | None], tmp_path: Path) -> None:
+def test_errors_and_manifest_options_are_rejected_for_a_file_output(
+    given: dict[str, str | None], tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="--errors and --manifest"):
         sink_for(str(tmp_path / "c.jsonl"), errors=given["errors"], manifest=given["manifest"], backlog=32, warn=print)
 
 
-# A line.
+# Encoding of lines.
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -570,7 +568,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=5))
-def test_a_line_is_one_line_for_every_reader_and_gives_back_what_it_was_made_of(record: dict[str, Any]) -> None:
+def test_an_encoded_line_is_one_line_for_every_reader_and_decodes_to_its_record(record: dict[str, Any]) -> None:
     line = encode(record)
     assert json.loads(line) == record
     text = line.decode()
@@ -589,11 +587,11 @@ def test_integers_of_any_size_survive_beside_any_text(number: int, text: str) ->
 
 
 @pytest.mark.parametrize("character", ["\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\x00", "\x1b", "\n", "\r", "\x0b"])
-@pytest.mark.parametrize("beside", [1, 2**70])
-def test_what_ends_a_line_or_moves_a_cursor_is_escaped(character: str, beside: int) -> None:
-    line = encode({character: f"a{character}b", "n": beside})
+@pytest.mark.parametrize("number", [1, 2**70])
+def test_a_character_that_ends_a_line_or_moves_the_cursor_is_escaped(character: str, number: int) -> None:
+    line = encode({character: f"a{character}b", "n": number})
     assert character not in line.decode()[:-1]
-    assert json.loads(line) == {character: f"a{character}b", "n": beside}
+    assert json.loads(line) == {character: f"a{character}b", "n": number}
 
 
 def test_an_error_line_has_the_keys_of_the_contract() -> None:
@@ -607,7 +605,7 @@ def test_an_error_line_has_the_keys_of_the_contract() -> None:
     }
 
 
-async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+async def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "c.jsonl"
     link.symlink_to(tmp_path / "real" / "c.jsonl")
@@ -618,16 +616,16 @@ async def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Pa
     assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}
 
 
-def test_links_in_a_circle_are_an_output_error(tmp_path: Path) -> None:
+def test_a_loop_of_links_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").symlink_to("d.jsonl")
     (tmp_path / "d.jsonl").symlink_to("c.jsonl")
     with pytest.raises(OutputError, match="form a loop"):
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a link")
 @pytest.mark.parametrize("hops", [1, 2])
-def test_a_link_that_another_user_made_is_not_followed_at_any_hop(tmp_path: Path, hops: int) -> None:
+def test_a_link_that_another_user_created_is_not_followed_at_any_hop(tmp_path: Path, hops: int) -> None:
     link, target = tmp_path / "c.jsonl", tmp_path / "real.jsonl"
     if hops == 2:
         link.symlink_to("d.jsonl")
@@ -638,7 +636,7 @@ def test_a_link_that_another_user_made_is_not_followed_at_any_hop(tmp_path: Path
         sink_for(str(tmp_path / "c.jsonl"), errors=None, manifest=None, backlog=32, warn=print)
 
 
-async def test_an_unfinished_run_that_left_only_errors_is_set_aside_too(tmp_path: Path) -> None:
+async def test_an_unfinished_run_with_only_errors_is_quarantined(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl.partial").touch()
     (tmp_path / "c.partial.errors.jsonl").write_bytes(b"{}\n")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))

@@ -1,4 +1,4 @@
-"""Is a snapshot what its manifest says? Whatever the manifest says, the answer is yes or a refusal in plain words."""
+"""Verification of a snapshot. For any manifest, it matches or the message explains the mismatch in plain words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collector.snapshot.manifest import FileFacts
 from collector.snapshot.manifest import encode as manifest_of
 from collector.snapshot.verify import verify
 from tests.snapshot.test_crash_states import FAILING, outcome
-from tests.snapshot.test_manifest import PYTHON, mutations_of
+from tests.snapshot.test_manifest import PYTHON_WORDING, mutated_manifests
 from tests.support.reports import report
 from tests.support.scripted_server import ids
 
@@ -42,8 +42,8 @@ def manifest() -> dict[str, Any]:
         FileFacts(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
         for name, content in FILES.items()
     ]
-    told = report(ledger, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
-    found: dict[str, Any] = json.loads(manifest_of(told, facts))
+    run_report = report(ledger, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
+    found: dict[str, Any] = json.loads(manifest_of(run_report, facts))
     return found
 
 
@@ -55,22 +55,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_snapshot_as_it_was_written_is_what_its_manifest_says(folder: Path) -> None:
+def test_an_unchanged_snapshot_matches_its_manifest(folder: Path) -> None:
     (folder / "c.manifest.json").write_text(json.dumps(manifest()))
     found = verify(folder / "c.jsonl")
     assert (found.records, found.errors, found.errors_file, found.notes) == (3, 1, folder / "c.errors.jsonl", ())
 
 
 @pytest.mark.parametrize("code", [3, 5])
-def test_a_snapshot_whose_manifest_says_that_its_run_stopped_is_refused(folder: Path, code: int) -> None:
-    """A run that stopped publishes none."""
+def test_a_published_snapshot_whose_manifest_states_a_stopped_run_is_corrupt(folder: Path, code: int) -> None:
+    """A stopped run does not publish a snapshot."""
     (folder / "c.manifest.json").write_text(json.dumps({**manifest(), "status": "stopped", "exit_code": code}))
     with pytest.raises(Damaged, match="states stopped, but a stopped run does not publish a snapshot"):
         verify(folder / "c.jsonl")
 
 
-def vouched_for(found: dict[str, Any]) -> dict[str, str]:
-    """The values that the files prove; an earlier version named no errors file."""
+def verified_values(found: dict[str, Any]) -> dict[str, str]:
+    """The manifest's values that the files determine. An earlier version listed no errors file."""
     proven = {
         "run_id": found["run_id"],
         "ids": found["source"]["ids_digest"],
@@ -81,16 +81,14 @@ def vouched_for(found: dict[str, Any]) -> dict[str, str]:
 
 
 @settings(max_examples=300)
-@given(mutations_of(manifest()))
-def test_whatever_a_manifest_says_the_answer_is_yes_or_a_refusal_in_plain_words(
-    folder: Path, changed: dict[str, Any]
-) -> None:
-    (folder / "c.manifest.json").write_text(json.dumps(changed))
+@given(mutated_manifests(manifest()))
+def test_any_manifest_matches_or_is_rejected_in_plain_words(folder: Path, mutated: dict[str, Any]) -> None:
+    (folder / "c.manifest.json").write_text(json.dumps(mutated))
     try:
         verify(folder / "c.jsonl")
-    except (Damaged, InputError) as why:
-        refusal = str(why).removeprefix(f"{folder}/")
+    except (Damaged, InputError) as error:
+        message = str(error).removeprefix(f"{folder}/")
     else:
-        assert not vouched_for(changed).items() - vouched_for(manifest()).items()
+        assert not verified_values(mutated).items() - verified_values(manifest()).items()
         return
-    assert not PYTHON.search(refusal), refusal
+    assert not PYTHON_WORDING.search(message), message

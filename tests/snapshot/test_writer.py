@@ -1,4 +1,4 @@
-"""Lines on their way to a file: what is settled, when it is synced, and when there is no room."""
+"""The batch writer and the outcome writer: commits, syncs, backpressure and failures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OK = Outcome(
 LINE = b'{"id":1}\n'
 
 
-def batch_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: int | None = None) -> BatchWriter:
+def writer_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: int | None = None) -> BatchWriter:
     journal = Journal(system, lambda: Files(system).create(PATH), str(PATH), path=PATH)
     return BatchWriter(
         journal, Compression.PLAIN, is_durable=backlog is None, backlog=backlog, clock=(clock or Clock()).now
@@ -35,7 +35,7 @@ def batch_on(system: MemoryFileSystem, clock: Clock | None = None, *, backlog: i
 
 
 def failing(*calls: str) -> Fault:
-    """The first call of each of these names fails, and no later one."""
+    """A fault of the first call of each of these names only."""
     left = list(calls)
 
     def fault(name: str, _number: int) -> OSError | None:
@@ -47,67 +47,67 @@ def failing(*calls: str) -> Fault:
     return fault
 
 
-async def test_what_is_written_is_settled_once_it_is_synced() -> None:
+async def test_a_written_line_is_committed_once_it_is_synced() -> None:
     system, clock = MemoryFileSystem(), Clock()
-    batch = batch_on(system, clock)
-    batch.put(LINE, OK)
-    await batch.flush()
-    assert (batch.committed.total, system.files[PATH]) == (0, LINE)
+    writer = writer_on(system, clock)
+    writer.put(LINE, OK)
+    await writer.flush()
+    assert (writer.committed.total, system.files[PATH]) == (0, LINE)
     clock.time += 1
-    await batch.flush()
-    assert (batch.committed.total, batch.committed.redactions["a"], batch.committed.unparsed_timestamps) == (1, 2, 1)
+    await writer.flush()
+    assert (writer.committed.total, writer.committed.redactions["a"], writer.committed.unparsed_timestamps) == (1, 2, 1)
 
 
-async def test_a_thousand_lines_are_synced_at_any_time() -> None:
-    batch = batch_on(MemoryFileSystem())
+async def test_1000_lines_are_synced_before_the_interval_ends() -> None:
+    writer = writer_on(MemoryFileSystem())
     for _ in range(999):
-        batch.put(LINE, OK)
-    assert not batch.is_full
-    batch.put(LINE, OK)
-    assert batch.is_full
-    await batch.wait_for_capacity()
-    assert (batch.committed.total, batch.is_full) == (1000, False)
+        writer.put(LINE, OK)
+    assert not writer.is_full
+    writer.put(LINE, OK)
+    assert writer.is_full
+    await writer.wait_for_capacity()
+    assert (writer.committed.total, writer.is_full) == (1000, False)
 
 
-async def test_what_a_failed_sync_lost_is_never_settled_though_later_ones_would_succeed() -> None:
+async def test_lines_lost_by_a_failed_sync_are_never_committed_although_later_syncs_would_succeed() -> None:
     system, clock = MemoryFileSystem(fault=failing("fdatasync")), Clock()
-    batch = batch_on(system, clock)
-    batch.put(LINE, OK)
-    await batch.flush()
+    writer = writer_on(system, clock)
+    writer.put(LINE, OK)
+    await writer.flush()
     clock.time += 1
-    for again in (batch.flush, batch.flush, lambda: batch.finish(is_complete=False)):
-        batch.put(LINE, OK)
+    for retry in (writer.flush, writer.flush, lambda: writer.finish(is_complete=False)):
+        writer.put(LINE, OK)
         with pytest.raises(OutputError, match="Input/output error"):
-            await again()
-        assert batch.committed.total == 0
-    assert (system.files[PATH], batch.journal.bytes) == (b"", 0)
+            await retry()
+        assert writer.committed.total == 0
+    assert (system.files[PATH], writer.journal.bytes) == (b"", 0)
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced", "cut", "appended to"])
-async def test_a_file_that_somebody_changes_settles_nothing_more(change: str) -> None:
+async def test_after_another_process_changes_the_file_no_further_line_is_committed(change: str) -> None:
     system, clock = MemoryFileSystem(), Clock()
-    batch = batch_on(system, clock)
-    batch.put(LINE, OK)
-    await batch.finish(is_complete=False)
-    foreign = system.open(PATH, 0o2002)  # O_RDWR | O_APPEND
+    writer = writer_on(system, clock)
+    writer.put(LINE, OK)
+    await writer.finish(is_complete=False)
+    other_descriptor = system.open(PATH, 0o2002)  # O_RDWR | O_APPEND
     match change:
         case "removed":
             system.remove(PATH)
         case "replaced":
             Files(system).put(PATH, LINE)
         case "cut":
-            system.truncate(foreign, 3)
+            system.truncate(other_descriptor, 3)
         case "appended to":
-            system.write(foreign, b"junk\n")
-    batch.put(LINE, OK)
+            system.write(other_descriptor, b"junk\n")
+    writer.put(LINE, OK)
     for _ in range(2):
         with pytest.raises(OutputError, match=r"removed or replaced|changed by another process"):
-            await batch.finish(is_complete=True)
-    assert batch.committed.total == 1
+            await writer.finish(is_complete=True)
+    assert writer.committed.total == 1
 
 
-async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_each_task_wait() -> None:
-    """Every task puts one line at a time and makes room when it is told to, as the crew does."""
+async def test_with_a_stalled_reader_at_most_the_backlog_and_one_line_per_task_are_enqueued() -> None:
+    """Each task puts one line at a time and waits for capacity if the writer is full, as the workers do."""
 
     class Stuck(MemoryFileSystem):
         def write(self, descriptor: int, block: bytes | memoryview) -> int:
@@ -116,15 +116,15 @@ async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_
 
     release, workers, put = anyio.Event(), 8, 0
     system = Stuck()
-    batch = batch_on(system, backlog=workers)
+    writer = writer_on(system, backlog=workers)
 
     async def work() -> None:
         nonlocal put
         for _ in range(100):
-            batch.put(LINE, OK)
+            writer.put(LINE, OK)
             put += 1
-            if batch.is_full:
-                await batch.wait_for_capacity()
+            if writer.is_full:
+                await writer.wait_for_capacity()
             await anyio.lowlevel.checkpoint()
 
     async with anyio.create_task_group() as tasks:
@@ -133,13 +133,13 @@ async def test_of_a_reader_who_stands_still_no_more_than_the_backlog_and_one_of_
         await anyio.wait_all_tasks_blocked()
         assert put <= 2 * workers
         release.set()
-    await batch.finish(is_complete=True)
-    assert batch.committed.total == system.files[PATH].count(b"\n") == 100 * workers
+    await writer.finish(is_complete=True)
+    assert writer.committed.total == system.files[PATH].count(b"\n") == 100 * workers
 
 
-async def test_errors_are_settled_though_the_records_cannot_be() -> None:
-    records = batch_on(MemoryFileSystem(fault=failing("write")))
-    errors = batch_on(MemoryFileSystem())
+async def test_errors_are_committed_although_the_records_cannot_be_written() -> None:
+    records = writer_on(MemoryFileSystem(fault=failing("write")))
+    errors = writer_on(MemoryFileSystem())
     both = OutcomeWriter(records, errors)
     both.put(Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404"))
     records.put(LINE, OK)
@@ -148,8 +148,8 @@ async def test_errors_are_settled_though_the_records_cannot_be() -> None:
     assert both.committed.outcomes == {OutcomeKind.NOT_FOUND: 1}
 
 
-async def test_errors_that_cannot_be_written_hold_back_the_records_too() -> None:
-    both = OutcomeWriter(batch_on(MemoryFileSystem()), batch_on(MemoryFileSystem()))
+async def test_a_full_errors_writer_makes_the_outcome_writer_full() -> None:
+    both = OutcomeWriter(writer_on(MemoryFileSystem()), writer_on(MemoryFileSystem()))
     failed = Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404")
     while not both.is_full:
         assert both.committed.total == 0
@@ -158,7 +158,7 @@ async def test_errors_that_cannot_be_written_hold_back_the_records_too() -> None
     assert not both.is_full
 
 
-def test_a_byte_that_somebody_changed_is_found_when_the_file_is_read_once_more() -> None:
+def test_a_byte_changed_by_another_process_is_detected_when_the_file_is_read_again() -> None:
     system = MemoryFileSystem()
     journal = Journal(system, lambda: Files(system).create(PATH), str(PATH), path=PATH)
     journal.append(LINE * 3)

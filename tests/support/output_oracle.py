@@ -1,7 +1,7 @@
-"""Does a run's set of files keep what the design promises of it? Written from the contract alone.
+"""An independent oracle: checks that the files of a run fulfil the contract.
 
-It imports nothing of the collector, so that it cannot share a mistake with it. What the run was given and what the
-server saw come from the test.
+It does not import the collector, so it cannot share a mistake with it. The test provides the input of the run and the
+requests that the server saw.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MANIFEST_KEYS = {
     *("format", "run_id", "tool", "started_at", "finished_at", "duration_s", "status", "exit_code", "source"),
     *("account", "requests", "files", "redactions", "resumed"),
 }
-HEAD_KEYS = {"run_id", "started_at", "ids_digest", "base_url", "api_version", "schema"}
+HEADER_KEYS = {"run_id", "started_at", "ids_digest", "base_url", "api_version", "schema"}
 STATUS = {0: {"complete"}, 3: {"complete", "partial"}}
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -44,7 +44,7 @@ _HIDDEN_LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True)
 class Seen:
-    """What the server saw: requests in all, and how many it answered with which status (0: not at all)."""
+    """The requests that the server saw: their total, and their number by reply status (0 for no reply)."""
 
     total: int
     by_status: Mapping[int, int] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Given:
-    """What the run was given: the ids it should know, in any case, and the lines that were no new id."""
+    """The input of the run: its ids in lower or upper case, and the number of lines that added no id."""
 
     ids: Collection[str]
     duplicates: int = 0
@@ -61,13 +61,13 @@ class Given:
 
     @property
     def unique(self) -> set[str]:
-        """The ids as the run should have understood them."""
+        """The unique ids in canonical form."""
         return {one.lower() for one in self.ids}
 
 
 @dataclass(frozen=True)
 class Found:
-    """The files of a run, read and found to be as promised."""
+    """The decoded files of a run that fulfil the contract."""
 
     manifest: dict[str, Any]
     records: dict[str, dict[str, Any]]
@@ -75,16 +75,16 @@ class Found:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """The outcomes that occurred."""
+        """The number of ids by outcome, without zeros."""
         return {name: count for name, count in self.manifest["account"]["outcomes"].items() if count}
 
 
 def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None, lists: int = 0) -> Found:
-    """A run that finished left a snapshot, its manifest, perhaps an errors file, and nothing else."""
+    """A finished run left a snapshot, its manifest, an errors file if an id failed, and no other file."""
     stem = _stem(output)
     errors, manifest = output.with_name(f"{stem}.errors.jsonl"), output.with_name(f"{stem}.manifest.json")
     left = [path.name for path in output.parent.iterdir() if "partial" in path.name or path.name.endswith(".draft")]
-    assert not left, f"a finished run leaves none of these: {left}"
+    assert not left, f"a finished run must not leave these files: {left}"
     found = _check(output, errors, manifest, given, exit_code)
     assert found.manifest["status"] in STATUS[exit_code]
     assert (found.manifest["status"] == "complete") == (set(found.records) == given.unique)
@@ -98,12 +98,12 @@ def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | N
 
 
 def check_stopped(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None) -> Found:
-    """A run that stopped left whole lines and an honest account, all under unfinished names."""
+    """A stopped run left whole lines and a correct account, all under unfinished names."""
     return _check_unfinished(output, given, exit_code, "stopped", seen)
 
 
 def check_unpublished(output: Path, given: Given, *, seen: Seen | None = None) -> Found:
-    """A run that finished without a record, beside an older snapshot: it left its account under unfinished names."""
+    """A run that finished without a record beside an older snapshot left its account under unfinished names."""
     found = _check_unfinished(output, given, 3, "partial", seen)
     assert not found.records
     assert set(found.errors) == given.unique
@@ -112,16 +112,16 @@ def check_unpublished(output: Path, given: Given, *, seen: Seen | None = None) -
 
 def _check_unfinished(output: Path, given: Given, exit_code: int, status: str, seen: Seen | None) -> Found:
     stem = _stem(output)
-    partial, head = output.with_name(f"{output.name}.partial"), output.with_name(f"{stem}.partial.run.json")
+    partial, header = output.with_name(f"{output.name}.partial"), output.with_name(f"{stem}.partial.run.json")
     errors, manifest = (output.with_name(f"{stem}.partial.{name}") for name in ("errors.jsonl", "manifest.json"))
     found = _check(partial, errors, manifest, given, exit_code)
     assert found.manifest["status"] == status
-    began = json.loads(head.read_bytes())
-    assert began.keys() >= HEAD_KEYS
+    began = json.loads(header.read_bytes())
+    assert began.keys() >= HEADER_KEYS
     assert began["run_id"] == found.manifest["run_id"]
     assert began["started_at"] == found.manifest["started_at"]
     assert began["ids_digest"] == _digest(given.unique)
-    assert _mode(head) == 0o600
+    assert _mode(header) == 0o600
     if seen is not None:
         _check_requests(found.manifest["requests"], seen)
     return found
@@ -130,7 +130,7 @@ def _check_unfinished(output: Path, given: Given, exit_code: int, status: str, s
 def check_stream(
     out: bytes, given: Given, exit_code: int, *, errors: Path, manifest: Path, seen: Seen | None = None
 ) -> Found:
-    """A run that wrote to standard output, with its errors file and manifest elsewhere."""
+    """A run wrote correct records to standard output, and a correct errors file and manifest."""
     document = json.loads(manifest.read_bytes())
     records = _records_of(out, document)
     failed = _errors_of(errors, document)
@@ -146,7 +146,7 @@ def check_stream(
 def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: int) -> Found:
     document = json.loads(manifest.read_bytes())
     raw = output.read_bytes()
-    records = _records_of(_unpacked(output, raw), document)
+    records = _records_of(_decompressed(output, raw), document)
     failed = _errors_of(errors, document)
     facts = {one["path"]: one for one in document["files"]}
     assert output.name in facts, f"the manifest names {sorted(facts)}"
@@ -157,18 +157,18 @@ def _check(output: Path, errors: Path, manifest: Path, given: Given, exit_code: 
     return Found(document, records, failed)
 
 
-def _unpacked(output: Path, raw: bytes) -> bytes:
+def _decompressed(output: Path, raw: bytes) -> bytes:
     name = output.name.removesuffix(".partial")
     if not name.endswith((".gz", ".zst")):
         return raw
     if not raw:
-        assert name != output.name, "a finished file that is packed is never empty"
+        assert name != output.name, "a finished compressed file is never empty"
         return b""
     return zstd.decompress(raw) if name.endswith(".zst") else gzip.decompress(raw)
 
 
 def _check_errors_file(errors: Path, listed: list[dict[str, Any]], lines: int) -> None:
-    """It stands in the manifest, beside the records, exactly when there is one."""
+    """The manifest lists the errors file exactly if an id failed."""
     assert bool(lines) == errors.exists() == bool(listed)
     for facts in listed:
         assert Path(facts["path"]).name == errors.name
@@ -215,9 +215,9 @@ def _check_manifest(
     assert not records.keys() & failed.keys()
     assert records.keys() | failed.keys() <= unique
     organizations = [record["organization_id"] for record in records.values()]
-    if organizations or document["status"] != "stopped":  # a run may have seen records and been unable to keep one
+    if organizations or document["status"] != "stopped":  # a stopped run may have received records and lost them all
         assert document["source"]["organization_id"] == (organizations[0] if organizations else None)
-    assert document["redactions"] == sum(map(_masked, records.values()))
+    assert document["redactions"] == sum(map(_count_masked, records.values()))
 
 
 def _check_requests(requests: Mapping[str, Any], seen: Seen) -> None:
@@ -237,7 +237,7 @@ def _records_of(raw: bytes, document: Mapping[str, Any]) -> dict[str, dict[str, 
     for record in _lines(raw):
         assert record.keys() == RECORD_KEYS
         assert _ID.fullmatch(record["id"])
-        assert record["id"] not in records, f"{record['id']} is there twice"
+        assert record["id"] not in records, f"{record['id']} occurs twice"
         assert record["_schema"] == 1
         assert record["_run_id"] == document["run_id"]
         assert _TIME.fullmatch(record["_collected_at"])
@@ -268,7 +268,7 @@ def _errors_of(path: Path, document: Mapping[str, Any]) -> dict[str, dict[str, A
         assert _TIME.fullmatch(line["at"])
         assert document["started_at"] <= line["at"] <= document["finished_at"]
         errors[line["id"]] = line
-    assert errors, "an errors file without an error"
+    assert errors, "the errors file is empty"
     return errors
 
 
@@ -283,11 +283,11 @@ def _lines(raw: bytes) -> Iterator[dict[str, Any]]:
         yield value
 
 
-def _masked(value: Any) -> int:
+def _count_masked(value: Any) -> int:
     if isinstance(value, dict):
-        return sum(map(_masked, value.values()))
+        return sum(map(_count_masked, value.values()))
     if isinstance(value, list):
-        return sum(map(_masked, value))
+        return sum(map(_count_masked, value))
     return int(isinstance(value, str) and "[REDACTED]" in value)
 
 
@@ -304,14 +304,14 @@ def _stem(output: Path) -> str:
 
 
 def whole_ids(path: Path) -> set[str]:
-    """The ids whose lines stand whole in an unfinished file, in whole members where it is packed, before any flaw."""
+    """The ids of the whole lines of an unfinished file, in whole members if it is compressed, before any defect."""
     raw = path.read_bytes() if path.exists() else b""
     plain = b"".join(_whole_members(raw, path.name)) if ".jsonl." in path.name.removesuffix(".partial") else raw
     found: set[str] = set()
     for line in plain[: plain.rfind(b"\n") + 1].splitlines():
         try:
             found.add(json.loads(line)["id"])
-        except ValueError:  # a power loss may leave holes in what was not synced
+        except ValueError:  # a power loss may leave holes in unsynced bytes
             break
     return found
 

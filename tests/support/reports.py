@@ -1,4 +1,4 @@
-"""What a run says of itself, made up, for tests that care for one thing about it."""
+"""Fake run reports, for tests that vary one value of a manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AT = "2026-01-01T00:00:00.000000Z"
 
 
 def report(ledger: Ledger | None = None, **changes: Any) -> RunReport:
-    """The report of a run that finished."""
+    """The report of a finished run, with `changes` to its fields."""
     return RunReport(
         **{
             "run_id": "20260101T000000Z-0badcafe",
