@@ -64,19 +64,19 @@ FIXED = {
         ),
         Limit(
             "body of an error reply",
-            "collector.client.transport.aiohttp_transport:_MAX_REFUSAL_BYTES",
+            "collector.client.transport.aiohttp_transport:_MAX_ERROR_BODY_BYTES",
             size,
             "the status counts; the message is dropped",
         ),
         Limit(
             "time to read the body of an error reply",
-            "collector.client.transport.aiohttp_transport:_REFUSAL_PATIENCE",
+            "collector.client.transport.aiohttp_transport:_ERROR_BODY_TIMEOUT",
             SECONDS,
             "the status counts; the message is dropped",
         ),
         Limit(
             "encodings of one body (`Content-Encoding`)",
-            "collector.client.transport.content_coding:_MOST_CODINGS",
+            "collector.client.transport.content_coding:_MAX_CODINGS",
             COUNT,
             "the body is unusable",
         ),
@@ -96,7 +96,7 @@ FIXED = {
         ),
         Limit(
             "time for that list",
-            "collector.client.transport.aiohttp_transport:_LONGEST_STREAM",
+            "collector.client.transport.aiohttp_transport:_STREAM_TIMEOUT_FACTOR",
             of("times `--total-timeout`"),
             "the attempt fails",
         ),
@@ -153,7 +153,7 @@ FIXED = {
         ),
         Limit(
             "longest wait between two probes",
-            "collector.governor.circuit_breaker:LONGEST_WAIT",
+            "collector.governor.circuit_breaker:MAX_WAIT",
             SECONDS,
             "it stays there",
         ),
@@ -174,8 +174,8 @@ FIXED = {
         ),
     ],
     "Keys": [
-        Limit("length of a key", "collector.client.auth.header:LONGEST_KEY", CHARACTERS, "exit code 2"),
-        Limit("time for `key_command`", "collector.client.auth.key_sources:PATIENCE", SECONDS, "exit code 2"),
+        Limit("length of a key", "collector.client.auth.header:MAX_KEY_LENGTH", CHARACTERS, "exit code 2"),
+        Limit("time for `key_command`", "collector.client.auth.key_sources:KEY_TIMEOUT", SECONDS, "exit code 2"),
         Limit(
             "shortest key for fingerprints", "collector.redaction.fingerprint:MIN_KEY_LENGTH", CHARACTERS, "exit code 2"
         ),

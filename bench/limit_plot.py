@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("drawing", type=Path, help=".svg or .png")
     parser.add_argument("--settled", type=float, default=Bars().settled, help="seconds that are shaded after each step")
     options = parser.parse_args()
-    draw(load(options.log), options.for_terminal, settled=options.settled)
+    draw(load(options.log), options.drawing, settled=options.settled)
 
 
 def per_second(moments: Iterable[float], seconds: int) -> list[int]:

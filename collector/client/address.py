@@ -18,12 +18,12 @@ from collector.redaction.detect.entropy import is_wordlike
 _IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS: Final = {"http": 80, "https": 443}
-_WHOLE: Final = re.compile(
+_ADDRESS: Final = re.compile(
     r"(?:(?P<scheme>https?)://)?(?:(?P<user>[^/@]*)@)?(?P<host>\[[^]]*]|[^]/:[]+)(?::(?P<port>[^/]*))?(?P<path>/.*)?",
     re.IGNORECASE,
 )
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
-_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)  # no `$`: it would take a line end
+_HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)  # no `$`: it would take a line end
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*)*", re.ASCII)
 _USER: Final = re.compile(r"[\x21-\x7e]+")
@@ -54,8 +54,8 @@ class Address(NamedTuple):
         """The password, as it came and without the percents, or a user who has none and whose name is no word."""
         user, _, password = self.user.partition(":")
         secret = password or user
-        is_mere_name = not password and is_wordlike(user)  # such as `collector`, which messages are full of
-        return [] if is_mere_name else [secret, unquote(secret)]
+        is_word_only = not password and is_wordlike(user)  # such as `collector`, which messages are full of
+        return [] if is_word_only else [secret, unquote(secret)]
 
     @property
     def is_loopback(self) -> bool:
@@ -67,7 +67,7 @@ def parse(text: str) -> Address:
     """The address that `text` is, by default of https. Raises `BadAddress`."""
     if not text.isascii():
         raise BadAddress("is not ASCII; write a host of another alphabet as xn--…, a path percent-encoded")
-    found = _WHOLE.fullmatch(text)
+    found = _ADDRESS.fullmatch(text)
     if found is None or not text.isprintable() or " " in text or "\\" in text:
         raise BadAddress("is no http(s) address")
     if "://" in text and not found["scheme"]:
@@ -127,7 +127,7 @@ def _host(text: str) -> str:
             raise BadAddress("its host is a number; write an IPv4 address as four decimal numbers") from None
     if text.endswith("."):
         raise BadAddress("its host ends in a dot; leave it off")
-    if not _NAME.fullmatch(text) or len(text) > 253 or max(map(len, text.split("."))) > 63:
+    if not _HOST_NAME.fullmatch(text) or len(text) > 253 or max(map(len, text.split("."))) > 63:
         raise BadAddress("its host is no name or IP address (no user, no password)")
     return text
 

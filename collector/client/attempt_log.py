@@ -10,17 +10,17 @@ from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 
 
-def log_attempts(send: Send, tell: Callable[[str], None], clock: Clock) -> Send:
+def log_attempts(send: Send, log: Callable[[str], None], clock: Clock) -> Send:
     """As `send`, and what became of each request is told: the target, the status or the failure, bytes, seconds."""
 
-    async def sent(request: Request) -> Reply:
+    async def send_logged(request: Request) -> Reply:
         began = clock.monotonic()
         try:
             reply = await send(request)
         except (AttemptFailed, CollectorError) as error:
-            tell(f"{request.target}: {type(error).__name__}: {error}, {clock.monotonic() - began:.3f} s")
+            log(f"{request.target}: {type(error).__name__}: {error}, {clock.monotonic() - began:.3f} s")
             raise
-        tell(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {clock.monotonic() - began:.3f} s")
+        log(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {clock.monotonic() - began:.3f} s")
         return reply
 
-    return sent
+    return send_logged

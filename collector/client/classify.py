@@ -13,7 +13,7 @@ from collector.client.failures import (
     UnexpectedFailure,
 )
 from collector.client.messages import Reply
-from collector.governor.rate_limit_headers import allowance, wait_asked
+from collector.governor.rate_limit_headers import allowance, requested_wait
 from collector.model.errors import ConfigError, RunStopped
 from collector.model.outcome import OutcomeKind
 
@@ -21,7 +21,7 @@ _FINAL = {404: OutcomeKind.NOT_FOUND, 410: OutcomeKind.NOT_FOUND, 403: OutcomeKi
 _TRANSIENT = {408, 409, 425}
 _REJECTED_5XX = {501, 505}
 _ABUSE = b"abnormal-usage-detected"  # a problem type of draft-ietf-httpapi-ratelimit-headers-10
-_ONLY_CONFIGURATION = {407: "the proxy wants credentials", 511: "the network wants a login"}
+_CONFIGURATION_ONLY = {407: "the proxy wants credentials", 511: "the network wants a login"}
 
 
 def final_outcome(status: int) -> OutcomeKind:
@@ -43,14 +43,14 @@ def raise_if_not_final(reply: Reply, now: float) -> None:
     if status == 429 and _ABUSE in reply.body:
         raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
     if is_throttle(reply, now):
-        raise Throttled(f"HTTP {status}", status, wait_asked(reply.headers, now))
-    if status in _ONLY_CONFIGURATION:
-        raise ConfigError(f"{_ONLY_CONFIGURATION[status]} (HTTP {status}); check [api] proxy and base_url")
+        raise Throttled(f"HTTP {status}", status, requested_wait(reply.headers, now))
+    if status in _CONFIGURATION_ONLY:
+        raise ConfigError(f"{_CONFIGURATION_ONLY[status]} (HTTP {status}); check [api] proxy and base_url")
     if 300 <= status < 400:
         # Of its Location no more than the origin is told: the rest could hold a token.
-        place = address.origin_of(reply.headers.get("Location", ""))
+        origin = address.origin_of(reply.headers.get("Location", ""))
         raise ConfigError(
-            f"the server redirects{f' to {place}' if place else ''} (HTTP {status}), and the key is never sent on; set "
+            f"the server redirects{f' to {origin}' if origin else ''} (HTTP {status}), and the key is never sent on; set "
             "--base-url to its final address"
         )
     if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
@@ -65,8 +65,8 @@ def is_throttle(reply: Reply, now: float) -> bool:
         return True
     if reply.status not in (403, 503):
         return False
-    said = allowance(reply.headers, now)
-    return "Retry-After" in reply.headers or (said is not None and said.remaining == 0)
+    limit = allowance(reply.headers, now)
+    return "Retry-After" in reply.headers or (limit is not None and limit.remaining == 0)
 
 
 def outcome_of(failure: AttemptFailed | None) -> OutcomeKind:

@@ -124,7 +124,7 @@ class Client:
         with self._pacer.waiting(WaitReason.SERVER):
             await self._clock.sleep(seconds)
 
-    def pace(self, seconds: float) -> Throughput:
+    def throughput(self, seconds: float) -> Throughput:
         """The pace of a run that took so many seconds until now."""
         return throughput_of(self._governor, self._pacer.wait_seconds, seconds, self._clock.monotonic())
 
@@ -141,16 +141,16 @@ async def open_client(
     rng: random.Random,
     scrub: Callable[[str], str],
     note: Callable[[str], None],
-    tell: Callable[[Event], None],
+    on_event: Callable[[Event], None],
     logs_attempts: bool = False,
 ) -> AsyncIterator[Client]:
     """Build the client around a transport, and keep its connections for as long as the context lasts.
 
-    `scrub` takes secrets out of what a server said, `tell` hears what the governor decides. Raises, in an exception
+    `scrub` takes secrets out of what a server said, `on_event` hears what the governor decides. Raises, in an exception
     group, `RunStopped` when the server does not answer for longer than `outage_limit` seconds.
     """
     send: Send = log_attempts(transport.send, note, clock) if logs_attempts else transport.send
-    pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, tell=tell)
+    pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, on_event=on_event)
     retrier = Retrier(pacer, governor, policy=policy, clock=clock, rng=rng, note=note)
     async with transport.opened(), anyio.create_task_group() as watch:
         watch.start_soon(pacer.watch, outage_limit)

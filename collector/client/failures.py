@@ -83,7 +83,7 @@ class FailedAttempt(NamedTuple):
     """The value of an attempt that failed, in place of its result.
 
     `seconds` is its time in flight; 0 when reading the reply failed. `was_probe` says that it tried whether the server
-    is back, and `halts` that nothing starts for a while because of it. `throttled_at` is the number of requests that
+    is back, and `opened_breaker` that nothing starts for a while because of it. `throttled_at` is the number of requests that
     the server had taken when it asked to slow down, and `is_isolated` says that it refuses this request alone, which
     then waits alone.
     """
@@ -91,7 +91,7 @@ class FailedAttempt(NamedTuple):
     failure: AttemptFailed
     seconds: float = 0.0
     was_probe: bool = False
-    halts: bool = False
+    opened_breaker: bool = False
     throttled_at: int | None = None
     is_isolated: bool = False
 

@@ -29,10 +29,10 @@ from collector.model.ledger import RequestCount
 from collector.model.throughput import WaitReason
 
 T = TypeVar("T")
-_LOOK = 0.25  # seconds between two looks at how long an outage lasts
+_WATCH_INTERVAL = 0.25  # seconds between two looks at how long an outage lasts
 
 
-class Answer(NamedTuple):
+class Feedback(NamedTuple):
     """What a final reply tells the governor: success, and the limits in its headers."""
 
     is_success: bool = True
@@ -40,10 +40,10 @@ class Answer(NamedTuple):
     quota: Quota | None = None
 
 
-_SUCCESS: Final = Answer()
+_SUCCESS: Final = Feedback()
 
 
-def _success(_result: object) -> Answer:
+def _success(_result: object) -> Feedback:
     return _SUCCESS
 
 
@@ -51,7 +51,7 @@ class Pacer:
     """Sends each request in its turn, judges the reply and reports it to the governor.
 
     What `send` replies is judged: a reply that calls for another attempt is a failed attempt. Retries and requests to
-    slow down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `tell` hears what the
+    slow down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `on_event` hears what the
     governor decides.
     """
 
@@ -63,14 +63,14 @@ class Pacer:
         clock: Clock,
         count: RequestCount,
         scrub: Callable[[str], str],
-        tell: Callable[[Event], None],
+        on_event: Callable[[Event], None],
     ) -> None:
         self._send = send
         self._governor = governor
         self._now, self._wall, self._sleep = clock
         self._count = count
         self._scrub = scrub
-        self._tell = tell
+        self._on_event = on_event
         self._queue = PermitQueue(governor, clock)
         self._arriving = 0
 
@@ -88,9 +88,9 @@ class Pacer:
         """Seconds that requests waited to start, by cause."""
         return self._queue.wait_seconds
 
-    def waiting(self, cause: WaitReason) -> AbstractContextManager[None]:
+    def waiting(self, reason: WaitReason) -> AbstractContextManager[None]:
         """The time inside is counted as waited for that cause."""
-        return self._queue.waiting(cause)
+        return self._queue.waiting(reason)
 
     async def send(self, request: Request) -> Reply | FailedAttempt:
         """The reply to `request`, sent when its turn comes, or how it failed; its time-outs do not count the wait.
@@ -102,15 +102,15 @@ class Pacer:
         # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
         await asyncio.sleep(0)
         permit = self._queue.try_acquire() or await self._queue.acquire_in_turn()
-        return await self._exchange(request, permit, self._send, self._answer_in)
+        return await self._exchange(request, permit, self._send, self._feedback_from)
 
     async def send_exclusively(self, request: Request, *, after: float) -> Reply | FailedAttempt:
         """As `send`, with everybody else held back from now on, and after so many seconds."""
-        with self._queue.held():
+        with self._queue.hold():
             if after:
                 await self._sleep(after)
             permit = await self._queue.acquire(is_exclusive=True)
-            return await self._exchange(request, permit, self._send, self._answer_in)
+            return await self._exchange(request, permit, self._send, self._feedback_from)
 
     async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
         """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
@@ -121,12 +121,12 @@ class Pacer:
         request: Request,
         permit: Permit,
         exchange: Callable[[Request], Awaitable[T]],
-        answer_in: Callable[[T], Answer],
+        feedback_from: Callable[[T], Feedback],
     ) -> T | FailedAttempt:
         self._count.retried += request.is_retry
         try:
             result = await exchange(request)
-            answer = answer_in(result)
+            feedback = feedback_from(result)
         except CollectorError:
             self._abandoned(permit)
             raise
@@ -136,53 +136,53 @@ class Pacer:
             self._abandoned(permit)
             raise
         else:
-            self._answered(permit, answer)
+            self._answered(permit, feedback)
             return result
         return self._failed(permit, request, failure)
 
-    def _answer_in(self, reply: Reply) -> Answer:
+    def _feedback_from(self, reply: Reply) -> Feedback:
         """What a reply that is final means to the governor; raises `AttemptFailed` for any other."""
         now = self._wall()
         if reply.status != 200:
             raise_if_not_final(reply, now)
-        said = allowance(reply.headers, now)
-        if said is None and reply.status == 200:
+        limit = allowance(reply.headers, now)
+        if limit is None and reply.status == 200:
             return _SUCCESS
-        return Answer(reply.status == 200, said, quota(reply.headers) if said else None)
+        return Feedback(reply.status == 200, limit, quota(reply.headers) if limit else None)
 
     def report(self) -> None:
         """Tell what the governor decided since the last time."""
         while self._governor.events:
-            self._tell(self._governor.events.pop(0))
+            self._on_event(self._governor.events.pop(0))
 
-    def _answered(self, permit: Permit, answer: Answer) -> None:
+    def _answered(self, permit: Permit, feedback: Feedback) -> None:
         try:
             self._governor.answered(
-                permit, self._now(), is_success=answer.is_success, allowance=answer.allowance, quota=answer.quota
+                permit, self._now(), is_success=feedback.is_success, allowance=feedback.allowance, quota=feedback.quota
             )
         except (PauseTooLong, TooManyPauses) as pause:
             raise stopped_by(pause, self._wall()) from None
         finally:
-            self._after()
+            self._wake_and_report()
 
     def _abandoned(self, permit: Permit) -> None:
         self._governor.abandoned(permit, self._now())
-        self._after()
+        self._wake_and_report()
 
     def _failed(self, permit: Permit, request: Request, failure: AttemptFailed) -> FailedAttempt:
         try:
-            return self._judged(permit, request, failure, self._now())
+            return self._report_failure(permit, request, failure, self._now())
         except (PauseTooLong, TooManyPauses) as pause:
             raise stopped_by(pause, self._wall()) from None
         finally:
-            self._after()
+            self._wake_and_report()
 
-    def _after(self) -> None:
+    def _wake_and_report(self) -> None:
         self._queue.wake()
         if self._governor.events:
             self.report()
 
-    def _judged(self, permit: Permit, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
+    def _report_failure(self, permit: Permit, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
         """Report the failure to the governor and add its decision."""
         failed = FailedAttempt(failure, now - permit.at, was_probe=permit.is_probe)
         match failure:
@@ -198,10 +198,10 @@ class Pacer:
                     is_outage = failure.status == 503 or request.is_sole
                     self._governor.throttled(permit, now, failure.wait, failure.reason, is_outage=is_outage)
             case Transient():
-                halts = self._governor.failed(
+                opened_breaker = self._governor.failed(
                     permit, now, failure.reason, is_timeout=isinstance(failure, TimedOut), is_sole=request.is_sole
                 )
-                failed = failed._replace(halts=halts)
+                failed = failed._replace(opened_breaker=opened_breaker)
             case BadPayload() | Unauthorized():
                 self._governor.answered(permit, now, is_success=False)
             case _:
@@ -221,8 +221,8 @@ class Pacer:
     async def watch(self, outage_limit: float) -> None:
         """Raise `RunStopped` when the server has not answered for so many seconds, and no answer is arriving."""
         while True:
-            await self._sleep(_LOOK)
-            if not self._arriving and (seconds := self._governor.outage(self._now())) > outage_limit:
+            await self._sleep(_WATCH_INTERVAL)
+            if not self._arriving and (seconds := self._governor.outage_seconds(self._now())) > outage_limit:
                 raise RunStopped(
                     f"nothing but failures for {seconds:.0f} s, --outage-limit is {outage_limit:g}: "
                     f"{self._governor.last_failure}"

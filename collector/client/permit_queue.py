@@ -42,7 +42,7 @@ class PermitQueue:
         self._is_stopped = True
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Inside, nothing starts but what starts alone."""
         self._holds += 1
         try:
@@ -76,13 +76,13 @@ class PermitQueue:
 
     async def _enqueue(self) -> Permit | None:
         """A start, or None for the request that is the head of the queue now."""
-        mine: asyncio.Future[Permit | None] = asyncio.get_running_loop().create_future()
-        self._queue.append(mine)
+        turn: asyncio.Future[Permit | None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
         try:
-            return await mine
+            return await turn
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # it was given something at the very moment
-                self._return_permit(mine.result())
+            if turn.done() and not turn.cancelled():  # it was given something at the very moment
+                self._return_permit(turn.result())
             raise
 
     def _dequeue(self) -> None:
@@ -91,45 +91,45 @@ class PermitQueue:
         One start for each turn of the loop would keep a queue that has formed once for ever.
         """
         while self._queue:
-            behind = self._queue.popleft()
-            if behind.done():  # cancelled
+            waiter = self._queue.popleft()
+            if waiter.done():  # cancelled
                 continue
             granted = None if self._holds or self._is_stopped else self._try_acquire()
             if not isinstance(granted, Permit):
-                behind.set_result(None)
+                waiter.set_result(None)
                 return
-            behind.set_result(granted)
+            waiter.set_result(granted)
         self._has_head = False
 
-    def _return_permit(self, given: Permit | None) -> None:
-        if given is None:
+    def _return_permit(self, permit: Permit | None) -> None:
+        if permit is None:
             self._dequeue()
         else:
-            self._governor.abandoned(given, self._now())
+            self._governor.abandoned(permit, self._now())
             self.wake()
 
     async def acquire(self, *, is_exclusive: bool = False) -> Permit:
         """A start, as soon as the governor allows one; `is_exclusive` when all others are held."""
         while True:
             if self._is_stopped or (self._holds and not is_exclusive):
-                await self._change()
+                await self._wait_for_change()
                 continue
             granted = self._try_acquire()
             if isinstance(granted, Permit):
                 return granted
-            with self.waiting(granted.cause):
-                await (self._change() if granted.seconds == inf else self._sleep(granted.seconds))
+            with self.waiting(granted.reason):
+                await (self._wait_for_change() if granted.seconds == inf else self._sleep(granted.seconds))
 
     @contextmanager
-    def waiting(self, cause: WaitReason) -> Iterator[None]:
+    def waiting(self, reason: WaitReason) -> Iterator[None]:
         """What passes inside is counted as waited for that."""
         began = self._now()
         try:
             yield
         finally:
-            self.wait_seconds[cause] += self._now() - began
+            self.wait_seconds[reason] += self._now() - began
 
-    async def _change(self) -> None:
+    async def _wait_for_change(self) -> None:
         """Wait until a request has ended, or a hold."""
         if self._changed is None:
             self._changed = anyio.Event()
@@ -153,5 +153,5 @@ def stopped_by(pause: PauseTooLong | TooManyPauses, now: float) -> RunStopped:
     if pause.wait < inf:
         length, when = f"of {pause.wait:g} s", f"after {stamp(now + pause.wait)}"
     return RunStopped(
-        f"the server asks for a pause {length}, more than --max-pause {pause.longest:g}; run again {when}"
+        f"the server asks for a pause {length}, more than --max-pause {pause.max_pause:g}; run again {when}"
     )

@@ -29,7 +29,7 @@ T = TypeVar("T")
 Attempt: TypeAlias = Callable[[int, Request], Awaitable[T | FailedAttempt]]
 """Sends the request, as the attempt of this number, from 1. Raises only what ends the run."""
 
-_BEFORE_ASKING_AGAIN = 1.0  # seconds between a 401 and the request that confirms it
+_CONFIRMATION_DELAY = 1.0  # seconds between a 401 and the request that confirms it
 
 
 class Retrier:
@@ -51,14 +51,14 @@ class Retrier:
         self._clock = clock
         self._rng = rng
         self._note = note
-        self._doubt = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
-        self._question = anyio.Lock(fast_acquire=True)
+        self._confirmation_lock = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
+        self._probe_lock = anyio.Lock(fast_acquire=True)
         self._confirmations = 0
-        self._answered: Request | None = None
+        self._probe_target: Request | None = None
 
     def set_probe_target(self, request: Request) -> None:
         """Keep a request that succeeded: sent again, it distinguishes an outage from broken ids."""
-        self._answered = request
+        self._probe_target = request
 
     async def execute(
         self,
@@ -77,7 +77,7 @@ class Retrier:
         result = await attempt(1, request)
         if isinstance(result, FailedAttempt):
             return await self._retry_until_done(attempt, request, result, confirmations, policy or self.policy)
-        self._governor.budget.deposit()
+        self._governor.retry_budget.deposit()
         if is_probe_candidate:
             self.set_probe_target(request)
         return result
@@ -90,9 +90,9 @@ class Retrier:
         async def once() -> T | FailedAttempt:
             # tenacity, which costs more than all of a good reply's way, starts with the failure that called for it.
             nonlocal confirmations
-            attempts.made += 1
+            attempts.total += 1
             result: T | FailedAttempt = first
-            if attempts.made > 1:
+            if attempts.total > 1:
                 confirmations = self._confirmations
                 result = await self._retry_once(attempt, request, attempts, policy)
             if isinstance(result, FailedAttempt):
@@ -101,7 +101,7 @@ class Retrier:
 
         result = await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
         if isinstance(result, FailedAttempt):
-            raise GaveUp(result.failure, attempts.made, attempts.retried_s)
+            raise GaveUp(result.failure, attempts.total, attempts.retried_s)
         return result
 
     async def _retry_once(
@@ -109,19 +109,19 @@ class Retrier:
     ) -> T | FailedAttempt:
         within = policy.within - attempts.seconds
         retry = request._replace(within=within, is_retry=True, throttled_at=attempts.throttled_at)
-        withdrawn = self._governor.pay(attempts.retry_cost, self._clock.monotonic())
+        withdrawn = self._governor.spend_retry(attempts.retry_cost, self._clock.monotonic())
         self._pacer.report()
         if withdrawn < attempts.retry_cost:
             await self._probe_server()
-        result = await attempt(attempts.made, retry)
+        result = await attempt(attempts.total, retry)
         if not isinstance(result, FailedAttempt):
-            self._governor.budget.deposit(withdrawn)
+            self._governor.retry_budget.deposit(withdrawn)
         return result
 
     async def _react(self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int) -> None:
         failure = failed.failure
-        self._note(f"{request.target}: {failure.reason} (attempt {attempts.made})")
-        is_server_up = failed.halts and await self._probe_server()
+        self._note(f"{request.target}: {failure.reason} (attempt {attempts.total})")
+        is_server_up = failed.opened_breaker and await self._probe_server()
         is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_up
         attempts.failed(failed, is_excused=is_excused)
         if isinstance(failure, Unauthorized) and confirmations == self._confirmations:
@@ -129,17 +129,17 @@ class Retrier:
 
     async def _probe_server(self) -> bool:
         """The breaker is open. Probe with an id that succeeded earlier to tell an outage from a few broken ids."""
-        async with self._question:
-            if self._answered is None or not self._governor.is_halted:  # another task has probed meanwhile
-                return not self._governor.is_halted
-            failure = await self._probe(self._answered, after=0.0)
+        async with self._probe_lock:
+            if self._probe_target is None or not self._governor.is_breaker_open:  # another task has probed meanwhile
+                return not self._governor.is_breaker_open
+            failure = await self._probe(self._probe_target, after=0.0)
             return failure is None or isinstance(failure, Unauthorized)
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
-        async with self._doubt:
+        async with self._confirmation_lock:
             if confirmations != self._confirmations:  # another task has asked meanwhile, and the key held
                 return
-            failure = await self._probe(request, after=_BEFORE_ASKING_AGAIN)
+            failure = await self._probe(request, after=_CONFIRMATION_DELAY)
             if isinstance(failure, Unauthorized):
                 self._pacer.stop()
                 raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")

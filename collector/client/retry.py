@@ -24,8 +24,8 @@ from collector.client.failures import (
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
 
 T = TypeVar("T")
-_DOUBLINGS = 20  # of a wait, which is at its cap long before
-_SHORTEST = 1.0  # seconds that must be left to an id for another attempt
+_MAX_DOUBLINGS = 20  # of a wait, which is at its cap long before
+_MIN_SECONDS = 1.0  # seconds that must be left to an id for another attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ class Attempts:
         "excused",
         "isolated",
         "last",
-        "made",
         "retried_s",
         "seconds",
         "throttled",
+        "total",
         "transient",
     )
 
     def __init__(self) -> None:
-        self.made = 0
+        self.total = 0
         self.throttled = 0
         self.isolated = 0  # of these, refused whatever the rate
         self.excused = 0
@@ -96,7 +96,7 @@ class Attempts:
     @property
     def counted(self) -> int:
         """The attempts that count against the id."""
-        return self.made - (self.throttled - self.isolated) - self.excused
+        return self.total - (self.throttled - self.isolated) - self.excused
 
     @property
     def is_isolated(self) -> bool:
@@ -118,11 +118,11 @@ class Attempts:
         if isinstance(self.failure, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
             return True
         if policy.waits_out_outages:
-            return self.made - self.throttled - self.transient >= policy.max_attempts
+            return self.total - self.throttled - self.transient >= policy.max_attempts
         return (
             self.counted >= policy.max_attempts
             or self.throttled >= policy.max_throttles
-            or policy.within - self.seconds < _SHORTEST
+            or policy.within - self.seconds < _MIN_SECONDS
         )
 
     def backoff(self, policy: RetryPolicy, rng: random.Random) -> float:
@@ -133,13 +133,13 @@ class Attempts:
         """
         failure = self.failure
         if isinstance(failure, Throttled) and self.throttled > 1:
-            asked = failure.wait or 0.0
+            requested = failure.wait or 0.0
             if self.is_isolated:
-                return max(asked, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.isolated))
-            return min(policy.cap, asked + rng.uniform(0.1, 0.5))
+                return max(requested, min(policy.cap, rng.uniform(0.5, 1) * 2.0**self.isolated))
+            return min(policy.cap, requested + rng.uniform(0.1, 0.5))
         if isinstance(failure, Throttled | Unauthorized) or self.counted < 1:
             return 0.0
-        return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _DOUBLINGS)))
+        return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(self.counted - 1, _MAX_DOUBLINGS)))
 
 
 async def retrying(

@@ -9,7 +9,7 @@
 
 A failure is one of the server or of the way to it, not an answer that is of no use. Only the probe's own failure
 doubles the wait, and what began before the breaker last closed says nothing new. The breaker also opens when there was
-no answer for `_SILENCE` seconds but several failures: where few are in flight, twenty requests take too long.
+no answer for `_MAX_SILENCE` seconds but several failures: where few are in flight, twenty requests take too long.
 
 An *outage* lasts from the first failure after the last answer, without the pauses that the server asked for in it. It
 is told once a probe has failed: broken ids may look like one until then (see `client.retrier`). When nothing was ever
@@ -22,15 +22,15 @@ from enum import Enum
 from typing import Final
 
 FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 60.0
+MAX_WAIT: Final = 60.0
 """Seconds until the first probe of an outage, and at most between two."""
 
 _WINDOW = 20
-_LAST = (1 << _WINDOW) - 1
-_TOO_MANY = _WINDOW // 2
-_TELLING = 5
-_SILENCE = 10.0
-_MOST_WAITS = 10  # that are counted; the wait is at its longest before
+_WINDOW_MASK = (1 << _WINDOW) - 1
+_MAX_FAILURES = _WINDOW // 2
+_MIN_FAILURES = 5
+_MAX_SILENCE = 10.0
+_MAX_WAITS = 10  # that are counted; the wait is at its longest before
 
 
 class State(Enum):
@@ -56,7 +56,7 @@ class CircuitBreaker:
         self.answered_at = float("-inf")
         self._until = 0.0
         self._closed_at = float("-inf")
-        self._arrived_until = float("-inf")
+        self._data_arrived_at = float("-inf")
         self._failed = 0  # a bit for each of the last requests, set for a failure
         self._seen = 0
         self._failures = 0  # since the last answer
@@ -76,7 +76,7 @@ class CircuitBreaker:
     @property
     def outage_wait(self) -> float:
         """Seconds of the last wait for a server that fails; 0 when it is not that we wait for."""
-        return min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._waits - 1)) if self._waits else 0.0
+        return min(MAX_WAIT, FIRST_WAIT * 2 ** (self._waits - 1)) if self._waits else 0.0
 
     def _enter(self, state: State) -> None:
         if state not in _NEXT[self.state]:
@@ -87,14 +87,14 @@ class CircuitBreaker:
         """Seconds until a request may start; 0 when one may now. Ask only while no probe is in flight."""
         return max(0.0, self._until - now) if self.is_open else 0.0
 
-    def probe(self) -> None:
+    def begin_probe(self) -> None:
         """The request that starts now is the probe."""
         self._enter(State.HALF_OPEN)
 
     def answered(self, now: float, *, is_probe: bool) -> bool:
         """The server answered. True when the breaker closes by it: not before a pause asked for meanwhile is over."""
         self.answered_at, self._failures = now, 0
-        self._see(0)
+        self._record(0)
         if not is_probe:
             return False
         self._waits = self._failed = 0
@@ -108,26 +108,26 @@ class CircuitBreaker:
     def paused(self, now: float, seconds: float, *, is_probe: bool) -> None:
         """The server is there, and nothing starts for so many seconds; of several pauses the latest end counts."""
         self.answered_at, self._failures = now, 0
-        self._see(0)
+        self._record(0)
         self._waits = 0
         self._open(now + seconds, is_probe=is_probe)
 
-    def unavailable(self, now: float, seconds: float, *, asked: float, is_probe: bool) -> None:
-        """As `paused`, but the server serves nobody; the seconds that it `asked` for are no time of the outage."""
-        self._fail(now)
-        self._failing_since += asked
+    def unavailable(self, now: float, seconds: float, *, requested: float, is_probe: bool) -> None:
+        """As `paused`, but the server serves nobody; the seconds that it `requested` for are no time of the outage."""
+        self._record_failure(now)
+        self._failing_since += requested
         self._open(now + seconds, is_probe=is_probe)
 
     def failed(self, now: float, began: float, *, is_probe: bool, is_sole: bool = False) -> bool:
         """The server failed a request that `began` then. True when the breaker opens by it, or opens again.
 
-        `is_sole`: no other request is sent until this one succeeds, so its failure counts as `_TELLING`.
+        `is_sole`: no other request is sent until this one succeeds, so its failure counts as `_MIN_FAILURES`.
         """
         if began < self._closed_at:
             return False
-        self._fail(max(began, self.answered_at, self._arrived_until), _TELLING if is_sole else 1)
-        is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _TOO_MANY
-        is_silent = self._failures >= _TELLING and now - self._failing_since >= _SILENCE
+        self._record_failure(max(began, self.answered_at, self._data_arrived_at), _MIN_FAILURES if is_sole else 1)
+        is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _MAX_FAILURES
+        is_silent = self._failures >= _MIN_FAILURES and now - self._failing_since >= _MAX_SILENCE
         if is_probe or ((is_too_much or is_silent) and not self.is_open):
             self.trip(now, is_probe=is_probe)
             return True
@@ -135,33 +135,33 @@ class CircuitBreaker:
 
     def trip(self, now: float, *, is_probe: bool = False) -> None:
         """Open for an outage, for twice as long as before."""
-        self._waits = min(self._waits + 1, _MOST_WAITS)
+        self._waits = min(self._waits + 1, _MAX_WAITS)
         self._open(now + self.outage_wait, is_probe=is_probe)
 
     def arrived(self, now: float) -> None:
         """A part of an answer arrived until now: no outage began before."""
-        self._arrived_until = now
+        self._data_arrived_at = now
 
     def abandoned(self, now: float, *, is_probe: bool) -> None:
         """A request ended without a verdict on the server: another is the probe, after as long a wait again."""
         if is_probe:
             self._open(now + max(FIRST_WAIT, self.outage_wait), is_probe=True)
 
-    def outage(self, now: float) -> float:
+    def outage_seconds(self, now: float) -> float:
         """For how many seconds there has been an outage; 0 when there is none."""
-        is_never_answered = self.answered_at == float("-inf") and self._failures >= _TELLING
+        is_never_answered = self.answered_at == float("-inf") and self._failures >= _MIN_FAILURES
         is_waiting = self.is_open and self._failures > 0 and self._waits != 1
         return max(0.0, now - self._failing_since) if is_never_answered or is_waiting else 0.0
 
-    def _fail(self, since: float, failures: int = 1) -> None:
+    def _record_failure(self, since: float, failures: int = 1) -> None:
         if self._failures == 0:
             self._failing_since = since
         self._failures += failures
-        self._see(1)
+        self._record(1)
 
-    def _see(self, failed: int) -> None:
+    def _record(self, failed: int) -> None:
         self._seen += 1
-        self._failed = (self._failed << 1 | failed) & _LAST
+        self._failed = (self._failed << 1 | failed) & _WINDOW_MASK
 
     def _open(self, until: float, *, is_probe: bool) -> None:
         self._until = max(self._until, until)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collector.governor.queueing import QueueProbe
 
-_FIRST = 4
-_CUT = 0.7
-_BETWEEN_CUTS = 1.0  # seconds
+_INITIAL = 4
+_CUT_FACTOR = 0.7
+_MIN_CUT_INTERVAL = 1.0  # seconds
 
 
 class ConcurrencyLimit:
@@ -24,7 +24,7 @@ class ConcurrencyLimit:
         self._successes = 0
         self._cut_at = float("-inf")
         self._queue = QueueProbe()
-        self.limit = min(_FIRST, ceiling)
+        self.limit = min(_INITIAL, ceiling)
         self.was_cut = False
 
     def succeeded(self, in_flight: int, seconds: float = 0.0) -> None:
@@ -32,7 +32,7 @@ class ConcurrencyLimit:
         if 2 * in_flight < self.limit:
             return
         self.limit = min(self._ceiling, self._queue.replied(seconds, self.limit))
-        if self.limit >= self._ceiling or self._queue.holds:
+        if self.limit >= self._ceiling or self._queue.is_in_control:
             return
         self._successes += 1
         if not self.was_cut or self._successes >= self.limit:
@@ -41,17 +41,17 @@ class ConcurrencyLimit:
 
     def cut(self, now: float) -> bool:
         """Fewer from now on; was it not a second since the last cut, nothing changes and False is returned."""
-        if now - self._cut_at < _BETWEEN_CUTS:
+        if now - self._cut_at < _MIN_CUT_INTERVAL:
             return False
-        self.limit = max(1, int(self.limit * _CUT))
-        self._queue.forget()
+        self.limit = max(1, int(self.limit * _CUT_FACTOR))
+        self._queue.reset_window()
         self._cut_at, self._successes, self.was_cut = now, 0, True
         return True
 
     @property
     def is_below_ceiling(self) -> bool:
         """Did the server's failures, or its queue, bring the limit below what the user allows?"""
-        return (self.was_cut or self._queue.holds) and self.limit < self._ceiling
+        return (self.was_cut or self._queue.is_in_control) and self.limit < self._ceiling
 
     def __repr__(self) -> str:
         return f"<ConcurrencyLimit {self.limit} of {self._ceiling}>"

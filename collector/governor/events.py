@@ -15,50 +15,50 @@ class Allowed(NamedTuple):
 class Paused(NamedTuple):
     """The server asks to slow down: nothing starts for so many seconds.
 
-    `is_news`: the server serves nobody, its refusals continue after a pause, and this was not reported yet.
+    `should_warn`: the server serves nobody, its refusals continue after a pause, and this was not reported yet.
     """
 
     seconds: float
     reason: str
-    then: Allowed
-    is_news: bool = False
+    allowed: Allowed
+    should_warn: bool = False
 
 
-class Halted(NamedTuple):
+class BreakerOpened(NamedTuple):
     """Too much fails: nothing starts for so many seconds, and then one request tries.
 
-    `is_news` says that this is the first of an outage, and not soon after the last.
+    `should_warn` says that this is the first of an outage, and not soon after the last.
     """
 
     seconds: float
     reason: str
-    is_news: bool
+    should_warn: bool
 
 
 class Resumed(NamedTuple):
     """A request was answered, so others may start again; `ends_outage` if one was news."""
 
-    now: Allowed
+    allowed: Allowed
     ends_outage: bool
 
 
-class Narrowed(NamedTuple):
+class ConcurrencyReduced(NamedTuple):
     """A time-out: fewer requests may be in flight."""
 
     reason: str
     concurrency: int
 
 
-Event: TypeAlias = Paused | Halted | Resumed | Narrowed
+Event: TypeAlias = Paused | BreakerOpened | Resumed | ConcurrencyReduced
 
 
 class PauseTooLong(Exception):
     """The server asks for a longer pause than the user wants: `wait` seconds, infinite for one without end."""
 
-    def __init__(self, wait: float, longest: float) -> None:
-        super().__init__(wait, longest)
+    def __init__(self, wait: float, max_pause: float) -> None:
+        super().__init__(wait, max_pause)
         self.wait = wait
-        self.longest = longest
+        self.max_pause = max_pause
 
 
 class TooManyPauses(Exception):

@@ -26,28 +26,28 @@ from bisect import bisect_left
 from math import comb, exp, log
 from typing import Final, NamedTuple
 
-LOWEST: Final = 0.05
+MIN_RATE: Final = 0.05
 """Requests a second; no lower limit is thought of."""
 
 _STEP = 1.05
-_LIMITS: Final = [LOWEST * _STEP**number for number in range(263)]  # up to 18,000/s, which stands for no limit
-_UNLIMITED: Final = 0.7  # before anything is known
-_RARE = 6.0  # requests a second; the lower a limit is below that, the less it is expected
+_LIMITS: Final = [MIN_RATE * _STEP**number for number in range(263)]  # up to 18,000/s, which stands for no limit
+_PRIOR_UNLIMITED: Final = 0.7  # before anything is known
+_RARE_BELOW = 6.0  # requests a second; the lower a limit is below that, the less it is expected
 # The sizes of noise, and their weights.
 _NOISE: Final = ((0.0003, 0.4), (0.001, 0.3), (0.003, 0.2), (0.01, 0.1), (0.03, 0.04), (0.1, 0.03))
 _EXCESS: Final = (0.2, 0.035)  # refused above the limit by a window, by a bucket that has filled in the pause
-_SOFT = 0.1  # of the limit; from its edge to the full excess
-_JUMPS = 0.072  # of the limit a second
-_NOISE_CHANGES = 1 / 300  # a second
-_FAR = 1.0  # of the logarithm of a limit; a jump by a factor of e is 1/e as likely as a small one
-_NEXT = 11.0  # seconds for which what is learned is thought to hold
-_PRICE = 9.0  # requests a refusal is worth beside its pause; the server's owner counts them
-_FULL = 0.7  # of the limiters refuse any part of what is behind a refusal, as if at random …
-_LEAST_PART = 0.04  # … and the others the part above the limit, at least this
-_MOST_VERDICTS = 50  # more say no more
-_LEAST_WEIGHT = 1e-15  # nothing is ever impossible
+_EDGE_WIDTH = 0.1  # of the limit; from its edge to the full excess
+_JUMP_HAZARD = 0.072  # of the limit a second
+_NOISE_CHANGE_HAZARD = 1 / 300  # a second
+_JUMP_SCALE = 1.0  # of the logarithm of a limit; a jump by a factor of e is 1/e as likely as a small one
+_HORIZON = 11.0  # seconds for which what is learned is thought to hold
+_THROTTLE_COST = 9.0  # requests a refusal is worth beside its pause; the server's owner counts them
+_ANY_SHARE_WEIGHT = 0.7  # of the limiters refuse any part of what is behind a refusal, as if at random …
+_MIN_EXCESS_SHARE = 0.04  # … and the others the part above the limit, at least this
+_MAX_TRAILING = 50  # more say no more
+_MIN_WEIGHT = 1e-15  # nothing is ever impossible
 
-_RHO: Final = exp(-log(_STEP) / _FAR)
+_RHO: Final = exp(-log(_STEP) / _JUMP_SCALE)
 
 Row = list[float]
 
@@ -65,14 +65,14 @@ class LimitBelief:
     """Weighs limits (requests a second) and noise (a probability) by what the server took and refused."""
 
     def __init__(self) -> None:
-        weights = [min(1.0, limit / _RARE) for limit in _LIMITS[:-1]]
-        limited = (1 - _UNLIMITED) / sum(weights)
-        limits = [limited * weight for weight in weights] + [_UNLIMITED]
+        weights = [min(1.0, limit / _RARE_BELOW) for limit in _LIMITS[:-1]]
+        limited = (1 - _PRIOR_UNLIMITED) / sum(weights)
+        limits = [limited * weight for weight in weights] + [_PRIOR_UNLIMITED]
         self._rows = [[kind.weight * weight for weight in limits] for kind in _KINDS]
 
     def accepted(self, requests: int, rate: float) -> None:
         """So many were taken at this rate."""
-        parts = _parts_above(rate)
+        parts = _excess_onsets(rate)
         survives = {excess: [(1 - excess * part) ** requests for part in parts] for excess in _EXCESS}
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
             below = (1 - kind.noise) ** requests
@@ -82,21 +82,22 @@ class LimitBelief:
 
     def throttled(self, rate: float) -> None:
         """One was refused at this rate."""
-        parts = _parts_above(rate)
+        parts = _excess_onsets(rate)
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
             above = [weight * (kind.noise + kind.excess * part) for weight, part in zip(row, parts, strict=False)]
             self._rows[number] = above + [weight * kind.noise for weight in row[len(parts) :]]
         self._normalize()
 
-    def throttled_behind(self, throttled: int, verdicts: int, rate: float) -> None:
+    def trailing_throttled(self, throttled: int, trailing: int, rate: float) -> None:
         """Of so many in flight behind a refusal at this rate so many were refused as well."""
-        if verdicts > _MOST_VERDICTS:
-            throttled, verdicts = round(throttled * _MOST_VERDICTS / verdicts), _MOST_VERDICTS
-        passed = verdicts - throttled
-        edge = _edge(rate)
-        any_part = _FULL / ((verdicts + 1) * comb(verdicts, throttled))
+        if trailing > _MAX_TRAILING:
+            throttled, trailing = round(throttled * _MAX_TRAILING / trailing), _MAX_TRAILING
+        passed = trailing - throttled
+        edge = _limits_below(rate)
+        any_part = _ANY_SHARE_WEIGHT / ((trailing + 1) * comb(trailing, throttled))
         chances = [
-            any_part + (1 - _FULL) * part**throttled * (1 - part) ** passed for part in _excess_parts(edge, rate)
+            any_part + (1 - _ANY_SHARE_WEIGHT) * part**throttled * (1 - part) ** passed
+            for part in _shares_above_limit(edge, rate)
         ]
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
             below = kind.noise**throttled * (1 - kind.noise) ** passed
@@ -106,13 +107,13 @@ class LimitBelief:
 
     def pass_time(self, seconds: float) -> None:
         """The limit, or the noise, may have changed in so many seconds."""
-        jumped = 1 - exp(-_JUMPS * seconds)
-        changed = 1 - exp(-_NOISE_CHANGES * seconds)
-        rows = [_blur(row, jumped) for row in self._rows]
-        columns = _sums(rows)
+        jumped = 1 - exp(-_JUMP_HAZARD * seconds)
+        changed = 1 - exp(-_NOISE_CHANGE_HAZARD * seconds)
+        rows = [_diffuse(row, jumped) for row in self._rows]
+        by_limit = _column_sums(rows)
         for number, (kind, row) in enumerate(zip(_KINDS, rows, strict=True)):
             share = changed * kind.weight
-            rows[number] = [(1 - changed) * weight + share * all_ for weight, all_ in zip(row, columns, strict=True)]
+            rows[number] = [(1 - changed) * weight + share * all_ for weight, all_ in zip(row, by_limit, strict=True)]
         self._rows = rows
         self._normalize()
 
@@ -121,49 +122,49 @@ class LimitBelief:
         """The probability, as expected, that a request is refused whatever the rate."""
         return sum(kind.noise * sum(row) for kind, row in zip(_KINDS, self._rows, strict=True))
 
-    def is_below(self, rate: float) -> float:
+    def probability_below(self, rate: float) -> float:
         """The probability that the limit is below this rate."""
-        return sum(sum(row[: _edge(rate)]) for row in self._rows)
+        return sum(sum(row[: _limits_below(rate)]) for row in self._rows)
 
-    def best(self, pause: float, most: float) -> float:
-        """The rate up to `most` that is expected to bring most when a refusal costs a pause of so many seconds."""
-        noise, columns = self.noise, _sums(self._rows)
-        rest, failed = sum(columns), 0.0
-        best, best_value = LOWEST, 0.0
-        for limit, weight in zip(_LIMITS[: _edge(most) + 1], columns, strict=False):
-            cost = pause + _PRICE / limit
+    def best_rate(self, pause: float, max_rate: float) -> float:
+        """The rate up to `max_rate` that is expected to bring most when a refusal costs a pause of so many seconds."""
+        noise, by_limit = self.noise, _column_sums(self._rows)
+        rest, failed = sum(by_limit), 0.0
+        best, best_value = MIN_RATE, 0.0
+        for limit, weight in zip(_LIMITS[: _limits_below(max_rate) + 1], by_limit, strict=False):
+            cost = pause + _THROTTLE_COST / limit
             taken = limit / (1 + limit * noise * cost)
             value = rest * taken + failed
             if value > best_value:
                 best, best_value = limit, value
             rest -= weight
-            failed += weight * taken * _NEXT / (_NEXT + cost)
+            failed += weight * taken * _HORIZON / (_HORIZON + cost)
         return best
 
     def _normalize(self) -> None:
         total = sum(map(sum, self._rows))
-        self._rows = [[weight / total + _LEAST_WEIGHT for weight in row] for row in self._rows]
+        self._rows = [[weight / total + _MIN_WEIGHT for weight in row] for row in self._rows]
 
     def __repr__(self) -> str:
         return f"<LimitBelief noise={self.noise:.2%}>"
 
 
-def _edge(rate: float) -> int:
+def _limits_below(rate: float) -> int:
     """How many limits are below the rate; the last one stands for none, so it never is."""
     return bisect_left(_LIMITS, rate, hi=len(_LIMITS) - 1)
 
 
-def _parts_above(rate: float) -> Row:
+def _excess_onsets(rate: float) -> Row:
     """For each limit below the rate, how much of its excess it refuses."""
-    return [min(1.0, (rate / limit - 1) / _SOFT) for limit in _LIMITS[: _edge(rate)]]
+    return [min(1.0, (rate / limit - 1) / _EDGE_WIDTH) for limit in _LIMITS[: _limits_below(rate)]]
 
 
-def _excess_parts(edge: int, rate: float) -> Row:
+def _shares_above_limit(edge: int, rate: float) -> Row:
     """For each limit below the rate, the part of the requests that is beyond it."""
-    return [max(_LEAST_PART, 1 - limit / rate) for limit in _LIMITS[:edge]]
+    return [max(_MIN_EXCESS_SHARE, 1 - limit / rate) for limit in _LIMITS[:edge]]
 
 
-def _blur(row: Row, jumped: float) -> Row:
+def _diffuse(row: Row, jumped: float) -> Row:
     """The row after this share of it has jumped, to both sides, ever less far out."""
     spread = jumped * (1 - _RHO) / (1 + _RHO)
     stays = 1 - jumped - spread
@@ -178,5 +179,5 @@ def _blur(row: Row, jumped: float) -> Row:
     return blurred
 
 
-def _sums(rows: list[Row]) -> Row:
+def _column_sums(rows: list[Row]) -> Row:
     return list(map(sum, zip(*rows, strict=True)))

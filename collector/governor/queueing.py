@@ -11,7 +11,7 @@ connection, a slow minute. So a suspicion is tried before it is believed:
 
 The lower quartile of a window stands for it: a queue delays the fastest replies too, a heavy tail does not. Once the
 queue is proved, the median steers. What adds
-less than `_FLOOR` to twice the idle latency is no queue: the collector's own event loop adds as much.
+less than `_MIN_DELAY` to twice the idle latency is no queue: the collector's own event loop adds as much.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from __future__ import annotations
 from enum import Enum
 from math import inf
 
-_SMALLEST = 8  # replies in a window; as many as may be in flight as it begins, where these are more
-_SLOW = 2.0  # times the idle latency
-_FAST = 1.5
-_FLOOR = 0.01  # seconds
-_FELL = 0.75  # of the latency at twice as many in flight
-_REST = 8  # windows without a suspicion after a wrong one; twice as many after each
-_LONGEST_REST = 512
+_MIN_WINDOW = 8  # replies in a window; as many as may be in flight as it begins, where these are more
+_SLOW_FACTOR = 2.0  # times the idle latency
+_FAST_FACTOR = 1.5
+_MIN_DELAY = 0.01  # seconds
+_IMPROVED_FACTOR = 0.75  # of the latency at twice as many in flight
+_COOL_DOWN = 8  # windows without a suspicion after a wrong one; twice as many after each
+_MAX_COOL_DOWN = 512
 
 
 class _Phase(Enum):
@@ -42,15 +42,15 @@ class QueueProbe:
         self._phase = _Phase.WATCH
         self._idle = inf
         self._window: list[float] = []
-        self._size = _SMALLEST
+        self._window_size = _MIN_WINDOW
         self._skip = 0  # replies to what was sent before the number changed
-        self._before = (0, 0.0)  # in flight and latency, before it was halved
-        self._first = 0  # in flight, when a suspicion arose
-        self._rest = 0
-        self._next_rest = _REST
+        self._before_halving = (0, 0.0)  # in flight and latency, before it was halved
+        self._original_limit = 0  # in flight, when a suspicion arose
+        self._cool_down = 0
+        self._next_cool_down = _COOL_DOWN
 
     @property
-    def holds(self) -> bool:
+    def is_in_control(self) -> bool:
         """Does the number of requests in flight follow latency, and not grow by success?"""
         return self._phase is not _Phase.WATCH
 
@@ -60,24 +60,24 @@ class QueueProbe:
             self._skip -= 1
             return limit
         if not self._window:
-            self._size = max(_SMALLEST, limit)
+            self._window_size = max(_MIN_WINDOW, limit)
         self._window.append(seconds)
-        if len(self._window) < self._size:
+        if len(self._window) < self._window_size:
             return limit
         window, self._window = sorted(self._window), []
         if self._idle == inf:
             self._idle = window[0]
         if self._phase is _Phase.STEER:
             return self._steer(window[len(window) // 2], limit)
-        return self._judge(window[len(window) // 4], limit)
+        return self._evaluate(window[len(window) // 4], limit)
 
-    def forget(self) -> None:
+    def reset_window(self) -> None:
         """The number changed for another reason."""
         self._window.clear()
         if self._phase in {_Phase.MEASURE, _Phase.HALVE}:
             self._phase = _Phase.WATCH
 
-    def _judge(self, latency: float, limit: int) -> int:
+    def _evaluate(self, latency: float, limit: int) -> int:
         match self._phase:
             case _Phase.WATCH:
                 return self._watch(latency, limit)
@@ -87,41 +87,41 @@ class QueueProbe:
                 return self._compare(latency, limit)
 
     def _watch(self, latency: float, limit: int) -> int:
-        is_slow = latency > _SLOW * self._idle + _FLOOR
+        is_slow = latency > _SLOW_FACTOR * self._idle + _MIN_DELAY
         self._idle = min(self._idle, latency)
-        if self._rest:
-            self._rest -= 1
+        if self._cool_down:
+            self._cool_down -= 1
         elif is_slow and limit > 1:
-            self._phase, self._skip, self._first = _Phase.MEASURE, limit, limit
+            self._phase, self._skip, self._original_limit = _Phase.MEASURE, limit, limit
         return limit
 
     def _halve(self, latency: float, limit: int) -> int:
-        self._phase, self._skip, self._before = _Phase.HALVE, limit, (limit, latency)
+        self._phase, self._skip, self._before_halving = _Phase.HALVE, limit, (limit, latency)
         return max(1, limit // 2)
 
     def _compare(self, latency: float, limit: int) -> int:
-        before, latency_before = self._before
-        if latency <= _FELL * latency_before:
+        limit_before, latency_before = self._before_halving
+        if latency <= _IMPROVED_FACTOR * latency_before:
             self._idle = min(self._idle, latency)
             if limit > 1:
                 return self._halve(latency, limit)
             self._phase = _Phase.STEER
             return limit
         self._idle = latency  # fewer in flight are not faster: this is what an idle server takes
-        if before == self._first:
-            self._phase, self._rest = _Phase.WATCH, self._next_rest
-            self._next_rest = min(_LONGEST_REST, 2 * self._next_rest)
-            return before
+        if limit_before == self._original_limit:
+            self._phase, self._cool_down = _Phase.WATCH, self._next_cool_down
+            self._next_cool_down = min(_MAX_COOL_DOWN, 2 * self._next_cool_down)
+            return limit_before
         self._phase = _Phase.STEER
-        return before
+        return limit_before
 
     def _steer(self, latency: float, limit: int) -> int:
         self._skip = limit
         if limit == 1:
             self._idle = latency
-        if latency > _SLOW * self._idle + _FLOOR / 2:
+        if latency > _SLOW_FACTOR * self._idle + _MIN_DELAY / 2:
             return max(1, limit - max(1, limit // 8))
-        return limit + 1 if latency < _FAST * self._idle + _FLOOR / 4 else limit
+        return limit + 1 if latency < _FAST_FACTOR * self._idle + _MIN_DELAY / 4 else limit
 
     def __repr__(self) -> str:
         return f"<QueueProbe {self._phase.name.lower()} idle={self._idle * 1000:.0f}ms>"

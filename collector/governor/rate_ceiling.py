@@ -32,7 +32,7 @@ def interval_of(rate: float) -> float:
     return (1 + _SLACK) / rate if rate else 0.0
 
 
-def until_free(arrival: float, now: float) -> float:
+def seconds_until_free(arrival: float, now: float) -> float:
     """Seconds until the start that is due at `arrival` may be taken; 0 when it may be now."""
     return max(arrival - _TOLERANCE - now, 0.0)
 
@@ -52,7 +52,7 @@ class LocalCeiling:
     def try_acquire(self, now: float) -> float:
         arrival = next_arrival(self._arrival, now, self._interval) if self._interval else now
         if arrival is None:
-            return until_free(self._arrival, now)
+            return seconds_until_free(self._arrival, now)
         self._arrival = arrival
         return 0.0
 

@@ -42,12 +42,12 @@ class Quota(NamedTuple):
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
     """The quota behind the limit of a reply; None where there is none, or several; never raises."""
-    policies = list(_items(_joined(headers, "RateLimit-Policy") or ""))
+    policies = list(_items(_joined_lines(headers, "RateLimit-Policy") or ""))
     if len(policies) > 1:
         return None
     if policies:
         params = policies[0][1]
-        requests, window = _whole(params.get("q")), _whole(params.get("w"))
+        requests, window = _non_negative(params.get("q")), _non_negative(params.get("w"))
         counts = params.get("qu", "requests") == "requests"
         return Quota(requests, bounded(window) if window else None) if requests and counts else None
     for remaining, _ in _COUNTERS:
@@ -77,7 +77,7 @@ def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
     return _structured(headers) or _counted(headers, now)
 
 
-def wait_asked(headers: Mapping[str, str], now: float) -> float | None:
+def requested_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a reply which refused a request asks to wait, or None when it does not say; never raises.
 
     `Retry-After` comes before any limit (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it a
@@ -115,11 +115,13 @@ def _reset(headers: Mapping[str, str], name: str, now: float) -> float | None:
 
 def _structured(headers: Mapping[str, str]) -> Allowance | None:
     """The strictest item of `RateLimit`."""
-    field = _joined(headers, "RateLimit")
+    field = _joined_lines(headers, "RateLimit")
     if field is None:
         return None
-    policies = dict(_items(_joined(headers, "RateLimit-Policy") or ""))
-    limits = [_limit(params, policies.get(name, {})) for name, params in _items(field)] or [_revision_07(field)]
+    policies = dict(_items(_joined_lines(headers, "RateLimit-Policy") or ""))
+    limits = [_allowance_of_item(params, policies.get(name, {})) for name, params in _items(field)] or [
+        _revision_07(field)
+    ]
     return min((limit for limit in limits if limit is not None), key=_strictness, default=None)
 
 
@@ -130,7 +132,7 @@ def _strictness(limit: Allowance) -> tuple[bool, float]:
     return True, limit.remaining / limit.seconds if limit.seconds else inf
 
 
-def _joined(headers: Mapping[str, str], name: str) -> str | None:
+def _joined_lines(headers: Mapping[str, str], name: str) -> str | None:
     """The lines of a field as one, None without any."""
     first = headers.get(name)
     if first is None:
@@ -148,12 +150,12 @@ def _items(field: str) -> Iterator[tuple[str, Mapping[str, object]]]:
                 yield name, params
 
 
-def _limit(item: Mapping[str, object], policy: Mapping[str, object]) -> Allowance | None:
+def _allowance_of_item(item: Mapping[str, object], policy: Mapping[str, object]) -> Allowance | None:
     """An item of `RateLimit` with its policy (sections "Service Limit Item" and "Quota Policy Item" of revision 10)."""
     if policy.get("qu", "requests") != "requests":
         return None
-    window = _whole(policy.get("w")) or None
-    return _whole_allowance(item.get("r"), item.get("t", window))
+    window = _non_negative(policy.get("w")) or None
+    return _allowance_from(item.get("r"), item.get("t", window))
 
 
 def _revision_07(field: str) -> Allowance | None:
@@ -161,16 +163,16 @@ def _revision_07(field: str) -> Allowance | None:
     members = _parsed(field, "dictionary")
     match members:
         case {"remaining": (remaining, _), "reset": (reset, _)}:
-            return _whole_allowance(remaining, reset)
+            return _allowance_from(remaining, reset)
     return None
 
 
-def _whole_allowance(remaining: object, reset: object) -> Allowance | None:
-    count, seconds = _whole(remaining), _whole(reset)
+def _allowance_from(remaining: object, reset: object) -> Allowance | None:
+    count, seconds = _non_negative(remaining), _non_negative(reset)
     return None if count is None or seconds is None else Allowance(count, bounded(seconds))
 
 
-def _whole(value: object) -> int | None:
+def _non_negative(value: object) -> int | None:
     """A non-negative Integer; a Boolean, which Python counts among them, is none."""
     return value if type(value) is int and value >= 0 else None
 
@@ -189,7 +191,7 @@ def _parsed(field: str, kind: str) -> StructuredType | None:
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]*)?)(m?)s)?", re.IGNORECASE)
-_ENDLESS, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
+_INFINITE_FROM, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -222,16 +224,16 @@ def stated_seconds(number: str, headers: Mapping[str, str], now: float) -> float
 
 def bounded(seconds: float) -> float:
     """Infinite from 1e7 seconds on."""
-    return float(seconds) if seconds < _ENDLESS else inf
+    return float(seconds) if seconds < _INFINITE_FROM else inf
 
 
-def seconds_until(moment: float, headers: Mapping[str, str], now: float) -> float:
+def seconds_until(timestamp: float, headers: Mapping[str, str], now: float) -> float:
     """Seconds from the sending of a response, by its own `Date` or else `now`, to a moment; 0 for one in the past.
 
     All three moments are in seconds since the epoch.
     """
     sent = _epoch(headers.get("Date", ""))
-    return max(0.0, moment - (now if sent is None else sent))
+    return max(0.0, timestamp - (now if sent is None else sent))
 
 
 def _wait(value: str, headers: Mapping[str, str], now: float) -> float | None:
@@ -255,7 +257,7 @@ def _duration(text: str) -> float | None:
 
 def _epoch(http_date: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(http_date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        timestamp = parsedate_to_datetime(http_date)
+        return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

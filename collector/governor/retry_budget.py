@@ -20,7 +20,7 @@ class RetryBudget:
     def __init__(self) -> None:
         self.tokens = FULL
 
-    def pay(self, cost: int) -> int:
+    def withdraw(self, cost: int) -> int:
         """Take so many tokens, or all that are left; how many these were."""
         withdrawn = min(cost, self.tokens)
         self.tokens -= withdrawn

@@ -12,7 +12,7 @@ that was removed under us is made anew.
 
 *What must not happen.* The lock is never waited for, since the event loop would wait with it: a locked file is a
 start that may be free in a millisecond. A process that was stopped while it held the lock would hold up the others
-until it goes on or dies; they give up sharing after `_PATIENCE` seconds. So they do when the file cannot be had, or
+until it goes on or dies; they give up sharing after `_MAX_LOCK_WAIT` seconds. So they do when the file cannot be had, or
 read, or written: the run says so once and goes on at its own rate.
 """
 
@@ -28,13 +28,13 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
-from collector.governor.quota_state import SIZE, ask, decode, encode
-from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
+from collector.governor.quota_state import SIZE, decode, encode, request_permit
+from collector.governor.rate_ceiling import interval_of, next_arrival, seconds_until_free
 from collector.model.secret import Secret
 from collector.storage.ownership import NotOwned, require_owned
 
-_AGAIN = 0.001  # seconds; others hold the lock for microseconds
-_PATIENCE = 10.0  # seconds
+_LOCK_RETRY_INTERVAL = 0.001  # seconds; others hold the lock for microseconds
+_MAX_LOCK_WAIT = 10.0  # seconds
 
 
 def identity_of(organization_id: str | None, authorization: Secret) -> str:
@@ -66,7 +66,7 @@ class SharedQuota:
         self._warn = warn
         self._descriptor: int | None = None
         self._arrival = -inf
-        self._since = inf
+        self._waiting_since = inf
         self._locked_since = inf
         self.is_shared = True
 
@@ -74,11 +74,11 @@ class SharedQuota:
         """Take a start if one is free at `now` (monotonic seconds): 0.0; else the seconds until one may be free."""
         arrival = next_arrival(self._arrival, now, self._interval)
         if arrival is None:
-            return until_free(self._arrival, now)
-        self._since = min(self._since, now)
-        wait = self._ask_others(now) if self.is_shared else 0.0
+            return seconds_until_free(self._arrival, now)
+        self._waiting_since = min(self._waiting_since, now)
+        wait = self._acquire_shared(now) if self.is_shared else 0.0
         if wait == 0:
-            self._arrival, self._since = arrival, inf
+            self._arrival, self._waiting_since = arrival, inf
         return wait
 
     def close(self) -> None:
@@ -86,38 +86,40 @@ class SharedQuota:
         self.is_shared = False
         self._close()
 
-    def _ask_others(self, now: float) -> float:
+    def _acquire_shared(self, now: float) -> float:
         try:
-            return self._locked(self._opened(), now)
+            return self._acquire_under_lock(self._open_current(), now)
         except BlockingIOError:
             return self._wait_for_lock(now)
         except OSError as error:
-            return self._give_up(error.strerror or str(error))
+            return self._stop_sharing(error.strerror or str(error))
 
-    def _opened(self) -> int:
+    def _open_current(self) -> int:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
             self._close()
         if self._descriptor is None:
             self._descriptor = _open(self._path)
         return self._descriptor
 
-    def _locked(self, descriptor: int, now: float) -> float:
+    def _acquire_under_lock(self, descriptor: int, now: float) -> float:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             self._locked_since = inf
-            quota, wait = ask(decode(os.pread(descriptor, SIZE, 0), now), now, self._interval, self._since)
-            os.pwrite(descriptor, encode(quota), 0)
+            state, wait = request_permit(
+                decode(os.pread(descriptor, SIZE, 0), now), now, self._interval, self._waiting_since
+            )
+            os.pwrite(descriptor, encode(state), 0)
             return wait
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _wait_for_lock(self, now: float) -> float:
         self._locked_since = min(self._locked_since, now)
-        if now - self._locked_since < _PATIENCE:
-            return _AGAIN
-        return self._give_up(f"a process has kept it locked for {_PATIENCE:.0f} s; is one stopped?")
+        if now - self._locked_since < _MAX_LOCK_WAIT:
+            return _LOCK_RETRY_INTERVAL
+        return self._stop_sharing(f"a process has kept it locked for {_MAX_LOCK_WAIT:.0f} s; is one stopped?")
 
-    def _give_up(self, reason: str) -> float:
+    def _stop_sharing(self, reason: str) -> float:
         self.close()
         self._warn(f"{self._path}: not sharing the quota with other runs: {reason}")
         return 0.0
@@ -140,7 +142,7 @@ def _open(path: Path) -> int:
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
     finally:
         os.close(folder)
-    _checked(descriptor, path, stat.S_ISREG, "is no regular file")
+    _require_private(descriptor, path, stat.S_ISREG, "is no regular file")
     os.fchmod(descriptor, 0o600)  # whatever the umask
     return descriptor
 
@@ -150,15 +152,15 @@ def _open_folder(path: Path) -> int:
         path.mkdir(mode=0o700)
         path.chmod(0o700)  # whatever the umask
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    return _checked(descriptor, path, stat.S_ISDIR, "is no folder")
+    return _require_private(descriptor, path, stat.S_ISDIR, "is no folder")
 
 
-def _checked(descriptor: int, path: Path, is_right: Callable[[int], bool], otherwise: str) -> int:
+def _require_private(descriptor: int, path: Path, is_expected_type: Callable[[int], bool], problem: str) -> int:
     """`descriptor` if it is of the right kind and nobody else can use it; else it is closed. Raises OSError."""
     status = os.fstat(descriptor)
     try:
-        if not is_right(status.st_mode):
-            raise NotOwned(otherwise)
+        if not is_expected_type(status.st_mode):
+            raise NotOwned(problem)
         require_owned(path, status, is_private=True)
     except NotOwned as reason:
         os.close(descriptor)

@@ -13,10 +13,10 @@ from math import inf
 
 from collector.governor.rate_limit_headers import Allowance, Quota
 
-_SHORT = 5.0  # seconds; in a shorter window whole seconds are too coarse to spread requests by
-_COARSE = 3.0  # seconds; so few are one too many, by rounding up the moment and down the time of the reply
-_USED = 0.95  # of a quota less one, which would use it up; jitter on the way bunches requests up
-_LASTS = 60.0  # seconds for which a quota is taken to hold, if nothing else is said
+_MIN_WINDOW = 5.0  # seconds; in a shorter window whole seconds are too coarse to spread requests by
+_ROUNDING_WINDOW = 3.0  # seconds; so few are one too many, by rounding up the moment and down the time of the reply
+_USABLE_SHARE = 0.95  # of a quota less one, which would use it up; jitter on the way bunches requests up
+_VALIDITY = 60.0  # seconds for which a quota is taken to hold, if nothing else is said
 
 
 class StatedQuota:
@@ -24,34 +24,34 @@ class StatedQuota:
 
     def __init__(self) -> None:
         self._quota: int | None = None
-        self._fewest, self._most = inf, 0.0  # seconds until a reset
+        self._min_reset, self._max_reset = inf, 0.0  # seconds until a reset
 
-    def rate(self, said: Allowance, quota: Quota | None, in_flight: int, longest: float) -> tuple[float, float]:
+    def rate(self, allowance: Allowance, quota: Quota | None, in_flight: int, max_pause: float) -> tuple[float, float]:
         """Requests a second that are within the quota, infinite if it is not known, and for how many seconds.
 
-        Resets later than `longest` are not believed to be ones of a window.
+        Resets later than `max_pause` are not believed to be ones of a window.
         """
-        count = quota.requests if quota else None
-        if count != self._quota:
-            self._quota, self._fewest, self._most = count, inf, 0.0
-        self._fewest = min(self._fewest, said.seconds)
-        self._most = max(self._most, said.seconds)
+        requests = quota.requests if quota else None
+        if requests != self._quota:
+            self._quota, self._min_reset, self._max_reset = requests, inf, 0.0
+        self._min_reset = min(self._min_reset, allowance.seconds)
+        self._max_reset = max(self._max_reset, allowance.seconds)
         window = self._window(quota)
-        if count is not None and window:
-            return max(0.5, _USED * (count - 1)) / window, _LASTS  # the last one would bring a pause
-        if self._most < _SHORT or said.seconds > longest:
-            return inf, said.seconds
-        left = max(1, said.remaining - in_flight)  # what is in flight may not be counted in it yet
-        return left / said.seconds, said.seconds
+        if requests is not None and window:
+            return max(0.5, _USABLE_SHARE * (requests - 1)) / window, _VALIDITY  # the last one would bring a pause
+        if self._max_reset < _MIN_WINDOW or allowance.seconds > max_pause:
+            return inf, allowance.seconds
+        left = max(1, allowance.remaining - in_flight)  # what is in flight may not be counted in it yet
+        return left / allowance.seconds, allowance.seconds
 
     def _window(self, quota: Quota | None) -> float | None:
         """Seconds of a window over which a quota is spread evenly."""
-        named = quota.window if quota else None
-        if named is not None and (named < _SHORT or self._fewest >= named - 1):
-            return named
-        if named is not None or self._most - self._fewest > 1:
+        stated_window = quota.window if quota else None
+        if stated_window is not None and (stated_window < _MIN_WINDOW or self._min_reset >= stated_window - 1):
+            return stated_window
+        if stated_window is not None or self._max_reset - self._min_reset > 1:
             return None
-        return max(1.0, self._fewest - 1) if self._fewest <= _COARSE else self._fewest
+        return max(1.0, self._min_reset - 1) if self._min_reset <= _ROUNDING_WINDOW else self._min_reset
 
     def __repr__(self) -> str:
-        return f"<StatedQuota {self._quota} resets in {self._fewest:g} to {self._most:g} s>"
+        return f"<StatedQuota {self._quota} resets in {self._min_reset:g} to {self._max_reset:g} s>"

@@ -81,7 +81,7 @@ async def open_components(
             rng=rng,
             scrub=scrubber.scrub,
             note=reporter.note,
-            tell=reporter.report_decision,
+            on_event=reporter.report_decision,
             logs_attempts=settings.log.debug,
         ) as client:
             schemas = (
@@ -149,7 +149,7 @@ def _transport(settings: Settings, header: Secret, ledger: Ledger) -> Transport:
         clock=SYSTEM_CLOCK,
         ca_file=api.ca_file,
         proxy=api.proxy,
-        only_here=is_plain and not api.allow_http,
+        require_loopback=is_plain and not api.allow_http,
     )
 
 

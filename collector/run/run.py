@@ -114,7 +114,7 @@ class Run:
                     try:
                         await self._collect(components, watchers)
                     finally:
-                        self.throughput = components.client.pace(time.monotonic() - began)
+                        self.throughput = components.client.throughput(time.monotonic() - began)
                     watchers.cancel_scope.cancel()
         except* CollectorError as group:
             failure = first_of(group)

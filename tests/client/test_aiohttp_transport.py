@@ -68,7 +68,7 @@ async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
             timeouts=Timeouts(),
             clock=SYSTEM_CLOCK,
             count=count,
-            only_here=True,
+            require_loopback=True,
         )
         async with transport.opened():
             for _ in range(2):  # the second is answered from what is remembered, or not at all

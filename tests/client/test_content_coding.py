@@ -46,18 +46,18 @@ def decoded(field: str, body: bytes, cuts: list[int] | None = None, cap: int = C
 def test_whatever_was_applied_in_order_is_undone_however_it_arrives(
     body: bytes, codings: list[str], cuts: list[int], spelled: Callable[[str], str], comma: str
 ) -> None:
-    packed = body
+    compressed = body
     for coding in codings:
-        packed = ENCODERS[coding](packed)
-    assert decoded(comma.join(map(spelled, codings)), packed, cuts) == body
+        compressed = ENCODERS[coding](compressed)
+    assert decoded(comma.join(map(spelled, codings)), compressed, cuts) == body
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=8), st.integers(0, 40), st.lists(st.integers(0, 900)))
 def test_members_of_gzip_are_one_body_and_padding_is_none_of_it(
     members: list[bytes], padding: int, cuts: list[int]
 ) -> None:
-    packed = b"".join(map(gzip.compress, members)) + bytes(padding)
-    assert decoded("gzip", packed, cuts) == b"".join(members)
+    compressed = b"".join(map(gzip.compress, members)) + bytes(padding)
+    assert decoded("gzip", compressed, cuts) == b"".join(members)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 500)))
@@ -74,19 +74,19 @@ def test_deflate_is_read_with_the_wrapper_of_zlib_and_without(body: bytes, cuts:
 def test_a_body_that_is_cut_is_never_taken_for_a_whole_one(
     members: list[bytes], field: str, data: st.DataObject
 ) -> None:
-    packed = b"".join(members)
+    compressed = b"".join(members)
     for coding in field.split(", "):
-        packed = ENCODERS[coding](packed)
-    cut = data.draw(st.integers(0, len(packed) - 1))
+        compressed = ENCODERS[coding](compressed)
+    cut = data.draw(st.integers(0, len(compressed) - 1))
     with pytest.raises(BadPayload, match="ends too early"):
-        decoded(field, packed[:cut])
+        decoded(field, compressed[:cut])
 
 
 def test_a_second_member_that_is_cut_is_never_taken_for_a_whole_one() -> None:
-    packed = gzip.compress(b"one") + gzip.compress(b"two")
-    for cut in range(len(gzip.compress(b"one")) + 1, len(packed)):
+    compressed = gzip.compress(b"one") + gzip.compress(b"two")
+    for cut in range(len(gzip.compress(b"one")) + 1, len(compressed)):
         with pytest.raises(BadPayload, match="ends too early"):
-            decoded("gzip", packed[:cut])
+            decoded("gzip", compressed[:cut])
 
 
 @given(
@@ -122,15 +122,15 @@ def test_a_stack_of_codings_has_an_end() -> None:
 
 @pytest.mark.parametrize("field", ["gzip", "deflate", "gzip, gzip", "deflate, gzip"])
 def test_a_body_of_exactly_the_cap_is_let_through_and_one_byte_more_is_not(field: str) -> None:
-    def packed(size: int) -> bytes:
+    def compressed(size: int) -> bytes:
         body = bytes(size)
         for coding in field.split(", "):
             body = ENCODERS[coding](body)
         return body
 
-    assert len(decoded(field, packed(CAP))) == CAP
+    assert len(decoded(field, compressed(CAP))) == CAP
     with pytest.raises(TooLarge):
-        decoded(field, packed(CAP + 1))
+        decoded(field, compressed(CAP + 1))
 
 
 def test_the_cap_holds_for_all_members_together() -> None:
@@ -140,11 +140,11 @@ def test_the_cap_holds_for_all_members_together() -> None:
 
 def test_what_lies_between_two_codings_is_bounded_too() -> None:
     """Members of nothing unpack to nothing, so only the inner stage's own count stops the outer one."""
-    packed = gzip.compress(gzip.compress(b"") * (4 * CAP // 20))
+    compressed = gzip.compress(gzip.compress(b"") * (4 * CAP // 20))
     tracemalloc.start()
     try:
         with pytest.raises(TooLarge):
-            decoded("gzip, gzip", packed)
+            decoded("gzip, gzip", compressed)
         assert tracemalloc.get_traced_memory()[1] < 8 * CAP
     finally:
         tracemalloc.stop()

@@ -34,7 +34,7 @@ async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more
         await answer.wait()
         return "answer"
     except asyncio.CancelledError:
-        if deadlines.is_due(task):
+        if deadlines.has_expired(task):
             return "late"
         raise
     finally:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.auth.header import LONGEST_KEY, basic, basic_alone, bearer, is_key, secrets_of
+from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key, secrets_of
 from collector.model.secret import Secret
 from collector.redaction.scrubber import Scrubber
 
@@ -24,13 +24,13 @@ def packed(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize("text", ["k", "key-4f1d9a", PRINTABLE, "x" * LONGEST_KEY])
+@pytest.mark.parametrize("text", ["k", "key-4f1d9a", PRINTABLE, "x" * MAX_KEY_LENGTH])
 def test_what_prints_in_ascii_without_blanks_can_be_a_key(text: str) -> None:
     assert is_key(Secret(text))
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "a b", "a\tb", "a\nb", "a\x00", "a\x7f", "\u00e4", "\ufffd", "x" * (LONGEST_KEY + 1)]
+    "text", ["", " ", "a b", "a\tb", "a\nb", "a\x00", "a\x7f", "\u00e4", "\ufffd", "x" * (MAX_KEY_LENGTH + 1)]
 )
 def test_nothing_else_can(text: str) -> None:
     assert not is_key(Secret(text))
@@ -39,12 +39,12 @@ def test_nothing_else_can(text: str) -> None:
 def test_each_kind_of_key_has_its_header() -> None:
     assert bearer(Secret("key")) == Secret("Bearer key")
     assert basic("org", Secret("key")) == Secret(f"Basic {packed('org:key')}")
-    assert basic_alone(Secret("key")) == Secret(f"Basic {packed('key:')}")
+    assert basic_without_organization(Secret("key")) == Secret(f"Basic {packed('key:')}")
 
 
 @given(keys, organizations)
 def test_the_key_and_the_credential_of_a_header_are_found_wherever_they_stand(key: str, organization: str) -> None:
-    for header in (bearer(Secret(key)), basic(organization, Secret(key)), basic_alone(Secret(key))):
+    for header in (bearer(Secret(key)), basic(organization, Secret(key)), basic_without_organization(Secret(key))):
         sent = header.reveal().partition(" ")[2]
         scrubber = Scrubber(secrets_of(header))
         travelling = [sent, packed(key), packed(f"{key}:"), packed(f":{key}"), packed(f"{organization}:{key}")]
@@ -62,6 +62,6 @@ def test_a_key_too_short_to_be_told_from_text_is_found_as_the_credential_it_trav
     assert not scrubber.is_in(f"sent {key}")
 
 
-@pytest.mark.parametrize("header", [bearer(KEY), basic("org", KEY), basic_alone(KEY)])
+@pytest.mark.parametrize("header", [bearer(KEY), basic("org", KEY), basic_without_organization(KEY)])
 def test_what_is_secret_of_a_header_does_not_show(header: Secret) -> None:
     assert {repr(each) for each in secrets_of(header)} == {"'[REDACTED]'"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, keys_in, unwrapped
+from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, keys_in, unwrap
 from collector.model.secret import Secret
 
 KEY = "key-4f1d9a"
@@ -15,12 +15,12 @@ QUOTES = "\"'`"
 
 
 def bare(text: str, *, is_bearer: bool = True) -> tuple[str, list[str]]:
-    key, left_out = unwrapped(Secret(text), is_bearer=is_bearer)
-    return str(key.reveal()), left_out
+    key, removed = unwrap(Secret(text), is_bearer=is_bearer)
+    return str(key.reveal()), removed
 
 
 @pytest.mark.parametrize(
-    ("text", "left_out"),
+    ("text", "removed"),
     [
         (KEY, []),
         (f"{KEY}\n", []),
@@ -41,8 +41,8 @@ def bare(text: str, *, is_bearer: bool = True) -> tuple[str, list[str]]:
         (f"\ufeffset POLYTOMIC_DEPLOYMENT_KEY={KEY}\r\n", ["a variable's name"]),
     ],
 )
-def test_what_cannot_be_a_part_of_a_key_is_left_out_and_named(text: str, left_out: list[str]) -> None:
-    assert bare(text) == (KEY, left_out)
+def test_what_cannot_be_a_part_of_a_key_is_left_out_and_named(text: str, removed: list[str]) -> None:
+    assert bare(text) == (KEY, removed)
 
 
 @pytest.mark.parametrize(

@@ -550,7 +550,7 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
 
 @ways
 @pytest.mark.parametrize(
-    ("error", "halts"),
+    ("error", "opened_breaker"),
     [
         (Transient("the connection broke"), True),
         (TimedOut("no answer in time"), True),
@@ -560,7 +560,7 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
     ],
 )
 async def test_a_failed_attempt_tells_how_long_it_took_that_it_was_a_probe_and_whether_all_halt_for_it(
-    error: AttemptFailed, halts: bool, by: str
+    error: AttemptFailed, opened_breaker: bool, by: str
 ) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
@@ -572,7 +572,7 @@ async def test_a_failed_attempt_tells_how_long_it_took_that_it_was_a_probe_and_w
     assert isinstance(failed, FailedAttempt)
     assert isinstance(failed.failure, type(error))
     assert failed.was_probe
-    assert failed.halts is halts
+    assert failed.opened_breaker is opened_breaker
     assert failed.seconds == pytest.approx(3.0)
 
 
@@ -830,7 +830,7 @@ async def test_every_decision_of_the_governor_is_told_once() -> None:
             raise failure
         return Reply(200, {}, b"")
 
-    paced = pacer(send, governed, Clock(), tell=told.append)
+    paced = pacer(send, governed, Clock(), on_event=told.append)
     await paced.send(REQUEST)
     await paced.send(REQUEST)
     assert [type(event) for event in told] == [Paused, Resumed]

@@ -175,7 +175,7 @@ async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> 
 
 async def test_retries_are_paid_for_and_earned_back_by_success() -> None:
     desk = Desk()
-    budget = desk.governor.budget
+    budget = desk.governor.retry_budget
     with pytest.raises(GaveUp):
         await desk.execute(Transient("HTTP 500", 500))
     assert budget.tokens == FULL - 4 * AFTER_FAILURE

@@ -53,7 +53,7 @@ class Failing:
 
     async def __call__(self) -> str | FailedAttempt:
         self.calls += 1
-        self._attempts.made += 1
+        self._attempts.total += 1
         if not self._kinds:
             return "answer"
         failed = FailedAttempt(self._kinds.pop(0)("no"), self._seconds)
@@ -126,7 +126,7 @@ def failed(
     """What an id has gone through that failed so, each time after so many seconds."""
     attempts = attempts or Attempts()
     for failure in failures:
-        attempts.made += 1
+        attempts.total += 1
         attempts.failed(FailedAttempt(failure, seconds), is_excused=is_excused)
     return attempts
 
@@ -168,7 +168,7 @@ def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: 
     attempts = failed(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
     assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
     failed(*(kind("no") for kind in others), attempts=attempts, seconds=1.0)
-    assert (attempts.made, attempts.counted) == (probes + len(others), len(others))
+    assert (attempts.total, attempts.counted) == (probes + len(others), len(others))
     assert not attempts.are_spent(RetryPolicy())
     failed(*[Transient("no")] * (5 - len(others)), attempts=attempts)
     assert attempts.are_spent(RetryPolicy())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.limit_thresholds import Bars, judge
 from bench.limits import ALGORITHMS, Verdict, schedule
 from collector.governor.adaptive_rate import AdaptiveRate
-from collector.governor.limit_belief import LOWEST
+from collector.governor.limit_belief import MIN_RATE
 from tests.support.simulation import FORMS, Simulation
 
 STEPS = schedule((50, 5, 50), (90, 120, 120))
@@ -83,7 +83,7 @@ class Played:
         until = self.now + seconds
         while self.now < until:
             self.now += max(1 / per_second, self.rate.delay(self.now))
-            self.rate.start(self.now)
+            self.rate.started(self.now)
             self.rate.answered(self.now)
         return self
 
@@ -92,12 +92,12 @@ class Played:
     ) -> Played:
         """One is refused, then so many of those behind it, and all pause."""
         sent = self.now
-        self.rate.start(sent)
+        self.rate.started(sent)
         self.rate.throttled(sent, sent=sent, is_certain=is_certain)
         for number in range(behind):
-            self.rate.answered_behind(is_throttled=number < throttled)
+            self.rate.trailing_answered(is_throttled=number < throttled)
             if number < throttled:
-                self.rate.throttled(sent, sent=sent, begins=False)
+                self.rate.throttled(sent, sent=sent, begins_pause=False)
         self.now += pause
         self.rate.resumed(self.now)
         return self
@@ -132,12 +132,12 @@ def test_a_rate_that_goes_well_is_kept_and_then_exceeded() -> None:
 
 def test_a_probe_that_is_refused_says_nothing_of_the_rate() -> None:
     played = Played().goes(20, 20)
-    played.rate.start(played.now)
+    played.rate.started(played.now)
     played.rate.throttled(played.now, sent=played.now)
     before = played.rate.rate, repr(played.rate)
     for _ in range(5):
         played.now += 1
-        played.rate.start(played.now)
+        played.rate.started(played.now)
         assert not played.rate.throttled(played.now, sent=played.now)
     assert (played.rate.rate, repr(played.rate)) == before
 
@@ -147,13 +147,13 @@ def test_that_more_is_refused_than_noise_explains_is_told_once_a_pause() -> None
     assert not rate.throttled(5.0, sent=5.0)
     stated = []
     for _ in range(5):
-        rate.answered_behind(is_throttled=True)
-        stated.append(rate.throttled(5.0, sent=5.0, begins=False))
+        rate.trailing_answered(is_throttled=True)
+        stated.append(rate.throttled(5.0, sent=5.0, begins_pause=False))
     assert stated == [False, True, False, False, False]
 
 
 def test_a_run_that_is_refused_before_it_has_an_answer_goes_on() -> None:
-    assert Played().is_throttled().goes(10, 20).rate.answers >= 5
+    assert Played().is_throttled().goes(10, 20).rate.accepted >= 5
 
 
 @given(st.lists(st.tuples(st.sampled_from(["answered", "refused", "outage"]), st.floats(0, 30)), max_size=100))
@@ -162,29 +162,29 @@ def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[st
     for what, seconds in events:
         played.now += seconds
         if what == "answered":
-            played.rate.start(played.now)
+            played.rate.started(played.now)
             played.rate.answered(played.now)
         elif what == "refused":
             played.is_throttled(seconds)
         else:
             played.rate.resumed(played.now)
-        assert played.rate.rate >= LOWEST
+        assert played.rate.rate >= MIN_RATE
 
 
 def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() -> None:
     rate = AdaptiveRate(0.0)
     rate.stated(0.0, 1 / 800, 800.0)
-    rate.start(0.0)
+    rate.started(0.0)
     assert rate.delay(1.0) > 700
     rate.stated(1.0, 100.0, 10.0)
     assert rate.delay(1.0) <= 0.01
     rate.stated(1.0, inf, 1.0)
-    rate.start(1.0)
+    rate.started(1.0)
     assert rate.delay(1.0) == 0
 
 
 def test_what_the_server_said_was_left_is_void_when_its_time_is_over() -> None:
     rate = AdaptiveRate(0.0)
     rate.stated(0.0, 0.1, 10.0)
-    rate.start(10.0)
+    rate.started(10.0)
     assert rate.delay(10.0) == 0

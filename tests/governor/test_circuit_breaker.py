@@ -23,7 +23,7 @@ def half_open() -> CircuitBreaker:
     breaker = CircuitBreaker()
     answering(breaker, 20)
     failing(breaker, 10)
-    breaker.probe()
+    breaker.begin_probe()
     return breaker
 
 
@@ -61,7 +61,7 @@ def test_a_probe_that_fails_doubles_the_wait_up_to_a_minute() -> None:
     for _ in range(9):
         waits.append(breaker.delay(now))
         now += waits[-1]
-        breaker.probe()
+        breaker.begin_probe()
         breaker.failed(now, now, is_probe=True)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
@@ -71,7 +71,7 @@ def test_failures_of_requests_that_were_in_flight_do_not_double_the_wait() -> No
     answering(breaker, 20)
     failing(breaker, 30)
     assert breaker.delay(0.0) == 1.0
-    breaker.probe()
+    breaker.begin_probe()
     assert failing(breaker, 30, now=1.0) == [False] * 30
     breaker.failed(1.0, 1.0, is_probe=True)
     assert breaker.delay(1.0) == 2.0
@@ -80,7 +80,7 @@ def test_failures_of_requests_that_were_in_flight_do_not_double_the_wait() -> No
 def test_a_probe_that_is_answered_closes_it_and_the_next_outage_begins_anew() -> None:
     breaker = half_open()
     breaker.failed(1.0, 1.0, is_probe=True)
-    breaker.probe()
+    breaker.begin_probe()
     assert breaker.answered(3.0, is_probe=True)
     assert not breaker.is_open
     assert failing(breaker, 10, now=3.0) == [False] * 9 + [True]
@@ -105,10 +105,10 @@ def test_of_several_pauses_the_one_that_ends_last_counts() -> None:
 def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pause_is() -> None:
     breaker = CircuitBreaker()
     breaker.paused(0.0, 1.0, is_probe=False)
-    breaker.probe()
+    breaker.begin_probe()
     breaker.paused(1.0, 3.0, is_probe=True)
     assert (breaker.delay(1.0), breaker.outage_wait, breaker.is_probing) == (3.0, 0.0, False)
-    breaker.probe()
+    breaker.begin_probe()
     breaker.failed(4.0, 4.0, is_probe=True)
     assert (breaker.delay(4.0), breaker.outage_wait) == (1.0, 1.0)
 
@@ -116,7 +116,7 @@ def test_a_probe_that_is_told_to_wait_is_no_outage_and_one_that_fails_after_a_pa
 def test_after_a_probe_without_a_verdict_another_one_tries_and_the_wait_is_not_doubled() -> None:
     breaker = half_open()
     breaker.failed(1.0, 1.0, is_probe=True)
-    breaker.probe()
+    breaker.begin_probe()
     breaker.abandoned(3.0, is_probe=True)
     assert not breaker.is_probing
     assert breaker.is_open
@@ -129,28 +129,28 @@ def test_an_outage_lasts_from_the_first_failure_after_the_last_answer_while_it_i
     for number in range(10):
         breaker.failed(14.0 + number, 10.0 + number, is_probe=False)
     assert breaker.is_open
-    assert breaker.outage(100.0) == 0  # it may be the ids
-    breaker.probe()
+    assert breaker.outage_seconds(100.0) == 0  # it may be the ids
+    breaker.begin_probe()
     breaker.failed(50.0, 49.0, is_probe=True)
-    assert breaker.outage(100.0) == 90.0
+    assert breaker.outage_seconds(100.0) == 90.0
     breaker.answered(100.0, is_probe=False)
-    assert breaker.outage(101.0) == 0
+    assert breaker.outage_seconds(101.0) == 0
 
 
 def test_where_nothing_was_ever_answered_five_failures_are_an_outage() -> None:
     breaker = CircuitBreaker()
     failing(breaker, 4)
-    assert breaker.outage(10.0) == 0
+    assert breaker.outage_seconds(10.0) == 0
     failing(breaker, 1)
-    assert breaker.outage(10.0) == 10.0
+    assert breaker.outage_seconds(10.0) == 10.0
 
 
 def test_a_pause_that_a_server_out_of_service_asks_for_is_no_time_of_the_outage() -> None:
     breaker = CircuitBreaker()
-    breaker.unavailable(10.0, 105.0, asked=100.0, is_probe=False)
-    breaker.unavailable(10.1, 105.0, asked=0.0, is_probe=False)
+    breaker.unavailable(10.0, 105.0, requested=100.0, is_probe=False)
+    breaker.unavailable(10.1, 105.0, requested=0.0, is_probe=False)
     assert breaker.delay(10.1) == 105.0
-    assert breaker.outage(115.0) == 5.0
+    assert breaker.outage_seconds(115.0) == 5.0
 
 
 def test_what_began_before_the_breaker_closed_says_nothing_new() -> None:
@@ -172,7 +172,7 @@ def test_whatever_comes_a_probe_starts_only_in_an_open_breaker_and_waits_are_bou
         now += seconds if later else 0.0
         is_probe = breaker.is_open and not breaker.is_probing and breaker.delay(now) == 0
         if is_probe:
-            breaker.probe()
+            breaker.begin_probe()
         match what:
             case "answered":
                 assert breaker.answered(now, is_probe=is_probe) is is_probe

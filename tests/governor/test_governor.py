@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from collector.governor.events import Halted, Paused, PauseTooLong, Resumed, TooManyPauses
+from collector.governor.events import BreakerOpened, Paused, PauseTooLong, Resumed, TooManyPauses
 from collector.governor.governor import Governor, Permit, Wait
 from collector.governor.rate_limit_headers import Allowance
 from collector.governor.retry_budget import AFTER_FAILURE, FULL
@@ -86,8 +86,8 @@ def test_a_request_to_slow_down_without_a_time_is_waited_out_longer_each_time(se
     governed, now = governor(seed=seed), 0.0
     for episode in range(9):
         now, paused = refuse(governed, now, wait)
-        longest = min(60.0, 2.0**episode)
-        assert longest / 2 <= paused <= longest
+        max_pause = min(60.0, 2.0**episode)
+        assert max_pause / 2 <= paused <= max_pause
 
 
 @given(st.lists(st.floats(0.001, 100), min_size=1, max_size=9), seeds)
@@ -97,9 +97,9 @@ def test_a_server_that_names_too_short_a_time_again_and_again_is_waited_for_long
     governed, now = governor(seed=seed), 0.0
     for refused_probes, wait in enumerate(waits):
         now, paused = refuse(governed, now, wait)
-        own = min(60.0, 2.0 ** (refused_probes - 1)) if refused_probes else 0.0
-        assert max(wait, own / 2) <= paused + 1e-9
-        assert paused <= max(wait + min(5.0, wait / 10), own) + 1e-9
+        backoff = min(60.0, 2.0 ** (refused_probes - 1)) if refused_probes else 0.0
+        assert max(wait, backoff / 2) <= paused + 1e-9
+        assert paused <= max(wait + min(5.0, wait / 10), backoff) + 1e-9
 
 
 @given(st.integers(1, 8), seeds)
@@ -134,9 +134,9 @@ def test_nothing_starts_before_the_latest_end_of_any_pause_and_overlaps_are_coun
         now += later if end else 0.0
         governed.throttled(flying.pop(), now, wait, "HTTP 429", is_outage=False)
         end = max(end, now + wait)
-    longest = end + 5.0
-    assert end - now <= wait_of(governed, now) <= longest - now
-    assert end - 1e-6 <= governed.pauses.seconds(inf) <= longest
+    max_pause = end + 5.0
+    assert end - now <= wait_of(governed, now) <= max_pause - now
+    assert end - 1e-6 <= governed.pauses.seconds(inf) <= max_pause
 
 
 def test_after_a_pause_the_users_rate_holds_as_before() -> None:
@@ -205,7 +205,7 @@ def test_a_pause_over_the_limit_stops_the_run(wait: float) -> None:
     permit = started(governed, 0.0)
     with pytest.raises(PauseTooLong) as caught:
         governed.throttled(permit, 0.0, wait, "HTTP 429", is_outage=False)
-    assert (caught.value.wait, caught.value.longest) == (wait, 900.0)
+    assert (caught.value.wait, caught.value.max_pause) == (wait, 900.0)
     assert governed.in_flight == 0
 
 
@@ -331,13 +331,13 @@ def test_the_beginning_and_the_end_of_an_outage_are_news_and_pauses_are_not() ->
     governed.events.clear()
     now = break_down(governed, now)
     halted = list(governed.events)
-    assert halted[0] == Halted(1.0, "HTTP 500", is_news=True)
+    assert halted[0] == BreakerOpened(1.0, "HTTP 500", should_warn=True)
     now, probe = next_start(governed, now)
     assert probe.is_probe
     governed.failed(probe, now, "HTTP 500", is_timeout=False)
     later = governed.events[1:]
     assert len(later) == len(halted)
-    assert all(isinstance(event, Halted) and not event.is_news for event in later)
+    assert all(isinstance(event, BreakerOpened) and not event.should_warn for event in later)
     governed.events.clear()
     answer(governed, now)
     [resumed] = governed.events
@@ -348,13 +348,13 @@ def test_the_beginning_and_the_end_of_an_outage_are_news_and_pauses_are_not() ->
 def test_how_long_an_outage_lasts_is_told_with_its_last_failure_and_ends_with_an_answer() -> None:
     governed = governor()
     for number in range(5):
-        assert governed.outage(100.0) == 0
+        assert governed.outage_seconds(100.0) == 0
         permit = started(governed, 10.0 + number)
         governed.failed(permit, 30.0, f"failure {number}", is_timeout=False)
-    assert governed.outage(100.0) == 90.0
+    assert governed.outage_seconds(100.0) == 90.0
     assert governed.last_failure == "failure 4"
     answer(governed, 100.0)
-    assert governed.outage(200.0) == 0
+    assert governed.outage_seconds(200.0) == 0
 
 
 def test_a_server_that_serves_nobody_for_now_is_an_outage_and_one_that_serves_less_is_not() -> None:
@@ -363,7 +363,7 @@ def test_a_server_that_serves_nobody_for_now_is_an_outage_and_one_that_serves_le
         for _ in range(6):
             now, permit = next_start(governed, now)
             governed.throttled(permit, now, 10.0, "HTTP 503", is_outage=is_outage)
-        assert (governed.outage(now + 100) > 0) is is_outage
+        assert (governed.outage_seconds(now + 100) > 0) is is_outage
 
 
 def test_a_refusal_of_what_was_sent_before_the_last_pause_ended_makes_nothing_slower() -> None:
@@ -382,10 +382,10 @@ def test_a_refusal_of_what_was_sent_before_the_last_pause_ended_makes_nothing_sl
 def test_when_the_budget_for_retries_is_spent_all_halt_until_the_server_answers() -> None:
     governed = governor()
     for _ in range(FULL // AFTER_FAILURE):
-        governed.pay(AFTER_FAILURE, 0.0)
+        governed.spend_retry(AFTER_FAILURE, 0.0)
     assert not started(governed, 0.0).is_probe
-    governed.pay(AFTER_FAILURE, 0.0)
-    governed.pay(AFTER_FAILURE, 0.5)
+    governed.spend_retry(AFTER_FAILURE, 0.0)
+    governed.spend_retry(AFTER_FAILURE, 0.5)
     now, probe = next_start(governed, 0.0)
     assert (now, probe.is_probe) == (1.0, True)
     governed.answered(probe, now, is_success=True)
@@ -418,7 +418,7 @@ def test_the_users_rate_is_told_apart_from_the_servers() -> None:
     started(governed, 0.0)
     granted = governed.try_acquire(0.0)
     assert isinstance(granted, Wait)
-    assert granted.cause is WaitReason.OWN_RATE
+    assert granted.reason is WaitReason.OWN_RATE
     assert granted.seconds == pytest.approx(1.05 - EARLY)
     governed = governor()
     refuse(governed, 0.0, 5.0)
@@ -516,13 +516,13 @@ class Life(RuleBasedStateMachine):
         self.governor.abandoned(self._land(data), self.now)
 
     @rule(cost=st.integers(0, 100), times=st.integers(1, 10))
-    def pay(self, cost: int, times: int) -> None:
+    def spend_retry(self, cost: int, times: int) -> None:
         for _ in range(times):
-            self.governor.pay(cost, self.now)
+            self.governor.spend_retry(cost, self.now)
 
     @rule(tokens=st.integers(0, 100))
     def deposit(self, tokens: int) -> None:
-        self.governor.budget.deposit(tokens)
+        self.governor.retry_budget.deposit(tokens)
 
     def _land(self, data: st.DataObject) -> Permit:
         return self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
@@ -533,7 +533,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_budget_is_never_negative(self) -> None:
-        assert 0 <= self.governor.budget.tokens <= FULL
+        assert 0 <= self.governor.retry_budget.tokens <= FULL
 
     @invariant()
     def somebody_may_start_some_time(self) -> None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.governor.limit_belief import LOWEST, LimitBelief
+from collector.governor.limit_belief import MIN_RATE, LimitBelief
 
 RATES = st.floats(0.01, 1e6)
 EVENTS = st.one_of(
     st.tuples(st.just("accepted"), st.integers(1, 1_000_000), RATES),
     st.tuples(st.just("throttled"), RATES),
-    st.tuples(st.just("throttled_behind"), st.integers(0, 2_000), st.integers(0, 2_000), RATES),
+    st.tuples(st.just("trailing_throttled"), st.integers(0, 2_000), st.integers(0, 2_000), RATES),
     st.tuples(st.just("pass_time"), st.floats(0, 10_000)),
 )
 
@@ -30,15 +30,15 @@ def after_limit(taken: float = 40, throttled: float = 50, times: int = 3) -> Lim
 
 def test_at_first_a_limit_is_unlikely() -> None:
     belief = LimitBelief()
-    assert belief.is_below(1_000) < 0.3
-    assert belief.best(1.0, inf) > 10_000
+    assert belief.probability_below(1_000) < 0.3
+    assert belief.best_rate(1.0, inf) > 10_000
 
 
 def test_a_limit_lies_above_what_is_taken_and_below_what_is_refused() -> None:
     belief = after_limit()
-    assert belief.is_below(38) < 0.1
-    assert belief.is_below(50) > 0.9
-    assert 38 <= belief.best(2.0, 1_000) <= 50
+    assert belief.probability_below(38) < 0.1
+    assert belief.probability_below(50) > 0.9
+    assert 38 <= belief.best_rate(2.0, 1_000) <= 50
 
 
 def test_the_same_share_refused_at_any_rate_is_noise() -> None:
@@ -48,49 +48,49 @@ def test_the_same_share_refused_at_any_rate_is_noise() -> None:
         belief.accepted(round(rng.expovariate(0.01)), rate)
         belief.throttled(rate)
     assert belief.noise == pytest.approx(0.01, rel=0.3)
-    assert belief.is_below(60) < 0.1
-    assert belief.best(2.0, 60) >= 60
+    assert belief.probability_below(60) < 0.1
+    assert belief.best_rate(2.0, 60) >= 60
 
 
 @pytest.mark.parametrize(("throttled", "is_limit"), [(0, False), (20, True)])
 def test_what_was_in_flight_behind_a_refusal_tells_a_limit_from_noise(throttled: int, is_limit: bool) -> None:
     belief = LimitBelief()
     belief.throttled(100)
-    belief.throttled_behind(throttled, 20, 100)
-    assert (belief.is_below(100) > 0.9) is is_limit
+    belief.trailing_throttled(throttled, 20, 100)
+    assert (belief.probability_below(100) > 0.9) is is_limit
 
 
 def test_in_time_a_higher_limit_is_believed_in_and_a_lower_one_too() -> None:
     belief = after_limit()
-    above, below = 1 - belief.is_below(60), belief.is_below(30)
+    above, below = 1 - belief.probability_below(60), belief.probability_below(30)
     belief.pass_time(10)
-    assert 1 - belief.is_below(60) > 2 * above
-    assert belief.is_below(30) > 2 * below
+    assert 1 - belief.probability_below(60) > 2 * above
+    assert belief.probability_below(30) > 2 * below
 
 
 def test_the_dearer_a_refusal_the_more_careful_the_rate() -> None:
     belief = after_limit(times=1)
     belief.pass_time(5)
-    best = [belief.best(pause, 1_000) for pause in (0.1, 2.0, 30.0)]
+    best = [belief.best_rate(pause, 1_000) for pause in (0.1, 2.0, 30.0)]
     assert best == sorted(best, reverse=True)
     assert best[0] > best[-1]
 
 
 def test_no_rate_is_best_above_the_most_that_is_asked_for() -> None:
-    assert LimitBelief().best(1.0, 30) <= 30 * 1.05
-    assert LimitBelief().best(1.0, 0.0) == LOWEST
+    assert LimitBelief().best_rate(1.0, 30) <= 30 * 1.05
+    assert LimitBelief().best_rate(1.0, 0.0) == MIN_RATE
 
 
 @given(st.lists(EVENTS, max_size=30))
 def test_whatever_comes_what_is_believed_is_a_probability(events: list[tuple[object, ...]]) -> None:
     belief = LimitBelief()
     for what, *arguments in events:
-        if what == "throttled_behind":
+        if what == "trailing_throttled":
             arguments[:2] = sorted(arguments[:2])  # type: ignore[type-var]
         getattr(belief, str(what))(*arguments)
         assert 0 < belief.noise < 0.101
-        below = [belief.is_below(rate) for rate in (0.01, 1, 10, 100, 1_000, 100_000)]
+        below = [belief.probability_below(rate) for rate in (0.01, 1, 10, 100, 1_000, 100_000)]
         assert below == sorted(below)
         assert below[0] == 0
         assert below[-1] < 1.001
-        assert LOWEST <= belief.best(2.0, 1_000) <= 1_050
+        assert MIN_RATE <= belief.best_rate(2.0, 1_000) <= 1_050

@@ -87,5 +87,5 @@ def test_a_probe_says_what_it_does_and_knows() -> None:
     for _ in range(8):
         probe.replied(0.02, 4)
     assert repr(probe) == "<QueueProbe watch idle=20ms>"
-    assert not probe.holds
+    assert not probe.is_in_control
     assert inf not in {probe.replied(0.02, 4) for _ in range(100)}

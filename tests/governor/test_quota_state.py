@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.governor.quota_state import NOTHING_KNOWN, SIZE, Quota, ask, decode, encode
-from collector.governor.rate_ceiling import interval_of, next_arrival, until_free
+from collector.governor.quota_state import SIZE, UNKNOWN, QuotaState, decode, encode, request_permit
+from collector.governor.rate_ceiling import interval_of, next_arrival, seconds_until_free
 
 rates = st.sampled_from([0.1, 1.0, 2.0, 10.0, 50.0, 500.0]) | st.floats(0.05, 600)
 lateness = st.lists(st.sampled_from([0.0, 0.0001, 0.003, 0.014, 0.016, 0.1, 3.0]) | st.floats(0, 2), min_size=1)
@@ -29,17 +29,17 @@ class Run:
         self._late = late
         self._interval = interval_of(rate)
         self._arrival = -inf
-        self._since = inf
+        self._waiting_since = inf
         self._asked = 0
 
-    def try_acquire(self, quota: Quota, now: float) -> tuple[Quota, float]:
+    def try_acquire(self, quota: QuotaState, now: float) -> tuple[QuotaState, float]:
         arrival = next_arrival(self._arrival, now, self._interval)
         if arrival is None:
-            return quota, until_free(self._arrival, now)
-        self._since = min(self._since, now)
-        quota, wait = ask(quota, now, self._interval, self._since)
+            return quota, seconds_until_free(self._arrival, now)
+        self._waiting_since = min(self._waiting_since, now)
+        quota, wait = request_permit(quota, now, self._interval, self._waiting_since)
         if wait == 0:
-            self._arrival, self._since = arrival, inf
+            self._arrival, self._waiting_since = arrival, inf
             self.starts.append(now)
         return quota, wait
 
@@ -50,7 +50,7 @@ class Run:
 
 def share(runs: Sequence[Run], asked: int = 3000, now: float = 0.0) -> None:
     """Let the runs take starts from one quota until they have asked so often, or all are over."""
-    quota = NOTHING_KNOWN
+    quota = UNKNOWN
     queue = [(now, index) for index in range(len(runs))]
     while asked and queue:
         now, index = heapq.heappop(queue)
@@ -115,62 +115,62 @@ def test_when_the_quick_run_is_over_the_gentle_ones_keep_to_their_rate_together(
 
 
 def test_a_quick_run_does_not_wait_out_the_interval_of_a_slow_one_that_is_gone() -> None:
-    quota, _ = ask(NOTHING_KNOWN, 100.0, interval_of(0.001), since=100.0)
-    assert ask(quota, 100.1, interval_of(50), since=100.1)[1] == 0.0
+    quota, _ = request_permit(UNKNOWN, 100.0, interval_of(0.001), waiting_since=100.0)
+    assert request_permit(quota, 100.1, interval_of(50), waiting_since=100.1)[1] == 0.0
 
 
 def test_who_waited_longest_and_is_gone_costs_the_others_a_head_start_once() -> None:
-    gone = Quota(arrival=100.0, pace=0.02, seen=99.98, waiting=10.0)
+    gone = QuotaState(arrival=100.0, shared_interval=0.02, seen_at=99.98, waiting_since=10.0)
     quota, now, waited = gone, 100.0, 0.0
-    while (wait := ask(quota, now, 0.02, since=99.9)[1]) > 0:
+    while (wait := request_permit(quota, now, 0.02, waiting_since=99.9)[1]) > 0:
         now, waited = now + wait, waited + wait
-    quota, _ = ask(quota, now, 0.02, since=99.9)
+    quota, _ = request_permit(quota, now, 0.02, waiting_since=99.9)
     assert waited <= 0.25
-    assert quota.waiting == inf
+    assert quota.waiting_since == inf
 
 
-@given(st.builds(Quota, numbers, numbers, numbers, numbers), st.floats(0.01, 600), st.floats(0, 1e6))
+@given(st.builds(QuotaState, numbers, numbers, numbers, numbers), st.floats(0.01, 600), st.floats(0, 1e6))
 def test_whatever_the_file_holds_nobody_waits_much_longer_than_his_own_interval(
-    held: Quota, rate: float, now: float
+    held: QuotaState, rate: float, now: float
 ) -> None:
     interval = interval_of(rate)
     latest = now + interval + 1.0 + 0.25 + 0.01
     present = now
-    while (wait := ask(decode(encode(held), present), present, interval, since=now)[1]) > 0:
+    while (wait := request_permit(decode(encode(held), present), present, interval, waiting_since=now)[1]) > 0:
         present = max(present + wait, present + 1e-3)
         assert present <= latest
 
 
-@given(st.builds(Quota, st.floats(0, 100), st.floats(0.01, 10), st.floats(0, 90), st.floats(0, 90) | st.just(inf)))
-def test_what_was_encoded_is_decoded(quota: Quota) -> None:
+@given(st.builds(QuotaState, st.floats(0, 100), st.floats(0.01, 10), st.floats(0, 90), st.floats(0, 90) | st.just(inf)))
+def test_what_was_encoded_is_decoded(quota: QuotaState) -> None:
     assert decode(encode(quota), now=100.0) == quota
 
 
 @given(st.binary(max_size=2 * SIZE).filter(lambda block: not block.startswith(b"quota")))
 def test_garbage_is_nothing_known(block: bytes) -> None:
-    assert decode(block, now=100.0) == NOTHING_KNOWN
+    assert decode(block, now=100.0) == UNKNOWN
 
 
 @pytest.mark.parametrize("size", [0, 1, 8, SIZE - 1, SIZE + 1])
 def test_what_is_short_or_long_is_nothing_known(size: int) -> None:
-    block = encode(Quota(100.0, 0.02, 99.9, inf)) + b"\0"
-    assert decode(block[:size], now=100.0) == NOTHING_KNOWN
+    block = encode(QuotaState(100.0, 0.02, 99.9, inf)) + b"\0"
+    assert decode(block[:size], now=100.0) == UNKNOWN
 
 
 @pytest.mark.parametrize(
     "impossible",
     [
-        Quota(nan, 0.02, 99.0, inf),
-        Quota(100.0, nan, 99.0, inf),
-        Quota(100.0, 0.02, nan, inf),
-        Quota(100.0, 0.02, 99.0, nan),
-        Quota(100.0, 0.0, 99.0, inf),
-        Quota(100.0, inf, 99.0, inf),
-        Quota(inf, 0.02, 99.0, inf),
-        Quota(102.0, 0.02, 99.0, inf),
-        Quota(100.0, 0.02, 102.0, inf),
+        QuotaState(nan, 0.02, 99.0, inf),
+        QuotaState(100.0, nan, 99.0, inf),
+        QuotaState(100.0, 0.02, nan, inf),
+        QuotaState(100.0, 0.02, 99.0, nan),
+        QuotaState(100.0, 0.0, 99.0, inf),
+        QuotaState(100.0, inf, 99.0, inf),
+        QuotaState(inf, 0.02, 99.0, inf),
+        QuotaState(102.0, 0.02, 99.0, inf),
+        QuotaState(100.0, 0.02, 102.0, inf),
     ],
     ids=str,
 )
-def test_a_start_in_the_future_as_after_a_reboot_is_nothing_known(impossible: Quota) -> None:
-    assert decode(encode(impossible), now=100.0) == NOTHING_KNOWN
+def test_a_start_in_the_future_as_after_a_reboot_is_nothing_known(impossible: QuotaState) -> None:
+    assert decode(encode(impossible), now=100.0) == UNKNOWN

@@ -7,7 +7,7 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.governor.rate_ceiling import LocalCeiling, RateCeiling, interval_of, next_arrival, until_free
+from collector.governor.rate_ceiling import LocalCeiling, RateCeiling, interval_of, next_arrival, seconds_until_free
 
 rates = st.integers(1, 500).map(float) | st.floats(0.1, 500)
 lateness = st.lists(st.sampled_from([0.0, 0.0, 0.0001, 0.003, 0.014, 0.016, 0.1, 0.7, 3.0]) | st.floats(0, 2))
@@ -80,7 +80,7 @@ def test_who_asks_too_early_takes_nothing_and_is_told_how_long_to_wait(rate: flo
 def test_a_start_is_due_exactly_when_there_is_nothing_to_wait_for(rate: float, arrival: float, early: float) -> None:
     now = arrival - early
     after = next_arrival(arrival, now, interval_of(rate))
-    assert (after is None) == (until_free(arrival, now) > 0)
+    assert (after is None) == (seconds_until_free(arrival, now) > 0)
     assert after is None or after >= max(arrival, now)
 
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from collector.governor.rate_limit_headers import allowance, wait_asked
+from collector.governor.rate_limit_headers import allowance, requested_wait
 
 NOW = 1_700_000_000.0
 NAMES = [
@@ -241,7 +241,7 @@ def test_no_field_alone_says_how_many_and_for_how_long(name: str) -> None:
 
 def test_no_header_says_nothing() -> None:
     assert allowance({}, NOW) is None
-    assert wait_asked({}, NOW) is None
+    assert requested_wait({}, NOW) is None
 
 
 def test_the_first_line_of_a_counter_counts() -> None:
@@ -272,29 +272,29 @@ def test_the_newest_way_of_saying_it_that_can_be_used_wins() -> None:
 @pytest.mark.parametrize("stated", ["3", date(NOW + 3)])
 def test_retry_after_comes_before_any_limit(stated: str) -> None:
     headers = {"Retry-After": stated, "Date": date(NOW), "RateLimit": '"default";r=0;t=50'}
-    assert wait_asked(headers, NOW + 3600) == 3.0
+    assert requested_wait(headers, NOW + 3600) == 3.0
 
 
 @pytest.mark.parametrize("garbage", ["", "soon", "-1"])
 def test_a_limit_says_when_where_retry_after_does_not(garbage: str) -> None:
-    assert wait_asked({"Retry-After": garbage, "RateLimit": '"default";r=0;t=50'}, NOW) == 50.0
+    assert requested_wait({"Retry-After": garbage, "RateLimit": '"default";r=0;t=50'}, NOW) == 50.0
 
 
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
 def test_a_limit_with_nothing_remaining_asks_to_wait_for_its_reset(prefix: str) -> None:
-    assert wait_asked(counters(prefix, "0", "30"), NOW) == 30.0
-    assert wait_asked(counters(prefix, "1", "30"), NOW) is None
+    assert requested_wait(counters(prefix, "0", "30"), NOW) == 30.0
+    assert requested_wait(counters(prefix, "1", "30"), NOW) is None
 
 
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
 @pytest.mark.parametrize("reset", ["30", "1700000030", "1700000030000"])
 def test_a_reset_without_a_count_asks_to_wait_for_it(prefix: str, reset: str) -> None:
-    assert wait_asked({f"{prefix}-Reset": reset, f"{prefix}-Limit": "100"}, NOW) == 30.0
+    assert requested_wait({f"{prefix}-Reset": reset, f"{prefix}-Limit": "100"}, NOW) == 30.0
 
 
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
 def test_a_reset_beside_a_count_that_is_garbage_asks_for_nothing(prefix: str) -> None:
-    assert wait_asked(counters(prefix, "-1", "30"), NOW) is None
+    assert requested_wait(counters(prefix, "-1", "30"), NOW) is None
 
 
 # Properties
@@ -312,7 +312,7 @@ TEXTS = st.one_of(
 @example([("RateLimit", '"a";r=0;t=@999999999999999')])
 def test_no_header_raises_and_every_answer_is_a_count_and_a_time(fields: list[tuple[str, str]]) -> None:
     for headers in (lines(*fields), dict(fields)):
-        limit, wait = allowance(headers, NOW), wait_asked(headers, NOW)
+        limit, wait = allowance(headers, NOW), requested_wait(headers, NOW)
         assert limit is None or (limit.remaining >= 0 and limit.seconds >= 0 and not isnan(limit.seconds))
         assert wait is None or (wait >= 0 and not isnan(wait))
 
@@ -333,9 +333,9 @@ def test_the_answer_is_one_of_the_limits_and_none_is_stricter(limits: list[tuple
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 9_999_999), st.integers(-86_400, 86_400))
 def test_the_three_meanings_of_a_reset_agree(remaining: int, seconds: int, clock_error: int) -> None:
-    moment = int(NOW) + seconds
+    timestamp = int(NOW) + seconds
     said = [
         allowance({"Date": date(NOW), **counters("X-RateLimit", str(remaining), reset)}, NOW + clock_error)
-        for reset in (str(seconds), str(moment), str(moment * 1000))
+        for reset in (str(seconds), str(timestamp), str(timestamp * 1000))
     ]
     assert said == [(remaining, seconds)] * 3

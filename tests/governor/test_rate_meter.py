@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from collector.governor.limit_belief import LOWEST
+from collector.governor.limit_belief import MIN_RATE
 from collector.governor.rate_meter import RateMeter
 
 
@@ -15,42 +15,42 @@ def metered(per_second: float, seconds: float, *, begin: float = 0.0, turns: int
     meter = RateMeter(begin)
     for number in range(round(per_second * seconds)):
         now = begin + (number + 1) / per_second
-        meter.start(now)
-        meter.accept()
-        if meter.since_turn(now) >= 1 / turns:
-            meter.turn(now)
+        meter.started(now)
+        meter.accepted()
+        if meter.interval_seconds(now) >= 1 / turns:
+            meter.close_interval(now)
     return meter
 
 
 def test_a_steady_rate_is_measured_from_both_sides() -> None:
     meter = metered(50, 10)
-    assert meter.at_least(inf) == pytest.approx(50, rel=0.02)
-    assert meter.at_most(10.0, inf) == pytest.approx(50, rel=0.03)
+    assert meter.lower_bound(inf) == pytest.approx(50, rel=0.02)
+    assert meter.upper_bound(10.0, inf) == pytest.approx(50, rel=0.03)
 
 
 def test_a_rate_that_is_paced_is_the_pace() -> None:
     meter = metered(5, 10)
-    assert meter.at_most(10.0, 5.3) == 5.3
-    assert meter.at_least(4.9) == 4.9
+    assert meter.upper_bound(10.0, 5.3) == 5.3
+    assert meter.lower_bound(4.9) == 4.9
 
 
 def test_a_pace_that_is_not_used_says_nothing() -> None:
-    assert metered(5, 10).at_most(10.0, 50) == pytest.approx(5, abs=1)
+    assert metered(5, 10).upper_bound(10.0, 50) == pytest.approx(5, abs=1)
 
 
 def test_after_a_pause_only_the_last_second_counts_whoever_sent_it() -> None:
     meter = metered(50, 10)
-    meter.pause(10.0)
-    meter.resume(10.4)
+    meter.paused(10.0)
+    meter.resumed(10.4)
     for number in range(5):
-        meter.start(10.4 + number / 50)
-    assert meter.at_most(10.5, inf) == pytest.approx(25 + 5, abs=2)
-    assert meter.at_most(11.3, inf) == pytest.approx(5, abs=1)
+        meter.started(10.4 + number / 50)
+    assert meter.upper_bound(10.5, inf) == pytest.approx(25 + 5, abs=2)
+    assert meter.upper_bound(11.3, inf) == pytest.approx(5, abs=1)
 
 
 def test_without_requests_the_rate_is_the_lowest_and_a_lone_refusal_is_at_half_a_request_a_second() -> None:
     meter = RateMeter(0.0)
-    assert meter.at_least(inf) == LOWEST
-    assert meter.at_most(5.0, inf) == 0.5
-    assert meter.at_most(5.0, 0.2) == 0.2
-    assert meter.turn(1.0) == 0
+    assert meter.lower_bound(inf) == MIN_RATE
+    assert meter.upper_bound(5.0, inf) == 0.5
+    assert meter.upper_bound(5.0, 0.2) == 0.2
+    assert meter.close_interval(1.0) == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.governor.quota_state import NOTHING_KNOWN, Quota, decode, encode
+from collector.governor.quota_state import UNKNOWN, QuotaState, decode, encode
 from collector.governor.rate_ceiling import RateCeiling
 from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
 from collector.model.secret import Secret
@@ -235,7 +235,7 @@ def test_folder_and_file_are_their_owners_only(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 40, encode(NOTHING_KNOWN)[:-1]])
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 40, encode(UNKNOWN)[:-1]])
 def test_a_file_with_something_else_in_it_is_taken_over(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700)
     path.write_bytes(content)
@@ -373,4 +373,4 @@ def test_the_repr_tells_the_interval_and_whether_it_is_shared(path: Path) -> Non
 
 def test_the_file_says_when_the_next_start_is_due(path: Path) -> None:
     opened(path)[0].try_acquire(100.0)
-    assert decode(path.read_bytes(), 100.0) == Quota(100.0 + 0.021, 0.021, 100.0, float("inf"))
+    assert decode(path.read_bytes(), 100.0) == QuotaState(100.0 + 0.021, 0.021, 100.0, float("inf"))

@@ -86,7 +86,7 @@ class Api:
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
-        self.pacer = pacer(confirm, governed, clock, tell=self.summary.append)
+        self.pacer = pacer(confirm, governed, clock, on_event=self.summary.append)
         try:
             return await beside(
                 list_ids(client_of(self.pacer, governed, clock, stream=self.stream)),
@@ -252,7 +252,7 @@ def test_a_repeated_throttle_of_the_list_is_reported_once(status: int) -> None:
     with pytest.raises(RunStopped):
         asyncio.run(api.ids(600.0))
     pauses = [event for event in api.summary if isinstance(event, Paused)]
-    assert [event.is_news for event in pauses] == [False, True, *[False] * (len(pauses) - 2)]
+    assert [event.should_warn for event in pauses] == [False, True, *[False] * (len(pauses) - 2)]
 
 
 def test_an_outage_counts_from_the_first_failure_and_ends_a_stuck_attempt() -> None:

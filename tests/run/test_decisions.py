@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from collector.governor.events import Allowed, Event, Halted, Narrowed, Paused, Resumed
+from collector.governor.events import Allowed, BreakerOpened, ConcurrencyReduced, Event, Paused, Resumed
 from collector.run.observers.decisions import report
 
 ALLOWED = Allowed(12.34, 4)
@@ -22,7 +22,7 @@ FREE = Allowed(inf, 32)
             "pausing all requests for 5.0 s: HTTP 429; then resuming with concurrency 4 and at most 12.3 requests/s",
         ),
         (
-            Paused(1.0, "HTTP 503", ALLOWED, is_news=True),
+            Paused(1.0, "HTTP 503", ALLOWED, should_warn=True),
             True,
             "pausing all requests for 1.0 s: HTTP 503; then resuming with concurrency 4 and at most 12.3 requests/s",
         ),
@@ -32,12 +32,12 @@ FREE = Allowed(inf, 32)
             "pausing all requests for 60.0 s: HTTP 429; then resuming with concurrency 32 and no adaptive rate limit",
         ),
         (
-            Halted(2.0, "HTTP 500", is_news=True),
+            BreakerOpened(2.0, "HTTP 500", should_warn=True),
             True,
             "outage: too many failures (HTTP 500); waiting 2 s before probing with one request",
         ),
         (
-            Halted(4.0, "HTTP 500", is_news=False),
+            BreakerOpened(4.0, "HTTP 500", should_warn=False),
             False,
             "outage: too many failures (HTTP 500); waiting 4 s before probing with one request",
         ),
@@ -51,7 +51,7 @@ FREE = Allowed(inf, 32)
             False,
             "the server is responding again; resuming with concurrency 4 and at most 12.3 requests/s",
         ),
-        (Narrowed("no answer in time", 8), False, "concurrency reduced to 8: no answer in time"),
+        (ConcurrencyReduced("no answer in time", 8), False, "concurrency reduced to 8: no answer in time"),
     ],
 )
 def test_every_decision_is_worded_and_either_warned_about_or_noted(event: Event, is_warning: bool, text: str) -> None:

@@ -40,7 +40,7 @@ def pacer(
     clock: AnyClock,
     count: RequestCount | None = None,
     scrub: Callable[[str], str] = str,
-    tell: Callable[[Event], None] = lambda _: None,
+    on_event: Callable[[Event], None] = lambda _: None,
 ) -> Pacer:
     """A pacer in front of `send`, whose replies it judges."""
     return Pacer(
@@ -49,7 +49,7 @@ def pacer(
         clock=as_clock(clock),
         count=RequestCount() if count is None else count,
         scrub=scrub,
-        tell=tell,
+        on_event=on_event,
     )
 
 

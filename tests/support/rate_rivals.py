@@ -17,7 +17,7 @@ from typing import Final
 
 from bench.limits import ALGORITHMS, Limit, schedule
 from collector.governor.adaptive_rate import AdaptiveRate
-from collector.governor.rate_ceiling import until_free
+from collector.governor.rate_ceiling import seconds_until_free
 from tests.support.simulation import FORMS, Simulation
 
 NO_LIMIT: Final = 1_000_000_000
@@ -32,23 +32,23 @@ class CubicRate:
     def __init__(self, now: float) -> None:
         self.rate = inf
         self.is_settled = False
-        self.answers = 0
+        self.accepted = 0
         self._arrival = -inf
         self._recent: deque[float] = deque()
         self._most = 0.0
         self._cut_at = now
 
     def delay(self, now: float) -> float:
-        return until_free(self._arrival, now)
+        return seconds_until_free(self._arrival, now)
 
-    def start(self, now: float) -> None:
+    def started(self, now: float) -> None:
         if self.rate < inf:
             self._arrival = max(self._arrival, now) + 1 / self.rate
 
-    def told(self, now: float, rate: float, seconds: float) -> None: ...
+    def stated(self, now: float, rate: float, seconds: float) -> None: ...
 
     def answered(self, now: float) -> None:
-        self.answers += 1
+        self.accepted += 1
         self._recent.append(now)
         measured = self._measured(now)
         if self._most:
@@ -56,8 +56,8 @@ class CubicRate:
             curve = _SCALE * (now - self._cut_at - back) ** 3 + self._most
             self.rate = max(0.5, min(curve, 2 * measured))
 
-    def throttled(self, now: float, *, sent: float, begins: bool = True, is_certain: bool = False) -> bool:
-        if not begins:
+    def throttled(self, now: float, *, sent: float, begins_pause: bool = True, is_certain: bool = False) -> bool:
+        if not begins_pause:
             return False
         self._most = max(0.5, min(self._measured(now), self.rate))
         self._cut_at = now
@@ -65,7 +65,7 @@ class CubicRate:
         self.is_settled = True
         return True
 
-    def answered_behind(self, *, is_throttled: bool) -> None: ...
+    def trailing_answered(self, *, is_throttled: bool) -> None: ...
 
     def resumed(self, now: float) -> None:
         self._cut_at = now

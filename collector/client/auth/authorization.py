@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from collector.client.auth.header import LONGEST_KEY, basic, basic_alone, bearer, is_key
+from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key
 from collector.client.auth.key_sources import from_command, from_descriptor, from_file, from_keyring, from_stdin
-from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, is_utf_16, unwrapped
+from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, is_utf_16, unwrap
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
 
@@ -30,43 +30,47 @@ class KeySource(NamedTuple):
     organization_id: str | None = None
 
 
-async def authorization(named: KeySource, environ: Mapping[str, str], tell: Callable[[str], None]) -> Secret:
+async def authorization(key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
     """The value of the `Authorization` header.
 
-    `tell` hears what a terminal is asked for, and of quotes and the like around the key; never the key.
+    `report` hears what a terminal is asked for, and of quotes and the like around the key; never the key.
 
     Raises `ConfigError` when there is no key, its source cannot be used, or what is there cannot be one.
     """
-    source, found = await _found(named, environ, tell)
-    is_of_a_user = source == "POLYTOMIC_API_KEY" or not (named.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY")
-    key, left_out = unwrapped(found, is_bearer=is_of_a_user)
+    source, content = await _read_source(key_source, environ, report)
+    is_of_a_user = source == "POLYTOMIC_API_KEY" or not (
+        key_source.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY"
+    )
+    key, removed = unwrap(content, is_bearer=is_of_a_user)
     if not is_key(key):
         encoding = "; it looks like UTF-16, save it as UTF-8" if is_utf_16(key) else ""
         raise ConfigError(
-            f"{source}: what it holds cannot be a key: it is empty, over {LONGEST_KEY} characters, or has spaces, "
+            f"{source}: what it holds cannot be a key: it is empty, over {MAX_KEY_LENGTH} characters, or has spaces, "
             f"control or other characters{encoding}"
         )
-    if left_out:
-        tell(f"{source}: ignoring {' and '.join(left_out)} around the key; store the key alone")
+    if removed:
+        report(f"{source}: ignoring {' and '.join(removed)} around the key; store the key alone")
     if is_of_a_user:
         return bearer(key)
     if is_quoted(key):
-        tell(f"{source}: the key is in quotes, which are sent with it; remove them if the API refuses the key")
-    return basic(named.organization_id, key) if named.organization_id else basic_alone(key)
+        report(f"{source}: the key is in quotes, which are sent with it; remove them if the API refuses the key")
+    return basic(key_source.organization_id, key) if key_source.organization_id else basic_without_organization(key)
 
 
-async def _found(named: KeySource, environ: Mapping[str, str], tell: Callable[[str], None]) -> tuple[str, Secret]:
+async def _read_source(
+    key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]
+) -> tuple[str, Secret]:
     """A source's name and what it holds."""
-    if named.command is not None:
-        return "[api] key_command", await from_command(named.command, environ)
-    if named.file == "-":
-        return '[api] key_file = "-"', await from_stdin(tell)
-    if named.file is not None:
-        return f"[api] key_file {named.file}", from_file(named.file)
-    if named.fd is not None:
-        return f"[api] key_fd {named.fd}", await from_descriptor(named.fd)
-    if named.keyring is not None:
-        return f"[api] key_keyring {named.keyring}", await from_keyring(named.keyring)
+    if key_source.command is not None:
+        return "[api] key_command", await from_command(key_source.command, environ)
+    if key_source.file == "-":
+        return '[api] key_file = "-"', await from_stdin(report)
+    if key_source.file is not None:
+        return f"[api] key_file {key_source.file}", from_file(key_source.file)
+    if key_source.fd is not None:
+        return f"[api] key_fd {key_source.fd}", await from_descriptor(key_source.fd)
+    if key_source.keyring is not None:
+        return f"[api] key_keyring {key_source.keyring}", await from_keyring(key_source.keyring)
     for name in KEY_VARIABLES:
         if environ.get(name):
             return name, Secret(environ[name])

@@ -11,14 +11,14 @@ from typing import Final
 
 from collector.model.secret import Revealed, Secret
 
-LONGEST_KEY: Final = 8192
+MAX_KEY_LENGTH: Final = 8192
 """Characters; servers take no longer header."""
 
 
 def is_key(secret: Secret) -> bool:
-    """Can this be a key: ASCII characters that print, no blanks, and neither none nor more than `LONGEST_KEY`?"""
+    """Can this be a key: ASCII characters that print, no blanks, and neither none nor more than `MAX_KEY_LENGTH`?"""
     text = secret.reveal()
-    return text.isascii() and text.isprintable() and " " not in text and 0 < len(text) <= LONGEST_KEY
+    return text.isascii() and text.isprintable() and " " not in text and 0 < len(text) <= MAX_KEY_LENGTH
 
 
 def bearer(key: Secret) -> Secret:
@@ -28,12 +28,12 @@ def bearer(key: Secret) -> Secret:
 
 def basic(organization_id: str, key: Secret) -> Secret:
     """The header of a partner or deployment key with the organization it is used for."""
-    return Secret("Basic " + _packed(f"{organization_id}:{key.reveal()}"))
+    return Secret("Basic " + _base64(f"{organization_id}:{key.reveal()}"))
 
 
-def basic_alone(key: Secret) -> Secret:
+def basic_without_organization(key: Secret) -> Secret:
     """The header of a deployment key that is used for no organization."""
-    return Secret("Basic " + _packed(f"{key.reveal()}:"))
+    return Secret("Basic " + _base64(f"{key.reveal()}:"))
 
 
 def secrets_of(header: Secret) -> list[Revealed]:
@@ -43,9 +43,9 @@ def secrets_of(header: Secret) -> list[Revealed]:
         return [Revealed(credential)]
     text = base64.b64decode(credential).decode()
     key = text.partition(":")[2]
-    alone = text.removesuffix(":")  # a key without an organization, in which there may be colons
-    return [Revealed(each) for each in (key, alone, credential)]
+    without_organization = text.removesuffix(":")  # a key without an organization, in which there may be colons
+    return [Revealed(each) for each in (key, without_organization, credential)]
 
 
-def _packed(text: str) -> str:
+def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()

@@ -14,7 +14,7 @@ from typing import Final
 _SCHEME: Final = re.compile(r"\s*(?:authorization:\s*)?(?:bearer|basic)\s+\S", re.IGNORECASE)
 _JWT: Final = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")
-_SHORTEST: Final = 20
+_MIN_LENGTH: Final = 20
 
 
 def looks_like_api_key(text: str) -> bool:
@@ -26,12 +26,12 @@ def looks_like_api_key(text: str) -> bool:
 
 def has_mixed_runs(text: str) -> bool:
     """Does it hold a long run of letters and digits that changes between kinds more often than words and dates do?"""
-    return len(text) >= _SHORTEST and any(
-        4 * _changes(run) >= len(run) and any(map(str.isdigit, run)) for run in _RUN.findall(text)
+    return len(text) >= _MIN_LENGTH and any(
+        4 * _count_changes(run) >= len(run) and any(map(str.isdigit, run)) for run in _RUN.findall(text)
     )
 
 
-def _changes(run: str) -> int:
+def _count_changes(run: str) -> int:
     """How often a digit and a letter meet, or a capital follows a small letter."""
     return sum(
         before.isdigit() != after.isdigit() or (before.islower() and after.isupper()) for before, after in pairwise(run)

@@ -15,50 +15,54 @@ from collector.model.secret import Secret
 
 KEY_VARIABLES: Final = ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY")
 
-_MARK: Final = "\ufeff"
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _ASSIGNMENT: Final = re.compile(rf"\s*(?:export\s+|set\s+|\$env:)?(?:{'|'.join(KEY_VARIABLES)})\s*=\s*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 _PLAIN_QUOTES: Final = ('""', "''", "``")
 _TYPOGRAPHIC_QUOTES: Final = ("“”", "„“", "‘’", "«»", "””", "’’")  # noqa: RUF001  # they are what it is about
 
 
-def unwrapped(found: Secret, *, is_bearer: bool) -> tuple[Secret, list[str]]:
+def unwrap(found: Secret, *, is_bearer: bool) -> tuple[Secret, list[str]]:
     """The key in what a place holds, and what was left out, in words; line ends and byte order marks go unsaid."""
-    text = str(found.reveal()).removeprefix(_MARK).removesuffix("\n").removesuffix("\r")
+    text = str(found.reveal()).removeprefix(_BYTE_ORDER_MARK).removesuffix("\n").removesuffix("\r")
     quotes = (*_TYPOGRAPHIC_QUOTES, *(_PLAIN_QUOTES if is_bearer else ()))
-    left_out = []
-    for name, of in (("a variable's name", _value), ("quotes", _inside), ("the word Bearer", _token)):
-        without = of(text, quotes)
-        if without != text:
-            text = without
-            left_out.append(name)
-    return Secret(text), left_out
+    removed = []
+    for name, strip in (
+        ("a variable's name", _strip_assignment),
+        ("quotes", _strip_quotes),
+        ("the word Bearer", _strip_scheme),
+    ):
+        stripped = strip(text, quotes)
+        if stripped != text:
+            text = stripped
+            removed.append(name)
+    return Secret(text), removed
 
 
 def keys_in(text: str) -> set[str]:
     """What to look for in other texts because of a text that holds a key: the text, and the key without wrapping."""
-    return {text.strip(), unwrapped(Secret(text), is_bearer=True)[0].reveal()}
+    return {text.strip(), unwrap(Secret(text), is_bearer=True)[0].reveal()}
 
 
 def is_quoted(key: Secret) -> bool:
     """Does it stand in plain quotes?"""
     text = str(key.reveal())
-    return _inside(text, _PLAIN_QUOTES) != text
+    return _strip_quotes(text, _PLAIN_QUOTES) != text
 
 
-def is_utf_16(held: Secret) -> bool:
+def is_utf_16(content: Secret) -> bool:
     """Did an editor save it as UTF-16, in which every second byte of a key is NUL?"""
-    return "\0" in held.reveal()
+    return "\0" in content.reveal()
 
 
-def _value(text: str, _quotes: Sequence[str]) -> str:
+def _strip_assignment(text: str, _quotes: Sequence[str]) -> str:
     return text[found.end() :] if (found := _ASSIGNMENT.match(text)) else text
 
 
-def _token(text: str, _quotes: Sequence[str]) -> str:
+def _strip_scheme(text: str, _quotes: Sequence[str]) -> str:
     return text[found.end() :] if (found := _SCHEME.match(text)) else text
 
 
-def _inside(text: str, quotes: Sequence[str]) -> str:
+def _strip_quotes(text: str, quotes: Sequence[str]) -> str:
     enclosed = len(text) > len('""') and f"{text[0]}{text[-1]}" in quotes
     return text[1:-1] if enclosed else text

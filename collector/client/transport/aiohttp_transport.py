@@ -53,9 +53,9 @@ if _session_keys is not None:
 _OK, _HTTP, _END_OF_HEAD = b"HTTP/1.1 200 ", b"HTTP/", b"\r\n\r\n"
 
 _TICK = 0.25  # seconds, the precision of time-outs
-_LONGEST_STREAM = 20
-_REFUSAL_PATIENCE = 1.0  # seconds for the body of an error: meanwhile nobody knows of a limit or a refused key
-_MAX_REFUSAL_BYTES = 256 * 1024
+_STREAM_TIMEOUT_FACTOR = 20
+_ERROR_BODY_TIMEOUT = 1.0  # seconds for the body of an error: meanwhile nobody knows of a limit or a refused key
+_MAX_ERROR_BODY_BYTES = 256 * 1024
 _KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
 
 
@@ -71,7 +71,7 @@ class Timeouts:
 class Transport:
     """Sends requests to one API while it is `opened`; safe to use from many tasks.
 
-    Every attempt given to a connection is counted in `count`. With `only_here` whatever the host's name resolves to
+    Every attempt given to a connection is counted in `count`. With `require_loopback` whatever the host's name resolves to
     must be this host: what goes there is not encrypted.
     """
 
@@ -86,17 +86,17 @@ class Transport:
         clock: Clock,
         ca_file: str | None = None,
         proxy: str | None = None,
-        only_here: bool = False,
+        require_loopback: bool = False,
     ) -> None:
         self._base_url = URL(base_url, encoded=True)
         all_headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
         # A session's headers are sent to its proxy too (CONNECT), the key among them; a request's own are not.
         self._session_headers = all_headers if proxy is None else None
-        self._own_headers = None if proxy is None else all_headers
+        self._request_headers = None if proxy is None else all_headers
         self._proxy, self._proxy_headers = _proxy(proxy)
-        if base_url.startswith("http:") and self._own_headers is not None:  # there is no CONNECT for it then
-            self._own_headers |= self._proxy_headers
-        self._only_here = only_here
+        if base_url.startswith("http:") and self._request_headers is not None:  # there is no CONNECT for it then
+            self._request_headers |= self._proxy_headers
+        self._require_loopback = require_loopback
         self._connections = connections
         self._timeouts = timeouts
         self._count = count
@@ -112,12 +112,12 @@ class Transport:
                 limit=self._connections,
                 ssl=self._ssl,
                 keepalive_timeout=_KEEP_ALIVE,
-                resolver=_OnlyHere() if self._only_here else None,
+                resolver=_LoopbackResolver() if self._require_loopback else None,
             ),
             headers=self._session_headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(self._one_pass,),
+            middlewares=(self._count_pass,),
             auto_decompress=False,
             trust_env=False,
             raise_for_status=False,
@@ -139,24 +139,24 @@ class Transport:
         does not verify.
         """
         total = min(self._timeouts.total, request.within)
-        until_answer = min(self._timeouts.read, total)
-        task = self._deadlines.start(until_answer)
+        until_head = min(self._timeouts.read, total)
+        task = self._deadlines.start(until_head)
         try:
             response = await self._get(request)
             try:
                 self._count.by_status[response.status] += 1
                 if response.status != 200:
                     self._deadlines.stop(task)
-                    return await _refusal(response, min(_REFUSAL_PATIENCE, total))
-                self._deadlines.extend(task, total - until_answer)
+                    return await _error_reply(response, min(_ERROR_BODY_TIMEOUT, total))
+                self._deadlines.extend(task, total - until_head)
                 return Reply(200, response.headers, await read_body(response))
             except BaseException:
                 response.close()  # a reply that was read to its end has given its connection back
                 raise
-        except _FOREIGN as error:
-            raise _broken(error) from None
+        except _AIOHTTP_ERRORS as error:
+            raise _transient(error) from None
         except CancelledError:
-            if self._deadlines.is_due(task):
+            if self._deadlines.has_expired(task):
                 raise TimedOut("no whole answer in time") from None
             raise
         finally:
@@ -168,11 +168,11 @@ class Transport:
 
         A status other than 200 streams nothing: its reply has what can be read of its body, as from `send`.
 
-        It may take as long as it goes on, up to `_LONGEST_STREAM` times the time-out of one attempt. Raises what `send`
+        It may take as long as it goes on, up to `_STREAM_TIMEOUT_FACTOR` times the time-out of one attempt. Raises what `send`
         does, also while the body is read.
         """
         timeout = aiohttp.ClientTimeout(
-            total=_LONGEST_STREAM * self._timeouts.total,
+            total=_STREAM_TIMEOUT_FACTOR * self._timeouts.total,
             sock_connect=self._timeouts.connect,
             sock_read=self._timeouts.read,
         )
@@ -182,9 +182,9 @@ class Transport:
                 if response.status == 200:
                     yield Reply(200, response.headers, b""), chunks_of(response, cap, cap)
                 else:
-                    yield await _refusal(response, _REFUSAL_PATIENCE), _nothing()
-        except _FOREIGN as error:
-            raise _broken(error) from None
+                    yield await _error_reply(response, _ERROR_BODY_TIMEOUT), _no_chunks()
+        except _AIOHTTP_ERRORS as error:
+            raise _transient(error) from None
 
     async def _head(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """The response to `request`, its body unread, when all of its head comes before the time-out for that."""
@@ -192,7 +192,7 @@ class Transport:
         try:
             return await self._get(request, timeout=timeout)
         except CancelledError:
-            if self._deadlines.is_due(task):
+            if self._deadlines.has_expired(task):
                 raise TimedOut("no answer in time") from None
             raise
         finally:
@@ -201,13 +201,13 @@ class Transport:
     def _get(self, request: Request, **options: Any) -> aiohttp.client._RequestContextManager:
         return self._session.get(
             url_of(self._base_url, request),
-            headers=self._own_headers,
+            headers=self._request_headers,
             proxy_headers=self._proxy_headers or None,
             allow_redirects=False,
             **options,
         )
 
-    async def _one_pass(
+    async def _count_pass(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """aiohttp's every pass over the wire comes through here, so here it is counted and may not be repeated."""
@@ -221,9 +221,9 @@ class Transport:
             raise _connect_failure(error) from None
         except aiohttp.ClientResponseError as error:
             self._count.unanswered -= 1
-            raise _broken(error) from None
-        except _FOREIGN as error:
-            raise _broken(error) from None
+            raise _transient(error) from None
+        except _AIOHTTP_ERRORS as error:
+            raise _transient(error) from None
         self._count.unanswered -= 1
         return response
 
@@ -248,7 +248,7 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         if data and not data.startswith(_OK) and not self._is_in_body:  # aiohttp begins each request with b""
-            *heads, data = _apart(data)
+            *heads, data = _split_heads(data)
             for head in heads:
                 super().data_received(head)
         super().data_received(data)
@@ -258,7 +258,7 @@ class _Protocol(ResponseHandler):
         return self._payload is not None and not self._payload.is_eof()
 
 
-def _apart(data: bytes) -> list[bytes]:
+def _split_heads(data: bytes) -> list[bytes]:
     """What a server wrote, cut behind its heads."""
     pieces: list[bytes] = []
     while True:
@@ -271,7 +271,7 @@ def _apart(data: bytes) -> list[bytes]:
             return [*pieces, data]
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _no_chunks() -> AsyncIterator[bytes]:
     for _ in ():
         yield b""
 
@@ -291,11 +291,11 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
 
 
-class _Elsewhere(OSError):
+class _NotLoopback(OSError):
     """A name that should mean this host means another."""
 
 
-class _OnlyHere(aiohttp.ThreadedResolver):
+class _LoopbackResolver(aiohttp.ThreadedResolver):
     """Resolves names of this host: `localhost`, and what ends in it, is what files and name servers make of it."""
 
     async def resolve(
@@ -303,11 +303,14 @@ class _OnlyHere(aiohttp.ThreadedResolver):
     ) -> list[aiohttp.abc.ResolveResult]:
         found = await super().resolve(host, port, family)
         if not all(address.is_loopback(each["host"]) for each in found):
-            raise _Elsewhere
+            raise _NotLoopback
         return found
 
 
-_FOREIGN = (aiohttp.ClientError, OSError)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
+_AIOHTTP_ERRORS = (
+    aiohttp.ClientError,
+    OSError,
+)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
 
 _NOT_CONNECTED = (
     aiohttp.ClientConnectorError,  # name resolution, TLS and the proxy's connection among them
@@ -315,7 +318,7 @@ _NOT_CONNECTED = (
     aiohttp.ClientHttpProxyError,
 )
 
-_TOLD = (
+_DESCRIPTIONS = (
     (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
     (aiohttp.ConnectionTimeoutError, "no connection in time"),
     (aiohttp.ClientConnectorDNSError, "the server's name does not resolve"),
@@ -325,28 +328,28 @@ _TOLD = (
 )
 
 
-def _told(error: Exception) -> str:
-    for kind, text in _TOLD:
+def _describe(error: Exception) -> str:
+    for kind, text in _DESCRIPTIONS:
         if isinstance(error, kind):
             return text
-    below = getattr(error, "os_error", error)
-    if isinstance(below, ssl.SSLError):
-        return tls.describe(below)
-    reason = getattr(below, "strerror", None) or type(below).__name__
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLError):
+        return tls.describe(cause)
+    reason = getattr(cause, "strerror", None) or type(cause).__name__
     return f"{'cannot connect' if isinstance(error, _NOT_CONNECTED) else 'the connection broke'}: {reason}"
 
 
 def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        why = tls.describe_certificate_error(error.certificate_error)
-        return ConfigError(f"the certificate of {error.host} does not verify {why}")
+        description = tls.describe_certificate_error(error.certificate_error)
+        return ConfigError(f"the certificate of {error.host} does not verify {description}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError(
             "the proxy wants other credentials (HTTP 407); put its user and password into the address that "
             "COLLECTOR_PROXY or [api] proxy holds"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, _Elsewhere):
+        if isinstance(error.os_error, _NotLoopback):
             return ConfigError(
                 f"{error.host} does not mean this host here, and the key would travel unencrypted; use https, or say "
                 "--allow-http if you must"
@@ -356,29 +359,29 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
                 f"{error.host} speaks no TLS that is safe ({error.os_error.reason}); its operator has to allow TLS 1.2 "
                 "or newer"
             )
-    return _broken(error)
+    return _transient(error)
 
 
-def _broken(error: Exception) -> Transient:
-    return (TimedOut if isinstance(error, TimeoutError) else Transient)(_told(error))
+def _transient(error: Exception) -> Transient:
+    return (TimedOut if isinstance(error, TimeoutError) else Transient)(_describe(error))
 
 
-async def _refusal(response: aiohttp.ClientResponse, patience: float) -> Reply:
+async def _error_reply(response: aiohttp.ClientResponse, timeout: float) -> Reply:
     """The reply of a status other than 200: its body is for a message at most, so whatever can be read of it will do.
 
     A body that was not read to its end takes its connection with it.
     """
     pieces: list[bytes] = []
-    unread = f"it takes longer than {patience:g} s"
+    unread = f"it takes longer than {timeout:g} s"
     try:
-        with anyio.move_on_after(patience):
-            async for piece in chunks_of(response, _MAX_REFUSAL_BYTES, _MAX_REFUSAL_BYTES):
+        with anyio.move_on_after(timeout):
+            async for piece in chunks_of(response, _MAX_ERROR_BODY_BYTES, _MAX_ERROR_BODY_BYTES):
                 pieces.append(piece)  # what came before a failure counts
             unread = ""
     except AttemptFailed as failure:
         unread = failure.reason
-    except _FOREIGN as error:
-        unread = _told(error)
+    except _AIOHTTP_ERRORS as error:
+        unread = _describe(error)
     finally:
         if unread:
             response.close()

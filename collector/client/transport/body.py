@@ -26,10 +26,10 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
 async def chunks_of(response: aiohttp.ClientResponse, wire_cap: int, body_cap: int) -> AsyncIterator[bytes]:
     """The body, unpacked, as it comes: at most `wire_cap` bytes that travelled and `body_cap` in all."""
     decoder = decoder_of(",".join(response.headers.getall("Content-Encoding", ())), body_cap, response.status)
-    travelled = 0
+    received = 0
     async for chunk in response.content.iter_any():
-        travelled += len(chunk)
-        if travelled > wire_cap:
+        received += len(chunk)
+        if received > wire_cap:
             raise TooLarge(f"the body is over {wire_cap} bytes", response.status)
         yield decoder.feed(chunk) if decoder else chunk
     if decoder:

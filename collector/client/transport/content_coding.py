@@ -20,10 +20,10 @@ from collector.client.failures import BadPayload, TooLarge
 
 _NO_CODING: Final = frozenset({"", "identity", "none", "binary", "8bit", "utf-8", "utf8", "us-ascii", "ascii"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
-_MOST_CODINGS: Final = 3
+_MAX_CODINGS: Final = 3
 _SLICE: Final = 16_384  # bytes unpacked at once: zlib copies what is left of them for each member
 _MAGIC: Final = b"\x1f"
-_LONGEST_NAME: Final = 40
+_MAX_NAME: Final = 40
 
 
 class Decoder(Protocol):
@@ -44,8 +44,8 @@ def decoder_of(field: str, cap: int, status: int) -> Decoder | None:
     if field == "gzip":  # nearly always, and the rest costs a third of unpacking a small body
         return _Gunzip(cap, status)
     names = [name for each in field.split(",") if (name := each.strip().lower()) not in _NO_CODING]
-    if len(names) > _MOST_CODINGS:
-        raise BadPayload(f"more than {_MOST_CODINGS} content codings", status)
+    if len(names) > _MAX_CODINGS:
+        raise BadPayload(f"more than {_MAX_CODINGS} content codings", status)
     stages = [_stage_of(name, cap, status) for name in reversed(names)]
     return _Stack(stages) if stages else None
 
@@ -55,7 +55,7 @@ def _stage_of(name: str, cap: int, status: int) -> Decoder:
         return _Gunzip(cap, status)
     if name == "deflate":
         return _Inflate(cap, status)
-    raise BadPayload(f"unknown Content-Encoding {name[:_LONGEST_NAME]!r}", status)
+    raise BadPayload(f"unknown Content-Encoding {name[:_MAX_NAME]!r}", status)
 
 
 class _Stack:
@@ -83,9 +83,9 @@ class _Bounded:
         self._left = cap
         self._status = status
 
-    def _unpack(self, stream: zlib._Decompress, packed: bytes) -> bytes:
+    def _decompress(self, stream: zlib._Decompress, compressed: bytes) -> bytes:
         try:
-            body = stream.decompress(packed, self._left + 1)
+            body = stream.decompress(compressed, self._left + 1)
         except zlib.error:
             raise BadPayload(f"the body is not the {self.name} it says it is", self._status) from None
         self._left -= len(body)
@@ -93,7 +93,7 @@ class _Bounded:
             raise TooLarge("the body unpacks to more than the cap", self._status)
         return body
 
-    def _cut(self) -> BadPayload:
+    def _truncated(self) -> BadPayload:
         return BadPayload(f"the {self.name} body ends too early", self._status)
 
 
@@ -103,31 +103,31 @@ class _Gunzip(_Bounded):
     def __init__(self, cap: int, status: int) -> None:
         super().__init__(cap, status)
         self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._is_over = False
+        self._is_past_end = False
 
     def feed(self, chunk: bytes) -> bytes:
         if len(chunk) <= _SLICE and not self._member.eof:
-            body = self._unpack(self._member, chunk)
-            return body + self._further(rest) if (rest := self._member.unused_data) else body
-        return b"".join([self._further(chunk[at : at + _SLICE]) for at in range(0, len(chunk), _SLICE)])
+            body = self._decompress(self._member, chunk)
+            return body + self._feed_members(rest) if (rest := self._member.unused_data) else body
+        return b"".join([self._feed_members(chunk[at : at + _SLICE]) for at in range(0, len(chunk), _SLICE)])
 
-    def _further(self, packed: bytes) -> bytes:
+    def _feed_members(self, compressed: bytes) -> bytes:
         """As `feed`, for a short piece that may begin behind a member."""
         pieces: list[bytes] = []
-        while packed and not self._is_over:
+        while compressed and not self._is_past_end:
             if self._member.eof:
-                packed = packed.lstrip(b"\0")
-                self._is_over = packed != b"" and not packed.startswith(_MAGIC)
-                if not packed or self._is_over:
+                compressed = compressed.lstrip(b"\0")
+                self._is_past_end = compressed != b"" and not compressed.startswith(_MAGIC)
+                if not compressed or self._is_past_end:
                     break
                 self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            pieces.append(self._unpack(self._member, packed))
-            packed = self._member.unused_data
+            pieces.append(self._decompress(self._member, compressed))
+            compressed = self._member.unused_data
         return b"".join(pieces)
 
     def close(self) -> None:
         if not self._member.eof:
-            raise self._cut()
+            raise self._truncated()
 
 
 class _Inflate(_Bounded):
@@ -144,11 +144,11 @@ class _Inflate(_Bounded):
             if len(chunk) < 2:  # a header of zlib
                 return b""
             self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS if _is_zlib(chunk) else -zlib.MAX_WBITS)
-        return b"" if self._stream.eof else self._unpack(self._stream, chunk)
+        return b"" if self._stream.eof else self._decompress(self._stream, chunk)
 
     def close(self) -> None:
         if self._stream is None or not self._stream.eof:
-            raise self._cut()
+            raise self._truncated()
 
 
 def _is_zlib(head: bytes) -> bool:

@@ -16,7 +16,7 @@ class Deadlines:
     """Cancels the tasks whose time is up. Not more than one deadline a task at a time.
 
     Theory of operation. A task that is due is cancelled once and noted; when it sees its cancellation it asks
-    `is_due`, and if that is why, takes the cancellation back, as `asyncio.timeout` does, and goes on. Any other
+    `has_expired`, and if that is why, takes the cancellation back, as `asyncio.timeout` does, and goes on. Any other
     cancellation passes through.
     """
 
@@ -26,7 +26,7 @@ class Deadlines:
         self._now = clock.monotonic
         self._sleep = clock.sleep
         self._due: dict[Task[Any], float] = {}
-        self._overdue: set[Task[Any]] = set()
+        self._expired: set[Task[Any]] = set()
 
     def start(self, seconds: float) -> Task[Any]:
         """The current task has so many seconds, give or take a tick."""
@@ -42,13 +42,13 @@ class Deadlines:
     def stop(self, task: Task[Any]) -> None:
         """The task is back from its wait."""
         self._due.pop(task, None)
-        self._overdue.discard(task)
+        self._expired.discard(task)
 
-    def is_due(self, task: Task[Any]) -> bool:
+    def has_expired(self, task: Task[Any]) -> bool:
         """Was the cancellation the task has just seen ours? Then it is taken back."""
-        if task not in self._overdue:
+        if task not in self._expired:
             return False
-        self._overdue.discard(task)
+        self._expired.discard(task)
         return task.uncancel() == 0  # else somebody else cancelled it as well, and that stands
 
     async def watch(self) -> None:
@@ -58,5 +58,5 @@ class Deadlines:
             now = self._now()
             for task in [task for task, due in self._due.items() if due <= now]:
                 del self._due[task]
-                self._overdue.add(task)
+                self._expired.add(task)
                 task.cancel()

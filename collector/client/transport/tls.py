@@ -11,8 +11,8 @@ from collector.storage.ownership import NotOwned, read_owned
 
 _NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"}
 _TOO_OLD: Final = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "WRONG_SSL_VERSION"}
-_OUT_OF_TIME: Final = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-_OF_ANOTHER: Final = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_OUTSIDE_VALIDITY: Final = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_NAME_MISMATCH: Final = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
 def context_of(ca_file: str | None) -> ssl.SSLContext:
@@ -51,16 +51,16 @@ def is_too_old(error: ssl.SSLError) -> bool:
 
 def describe(error: ssl.SSLError) -> str:
     """Why there is no connection."""
-    what = "what answers there speaks no TLS; is it plain http?" if error.reason in _NO_TLS else error.reason
-    return f"no TLS connection: {what}"
+    detail = "what answers there speaks no TLS; is it plain http?" if error.reason in _NO_TLS else error.reason
+    return f"no TLS connection: {detail}"
 
 
 def describe_certificate_error(error: Exception) -> str:
     """What is wrong with a certificate that does not verify, and what to do about it."""
     code = getattr(error, "verify_code", None)
-    if code in _OUT_OF_TIME:
+    if code in _OUTSIDE_VALIDITY:
         advice = "have it renewed, or set this machine's clock right"
-    elif code in _OF_ANOTHER:
+    elif code in _NAME_MISMATCH:
         advice = "set --base-url to the name that the certificate is for"
     else:
         advice = "set [api] ca_file to your own authority's certificate, or correct --base-url"
