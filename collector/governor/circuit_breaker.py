@@ -1,19 +1,19 @@
-"""Nothing starts for a while, and then one request tries: pauses that the server asks for, and outages. Pure.
+"""Circuit breaker: stops all requests during pauses and outages, then probes with one request. Pure.
 
-    closed ── the server asks for a pause ──▸ open until it is over ──▸ half open: one probe is in flight
-       ▲  └── 10 of the last 20 failed ────▸ open for 1 s ────────────▸     │
-       │                                        ▲                           │
-       │                                        ├── 2, 4 … 60 s ◂── fails ──┤
-       │                                        └── as long as asked ◂──────┤ is told to wait
-       └──────────────────────────────── is answered ◂──────────────────────┘
+    closed ── throttled: pause ──────▸ open until the pause ends ──▸ half open: one probe in flight
+       ▲  └── 10 of the last 20 failed ──▸ open for 1 s ──────────▸     │
+       │                                      ▲                         │
+       │                                      ├── 2, 4 … 60 s ◂─────────┤ probe failed
+       │                                      └── requested wait ◂──────┤ probe throttled
+       └───────────────────────────────────────── answered ◂────────────┘
 
-A failure is one of the server or of the way to it, not an answer that is of no use. Only the probe's own failure
-doubles the wait, and what began before the breaker last closed says nothing new. The breaker also opens when there was
-no answer for `_MAX_SILENCE` seconds but several failures: where few are in flight, twenty requests take too long.
+A failure means that the server or the network failed; an unusable reply is not one. Only a failed probe doubles the
+wait. Requests sent before the breaker last closed are ignored when they fail. The breaker also opens after several
+failures and `_MAX_SILENCE` seconds without a reply, because with few requests in flight twenty take too long.
 
-An *outage* lasts from the first failure after the last answer, without the pauses that the server asked for in it. It
-is told once a probe has failed: broken ids may look like one until then (see `client.retrier`). When nothing was ever
-answered, a few failures tell.
+An *outage* begins with the first failure after the last reply. Pauses that the server requested do not count. It is
+reported once a probe has failed, because until then the cause may be broken ids (see `client.retrier`). Before the
+first reply of a run, a few failures suffice.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from enum import Enum
 from typing import Final
 
 FIRST_WAIT: Final = 1.0
+"""Seconds until the first probe of an outage."""
 MAX_WAIT: Final = 60.0
-"""Seconds until the first probe of an outage, and at most between two."""
+"""Maximum seconds between two probes."""
 
 _WINDOW = 20
 _WINDOW_MASK = (1 << _WINDOW) - 1
-_MAX_FAILURES = _WINDOW // 2
+_MIN_WINDOW_FAILURES = _WINDOW // 2
 _MIN_FAILURES = 5
 _MAX_SILENCE = 10.0
-_MAX_WAITS = 10  # that are counted; the wait is at its longest before
+_MAX_WAITS = 10  # counted; the wait reaches its maximum earlier
 
 
 class State(Enum):
-    """What may start: everything, nothing, or nothing more than the probe that is in flight."""
+    """CLOSED: requests flow. OPEN: none is sent. HALF_OPEN: the probe is in flight."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -49,7 +50,7 @@ _NEXT: Final = {
 
 
 class CircuitBreaker:
-    """Says when a request may start, and which one is a probe. Times are monotonic seconds."""
+    """Decides when a request may be sent, and which one is a probe. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self.state = State.CLOSED
@@ -57,15 +58,15 @@ class CircuitBreaker:
         self._until = 0.0
         self._closed_at = float("-inf")
         self._data_arrived_at = float("-inf")
-        self._failed = 0  # a bit for each of the last requests, set for a failure
+        self._failed = 0  # one bit for each of the last requests; 1 is a failure
         self._seen = 0
-        self._failures = 0  # since the last answer
+        self._failures = 0  # since the last reply
         self._failing_since = 0.0
-        self._waits = 0  # for a server that fails, in a row; none when it is not that we wait for
+        self._waits = 0  # consecutive waits of an outage; 0 during a pause
 
     @property
     def is_open(self) -> bool:
-        """Is anything held back?"""
+        """Are requests held back?"""
         return self.state is not State.CLOSED
 
     @property
@@ -75,24 +76,24 @@ class CircuitBreaker:
 
     @property
     def outage_wait(self) -> float:
-        """Seconds of the last wait for a server that fails; 0 when it is not that we wait for."""
+        """Seconds between the last two probes of an outage; 0 unless the wait is for an outage."""
         return min(MAX_WAIT, FIRST_WAIT * 2 ** (self._waits - 1)) if self._waits else 0.0
 
     def _enter(self, state: State) -> None:
         if state not in _NEXT[self.state]:
-            raise RuntimeError(f"a breaker that is {self.state.value} cannot become {state.value}")
+            raise RuntimeError(f"invalid transition of the breaker: {self.state.value} to {state.value}")
         self.state = state
 
     def delay(self, now: float) -> float:
-        """Seconds until a request may start; 0 when one may now. Ask only while no probe is in flight."""
+        """Return the seconds until a request may be sent; 0 if now. Call it only while no probe is in flight."""
         return max(0.0, self._until - now) if self.is_open else 0.0
 
     def begin_probe(self) -> None:
-        """The request that starts now is the probe."""
+        """Make the request that is sent now the probe."""
         self._enter(State.HALF_OPEN)
 
     def answered(self, now: float, *, is_probe: bool) -> bool:
-        """The server answered. True when the breaker closes by it: not before a pause asked for meanwhile is over."""
+        """Count a reply. Return True if it closes the breaker, which stays open until the last requested pause ends."""
         self.answered_at, self._failures = now, 0
         self._record(0)
         if not is_probe:
@@ -106,49 +107,49 @@ class CircuitBreaker:
         return True
 
     def paused(self, now: float, seconds: float, *, is_probe: bool) -> None:
-        """The server is there, and nothing starts for so many seconds; of several pauses the latest end counts."""
+        """Open for a pause of `seconds` that a working server requested; of several pauses the latest end counts."""
         self.answered_at, self._failures = now, 0
         self._record(0)
         self._waits = 0
         self._open(now + seconds, is_probe=is_probe)
 
     def unavailable(self, now: float, seconds: float, *, requested: float, is_probe: bool) -> None:
-        """As `paused`, but the server serves nobody; the seconds that it `requested` for are no time of the outage."""
+        """Open as `paused` does, but during an outage; the `requested` seconds do not count towards it."""
         self._record_failure(now)
         self._failing_since += requested
         self._open(now + seconds, is_probe=is_probe)
 
     def failed(self, now: float, began: float, *, is_probe: bool, is_sole: bool = False) -> bool:
-        """The server failed a request that `began` then. True when the breaker opens by it, or opens again.
+        """Count a failed request that `began` then. Return True if the failure opens or reopens the breaker.
 
         `is_sole`: no other request is sent until this one succeeds, so its failure counts as `_MIN_FAILURES`.
         """
         if began < self._closed_at:
             return False
         self._record_failure(max(began, self.answered_at, self._data_arrived_at), _MIN_FAILURES if is_sole else 1)
-        is_too_much = self._seen >= _WINDOW and self._failed.bit_count() >= _MAX_FAILURES
+        has_too_many_failures = self._seen >= _WINDOW and self._failed.bit_count() >= _MIN_WINDOW_FAILURES
         is_silent = self._failures >= _MIN_FAILURES and now - self._failing_since >= _MAX_SILENCE
-        if is_probe or ((is_too_much or is_silent) and not self.is_open):
+        if is_probe or ((has_too_many_failures or is_silent) and not self.is_open):
             self.trip(now, is_probe=is_probe)
             return True
         return False
 
     def trip(self, now: float, *, is_probe: bool = False) -> None:
-        """Open for an outage, for twice as long as before."""
+        """Open for an outage, twice as long as the last time."""
         self._waits = min(self._waits + 1, _MAX_WAITS)
         self._open(now + self.outage_wait, is_probe=is_probe)
 
     def arrived(self, now: float) -> None:
-        """A part of an answer arrived until now: no outage began before."""
+        """Note that data arrived until now, so an outage cannot have begun earlier."""
         self._data_arrived_at = now
 
     def abandoned(self, now: float, *, is_probe: bool) -> None:
-        """A request ended without a verdict on the server: another is the probe, after as long a wait again."""
+        """A request was abandoned. If it was the probe, the next one follows after the same wait."""
         if is_probe:
             self._open(now + max(FIRST_WAIT, self.outage_wait), is_probe=True)
 
     def outage_seconds(self, now: float) -> float:
-        """For how many seconds there has been an outage; 0 when there is none."""
+        """Return how many seconds the outage has lasted; 0 without an outage."""
         is_never_answered = self.answered_at == float("-inf") and self._failures >= _MIN_FAILURES
         is_waiting = self.is_open and self._failures > 0 and self._waits != 1
         return max(0.0, now - self._failing_since) if is_never_answered or is_waiting else 0.0

@@ -1,10 +1,10 @@
-"""How many requests may be in flight: additive increase, multiplicative decrease. Pure.
+"""Limits requests in flight: additive increase, multiplicative decrease. Pure.
 
-Theory of operation. The limit starts small and grows by one with each success until the first cut (slow start: it
-doubles every round trip), then by one with each round of as many successes as it allows. It grows only while at least
-half of it is in use: what was never tried is not known to go well. A request to slow down, or a time-out, cuts it to
-0.7 of itself, at most once a second, so that the failures of one moment are one cut. An error never makes it grow.
-Where the server queues, latency sets it instead (`queueing`).
+Theory of operation. The limit starts small. Until the first cut it grows by one with each success (slow start: it
+doubles every round trip). After that it grows by one each time as many requests as the limit have succeeded. It grows
+only while at least half of it is in use, because an unused limit is untested. A throttled reply or a time-out cuts it
+to 0.7 of its value, at most once a second, so that simultaneous failures cause one cut. An error never raises it. If
+the server queues requests, latency sets the limit instead (`queueing`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ConcurrencyLimit:
         self.was_cut = False
 
     def succeeded(self, in_flight: int, seconds: float = 0.0) -> None:
-        """A request succeeded after so long; so many, this one included, were in flight."""
+        """Count a success after `seconds`, with `in_flight` requests in flight, this one included."""
         if 2 * in_flight < self.limit:
             return
         self.limit = min(self._ceiling, self._queue.replied(seconds, self.limit))
@@ -40,7 +40,7 @@ class ConcurrencyLimit:
             self._successes = 0
 
     def cut(self, now: float) -> bool:
-        """Fewer from now on; was it not a second since the last cut, nothing changes and False is returned."""
+        """Reduce the limit. Return False, without a change, within a second of the last cut."""
         if now - self._cut_at < _MIN_CUT_INTERVAL:
             return False
         self.limit = max(1, int(self.limit * _CUT_FACTOR))
@@ -50,7 +50,7 @@ class ConcurrencyLimit:
 
     @property
     def is_below_ceiling(self) -> bool:
-        """Did the server's failures, or its queue, bring the limit below what the user allows?"""
+        """Did the server's failures or its queue reduce the limit below the user's ceiling?"""
         return (self.was_cut or self._queue.is_in_control) and self.limit < self._ceiling
 
     def __repr__(self) -> str:

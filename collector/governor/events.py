@@ -1,4 +1,4 @@
-"""What the governor decided, and what ends a run, as values: who reports them finds the words. Pure."""
+"""The governor's decisions, and the exceptions that end a run, as values; reporters word them. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import NamedTuple, TypeAlias
 
 
 class Allowed(NamedTuple):
-    """What may start from now on: requests a second, infinite where no limit was found, and requests in flight."""
+    """The limits from now on: requests per second, infinite without a known limit, and requests in flight."""
 
     rate: float
     concurrency: int
 
 
 class Paused(NamedTuple):
-    """The server asks to slow down: nothing starts for so many seconds.
+    """The server asked to slow down: all requests pause for `seconds`.
 
-    `should_warn`: the server serves nobody, its refusals continue after a pause, and this was not reported yet.
+    `allowed` holds the limits after the pause. `should_warn`: the server is out of service, stays so after a pause, and
+    no warning was given yet.
     """
 
     seconds: float
@@ -25,9 +26,9 @@ class Paused(NamedTuple):
 
 
 class BreakerOpened(NamedTuple):
-    """Too much fails: nothing starts for so many seconds, and then one request tries.
+    """Too many requests failed: all requests wait for `seconds`, then one probes the server.
 
-    `should_warn` says that this is the first of an outage, and not soon after the last.
+    `should_warn`: the outage has just begun, and the last warning is old enough.
     """
 
     seconds: float
@@ -36,14 +37,17 @@ class BreakerOpened(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """A request was answered, so others may start again; `ends_outage` if one was news."""
+    """The server answered the probe: requests resume with the limits in `allowed`.
+
+    `ends_outage`: a warning was given when the outage began.
+    """
 
     allowed: Allowed
     ends_outage: bool
 
 
 class ConcurrencyReduced(NamedTuple):
-    """A time-out: fewer requests may be in flight."""
+    """A time-out reduced the limit of requests in flight to `concurrency`."""
 
     reason: str
     concurrency: int
@@ -53,7 +57,7 @@ Event: TypeAlias = Paused | BreakerOpened | Resumed | ConcurrencyReduced
 
 
 class PauseTooLong(Exception):
-    """The server asks for a longer pause than the user wants: `wait` seconds, infinite for one without end."""
+    """The server asked for a pause of `wait` seconds, which exceeds `max_pause`; infinite means without end."""
 
     def __init__(self, wait: float, max_pause: float) -> None:
         super().__init__(wait, max_pause)
@@ -62,7 +66,7 @@ class PauseTooLong(Exception):
 
 
 class TooManyPauses(Exception):
-    """The server asked for so many seconds of pauses that the run makes no way; the last of them takes `wait`."""
+    """The run pauses for `planned` seconds in total and hardly progresses; the last pause takes `wait` seconds."""
 
     def __init__(self, planned: float, wait: float) -> None:
         super().__init__(planned, wait)

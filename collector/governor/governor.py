@@ -1,14 +1,14 @@
-"""May a request start now, and what does its end say of the next? Pure: time and dice are arguments.
+"""Decides when a request may be sent, and learns from how each request ended. Pure: time and rng are arguments.
 
-Theory of operation. A start needs four consents:
+Theory of operation. A permit has four conditions:
 
-- the *breaker*: no pause, no outage, no probe in flight (`circuit_breaker`, `pauses`);
-- the *concurrency*: fewer in flight than have gone well (`concurrency_limit`);
-- the *server's rate*: as many a second as it took without a refusal, or said are left (`adaptive_rate`);
-- the *ceiling*: as many a second as the user allows, perhaps together with other processes (`rate_ceiling`).
+- the *circuit breaker* is closed: no pause, outage or probe in flight (`circuit_breaker`, `pauses`);
+- the *concurrency limit* leaves room: it grows with success (`concurrency_limit`);
+- the *adaptive rate* is kept: the rate that the server accepts, or the quota that it states (`adaptive_rate`);
+- the *rate ceiling* is kept: the user's limit, which several processes may share (`rate_ceiling`).
 
-Every start ends in one call: `answered`, `throttled` (the server asks to slow down), `failed` (it, or the way to it, is
-not there) or `abandoned` (no verdict).
+Every permit ends in exactly one call: `answered`, `throttled` (the server asks to slow down), `failed` (the server or
+the network failed) or `abandoned` (no verdict).
 """
 
 from __future__ import annotations
@@ -28,28 +28,29 @@ from collector.governor.retry_budget import RetryBudget
 from collector.governor.stated_quota import StatedQuota
 from collector.model.throughput import WaitReason
 
-_MIN_WARNING_INTERVAL = 60.0  # seconds between two outages that are warned of; the others are noted
-_MIN_ACCEPTED_BETWEEN = (
-    10  # requests taken between two refusals of an id; at a limit it is among the first after a pause
-)
+_MIN_WARNING_INTERVAL = 60.0  # seconds between two warnings of an outage; others are notes
+_MIN_ACCEPTED_BETWEEN = 10
+"""Requests accepted between two throttled replies to one id, for it to count as isolated.
+
+At a limit the id is requested again sooner, among the first after the pause."""
 
 
 class Permit(NamedTuple):
-    """A request that may start. `at` is the moment, `is_probe` whether all others wait for its end."""
+    """Permission to send one request, given at the time `at`; with `is_probe` all others wait for its end."""
 
     at: float
     is_probe: bool
 
 
 class Wait(NamedTuple):
-    """None may start for so many seconds; infinitely many mean until another request has ended."""
+    """No permit for `seconds`; infinite means until another request has ended."""
 
     seconds: float
     reason: WaitReason
 
 
 class Governor:
-    """Decides about every request of a run. Times are monotonic seconds."""
+    """Grants the permits of one run. Times are monotonic seconds."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Governor:
         max_pause: float,
         rng: Random,
     ) -> None:
-        """`max_pause` is in seconds. Decisions are added to `events`, for who reports them to take off."""
+        """`max_pause` is in seconds. The caller reports the decisions in `events` and removes them."""
         self._ceiling = ceiling
         self._max_pause = max_pause
         self._breaker = CircuitBreaker()
@@ -68,14 +69,12 @@ class Governor:
         self._rate = AdaptiveRate(now)
         self._quota = StatedQuota()
         self._resumed_at = now
-        self._trigger_sent_at = now  # when the request started whose refusal began the last pause
-        self._is_quota_exhausted = False  # did the pause begin with a quota that is used up?
-        self._excessive_quota_wait = (
-            0.0  # seconds for which the server's quota is used up, if nobody wants to wait for that
-        )
+        self._trigger_sent_at = now  # when the throttled request that began the last pause was sent
+        self._is_quota_exhausted = False  # did an exhausted quota begin the pause?
+        self._excessive_quota_wait = 0.0  # seconds until the quota resets, if longer than `max_pause`
         self._is_outage_reported = False
         self._warned_at = float("-inf")
-        self._throttled_probes = 0  # since the last answer
+        self._throttled_probes = 0  # since the last reply
         self.retry_budget = RetryBudget()
         self.pauses = Pauses(max_pause, now, rng)
         self.in_flight = 0
@@ -83,9 +82,9 @@ class Governor:
         self.events: list[Event] = []
 
     def try_acquire(self, now: float) -> Permit | Wait:
-        """A start at this moment, which is then in flight, or what there is to wait for.
+        """Return a permit, whose request then counts as in flight, or the wait for one.
 
-        Raises `PauseTooLong` when that is more than the user wants to wait.
+        Raises `PauseTooLong` when the wait exceeds the user's maximum.
         """
         breaker = self._breaker
         if breaker.is_open and (wait := self._breaker_wait(now)):
@@ -119,10 +118,10 @@ class Governor:
         allowance: Allowance | None = None,
         quota: Quota | None = None,
     ) -> None:
-        """The server answered; `is_success` when it did so with what was asked for.
+        """End a request that the server answered; `is_success` if with the requested resource.
 
-        An error makes nothing faster: it is often answered sooner than what is asked for (Scrapy's AutoThrottle).
-        Raises `TooManyPauses` when a quota is used up once too often.
+        An error reply never raises a limit: servers often answer errors faster (Scrapy's AutoThrottle). Raises
+        `TooManyPauses` when an exhausted quota makes the pauses too long in total.
         """
         self._rate.answered(now)
         if self._breaker.is_open and not permit.is_probe and permit.at > self._trigger_sent_at:
@@ -134,7 +133,7 @@ class Governor:
             self.retry_budget.refill()
         if self._breaker.answered(now, is_probe=permit.is_probe):
             self._resume(now)
-        if allowance is not None and allowance.seconds > 0:  # a reset that is over says nothing
+        if allowance is not None and allowance.seconds > 0:  # a reset in the past is meaningless
             self._apply_allowance(allowance, quota, now)
 
     def _resume(self, now: float) -> None:
@@ -146,14 +145,14 @@ class Governor:
         self._is_outage_reported = False
 
     def _apply_allowance(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
-        """Ask for no more than the server says is left of its quota."""
+        """Keep within the quota that the server states."""
         self._excessive_quota_wait = 0.0
         rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
         if allowance.remaining or quota:
             self._rate.stated(now, rate, lasts)
         if allowance.remaining:
             return
-        if allowance.seconds > self._max_pause:  # which matters only if there is anything left to ask for
+        if allowance.seconds > self._max_pause:  # matters only if another request follows
             self._excessive_quota_wait = allowance.seconds
         if not (quota and quota.window):
             self._reduce_rate(now)
@@ -163,10 +162,10 @@ class Governor:
         self.events.append(Paused(seconds, "a used-up quota", self._allowed))
 
     def throttled(self, permit: Permit, now: float, wait: float | None, reason: str, *, is_outage: bool) -> None:
-        """The server asks to slow down, and to wait so many seconds if it says so; `is_outage` when it serves nobody.
+        """End a throttled request; `wait` is the requested pause in seconds, None if the server did not state one.
 
-        What was sent before the last pause ended says nothing of the rate since then, so it makes nothing slower.
-        Raises `PauseTooLong` and `TooManyPauses` for more than the user wants.
+        `is_outage`: the server is out of service. A request sent before the last pause ended does not lower the rate,
+        because the rate may have changed since. Raises `PauseTooLong` and `TooManyPauses` beyond the user's maximum.
         """
         self.in_flight -= 1
         is_late = permit.at < self._resumed_at
@@ -176,7 +175,7 @@ class Governor:
             self._trigger_sent_at = permit.at
         elif not is_late and permit.at > self._trigger_sent_at:
             self._rate.trailing_answered(is_throttled=True)
-        is_expected = self._is_quota_exhausted and not begins_pause  # the quota was used up before it was sent
+        is_expected = self._is_quota_exhausted and not begins_pause  # exhausted before this request was sent
         if not (is_late or is_expected) and self._rate.throttled(now, sent=permit.at, begins_pause=begins_pause):
             self._concurrency.cut(now)
         self._throttled_probes += permit.is_probe
@@ -195,31 +194,34 @@ class Governor:
         self.events.append(Paused(seconds, reason, self._allowed, should_warn=should_warn))
 
     def is_isolated(self, permit: Permit, throttled_at: int | None) -> bool:
-        """Does the server refuse an id alone? It took many others since it refused this one before.
+        """Is this id throttled in isolation? The server accepted many others since it last throttled this one.
 
-        The probe's refusal is everybody's: nothing else shows whether the pause was long enough.
+        A throttled probe is never isolated: only the probe shows whether the pause was long enough.
         """
         return (
             throttled_at is not None and not permit.is_probe and self.accepted - throttled_at >= _MIN_ACCEPTED_BETWEEN
         )
 
     def throttled_in_isolation(self, permit: Permit, now: float) -> None:
-        """The server refuses an id whatever the rate: nobody else has to wait for it."""
+        """End a request whose id is throttled at any rate; other requests do not pause."""
         self.in_flight -= 1
         self._breaker.answered(now, is_probe=permit.is_probe)
 
     @property
     def accepted(self) -> int:
-        """How many requests the server took."""
+        """Requests that the server accepted."""
         return self._rate.accepted
 
     def _reduce_rate(self, now: float) -> None:
-        """Once for each pause: fewer at once and fewer a second."""
+        """Reduce rate and concurrency, once per pause."""
         if not self._breaker.is_open and self._rate.throttled(now, sent=now, is_certain=True):
             self._concurrency.cut(now)
 
     def failed(self, permit: Permit, now: float, reason: str, *, is_timeout: bool, is_sole: bool = False) -> bool:
-        """The server, or the way to it, failed the request; `is_sole` when it is the only one. True when all halt."""
+        """End a request that failed by the server or the network. Return True if that opens the breaker.
+
+        `is_sole`: no other request is sent until this one succeeds.
+        """
         self.in_flight -= 1
         if is_timeout and self._concurrency.cut(now):
             self.events.append(ConcurrencyReduced(reason, self._concurrency.limit))
@@ -231,46 +233,46 @@ class Governor:
         return opened_breaker
 
     def arrived(self, now: float) -> None:
-        """A part of an answer arrived until now, whatever becomes of the rest."""
+        """Note that part of a reply arrived until now."""
         self._breaker.arrived(now)
 
     def abandoned(self, permit: Permit, now: float) -> None:
-        """The request ended without a word about the server: it was cancelled, or failed here."""
+        """End a request without a verdict on the server: it was cancelled, or failed locally."""
         self.in_flight -= 1
         self._breaker.abandoned(now, is_probe=permit.is_probe)
 
     def spend_retry(self, cost: int, now: float) -> int:
-        """The tokens a retry takes; when the run's budget for them is spent, all halt until the server answers."""
+        """Withdraw the tokens of a retry and return how many. An empty budget opens the breaker."""
         withdrawn = self.retry_budget.withdraw(cost)
         if withdrawn < cost and not self._breaker.is_open:
             self._breaker.trip(now)
             self._concurrency.cut(now)
-            self._report_breaker_opened(now, "the budget for retries is spent")
+            self._report_breaker_opened(now, "the retry budget is spent")
         return withdrawn
 
     @property
     def is_breaker_open(self) -> bool:
-        """Does nothing start until one request has tried?"""
+        """Do all requests wait for a probe?"""
         return self._breaker.is_open
 
     def outage_seconds(self, now: float) -> float:
-        """For how many seconds requests have failed without an answer; 0 when the server answers."""
+        """Return how many seconds the outage has lasted; 0 while the server answers."""
         return self._breaker.outage_seconds(now)
 
     @property
     def settled_rate(self) -> float | None:
-        """The requests a second that the server was found to allow; None if it refused none, or too few to tell."""
+        """Requests per second that the server was found to allow; None until enough requests were throttled."""
         return self._rate.rate if self._rate.is_settled else None
 
     def _report_breaker_opened(self, now: float, reason: str) -> None:
         self.events.append(BreakerOpened(self._breaker.outage_wait, reason, self._mark_outage_reported(now)))
 
     def _mark_outage_reported(self, now: float) -> bool:
-        """Mark the outage as reported. True if that is due: once an outage, and not soon after the last."""
-        should_warn = not self._is_outage_reported and now - self._warned_at >= _MIN_WARNING_INTERVAL
-        if should_warn:
+        """Return True if the outage needs a warning, once per outage and not soon after the last; then mark it."""
+        is_due = not self._is_outage_reported and now - self._warned_at >= _MIN_WARNING_INTERVAL
+        if is_due:
             self._is_outage_reported, self._warned_at = True, now
-        return should_warn
+        return is_due
 
     @property
     def _allowed(self) -> Allowed:

@@ -1,23 +1,23 @@
-"""What limit the server has and how much it refuses beside it: a probability for every pair of both. Pure.
+"""A Bayesian belief over the server's rate limit and its noise: a joint probability distribution. Pure.
 
-Theory of operation. Noise refuses each request with the same probability `p`, however many are sent. A limit of `L`
-requests a second refuses none at a rate below `L` and some more with every step above it, a strict limiter soon, a
-token bucket late. Neither is announced, one refusal fits both, and both change. So all that is thinkable is kept, on a
-grid (a point-mass filter: Bucy and Senne, Automatica 7, 1971): limits at distances of 5 %, some sizes of noise, two
-kinds of limiters. Bayes' rule weighs each with what happens:
+Theory of operation. Noise throttles each request with the same probability `p` at any rate. A limit of `L` requests
+per second throttles none below `L` and increasingly more above it: a strict limiter soon, a token bucket late. The
+server announces neither, one throttled request fits both, and both change. So a grid holds every hypothesis (a
+point-mass filter: Bucy and Senne, Automatica 7, 1971): limits in steps of 5 %, several levels of noise, two kinds of
+limiters. Bayes' rule updates their weights:
 
-- *A request is taken*, or *refused*, at some rate: with the probability 1 - h or h, where h = p + (1 - p)·x above the
-  limit, x growing to its full size within the next 10 %, and h = p below it.
-- *What was in flight behind a refusal* has its verdicts. A window that is full refuses all of it, a bucket the part
-  beyond its limit, noise hardly any.
-- *Time passes.* With a constant hazard the limit has jumped (Adams and MacKay, arXiv:0710.3742), to a near value
-  rather than to a far one. That is why an unlimited rate is believed in again, and why what is known is tried again.
+- *A request is accepted or throttled* at some rate, with the probability 1 - h or h. Below the limit h = p. Above it
+  h = p + (1 - p)·x, where x grows to its full size within the next 10 %.
+- *Trailing requests*, in flight behind a throttled one, receive their replies. A full window throttles all of them,
+  a bucket those beyond its limit, noise hardly any.
+- *Time passes.* The limit jumps with a constant hazard (Adams and MacKay, arXiv:0710.3742), more likely to a near
+  value than to a far one. So an unlimited rate becomes likely again, and a known limit is tested again.
 
-The best rate is the one that will bring most in the next seconds, where a refusal costs its pause. A rate that is too
-high is found out soon, costs one pause, and what is learned by it holds for a while. With noise everything is lost in
-proportion, whatever the rate, so it moves nothing. Nobody has to tell noise from a limit: it is done where it pays.
+The best rate maximizes the expected throughput of the next seconds; each throttled request costs its pause. Too high a
+rate is detected soon and costs one pause, and the lesson holds for a while. Noise costs the same share at every rate,
+so it does not move the best rate. The filter need not classify a throttled request as noise or limit.
 
-The numbers below were chosen by a search in simulation: steps of a limit, noise, and noise on top of a limit.
+A search in simulation chose the numbers below, over steps of a limit, noise, and noise on top of a limit.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from math import comb, exp, log
 from typing import Final, NamedTuple
 
 MIN_RATE: Final = 0.05
-"""Requests a second; no lower limit is thought of."""
+"""Requests per second; the lowest limit in the grid."""
 
 _STEP = 1.05
-_LIMITS: Final = [MIN_RATE * _STEP**number for number in range(263)]  # up to 18,000/s, which stands for no limit
-_PRIOR_UNLIMITED: Final = 0.7  # before anything is known
-_RARE_BELOW = 6.0  # requests a second; the lower a limit is below that, the less it is expected
-# The sizes of noise, and their weights.
+_LIMITS: Final = [MIN_RATE * _STEP**number for number in range(263)]  # up to 18,000/s, which means unlimited
+_PRIOR_UNLIMITED: Final = 0.7  # prior probability
+_RARE_BELOW = 6.0  # requests per second; the prior falls in proportion below this
+# Levels of noise and their prior weights.
 _NOISE: Final = ((0.0003, 0.4), (0.001, 0.3), (0.003, 0.2), (0.01, 0.1), (0.03, 0.04), (0.1, 0.03))
-_EXCESS: Final = (0.2, 0.035)  # refused above the limit by a window, by a bucket that has filled in the pause
-_EDGE_WIDTH = 0.1  # of the limit; from its edge to the full excess
-_JUMP_HAZARD = 0.072  # of the limit a second
-_NOISE_CHANGE_HAZARD = 1 / 300  # a second
-_JUMP_SCALE = 1.0  # of the logarithm of a limit; a jump by a factor of e is 1/e as likely as a small one
-_HORIZON = 11.0  # seconds for which what is learned is thought to hold
-_THROTTLE_COST = 9.0  # requests a refusal is worth beside its pause; the server's owner counts them
-_ANY_SHARE_WEIGHT = 0.7  # of the limiters refuse any part of what is behind a refusal, as if at random …
-_MIN_EXCESS_SHARE = 0.04  # … and the others the part above the limit, at least this
-_MAX_TRAILING = 50  # more say no more
-_MIN_WEIGHT = 1e-15  # nothing is ever impossible
+_EXCESS: Final = (0.2, 0.035)  # share throttled above the limit: by a window, by a bucket that the pause refilled
+_EDGE_WIDTH = 0.1  # of the limit; within it the excess grows from 0 to its full size
+_JUMP_HAZARD = 0.072  # jumps of the limit per second
+_NOISE_CHANGE_HAZARD = 1 / 300  # changes per second
+_JUMP_SCALE = 1.0  # in log(limit); a jump by a factor of e is 1/e as likely as a small one
+_HORIZON = 11.0  # seconds for which the knowledge is assumed to hold
+_THROTTLE_COST = 9.0  # requests; the cost of a throttled request beside its pause, because operators count them
+_ANY_SHARE_WEIGHT = 0.7  # weight of limiters that throttle a uniformly random share of trailing requests …
+_MIN_EXCESS_SHARE = 0.04  # … the others throttle the share above the limit, at least this
+_MAX_TRAILING = 50  # more add no information
+_MIN_WEIGHT = 1e-15  # keeps every hypothesis possible
 
 _RHO: Final = exp(-log(_STEP) / _JUMP_SCALE)
 
@@ -62,7 +62,7 @@ _KINDS: Final = [_Kind(noise, excess, weight / len(_EXCESS)) for excess in _EXCE
 
 
 class LimitBelief:
-    """Weighs limits (requests a second) and noise (a probability) by what the server took and refused."""
+    """Weighs limits (requests per second) and noise (a probability) by accepted and throttled requests."""
 
     def __init__(self) -> None:
         weights = [min(1.0, limit / _RARE_BELOW) for limit in _LIMITS[:-1]]
@@ -71,7 +71,7 @@ class LimitBelief:
         self._rows = [[kind.weight * weight for weight in limits] for kind in _KINDS]
 
     def accepted(self, requests: int, rate: float) -> None:
-        """So many were taken at this rate."""
+        """Update for `requests` that were accepted at this rate."""
         parts = _excess_onsets(rate)
         survives = {excess: [(1 - excess * part) ** requests for part in parts] for excess in _EXCESS}
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
@@ -81,7 +81,7 @@ class LimitBelief:
         self._normalize()
 
     def throttled(self, rate: float) -> None:
-        """One was refused at this rate."""
+        """Update for one request that was throttled at this rate."""
         parts = _excess_onsets(rate)
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
             above = [weight * (kind.noise + kind.excess * part) for weight, part in zip(row, parts, strict=False)]
@@ -89,7 +89,7 @@ class LimitBelief:
         self._normalize()
 
     def trailing_throttled(self, throttled: int, trailing: int, rate: float) -> None:
-        """Of so many in flight behind a refusal at this rate so many were refused as well."""
+        """Update for `trailing` requests behind a throttled one at this rate, of which `throttled` were throttled."""
         if trailing > _MAX_TRAILING:
             throttled, trailing = round(throttled * _MAX_TRAILING / trailing), _MAX_TRAILING
         passed = trailing - throttled
@@ -106,7 +106,7 @@ class LimitBelief:
         self._normalize()
 
     def pass_time(self, seconds: float) -> None:
-        """The limit, or the noise, may have changed in so many seconds."""
+        """Account for changes of the limit or the noise within `seconds`."""
         jumped = 1 - exp(-_JUMP_HAZARD * seconds)
         changed = 1 - exp(-_NOISE_CHANGE_HAZARD * seconds)
         rows = [_diffuse(row, jumped) for row in self._rows]
@@ -119,15 +119,18 @@ class LimitBelief:
 
     @property
     def noise(self) -> float:
-        """The probability, as expected, that a request is refused whatever the rate."""
+        """The expected probability that noise throttles a request."""
         return sum(kind.noise * sum(row) for kind, row in zip(_KINDS, self._rows, strict=True))
 
     def probability_below(self, rate: float) -> float:
-        """The probability that the limit is below this rate."""
+        """Return the probability that the limit is below this rate."""
         return sum(sum(row[: _limits_below(rate)]) for row in self._rows)
 
     def best_rate(self, pause: float, max_rate: float) -> float:
-        """The rate up to `max_rate` that is expected to bring most when a refusal costs a pause of so many seconds."""
+        """Return the rate up to `max_rate` with the highest expected throughput.
+
+        A throttled request costs a pause of `pause` seconds.
+        """
         noise, by_limit = self.noise, _column_sums(self._rows)
         rest, failed = sum(by_limit), 0.0
         best, best_value = MIN_RATE, 0.0
@@ -150,22 +153,22 @@ class LimitBelief:
 
 
 def _limits_below(rate: float) -> int:
-    """How many limits are below the rate; the last one stands for none, so it never is."""
+    """Count the limits below the rate; the last one means unlimited, so it is never counted."""
     return bisect_left(_LIMITS, rate, hi=len(_LIMITS) - 1)
 
 
 def _excess_onsets(rate: float) -> Row:
-    """For each limit below the rate, how much of its excess it refuses."""
+    """Return, for each limit below the rate, the part of its full excess that it throttles."""
     return [min(1.0, (rate / limit - 1) / _EDGE_WIDTH) for limit in _LIMITS[: _limits_below(rate)]]
 
 
 def _shares_above_limit(edge: int, rate: float) -> Row:
-    """For each limit below the rate, the part of the requests that is beyond it."""
+    """Return, for each limit below the rate, the share of requests beyond it."""
     return [max(_MIN_EXCESS_SHARE, 1 - limit / rate) for limit in _LIMITS[:edge]]
 
 
 def _diffuse(row: Row, jumped: float) -> Row:
-    """The row after this share of it has jumped, to both sides, ever less far out."""
+    """Spread the share `jumped` of each weight to both sides, geometrically falling with the distance."""
     spread = jumped * (1 - _RHO) / (1 + _RHO)
     stays = 1 - jumped - spread
     blurred: Row = []

@@ -1,8 +1,8 @@
-"""How long everybody waits when the server asks to slow down, and how much of that a run bears. Pure.
+"""Computes the length of each pause of all requests, and ends a run that pauses too long. Pure.
 
-Every pause is at least as long as the server said, and a little longer by chance, so that not all its clients come back
-at once. Without a number, and when the request that tried after a pause was refused again, it is as long as an own
-back-off that doubles with each such refusal.
+A pause lasts at least as long as the server asked for. Jitter makes it slightly longer, so that clients do not all
+return at the same time. Without a stated length, or after a throttled probe, a back-off applies that doubles with each
+throttled probe.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from random import Random
 from collector.governor.events import PauseTooLong, TooManyPauses
 
 _MAX_BACKOFF = 60.0  # seconds
-_MAX_DOUBLINGS = 6  # to that; a power without bounds would overflow
-_MAX_JITTER = 5.0  # seconds, or a tenth of what the server asks for
-# Half an hour of pauses stops a run, but not one that makes its way all the same: at 5 requests a second a long list
-# takes many hours, and a pause of a second every half minute comes to that by itself.
+_MAX_DOUBLINGS = 6  # to `_MAX_BACKOFF`; an unbounded power would overflow
+_MAX_JITTER = 5.0  # seconds; at most 10 % of the requested pause
+# Half an hour of pauses stops a run only if they are also most of its time. At 5 requests/s a long list takes many
+# hours, in which a pause of one second every half minute adds up to as much.
 _MAX_TOTAL = 1800.0
 _MAX_SHARE = 0.5
 
@@ -33,10 +33,10 @@ class Pauses:
         self.by_reason: Counter[str] = Counter()
 
     def begin(self, now: float, wait: float | None, reason: str, *, throttled_probes: int) -> float:
-        """The seconds that a pause is to take for which the server asks `wait`, or does not say how long.
+        """Begin or extend a pause and return its seconds; the server asked for `wait`, None if it did not say.
 
-        `throttled_probes` is how many requests that tried after a pause were refused since the last answer. One that prolongs
-        another is no pause of its own. Raises `PauseTooLong` and `TooManyPauses` for more than the run bears.
+        `throttled_probes` counts the probes throttled since the last reply. A pause that extends another is not counted
+        again. Raises `PauseTooLong` and `TooManyPauses` beyond the limits of the run.
         """
         self.check_length(wait or 0.0)
         seconds = self._length(wait, throttled_probes)
@@ -50,12 +50,12 @@ class Pauses:
         return seconds
 
     def check_length(self, wait: float) -> None:
-        """Raise `PauseTooLong` for a pause that the user does not want to wait out."""
+        """Raise `PauseTooLong` for a pause longer than the user's maximum."""
         if wait > self._max_pause:
             raise PauseTooLong(wait, self._max_pause)
 
     def seconds(self, now: float) -> float:
-        """Seconds paused until now."""
+        """Return the seconds paused until now."""
         return self._planned - max(0.0, self._until - now)
 
     def _length(self, wait: float | None, throttled_probes: int) -> float:

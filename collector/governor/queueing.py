@@ -1,17 +1,19 @@
-"""Does the server queue what it is sent? Judged by latency alone. Pure.
+"""Detects from latency alone whether the server queues requests. Pure.
 
-Theory of operation. A server that queues takes no more a second from more requests in flight; each of them waits
-longer (Little's law). The gradient of latency, as in TCP Vegas, Netflix's concurrency-limits and Envoy's adaptive
-concurrency, compares the latency of now with that of an idle server. Latency also rises by itself: another kind of
-connection, a slow minute. So a suspicion is tried before it is believed:
+Theory of operation. A server that queues serves no more requests per second when more are in flight; each only waits
+longer (Little's law). The latency gradient, as in TCP Vegas, Netflix's concurrency-limits and Envoy's adaptive
+concurrency, compares the present latency with that of an idle server. Latency can also rise for other reasons, such as
+another type of connection or a slow minute. So each suspicion is tested by halving the requests in flight:
 
-    watch ── a window is slow ──▸ measure ──▸ halve ── latency fell by a quarter ──▸ halve again
-      ▲                                         │
-      └── restore, and watch again later ◂── it did not fall: at once ──────── later ──▸ steer by one a window
+    watch ── slow window ──▸ measure ──▸ halve ── latency fell by 25 % ──▸ halve again
+      ▲                                    │
+      │                         latency did not fall
+      │                                    │
+      └── restore, cool down ◂── first halving · a later one ──▸ steer by one request per window
 
-The lower quartile of a window stands for it: a queue delays the fastest replies too, a heavy tail does not. Once the
-queue is proved, the median steers. What adds
-less than `_MIN_DELAY` to twice the idle latency is no queue: the collector's own event loop adds as much.
+The lower quartile represents a window: a queue delays even the fastest replies, a heavy tail does not. Once a queue is
+proven, the median steers. A delay of less than `_MIN_DELAY` above twice the idle latency is not a queue, because the
+collector's event loop alone adds as much.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from __future__ import annotations
 from enum import Enum
 from math import inf
 
-_MIN_WINDOW = 8  # replies in a window; as many as may be in flight as it begins, where these are more
-_SLOW_FACTOR = 2.0  # times the idle latency
+_MIN_WINDOW = 8  # replies in a window; or the limit of requests in flight, if that is higher
+_SLOW_FACTOR = 2.0  # times the idle latency; slow above it
 _FAST_FACTOR = 1.5
 _MIN_DELAY = 0.01  # seconds
-_IMPROVED_FACTOR = 0.75  # of the latency at twice as many in flight
-_COOL_DOWN = 8  # windows without a suspicion after a wrong one; twice as many after each
+_IMPROVED_FACTOR = 0.75  # of the latency before halving
+_COOL_DOWN = 8  # windows after a wrong suspicion; doubles with each
 _MAX_COOL_DOWN = 512
 
 
@@ -36,26 +38,26 @@ class _Phase(Enum):
 
 
 class QueueProbe:
-    """Gives the number of requests that may be in flight, as latency has it. Latencies are in seconds."""
+    """Sets the limit of requests in flight by latency, once a queue is proven. Latencies are in seconds."""
 
     def __init__(self) -> None:
         self._phase = _Phase.WATCH
         self._idle = inf
         self._window: list[float] = []
         self._window_size = _MIN_WINDOW
-        self._skip = 0  # replies to what was sent before the number changed
-        self._before_halving = (0, 0.0)  # in flight and latency, before it was halved
-        self._original_limit = 0  # in flight, when a suspicion arose
+        self._skip = 0  # replies to requests sent before the limit changed
+        self._before_halving = (0, 0.0)  # limit and latency before the last halving
+        self._original_limit = 0  # limit when the suspicion arose
         self._cool_down = 0
         self._next_cool_down = _COOL_DOWN
 
     @property
     def is_in_control(self) -> bool:
-        """Does the number of requests in flight follow latency, and not grow by success?"""
+        """Does latency control the limit, so that successes must not raise it?"""
         return self._phase is not _Phase.WATCH
 
     def replied(self, seconds: float, limit: int) -> int:
-        """A reply came after so long, with up to `limit` in flight; how many may be from now on."""
+        """Count a reply that took `seconds` under `limit`, and return the new limit."""
         if self._skip:
             self._skip -= 1
             return limit
@@ -72,7 +74,7 @@ class QueueProbe:
         return self._evaluate(window[len(window) // 4], limit)
 
     def reset_window(self) -> None:
-        """The number changed for another reason."""
+        """Discard the window, because the limit changed for another reason."""
         self._window.clear()
         if self._phase in {_Phase.MEASURE, _Phase.HALVE}:
             self._phase = _Phase.WATCH
@@ -107,7 +109,7 @@ class QueueProbe:
                 return self._halve(latency, limit)
             self._phase = _Phase.STEER
             return limit
-        self._idle = latency  # fewer in flight are not faster: this is what an idle server takes
+        self._idle = latency  # fewer requests are not faster, so this is the idle latency
         if limit_before == self._original_limit:
             self._phase, self._cool_down = _Phase.WATCH, self._next_cool_down
             self._next_cool_down = min(_MAX_COOL_DOWN, 2 * self._next_cool_down)

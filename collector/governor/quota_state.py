@@ -1,21 +1,22 @@
-"""What processes that share one ceiling know in common, and who of them starts next. Pure: no file, no clock.
+"""The state of a rate ceiling that several processes share, and the next turn. Pure: neither file nor clock.
 
-Theory of operation. The cell rate algorithm of `rate_ceiling` with its arrival time in common, and three additions.
+Theory of operation. The processes share the arrival time of the cell rate algorithm in `rate_ceiling`. Three rules are
+added.
 
-*The pace.* Runs may have different rates. If each moved the arrival on by its own interval, one gentle run would slow
-all the others down to its rate. So the arrival moves on by the shortest interval of those that start at present, and
-everybody keeps to his own interval besides. In any second, all together start no more than the highest rate of
-those that start in it, or did shortly before.
+*Shared interval.* Runs may have different rates. If each run advanced the arrival by its own interval, one slow run
+would slow all others down to its rate. So the arrival advances by the shortest interval of the active runs, and each
+run also keeps its own interval. In any second all runs together send no more than the highest rate of the runs that
+are active in it, or were shortly before.
 
-*The turn.* All who wait wake at the same moment, and whoever has the quicker event loop would always win. So the one
-that has waited longest is noted, and the others let him go first by a head start: some milliseconds, or a quarter of
-his wait where that is longer, so that a busy loop comes to its turn too. Who does not use it (he is paused, or dead)
-costs the others a quarter of a second at most, once.
+*Turns.* Waiting runs wake at the same time, and the fastest event loop would always win. So the state records the run
+that has waited longest, and the others give it a head start: some milliseconds, or a quarter of its wait if that is
+longer, so that a busy loop also gets its turn. A process that does not use its turn (paused or dead) delays the others
+once, by at most 250 ms.
 
-*The doubt.* The numbers come from a file, so they may be anything. The arrival less the pace is the time of the last
-start. One that lies in the future was not written by the clock that is asked now (before a reboot, in another time
-namespace, or garbage): then nothing is known. So whatever the file holds, nobody waits longer for it than
-`_CLOCK_TOLERANCE` seconds, the longest head start and one interval of his own.
+*Plausibility.* The numbers come from a file and may be arbitrary. The arrival minus the interval is the time of the
+last permit. A time in the future did not come from this clock: it is from before a reboot, from another time
+namespace, or garbage. The state is then unknown. So whatever the file contains, a run never waits for it longer than
+`_CLOCK_TOLERANCE`, the longest head start and one of its own intervals.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from typing import NamedTuple
 
 from collector.governor.rate_ceiling import next_arrival, seconds_until_free
 
-_HEAD_START_BOUNDS = (0.01, 0.25)  # seconds, at least and at most; timers are less late than that as a rule
-_POLL_INTERVAL = 0.001  # seconds until one who lets another go first looks again
-_CLOCK_TOLERANCE = 1.0  # seconds; a caller may be held up between reading the clock and reading the file
+_HEAD_START_BOUNDS = (0.01, 0.25)  # seconds, minimum and maximum; timers are usually less late
+_POLL_INTERVAL = 0.001  # seconds between attempts while another run has a head start
+_CLOCK_TOLERANCE = 1.0  # seconds; a process may be suspended between reading the clock and the file
 
 _FORMAT = struct.Struct("<8s4d")
 _MAGIC = b"quota 1\n"
@@ -36,10 +37,11 @@ SIZE = _FORMAT.size
 
 
 class QuotaState(NamedTuple):
-    """Monotonic seconds, but for the pace.
+    """All values are in seconds; all but `shared_interval` are monotonic times.
 
-    `arrival` is the theoretical time of the next start, `shared_interval` the interval from the last one to it, `seen_at` when a
-    run with that interval last started, `waiting_since` since when the one waits that has waited longest (inf: nobody).
+    `arrival` is the theoretical time of the next permit, `shared_interval` its distance from the last one. A run with
+    that interval last had a permit at `seen_at`. The run that has waited longest began at `waiting_since`; infinite if
+    none waits.
     """
 
     arrival: float
@@ -52,9 +54,9 @@ UNKNOWN = QuotaState(-inf, 0.0, -inf, inf)
 
 
 def request_permit(state: QuotaState, now: float, interval: float, waiting_since: float) -> tuple[QuotaState, float]:
-    """A run with this `interval` that has waited `waiting_since` then asks for a start at `now`.
+    """Request a permit at `now`, for a run with this `interval` that has waited since `waiting_since`.
 
-    Returns what all are to know from then on, and the seconds until the run may ask again: 0.0 when it starts now.
+    Returns the new shared state, and the seconds until the run may try again: 0.0 means that the permit is granted.
     """
     shared_interval = _shared_interval(state, now, interval)
     arrival = state.arrival - state.shared_interval + shared_interval
@@ -67,14 +69,14 @@ def request_permit(state: QuotaState, now: float, interval: float, waiting_since
 
 
 def _head_start(now: float, waiting_since: float, oldest: float) -> float:
-    """The seconds for which one who waits `waiting_since` then lets another go first, who waits since `oldest`."""
+    """Return the seconds that a run waiting since `waiting_since` gives to the run waiting since `oldest`."""
     least, most = _HEAD_START_BOUNDS
     return min(max(least, (now - oldest) / 4), most) if oldest < waiting_since else 0.0
 
 
 def _shared_interval(state: QuotaState, now: float, interval: float) -> float:
-    """The shortest interval of those that start at present, `interval` among them."""
-    # Long enough for a few turns of others, short enough that a run that ended is soon forgotten.
+    """Return the shortest interval of the active runs, `interval` included."""
+    # Long enough for a few turns of other runs, short enough to forget a finished run soon.
     is_present = now < state.seen_at + 1.0 + 4 * state.shared_interval
     return min(state.shared_interval, interval) if is_present else interval
 
@@ -84,7 +86,7 @@ def encode(state: QuotaState) -> bytes:
 
 
 def decode(block: bytes, now: float) -> QuotaState:
-    """What was encoded; `UNKNOWN` for what no run can have written until `now`."""
+    """Return the encoded state, or `UNKNOWN` if no run can have written it before `now`."""
     if len(block) != SIZE:
         return UNKNOWN
     magic, *numbers = _FORMAT.unpack(block)
@@ -93,7 +95,7 @@ def decode(block: bytes, now: float) -> QuotaState:
 
 
 def _is_possible(state: QuotaState, latest: float) -> bool:
-    # Not a number is in no order, so it is not possible either.
+    # Every comparison with NaN is false, so NaN is impossible too.
     return (
         0 < state.shared_interval < inf
         and state.arrival - state.shared_interval <= latest

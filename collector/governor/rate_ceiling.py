@@ -1,12 +1,12 @@
-"""When may the next request start below the user's ceiling? Pure: the present is an argument, in monotonic seconds.
+"""The user's rate ceiling. Pure: the current time is an argument, in monotonic seconds.
 
-Theory of operation. The pace is a generic cell rate algorithm (ITU-T I.371): one theoretical arrival time, moved on
-by an interval with every start, from which a start may be early by a tolerance.
+Theory of operation. A generic cell rate algorithm (ITU-T I.371) keeps one theoretical arrival time. Each permit
+advances it by an interval, and a permit may be early by a tolerance.
 
-The user's rate is a ceiling on what the server sees in any one second. Between our start and its arrival lies a
-network that delays one request more than another, so that what left here in a little over a second can arrive
-within one. The interval is therefore `_SLACK` longer than 1/rate: a window of one second, stretched by up to
-`_SLACK` - `_TOLERANCE` seconds of jitter, still holds at most `rate` starts.
+The ceiling limits the requests that the server receives in any one second. The network delays requests unequally, so
+requests sent within slightly more than a second can arrive within one. The interval is therefore longer than 1/rate by
+`_SLACK`. A window of one second, stretched by up to `_SLACK` - `_TOLERANCE` seconds of jitter, still holds at most
+`rate` requests.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ _TOLERANCE = 0.015  # seconds; one late timer does not cost throughput
 
 
 class RateCeiling(Protocol):
-    """Allows starts, not more often than the user wants."""
+    """Grants permits, no faster than the user allows."""
 
     def try_acquire(self, now: float) -> float:
-        """Take a start if one is free at `now`: 0; else the seconds until one may be, and nothing is taken."""
+        """Take a permit if one is free at `now` and return 0; otherwise return the seconds until one may be free."""
 
     def close(self) -> None:
-        """Nothing more is taken."""
+        """Release the ceiling's resources; no permit is taken afterwards."""
 
 
 def interval_of(rate: float) -> float:
-    """Seconds between two starts for at most `rate` a second; 0 for the rate 0, which is no ceiling."""
+    """Return the seconds between two permits at `rate` per second; 0 for rate 0, which means unlimited."""
     return (1 + _SLACK) / rate if rate else 0.0
 
 
 def seconds_until_free(arrival: float, now: float) -> float:
-    """Seconds until the start that is due at `arrival` may be taken; 0 when it may be now."""
+    """Return the seconds until the permit due at `arrival` is free; 0 if now."""
     return max(arrival - _TOLERANCE - now, 0.0)
 
 
 def next_arrival(arrival: float, now: float, interval: float) -> float | None:
-    """The theoretical arrival time after a start at `now`, or None when it is too early for one."""
+    """Return the theoretical arrival time after a permit at `now`; None if `now` is too early."""
     return None if arrival - _TOLERANCE > now else max(arrival, now) + interval
 
 
 class LocalCeiling:
-    """A ceiling of `rate` requests a second (0: none) for this process alone."""
+    """A ceiling of `rate` requests per second for this process alone; 0 means unlimited."""
 
     def __init__(self, rate: float) -> None:
         self._interval = interval_of(rate)

@@ -1,8 +1,9 @@
-"""What a server says of its rate limit, in the header fields that servers really send. Pure.
+"""Parses the rate limit header fields that servers send in practice. Pure.
 
-Knows three families of fields, best first: `RateLimit` as a structured field (draft-ietf-httpapi-ratelimit-headers-10,
-and the dictionary of its revision 07), the counters of the revisions up to 06, and `X-RateLimit-*`, which nobody ever
-specified. Structured fields (RFC 9651) are read by http-sf. Must not know what a caller does about a limit.
+Knows three families of fields, in order of preference: `RateLimit` as a structured field
+(draft-ietf-httpapi-ratelimit-headers-10, and the dictionary of its revision 07), the counters of the revisions up to
+06, and `X-RateLimit-*`, which has no specification. http-sf parses the structured fields (RFC 9651). Must not know how
+callers use a limit.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ _COUNT = re.compile(r"[0-9]{1,15}")
 
 
 class Allowance(NamedTuple):
-    """How many requests a server still serves, within how many seconds from its reply on."""
+    """The requests that a server still accepts within `seconds` of its reply."""
 
     remaining: int
     seconds: float
 
 
 class Quota(NamedTuple):
-    """How many requests a server serves in a window of so many seconds, None where it does not say."""
+    """The requests that a server accepts per window, in seconds; None if it does not state the window."""
 
     requests: int
     window: float | None
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
-    """The quota behind the limit of a reply; None where there is none, or several; never raises."""
+    """Return the quota that a reply states; None if it states none or several. Never raises."""
     policies = list(_items(_joined_lines(headers, "RateLimit-Policy") or ""))
     if len(policies) > 1:
         return None
@@ -58,30 +59,30 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
 
 
 def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
-    """The limit a reply states, or None when it states none that can be used; never raises.
+    """Return the allowance that a reply states, or None if it states no usable one. Never raises.
 
-    `headers` is a case-insensitive mapping, `now` is in seconds since the epoch and counts only where a reset is a
-    moment and the reply has no `Date`. The first of these that can be used is the answer, of several items in it the
-    strictest: none remaining before any, for the longest; else the fewest a second.
+    `headers` is a case-insensitive mapping. `now`, in seconds since the epoch, is used only for a reset that is a
+    timestamp in a reply without `Date`. The first usable field of this list counts. Of several items in it the
+    strictest counts: an exhausted one with the longest wait, else the one with the fewest requests per second.
 
-    - `RateLimit`; where an item has no time, the window of its policy in `RateLimit-Policy`. Lines of one name are
-      joined where the mapping has `getall` (RFC 9651 section 4.2), otherwise what `get` gives is all there is. A field
-      that does not parse is ignored as a whole, an item that breaks a rule of the draft alone, as is one whose policy
-      does not count requests.
+    - `RateLimit`. For an item without a time, the window of its policy in `RateLimit-Policy` counts. Lines of one name
+      are joined if the mapping has `getall` (RFC 9651 section 4.2); otherwise `get` returns the only value. A field
+      that does not parse is ignored. So is an item that breaks a rule of the draft, or whose policy does not count
+      requests.
     - `RateLimit-Remaining` and `-Reset`, then `X-RateLimit-…`, then `X-Rate-Limit-…`; the first line of each. A reset
-      is in seconds, decimals allowed; from 1e9 on it is a moment in seconds since the epoch, from 1e12 on in
-      milliseconds. A past moment is 0 seconds.
+      is in seconds, with optional decimals. From 1e9 on it is a timestamp in seconds since the epoch, from 1e12 on in
+      milliseconds. A timestamp in the past means 0 seconds.
 
-    More than seven digits of seconds are infinite.
+    From 1e7 seconds on the time is infinite.
     """
     return _structured(headers) or _counted(headers, now)
 
 
 def requested_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a reply which refused a request asks to wait, or None when it does not say; never raises.
+    """Return the seconds that a throttled reply asks to wait, or None if it does not say. Never raises.
 
-    `Retry-After` comes before any limit (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it a
-    limit with nothing remaining says when, and so does a reset that has no count beside it.
+    `Retry-After` takes precedence (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it the reset of
+    an exhausted limit counts, or a reset without a count.
     """
     stated = retry_after(headers, now)
     if stated is not None:
@@ -94,7 +95,7 @@ def requested_wait(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _counted(headers: Mapping[str, str], now: float) -> Allowance | None:
-    """The first pair of counters that can be used."""
+    """Return the first usable pair of counters."""
     for remaining, reset in _COUNTERS:
         count = headers.get(remaining)
         if count is None or not _COUNT.fullmatch(count := count.strip()):
@@ -106,15 +107,15 @@ def _counted(headers: Mapping[str, str], now: float) -> Allowance | None:
 
 
 def _reset(headers: Mapping[str, str], name: str, now: float) -> float | None:
-    """Seconds to a reset in any of its meanings.
+    """Return the seconds until a reset, in any of its forms.
 
-    The revisions up to 06 know only seconds to go, but GitLab sends moments under their names.
+    The revisions up to 06 define seconds only, but GitLab sends timestamps in the same fields.
     """
     return stated_seconds(headers.get(name, "").strip(), headers, now)
 
 
 def _structured(headers: Mapping[str, str]) -> Allowance | None:
-    """The strictest item of `RateLimit`."""
+    """Return the strictest item of `RateLimit`."""
     field = _joined_lines(headers, "RateLimit")
     if field is None:
         return None
@@ -126,14 +127,14 @@ def _structured(headers: Mapping[str, str]) -> Allowance | None:
 
 
 def _strictness(limit: Allowance) -> tuple[bool, float]:
-    """A key that sorts the strictest limit first."""
+    """Return a key that sorts the strictest limit first."""
     if limit.remaining == 0:
         return False, -limit.seconds
     return True, limit.remaining / limit.seconds if limit.seconds else inf
 
 
 def _joined_lines(headers: Mapping[str, str], name: str) -> str | None:
-    """The lines of a field as one, None without any."""
+    """Join the lines of a field; None if the field is missing."""
     first = headers.get(name)
     if first is None:
         return None
@@ -142,7 +143,7 @@ def _joined_lines(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def _items(field: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """The String items of a structured List with their parameters."""
+    """Yield the String items of a structured List with their parameters."""
     members = _parsed(field, "list")
     for member in members if isinstance(members, list) else ():
         match member:
@@ -151,7 +152,7 @@ def _items(field: str) -> Iterator[tuple[str, Mapping[str, object]]]:
 
 
 def _allowance_of_item(item: Mapping[str, object], policy: Mapping[str, object]) -> Allowance | None:
-    """An item of `RateLimit` with its policy (sections "Service Limit Item" and "Quota Policy Item" of revision 10)."""
+    """Read an item of `RateLimit` with its policy (revision 10, "Service Limit Item" and "Quota Policy Item")."""
     if policy.get("qu", "requests") != "requests":
         return None
     window = _non_negative(policy.get("w")) or None
@@ -159,7 +160,7 @@ def _allowance_of_item(item: Mapping[str, object], policy: Mapping[str, object])
 
 
 def _revision_07(field: str) -> Allowance | None:
-    """`limit=100, remaining=50, reset=5`, a Dictionary."""
+    """Read `limit=100, remaining=50, reset=5`, a Dictionary."""
     members = _parsed(field, "dictionary")
     match members:
         case {"remaining": (remaining, _), "reset": (reset, _)}:
@@ -173,17 +174,17 @@ def _allowance_from(remaining: object, reset: object) -> Allowance | None:
 
 
 def _non_negative(value: object) -> int | None:
-    """A non-negative Integer; a Boolean, which Python counts among them, is none."""
+    """Return a non-negative Integer, otherwise None; a Boolean is not an Integer, although Python's `bool` is."""
     return value if type(value) is int and value >= 0 else None
 
 
 def _parsed(field: str, kind: str) -> StructuredType | None:
-    """A field's structure, None where it has none."""
-    # Few servers send these fields: a run without them does not pay for the import.
+    """Parse a structured field; None if it does not parse."""
+    # Few servers send these fields, so a run without them skips the import.
     from http_sf import StructuredFieldError, parse  # noqa: PLC0415
 
     try:
-        # Fields are ASCII; whatever else a header holds, lone surrogates too, becomes bytes that do not parse.
+        # Fields are ASCII; any other character, even a lone surrogate, becomes bytes that do not parse.
         return parse(field.encode("utf-8", "surrogatepass"), tltype=kind)
     except StructuredFieldError:
         return None
@@ -195,12 +196,12 @@ _INFINITE_FROM, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds the server asks to wait, or None when it does not say.
+    """Return the seconds in `Retry-After`, or None if it is missing or invalid.
 
-    Accepts numbers as `stated_seconds` does, durations (`1m30s`) and an HTTP-date. A moment counts from the response's
-    own `Date`, so that a wrong clock on either side does no harm, and from `now` (seconds since the epoch) only without
-    one. A past moment and zero are 0; from 1e7 seconds on the wait is infinite; anything else is ignored. Of several
-    lines the longest wait counts, where the mapping has `getall`.
+    Accepts numbers as `stated_seconds` does, durations (`1m30s`) and an HTTP-date. A timestamp counts from the reply's
+    `Date`, so a wrong clock on either side does no harm; without `Date` it counts from `now` (seconds since the epoch).
+    A timestamp in the past is 0, and from 1e7 seconds on the wait is infinite. Of several lines the longest wait
+    counts, if the mapping has `getall`.
     """
     getall = getattr(headers, "getall", None)
     lines = getall("Retry-After", ()) if getall else (headers.get("Retry-After", ""),)
@@ -209,10 +210,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def stated_seconds(number: str, headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a number says, in whatever it is; None for another text.
+    """Return the seconds that a number states, in seconds or as a timestamp; None for any other text.
 
-    Seconds, decimals allowed; from 1e9 on a moment in seconds since the epoch, from 1e12 on in milliseconds, counted as
-    in `seconds_until`. From 1e7 seconds on they are infinite.
+    Seconds may have decimals. From 1e9 on the number is a timestamp in seconds since the epoch, from 1e12 on in
+    milliseconds, counted as in `seconds_until`. From 1e7 seconds on the result is infinite.
     """
     if not _NUMBER.fullmatch(number):
         return None
@@ -223,14 +224,14 @@ def stated_seconds(number: str, headers: Mapping[str, str], now: float) -> float
 
 
 def bounded(seconds: float) -> float:
-    """Infinite from 1e7 seconds on."""
+    """Return `seconds`, or infinity from 1e7 seconds on."""
     return float(seconds) if seconds < _INFINITE_FROM else inf
 
 
 def seconds_until(timestamp: float, headers: Mapping[str, str], now: float) -> float:
-    """Seconds from the sending of a response, by its own `Date` or else `now`, to a moment; 0 for one in the past.
+    """Return the seconds from a reply's `Date`, or else `now`, until `timestamp`; 0 if it has passed.
 
-    All three moments are in seconds since the epoch.
+    All three times are in seconds since the epoch.
     """
     sent = _epoch(headers.get("Date", ""))
     return max(0.0, timestamp - (now if sent is None else sent))

@@ -1,7 +1,8 @@
-"""How fast requests start, and how fast the server takes them, of late. Pure.
+"""Measures the recent rates of sent and of accepted requests. Pure.
 
-A limiter counts what arrives within a second, pauses included, so that is what is counted here: the starts within the
-second before a refused request. A rate that is paced is known better than one of six starts is: it is the pace.
+A limiter counts the requests that arrive within a second, pauses included. So the meter counts the requests sent in
+the second before a throttled one. If the current limit was reached, it is a better measure than a count of few
+requests, so it is used instead.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Final
 from collector.governor.limit_belief import MIN_RATE
 
 _WINDOW: Final = 1.0
-_MAX_STARTS: Final = 4096  # a second; more are not told apart
-_MAX_INTERVALS: Final = 12  # of about a quarter of a second
-_MIN_ACCEPTED: Final = 10  # requests by which a rate is known
-_CONTINUITY: Final = 0.5  # the limit is below what was refused and not below what was taken before it
+_MAX_STARTS: Final = 4096  # per second; higher rates are not distinguished
+_MAX_INTERVALS: Final = 12  # of about 0.25 s each
+_MIN_ACCEPTED: Final = 10  # requests that make a rate reliable
+_CONTINUITY: Final = 0.5  # requests; the limit lies between the count before the throttled request and one more
 
 
 class RateMeter:
-    """Measures the rate since the last pause. Times are monotonic seconds, rates are requests a second."""
+    """Measures the rate since the last pause. Times are monotonic seconds, rates are requests per second."""
 
     def __init__(self, now: float) -> None:
         self._starts: deque[float] = deque(maxlen=_MAX_STARTS)
@@ -30,19 +31,19 @@ class RateMeter:
         self._paused_at = -inf
 
     def started(self, now: float) -> None:
-        """A request starts."""
+        """Count a request that is sent now."""
         self._starts.append(now)
 
     def accepted(self) -> None:
-        """The server took one, outside of a pause."""
+        """Count a request that the server accepted outside of a pause."""
         self._accepted += 1
 
     def interval_seconds(self, now: float) -> float:
-        """Seconds since the last turn."""
+        """Return the seconds since the current interval began."""
         return now - self._interval_began
 
     def close_interval(self, now: float) -> int:
-        """End a stretch of time: how many the server took in it."""
+        """End the interval and return its accepted requests."""
         accepted, self._accepted = self._accepted, 0
         if now > self._interval_began:
             self._intervals.append((accepted, now - self._interval_began))
@@ -50,27 +51,27 @@ class RateMeter:
         return accepted
 
     def paused(self, now: float) -> None:
-        """Nothing more starts, but for a probe."""
+        """Note the start of a pause, in which at most a probe is sent."""
         self._paused_at = now
 
     def resumed(self, now: float) -> None:
-        """Requests start again."""
+        """Start measuring again after a pause."""
         self._resumed_at = self._interval_began = now
         self._intervals.clear()
         self._accepted = 0
 
-    def lower_bound(self, pace: float) -> float:
-        """The rate of which the server took all, never above the pace."""
+    def lower_bound(self, limit: float) -> float:
+        """Return the rate that the server accepted in full, at most `limit`."""
         accepted, seconds = 0, 0.0
         for in_interval, interval_length in reversed(self._intervals):
             accepted += in_interval
             seconds += interval_length
             if seconds >= _WINDOW and accepted >= _MIN_ACCEPTED:
                 break
-        return max(MIN_RATE, min(accepted / max(seconds, _WINDOW), pace))
+        return max(MIN_RATE, min(accepted / max(seconds, _WINDOW), limit))
 
-    def upper_bound(self, sent: float, pace: float) -> float:
-        """The rate that the server may have seen when a request arrived that was sent at this moment."""
+    def upper_bound(self, sent: float, limit: float) -> float:
+        """Return the rate that the server may have measured at the arrival of a request `sent` then."""
         is_mixed, count = False, 0
         for start in reversed(self._starts):
             if start <= sent - _WINDOW:
@@ -78,8 +79,8 @@ class RateMeter:
             count += start < sent
             is_mixed = is_mixed or (start < self._paused_at < self._resumed_at)
         rate = count + _CONTINUITY
-        if not is_mixed and rate + 1 >= pace:
-            rate = pace
+        if not is_mixed and rate + 1 >= limit:
+            rate = limit
         if sent > self._resumed_at + _WINDOW:
-            rate = max(rate, self.lower_bound(pace))
+            rate = max(rate, self.lower_bound(limit))
         return max(MIN_RATE, rate)

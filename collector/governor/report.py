@@ -1,4 +1,4 @@
-"""What limited a run's speed, for its summary and its manifest. Pure."""
+"""Computes what limited the throughput of a run, for its summary and its manifest. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collector.model.throughput import Throughput, WaitReason
 def throughput_of(
     governor: Governor, wait_seconds: Mapping[WaitReason, float], seconds: float, now: float
 ) -> Throughput:
-    """The pace of a run that took so many seconds until `now`, of which it `wait_seconds` some to start requests.
+    """Return the throughput of a run that took `seconds` until `now`; `wait_seconds` holds its waits for permits.
 
-    The rest is latency: answers that were waited for, with as many in flight as was allowed, and the run's own work.
+    The rest is latency: waiting for replies with as many requests in flight as allowed, and the run's own work.
     """
-    started = {cause: min(wait_seconds.get(cause, 0.0), seconds) for cause in (WaitReason.SERVER, WaitReason.OWN_RATE)}
-    total = max(seconds, sum(started.values()))
-    shares = {cause: spent / total for cause, spent in started.items()} if total else {}
+    waits = {reason: min(wait_seconds.get(reason, 0.0), seconds) for reason in (WaitReason.SERVER, WaitReason.OWN_RATE)}
+    total = max(seconds, sum(waits.values()))
+    shares = {reason: spent / total for reason, spent in waits.items()} if total else {}
     if shares:
         shares[WaitReason.LATENCY] = max(0.0, 1 - sum(shares.values()))
     return Throughput(shares, governor.pauses.seconds(now), governor.pauses.by_reason, governor.settled_rate)

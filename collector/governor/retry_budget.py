@@ -1,8 +1,8 @@
-"""The retries a run may still make. Pure.
+"""The retry budget of a run, a token bucket. Pure.
 
-One bucket for the whole run, with the measures of the AWS SDKs (2026): a retry after a failure costs 14 tokens, one
-after a request to slow down 5, of 500; a success without a retry brings one back, a success by a retry what it cost.
-About 35 failures in a row empty it; with one request in five failing it stays full.
+One bucket of 500 tokens serves the whole run, with the costs of the AWS SDKs (2026). A retry after a failure costs 14
+tokens, one after a throttled request 5. A success without a retry returns one token, a successful retry its cost.
+About 35 consecutive failures empty the bucket; it stays full while one request in five fails.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class RetryBudget:
         self.tokens = FULL
 
     def withdraw(self, cost: int) -> int:
-        """Take so many tokens, or all that are left; how many these were."""
+        """Withdraw `cost` tokens, or all that remain, and return their number."""
         withdrawn = min(cost, self.tokens)
         self.tokens -= withdrawn
         return withdrawn
 
     def deposit(self, tokens: int = 1) -> None:
-        """Bring some back."""
+        """Return tokens to the bucket."""
         self.tokens = min(FULL, self.tokens + tokens)
 
     def refill(self) -> None:
-        """The server has answered after a halt: there are retries again."""
+        """Fill the bucket, after an outage has ended."""
         self.tokens = FULL
 
     def __repr__(self) -> str:

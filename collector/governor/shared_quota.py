@@ -1,19 +1,19 @@
-"""One ceiling for all processes of a user on a host that ask the same API for the same organization.
+"""One rate ceiling for all processes of a user on a host that use the same API and organization.
 
-Theory of operation. What they know in common (`quota_state`) is a few numbers in a small file. Whoever wants a start
-locks it, reads, decides, writes and unlocks: some microseconds. There is no server, no holder and no lease. A process
-that dies takes no more starts, and the kernel releases its lock; that is how it frees its share. The times in the file
-are of the system's monotonic clock, which all processes of a host have in common.
+Theory of operation. The shared state (`quota_state`) is a few numbers in a small file. A process that needs a permit
+locks the file, reads, decides, writes and unlocks it, within microseconds. Sharing needs neither a server nor a lease:
+a process that dies takes no further permits, and the kernel releases its lock, so its share becomes free. The times in
+the file are of the system's monotonic clock, which all processes of a host share.
 
-*Where it is.* In `/tmp/collector-<uid>`, whatever TMPDIR, XDG_RUNTIME_DIR and HOME say: those differ between cron and
-a login, `/run/user/<uid>` goes at logout, and a home may be of the network, where the hosts' clocks differ. Others
-can write to /tmp too, so the folder must be a real one that only its owner can use, else nothing is shared. A file
-that was removed under us is made anew.
+*Location.* The file is in `/tmp/collector-<uid>`, regardless of TMPDIR, XDG_RUNTIME_DIR and HOME. Those differ between
+cron and a login, `/run/user/<uid>` is removed at logout, and a home may be on a network file system, whose hosts have
+different clocks. Other users can write to /tmp, so the folder must be a real one that only its owner can use; otherwise
+the quota is not shared. A file that was removed during the run is created again.
 
-*What must not happen.* The lock is never waited for, since the event loop would wait with it: a locked file is a
-start that may be free in a millisecond. A process that was stopped while it held the lock would hold up the others
-until it goes on or dies; they give up sharing after `_MAX_LOCK_WAIT` seconds. So they do when the file cannot be had, or
-read, or written: the run says so once and goes on at its own rate.
+*Failures.* A process never blocks on the lock, because its event loop would block too. It retries after a millisecond.
+A process that is stopped while it holds the lock delays the others until it continues or dies; they stop sharing after
+`_MAX_LOCK_WAIT` seconds. They also stop when the file cannot be opened, read or written. The run then warns once and
+keeps its own ceiling.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from collector.governor.rate_ceiling import interval_of, next_arrival, seconds_u
 from collector.model.secret import Secret
 from collector.storage.ownership import NotOwned, require_owned
 
-_LOCK_RETRY_INTERVAL = 0.001  # seconds; others hold the lock for microseconds
+_LOCK_RETRY_INTERVAL = 0.001  # seconds; processes hold the lock for microseconds
 _MAX_LOCK_WAIT = 10.0  # seconds
 
 
 def identity_of(organization_id: str | None, authorization: Secret) -> str:
-    """Whose quota it is: the organization's where it is known, else that of the `Authorization` header's key.
+    """Return the owner of the quota: the organization if known, otherwise the key of the `Authorization` header.
 
-    The key goes in as a digest, and the file's name is a digest of that: it cannot be read from the name.
+    The key enters as a digest, and the file's name is a digest of that, so the name does not reveal the key.
     """
     if organization_id:
         return f"organization {organization_id.lower()}"
@@ -48,16 +48,16 @@ def identity_of(organization_id: str | None, authorization: Secret) -> str:
 
 
 def quota_file(base_url: str, identity: str, parent: Path = Path("/tmp")) -> Path:  # noqa: S108  # see above
-    """The file that all processes of this user with the same API and identity share."""
+    """Return the file that all processes of this user with the same API and identity share."""
     digest = hashlib.sha256(f"{base_url.lower()}\0{identity}".encode()).hexdigest()
     return parent / f"collector-{os.geteuid()}" / f"quota-{digest[:16]}"
 
 
 class SharedQuota:
-    """A `RateCeiling` for all processes with the same file. `rate` is above 0: without a ceiling nothing is shared.
+    """A `RateCeiling` for all processes with the same file; `rate` must be above 0.
 
-    Nothing is opened before the first `try_acquire`. Never raises for what the system refuses: `warn` is told, once,
-    that and why the quota is not shared, and from then on it is the ceiling of this process alone.
+    The first `try_acquire` opens the file. System errors are never raised: `warn` receives one message with the reason,
+    and from then on the ceiling limits this process alone.
     """
 
     def __init__(self, path: Path, rate: float, warn: Callable[[str], None]) -> None:
@@ -71,7 +71,7 @@ class SharedQuota:
         self.is_shared = True
 
     def try_acquire(self, now: float) -> float:
-        """Take a start if one is free at `now` (monotonic seconds): 0.0; else the seconds until one may be free."""
+        """Take a permit if one is free at `now` (monotonic seconds) and return 0.0; otherwise return the wait."""
         arrival = next_arrival(self._arrival, now, self._interval)
         if arrival is None:
             return seconds_until_free(self._arrival, now)
@@ -82,7 +82,7 @@ class SharedQuota:
         return wait
 
     def close(self) -> None:
-        """Share no more."""
+        """Stop sharing and close the file."""
         self.is_shared = False
         self._close()
 
@@ -117,7 +117,9 @@ class SharedQuota:
         self._locked_since = min(self._locked_since, now)
         if now - self._locked_since < _MAX_LOCK_WAIT:
             return _LOCK_RETRY_INTERVAL
-        return self._stop_sharing(f"a process has kept it locked for {_MAX_LOCK_WAIT:.0f} s; is one stopped?")
+        return self._stop_sharing(
+            f"a process has kept it locked for {_MAX_LOCK_WAIT:.0f} s; check for a stopped process"
+        )
 
     def _stop_sharing(self, reason: str) -> float:
         self.close()
@@ -135,14 +137,14 @@ class SharedQuota:
 
 
 def _open(path: Path) -> int:
-    """The file's descriptor; the file and its folder are made when they are missing. Raises OSError."""
+    """Open the file, creating it and its folder if they are missing. Raises OSError."""
     folder = _open_folder(path.parent)
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
     finally:
         os.close(folder)
-    _require_private(descriptor, path, stat.S_ISREG, "is no regular file")
+    _require_private(descriptor, path, stat.S_ISREG, "not a regular file")
     os.fchmod(descriptor, 0o600)  # whatever the umask
     return descriptor
 
@@ -152,11 +154,11 @@ def _open_folder(path: Path) -> int:
         path.mkdir(mode=0o700)
         path.chmod(0o700)  # whatever the umask
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    return _require_private(descriptor, path, stat.S_ISDIR, "is no folder")
+    return _require_private(descriptor, path, stat.S_ISDIR, "not a folder")
 
 
 def _require_private(descriptor: int, path: Path, is_expected_type: Callable[[int], bool], problem: str) -> int:
-    """`descriptor` if it is of the right kind and nobody else can use it; else it is closed. Raises OSError."""
+    """Return the descriptor of a private file of the expected type; otherwise close it and raise OSError."""
     status = os.fstat(descriptor)
     try:
         if not is_expected_type(status.st_mode):

@@ -409,7 +409,7 @@ def test_a_time_out_leaves_less_room_and_that_is_the_servers_doing() -> None:
     governed = governor()
     flying = [started(governed, 0.0) for _ in range(4)]
     assert governed.try_acquire(0.0) == Wait(inf, WaitReason.LATENCY)
-    governed.failed(flying.pop(), 1.0, "no answer in time", is_timeout=True)
+    governed.failed(flying.pop(), 1.0, "no reply in time", is_timeout=True)
     assert governed.try_acquire(1.0) == Wait(inf, WaitReason.SERVER)
 
 

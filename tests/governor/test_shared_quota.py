@@ -161,7 +161,8 @@ def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_
         assert quota.try_acquire(112.0) == 0.0
     assert not quota.is_shared
     assert warnings == [
-        f"{path}: not sharing the quota with other runs: a process has kept it locked for 10 s; is one stopped?"
+        f"{path}: not sharing the quota with other runs: a process has kept it locked for 10 s; "
+        "check for a stopped process"
     ]
 
 
