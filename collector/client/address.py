@@ -1,9 +1,9 @@
-"""Addresses: where the API and a proxy are. Reads text; knows nothing of sockets. Pure.
+"""Parses the addresses of the API and of a proxy. Must not know sockets. Pure.
 
-The key goes where an address points, so nothing is guessed: what two readers of addresses could read differently is
-refused (tabs and line ends that one drops, backslashes that one takes for slashes, IPv4 in fewer than four numbers, a
-letter of another alphabet that looks like one of ours). What is let through is lower case, in one spelling, and each
-part is what it looks like. No complaint repeats the text: it may hold a password, or be a key pasted by mistake.
+The key is sent to this address, so the parser never guesses. It rejects text that two parsers could read differently:
+tabs and line ends that some drop, backslashes that some take for slashes, IPv4 in fewer than four numbers, and
+look-alike letters of other alphabets. Accepted addresses are in lower case and have one spelling. No message repeats
+the text, which may contain a password or be a key pasted by mistake.
 """
 
 from __future__ import annotations
@@ -23,83 +23,86 @@ _ADDRESS: Final = re.compile(
     re.IGNORECASE,
 )
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
-_HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)  # no `$`: it would take a line end
+_HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)  # `$` would accept a trailing line end
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*)*", re.ASCII)
 _USER: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class BadAddress(ValueError):
-    """The text is no address that can be used; it says why, and does not repeat the text."""
+    """The text is not a usable address; the message gives the reason and does not repeat the text."""
 
 
 class Address(NamedTuple):
-    """The parts of an address in their one spelling: `host` without brackets, `port` None where the scheme says it."""
+    """The parts of an address in canonical spelling: `host` without brackets, `port` None for the scheme's default."""
 
     scheme: str
     host: str
     port: int | None
     path: str
     user: str
-    "`user:password`, percent-encoded as it came; empty when there is none."
+    "`user:password`, percent-encoded as given; may be empty."
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port as a URL."""
+        """The URL of scheme, host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}"
 
     @property
     def secrets(self) -> list[str]:
-        """The password, as it came and without the percents, or a user who has none and whose name is no word."""
+        """The password, as given and percent-decoded; without a password, a user name that is not a plain word."""
         user, _, password = self.user.partition(":")
         secret = password or user
-        is_word_only = not password and is_wordlike(user)  # such as `collector`, which messages are full of
+        is_word_only = not password and is_wordlike(user)  # such as `collector`, which many messages contain
         return [] if is_word_only else [secret, unquote(secret)]
 
     @property
     def is_loopback(self) -> bool:
-        """Is it this host, as far as the name tells? What a name resolves to is for the transport to see."""
+        """Does the name mean this host? The transport checks the addresses that it resolves to."""
         return is_loopback(self.host)
 
 
 def parse(text: str) -> Address:
-    """The address that `text` is, by default of https. Raises `BadAddress`."""
+    """Parse an address, with https as the default scheme. Raises `BadAddress`."""
     if not text.isascii():
-        raise BadAddress("is not ASCII; write a host of another alphabet as xn--…, a path percent-encoded")
+        raise BadAddress("is not ASCII; write an international host name as xn--…, and percent-encode the path")
     found = _ADDRESS.fullmatch(text)
     if found is None or not text.isprintable() or " " in text or "\\" in text:
-        raise BadAddress("is no http(s) address")
+        raise BadAddress("is not an http(s) address")
     if "://" in text and not found["scheme"]:
-        raise BadAddress("is no http(s) address")
+        raise BadAddress("is not an http(s) address")
     scheme = (found["scheme"] or "https").lower()
     user = found["user"]
     if user is not None and not _USER.fullmatch(user):
-        raise BadAddress("has an @ without a user before it")
+        raise BadAddress("has an @ without a user in front of it")
     return Address(
         scheme, _host(found["host"].lower()), _port(found["port"], scheme), _path(found["path"] or ""), user or ""
     )
 
 
 def base_url(text: str) -> Address:
-    """The API's address: a scheme, a host, a port and a path that requests' own are put behind. Raises `BadAddress`."""
+    """Parse the API's address: scheme, host, port and the path that prefixes every request. Raises `BadAddress`."""
     if any(mark in text for mark in "@?#"):
-        raise BadAddress("may hold a scheme, a host, a port and a path only: no user, no query")
+        raise BadAddress("may contain only a scheme, a host, a port and a path; remove the user or query")
     return parse(text)
 
 
 def proxy(text: str) -> Address:
-    """A proxy's address: a scheme, perhaps a user, a host and a port. Raises `BadAddress`."""
+    """Parse a proxy's address: a scheme, an optional user, a host and a port. Raises `BadAddress`."""
     if "://" not in text:
-        raise BadAddress("has to begin with http:// or https://")
+        raise BadAddress("must begin with http:// or https://")
     found = parse(text)
     if found.path:
-        raise BadAddress("may hold a scheme, user and password, a host and a port only (an @, / or % in them as %40 …)")
+        raise BadAddress(
+            "may contain only a scheme, user and password, a host and a port; "
+            "write @, / and % in them as %40, %2F and %25"
+        )
     return found
 
 
 def is_loopback(host: str) -> bool:
-    """Is this an address of the host itself, or a name that means it (RFC 6761, 6.3)?"""
+    """Is this a loopback address, or a name for one (RFC 6761, 6.3)?"""
     try:
         return _unmapped(ipaddress.ip_address(host)).is_loopback
     except ValueError:
@@ -107,7 +110,7 @@ def is_loopback(host: str) -> bool:
 
 
 def origin_of(location: str) -> str | None:
-    """Scheme, host and port of a URL that a server gave, without what else could stand in it; None for no plain one."""
+    """Return only scheme, host and port of a URL from a server; None if it is not a plain URL."""
     if "://" not in location:
         return None
     try:
@@ -124,25 +127,25 @@ def _host(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise BadAddress("its host is a number; write an IPv4 address as four decimal numbers") from None
+            raise BadAddress("the host is a number; write an IPv4 address as four decimal numbers") from None
     if text.endswith("."):
-        raise BadAddress("its host ends in a dot; leave it off")
+        raise BadAddress("the host ends with a dot; remove it")
     if not _HOST_NAME.fullmatch(text) or len(text) > 253 or max(map(len, text.split("."))) > 63:
-        raise BadAddress("its host is no name or IP address (no user, no password)")
+        raise BadAddress("the host is not a valid name or IP address; remove any user and password")
     return text
 
 
 def _ipv6(text: str) -> str:
     if "%" in text:
-        raise BadAddress("its host has a zone; name an address without one")
+        raise BadAddress("the host has a zone; use an address without one")
     try:
         return str(_unmapped(ipaddress.IPv6Address(text)))
     except ValueError:
-        raise BadAddress("its host is no IPv6 address") from None
+        raise BadAddress("the host is not an IPv6 address") from None
 
 
 def _unmapped(address: _IP) -> _IP:
-    """The IPv4 address that one of IPv6 stands for: that is where a connection to it goes."""
+    """Return the IPv4 address that an IPv4-mapped IPv6 address connects to; other addresses unchanged."""
     return getattr(address, "ipv4_mapped", None) or address
 
 
@@ -150,15 +153,15 @@ def _port(text: str | None, scheme: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= 65535:
-        raise BadAddress("its port is no number from 1 to 65535")
+        raise BadAddress("the port is not a number from 1 to 65535")
     return None if int(text) == _PORTS[scheme] else int(text)
 
 
 def _path(text: str) -> str:
     path = text.rstrip("/")
     if not _PATH.fullmatch(path):
-        raise BadAddress("its path holds what a path cannot; write it percent-encoded")
+        raise BadAddress("the path contains invalid characters; percent-encode them")
     for segment in map(unquote, path.split("/")):
         if segment in {".", ".."} or re.search(r"[\x00-\x1f\x7f/\\]", segment):
-            raise BadAddress("its path goes up, or hides a slash or a control character")
+            raise BadAddress("the path contains . or .., or an encoded slash or control character; remove them")
     return path

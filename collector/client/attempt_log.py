@@ -1,4 +1,4 @@
-"""A line for every attempt on the wire, for who looks for what goes wrong: never a header, never a body."""
+"""Debug log: one line for each attempt, never headers or bodies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collector.model.errors import CollectorError
 
 
 def log_attempts(send: Send, log: Callable[[str], None], clock: Clock) -> Send:
-    """As `send`, and what became of each request is told: the target, the status or the failure, bytes, seconds."""
+    """Wrap `send` to log each request: its target, the status or the failure, bytes, seconds."""
 
     async def send_logged(request: Request) -> Reply:
         began = clock.monotonic()

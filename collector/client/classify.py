@@ -1,4 +1,4 @@
-"""What a reply means for its id: an outcome, another attempt, or the end of the run. Pure."""
+"""Decides what a reply means for its id: an outcome, another attempt, or the end of the run. Pure."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _FINAL = {404: OutcomeKind.NOT_FOUND, 410: OutcomeKind.NOT_FOUND, 403: OutcomeKi
 _TRANSIENT = {408, 409, 425}
 _REJECTED_5XX = {501, 505}
 _ABUSE = b"abnormal-usage-detected"  # a problem type of draft-ietf-httpapi-ratelimit-headers-10
-_CONFIGURATION_ONLY = {407: "the proxy wants credentials", 511: "the network wants a login"}
+_CONFIGURATION_ONLY = {407: "the proxy requires credentials", 511: "the network requires a login"}
 
 
 def final_outcome(status: int) -> OutcomeKind:
-    """The outcome that a status is final with: ok, if the body is worth reading, or what the id is instead."""
+    """Return the outcome of a final status; OK means that the body can be read."""
     return OutcomeKind.OK if status == 200 else _FINAL.get(status, OutcomeKind.REJECTED)
 
 
 def raise_if_not_final(reply: Reply, now: float) -> None:
     """Raise unless the status is final for the id; `now` is in seconds since the epoch.
 
-    Raises `Transient`, `Throttled`, `Unauthorized` or `BadPayload` where another attempt may help, `ConfigError` where
-    only the configuration can, and `RunStopped` when the server takes us for an attack.
+    Raises `Transient`, `Throttled`, `Unauthorized` or `BadPayload` if another attempt may help, `ConfigError` if only a
+    change of the configuration can, and `RunStopped` if the server reports abnormal usage.
     """
     status = reply.status
     if status == 200:
@@ -41,26 +41,26 @@ def raise_if_not_final(reply: Reply, now: float) -> None:
     if status == 401:
         raise Unauthorized(reply.summary, status)
     if status == 429 and _ABUSE in reply.body:
-        raise RunStopped("the server reports abnormal usage (HTTP 429); ask its operator before you run this again")
+        raise RunStopped("the server reports abnormal usage (HTTP 429); contact its operator before the next run")
     if is_throttle(reply, now):
         raise Throttled(f"HTTP {status}", status, requested_wait(reply.headers, now))
     if status in _CONFIGURATION_ONLY:
         raise ConfigError(f"{_CONFIGURATION_ONLY[status]} (HTTP {status}); check [api] proxy and base_url")
     if 300 <= status < 400:
-        # Of its Location no more than the origin is told: the rest could hold a token.
+        # The message shows only the origin of Location; the rest could contain a token.
         origin = address.origin_of(reply.headers.get("Location", ""))
         raise ConfigError(
-            f"the server redirects{f' to {origin}' if origin else ''} (HTTP {status}), and the key is never sent on; set "
-            "--base-url to its final address"
+            f"the server redirects{f' to {origin}' if origin else ''} (HTTP {status}); the key is not sent to another "
+            "address; set --base-url to the final one"
         )
     if status in _TRANSIENT or (status >= 500 and status not in _REJECTED_5XX):
         raise Transient(reply.summary, status)
     if status < 300:
-        raise BadPayload(f"HTTP {status} has no connection in it", status)
+        raise BadPayload(f"HTTP {status} does not contain a connection", status)
 
 
 def is_throttle(reply: Reply, now: float) -> bool:
-    """Does the server ask to slow down? A 403 or 503 does so only if it says how long, or that a quota is used up."""
+    """Is the reply throttled? A 403 or 503 is only if it states a wait or an exhausted quota."""
     if reply.status == 429:
         return True
     if reply.status not in (403, 503):
@@ -70,7 +70,7 @@ def is_throttle(reply: Reply, now: float) -> bool:
 
 
 def outcome_of(failure: AttemptFailed | None) -> OutcomeKind:
-    """What an id is when its attempts are spent."""
+    """Return the outcome of an id whose attempts are spent."""
     if isinstance(failure, TooLarge):
         return OutcomeKind.TOO_LARGE
     if isinstance(failure, BadPayload):

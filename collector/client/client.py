@@ -1,4 +1,4 @@
-"""One patient GET: what a run asks the API with.
+"""The HTTP client of a run: one GET with retries.
 
 Client ─▸ Retrier ─▸ Pacer (governor, classify) ─▸ Transport
 """
@@ -31,11 +31,11 @@ from collector.model.throughput import Throughput, WaitReason
 T = TypeVar("T")
 Chunks: TypeAlias = AsyncIterator[bytes]
 Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[Reply, Chunks]]]
-"""Sends a request whose body is read as it comes, at most `cap` bytes of it: `Transport.stream`."""
+"""Sends a request and streams the body of the reply, at most `cap` bytes of it: `Transport.stream`."""
 
 
 class Client:
-    """Asks the API for a run: every request is paced, and repeated until it is answered or spent."""
+    """Sends the requests of a run: each waits for a permit, and is retried until a final reply or the last attempt."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Client:
 
     @property
     def policy(self) -> RetryPolicy:
-        """What holds for a request that brings no policy of its own."""
+        """The default policy, for requests without one."""
         return self._retrier.policy
 
     async def get(
@@ -67,11 +67,10 @@ class Client:
         *,
         is_probe_candidate: bool = True,
     ) -> T:
-        """What `read` makes of a reply that is final for the request, and of the number of its attempt, from 1.
+        """Return the result of `read`, called with the final reply and the number of its attempt, from 1.
 
-        What `read` raises is a failure of the attempt. `is_probe_candidate` means that the same request may later tell
-        whether the server is back. Raises `GaveUp` when the attempts are spent, and a `CollectorError` that ends the
-        run.
+        An exception of `read` fails the attempt. With `is_probe_candidate` the same request may later probe whether the
+        server is up. Raises `GaveUp` when the attempts are spent, and a `CollectorError` that ends the run.
         """
 
         async def attempt(number: int, request: Request) -> T | FailedAttempt:
@@ -93,7 +92,7 @@ class Client:
         *,
         cap: int,
     ) -> T:
-        """As `get`, for a body of at most `cap` bytes that is read as it comes, from its start in each attempt."""
+        """Work like `get`, but stream a body of at most `cap` bytes, from its start in each attempt."""
 
         async def exchange(request: Request) -> T:
             async with self._stream(request, cap=cap) as (reply, chunks):
@@ -107,25 +106,25 @@ class Client:
         return await self._retrier.execute(attempt, request, policy, is_probe_candidate=False)
 
     def set_probe_target(self, request: Request) -> None:
-        """This one had an answer once; asked for again, it can tell whether the server is there."""
+        """Keep a request that succeeded, as the probe of whether the server is up."""
         self._retrier.set_probe_target(request)
 
     @property
     def in_flight(self) -> int:
-        """Requests that started and have not ended."""
+        """Requests sent and not yet ended."""
         return self._pacer.in_flight
 
     def stop(self) -> None:
-        """Nothing starts any more."""
+        """Send no further requests."""
         self._pacer.stop()
 
     async def cool_down(self, seconds: float) -> None:
-        """Wait, and count it as waited for the server."""
+        """Wait, and count the time as a wait for the server."""
         with self._pacer.waiting(WaitReason.SERVER):
             await self._clock.sleep(seconds)
 
     def throughput(self, seconds: float) -> Throughput:
-        """The pace of a run that took so many seconds until now."""
+        """Return the throughput of a run that took `seconds` until now."""
         return throughput_of(self._governor, self._pacer.wait_seconds, seconds, self._clock.monotonic())
 
 
@@ -144,10 +143,10 @@ async def open_client(
     on_event: Callable[[Event], None],
     logs_attempts: bool = False,
 ) -> AsyncIterator[Client]:
-    """Build the client around a transport, and keep its connections for as long as the context lasts.
+    """Build the client around a transport, and keep its connections open within the context.
 
-    `scrub` takes secrets out of what a server said, `on_event` hears what the governor decides. Raises, in an exception
-    group, `RunStopped` when the server does not answer for longer than `outage_limit` seconds.
+    `scrub` removes secrets from the server's text; `on_event` receives the governor's decisions. Raises `RunStopped`,
+    in an exception group, when an outage lasts longer than `outage_limit` seconds.
     """
     send: Send = log_attempts(transport.send, note, clock) if logs_attempts else transport.send
     pacer = Pacer(send, governor, clock=clock, count=count, scrub=scrub, on_event=on_event)

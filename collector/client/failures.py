@@ -1,16 +1,16 @@
-"""Why one request got no usable answer. Another request may.
+"""The failures of one attempt. Another attempt may succeed.
 
     AttemptFailed
-    ├── Transient                 the server or the way to it failed
+    ├── Transient                 the server or the network failed
     │   └── TimedOut              … or took too long
     ├── Throttled                 the server asked to slow down
-    ├── KeyDoubted                401: the key is asked about once more before it counts
-    ├── BadPayload                an answer came, but it is not this connection
-    │   └── TooLarge              … and never will be, because it is over a cap
-    └── Unforeseen                a bug of ours or of a library, kept to the one id it struck
+    ├── Unauthorized              401: one more request confirms it before the run ends
+    ├── BadPayload                the reply is not the requested connection
+    │   └── TooLarge              … and a retry cannot help, because it exceeds a size limit
+    └── UnexpectedFailure         a bug here or in a library; it affects only this id
 
-They are raised where a reply is read and judged. An attempt returns each as a part of a `FailedAttempt`, and a request
-whose attempts are spent ends in `GaveUp`. None of them leaves the room `polytomic`.
+Code that reads and classifies a reply raises them. An attempt returns each in a `FailedAttempt`, and a request whose
+attempts are spent raises `GaveUp`. None of them leaves the room `polytomic`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 
 class AttemptFailed(Exception):
-    """One request got no usable answer. `args` is all it has, and none of it changes."""
+    """One attempt got no usable reply. Immutable: `args` is its whole state."""
 
     def __init__(self, reason: str, status: int | None = None, *more: object) -> None:
         super().__init__(reason, status, *more)
@@ -32,60 +32,59 @@ class AttemptFailed(Exception):
 
     @property
     def reason(self) -> str:
-        """Why, in words, some of which a server may have chosen."""
+        """The reason as text, which may contain text from the server."""
         return str(self.args[0])
 
     @property
     def status(self) -> int | None:
-        """The HTTP status when there was an answer."""
+        """The HTTP status, if the server replied."""
         status: int | None = self.args[1]
         return status
 
 
 class Transient(AttemptFailed):
-    """The server or the way to it failed; the same request may succeed later."""
+    """The server or the network failed; the same request may succeed later."""
 
 
 class TimedOut(Transient):
-    """There was no whole answer in time."""
+    """No complete reply arrived in time."""
 
 
 class Throttled(AttemptFailed):
-    """The server asked to slow down; all requests wait, and the id's attempts are not used up."""
+    """The server asked to slow down: all requests pause, and the attempt does not count against the id."""
 
     def __init__(self, reason: str, status: int | None = None, wait: float | None = None) -> None:
         super().__init__(reason, status, wait)
 
     @property
     def wait(self) -> float | None:
-        """Seconds to wait, as the server put it; None when it did not say."""
+        """Seconds to wait as requested by the server; None if it did not say."""
         wait: float | None = self.args[2]
         return wait
 
 
 class Unauthorized(AttemptFailed):
-    """A 401. Confirmed by one more request, it ends the run."""
+    """HTTP 401. It ends the run once a second request confirms it."""
 
 
 class BadPayload(AttemptFailed):
-    """An answer came, but it is not the connection that was asked for."""
+    """The reply is not the requested connection."""
 
 
 class TooLarge(BadPayload):
-    """The answer is over a cap; asking again cannot help."""
+    """The reply exceeds a size limit; a retry cannot help."""
 
 
 class UnexpectedFailure(AttemptFailed):
-    """An unexpected exception; it costs one id its record, not the run."""
+    """An unexpected exception; only this id fails, not the run."""
 
 
 class FailedAttempt(NamedTuple):
-    """The value of an attempt that failed, in place of its result.
+    """The result of a failed attempt.
 
-    `seconds` is its time in flight; 0 when reading the reply failed. `was_probe` says that it tried whether the server
-    is back, and `opened_breaker` that nothing starts for a while because of it. `throttled_at` is the number of requests that
-    the server had taken when it asked to slow down, and `is_isolated` says that it refuses this request alone, which
-    then waits alone.
+    `seconds` is its time in flight; 0 if reading the reply failed. `was_probe`: it probed whether the server is up.
+    `opened_breaker`: all requests now wait because of it. `throttled_at` is the number of requests that the server had
+    accepted when it throttled this one. `is_isolated`: the server throttles this id alone, so only this id waits.
     """
 
     failure: AttemptFailed
@@ -97,7 +96,10 @@ class FailedAttempt(NamedTuple):
 
 
 class GaveUp(Exception):
-    """The attempts of a request are spent; `failure` is the last, `retried_s` their time and that of the waits."""
+    """The attempts of a request are spent.
+
+    `failure` is the last failure, `retried_s` the seconds of all attempts and of the waits between them.
+    """
 
     def __init__(self, failure: AttemptFailed, attempts: int, retried_s: float) -> None:
         super().__init__(failure, attempts, retried_s)
@@ -107,10 +109,10 @@ class GaveUp(Exception):
 
 
 def failure_of(error: Exception, scrub: Callable[[str], str]) -> AttemptFailed:
-    """A new failure for what an attempt raised: without secrets, and without the exceptions it was raised from.
+    """Convert an exception of an attempt into a new failure, without secrets and without chained exceptions.
 
-    An unexpected exception becomes `UnexpectedFailure`, of which only the kind and the place are told: its own text
-    could hold anything.
+    An unexpected exception becomes an `UnexpectedFailure` that states only its type and location, because its text
+    could contain secrets.
     """
     if isinstance(error, AttemptFailed):
         return type(error)(scrub(error.reason), *error.args[1:])

@@ -1,4 +1,4 @@
-"""A request, its reply, and the one verb of every layer that answers requests. Pure."""
+"""A request, its reply, and the interface of every layer that sends requests. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple, TypeAlias
 
 
 class Request(NamedTuple):
-    """One GET: `target` is the path below the base URL, as it goes on the wire.
+    """One GET: `target` is the path below the base URL, exactly as sent.
 
-    `within` is the seconds it may take; `is_retry` tells that the same was asked before. `throttled_at` is how many
-    requests the server had taken when it last refused this one, None if it never did. `is_sole`: no other
-    request is sent until it is answered, so its failures are an outage.
+    `within` is its time limit in seconds; `is_retry` marks a repeated request. `throttled_at` is the number of requests
+    that the server had accepted when it last throttled this one; None if it never did. `is_sole`: no other request is
+    sent until this one is answered, so its failures are an outage.
     """
 
     target: str
@@ -23,9 +23,9 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """One HTTP answer: header names compare case-insensitively, the body is decoded.
+    """One HTTP reply: header names compare case-insensitively, the body is decoded.
 
-    `unread` says why the body is not whole, which only a status other than 200 can have; empty for a whole one.
+    `unread` is the reason why the body is incomplete, which is possible only for a status other than 200.
     """
 
     status: int
@@ -35,9 +35,9 @@ class Reply(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """`HTTP 404`, and what is wrong with its body."""
+        """The status, such as `HTTP 404`, and the reason for an unreadable body."""
         return f"HTTP {self.status}{f' (body unreadable: {self.unread})' if self.unread else ''}"
 
 
 Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
-"""The one verb of every layer that answers a request. Raises `AttemptFailed` or a `CollectorError`."""
+"""The interface of every layer that sends a request. Raises `AttemptFailed` or a `CollectorError`."""

@@ -1,4 +1,4 @@
-"""Every request waits for the governor and tells it how it ended: the async shell around its decisions."""
+"""The async shell of the governor: each request waits for a permit, and its end is reported to the governor."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from collector.model.ledger import RequestCount
 from collector.model.throughput import WaitReason
 
 T = TypeVar("T")
-_WATCH_INTERVAL = 0.25  # seconds between two looks at how long an outage lasts
+_WATCH_INTERVAL = 0.25  # seconds between two checks of the outage's length
 
 
 class Feedback(NamedTuple):
-    """What a final reply tells the governor: success, and the limits in its headers."""
+    """The facts of a final reply for the governor: success, and the limits in its headers."""
 
     is_success: bool = True
     allowance: Allowance | None = None
@@ -48,11 +48,10 @@ def _success(_result: object) -> Feedback:
 
 
 class Pacer:
-    """Sends each request in its turn, judges the reply and reports it to the governor.
+    """Sends each request in its turn, classifies the reply and reports it to the governor.
 
-    What `send` replies is judged: a reply that calls for another attempt is a failed attempt. Retries and requests to
-    slow down are counted in `count`. `scrub` takes secrets out of the reason of a failure; `on_event` hears what the
-    governor decides.
+    A reply that calls for another attempt becomes a failed attempt. `count` counts retries and throttled replies.
+    `scrub` removes secrets from the reason of a failure; `on_event` receives the governor's decisions.
     """
 
     def __init__(
@@ -76,36 +75,36 @@ class Pacer:
 
     @property
     def in_flight(self) -> int:
-        """Requests that started and have not ended."""
+        """Requests sent and not yet ended."""
         return self._governor.in_flight
 
     def stop(self) -> None:
-        """Nothing starts any more."""
+        """Send no further requests."""
         self._queue.stop()
 
     @property
     def wait_seconds(self) -> Mapping[WaitReason, float]:
-        """Seconds that requests waited to start, by cause."""
+        """Seconds that requests waited for permits, by reason."""
         return self._queue.wait_seconds
 
     def waiting(self, reason: WaitReason) -> AbstractContextManager[None]:
-        """The time inside is counted as waited for that cause."""
+        """Count the time within the context as a wait for this reason."""
         return self._queue.waiting(reason)
 
     async def send(self, request: Request) -> Reply | FailedAttempt:
-        """The reply to `request`, sent when its turn comes, or how it failed; its time-outs do not count the wait.
+        """Send `request` in its turn and return the reply or the failure; timeouts exclude the wait for the permit.
 
-        Raises `RunStopped` when the server asks for too long a pause, or its quota is used up for so long, and every
-        `CollectorError` that sending raises.
+        Raises `RunStopped` when the server requests too long a pause or its quota resets too late, and every
+        `CollectorError` of sending.
         """
-        # Lets every task that has a reply finish its record before the first of them sends again. Records in a row,
-        # then requests in a row, keep the processor's caches warm: about a tenth less work in all, measured.
+        # Every task that has a reply finishes its record before the first of them sends again. Batches of records,
+        # then of requests, keep the processor's caches warm: measured, about 10 % less work in total.
         await asyncio.sleep(0)
         permit = self._queue.try_acquire() or await self._queue.acquire_in_turn()
         return await self._exchange(request, permit, self._send, self._feedback_from)
 
     async def send_exclusively(self, request: Request, *, after: float) -> Reply | FailedAttempt:
-        """As `send`, with everybody else held back from now on, and after so many seconds."""
+        """Hold all other requests from now on, wait `after` seconds, then send as `send` does."""
         with self._queue.hold():
             if after:
                 await self._sleep(after)
@@ -113,7 +112,7 @@ class Pacer:
             return await self._exchange(request, permit, self._send, self._feedback_from)
 
     async def send_by(self, exchange: Callable[[Request], Awaitable[T]], request: Request) -> T | FailedAttempt:
-        """As `send`, but it is `exchange` that sends the request and makes something of the reply in its turn."""
+        """Work like `send`, but let `exchange` send the request and read the reply."""
         return await self._exchange(request, await self._queue.acquire_in_turn(), exchange, _success)
 
     async def _exchange(
@@ -141,7 +140,7 @@ class Pacer:
         return self._failed(permit, request, failure)
 
     def _feedback_from(self, reply: Reply) -> Feedback:
-        """What a reply that is final means to the governor; raises `AttemptFailed` for any other."""
+        """Return the feedback of a final reply; raise `AttemptFailed` for any other."""
         now = self._wall()
         if reply.status != 200:
             raise_if_not_final(reply, now)
@@ -151,7 +150,7 @@ class Pacer:
         return Feedback(reply.status == 200, limit, quota(reply.headers) if limit else None)
 
     def report(self) -> None:
-        """Tell what the governor decided since the last time."""
+        """Pass the governor's new decisions to `on_event`."""
         while self._governor.events:
             self._on_event(self._governor.events.pop(0))
 
@@ -210,7 +209,7 @@ class Pacer:
 
     @contextmanager
     def arriving(self) -> Iterator[None]:
-        """A body arrives inside. `watch` does not stop the run meanwhile; only the whole body ends an outage."""
+        """Mark that a body is arriving: `watch` does not stop the run, but only the complete body ends an outage."""
         self._arriving += 1
         try:
             yield
@@ -219,11 +218,11 @@ class Pacer:
             self._governor.arrived(self._now())
 
     async def watch(self, outage_limit: float) -> None:
-        """Raise `RunStopped` when the server has not answered for so many seconds, and no answer is arriving."""
+        """Raise `RunStopped` when an outage exceeds `outage_limit` seconds and no body is arriving."""
         while True:
             await self._sleep(_WATCH_INTERVAL)
             if not self._arriving and (seconds := self._governor.outage_seconds(self._now())) > outage_limit:
                 raise RunStopped(
-                    f"nothing but failures for {seconds:.0f} s, --outage-limit is {outage_limit:g}: "
+                    f"all requests failed for {seconds:.0f} s, longer than --outage-limit {outage_limit:g}: "
                     f"{self._governor.last_failure}"
                 )

@@ -1,6 +1,6 @@
-"""Requests that may not start yet wait in a FIFO queue, until the governor lets them start.
+"""The FIFO queue of requests that wait for a permit.
 
-Only the head sleeps, so one late wake-up cannot release a burst.
+Only the head of the queue sleeps, so one late wake-up cannot release a burst.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from collector.model.timestamps import stamp
 
 
 class PermitQueue:
-    """Lets requests start one at a time, when the governor says so, first come, first served.
+    """Grants the governor's permits one at a time, first come, first served.
 
-    `wait_seconds` tells for how many seconds requests waited to start, by cause.
+    `wait_seconds` holds the seconds that requests waited for permits, by reason.
     """
 
     def __init__(self, governor: Governor, clock: Clock) -> None:
@@ -34,16 +34,16 @@ class PermitQueue:
         self._has_head = False
         self._is_stopped = False
         self._holds = 0
-        self._changed: anyio.Event | None = None  # when a request waits for something to change
+        self._changed: anyio.Event | None = None  # set while a request waits for a change
         self.wait_seconds: defaultdict[WaitReason, float] = defaultdict(float)
 
     def stop(self) -> None:
-        """Nothing starts any more."""
+        """Grant no further permits."""
         self._is_stopped = True
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Inside, nothing starts but what starts alone."""
+        """Within the context, grant only exclusive permits."""
         self._holds += 1
         try:
             yield
@@ -52,7 +52,7 @@ class PermitQueue:
             self.wake()
 
     def try_acquire(self) -> Permit | None:
-        """A start, if no request waits and nothing forbids it."""
+        """Return a permit if the queue is empty and the governor grants one, otherwise None."""
         if self._has_head or self._holds or self._is_stopped:
             return None
         granted = self._try_acquire()
@@ -65,7 +65,7 @@ class PermitQueue:
             raise stopped_by(pause, self._wall()) from None
 
     async def acquire_in_turn(self) -> Permit:
-        """A start, once all that came before have started. Raises `RunStopped` for too long a pause."""
+        """Wait in the queue for a permit. Raises `RunStopped` for too long a pause."""
         if self._has_head and (permit := await self._enqueue()):
             return permit
         self._has_head = True
@@ -75,20 +75,20 @@ class PermitQueue:
             self._dequeue()
 
     async def _enqueue(self) -> Permit | None:
-        """A start, or None for the request that is the head of the queue now."""
+        """Return a permit, or None if the request has become the head of the queue."""
         turn: asyncio.Future[Permit | None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it was given something at the very moment
+            if turn.done() and not turn.cancelled():  # it received a permit or the head at the same time
                 self._return_permit(turn.result())
             raise
 
     def _dequeue(self) -> None:
-        """The head is gone: all behind it that may start do so at once, and the first that may not is the head.
+        """Replace the head: grant all free permits immediately, and make the first request without one the head.
 
-        One start for each turn of the loop would keep a queue that has formed once for ever.
+        One permit per turn of the event loop would never empty the queue.
         """
         while self._queue:
             waiter = self._queue.popleft()
@@ -109,7 +109,7 @@ class PermitQueue:
             self.wake()
 
     async def acquire(self, *, is_exclusive: bool = False) -> Permit:
-        """A start, as soon as the governor allows one; `is_exclusive` when all others are held."""
+        """Wait for a permit; with `is_exclusive`, even while all others are held."""
         while True:
             if self._is_stopped or (self._holds and not is_exclusive):
                 await self._wait_for_change()
@@ -122,7 +122,7 @@ class PermitQueue:
 
     @contextmanager
     def waiting(self, reason: WaitReason) -> Iterator[None]:
-        """What passes inside is counted as waited for that."""
+        """Count the time within the context as a wait for this reason."""
         began = self._now()
         try:
             yield
@@ -130,28 +130,28 @@ class PermitQueue:
             self.wait_seconds[reason] += self._now() - began
 
     async def _wait_for_change(self) -> None:
-        """Wait until a request has ended, or a hold."""
+        """Wait until a request or a hold has ended."""
         if self._changed is None:
             self._changed = anyio.Event()
         await self._changed.wait()
 
     def wake(self) -> None:
-        """A request has ended: what waits for a change looks again."""
+        """Wake the requests that wait for a change."""
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
 
 def stopped_by(pause: PauseTooLong | TooManyPauses, now: float) -> RunStopped:
-    """The end of the run that such a pause is; `now` is in seconds since the epoch."""
+    """Return the exception that ends the run; `now` is in seconds since the epoch."""
     if isinstance(pause, TooManyPauses):
         return RunStopped(
-            f"the server asked for {pause.planned:.0f} s of pauses in sum, more than half of the run; "
+            f"the server asked for {pause.planned:.0f} s of pauses in total, more than half of the run; "
             f"run again after {stamp(now + pause.wait)}"
         )
     length, when = ("without end", "much later")
     if pause.wait < inf:
         length, when = f"of {pause.wait:g} s", f"after {stamp(now + pause.wait)}"
     return RunStopped(
-        f"the server asks for a pause {length}, more than --max-pause {pause.max_pause:g}; run again {when}"
+        f"the server asked for a pause {length}, longer than --max-pause {pause.max_pause:g}; run again {when}"
     )

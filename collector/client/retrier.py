@@ -1,12 +1,12 @@
-"""Repeats a request until it is answered or its attempts are spent.
+"""Retries a request until it succeeds or its attempts are spent.
 
 Theory of operation. A failure concerns one id: the id backs off and is requested again, a bounded number of times
 (`retry`), as far as the run's retry budget allows. The pacer sees every reply first and applies its run-wide
 consequences: pauses and lower rates. Two cases are handled here.
 
-After a 401 the request is repeated once, alone. If it is refused again, the run ends, having sent at most one request
-more than were in flight. When the breaker opens, an id that succeeded earlier is the probe, if there is one: broken ids
-look like an outage, and only an id that is known to be good can distinguish them.
+After a 401 the request is repeated once, while all others are held. A second 401 ends the run, which has then sent at
+most one request more than were in flight. When the breaker opens, an id that succeeded earlier becomes the probe, if
+one exists: broken ids look like an outage, and only a good id distinguishes the two.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from collector.model.errors import KeyRefused
 
 T = TypeVar("T")
 Attempt: TypeAlias = Callable[[int, Request], Awaitable[T | FailedAttempt]]
-"""Sends the request, as the attempt of this number, from 1. Raises only what ends the run."""
+"""Sends the request; the number of the attempt starts at 1. Raises only exceptions that end the run."""
 
 _CONFIRMATION_DELAY = 1.0  # seconds between a 401 and the request that confirms it
 
 
 class Retrier:
-    """Makes attempts until one succeeds. One instance per run, because a doubt about the key concerns all requests."""
+    """Makes attempts until one succeeds. One instance per run, because a rejected key affects all requests."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Retrier:
         self._clock = clock
         self._rng = rng
         self._note = note
-        self._confirmation_lock = anyio.Lock(fast_acquire=True)  # so that nothing starts before all are held back
+        self._confirmation_lock = anyio.Lock(fast_acquire=True)  # without a yield, so that no request slips through
         self._probe_lock = anyio.Lock(fast_acquire=True)
         self._confirmations = 0
         self._probe_target: Request | None = None
@@ -68,10 +68,10 @@ class Retrier:
         *,
         is_probe_candidate: bool = True,
     ) -> T:
-        """The result of the first `attempt`, which sends `request`, that succeeds.
+        """Call `attempt` with `request` until it succeeds, and return its result.
 
-        `is_probe_candidate` means that the same request may later tell whether the server is back. Raises `GaveUp` when
-        the attempts are spent, and a `CollectorError` that ends the run.
+        With `is_probe_candidate` the same request may later probe whether the server is up. Raises `GaveUp` when the
+        attempts are spent, and a `CollectorError` that ends the run.
         """
         confirmations = self._confirmations
         result = await attempt(1, request)
@@ -88,7 +88,7 @@ class Retrier:
         attempts = Attempts()
 
         async def once() -> T | FailedAttempt:
-            # tenacity, which costs more than all of a good reply's way, starts with the failure that called for it.
+            # The first failure is replayed to tenacity, which would cost a good reply more than all other work.
             nonlocal confirmations
             attempts.total += 1
             result: T | FailedAttempt = first
@@ -137,20 +137,20 @@ class Retrier:
 
     async def _confirm_key(self, request: Request, confirmations: int) -> None:
         async with self._confirmation_lock:
-            if confirmations != self._confirmations:  # another task has asked meanwhile, and the key held
+            if confirmations != self._confirmations:  # another task has confirmed the key meanwhile
                 return
             failure = await self._probe(request, after=_CONFIRMATION_DELAY)
             if isinstance(failure, Unauthorized):
                 self._pacer.stop()
-                raise KeyRefused("the API refuses the key (HTTP 401, twice); check the key, and --base-url")
-            # Without an answer there is no verdict: the id's next 401 is confirmed anew.
+                raise KeyRefused("the API rejected the key (HTTP 401, twice); check the key and --base-url")
+            # A probe without a reply is inconclusive, so the next 401 is checked again.
             self._confirmations += failure is None
 
     async def _probe(self, request: Request, *, after: float) -> AttemptFailed | None:
-        """Send alone and discard the reply. None if the server answered, else the failure."""
+        """Send exclusively and discard the reply. Return None if the server answered, else the failure."""
         result = await self._pacer.send_exclusively(request._replace(is_retry=True), after=after)
         if not isinstance(result, FailedAttempt) or isinstance(result.failure, BadPayload):
             return None
         if not isinstance(result.failure, Unauthorized):
-            self._note(f"{request.target}: {result.failure.reason} (to a question of the run's own)")
+            self._note(f"{request.target}: {result.failure.reason} (probe)")
         return result.failure

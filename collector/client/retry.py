@@ -1,6 +1,6 @@
-"""Which failures are worth another attempt, and when. The loop is tenacity's; the decisions are pure.
+"""Decides which failures are retried, and when. tenacity runs the loop; the decisions are pure.
 
-Only a `FailedAttempt`, which is a value, is ever retried: whatever is raised passes tenacity unchanged.
+Only a `FailedAttempt`, which is a value, is retried. Exceptions pass through tenacity unchanged.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from collector.client.failures import (
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE
 
 T = TypeVar("T")
-_MAX_DOUBLINGS = 20  # of a wait, which is at its cap long before
-_MIN_SECONDS = 1.0  # seconds that must be left to an id for another attempt
+_MAX_DOUBLINGS = 20  # of the wait, which reaches its cap much earlier
+_MIN_SECONDS = 1.0  # seconds that must remain for another attempt
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often one id is asked for, how long that may take, and the bounds of the wait between two attempts; seconds.
+    """The limits of one id's attempts: their number, their total time, and the waits between them; in seconds.
 
-    `within` counts attempts and the waits between them, not what the whole run waits for. With `waits_out_outages`
-    neither a failure of the server nor its asking to slow down counts: the run ends when it has waited long enough.
+    `within` covers attempts and the waits between them, but not waits of the whole run. With `waits_out_outages`
+    neither failures of the server nor throttled replies count; the run's own limits end the wait.
     """
 
     max_attempts: int = 5
@@ -46,9 +46,9 @@ class RetryPolicy:
 
 
 class Attempts:
-    """What one id has gone through.
+    """The attempts of one id so far.
 
-    `seconds` is the time of its failed attempts and of the waits after them, `retried_s` leaves the last wait out.
+    `seconds` is the time of its failed attempts and of the waits after them; `retried_s` excludes the last wait.
     """
 
     __slots__ = (
@@ -66,7 +66,7 @@ class Attempts:
     def __init__(self) -> None:
         self.total = 0
         self.throttled = 0
-        self.isolated = 0  # of these, refused whatever the rate
+        self.isolated = 0  # of these, throttled in isolation
         self.excused = 0
         self.bad_payloads = 0
         self.transient = 0
@@ -75,7 +75,7 @@ class Attempts:
         self.last: FailedAttempt | None = None
 
     def failed(self, failed: FailedAttempt, *, is_excused: bool = False) -> None:
-        """Another attempt has failed; one that is excused does not count against the id."""
+        """Count a failed attempt; an excused one does not count against the id."""
         self.last = failed
         failure = failed.failure
         self.throttled += isinstance(failure, Throttled)
@@ -90,7 +90,7 @@ class Attempts:
 
     @property
     def failure(self) -> AttemptFailed | None:
-        """Why the last attempt failed."""
+        """The failure of the last attempt."""
         return self.last.failure if self.last else None
 
     @property
@@ -100,21 +100,21 @@ class Attempts:
 
     @property
     def is_isolated(self) -> bool:
-        """Does the server refuse this id whatever the rate?"""
+        """Does the server throttle this id at any rate?"""
         return self.last is not None and self.last.is_isolated
 
     @property
     def throttled_at(self) -> int | None:
-        """How many requests the server had taken when it refused this id; None if the last attempt failed otherwise."""
+        """Requests accepted by the server when it throttled this id; None if the last attempt failed otherwise."""
         return self.last.throttled_at if self.last else None
 
     @property
     def retry_cost(self) -> int:
-        """What another attempt costs the run's budget."""
+        """Tokens of the retry budget that another attempt costs."""
         return AFTER_THROTTLE if isinstance(self.failure, Throttled) else AFTER_FAILURE
 
     def are_spent(self, policy: RetryPolicy) -> bool:
-        """Is another attempt pointless or too many? A throttled one counts against the id if it alone is refused."""
+        """Is another attempt useless or one too many? A throttled attempt counts only if it is isolated."""
         if isinstance(self.failure, TooLarge) or self.bad_payloads >= policy.max_bad_payloads:
             return True
         if policy.waits_out_outages:
@@ -126,10 +126,10 @@ class Attempts:
         )
 
     def backoff(self, policy: RetryPolicy, rng: random.Random) -> float:
-        """Seconds to wait: full jitter (AWS Architecture Blog, 2015); 0 where a shared pause does the waiting.
+        """Return the seconds to wait, with full jitter (AWS Architecture Blog, 2015); 0 if a pause replaces the wait.
 
-        An id that is refused again lets others go first, so that it is not the one to try after the pause; one that
-        is refused alone waits alone, as long as the server asks or as an own back-off that doubles.
+        An id that is throttled again lets others go first, so that it does not become the probe after the pause. An
+        isolated id waits without the others, as long as the server asks, or by a back-off that doubles.
         """
         failure = self.failure
         if isinstance(failure, Throttled) and self.throttled > 1:
@@ -150,9 +150,10 @@ async def retrying(
     sleep: Callable[[float], Awaitable[None]],
     rng: random.Random,
 ) -> T | FailedAttempt:
-    """Call `attempt` until it succeeds or `attempts` are spent: its last result.
+    """Call `attempt` until it succeeds or `attempts` are spent, and return its last result.
 
-    `attempt` keeps `attempts` up to date; the first call may stand for a request made before. Raises what it raises.
+    `attempt` updates `attempts`; its first call may return the result of an earlier request. Its exceptions pass
+    through.
     """
 
     def has_failed(result: T | FailedAttempt) -> bool:
@@ -164,7 +165,7 @@ async def retrying(
     def wait(_: RetryCallState) -> float:
         seconds = attempts.backoff(policy, rng)
         if not isinstance(attempts.failure, Throttled) or attempts.is_isolated:
-            attempts.seconds += seconds  # else the run's pause goes on meanwhile
+            attempts.seconds += seconds  # otherwise the run's pause passes meanwhile
         return seconds
 
     return await AsyncRetrying(

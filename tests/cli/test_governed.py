@@ -96,7 +96,7 @@ async def test_an_unavailable_server_costs_few_requests_and_ends_the_run_resumab
     assert server.requests <= 60
     found_ = check_stopped(tmp_path / "c.jsonl", Given(asked), 5, seen=Seen(server.requests))
     assert found_.outcomes == {"not_attempted": 100_000}
-    assert "nothing but failures for 4 s, --outage-limit is 4: HTTP 503" in done.err
+    assert "all requests failed for 4 s, longer than --outage-limit 4: HTTP 503" in done.err
     assert "rerun the same command within 24 hours of its start to resume" in done.err
 
 
@@ -214,7 +214,7 @@ async def test_a_quota_that_is_exhausted_until_tomorrow_stops_the_run(call: Call
         done = await call("collect", *asked, "--base-url", server.url, "-o", "c.jsonl", "--concurrency", "1")
     assert done.code == 5
     assert server.requests == 1
-    assert "a pause of 86400 s, more than --max-pause 900; run again after 2" in done.err
+    assert "a pause of 86400 s, longer than --max-pause 900; run again after 2" in done.err
     check_stopped(tmp_path / "c.jsonl", Given(asked), 5)
 
 

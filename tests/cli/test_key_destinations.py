@@ -232,7 +232,7 @@ async def test_a_message_about_a_failing_proxy_omits_its_password(
             env=env,
         )
     assert done.code == (2 if status.startswith("407") else 3), done.err
-    assert "the proxy wants other credentials" in done.err or not status.startswith("407")
+    assert "the proxy rejected the credentials" in done.err or not status.startswith("407")
     assert REDACTED not in done.err  # not even in the advice of the message
     assert not [head for head in proxy.heads if KEY.encode() in head]
     assert "Traceback" not in done.err

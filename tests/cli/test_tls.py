@@ -139,7 +139,7 @@ async def test_a_server_without_tls_gets_no_request_and_the_run_stops_resumable(
     async with NETWORK_PATHS["a plaintext reply to a TLS handshake"].open_target(tmp_path) as target:
         done = await call(*arguments(target), "-o", "c.jsonl", "--outage-limit", "1", "-v")
     assert done.code in {3, 5}, done.err
-    assert "is it plain http?" in done.err
+    assert "check whether it expects plain http" in done.err
     assert not (tmp_path / "c.jsonl").exists() or not (tmp_path / "c.jsonl").read_bytes()
 
 

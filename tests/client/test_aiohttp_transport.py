@@ -72,7 +72,7 @@ async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
         )
         async with transport.opened():
             for _ in range(2):  # the second is answered from what is remembered, or not at all
-                with pytest.raises(ConfigError, match=r"api\.localhost does not mean this host"):
+                with pytest.raises(ConfigError, match=r"api\.localhost does not resolve to this host"):
                     await transport.send(ASKED)
     assert (server.opened, count.sent, count.unanswered) == (0, 0, 0)
 

@@ -128,7 +128,7 @@ async def test_what_cannot_be_a_key_is_an_error_that_names_its_place_and_does_no
 ) -> None:
     path = file_with(tmp_path, content)
     for api, place in ((KeySource(file=path), f"key_file {path}"), (KeySource(command=f"cat {path}"), "key_command")):
-        with pytest.raises(ConfigError, match=rf"^\[api\] {place}: what it holds cannot be a key") as caught:
+        with pytest.raises(ConfigError, match=rf"^\[api\] {place}: the content cannot be a key") as caught:
             await header(api)
         assert not content.strip() or len(content) < 3 or content not in str(caught.value)
 
@@ -167,7 +167,7 @@ async def test_a_key_of_a_basic_header_keeps_its_quotes_and_a_warning_says_so(
     told, sent = await told_and_header(KeySource(organization_id=organization), POLYTOMIC_DEPLOYMENT_KEY=f'"{KEY}"')
     assert sent == basic(text)
     assert told == [
-        "POLYTOMIC_DEPLOYMENT_KEY: the key is in quotes, which are sent with it; remove them if the API refuses the key"
+        "POLYTOMIC_DEPLOYMENT_KEY: the key is in quotes, which are sent with it; remove them if the API rejects the key"
     ]
 
 

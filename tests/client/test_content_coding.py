@@ -78,14 +78,14 @@ def test_a_body_that_is_cut_is_never_taken_for_a_whole_one(
     for coding in field.split(", "):
         compressed = ENCODERS[coding](compressed)
     cut = data.draw(st.integers(0, len(compressed) - 1))
-    with pytest.raises(BadPayload, match="ends too early"):
+    with pytest.raises(BadPayload, match="truncated"):
         decoded(field, compressed[:cut])
 
 
 def test_a_second_member_that_is_cut_is_never_taken_for_a_whole_one() -> None:
     compressed = gzip.compress(b"one") + gzip.compress(b"two")
     for cut in range(len(gzip.compress(b"one")) + 1, len(compressed)):
-        with pytest.raises(BadPayload, match="ends too early"):
+        with pytest.raises(BadPayload, match="truncated"):
             decoded("gzip", compressed[:cut])
 
 

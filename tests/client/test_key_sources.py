@@ -110,7 +110,7 @@ async def test_a_command_that_takes_too_long_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"^\[api\] key_command gave no key within 2 s"):
+    with pytest.raises(ConfigError, match=r"^\[api\] key_command returned no key within 2 s"):
         await from_command(python(TWO_THAT_STAY), HERE, within=2)
     for pid in map(int, (tmp_path / "pids").read_text().split()):
         await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early, on purpose
@@ -183,7 +183,7 @@ def test_a_key_file_that_root_mounted_for_us_is_an_error_that_says_how_it_can_be
                 from_file(path)
         finally:
             os.seteuid(0)
-    assert f"a mounted secret goes by --key-command 'cat {path}'; else: " in str(caught.value)
+    assert f"for a mounted secret use --key-command 'cat {path}'; otherwise: " in str(caught.value)
     assert str(caught.value).endswith(f"run: chown 4711 {path} && chmod 600 {path}")
 
 
@@ -211,11 +211,11 @@ def test_a_link_is_as_good_as_what_it_leads_to(tmp_path: Path) -> None:
     ("name", "told"),
     [
         ("missing", "missing: No such file"),
-        (".", "is no regular file"),
-        ("pipe", "is no regular file; a pipe goes by --key-fd"),
-        ("/dev/null", "/dev/null is no regular file"),
-        ("/dev/zero", "/dev/zero is no regular file"),
-        ("a\0b", "is not the name of a file"),
+        (".", "is not a regular file"),
+        ("pipe", "is not a regular file; pass a pipe with --key-fd"),
+        ("/dev/null", "/dev/null is not a regular file"),
+        ("/dev/zero", "/dev/zero is not a regular file"),
+        ("a\0b", "is not a valid file name"),
     ],
 )
 def test_what_is_no_file_is_an_error_that_says_so_and_is_not_waited_for(name: str, told: str, tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ async def test_the_keyring_gives_the_password_of_a_service_and_a_user(
     [
         (
             "poly:nobody here",
-            "key_keyring poly:nobody here: the keyring has nothing there; run: keyring set poly 'nobody here'",
+            "key_keyring poly:nobody here: the keyring has no such entry; run: keyring set poly 'nobody here'",
         ),
         ("breaks:me", "cannot be used (RuntimeError); to see why, run: keyring get breaks me"),
         ("exits:me", "cannot be used (SystemExit)"),

@@ -438,7 +438,7 @@ ways = pytest.mark.parametrize("by", ["send", "send_alone", "send_by"])
         (BadPayload("no JSON"), 0.0, 3.0),
         (Unauthorized("HTTP 401", 401), 0.0, 3.0),
         (Transient("the connection broke"), 1.0, 1.0),
-        (TimedOut("no answer in time"), 1.0, 1.0),
+        (TimedOut("no reply in time"), 1.0, 1.0),
         (Throttled("HTTP 429", 429, wait=7.0), 7.0, 7.7),
         (Throttled("HTTP 503", 503, wait=7.0), 7.0, 7.7),
     ],
@@ -553,7 +553,7 @@ async def test_too_long_a_pause_stops_the_run_whoever_was_asked_for_it(by: str) 
     ("error", "opened_breaker"),
     [
         (Transient("the connection broke"), True),
-        (TimedOut("no answer in time"), True),
+        (TimedOut("no reply in time"), True),
         (BadPayload("no JSON"), False),
         (Unauthorized("HTTP 401", 401), False),
         (Throttled("HTTP 429", 429), False),
@@ -662,7 +662,7 @@ async def test_a_wait_for_room_is_latency_unless_the_server_brought_it_about() -
     paced = pacer(server.send, governor(concurrency=4), clock)
     workers = await under_way(paced, *"abcde")
     await clock.advance(3)
-    await server.answer(TimedOut("no answer in time"))
+    await server.answer(TimedOut("no reply in time"))
     assert paced.wait_seconds == {WaitReason.LATENCY: 3.0}
     await clock.advance(4)
     await server.answer(REPLY, REPLY)
@@ -728,7 +728,7 @@ async def watched(clock: StoppedClock, seconds: float, *answers: Reply | Excepti
     ("answers", "text"),
     [
         ([Transient("HTTP 500", 500), Transient("the connection broke")], "the connection broke|HTTP 500"),
-        ([TimedOut("no answer in time")], "no answer in time"),
+        ([TimedOut("no reply in time")], "no reply in time"),
         ([Reply(502, {}, b"")], "HTTP 502"),
     ],
 )
@@ -740,7 +740,7 @@ async def test_the_run_stops_after_too_long_an_outage_and_its_last_failure_is_to
     assert not watch.done()
     await clock.advance(2.0)
     assert watch.done()
-    with pytest.raises(RunStopped, match=rf"nothing but failures for 60 s, --outage-limit is 60: {text}"):
+    with pytest.raises(RunStopped, match=rf"all requests failed for 60 s, longer than --outage-limit 60: {text}"):
         await watch
 
 
@@ -750,7 +750,7 @@ async def test_the_pauses_that_a_server_out_of_service_asks_for_are_no_time_of_t
     assert not watch.done()
     await clock.advance(100.0)
     assert watch.done()
-    with pytest.raises(RunStopped, match=r"nothing but failures for 6\d s, --outage-limit is 60: HTTP 503"):
+    with pytest.raises(RunStopped, match=r"all requests failed for 6\d s, longer than --outage-limit 60: HTTP 503"):
         await watch
 
 
@@ -782,9 +782,9 @@ async def test_a_few_failures_with_nothing_after_them_are_no_outage() -> None:
 @pytest.mark.parametrize(
     ("wait", "text"),
     [
-        (901.0, "a pause of 901 s, more than --max-pause 900; run again after 1970-01-01T00:15:01"),
-        (1e6, "a pause of 1e[+]06 s, more than --max-pause 900; run again after 1970-01-12T13:46:40"),
-        (inf, "a pause without end, more than --max-pause 900; run again much later"),
+        (901.0, "a pause of 901 s, longer than --max-pause 900; run again after 1970-01-01T00:15:01"),
+        (1e6, "a pause of 1e[+]06 s, longer than --max-pause 900; run again after 1970-01-12T13:46:40"),
+        (inf, "a pause without end, longer than --max-pause 900; run again much later"),
     ],
 )
 async def test_a_pause_over_the_limit_stops_the_run_and_says_when_to_run_again(wait: float, text: str) -> None:
@@ -801,7 +801,7 @@ async def test_a_quota_that_is_used_up_for_too_long_stops_the_run_at_the_next_re
 
     paced = pacer(answer, governor(), StoppedClock())
     await paced.send(REQUEST)
-    with pytest.raises(RunStopped, match="a pause of 1000 s, more than --max-pause 900"):
+    with pytest.raises(RunStopped, match="a pause of 1000 s, longer than --max-pause 900"):
         await paced.send(REQUEST)
 
 
@@ -817,7 +817,7 @@ async def test_pauses_that_are_most_of_the_run_stop_it_after_half_an_hour_of_the
         for _ in range(20):
             await paced.send(REQUEST)
 
-    with pytest.raises(RunStopped, match=r"\d+ s of pauses in sum, more than half of the run; run again after 1970"):
+    with pytest.raises(RunStopped, match=r"\d+ s of pauses in total, more than half of the run; run again after 1970"):
         await ask_on_and_on()
 
 

@@ -46,7 +46,7 @@ def test_certificates_may_come_through_a_pipe_since_they_are_read_once(authority
 def test_what_holds_no_certificate_is_refused_by_its_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"ca_file .*/ca\.pem: holds no certificate in PEM form"):
+    with pytest.raises(ConfigError, match=r"ca_file .*/ca\.pem: contains no certificate in PEM format"):
         tls.context_of(str(path))
 
 

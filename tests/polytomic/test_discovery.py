@@ -69,7 +69,7 @@ class Api:
         async def chunks() -> AsyncIterator[bytes]:
             for chunk in answer:
                 if chunk == b"BREAK":
-                    raise Transient("the body was cut short or is garbled")
+                    raise Transient("the body is truncated or corrupt")
                 if chunk == b"WAIT":
                     await self.clock.sleep(20.0)
                     continue
@@ -77,7 +77,7 @@ class Api:
 
         if answer == [b"SILENCE"]:
             await self.clock.sleep(30.0)
-            raise TimedOut("no answer in time")
+            raise TimedOut("no reply in time")
         yield Reply(self._status, self._headers, b""), chunks()
 
     async def ids(self, outage_limit: float = 3600.0) -> list[str | None]:
@@ -238,7 +238,7 @@ def test_an_outage_of_the_list_is_waited_out_up_to_the_outage_limit(
     status: int, asked: float, outage_limit: float
 ) -> None:
     api = Api([b""], status=status, headers={"Retry-After": f"{asked:g}"} if asked else {})
-    text = f"nothing but failures for .* --outage-limit is {outage_limit:g}: HTTP {status}"
+    text = f"all requests failed for .*, longer than --outage-limit {outage_limit:g}: HTTP {status}"
     with pytest.raises(RunStopped, match=text):
         asyncio.run(api.ids(outage_limit))
     pauses = api.attempts * asked  # requested by the server, so not part of the outage
@@ -257,7 +257,7 @@ def test_a_repeated_throttle_of_the_list_is_reported_once(status: int) -> None:
 
 def test_an_outage_counts_from_the_first_failure_and_ends_a_stuck_attempt() -> None:
     api = Api([b"SILENCE"])
-    with pytest.raises(RunStopped, match=r"nothing but failures for .* --outage-limit is 1: no answer in time"):
+    with pytest.raises(RunStopped, match=r"all requests failed for .*, longer than --outage-limit 1: no reply in time"):
         asyncio.run(api.ids(1.0))
     assert 30.0 <= api.clock.now() < 31.0
 
@@ -276,7 +276,9 @@ def test_a_list_truncated_after_a_long_time_is_requested_again() -> None:
 
 def test_a_list_truncated_twice_counts_as_one_outage() -> None:
     api = Api([b"BREAK"], [b'{"data":[', b"WAIT", b"WAIT", b"BREAK"])
-    with pytest.raises(RunStopped, match="nothing but failures for 40 s, --outage-limit is 30: the body was cut short"):
+    with pytest.raises(
+        RunStopped, match="all requests failed for 40 s, longer than --outage-limit 30: the body is truncated"
+    ):
         asyncio.run(api.ids(30.0))
     assert api.attempts == 2
 

@@ -51,7 +51,7 @@ FREE = Allowed(inf, 32)
             False,
             "the server is responding again; resuming with concurrency 4 and at most 12.3 requests/s",
         ),
-        (ConcurrencyReduced("no answer in time", 8), False, "concurrency reduced to 8: no answer in time"),
+        (ConcurrencyReduced("no reply in time", 8), False, "concurrency reduced to 8: no reply in time"),
     ],
 )
 def test_every_decision_is_worded_and_either_warned_about_or_noted(event: Event, is_warning: bool, text: str) -> None:

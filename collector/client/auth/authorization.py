@@ -1,8 +1,8 @@
-"""The API key of a run: which source it is taken from and which header it travels in.
+"""Reads the API key of a run and builds the header that carries it.
 
-Sources, first found first: `[api] key_command`, `key_file`, `key_fd`, `key_keyring`, of which a user may name one, then
-the environment by Polytomic's own names. What kind of key it is only the environment's names tell; a key of another
-source is a partner's or deployment's if an organization is named, else a user's.
+The first source found counts: `[api] key_command`, `key_file`, `key_fd` or `key_keyring`, of which a user may set one,
+then Polytomic's environment variables. Only a variable's name states the kind of key. A key from any other source is a
+partner or deployment key if an organization is set, otherwise a user key.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collector.model.secret import Secret
 
 
 class KeySource(NamedTuple):
-    """Where the key is: at most one of a command, a file, a descriptor and `SERVICE:USER` of the keyring.
+    """The location of the key: at most one of a command, a file, a descriptor and `SERVICE:USER` of the keyring.
 
-    `organization_id` says that it is a partner's or deployment's key, and for which organization it is used.
+    `organization_id` means a partner or deployment key, used for that organization.
     """
 
     command: str | None = None
@@ -31,36 +31,36 @@ class KeySource(NamedTuple):
 
 
 async def authorization(key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
-    """The value of the `Authorization` header.
+    """Return the value of the `Authorization` header.
 
-    `report` hears what a terminal is asked for, and of quotes and the like around the key; never the key.
+    `report` receives the prompt at a terminal and notes on quotes and the like around the key, never the key itself.
 
-    Raises `ConfigError` when there is no key, its source cannot be used, or what is there cannot be one.
+    Raises `ConfigError` if the key is missing, its source cannot be used, or the content cannot be a key.
     """
     source, content = await _read_source(key_source, environ, report)
-    is_of_a_user = source == "POLYTOMIC_API_KEY" or not (
+    is_user_key = source == "POLYTOMIC_API_KEY" or not (
         key_source.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY"
     )
-    key, removed = unwrap(content, is_bearer=is_of_a_user)
+    key, removed = unwrap(content, is_bearer=is_user_key)
     if not is_key(key):
         encoding = "; it looks like UTF-16, save it as UTF-8" if is_utf_16(key) else ""
         raise ConfigError(
-            f"{source}: what it holds cannot be a key: it is empty, over {MAX_KEY_LENGTH} characters, or has spaces, "
-            f"control or other characters{encoding}"
+            f"{source}: the content cannot be a key: it is empty, longer than {MAX_KEY_LENGTH} characters, or contains "
+            f"spaces, control characters or non-ASCII characters{encoding}"
         )
     if removed:
         report(f"{source}: ignoring {' and '.join(removed)} around the key; store the key alone")
-    if is_of_a_user:
+    if is_user_key:
         return bearer(key)
     if is_quoted(key):
-        report(f"{source}: the key is in quotes, which are sent with it; remove them if the API refuses the key")
+        report(f"{source}: the key is in quotes, which are sent with it; remove them if the API rejects the key")
     return basic(key_source.organization_id, key) if key_source.organization_id else basic_without_organization(key)
 
 
 async def _read_source(
     key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]
 ) -> tuple[str, Secret]:
-    """A source's name and what it holds."""
+    """Return the name of the source and its content."""
     if key_source.command is not None:
         return "[api] key_command", await from_command(key_source.command, environ)
     if key_source.file == "-":
@@ -75,6 +75,6 @@ async def _read_source(
         if environ.get(name):
             return name, Secret(environ[name])
     raise ConfigError(
-        "no API key: set POLYTOMIC_API_KEY, or name where it is with --key-file, --key-command, --key-fd or "
-        "--key-keyring, or in the configuration's [api] section"
+        "no API key: set POLYTOMIC_API_KEY, or give its source with --key-file, --key-command, --key-fd or "
+        "--key-keyring, or in the [api] section of the configuration file"
     )

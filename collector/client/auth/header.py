@@ -1,7 +1,7 @@
-"""The `Authorization` header an API key travels in, and what of it is secret.
+"""Builds the `Authorization` header from an API key, and lists its secrets.
 
-A user's key goes as a bearer token; a partner or deployment key of an organization as `organization:key` (Basic), a
-deployment key without one as `key:` (Polytomic API reference, "Get Connection": authentication).
+A user key is sent as a bearer token. A partner or deployment key for an organization is sent as `organization:key`
+(Basic), a deployment key without one as `key:` (Polytomic API reference, "Get Connection": authentication).
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from typing import Final
 from collector.model.secret import Revealed, Secret
 
 MAX_KEY_LENGTH: Final = 8192
-"""Characters; servers take no longer header."""
+"""Characters; servers reject longer headers."""
 
 
 def is_key(secret: Secret) -> bool:
-    """Can this be a key: ASCII characters that print, no blanks, and neither none nor more than `MAX_KEY_LENGTH`?"""
+    """Can this be a key: 1 to `MAX_KEY_LENGTH` printable ASCII characters without spaces?"""
     text = secret.reveal()
     return text.isascii() and text.isprintable() and " " not in text and 0 < len(text) <= MAX_KEY_LENGTH
 
 
 def bearer(key: Secret) -> Secret:
-    """The header of a user's key."""
+    """Return the header of a user key."""
     return Secret(f"Bearer {key.reveal()}")
 
 
 def basic(organization_id: str, key: Secret) -> Secret:
-    """The header of a partner or deployment key with the organization it is used for."""
+    """Return the header of a partner or deployment key for an organization."""
     return Secret("Basic " + _base64(f"{organization_id}:{key.reveal()}"))
 
 
 def basic_without_organization(key: Secret) -> Secret:
-    """The header of a deployment key that is used for no organization."""
+    """Return the header of a deployment key without an organization."""
     return Secret("Basic " + _base64(f"{key.reveal()}:"))
 
 
 def secrets_of(header: Secret) -> list[Revealed]:
-    """What is to be looked for in other texts because of this header: the key, and the credential it travels as."""
+    """Return the strings to scrub elsewhere because of this header: the key and its encoded form."""
     scheme, _, credential = header.reveal().partition(" ")
     if scheme == "Bearer":
         return [Revealed(credential)]
     text = base64.b64decode(credential).decode()
     key = text.partition(":")[2]
-    without_organization = text.removesuffix(":")  # a key without an organization, in which there may be colons
+    without_organization = text.removesuffix(":")  # such a key may contain colons
     return [Revealed(each) for each in (key, without_organization, credential)]
 
 

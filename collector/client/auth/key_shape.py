@@ -1,7 +1,7 @@
-"""Has a text the form of a key? For what stands where a name should: it may be a key, pasted by mistake.
+"""Detects text that looks like an API key where a name belongs: a key may be pasted there by mistake.
 
-Rather let a key pass than refuse a name: paths, hosts, ids, dates and words are none of its business. (`detect`, which
-judges what is written to files, is biased the other way.)
+Prefers false negatives: never flags paths, host names, ids, dates or plain words. (`detect`, which checks the text
+written to files, prefers false positives.)
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ _MIN_LENGTH: Final = 20
 
 
 def looks_like_api_key(text: str) -> bool:
-    """Is this a credential by its form: `Bearer …`, `Basic …`, a JWT, or long, random and no path, host or UUID?"""
+    """Does this look like a credential: `Bearer …`, `Basic …`, a JWT, or long and random-looking text?
+
+    Paths, host names and UUIDs do not.
+    """
     if _SCHEME.match(text) or _JWT.match(text):
         return True
     return not (set(text) & set("/.") or _is_uuid(text)) and has_mixed_runs(text)
 
 
 def has_mixed_runs(text: str) -> bool:
-    """Does it hold a long run of letters and digits that changes between kinds more often than words and dates do?"""
+    """Does it contain a long run that mixes letters and digits more often than words and dates do?"""
     return len(text) >= _MIN_LENGTH and any(
         4 * _count_changes(run) >= len(run) and any(map(str.isdigit, run)) for run in _RUN.findall(text)
     )
 
 
 def _count_changes(run: str) -> int:
-    """How often a digit and a letter meet, or a capital follows a small letter."""
+    """Count the changes between digit and letter, and from a lower-case to an upper-case letter."""
     return sum(
         before.isdigit() != after.isdigit() or (before.islower() and after.isupper()) for before, after in pairwise(run)
     )

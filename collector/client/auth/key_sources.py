@@ -1,10 +1,11 @@
-"""Where a key can be read from: a command, a file, standard input, a descriptor, the system's keyring.
+"""Reads a key from a command, a file, standard input, a descriptor or the system's keyring.
 
-Each gives what it read as a `Secret`, whatever it is, and raises `ConfigError` when it cannot be read; what it says
-never holds what was read. None of them holds up the event loop, and each ends at once when it is cancelled: a command
-with its whole process group, a read where it waits, the keyring, which cannot be ended, by being left to its thread.
+Each source returns its content as a `Secret` without checking it, and raises `ConfigError` if it cannot be read.
+Messages never contain the content. No source blocks the event loop, and each ends immediately on cancellation: a
+command is killed with its process group, a read is abandoned, and the keyring, which cannot be stopped, is left to its
+thread.
 
-What is being read is kept in `BytesIO`, which does not show in a traceback with local variables.
+A `BytesIO` holds the bytes during the read, because a traceback with local variables does not show its content.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from collector.model.secret import Secret
 from collector.storage.ownership import NotOwned, is_owned, is_owned_by_other, require_owned
 
 KEY_TIMEOUT: Final = 30.0
-"""Seconds a command or the keyring has."""
+"""Seconds until a command or the keyring must have returned the key."""
 
-_WRAPPING: Final = 128  # bytes that may be around a key, its line end among them
-_MAX_READ: Final = MAX_KEY_LENGTH + _WRAPPING  # bytes: a longer text is not a key, however long it is
+_WRAPPING: Final = 128  # bytes around a key, including the line end
+_MAX_READ: Final = MAX_KEY_LENGTH + _WRAPPING  # bytes; a longer text is never a key
 _STDIN: Final = 0
 
 
 async def from_command(command: str, environ: Mapping[str, str], within: float = KEY_TIMEOUT) -> Secret:
-    """What a command prints; it is split without a shell, and what it says on standard error is not passed on.
+    """Return the output of a command; it runs without a shell, and its stderr is discarded.
 
-    It is in a session of its own, so it can ask nobody anything, and gets neither our keys nor our standard input.
+    It runs in a new session, so it cannot prompt, and receives neither this process's keys nor its standard input.
     """
     process = _start(command, {name: value for name, value in environ.items() if name not in KEY_VARIABLES})
     try:
@@ -51,9 +52,9 @@ async def from_command(command: str, environ: Mapping[str, str], within: float =
             printed = await _read(cast("IO[bytes]", process.stdout).fileno())
             while len(printed.reveal()) < _MAX_READ and process.poll() is None:  # noqa: ASYNC110  # has no event
                 await anyio.sleep(0.005)
-        exit_code = process.returncode  # None for one that prints on and on: what it prints is no key
+        exit_code = process.returncode  # None for endless output, which is not a key
     except TimeoutError:
-        raise ConfigError(f"[api] key_command gave no key within {within:g} s") from None
+        raise ConfigError(f"[api] key_command returned no key within {within:g} s") from None
     finally:
         _kill_group(process)
     if exit_code:
@@ -78,7 +79,7 @@ def _start(command: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of its process group, and wait for it, unless it is another user's (by sudo)."""
+    """Kill its process group and wait for it, unless it belongs to another user (by sudo)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdout:
@@ -88,10 +89,10 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def from_file(path: str, setting: str = "[api] key_file", *, encoding: str = "utf-8") -> Secret:
-    """What a regular file, named by a setting, holds that is ours or root's and that nobody else can use.
+    """Return the content of a regular file that this user or root owns and no other user can access.
 
-    What counts is the file that was opened. A symbolic link is followed, since that is how Kubernetes mounts secrets:
-    who can change where it leads to can also replace a file.
+    `setting` names the setting in messages. The check applies to the file that was opened. Symbolic links are followed,
+    because Kubernetes mounts secrets as links; a user who can change the link could replace the file as well.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
@@ -102,31 +103,31 @@ def from_file(path: str, setting: str = "[api] key_file", *, encoding: str = "ut
             os.close(descriptor)
     except OSError as error:
         raise ConfigError(f"{_describe_setting(setting, path)}: {error.strerror}") from None
-    except ValueError:  # its name has a NUL in it
-        raise ConfigError(f"{setting} is not the name of a file") from None
+    except ValueError:  # its name contains a NUL
+        raise ConfigError(f"{setting} is not a valid file name") from None
 
 
 def _describe_setting(setting: str, path: str) -> str:
-    """The setting and its file, unless there is none of that name: then it may be the key itself, pasted here."""
+    """Return the setting and its file; without the name if it does not exist, because it may be a pasted key."""
     is_path = os.path.lexists(path) or (os.sep in path and not has_mixed_runs(path))
-    return f"{setting} {path}" if is_path else f"{setting} (not shown; it takes a file's path, never the key)"
+    return f"{setting} {path}" if is_path else f"{setting} (value not shown; give the path of a file, never the key)"
 
 
 def _require_private(label: str, path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{label} is no regular file; a pipe goes by --key-fd or as standard input (-)")
+        raise ConfigError(f"{label} is not a regular file; pass a pipe with --key-fd or as standard input (-)")
     try:
         require_owned(path, status, is_private=True)
     except NotOwned as reason:
-        # Where root mounts it for us (Kubernetes with an fsGroup, Docker), we can read it because others can.
+        # A secret that root mounted (Kubernetes with an fsGroup, Docker) is readable because other users can read it.
         is_mounted = not (is_owned(status) or is_owned_by_other(status))
         cat = shlex.quote(f"cat {shlex.quote(path)}")
-        mounted = f"a mounted secret goes by --key-command {cat}; else: " if is_mounted else ""
+        mounted = f"for a mounted secret use --key-command {cat}; otherwise: " if is_mounted else ""
         raise ConfigError(f"{label}: {mounted}{reason}") from None
 
 
 async def from_stdin(report: Callable[[str], None]) -> Secret:
-    """The first line of standard input; at a terminal `report` says what is waited for, and it is not shown as typed."""
+    """Return the first line of standard input; at a terminal `report` receives a prompt, and echo is off."""
     if sys.stdin is None:
         raise ConfigError('[api] key_file = "-": standard input is closed')
     try:
@@ -154,9 +155,9 @@ def _echo_off(terminal: int) -> Iterator[None]:
 
 
 async def from_descriptor(number: int) -> Secret:
-    """What is left to read from a descriptor that was passed to this process; it is closed then.
+    """Read a descriptor that was passed to this process to its end, and close it.
 
-    Our own are never inherited by others (PEP 446), so one that is not inheritable was not passed by anybody.
+    Python's own descriptors are not inheritable (PEP 446), so an inheritable one was passed by the parent process.
     """
     try:
         if not os.get_inheritable(number):
@@ -170,16 +171,16 @@ async def from_descriptor(number: int) -> Secret:
 
 
 async def from_keyring(entry: str, within: float = KEY_TIMEOUT) -> Secret:
-    """The password of `SERVICE:USER` in the system's keyring (the package keyring, of the extra of that name)."""
+    """Return the password of `SERVICE:USER` in the system's keyring (package and extra `keyring`)."""
     service, _, user = entry.rpartition(":")
     try:
         with anyio.fail_after(within):
             found = await _in_daemon_thread(lambda: _look_up(service, user))
     except TimeoutError:
-        raise ConfigError(f"[api] key_keyring: the keyring gave no key within {within:g} s; is it locked?") from None
+        raise ConfigError(f"[api] key_keyring: the keyring returned no key within {within:g} s; unlock it") from None
     if found is None:
         raise ConfigError(
-            f"[api] key_keyring {entry}: the keyring has nothing there; "
+            f"[api] key_keyring {entry}: the keyring has no such entry; "
             f"run: keyring set {shlex.quote(service)} {shlex.quote(user)}"
         )
     return found
@@ -187,14 +188,14 @@ async def from_keyring(entry: str, within: float = KEY_TIMEOUT) -> Secret:
 
 def _look_up(service: str, user: str) -> Secret | None:
     try:
-        import keyring  # noqa: PLC0415  # an extra, and who does not use it does not wait for it
+        import keyring  # noqa: PLC0415  # an extra; other runs skip the import
     except ImportError:
         raise ConfigError(
             "[api] key_keyring needs the package keyring; run: pip install 'polytomic-collector[keyring]'"
         ) from None
     try:
         found = keyring.get_password(service, user)
-    except BaseException as error:  # its backends are plug-ins, which raise what they like: a panic of Rust, SystemExit
+    except BaseException as error:  # backends are plug-ins and may raise anything: a Rust panic, SystemExit
         raise ConfigError(
             f"[api] key_keyring: the system's keyring cannot be used ({type(error).__name__}); "
             f"to see why, run: keyring get {shlex.quote(service)} {shlex.quote(user)}"
@@ -203,7 +204,7 @@ def _look_up(service: str, user: str) -> Secret | None:
 
 
 async def _in_daemon_thread(call: Callable[[], Secret | None]) -> Secret | None:
-    """The result of `call`, in a thread that does not keep the process when it never ends, unlike anyio's."""
+    """Call `call` in a daemon thread, which unlike anyio's does not keep the process alive if it never ends."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Secret | None] = loop.create_future()
 
@@ -221,7 +222,7 @@ async def _in_daemon_thread(call: Callable[[], Secret | None]) -> Secret | None:
             found = call()
         except ConfigError as error:
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and so is who asked
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so no task waits
             loop.call_soon_threadsafe(deliver, found, failure)
 
     threading.Thread(target=work, daemon=True).start()
@@ -229,10 +230,10 @@ async def _in_daemon_thread(call: Callable[[], Secret | None]) -> Secret | None:
 
 
 async def _read(descriptor: int, *, line: bool = False) -> Secret:
-    """All there is to read, or the first line, without holding up the loop; never more than `_MAX_READ` bytes."""
+    """Read to the end, or the first line, without blocking the loop; at most `_MAX_READ` bytes."""
     buffer = io.BytesIO()
     while True:
-        with contextlib.suppress(PermissionError):  # epoll does not take what never blocks: files, /dev/null
+        with contextlib.suppress(PermissionError):  # epoll rejects descriptors that never block: files, /dev/null
             await anyio.wait_readable(descriptor)
         if not buffer.write(os.read(descriptor, _MAX_READ - buffer.tell())):
             return _decode(buffer)
@@ -241,9 +242,11 @@ async def _read(descriptor: int, *, line: bool = False) -> Secret:
 
 
 def _decode(buffer: io.BytesIO, encoding: str = "utf-8") -> Secret:
-    return Secret(buffer.getvalue().decode(encoding, "replace"))  # a key is ASCII: another character makes it none
+    return Secret(
+        buffer.getvalue().decode(encoding, "replace")
+    )  # a key is ASCII, so a replaced character makes it invalid
 
 
 def without_line_end(secret: Secret) -> Secret:
-    """A line of a file without what ends it."""
+    """Remove the line end of a file's only line."""
     return Secret(secret.reveal().removesuffix("\n").removesuffix("\r"))

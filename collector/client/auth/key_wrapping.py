@@ -1,8 +1,8 @@
-"""What people leave around a key where they keep it, and what of it cannot be a part of the key. Pure.
+"""Removes text around a key that cannot be part of it, such as quotes. Pure.
 
-A bearer token has no quotes (RFC 6750 section 2.1) and no key has blanks or characters outside of ASCII. So quotes, a
-`Bearer` in front, a line of a shell or an environment file, and a byte order mark can be left out. The key of a Basic
-header may be any text: plain quotes stay on it.
+A bearer token never contains quotes (RFC 6750 section 2.1), and a key never contains spaces or non-ASCII characters.
+So quotes, a leading `Bearer`, an assignment from a shell or environment file, and a byte order mark can be removed.
+The key of a Basic header may be any text, so plain quotes remain.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _ASSIGNMENT: Final = re.compile(rf"\s*(?:export\s+|set\s+|\$env:)?(?:{'|'.join(KEY_VARIABLES)})\s*=\s*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 _PLAIN_QUOTES: Final = ('""', "''", "``")
-_TYPOGRAPHIC_QUOTES: Final = ("“”", "„“", "‘’", "«»", "””", "’’")  # noqa: RUF001  # they are what it is about
+_TYPOGRAPHIC_QUOTES: Final = ("“”", "„“", "‘’", "«»", "””", "’’")  # noqa: RUF001  # the quotes to remove
 
 
 def unwrap(found: Secret, *, is_bearer: bool) -> tuple[Secret, list[str]]:
-    """The key in what a place holds, and what was left out, in words; line ends and byte order marks go unsaid."""
+    """Return the key in this content, and the names of the removed parts except line ends and byte order marks."""
     text = str(found.reveal()).removeprefix(_BYTE_ORDER_MARK).removesuffix("\n").removesuffix("\r")
     quotes = (*_TYPOGRAPHIC_QUOTES, *(_PLAIN_QUOTES if is_bearer else ()))
     removed = []
@@ -40,18 +40,18 @@ def unwrap(found: Secret, *, is_bearer: bool) -> tuple[Secret, list[str]]:
 
 
 def keys_in(text: str) -> set[str]:
-    """What to look for in other texts because of a text that holds a key: the text, and the key without wrapping."""
+    """Return the strings to scrub because of a text that contains a key: the text, and the unwrapped key."""
     return {text.strip(), unwrap(Secret(text), is_bearer=True)[0].reveal()}
 
 
 def is_quoted(key: Secret) -> bool:
-    """Does it stand in plain quotes?"""
+    """Is the key in plain quotes?"""
     text = str(key.reveal())
     return _strip_quotes(text, _PLAIN_QUOTES) != text
 
 
 def is_utf_16(content: Secret) -> bool:
-    """Did an editor save it as UTF-16, in which every second byte of a key is NUL?"""
+    """Is the content UTF-16, in which every second byte of a key is NUL?"""
     return "\0" in content.reveal()
 
 

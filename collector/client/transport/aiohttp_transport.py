@@ -1,16 +1,16 @@
-"""One attempt on the wire, by aiohttp, with what aiohttp does behind one's back switched off or counted.
+"""Sends one attempt with aiohttp, and disables or counts aiohttp's implicit behaviour.
 
-Above this module nobody has heard of aiohttp: its exceptions are translated here, once, `from None`, so that no
-traceback carries its request objects (and the key in them) on. What it guards against, all seen with aiohttp 3.14:
+No other module knows aiohttp. Its exceptions are translated here, once, `from None`, so that no traceback carries its
+request objects, which contain the key. This module guards against the following, all observed with aiohttp 3.14:
 
-- it re-sends an idempotent request once by itself when a connection drops. There is no public switch, but it does
-  so only for its own exceptions, so a client middleware, which sees every pass, translates them before it can;
-- a parser given a head together with a broken body forgets the status: errors are given to it in two pieces;
-- its parse errors pose as `ClientResponseError(status=400)`: a status is read off a real response only;
-- `read()` has no cap, and a gzip stream cut short passes for a whole one: bodies are bounded and unpacked here;
-- a connection that said something while nobody asked is used again, and what it said is taken for the next reply;
-- cookies, `~/.netrc`, proxies of the environment and redirects could carry the key elsewhere: all are off;
-- a proxy's password stands in its exceptions when it stands in the proxy's address: it travels as a header instead.
+- aiohttp re-sends an idempotent request once when the connection drops. No public option disables this, but it happens
+  only for aiohttp's own exceptions. A client middleware, which sees every pass, translates them first;
+- its parser loses the status if a head arrives together with a broken body: errors are passed to it in two pieces;
+- its parse errors look like `ClientResponseError(status=400)`: the status is read only from a real response;
+- `read()` is unbounded and accepts a truncated gzip stream: bodies are bounded and decompressed here;
+- it reuses a connection on which the server sent unrequested data, and takes that data for the next reply;
+- cookies, `~/.netrc`, proxies from the environment and redirects could send the key elsewhere: all are disabled;
+- its exceptions show a password in the proxy's address: the password is sent as a header instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from collector.model.errors import ConfigError
 from collector.model.ledger import RequestCount
 from collector.model.secret import Revealed
 
-# aiohttp makes TLS contexts of its own when it is imported, and these open the file for session keys there and then.
+# aiohttp creates TLS contexts on import, and these immediately open the file for session keys.
 _session_keys = os.environ.pop("SSLKEYLOGFILE", None)
 import aiohttp  # noqa: E402
 from aiohttp.client_proto import ResponseHandler  # noqa: E402
@@ -52,16 +52,16 @@ if _session_keys is not None:
 
 _OK, _HTTP, _END_OF_HEAD = b"HTTP/1.1 200 ", b"HTTP/", b"\r\n\r\n"
 
-_TICK = 0.25  # seconds, the precision of time-outs
+_TICK = 0.25  # seconds; the precision of timeouts
 _STREAM_TIMEOUT_FACTOR = 20
-_ERROR_BODY_TIMEOUT = 1.0  # seconds for the body of an error: meanwhile nobody knows of a limit or a refused key
+_ERROR_BODY_TIMEOUT = 1.0  # seconds for an error's body; a throttled or rejected reply must be known soon
 _MAX_ERROR_BODY_BYTES = 256 * 1024
-_KEEP_ALIVE = 15.0  # seconds, below the idle time of common servers, so that we close first
+_KEEP_ALIVE = 15.0  # seconds; shorter than common servers' idle timeouts, so that the client closes first
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds one attempt may take: to connect, until its answer begins, and in all."""
+    """The timeouts of one attempt in seconds: to connect, until the reply begins, and in total."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -71,8 +71,8 @@ class Timeouts:
 class Transport:
     """Sends requests to one API while it is `opened`; safe to use from many tasks.
 
-    Every attempt given to a connection is counted in `count`. With `require_loopback` whatever the host's name resolves to
-    must be this host: what goes there is not encrypted.
+    `count` counts every attempt given to a connection. With `require_loopback` the host's name must resolve to this
+    host, because the traffic is not encrypted.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Transport:
     ) -> None:
         self._base_url = URL(base_url, encoded=True)
         all_headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **headers}
-        # A session's headers are sent to its proxy too (CONNECT), the key among them; a request's own are not.
+        # A session's headers, including the key, are also sent to its proxy (CONNECT); a request's headers are not.
         self._session_headers = all_headers if proxy is None else None
         self._request_headers = None if proxy is None else all_headers
         self._proxy, self._proxy_headers = _proxy(proxy)
-        if base_url.startswith("http:") and self._request_headers is not None:  # there is no CONNECT for it then
+        if base_url.startswith("http:") and self._request_headers is not None:  # plain http uses no CONNECT
             self._request_headers |= self._proxy_headers
         self._require_loopback = require_loopback
         self._connections = connections
@@ -106,7 +106,7 @@ class Transport:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Self]:
-        """Keep the connections for as long as the context lasts."""
+        """Keep the connections open within the context."""
         session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=self._connections,
@@ -131,12 +131,12 @@ class Transport:
             watch.cancel_scope.cancel()
 
     async def send(self, request: Request) -> Reply:
-        """One attempt: a reply of status 200 with its whole body decoded, or any other status with what can be read.
+        """Send one attempt. Return a 200 with its complete decoded body, or another status with the readable part.
 
-        Raises `TimedOut` after the time-outs or `request.within`, and `Transient` when the head of a reply, or the body
-        of a 200, is not whole for another reason. Raises `BadPayload` when the content coding of a 200 is broken, and
-        `TooLarge` when it exceeds `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`. Raises `ConfigError` for a certificate that
-        does not verify.
+        Raises `TimedOut` after the timeouts or `request.within`, and `Transient` if the head of a reply, or the body of
+        a 200, is incomplete for another reason. Raises `BadPayload` if the content coding of a 200 is broken, and
+        `TooLarge` if it exceeds `MAX_WIRE_BYTES` or `MAX_BODY_BYTES`. Raises `ConfigError` for a certificate that does
+        not verify.
         """
         total = min(self._timeouts.total, request.within)
         until_head = min(self._timeouts.read, total)
@@ -151,25 +151,25 @@ class Transport:
                 self._deadlines.extend(task, total - until_head)
                 return Reply(200, response.headers, await read_body(response))
             except BaseException:
-                response.close()  # a reply that was read to its end has given its connection back
+                response.close()  # a reply that was read to its end has already returned its connection
                 raise
         except _AIOHTTP_ERRORS as error:
             raise _transient(error) from None
         except CancelledError:
             if self._deadlines.has_expired(task):
-                raise TimedOut("no whole answer in time") from None
+                raise TimedOut("no complete reply in time") from None
             raise
         finally:
             self._deadlines.stop(task)
 
     @asynccontextmanager
     async def stream(self, request: Request, *, cap: int) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
-        """One attempt whose body, decoded up to `cap` bytes, is read as it comes; the reply's own is empty.
+        """Send one attempt and stream its body, decoded, at most `cap` bytes; the reply's own body is empty.
 
-        A status other than 200 streams nothing: its reply has what can be read of its body, as from `send`.
+        For a status other than 200 the stream is empty, and the reply has the readable part, as from `send`.
 
-        It may take as long as it goes on, up to `_STREAM_TIMEOUT_FACTOR` times the time-out of one attempt. Raises what `send`
-        does, also while the body is read.
+        The stream may take up to `_STREAM_TIMEOUT_FACTOR` times the total timeout of one attempt. Raises the same
+        exceptions as `send`, also while the body is read.
         """
         timeout = aiohttp.ClientTimeout(
             total=_STREAM_TIMEOUT_FACTOR * self._timeouts.total,
@@ -187,13 +187,13 @@ class Transport:
             raise _transient(error) from None
 
     async def _head(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
-        """The response to `request`, its body unread, when all of its head comes before the time-out for that."""
+        """Return the response with its body unread, once its complete head has arrived within the read timeout."""
         task = self._deadlines.start(self._timeouts.read)
         try:
             return await self._get(request, timeout=timeout)
         except CancelledError:
             if self._deadlines.has_expired(task):
-                raise TimedOut("no answer in time") from None
+                raise TimedOut("no reply in time") from None
             raise
         finally:
             self._deadlines.stop(task)
@@ -210,9 +210,9 @@ class Transport:
     async def _count_pass(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """aiohttp's every pass over the wire comes through here, so here it is counted and may not be repeated."""
+        """Count each pass of aiohttp over the wire, and prevent aiohttp from repeating it."""
         self._count.sent += 1
-        self._count.unanswered += 1  # until an answer shows otherwise; a cancelled attempt never gets there
+        self._count.unanswered += 1  # until a reply arrives; a cancelled attempt stays unanswered
         try:
             response = await handler(request)
         except _NOT_CONNECTED as error:
@@ -229,16 +229,16 @@ class Transport:
 
 
 def url_of(base_url: URL, request: Request) -> URL:
-    """Where a request goes: its target behind the path of the base URL, neither of them changed."""
+    """Return the URL of a request: its target appended to the path of the base URL, both unchanged."""
     path, _, query = request.target.partition("?")
-    url = base_url.with_path(base_url.raw_path.rstrip("/") + path, encoded=True)  # the host is not parsed again
+    url = base_url.with_path(base_url.raw_path.rstrip("/") + path, encoded=True)  # does not parse the host again
     return URL(f"{url}?{query}", encoded=True) if query else url
 
 
 class _Protocol(ResponseHandler):
-    """Gives the parser the head of an error apart from its body: with both at once, a broken body loses the status.
+    """Passes the head of an error to the parser before its body; together, a broken body loses the status.
 
-    A parse error also ends a body that somebody is reading, who would wait for the time-out otherwise.
+    A parse error also ends a body that is being read, which would otherwise wait for the timeout.
     """
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
@@ -259,7 +259,7 @@ class _Protocol(ResponseHandler):
 
 
 def _split_heads(data: bytes) -> list[bytes]:
-    """What a server wrote, cut behind its heads."""
+    """Split the received bytes after each head."""
     pieces: list[bytes] = []
     while True:
         head, end, rest = data.partition(_END_OF_HEAD)
@@ -292,11 +292,11 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _NotLoopback(OSError):
-    """A name that should mean this host means another."""
+    """A host name that should be loopback resolves to another address."""
 
 
 class _LoopbackResolver(aiohttp.ThreadedResolver):
-    """Resolves names of this host: `localhost`, and what ends in it, is what files and name servers make of it."""
+    """Checks that names resolve to loopback: hosts files and name servers decide what `*.localhost` means."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -307,24 +307,21 @@ class _LoopbackResolver(aiohttp.ThreadedResolver):
         return found
 
 
-_AIOHTTP_ERRORS = (
-    aiohttp.ClientError,
-    OSError,
-)  # OSError covers TimeoutError, which `sock_connect` and `sock_read` end with
+_AIOHTTP_ERRORS = (aiohttp.ClientError, OSError)  # includes TimeoutError, from `sock_connect` and `sock_read`
 
 _NOT_CONNECTED = (
-    aiohttp.ClientConnectorError,  # name resolution, TLS and the proxy's connection among them
+    aiohttp.ClientConnectorError,  # including name resolution, TLS and the connection to the proxy
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,
 )
 
 _DESCRIPTIONS = (
-    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without a reply"),
     (aiohttp.ConnectionTimeoutError, "no connection in time"),
     (aiohttp.ClientConnectorDNSError, "the server's name does not resolve"),
-    (TimeoutError, "no answer in time"),
-    (aiohttp.ClientPayloadError, "the body was cut short or is garbled"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (TimeoutError, "no reply in time"),
+    (aiohttp.ClientPayloadError, "the body is truncated or corrupt"),
+    (aiohttp.ClientResponseError, "the reply is not HTTP"),
 )
 
 
@@ -345,19 +342,19 @@ def _connect_failure(error: Exception) -> AttemptFailed | ConfigError:
         return ConfigError(f"the certificate of {error.host} does not verify {description}")
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
         return ConfigError(
-            "the proxy wants other credentials (HTTP 407); put its user and password into the address that "
-            "COLLECTOR_PROXY or [api] proxy holds"
+            "the proxy rejected the credentials (HTTP 407); put its user and password into the address in "
+            "COLLECTOR_PROXY or [api] proxy"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, _NotLoopback):
             return ConfigError(
-                f"{error.host} does not mean this host here, and the key would travel unencrypted; use https, or say "
-                "--allow-http if you must"
+                f"{error.host} does not resolve to this host, so the key would be sent unencrypted; use https, or "
+                "pass --allow-http to permit it"
             )
         if isinstance(error.os_error, ssl.SSLError) and tls.is_too_old(error.os_error):
             return ConfigError(
-                f"{error.host} speaks no TLS that is safe ({error.os_error.reason}); its operator has to allow TLS 1.2 "
-                "or newer"
+                f"{error.host} supports no safe version of TLS ({error.os_error.reason}); its operator must enable "
+                "TLS 1.2 or newer"
             )
     return _transient(error)
 
@@ -367,16 +364,16 @@ def _transient(error: Exception) -> Transient:
 
 
 async def _error_reply(response: aiohttp.ClientResponse, timeout: float) -> Reply:
-    """The reply of a status other than 200: its body is for a message at most, so whatever can be read of it will do.
+    """Return the reply of a status other than 200, with as much of its body as can be read, for a message.
 
-    A body that was not read to its end takes its connection with it.
+    A body that was not read to its end closes its connection.
     """
     pieces: list[bytes] = []
     unread = f"it takes longer than {timeout:g} s"
     try:
         with anyio.move_on_after(timeout):
             async for piece in chunks_of(response, _MAX_ERROR_BODY_BYTES, _MAX_ERROR_BODY_BYTES):
-                pieces.append(piece)  # what came before a failure counts
+                pieces.append(piece)  # pieces before a failure count
             unread = ""
     except AttemptFailed as failure:
         unread = failure.reason
@@ -389,7 +386,7 @@ async def _error_reply(response: aiohttp.ClientResponse, timeout: float) -> Repl
 
 
 def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
-    """Its address without user and password, and the header that these travel in."""
+    """Return the proxy's address without user and password, and the header that carries them."""
     if text is None:
         return None, {}
     found = address.proxy(text)

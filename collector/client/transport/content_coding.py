@@ -1,12 +1,12 @@
-"""Content codings of HTTP (RFC 9110 section 8.4), undone as a body arrives, never beyond a cap. Pure.
+"""Decodes HTTP content codings (RFC 9110 section 8.4) as a body arrives, within a size limit. Pure.
 
-Theory of operation. A `Content-Encoding` field lists codings in the order a server applied them; they are undone in
-reverse. Each coding counts its own output against the cap, so that no stage of a stack takes more memory.
+Theory of operation. A `Content-Encoding` field lists codings in the order in which the server applied them; decoding
+reverses the order. Each coding counts its own output against the limit, so no stage of a stack uses more memory.
 
-- gzip is a series of members (RFC 1952 section 2.2). Bytes behind the last member are padding or stray output of a
-  server: they are dropped, as browsers do, and the JSON that was unpacked must still be whole.
-- deflate is the zlib format (RFC 1950). Some servers send it without the wrapper (RFC 9110 section 8.4.1.2): the first
-  two bytes tell.
+- gzip is a series of members (RFC 1952 section 2.2). Bytes after the last member are padding or stray output. They are
+  dropped, as browsers do; the decompressed JSON must still be complete.
+- deflate is the zlib format (RFC 1950). Some servers send it without the wrapper (RFC 9110 section 8.4.1.2); the first
+  two bytes distinguish the two.
 - identity means no coding. So do empty list elements, and names of charsets that servers put here by mistake.
 """
 
@@ -21,27 +21,27 @@ from collector.client.failures import BadPayload, TooLarge
 _NO_CODING: Final = frozenset({"", "identity", "none", "binary", "8bit", "utf-8", "utf8", "us-ascii", "ascii"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _MAX_CODINGS: Final = 3
-_SLICE: Final = 16_384  # bytes unpacked at once: zlib copies what is left of them for each member
+_SLICE: Final = 16_384  # bytes per call: zlib copies the unused rest for each member
 _MAGIC: Final = b"\x1f"
 _MAX_NAME: Final = 40
 
 
 class Decoder(Protocol):
-    """Undoes the codings of one body. Give it every chunk, then close it."""
+    """Decodes one body: feed it every chunk, then close it."""
 
     def feed(self, chunk: bytes, /) -> bytes:
-        """The decoded bytes that `chunk` completes. Raises `BadPayload`, and `TooLarge` over the cap."""
+        """Return the bytes that `chunk` decodes to. Raises `BadPayload`, and `TooLarge` beyond the limit."""
 
     def close(self) -> None:
         """Raise `BadPayload` unless every coding has reached its end."""
 
 
 def decoder_of(field: str, cap: int, status: int) -> Decoder | None:
-    """The decoder for a `Content-Encoding` field, lines joined by commas; None where there is nothing to undo.
+    """Return the decoder for a `Content-Encoding` field, its lines joined by commas; None without a coding.
 
     Raises `BadPayload` for an unknown coding.
     """
-    if field == "gzip":  # nearly always, and the rest costs a third of unpacking a small body
+    if field == "gzip":  # the common case; the rest costs a third of decompressing a small body
         return _Gunzip(cap, status)
     names = [name for each in field.split(",") if (name := each.strip().lower()) not in _NO_CODING]
     if len(names) > _MAX_CODINGS:
@@ -75,7 +75,7 @@ class _Stack:
 
 
 class _Bounded:
-    """Counts what is unpacked, and names the coding in what it raises."""
+    """Counts decompressed bytes, and names the coding in its exceptions."""
 
     name = ""
 
@@ -87,14 +87,14 @@ class _Bounded:
         try:
             body = stream.decompress(compressed, self._left + 1)
         except zlib.error:
-            raise BadPayload(f"the body is not the {self.name} it says it is", self._status) from None
+            raise BadPayload(f"the body is not valid {self.name}", self._status) from None
         self._left -= len(body)
         if self._left < 0:
-            raise TooLarge("the body unpacks to more than the cap", self._status)
+            raise TooLarge("the decompressed body exceeds the size limit", self._status)
         return body
 
     def _truncated(self) -> BadPayload:
-        return BadPayload(f"the {self.name} body ends too early", self._status)
+        return BadPayload(f"the {self.name} body is truncated", self._status)
 
 
 class _Gunzip(_Bounded):
@@ -112,7 +112,7 @@ class _Gunzip(_Bounded):
         return b"".join([self._feed_members(chunk[at : at + _SLICE]) for at in range(0, len(chunk), _SLICE)])
 
     def _feed_members(self, compressed: bytes) -> bytes:
-        """As `feed`, for a short piece that may begin behind a member."""
+        """Decode a short piece, which may begin after the end of a member."""
         pieces: list[bytes] = []
         while compressed and not self._is_past_end:
             if self._member.eof:
@@ -141,7 +141,7 @@ class _Inflate(_Bounded):
     def feed(self, chunk: bytes) -> bytes:
         if self._stream is None:
             chunk = self._head = self._head + chunk
-            if len(chunk) < 2:  # a header of zlib
+            if len(chunk) < 2:  # the length of a zlib header
                 return b""
             self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS if _is_zlib(chunk) else -zlib.MAX_WBITS)
         return b"" if self._stream.eof else self._decompress(self._stream, chunk)

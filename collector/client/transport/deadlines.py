@@ -1,7 +1,7 @@
-"""Time-outs of many short waits by one timer.
+"""Timeouts of many short waits, with one timer.
 
-A timer of its own for each attempt costs a tenth of all the work an attempt is. Time-outs of seconds bear a coarser
-clock: here every wait notes when it is due, and one task looks at them all a few times a second.
+One timer per attempt costs about 10 % of the attempt's CPU time. Timeouts measured in seconds tolerate a coarser
+clock: each wait records its deadline, and one task checks all deadlines a few times per second.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collector.model.clock import Clock
 
 
 class Deadlines:
-    """Cancels the tasks whose time is up. Not more than one deadline a task at a time.
+    """Cancels tasks whose deadline has passed. A task has at most one deadline at a time.
 
-    Theory of operation. A task that is due is cancelled once and noted; when it sees its cancellation it asks
-    `has_expired`, and if that is why, takes the cancellation back, as `asyncio.timeout` does, and goes on. Any other
+    Theory of operation. A task past its deadline is cancelled once and recorded. When it receives a cancellation it
+    calls `has_expired`, which reverts the cancellation if the deadline caused it, as `asyncio.timeout` does. Any other
     cancellation passes through.
     """
 
     def __init__(self, tick: float, clock: Clock) -> None:
-        self._loop = get_running_loop()  # handed on, because looking it up is half of what `current_task` costs
+        self._loop = get_running_loop()  # passed on, because its lookup is half the cost of `current_task`
         self._tick = tick
         self._now = clock.monotonic
         self._sleep = clock.sleep
@@ -29,30 +29,30 @@ class Deadlines:
         self._expired: set[Task[Any]] = set()
 
     def start(self, seconds: float) -> Task[Any]:
-        """The current task has so many seconds, give or take a tick."""
+        """Give the current task a deadline in `seconds`, accurate to one tick."""
         task = current_task(self._loop)
         assert task is not None  # noqa: S101  # only coroutines call this
         self._due[task] = self._now() + seconds
         return task
 
     def extend(self, task: Task[Any], seconds: float) -> None:
-        """So many seconds more."""
+        """Extend the deadline by `seconds`."""
         self._due[task] += seconds
 
     def stop(self, task: Task[Any]) -> None:
-        """The task is back from its wait."""
+        """Remove the task's deadline."""
         self._due.pop(task, None)
         self._expired.discard(task)
 
     def has_expired(self, task: Task[Any]) -> bool:
-        """Was the cancellation the task has just seen ours? Then it is taken back."""
+        """Did the deadline cause the cancellation that the task has just received? Then it is reverted."""
         if task not in self._expired:
             return False
         self._expired.discard(task)
-        return task.uncancel() == 0  # else somebody else cancelled it as well, and that stands
+        return task.uncancel() == 0  # a second cancellation, from elsewhere, remains
 
     async def watch(self) -> None:
-        """Cancel what is due, until cancelled."""
+        """Cancel tasks past their deadline, until this task is cancelled."""
         while True:
             await self._sleep(self._tick)
             now = self._now()

@@ -1,4 +1,4 @@
-"""TLS: whose certificates are believed, and what to do about one that is not. Knows no connections and no HTTP."""
+"""TLS: the trusted certificates, and advice on one that does not verify. Must not know connections or HTTP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAME_MISMATCH: Final = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_
 
 
 def context_of(ca_file: str | None) -> ssl.SSLContext:
-    """What believes the certificates of this file (PEM), or the system's. Raises `ConfigError` for an unusable file.
+    """Return a context that trusts the certificates of this PEM file, or the system's. Raises `ConfigError`.
 
-    What counts is what was read of the file when nobody else could change it.
+    The file is checked and read once, so that no other user can change it in between.
     """
-    # Not `create_default_context`: that one writes session keys to whatever file $SSLKEYLOGFILE names.
+    # Not `create_default_context`, which writes session keys to the file in $SSLKEYLOGFILE.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is None:
@@ -29,9 +29,9 @@ def context_of(ca_file: str | None) -> ssl.SSLContext:
     certificates = _read(ca_file).decode("ascii", "ignore")  # comments may be in any encoding
     try:
         context.load_verify_locations(cadata=certificates)
-    except (ssl.SSLError, ValueError):  # the latter for none at all
+    except (ssl.SSLError, ValueError):  # ValueError: the file contains no certificate
         encoding = "; it looks like UTF-16, save it as UTF-8" if "\0" in certificates else ""
-        raise ConfigError(f"[api] ca_file {ca_file}: holds no certificate in PEM form{encoding}") from None
+        raise ConfigError(f"[api] ca_file {ca_file}: contains no certificate in PEM format{encoding}") from None
     return context
 
 
@@ -39,29 +39,31 @@ def _read(ca_file: str) -> bytes:
     try:
         return read_owned(Path(ca_file))
     except NotOwned as reason:
-        raise ConfigError(f"[api] ca_file {ca_file}: it says which servers get the key, and {reason}") from None
+        raise ConfigError(f"[api] ca_file {ca_file}: it decides which servers receive the key, and {reason}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"[api] ca_file {ca_file}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def is_too_old(error: ssl.SSLError) -> bool:
-    """Does the other side speak no version that is safe?"""
+    """Does the server support only unsafe versions of TLS?"""
     return error.reason in _TOO_OLD
 
 
 def describe(error: ssl.SSLError) -> str:
-    """Why there is no connection."""
-    detail = "what answers there speaks no TLS; is it plain http?" if error.reason in _NO_TLS else error.reason
+    """Describe a failed TLS connection."""
+    detail = (
+        "the server does not use TLS; check whether it expects plain http" if error.reason in _NO_TLS else error.reason
+    )
     return f"no TLS connection: {detail}"
 
 
 def describe_certificate_error(error: Exception) -> str:
-    """What is wrong with a certificate that does not verify, and what to do about it."""
+    """Describe why a certificate does not verify, and what to do."""
     code = getattr(error, "verify_code", None)
     if code in _OUTSIDE_VALIDITY:
-        advice = "have it renewed, or set this machine's clock right"
+        advice = "renew it, or correct this machine's clock"
     elif code in _NAME_MISMATCH:
-        advice = "set --base-url to the name that the certificate is for"
+        advice = "set --base-url to the name in the certificate"
     else:
-        advice = "set [api] ca_file to your own authority's certificate, or correct --base-url"
+        advice = "set [api] ca_file to the certificate of your certificate authority, or correct --base-url"
     return f"({getattr(error, 'verify_message', type(error).__name__)}); {advice}"
