@@ -1,4 +1,4 @@
-"""The rate follows the server's limit: found, kept, and found again when it moves. In simulated time."""
+"""The adaptive rate finds the server's limit, keeps it, and finds it again after it moves, in simulated time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.limit_thresholds import Bars, judge
+from bench.limit_thresholds import Thresholds, evaluate
 from bench.limits import ALGORITHMS, Verdict, schedule
 from collector.governor.adaptive_rate import AdaptiveRate
 from collector.governor.limit_belief import MIN_RATE
@@ -18,38 +18,41 @@ from tests.support.simulation import FORMS, Simulation
 STEPS = schedule((50, 5, 50), (90, 120, 120))
 
 
-# `make test` tries each algorithm and each form of what the server says, but not each with each.
-AT_ONCE = {("fixed", "absent"), ("bucket", "exact"), ("strict", "exact"), ("sliding", "whole seconds")}
+# `make test` runs each algorithm and each form of the stated wait, but not every combination.
+ALWAYS_RUN = {("fixed", "absent"), ("bucket", "exact"), ("strict", "exact"), ("sliding", "whole seconds")}
 
 
 @pytest.mark.parametrize("latency", [0.1, *(pytest.param(latency, marks=pytest.mark.soak) for latency in (0.02, 0.3))])
 @pytest.mark.parametrize(
     ("algorithm", "form"),
-    [pytest.param(*each, marks=() if each in AT_ONCE else (pytest.mark.soak,)) for each in product(ALGORITHMS, FORMS)],
+    [
+        pytest.param(*each, marks=() if each in ALWAYS_RUN else (pytest.mark.soak,))
+        for each in product(ALGORITHMS, FORMS)
+    ],
 )
-def test_the_servers_limit_is_followed_down_and_up_whatever_it_says_of_it(
+def test_the_rate_follows_the_servers_limit_down_and_up_whether_or_not_it_is_stated(
     algorithm: str, form: str, latency: float
 ) -> None:
     simulation = Simulation(ALGORITHMS[algorithm](), STEPS, FORMS[form], latency).run()
     assert simulation.stopped is None
-    assert [judge(simulation.arrivals, segment, Bars()).missed for segment in STEPS] == [()] * 3
+    assert [evaluate(simulation.arrivals, segment, Thresholds()).missed for segment in STEPS] == [()] * 3
 
 
-def test_a_limit_above_the_users_ceiling_is_never_met() -> None:
+def test_a_limit_above_the_rate_ceiling_is_never_reached() -> None:
     simulation = Simulation(ALGORITHMS["sliding"](), schedule([50], [120]), FORMS["absent"], 0.1, rate=50).run()
     assert all(arrival.allowed for arrival in simulation.arrivals)
     assert len(simulation.arrivals) >= 0.95 * 120 * 50 / 1.05
     assert simulation.governor.settled_rate is None
 
 
-class Rarely:
-    """A limit of one request in so many seconds."""
+class OnePer:
+    """A limit of one request per `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._free_at = 0.0
 
-    def judge(self, now: float, limit: int) -> Verdict:
+    def check(self, now: float, limit: int) -> Verdict:
         allowed = now >= self._free_at
         if allowed:
             self._free_at = now + self._seconds
@@ -58,28 +61,28 @@ class Rarely:
 
 @pytest.mark.parametrize("seconds", [2, 5])
 def test_a_limit_below_one_request_a_second_is_found(seconds: int) -> None:
-    simulation = Simulation(Rarely(seconds), schedule([1], [600]), FORMS["whole seconds"], 0.1).run()
-    late = [arrival for arrival in simulation.arrivals if arrival.at >= 120]
-    assert sum(arrival.allowed for arrival in late) >= 0.7 * 480 / seconds
-    assert sum(not arrival.allowed for arrival in late) <= 0.2 * len(late)
+    simulation = Simulation(OnePer(seconds), schedule([1], [600]), FORMS["whole seconds"], 0.1).run()
+    settled = [arrival for arrival in simulation.arrivals if arrival.at >= 120]
+    assert sum(arrival.allowed for arrival in settled) >= 0.7 * 480 / seconds
+    assert sum(not arrival.allowed for arrival in settled) <= 0.2 * len(settled)
 
 
 @pytest.mark.parametrize("wait", [30.0, pytest.param(60.0, marks=pytest.mark.soak)])
-def test_the_longer_a_refusal_pauses_the_more_rarely_the_limit_is_tried(wait: float) -> None:
+def test_the_longer_the_pauses_the_more_rarely_the_limit_is_tested(wait: float) -> None:
     simulation = Simulation(ALGORITHMS["sliding"](), schedule([50], [1200]), lambda _: wait, 0.1).run()
     assert simulation.stopped is None
     assert sum(arrival.allowed for arrival in simulation.arrivals) >= 0.4 * 50 * 1200
 
 
-class Played:
-    """A rate and its clock: requests at even distances, with their answers at once."""
+class Player:
+    """An adaptive rate and its clock: evenly spaced requests with immediate replies."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.rate = AdaptiveRate(0.0)
 
-    def goes(self, seconds: float, per_second: float) -> Played:
-        """So many start a second, or fewer if fewer may, and all are taken."""
+    def send(self, seconds: float, per_second: float) -> Player:
+        """Send `per_second` requests, or as many as the rate allows; the server accepts all."""
         until = self.now + seconds
         while self.now < until:
             self.now += max(1 / per_second, self.rate.delay(self.now))
@@ -87,10 +90,8 @@ class Played:
             self.rate.answered(self.now)
         return self
 
-    def is_throttled(
-        self, pause: float = 1.0, behind: int = 0, throttled: int = 0, *, is_certain: bool = False
-    ) -> Played:
-        """One is refused, then so many of those behind it, and all pause."""
+    def throttle(self, pause: float = 1.0, behind: int = 0, throttled: int = 0, *, is_certain: bool = False) -> Player:
+        """Throttle one request, then `throttled` of the `behind` trailing ones, and pause."""
         sent = self.now
         self.rate.started(sent)
         self.rate.throttled(sent, sent=sent, is_certain=is_certain)
@@ -103,75 +104,75 @@ class Played:
         return self
 
 
-def test_until_something_is_refused_there_is_no_rate() -> None:
-    assert Played().goes(10, 20).rate.rate == inf
+def test_the_rate_is_unlimited_until_a_request_is_throttled() -> None:
+    assert Player().send(10, 20).rate.rate == inf
 
 
-def test_a_refusal_alone_makes_no_rate() -> None:
-    played = Played().goes(20, 20).is_throttled(behind=4)
-    assert played.rate.rate == inf
-    assert not played.rate.is_settled
+def test_a_single_throttled_request_does_not_limit_the_rate() -> None:
+    player = Player().send(20, 20).throttle(behind=4)
+    assert player.rate.rate == inf
+    assert not player.rate.is_settled
 
 
-def test_refusals_of_what_was_in_flight_make_a_rate_below_what_was_refused() -> None:
-    played = Played().goes(20, 20).is_throttled(behind=4, throttled=4)
-    assert 10 < played.rate.rate <= 20
-    assert played.rate.is_settled
+def test_throttled_trailing_requests_limit_the_rate_below_the_throttled_rate() -> None:
+    player = Player().send(20, 20).throttle(behind=4, throttled=4)
+    assert 10 < player.rate.rate <= 20
+    assert player.rate.is_settled
 
 
-def test_what_the_server_says_of_its_limit_needs_no_more_evidence() -> None:
-    assert 10 < Played().goes(20, 20).is_throttled(is_certain=True).rate.rate <= 20
+def test_a_limit_that_the_server_states_needs_no_further_evidence() -> None:
+    assert 10 < Player().send(20, 20).throttle(is_certain=True).rate.rate <= 20
 
 
-def test_a_rate_that_goes_well_is_kept_and_then_exceeded() -> None:
-    played = Played().goes(20, 20).is_throttled(behind=4, throttled=4)
-    before = played.rate.rate
-    assert played.goes(3, 100).rate.rate < 1.3 * before
-    assert played.goes(120, 100).rate.rate > 2 * before
+def test_a_rate_without_throttled_requests_is_kept_and_then_raised() -> None:
+    player = Player().send(20, 20).throttle(behind=4, throttled=4)
+    before = player.rate.rate
+    assert player.send(3, 100).rate.rate < 1.3 * before
+    assert player.send(120, 100).rate.rate > 2 * before
 
 
-def test_a_probe_that_is_refused_says_nothing_of_the_rate() -> None:
-    played = Played().goes(20, 20)
-    played.rate.started(played.now)
-    played.rate.throttled(played.now, sent=played.now)
-    before = played.rate.rate, repr(played.rate)
+def test_a_throttled_probe_does_not_change_the_rate() -> None:
+    player = Player().send(20, 20)
+    player.rate.started(player.now)
+    player.rate.throttled(player.now, sent=player.now)
+    before = player.rate.rate, repr(player.rate)
     for _ in range(5):
-        played.now += 1
-        played.rate.started(played.now)
-        assert not played.rate.throttled(played.now, sent=played.now)
-    assert (played.rate.rate, repr(played.rate)) == before
+        player.now += 1
+        player.rate.started(player.now)
+        assert not player.rate.throttled(player.now, sent=player.now)
+    assert (player.rate.rate, repr(player.rate)) == before
 
 
-def test_that_more_is_refused_than_noise_explains_is_told_once_a_pause() -> None:
-    rate = Played().goes(5, 20).rate
+def test_more_throttling_than_noise_explains_is_reported_once_per_pause() -> None:
+    rate = Player().send(5, 20).rate
     assert not rate.throttled(5.0, sent=5.0)
-    stated = []
+    reports = []
     for _ in range(5):
         rate.trailing_answered(is_throttled=True)
-        stated.append(rate.throttled(5.0, sent=5.0, begins_pause=False))
-    assert stated == [False, True, False, False, False]
+        reports.append(rate.throttled(5.0, sent=5.0, begins_pause=False))
+    assert reports == [False, True, False, False, False]
 
 
-def test_a_run_that_is_refused_before_it_has_an_answer_goes_on() -> None:
-    assert Played().is_throttled().goes(10, 20).rate.accepted >= 5
+def test_a_run_that_is_throttled_before_its_first_reply_continues() -> None:
+    assert Player().throttle().send(10, 20).rate.accepted >= 5
 
 
-@given(st.lists(st.tuples(st.sampled_from(["answered", "refused", "outage"]), st.floats(0, 30)), max_size=100))
-def test_whatever_comes_the_rate_is_never_below_its_lowest(events: list[tuple[str, float]]) -> None:
-    played = Played()
-    for what, seconds in events:
-        played.now += seconds
-        if what == "answered":
-            played.rate.started(played.now)
-            played.rate.answered(played.now)
-        elif what == "refused":
-            played.is_throttled(seconds)
+@given(st.lists(st.tuples(st.sampled_from(["answered", "throttled", "outage"]), st.floats(0, 30)), max_size=100))
+def test_the_rate_never_falls_below_its_minimum(events: list[tuple[str, float]]) -> None:
+    player = Player()
+    for kind, seconds in events:
+        player.now += seconds
+        if kind == "answered":
+            player.rate.started(player.now)
+            player.rate.answered(player.now)
+        elif kind == "throttled":
+            player.throttle(seconds)
         else:
-            played.rate.resumed(played.now)
-        assert played.rate.rate >= MIN_RATE
+            player.rate.resumed(player.now)
+        assert player.rate.rate >= MIN_RATE
 
 
-def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() -> None:
+def test_a_stated_quota_bounds_the_rate_until_the_next_statement() -> None:
     rate = AdaptiveRate(0.0)
     rate.stated(0.0, 1 / 800, 800.0)
     rate.started(0.0)
@@ -183,7 +184,7 @@ def test_what_the_server_says_is_left_is_a_bound_until_it_says_something_else() 
     assert rate.delay(1.0) == 0
 
 
-def test_what_the_server_said_was_left_is_void_when_its_time_is_over() -> None:
+def test_a_stated_quota_expires() -> None:
     rate = AdaptiveRate(0.0)
     rate.stated(0.0, 0.1, 10.0)
     rate.started(10.0)

@@ -1,4 +1,4 @@
-"""How many requests may be in flight."""
+"""The limit of requests in flight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_until_the_first_cut_every_success_adds_one() -> None:
     assert limit.limit == 14
 
 
-def test_after_a_cut_a_round_of_successes_adds_one() -> None:
+def test_after_a_cut_as_many_successes_as_the_limit_add_one() -> None:
     limit = ConcurrencyLimit(100)
     succeed(limit, 16)
     assert limit.cut(0.0)
@@ -37,7 +37,7 @@ def test_after_a_cut_a_round_of_successes_adds_one() -> None:
     assert limit.limit == 16
 
 
-def test_what_is_not_used_does_not_grow() -> None:
+def test_an_unused_limit_does_not_grow() -> None:
     limit = ConcurrencyLimit(32)
     for _ in range(100):
         limit.succeeded(1)
@@ -46,7 +46,7 @@ def test_what_is_not_used_does_not_grow() -> None:
     assert limit.limit == 5
 
 
-def test_the_failures_of_one_second_are_one_cut() -> None:
+def test_the_failures_of_one_second_cause_one_cut() -> None:
     limit = ConcurrencyLimit(32)
     succeed(limit, 28)
     assert [limit.cut(10.0), limit.cut(10.1), limit.cut(10.9)] == [True, False, False]
@@ -66,7 +66,7 @@ def test_it_is_below_its_ceiling_only_after_a_cut() -> None:
 
 
 @given(st.integers(1, 1000), st.lists(st.one_of(st.integers(0, 1000), st.floats(0, 1e6)), max_size=200))
-def test_whatever_comes_it_stays_between_one_and_the_ceiling(ceiling: int, events: list[int | float]) -> None:
+def test_it_stays_between_one_and_the_ceiling(ceiling: int, events: list[int | float]) -> None:
     limit = ConcurrencyLimit(ceiling)
     for event in events:
         if isinstance(event, int):

@@ -1,4 +1,4 @@
-"""What limit is believed in, after what was taken and what was refused?"""
+"""The belief over limits after accepted and throttled requests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EVENTS = st.one_of(
 )
 
 
-def after_limit(taken: float = 40, throttled: float = 50, times: int = 3) -> LimitBelief:
+def after_limit(accepted: float = 40, throttled: float = 50, times: int = 3) -> LimitBelief:
     belief = LimitBelief()
     for _ in range(times):
-        belief.accepted(200, taken)
+        belief.accepted(200, accepted)
         belief.throttled(throttled)
     return belief
 
@@ -34,14 +34,14 @@ def test_at_first_a_limit_is_unlikely() -> None:
     assert belief.best_rate(1.0, inf) > 10_000
 
 
-def test_a_limit_lies_above_what_is_taken_and_below_what_is_refused() -> None:
+def test_the_limit_lies_between_accepted_and_throttled_rates() -> None:
     belief = after_limit()
     assert belief.probability_below(38) < 0.1
     assert belief.probability_below(50) > 0.9
     assert 38 <= belief.best_rate(2.0, 1_000) <= 50
 
 
-def test_the_same_share_refused_at_any_rate_is_noise() -> None:
+def test_the_same_throttled_share_at_every_rate_is_noise() -> None:
     belief, rng = LimitBelief(), Random(1)
     for number in range(60):
         rate = (20, 40, 60)[number % 3]
@@ -53,14 +53,14 @@ def test_the_same_share_refused_at_any_rate_is_noise() -> None:
 
 
 @pytest.mark.parametrize(("throttled", "is_limit"), [(0, False), (20, True)])
-def test_what_was_in_flight_behind_a_refusal_tells_a_limit_from_noise(throttled: int, is_limit: bool) -> None:
+def test_trailing_requests_distinguish_a_limit_from_noise(throttled: int, is_limit: bool) -> None:
     belief = LimitBelief()
     belief.throttled(100)
     belief.trailing_throttled(throttled, 20, 100)
     assert (belief.probability_below(100) > 0.9) is is_limit
 
 
-def test_in_time_a_higher_limit_is_believed_in_and_a_lower_one_too() -> None:
+def test_with_time_higher_and_lower_limits_become_more_likely() -> None:
     belief = after_limit()
     above, below = 1 - belief.probability_below(60), belief.probability_below(30)
     belief.pass_time(10)
@@ -68,7 +68,7 @@ def test_in_time_a_higher_limit_is_believed_in_and_a_lower_one_too() -> None:
     assert belief.probability_below(30) > 2 * below
 
 
-def test_the_dearer_a_refusal_the_more_careful_the_rate() -> None:
+def test_longer_pauses_make_the_best_rate_more_careful() -> None:
     belief = after_limit(times=1)
     belief.pass_time(5)
     best = [belief.best_rate(pause, 1_000) for pause in (0.1, 2.0, 30.0)]
@@ -76,18 +76,18 @@ def test_the_dearer_a_refusal_the_more_careful_the_rate() -> None:
     assert best[0] > best[-1]
 
 
-def test_no_rate_is_best_above_the_most_that_is_asked_for() -> None:
+def test_the_best_rate_never_exceeds_the_maximum() -> None:
     assert LimitBelief().best_rate(1.0, 30) <= 30 * 1.05
     assert LimitBelief().best_rate(1.0, 0.0) == MIN_RATE
 
 
 @given(st.lists(EVENTS, max_size=30))
-def test_whatever_comes_what_is_believed_is_a_probability(events: list[tuple[object, ...]]) -> None:
+def test_the_belief_remains_a_probability_distribution(events: list[tuple[object, ...]]) -> None:
     belief = LimitBelief()
-    for what, *arguments in events:
-        if what == "trailing_throttled":
+    for kind, *arguments in events:
+        if kind == "trailing_throttled":
             arguments[:2] = sorted(arguments[:2])  # type: ignore[type-var]
-        getattr(belief, str(what))(*arguments)
+        getattr(belief, str(kind))(*arguments)
         assert 0 < belief.noise < 0.101
         below = [belief.probability_below(rate) for rate in (0.01, 1, 10, 100, 1_000, 100_000)]
         assert below == sorted(below)

@@ -1,4 +1,4 @@
-"""How long everybody waits, and how much of that a run bears."""
+"""The lengths of pauses, and the limits that end a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def pauses(longest: float = 900.0, seed: int = 0) -> Pauses:
 
 
 @given(st.floats(0.001, 900), st.integers())
-def test_a_pause_is_never_shorter_than_the_server_asks_and_little_longer(wait: float, seed: int) -> None:
+def test_a_pause_is_never_shorter_and_slightly_longer_than_requested(wait: float, seed: int) -> None:
     seconds = pauses(seed=seed).begin(0.0, wait, "HTTP 429", throttled_probes=0)
     assert wait <= seconds <= wait + min(5.0, wait / 10)
 
 
 @given(st.one_of(st.none(), st.just(0.0), st.floats(0.001, 900)), st.integers(0, 2000), st.integers())
-def test_each_refusal_of_a_request_that_tried_doubles_an_own_pause_to_a_minute(
+def test_each_throttled_probe_doubles_the_backoff_up_to_a_minute(
     wait: float | None, throttled_probes: int, seed: int
 ) -> None:
     seconds = pauses(seed=seed).begin(0.0, wait, "HTTP 429", throttled_probes=throttled_probes)
@@ -34,7 +34,7 @@ def test_each_refusal_of_a_request_that_tried_doubles_an_own_pause_to_a_minute(
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 100), st.sampled_from("ab")), max_size=8))
-def test_paused_time_is_the_time_in_which_a_pause_ran_and_one_that_prolongs_another_is_none_of_its_own(
+def test_overlapping_pauses_are_counted_once_in_time_and_number(
     begun: list[tuple[float, float, str]],
 ) -> None:
     counted = pauses()
@@ -50,14 +50,14 @@ def test_paused_time_is_the_time_in_which_a_pause_ran_and_one_that_prolongs_anot
     assert all(counted.by_reason.values())
 
 
-def test_of_a_pause_only_what_has_passed_is_counted() -> None:
+def test_only_the_elapsed_part_of_a_pause_is_counted() -> None:
     counted = pauses()
     seconds = counted.begin(0.0, 800.0, "HTTP 429", throttled_probes=0)
     assert counted.seconds(2.0) == pytest.approx(2.0)
     assert counted.seconds(900.0) == pytest.approx(seconds)
 
 
-def test_half_an_hour_of_pauses_ends_a_run_unless_it_makes_its_way() -> None:
+def test_half_an_hour_of_pauses_ends_a_run_only_if_they_are_most_of_its_time() -> None:
     counted, now = pauses(), 0.0
     for _ in range(100):
         now += 400.0 + counted.begin(now, 300.0, "HTTP 429", throttled_probes=0)

@@ -1,4 +1,4 @@
-"""A server that queues is found by its latency, and one whose latency varies by itself is not throttled for it."""
+"""A queueing server is detected by its latency; latency that varies for other reasons does not lower the limit."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from collector.governor.queueing import QueueProbe
 from tests.support.simulation import FORMS, Queue, Simulation
 
 NO_LIMIT = 1_000_000_000
-CAPACITY = 100.0  # requests a second
-WAY = 0.0005  # seconds
+CAPACITY = 100.0  # requests per second
+ROUND_TRIP = 0.0005  # seconds
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("idle", [0.01, 0.02, 0.05, 0.1, 0.3])
 @pytest.mark.parametrize("kind", ["serial", "parallel"])
-def test_a_server_that_queues_works_at_its_capacity_without_a_long_queue(kind: str, idle: float, seed: int) -> None:
+def test_a_queueing_server_runs_at_capacity_with_a_short_queue(kind: str, idle: float, seed: int) -> None:
     rng = Random(seed)
     service = 1 / CAPACITY if kind == "serial" else idle
     queue = Queue(round(CAPACITY * service), lambda _: service * rng.uniform(0.9, 1.1))
-    way = max(WAY, idle - service)
+    network = max(ROUND_TRIP, idle - service)
     segments = schedule([NO_LIMIT], [30])
-    simulation = Simulation(None, segments, FORMS["absent"], way, seed=seed, queue=queue, jitter=0.1).run()
+    simulation = Simulation(None, segments, FORMS["absent"], network, seed=seed, queue=queue, jitter=0.1).run()
     assert simulation.allowed(5, 29) >= 0.8 * CAPACITY * 24
     latencies = sorted(latency for at, latency in simulation.latencies if at >= 5)
     assert latencies[int(0.95 * len(latencies))] <= 4 * idle
@@ -41,26 +41,26 @@ VARYING: dict[str, Callable[[float, Random], float]] = {
     "some from a cache": lambda _, rng: 0.002 if rng.random() < 0.05 else 0.1,
     "drift": lambda now, _: 0.05 * (1 + 0.8 * math.sin(now / 8)),
     "a slow half minute": lambda now, rng: (0.2 if 30 < now < 60 else 0.05) * rng.uniform(0.9, 1.1),
-    "slow now and then": lambda now, rng: (0.2 if int(now / 7) % 2 else 0.05) * rng.uniform(0.9, 1.1),
+    "slow periods": lambda now, rng: (0.2 if int(now / 7) % 2 else 0.05) * rng.uniform(0.9, 1.1),
 }
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 32])
-@pytest.mark.parametrize("way", VARYING)
-def test_latency_that_varies_by_itself_costs_little(way: str, concurrency: int) -> None:
+@pytest.mark.parametrize("variation", VARYING)
+def test_latency_that_varies_without_a_queue_costs_little(variation: str, concurrency: int) -> None:
     simulation = Simulation(
         None,
         schedule([NO_LIMIT], [90]),
         FORMS["absent"],
         0.05,
         concurrency=concurrency,
-        latency_of=VARYING[way],
+        latency_of=VARYING[variation],
     ).run()
-    assert simulation.allowed() >= 0.93 * _possible(VARYING[way], concurrency, 90.0)
+    assert simulation.allowed() >= 0.93 * _possible(VARYING[variation], concurrency, 90.0)
 
 
 def _possible(latency: Callable[[float, Random], float], concurrency: int, seconds: float) -> int:
-    """Requests that a fixed number in flight completes."""
+    """Return the requests that a fixed number in flight completes."""
     rng, free_at, done = Random(1), [0.0] * concurrency, 0
     while free_at[0] < seconds:
         now = heapq.heappop(free_at)
@@ -69,20 +69,20 @@ def _possible(latency: Callable[[float, Random], float], concurrency: int, secon
     return done
 
 
-def test_a_server_that_answers_within_milliseconds_has_no_queue() -> None:
+def test_replies_within_milliseconds_are_not_a_queue() -> None:
     probe = QueueProbe()
     limits = {probe.replied(0.001 if number < 8 else 0.009, 32) for number in range(1000)}
     assert limits == {32}
 
 
-def test_more_capacity_is_found_again() -> None:
+def test_increased_capacity_is_found() -> None:
     segments = schedule([NO_LIMIT], [40])
     queue = Queue(5, lambda begins: 0.05 if begins < 20 else 0.01)
-    simulation = Simulation(None, segments, FORMS["absent"], WAY, queue=queue).run()
+    simulation = Simulation(None, segments, FORMS["absent"], ROUND_TRIP, queue=queue).run()
     assert simulation.allowed(30, 39) >= 0.8 * 500 * 9
 
 
-def test_a_probe_says_what_it_does_and_knows() -> None:
+def test_the_repr_shows_the_phase_and_the_idle_latency() -> None:
     probe = QueueProbe()
     for _ in range(8):
         probe.replied(0.02, 4)

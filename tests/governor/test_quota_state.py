@@ -1,4 +1,4 @@
-"""Who of several runs that share a ceiling starts next?"""
+"""Turns of several runs that share a rate ceiling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ numbers = st.floats() | st.floats(0, 1e6)
 
 
 class Run:
-    """A greedy run: it asks as often as it is told to, and its timers wake it late, by so much each, over and over."""
+    """A greedy run that requests permits as often as allowed; its timers are late by the given values in turn."""
 
     def __init__(self, rate: float, late: Sequence[float] = (0.0001,), until: float = inf) -> None:
         self.rate = rate
@@ -30,7 +30,7 @@ class Run:
         self._interval = interval_of(rate)
         self._arrival = -inf
         self._waiting_since = inf
-        self._asked = 0
+        self._attempts = 0
 
     def try_acquire(self, quota: QuotaState, now: float) -> tuple[QuotaState, float]:
         arrival = next_arrival(self._arrival, now, self._interval)
@@ -43,21 +43,21 @@ class Run:
             self.starts.append(now)
         return quota, wait
 
-    def wake(self, now: float, wait: float) -> float:
-        self._asked += 1
-        return now + wait + (self._late[self._asked % len(self._late)] if wait else 1e-5)
+    def next_wake(self, now: float, wait: float) -> float:
+        self._attempts += 1
+        return now + wait + (self._late[self._attempts % len(self._late)] if wait else 1e-5)
 
 
-def share(runs: Sequence[Run], asked: int = 3000, now: float = 0.0) -> None:
-    """Let the runs take starts from one quota until they have asked so often, or all are over."""
+def simulate(runs: Sequence[Run], attempts: int = 3000, now: float = 0.0) -> None:
+    """Let the runs share one state until they have made this number of attempts, or all have ended."""
     quota = UNKNOWN
     queue = [(now, index) for index in range(len(runs))]
-    while asked and queue:
+    while attempts and queue:
         now, index = heapq.heappop(queue)
         quota, wait = runs[index].try_acquire(decode(encode(quota), now), now)
-        if (later := runs[index].wake(now, wait)) < runs[index].until:
+        if (later := runs[index].next_wake(now, wait)) < runs[index].until:
             heapq.heappush(queue, (later, index))
-        asked -= 1
+        attempts -= 1
 
 
 def most_in_a_second(starts: Sequence[float]) -> int:
@@ -70,58 +70,56 @@ def union(runs: Sequence[Run]) -> list[float]:
 
 
 @given(st.lists(st.builds(Run, rates, lateness), min_size=1, max_size=4), st.sampled_from([0.0, 1e5, 1e9]))
-def test_no_second_holds_more_starts_of_all_runs_than_the_highest_rate_nor_of_one_than_its_own(
+def test_in_any_second_all_runs_together_keep_the_highest_rate_and_each_run_its_own(
     runs: list[Run], epoch: float
 ) -> None:
-    share(runs, asked=1500, now=epoch)
+    simulate(runs, attempts=1500, now=epoch)
     assert most_in_a_second(union(runs)) <= ceil(max(run.rate for run in runs))
     assert all(most_in_a_second(run.starts) <= ceil(run.rate) for run in runs)
 
 
 @pytest.mark.parametrize("rate", [1, 50, 500])
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_of_runs_with_the_same_rate_none_has_less_than_half_its_share_however_late_its_timers(
-    rate: float, count: int
-) -> None:
-    quick, slow = Run(rate, (0.0001,)), Run(rate, (0.002, 0.006, 0.004))
-    runs = [quick, slow, *(Run(rate, (0.0005,)) for _ in range(count - 2))]
-    share(runs, asked=20_000)
+def test_each_run_gets_at_least_half_its_share_even_with_late_timers(rate: float, count: int) -> None:
+    fast, slow = Run(rate, (0.0001,)), Run(rate, (0.002, 0.006, 0.004))
+    runs = [fast, slow, *(Run(rate, (0.0005,)) for _ in range(count - 2))]
+    simulate(runs, attempts=20_000)
     assert min(len(run.starts) for run in runs) >= 0.5 * len(union(runs)) / count
 
 
 def test_a_run_whose_loop_is_always_late_does_not_starve() -> None:
-    quick, busy = Run(50, (0.0001,)), Run(50, (0.02,))
-    share([quick, busy], asked=20_000)
-    assert len(busy.starts) >= 0.15 * len(quick.starts)
+    fast, busy = Run(50, (0.0001,)), Run(50, (0.02,))
+    simulate([fast, busy], attempts=20_000)
+    assert len(busy.starts) >= 0.15 * len(fast.starts)
 
 
 def test_sharing_costs_no_throughput() -> None:
     runs = [Run(50, (0.001,), until=60.0), Run(50, (0.003,), until=60.0)]
-    share(runs, asked=100_000)
+    simulate(runs, attempts=100_000)
     assert len(union(runs)) >= 0.98 * 60 / interval_of(50)
 
 
-def test_a_gentle_run_does_not_slow_a_quick_one_down_to_its_rate() -> None:
-    quick, gentle = Run(50, (0.001,), until=60.0), Run(2, (0.001,), until=60.0)
-    share([quick, gentle], asked=100_000)
-    assert len(quick.starts) >= 0.9 * 60 * 50 - len(gentle.starts)
-    assert len(gentle.starts) >= 0.9 * 60 * 2
+def test_a_slow_run_does_not_slow_a_fast_one_down_to_its_rate() -> None:
+    fast, slow_run = Run(50, (0.001,), until=60.0), Run(2, (0.001,), until=60.0)
+    simulate([fast, slow_run], attempts=100_000)
+    assert len(fast.starts) >= 0.9 * 60 * 50 - len(slow_run.starts)
+    assert len(slow_run.starts) >= 0.9 * 60 * 2
 
 
-def test_when_the_quick_run_is_over_the_gentle_ones_keep_to_their_rate_together() -> None:
-    quick, gentle = Run(50, until=10.0), [Run(10, until=40.0), Run(10, (0.002,), until=40.0)]
-    share([quick, *gentle], asked=100_000)
-    assert most_in_a_second([start for start in union(gentle) if start > 12.0]) <= 10
+def test_after_a_fast_run_ends_the_slow_ones_together_keep_their_rate() -> None:
+    fast, slow_runs = Run(50, until=10.0), [Run(10, until=40.0), Run(10, (0.002,), until=40.0)]
+    simulate([fast, *slow_runs], attempts=100_000)
+    assert most_in_a_second([start for start in union(slow_runs) if start > 12.0]) <= 10
 
 
-def test_a_quick_run_does_not_wait_out_the_interval_of_a_slow_one_that_is_gone() -> None:
+def test_a_fast_run_does_not_wait_out_the_interval_of_a_slow_one_that_ended() -> None:
     quota, _ = request_permit(UNKNOWN, 100.0, interval_of(0.001), waiting_since=100.0)
     assert request_permit(quota, 100.1, interval_of(50), waiting_since=100.1)[1] == 0.0
 
 
-def test_who_waited_longest_and_is_gone_costs_the_others_a_head_start_once() -> None:
-    gone = QuotaState(arrival=100.0, shared_interval=0.02, seen_at=99.98, waiting_since=10.0)
-    quota, now, waited = gone, 100.0, 0.0
+def test_a_dead_run_that_waited_longest_delays_the_others_once_by_a_head_start() -> None:
+    dead = QuotaState(arrival=100.0, shared_interval=0.02, seen_at=99.98, waiting_since=10.0)
+    quota, now, waited = dead, 100.0, 0.0
     while (wait := request_permit(quota, now, 0.02, waiting_since=99.9)[1]) > 0:
         now, waited = now + wait, waited + wait
     quota, _ = request_permit(quota, now, 0.02, waiting_since=99.9)
@@ -130,29 +128,29 @@ def test_who_waited_longest_and_is_gone_costs_the_others_a_head_start_once() -> 
 
 
 @given(st.builds(QuotaState, numbers, numbers, numbers, numbers), st.floats(0.01, 600), st.floats(0, 1e6))
-def test_whatever_the_file_holds_nobody_waits_much_longer_than_his_own_interval(
+def test_with_any_file_content_a_run_waits_little_longer_than_its_own_interval(
     held: QuotaState, rate: float, now: float
 ) -> None:
     interval = interval_of(rate)
     latest = now + interval + 1.0 + 0.25 + 0.01
-    present = now
-    while (wait := request_permit(decode(encode(held), present), present, interval, waiting_since=now)[1]) > 0:
-        present = max(present + wait, present + 1e-3)
-        assert present <= latest
+    current = now
+    while (wait := request_permit(decode(encode(held), current), current, interval, waiting_since=now)[1]) > 0:
+        current = max(current + wait, current + 1e-3)
+        assert current <= latest
 
 
 @given(st.builds(QuotaState, st.floats(0, 100), st.floats(0.01, 10), st.floats(0, 90), st.floats(0, 90) | st.just(inf)))
-def test_what_was_encoded_is_decoded(quota: QuotaState) -> None:
+def test_an_encoded_state_is_decoded(quota: QuotaState) -> None:
     assert decode(encode(quota), now=100.0) == quota
 
 
 @given(st.binary(max_size=2 * SIZE).filter(lambda block: not block.startswith(b"quota")))
-def test_garbage_is_nothing_known(block: bytes) -> None:
+def test_garbage_is_unknown(block: bytes) -> None:
     assert decode(block, now=100.0) == UNKNOWN
 
 
 @pytest.mark.parametrize("size", [0, 1, 8, SIZE - 1, SIZE + 1])
-def test_what_is_short_or_long_is_nothing_known(size: int) -> None:
+def test_a_block_of_the_wrong_size_is_unknown(size: int) -> None:
     block = encode(QuotaState(100.0, 0.02, 99.9, inf)) + b"\0"
     assert decode(block[:size], now=100.0) == UNKNOWN
 
@@ -172,5 +170,5 @@ def test_what_is_short_or_long_is_nothing_known(size: int) -> None:
     ],
     ids=str,
 )
-def test_a_start_in_the_future_as_after_a_reboot_is_nothing_known(impossible: QuotaState) -> None:
+def test_an_impossible_state_such_as_a_time_in_the_future_is_unknown(impossible: QuotaState) -> None:
     assert decode(encode(impossible), now=100.0) == UNKNOWN

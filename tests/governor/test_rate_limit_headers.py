@@ -1,4 +1,4 @@
-"""What servers say of their rate limits, in all the ways they say it."""
+"""Rate limit header fields in every form that servers send."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def date(seconds: float) -> str:
 
 
 def lines(*fields: tuple[str, str]) -> Mapping[str, str]:
-    """Headers as aiohttp gives them."""
+    """Return headers in aiohttp's type."""
     return CIMultiDictProxy(CIMultiDict(fields))
 
 
@@ -38,7 +38,7 @@ def counters(prefix: str, remaining: str, reset: str) -> dict[str, str]:
     return {f"{prefix}-Remaining": remaining, f"{prefix}-Reset": reset}
 
 
-# The structured fields
+# Structured fields
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def counters(prefix: str, remaining: str, reset: str) -> dict[str, str]:
         ('"de \\"fault\\"";r=50;t=30', 50, 30.0),
     ],
 )
-def test_a_structured_limit_says_how_many_and_for_how_long(field: str, remaining: int, seconds: float) -> None:
+def test_a_structured_limit_states_a_count_and_a_time(field: str, remaining: int, seconds: float) -> None:
     assert allowance({"RateLimit": field}, NOW) == (remaining, seconds)
 
 
@@ -81,16 +81,16 @@ def test_a_limit_without_a_time_lasts_for_the_window_of_its_policy(
 @pytest.mark.parametrize(
     "policy", ["", '"other";q=1;w=60', '"default";q=100', '"default";w=0', '"default";w=-1', '"default";w=1.5', '"def']
 )
-def test_a_limit_without_a_time_and_without_a_window_says_nothing(policy: str) -> None:
+def test_a_limit_without_a_time_or_a_window_is_ignored(policy: str) -> None:
     assert allowance({"RateLimit": '"default";r=999;pk=:dHJpYWwxMjEzMjM=:', "RateLimit-Policy": policy}, NOW) is None
 
 
-def test_a_policy_alone_says_nothing() -> None:
+def test_a_policy_alone_is_ignored() -> None:
     assert allowance({"RateLimit-Policy": '"default";q=100;w=10'}, NOW) is None
 
 
 @pytest.mark.parametrize("unit", ["content-bytes", "concurrent-requests", "acme-points"])
-def test_a_limit_on_something_else_than_requests_is_ignored(unit: str) -> None:
+def test_a_limit_of_another_unit_than_requests_is_ignored(unit: str) -> None:
     policy = f'"size";q=65535;qu="{unit}";w=10;pk=:sdfjLJUOUH==:,"count";q=9;w=60'
     assert allowance({"RateLimit": '"size";r=0;t=10', "RateLimit-Policy": policy}, NOW) is None
     assert allowance({"RateLimit": '"size";r=0;t=10,"count";r=8', "RateLimit-Policy": policy}, NOW) == (8, 60.0)
@@ -155,23 +155,23 @@ def test_the_lines_of_a_structured_field_are_one_list() -> None:
         "quota;t=1",
     ],
 )
-def test_a_malformed_structured_limit_says_nothing(field: str) -> None:
+def test_a_malformed_structured_limit_is_ignored(field: str) -> None:
     assert allowance({"RateLimit": field}, NOW) is None
 
 
-def test_a_field_that_does_not_parse_is_ignored_as_a_whole_and_a_bad_item_alone() -> None:
+def test_a_field_that_does_not_parse_is_ignored_entirely_and_an_invalid_item_alone() -> None:
     assert allowance({"RateLimit": '"a";r=5;t=1, "b;r=1'}, NOW) is None
     assert allowance({"RateLimit": '"a";r=5;t=1, "b";r=-1;t=9, c;r=0;t=9, "d";r=0'}, NOW) == (5, 1.0)
 
 
-def test_a_malformed_policy_takes_nothing_from_a_limit_that_needs_none() -> None:
+def test_a_malformed_policy_does_not_affect_a_limit_with_a_time() -> None:
     assert allowance({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": '"a";qu="content-bytes'}, NOW) == (5, 1.0)
 
 
 @pytest.mark.parametrize(
     "field", ["limit=100, remaining=50, reset=5", "remaining=50,reset=5", "reset=5;x, remaining=50"]
 )
-def test_the_dictionary_of_an_older_draft_is_read_too(field: str) -> None:
+def test_the_dictionary_of_an_older_draft_is_read(field: str) -> None:
     assert allowance({"RateLimit": field, "RateLimit-Policy": "100;w=60"}, NOW) == (50, 5.0)
 
 
@@ -179,15 +179,15 @@ def test_the_dictionary_of_an_older_draft_is_read_too(field: str) -> None:
     "field",
     ["limit=100, remaining=50", "limit=100, reset=5", "remaining=-1, reset=5", "remaining, reset", "remaining=5 "],
 )
-def test_a_dictionary_without_both_numbers_says_nothing(field: str) -> None:
+def test_a_dictionary_without_both_numbers_is_ignored(field: str) -> None:
     assert allowance({"RateLimit": field}, NOW) is None
 
 
-# The counters
+# Counters
 
 
 @pytest.mark.parametrize("limit", ["100", "100, 100;w=60", "", "100;w=1, 1000;w=60", "garbage"])
-def test_the_counters_of_the_older_drafts_are_read_whatever_the_limit_beside_them(limit: str) -> None:
+def test_the_counters_of_the_older_drafts_are_read_with_any_limit_field(limit: str) -> None:
     assert allowance({"RateLimit-Limit": limit, **counters("RateLimit", "50", "5")}, NOW) == (50, 5.0)
 
 
@@ -203,7 +203,7 @@ def test_a_small_reset_is_seconds_from_now(spelling: str, reset: str, seconds: f
 @pytest.mark.parametrize("spelling", ["RateLimit", *SPELLINGS])
 @pytest.mark.parametrize("reset", ["1700000030", "1700000030.0", "1700000030000"])
 @pytest.mark.parametrize("clock", [NOW, NOW + 3600, NOW - 3600, 0.0])
-def test_a_moment_counts_from_the_servers_own_whatever_the_local_clock_says(
+def test_a_timestamp_counts_from_the_servers_date_not_from_the_local_clock(
     spelling: str, reset: str, clock: float
 ) -> None:
     assert allowance({"Date": date(NOW), **counters(spelling, "4", reset)}, clock) == (4, 30.0)
@@ -211,17 +211,17 @@ def test_a_moment_counts_from_the_servers_own_whatever_the_local_clock_says(
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "garbage"}, {"Date": ""}])
 @pytest.mark.parametrize("reset", ["1700000030", "1700000030000"])
-def test_a_moment_counts_from_the_local_clock_where_the_server_has_none(headers: dict[str, str], reset: str) -> None:
+def test_a_timestamp_counts_from_the_local_clock_if_the_date_is_missing(headers: dict[str, str], reset: str) -> None:
     assert allowance({**headers, **counters("X-RateLimit", "4", reset)}, NOW) == (4, 30.0)
 
 
 @pytest.mark.parametrize("reset", ["1699999999", "1699999999000", "1000000000", "1000000000000"])
-def test_a_past_moment_is_no_time_at_all(reset: str) -> None:
+def test_a_past_timestamp_is_zero_seconds(reset: str) -> None:
     assert allowance({"Date": date(NOW), **counters("X-RateLimit", "0", reset)}, NOW) == (0, 0.0)
 
 
 @pytest.mark.parametrize("reset", ["10000000", "999999999", "9999999999", str(10**30), "9" * 400, "9" * 8000])
-def test_a_reset_of_too_many_digits_is_no_end(reset: str) -> None:
+def test_a_reset_of_too_many_digits_is_infinite(reset: str) -> None:
     assert allowance(counters("X-RateLimit", "4", reset), NOW) == (4, inf)
 
 
@@ -229,17 +229,17 @@ def test_a_reset_of_too_many_digits_is_no_end(reset: str) -> None:
     "garbage", ["", " ", "-1", "+5", "soon", "1e3", "1,5", "NaN", "inf", "0x10", "٣", "5 s", "5, 5"]
 )
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
-def test_garbage_in_a_counter_says_nothing(prefix: str, garbage: str) -> None:
+def test_garbage_in_a_counter_is_ignored(prefix: str, garbage: str) -> None:
     assert allowance(counters(prefix, garbage, "30"), NOW) is None
     assert allowance(counters(prefix, "4", garbage), NOW) is None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_field_alone_says_how_many_and_for_how_long(name: str) -> None:
+def test_a_single_field_is_never_an_allowance(name: str) -> None:
     assert allowance({name: "30"}, NOW) is None
 
 
-def test_no_header_says_nothing() -> None:
+def test_without_headers_no_limit_is_stated() -> None:
     assert allowance({}, NOW) is None
     assert requested_wait({}, NOW) is None
 
@@ -249,39 +249,39 @@ def test_the_first_line_of_a_counter_counts() -> None:
     assert allowance(headers, NOW) == (4, 30.0)
 
 
-# Which counts
+# Precedence
 
 
-def test_the_newest_way_of_saying_it_that_can_be_used_wins() -> None:
+def test_the_newest_usable_field_counts() -> None:
     headers = {
         "RateLimit": '"default";r=1;t=1',
         **counters("RateLimit", "2", "2"),
         **counters("X-RateLimit", "3", "3"),
         **counters("X-Rate-Limit", "4", "4"),
     }
-    for said in (1, 2, 3, 4):
-        assert allowance(headers, NOW) == (said, float(said))
-        broken = ("RateLimit", "RateLimit-Reset", "X-RateLimit-Remaining", "X-Rate-Limit-Reset")[said - 1]
+    for expected_number in (1, 2, 3, 4):
+        assert allowance(headers, NOW) == (expected_number, float(expected_number))
+        broken = ("RateLimit", "RateLimit-Reset", "X-RateLimit-Remaining", "X-Rate-Limit-Reset")[expected_number - 1]
         headers[broken] = "garbage"
     assert allowance(headers, NOW) is None
 
 
-# The wait that a refusal asks for
+# The wait that a throttled reply requests
 
 
 @pytest.mark.parametrize("stated", ["3", date(NOW + 3)])
-def test_retry_after_comes_before_any_limit(stated: str) -> None:
+def test_retry_after_takes_precedence_over_any_limit(stated: str) -> None:
     headers = {"Retry-After": stated, "Date": date(NOW), "RateLimit": '"default";r=0;t=50'}
     assert requested_wait(headers, NOW + 3600) == 3.0
 
 
 @pytest.mark.parametrize("garbage", ["", "soon", "-1"])
-def test_a_limit_says_when_where_retry_after_does_not(garbage: str) -> None:
+def test_an_exhausted_limit_counts_if_retry_after_is_invalid(garbage: str) -> None:
     assert requested_wait({"Retry-After": garbage, "RateLimit": '"default";r=0;t=50'}, NOW) == 50.0
 
 
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
-def test_a_limit_with_nothing_remaining_asks_to_wait_for_its_reset(prefix: str) -> None:
+def test_an_exhausted_limit_asks_to_wait_for_its_reset(prefix: str) -> None:
     assert requested_wait(counters(prefix, "0", "30"), NOW) == 30.0
     assert requested_wait(counters(prefix, "1", "30"), NOW) is None
 
@@ -293,7 +293,7 @@ def test_a_reset_without_a_count_asks_to_wait_for_it(prefix: str, reset: str) ->
 
 
 @pytest.mark.parametrize("prefix", ["RateLimit", *SPELLINGS])
-def test_a_reset_beside_a_count_that_is_garbage_asks_for_nothing(prefix: str) -> None:
+def test_a_reset_with_an_invalid_count_is_ignored(prefix: str) -> None:
     assert requested_wait(counters(prefix, "-1", "30"), NOW) is None
 
 
@@ -310,7 +310,7 @@ TEXTS = st.one_of(
 @given(st.lists(st.tuples(st.sampled_from(NAMES), TEXTS), max_size=6))
 @example([("X-RateLimit-Remaining", "9" * 5000), ("X-RateLimit-Reset", "5")])
 @example([("RateLimit", '"a";r=0;t=@999999999999999')])
-def test_no_header_raises_and_every_answer_is_a_count_and_a_time(fields: list[tuple[str, str]]) -> None:
+def test_no_header_raises_and_every_result_is_a_count_and_a_time(fields: list[tuple[str, str]]) -> None:
     for headers in (lines(*fields), dict(fields)):
         limit, wait = allowance(headers, NOW), requested_wait(headers, NOW)
         assert limit is None or (limit.remaining >= 0 and limit.seconds >= 0 and not isnan(limit.seconds))
@@ -318,7 +318,7 @@ def test_no_header_raises_and_every_answer_is_a_count_and_a_time(fields: list[tu
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 9_999_999)), min_size=1, max_size=5))
-def test_the_answer_is_one_of_the_limits_and_none_is_stricter(limits: list[tuple[int, int]]) -> None:
+def test_the_result_is_the_strictest_of_the_limits(limits: list[tuple[int, int]]) -> None:
     field = ", ".join(f'"{number}";r={remaining};t={seconds}' for number, (remaining, seconds) in enumerate(limits))
     found = allowance({"RateLimit": field}, NOW)
     assert found is not None
@@ -332,10 +332,10 @@ def test_the_answer_is_one_of_the_limits_and_none_is_stricter(limits: list[tuple
 
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 9_999_999), st.integers(-86_400, 86_400))
-def test_the_three_meanings_of_a_reset_agree(remaining: int, seconds: int, clock_error: int) -> None:
+def test_the_three_forms_of_a_reset_agree(remaining: int, seconds: int, clock_error: int) -> None:
     timestamp = int(NOW) + seconds
-    said = [
+    results = [
         allowance({"Date": date(NOW), **counters("X-RateLimit", str(remaining), reset)}, NOW + clock_error)
         for reset in (str(seconds), str(timestamp), str(timestamp * 1000))
     ]
-    assert said == [(remaining, seconds)] * 3
+    assert results == [(remaining, seconds)] * 3

@@ -1,4 +1,4 @@
-"""How fast do requests start, and how fast are they taken?"""
+"""Measured rates of sent and of accepted requests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collector.governor.limit_belief import MIN_RATE
 from collector.governor.rate_meter import RateMeter
 
 
-def metered(per_second: float, seconds: float, *, begin: float = 0.0, turns: int = 4) -> RateMeter:
-    """A meter that saw requests at even distances, all of them taken, and so many turns a second."""
+def metered(per_second: float, seconds: float, *, begin: float = 0.0, intervals: int = 4) -> RateMeter:
+    """Return a meter that counted evenly spaced, accepted requests, with `intervals` per second."""
     meter = RateMeter(begin)
     for number in range(round(per_second * seconds)):
         now = begin + (number + 1) / per_second
         meter.started(now)
         meter.accepted()
-        if meter.interval_seconds(now) >= 1 / turns:
+        if meter.interval_seconds(now) >= 1 / intervals:
             meter.close_interval(now)
     return meter
 
@@ -28,17 +28,17 @@ def test_a_steady_rate_is_measured_from_both_sides() -> None:
     assert meter.upper_bound(10.0, inf) == pytest.approx(50, rel=0.03)
 
 
-def test_a_rate_that_is_paced_is_the_pace() -> None:
+def test_a_rate_at_its_limit_is_the_limit() -> None:
     meter = metered(5, 10)
     assert meter.upper_bound(10.0, 5.3) == 5.3
     assert meter.lower_bound(4.9) == 4.9
 
 
-def test_a_pace_that_is_not_used_says_nothing() -> None:
+def test_an_unused_limit_does_not_count() -> None:
     assert metered(5, 10).upper_bound(10.0, 50) == pytest.approx(5, abs=1)
 
 
-def test_after_a_pause_only_the_last_second_counts_whoever_sent_it() -> None:
+def test_after_a_pause_only_the_last_second_counts_even_across_the_pause() -> None:
     meter = metered(50, 10)
     meter.paused(10.0)
     meter.resumed(10.4)
@@ -48,7 +48,7 @@ def test_after_a_pause_only_the_last_second_counts_whoever_sent_it() -> None:
     assert meter.upper_bound(11.3, inf) == pytest.approx(5, abs=1)
 
 
-def test_without_requests_the_rate_is_the_lowest_and_a_lone_refusal_is_at_half_a_request_a_second() -> None:
+def test_without_requests_the_lower_bound_is_the_minimum_and_the_upper_bound_half_a_request() -> None:
     meter = RateMeter(0.0)
     assert meter.lower_bound(inf) == MIN_RATE
     assert meter.upper_bound(5.0, inf) == 0.5

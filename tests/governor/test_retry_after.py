@@ -1,4 +1,4 @@
-"""`Retry-After` in the forms servers really send."""
+"""`Retry-After` in the forms that servers send in practice."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def date(seconds: float) -> str:
     ("value", "seconds"),
     [("2", 2.0), ("2.0", 2.0), ("2.5", 2.5), ("2.", 2.0), (" 120 ", 120.0), ("0", 0.0), ("007", 7.0)],
 )
-def test_seconds_are_taken_whole_and_in_decimals(value: str, seconds: float) -> None:
+def test_seconds_are_read_with_and_without_decimals(value: str, seconds: float) -> None:
     assert retry_after({"Retry-After": value}, NOW) == seconds
 
 
 @pytest.mark.parametrize("clock", [NOW, NOW + 3600, NOW - 3600, 0.0, NOW + 86_400 * 365])
-def test_a_date_counts_from_the_servers_own_whatever_the_local_clock_says(clock: float) -> None:
+def test_a_date_counts_from_the_servers_date_not_from_the_local_clock(clock: float) -> None:
     headers = {"Retry-After": date(NOW + 30), "Date": date(NOW)}
     assert retry_after(headers, clock) == 30.0
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "garbage"}, {"Date": ""}])
-def test_a_date_counts_from_the_local_clock_where_the_server_has_none(headers: dict[str, str]) -> None:
+def test_a_date_counts_from_the_local_clock_if_the_servers_is_missing(headers: dict[str, str]) -> None:
     assert retry_after({"Retry-After": date(NOW + 30), **headers}, NOW) == 30.0
 
 
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
-def test_the_two_old_forms_of_a_date_are_read_too(form: str) -> None:
+def test_the_two_obsolete_forms_of_a_date_are_read(form: str) -> None:
     value = datetime.fromtimestamp(NOW + 90, UTC).strftime(form)
     assert retry_after({"Retry-After": value, "Date": date(NOW)}, 0.0) == 90.0
 
@@ -60,13 +60,11 @@ def test_the_two_old_forms_of_a_date_are_read_too(form: str) -> None:
         (f"{NOW + 10**7 - 1:.0f}", 9_999_999.0),
     ],
 )
-def test_a_moment_since_the_epoch_counts_from_the_servers_own_date_too(
-    value: str, seconds: float, clock: float
-) -> None:
+def test_a_timestamp_counts_from_the_servers_date(value: str, seconds: float, clock: float) -> None:
     assert retry_after({"Retry-After": value, "Date": date(NOW)}, clock) == pytest.approx(seconds)
 
 
-def test_a_moment_since_the_epoch_counts_from_the_local_clock_where_the_server_has_none() -> None:
+def test_a_timestamp_counts_from_the_local_clock_if_the_servers_date_is_missing() -> None:
     assert retry_after({"Retry-After": f"{NOW + 7:.0f}"}, NOW) == 7.0
 
 
@@ -77,7 +75,7 @@ def test_a_moment_since_the_epoch_counts_from_the_local_clock_where_the_server_h
         *(("1.5S", 1.5), ("5m", 300.0), ("0s", 0.0), ("1h", 3600.0), ("99999999h", inf)),
     ],
 )
-def test_a_duration_as_go_prints_it_is_taken(value: str, seconds: float) -> None:
+def test_a_duration_in_gos_format_is_read(value: str, seconds: float) -> None:
     assert retry_after({"Retry-After": value}, NOW) == pytest.approx(seconds)
 
 
@@ -96,7 +94,7 @@ def test_of_several_lines_the_longest_wait_counts(lines: list[str], seconds: flo
     assert retry_after(CIMultiDictProxy(CIMultiDict(fields)), NOW) == seconds
 
 
-def test_a_past_date_is_no_wait() -> None:
+def test_a_past_date_is_zero_seconds() -> None:
     assert retry_after({"Retry-After": date(NOW - 30), "Date": date(NOW)}, NOW) == 0.0
 
 
@@ -126,21 +124,21 @@ def test_a_past_date_is_no_wait() -> None:
         "٣s",
     ],
 )
-def test_garbage_says_nothing(value: str) -> None:
+def test_garbage_is_ignored(value: str) -> None:
     assert retry_after({"Retry-After": value}, NOW) is None
 
 
-def test_no_header_says_nothing() -> None:
+def test_a_missing_header_is_not_a_wait() -> None:
     assert retry_after({}, NOW) is None
 
 
 @pytest.mark.parametrize("value", [str(10**30), "9" * 400, "10000000.5", "9" * 100_000])
-def test_a_number_of_too_many_digits_is_no_end(value: str) -> None:
+def test_a_number_of_too_many_digits_is_infinite(value: str) -> None:
     assert retry_after({"Retry-After": value}, NOW) == inf
 
 
 @given(st.text(), st.text())
-def test_no_header_raises_and_every_answer_is_a_wait(value: str, server_date: str) -> None:
+def test_no_header_raises_and_every_result_is_a_wait(value: str, server_date: str) -> None:
     found = retry_after({"Retry-After": value, "Date": server_date}, NOW)
     assert found is None or (found >= 0 and not isnan(found))
 
@@ -152,5 +150,5 @@ def test_pieces_of_dates_never_raise(pieces: list[str]) -> None:
 
 
 @given(st.integers(0, 9_999_999))
-def test_any_number_of_seconds_is_waited_in_full(seconds: int) -> None:
+def test_any_number_of_seconds_is_read_exactly(seconds: int) -> None:
     assert retry_after({"Retry-After": str(seconds)}, NOW) == seconds

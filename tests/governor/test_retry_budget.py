@@ -1,4 +1,4 @@
-"""The retries a run may still make."""
+"""The retry budget of a run."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from hypothesis import strategies as st
 from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE, FULL, RetryBudget
 
 
-def test_it_pays_for_thirty_five_failures_in_a_row() -> None:
+def test_it_covers_thirty_five_consecutive_failures() -> None:
     budget = RetryBudget()
     assert [budget.withdraw(AFTER_FAILURE) for _ in range(36)] == [AFTER_FAILURE] * 35 + [10]
     assert budget.tokens == 0
 
 
-def test_it_pays_for_a_hundred_requests_to_slow_down() -> None:
+def test_it_covers_a_hundred_throttled_requests() -> None:
     budget = RetryBudget()
     assert [budget.withdraw(AFTER_THROTTLE) for _ in range(101)] == [AFTER_THROTTLE] * 100 + [0]
 
 
-def test_after_a_halt_there_are_retries_again() -> None:
+def test_a_refill_restores_all_tokens() -> None:
     budget = RetryBudget()
     budget.withdraw(FULL)
     budget.refill()
     assert budget.tokens == FULL
 
 
-def test_with_one_request_in_five_failing_once_it_lasts_for_ever() -> None:
+def test_it_lasts_while_one_request_in_five_fails_once() -> None:
     budget = RetryBudget()
     for _ in range(10_000):
         for _ in range(4):
@@ -37,10 +37,10 @@ def test_with_one_request_in_five_failing_once_it_lasts_for_ever() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 1000)), max_size=200))
-def test_whatever_is_paid_and_earned_it_is_never_negative_and_never_overfull(events: list[tuple[bool, int]]) -> None:
+def test_withdrawals_and_deposits_keep_it_between_zero_and_full(events: list[tuple[bool, int]]) -> None:
     budget = RetryBudget()
-    for is_payment, tokens in events:
-        if is_payment:
+    for is_withdrawal, tokens in events:
+        if is_withdrawal:
             budget.withdraw(tokens)
         else:
             budget.deposit(tokens)

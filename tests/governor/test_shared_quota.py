@@ -1,4 +1,4 @@
-"""Processes that share one quota: real ones, with the real clock and files."""
+"""Processes that share one quota: real processes, files and clock."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
 from collector.model.secret import Secret
 
 RATE = 200
-K = Secret("k")
-PATIENCE = 60  # seconds until a test gives up; never what it measures
+KEY = Secret("k")
+TEST_TIMEOUT = 60  # seconds until a test fails; never the measured time
 
-TAKER = """
+ACQUIRER = """
 import sys, time
 from pathlib import Path
 from collector.governor.shared_quota import SharedQuota
@@ -41,7 +41,7 @@ while (now := time.monotonic()) < end:
         print(time.monotonic(), flush=True)
 """
 
-HOLDER = """
+LOCK_HOLDER = """
 import fcntl, sys, time
 stream = open(sys.argv[1], "rb")
 fcntl.flock(stream, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A process that is ready; killed in the end."""
+    """Start a process, wait until it is ready, and kill it at the end."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         try:
@@ -68,15 +68,15 @@ def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
-def begin(taker: subprocess.Popen[str], seconds: float) -> None:
-    assert taker.stdin
-    taker.stdin.write(f"{seconds}\n")
-    taker.stdin.flush()
+def begin(acquirer: subprocess.Popen[str], seconds: float) -> None:
+    assert acquirer.stdin
+    acquirer.stdin.write(f"{seconds}\n")
+    acquirer.stdin.flush()
 
 
-def starts_of(taker: subprocess.Popen[str]) -> list[float]:
-    """When a process took its starts, once it is over. One that was killed may not have ended its last line."""
-    printed, _ = taker.communicate(timeout=PATIENCE)
+def starts_of(acquirer: subprocess.Popen[str]) -> list[float]:
+    """Return the times of a process's permits after its end. A killed process may leave an incomplete last line."""
+    printed, _ = acquirer.communicate(timeout=TEST_TIMEOUT)
     return [float(line) for line in printed.splitlines(keepends=True) if line.endswith("\n")]
 
 
@@ -86,20 +86,20 @@ def most_in_a_second(starts: Sequence[float]) -> int:
 
 
 class Warnings(list[str]):
-    """What a run was told."""
+    """Collects the warnings of a run."""
 
     def __call__(self, text: str) -> None:
         self.append(text)
 
 
-def opened(path: Path, rate: float = 50) -> tuple[SharedQuota, Warnings]:
+def make_quota(path: Path, rate: float = 50) -> tuple[SharedQuota, Warnings]:
     warnings = Warnings()
     return SharedQuota(path, rate, warnings), warnings
 
 
-def is_exclusive(path: Path) -> str:
-    """The warning of a run that cannot share, but starts; twice it is not said."""
-    quota, warnings = opened(path)
+def warning_without_sharing(path: Path) -> str:
+    """Return the one warning of a run that cannot share the quota but still gets permits."""
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     assert quota.try_acquire(100.0) > 0
     assert quota.try_acquire(200.0) == 0.0
@@ -109,22 +109,20 @@ def is_exclusive(path: Path) -> str:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_processes_that_share_start_no_more_than_the_rate_in_any_second_and_none_starves(
-    path: Path, count: int
-) -> None:
+def test_sharing_processes_keep_the_rate_in_any_second_and_none_starves(path: Path, count: int) -> None:
     with contextlib.ExitStack() as stack:
-        takers = [stack.enter_context(process(TAKER, path, RATE)) for _ in range(count)]
-        for taker in takers:
-            begin(taker, seconds=2.5)
-        starts = [starts_of(taker) for taker in takers]
+        acquirers = [stack.enter_context(process(ACQUIRER, path, RATE)) for _ in range(count)]
+        for acquirer in acquirers:
+            begin(acquirer, seconds=2.5)
+        starts = [starts_of(acquirer) for acquirer in acquirers]
     together = [start for each in starts for start in each]
     assert most_in_a_second(together) <= RATE
     assert min(map(len, starts)) >= 0.5 * len(together) / count
 
 
 def test_a_killed_process_frees_its_share(path: Path) -> None:
-    with process(TAKER, path, RATE) as killed, process(TAKER, path, RATE) as other:
-        begin(killed, seconds=PATIENCE)
+    with process(ACQUIRER, path, RATE) as killed, process(ACQUIRER, path, RATE) as other:
+        begin(killed, seconds=TEST_TIMEOUT)
         begin(other, seconds=3)
         assert killed.stdout
         for _ in range(50):
@@ -138,23 +136,23 @@ def test_a_killed_process_frees_its_share(path: Path) -> None:
 
 
 def test_a_process_killed_while_it_is_stopped_with_the_lock_frees_it(path: Path) -> None:
-    quota, warnings = opened(path)
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
-    with process(HOLDER, path) as holder:
+    with process(LOCK_HOLDER, path) as holder:
         holder.send_signal(signal.SIGSTOP)
         assert 0 < quota.try_acquire(101.0) < 0.1
         assert 0 < quota.try_acquire(102.0) < 0.1
         holder.kill()
-        holder.wait(PATIENCE)
+        holder.wait(TEST_TIMEOUT)
         assert quota.try_acquire(103.0) == 0.0
     assert quota.is_shared
     assert warnings == []
 
 
-def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_for_ever(path: Path) -> None:
-    quota, warnings = opened(path)
+def test_a_process_that_stays_stopped_with_the_lock_does_not_block_the_others_forever(path: Path) -> None:
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
-    with process(HOLDER, path) as holder:
+    with process(LOCK_HOLDER, path) as holder:
         holder.send_signal(signal.SIGSTOP)
         assert [quota.try_acquire(now) > 0 for now in (101.0, 105.0, 110.9)] == [True] * 3
         assert quota.try_acquire(111.0) == 0.0
@@ -166,8 +164,8 @@ def test_a_process_that_stays_stopped_with_the_lock_does_not_hold_up_the_others_
     ]
 
 
-def test_patience_begins_anew_with_every_lock_that_was_had(path: Path) -> None:
-    quota, _ = opened(path)
+def test_the_lock_timeout_restarts_after_each_acquired_lock(path: Path) -> None:
+    quota, _ = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     with path.open("rb") as held:
         for now in (101.0, 120.0, 140.0):
@@ -178,16 +176,16 @@ def test_patience_begins_anew_with_every_lock_that_was_had(path: Path) -> None:
     assert quota.is_shared
 
 
-def test_two_quotas_of_one_file_share_and_a_closed_one_does_not(path: Path) -> None:
-    (one, _), (other, _) = opened(path), opened(path)
+def test_two_quotas_with_one_file_share_it_until_one_is_closed(path: Path) -> None:
+    (one, _), (other, _) = make_quota(path), make_quota(path)
     assert one.try_acquire(100.0) == 0.0
     assert 0 < other.try_acquire(100.0) < 0.03
     other.close()
     assert other.try_acquire(100.0) == 0.0
 
 
-def test_what_is_free_is_told_to_the_microsecond(path: Path) -> None:
-    quota: RateCeiling = opened(path)[0]
+def test_waits_are_accurate_to_the_microsecond(path: Path) -> None:
+    quota: RateCeiling = make_quota(path)[0]
     now = 100.0
     for _ in range(20):
         while wait := quota.try_acquire(now):
@@ -200,29 +198,29 @@ def test_another_address_organization_or_key_is_another_quota(tmp_path: Path) ->
         quota_file(address, identity, tmp_path)
         for address in ("https://app.polytomic.com", "https://eu.polytomic.com")
         for identity in (
-            identity_of("o1", K),
-            identity_of("o2", K),
-            identity_of(None, K),
+            identity_of("o1", KEY),
+            identity_of("o2", KEY),
+            identity_of(None, KEY),
             identity_of(None, Secret("l")),
         )
     }
     assert len(names) == 8
     for name in names:
-        assert opened(name)[0].try_acquire(100.0) == 0.0
+        assert make_quota(name)[0].try_acquire(100.0) == 0.0
 
 
-def test_a_known_organization_shares_whatever_the_key() -> None:
+def test_runs_of_one_organization_share_with_any_key() -> None:
     assert identity_of("ORG", Secret("Basic one")) == identity_of("org", Secret("Basic two"))
 
 
-def test_nothing_of_the_key_is_in_the_name(tmp_path: Path) -> None:
+def test_the_file_name_does_not_contain_the_key(tmp_path: Path) -> None:
     name = quota_file("https://app.polytomic.com", identity_of(None, Secret("Bearer secret")), tmp_path).name
     assert "secret" not in identity_of(None, Secret("Bearer secret"))
     assert name.startswith("quota-")
     assert len(name) == len("quota-") + 16
 
 
-def test_the_place_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_location_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     before = quota_file("https://app.polytomic.com", "o")
     for name in ("TMPDIR", "HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "/elsewhere")
@@ -230,40 +228,40 @@ def test_the_place_does_not_depend_on_the_environment(monkeypatch: pytest.Monkey
     assert before.parent == Path(f"/tmp/collector-{os.geteuid()}")
 
 
-def test_folder_and_file_are_their_owners_only(path: Path) -> None:
-    opened(path)[0].try_acquire(100.0)
+def test_only_the_owner_can_access_the_folder_and_the_file(path: Path) -> None:
+    make_quota(path)[0].try_acquire(100.0)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 40, encode(UNKNOWN)[:-1]])
-def test_a_file_with_something_else_in_it_is_taken_over(path: Path, content: bytes) -> None:
+def test_a_file_with_invalid_content_is_overwritten(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700)
     path.write_bytes(content)
     path.chmod(0o600)
-    quota, warnings = opened(path)
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     assert quota.try_acquire(100.0) > 0
     assert decode(path.read_bytes()[:40], 100.0).arrival > 100.0
     assert warnings == []
 
 
-def test_after_a_reboot_the_clock_of_before_counts_for_nothing(path: Path) -> None:
-    before, _ = opened(path)
+def test_times_from_before_a_reboot_are_ignored(path: Path) -> None:
+    before, _ = make_quota(path)
     assert before.try_acquire(1e6) == 0.0
-    after, warnings = opened(path)
+    after, warnings = make_quota(path)
     assert after.try_acquire(10.0) == 0.0
     assert 0 < after.try_acquire(10.0) < 0.03
     assert warnings == []
 
 
-def test_a_file_removed_under_a_run_is_made_anew_and_shared_again(path: Path) -> None:
-    quota, warnings = opened(path)
+def test_a_file_removed_during_a_run_is_created_and_shared_again(path: Path) -> None:
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     path.unlink()
     path.parent.rmdir()
     assert quota.try_acquire(101.0) == 0.0
-    assert 0 < opened(path)[0].try_acquire(101.0) < 0.03
+    assert 0 < make_quota(path)[0].try_acquire(101.0) < 0.03
     assert warnings == []
 
 
@@ -271,7 +269,7 @@ def test_a_planted_link_in_place_of_the_folder_is_not_followed(path: Path, tmp_p
     target = tmp_path / "target"
     target.mkdir(mode=0o700)
     path.parent.symlink_to(target)
-    assert f"{path}: not sharing the quota with other runs: " in is_exclusive(path)
+    assert f"{path}: not sharing the quota with other runs: " in warning_without_sharing(path)
     assert list(target.iterdir()) == []
 
 
@@ -280,20 +278,20 @@ def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_pat
     target.write_bytes(b"precious")
     path.parent.mkdir(mode=0o700)
     path.symlink_to(target)
-    is_exclusive(path)
+    warning_without_sharing(path)
     assert target.read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o701, 0o777])
-def test_a_folder_that_others_can_use_is_refused(path: Path, mode: int) -> None:
+def test_a_folder_that_other_users_can_access_is_rejected(path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.parent.chmod(mode)
-    assert is_exclusive(path).endswith(f"{path.parent}: other users can use it; run: chmod 700 {path.parent}")
+    assert warning_without_sharing(path).endswith(f"{path.parent}: other users can use it; run: chmod 700 {path.parent}")
     assert list(path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o277, 0o777])
-def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: Path, umask: int) -> None:
+def test_file_and_folder_are_private_and_usable_with_any_umask(path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         quota = SharedQuota(path, RATE, warn=pytest.fail)
@@ -305,32 +303,32 @@ def test_file_and_folder_are_the_users_own_and_usable_whatever_the_umask(path: P
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_another_user_is_refused(path: Path) -> None:
+def test_a_folder_of_another_user_is_rejected(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     os.chown(path.parent, 12345, -1)
-    assert is_exclusive(path).endswith(f"other users can use it; run: chown root {path.parent}")
+    assert warning_without_sharing(path).endswith(f"other users can use it; run: chown root {path.parent}")
 
 
-def test_a_file_that_others_can_use_is_refused(path: Path) -> None:
+def test_a_file_that_other_users_can_access_is_rejected(path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     path.touch()
     path.chmod(0o666)
-    assert is_exclusive(path).endswith(f"{path}: other users can use it; run: chmod 600 {path}")
+    assert warning_without_sharing(path).endswith(f"{path}: other users can use it; run: chmod 600 {path}")
 
 
-def test_something_else_in_place_of_the_file_or_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_wrong_file_type_in_place_of_the_file_or_the_folder_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    is_exclusive(tmp_path / "file" / "quota")
-    is_exclusive(tmp_path / "missing" / "folder" / "quota")
+    warning_without_sharing(tmp_path / "file" / "quota")
+    warning_without_sharing(tmp_path / "missing" / "folder" / "quota")
     (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "private" / "folder").mkdir()
-    is_exclusive(tmp_path / "private" / "folder")
+    warning_without_sharing(tmp_path / "private" / "folder")
     os.mkfifo(tmp_path / "private" / "pipe", 0o600)
-    is_exclusive(tmp_path / "private" / "pipe")
+    warning_without_sharing(tmp_path / "private" / "pipe")
 
 
-def test_a_file_that_cannot_be_written_any_more_leaves_the_run_its_own_ceiling(path: Path, tmp_path: Path) -> None:
-    quota, warnings = opened(path)
+def test_a_run_keeps_its_local_ceiling_when_the_file_becomes_unwritable(path: Path, tmp_path: Path) -> None:
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     path.unlink()
     path.parent.rmdir()
@@ -341,8 +339,8 @@ def test_a_file_that_cannot_be_written_any_more_leaves_the_run_its_own_ceiling(p
     assert len(warnings) == 1
 
 
-def test_a_refused_write_leaves_the_run_its_own_ceiling(path: Path) -> None:
-    quota, warnings = opened(path)
+def test_a_run_keeps_its_local_ceiling_when_a_write_fails(path: Path) -> None:
+    quota, warnings = make_quota(path)
     assert quota.try_acquire(100.0) == 0.0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -357,21 +355,21 @@ def test_a_refused_write_leaves_the_run_its_own_ceiling(path: Path) -> None:
 
 def test_no_descriptor_is_left_open(path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
-    quota, _ = opened(path)
+    quota, _ = make_quota(path)
     quota.try_acquire(100.0)
     quota.close()
     path.chmod(0o666)
-    is_exclusive(path)
+    warning_without_sharing(path)
     path.parent.chmod(0o777)
-    is_exclusive(path)
+    warning_without_sharing(path)
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_the_repr_tells_the_interval_and_whether_it_is_shared(path: Path) -> None:
-    quota, _ = opened(path)
+def test_the_repr_shows_the_interval_and_whether_the_quota_is_shared(path: Path) -> None:
+    quota, _ = make_quota(path)
     assert repr(quota) == f"<SharedQuota {path.name} interval=0.0210s shared=True>"
 
 
-def test_the_file_says_when_the_next_start_is_due(path: Path) -> None:
-    opened(path)[0].try_acquire(100.0)
+def test_the_file_records_when_the_next_permit_is_due(path: Path) -> None:
+    make_quota(path)[0].try_acquire(100.0)
     assert decode(path.read_bytes(), 100.0) == QuotaState(100.0 + 0.021, 0.021, 100.0, float("inf"))

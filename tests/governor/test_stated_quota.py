@@ -1,4 +1,4 @@
-"""How many requests a second a server's quota comes to."""
+"""The request rate within a server's stated quota."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from collector.governor.stated_quota import StatedQuota
 LONGEST = 900.0
 
 
-def test_a_policy_says_the_rate_outright() -> None:
-    said = StatedQuota().rate(Allowance(3, 1.0), Quota(50, 1.0), 0, LONGEST)
-    assert said == (0.95 * 49, 60.0)
+def test_a_policy_states_the_rate_directly() -> None:
+    rate = StatedQuota().rate(Allowance(3, 1.0), Quota(50, 1.0), 0, LONGEST)
+    assert rate == (0.95 * 49, 60.0)
 
 
-def test_a_reset_that_never_comes_nearer_tells_the_window() -> None:
+def test_a_constant_reset_reveals_the_window() -> None:
     stated = StatedQuota()
     for _ in range(20):
         rate, _ = stated.rate(Allowance(9, 10.0), Quota(200, None), 0, LONGEST)
     assert rate == pytest.approx(0.95 * 19.9)
 
 
-def test_what_is_left_of_a_fixed_window_is_spread_to_its_end() -> None:
+def test_the_rest_of_a_fixed_window_is_spread_to_its_end() -> None:
     stated = StatedQuota()
     for seconds in range(60, 2, -1):
         rate, lasts = stated.rate(Allowance(100, float(seconds)), Quota(600, None), 5, LONGEST)
     assert (rate, lasts) == (95 / 3, 3.0)
 
 
-def test_nothing_is_known_of_a_short_window_without_a_quota_and_of_a_reset_that_is_far_off() -> None:
+def test_a_short_window_without_a_quota_and_a_distant_reset_are_unlimited() -> None:
     assert StatedQuota().rate(Allowance(9, 1.0), None, 0, LONGEST)[0] == inf
     assert StatedQuota().rate(Allowance(9, 901.0), None, 0, LONGEST)[0] == inf
 
 
-def test_the_quota_of_a_reply_is_read_off_its_policy_or_its_limit() -> None:
+def test_the_quota_is_read_from_the_policy_or_the_limit() -> None:
     assert quota({"RateLimit-Policy": '"default";q=100;w=60'}) == Quota(100, 60.0)
     assert quota({"RateLimit-Policy": '"a";q=100;w=60,"b";q=1000;w=86400'}) is None
     assert quota({"RateLimit-Policy": '"a";q=100;w=60;qu="content-bytes"'}) is None

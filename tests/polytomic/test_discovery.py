@@ -19,7 +19,7 @@ from collector.governor.events import Event, Paused
 from collector.model.errors import InputError, KeyRefused, RunStopped
 from collector.polytomic.discovery import list_ids
 from tests.support.clock import StoppedClock
-from tests.support.governor_harness import client_of, governor, pacer
+from tests.support.governor_harness import client_from_pacer, make_governor, make_pacer
 
 T = TypeVar("T")
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -81,15 +81,15 @@ class Api:
         yield Reply(self._status, self._headers, b""), chunks()
 
     async def ids(self, outage_limit: float = 3600.0) -> list[str | None]:
-        clock, governed = self.clock, governor()
+        clock, governor = self.clock, make_governor()
 
         async def confirm(_request: Request) -> Reply:
             return Reply(self._status, self._headers, b"")
 
-        self.pacer = pacer(confirm, governed, clock, on_event=self.summary.append)
+        self.pacer = make_pacer(confirm, governor, clock, on_event=self.summary.append)
         try:
             return await beside(
-                list_ids(client_of(self.pacer, governed, clock, stream=self.stream)),
+                list_ids(client_from_pacer(self.pacer, governor, clock, stream=self.stream)),
                 self.pacer.watch(outage_limit),
                 clock,
             )

@@ -32,7 +32,7 @@ from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import SYSTEM_CLOCK
 from tests.support.clock import Clock
-from tests.support.governor_harness import client, governor
+from tests.support.governor_harness import make_client, make_governor
 
 BASE = "https://polytomic.example"
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -92,8 +92,8 @@ class Api:
         headers = {"Authorization": f"Bearer {self.key}", "X-Polytomic-Version": "2025-09-18"}
         transport = Transport(BASE, headers, connections=1, timeouts=Timeouts(), count=self.count, clock=SYSTEM_CLOCK)
         async with transport.opened():
-            governed = governor()
-            asking = client(transport.send, governed, self.clock, self.count)
+            governor = make_governor()
+            asking = make_client(transport.send, governor, self.clock, self.count)
             clock = SYSTEM_CLOCK._replace(wall_time=lambda: WALL)
             yield Fetcher(asking, Scrubber([self.key]), Redactor(), "run-1", clock=clock)
 

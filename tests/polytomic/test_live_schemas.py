@@ -11,7 +11,7 @@ from collector.client.messages import Reply, Request
 from collector.model.errors import KeyRefused
 from collector.polytomic.live_schemas import LiveSchemas
 from tests.support.clock import Clock
-from tests.support.governor_harness import client, governor
+from tests.support.governor_harness import make_client, make_governor
 
 SCHEMA = b'{"type":"object","properties":{"a":{"type":"string","sensitive":true},"b":{"type":"string"}}}'
 JSON = {"Content-Type": "application/json"}
@@ -26,8 +26,8 @@ class Api:
         self.learnt: dict[str, Mapping[str, bool]] = {}
         self.warned: list[str] = []
         clock = Clock()
-        governed = governor()
-        asking = client(self._send, governed, clock)
+        governor = make_governor()
+        asking = make_client(self._send, governor, clock)
         self.schemas = LiveSchemas(asking, self.learnt.__setitem__, warn=self.warned.append)
 
     async def _send(self, request: Request) -> Reply:

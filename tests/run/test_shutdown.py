@@ -15,7 +15,7 @@ from collector.model.errors import CollectorError, Interrupted, RunStopped
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from tests.support.clock import Clock, settled
-from tests.support.governor_harness import governor, pacer
+from tests.support.governor_harness import make_governor, make_pacer
 
 SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # unused by the test runner
 
@@ -40,7 +40,7 @@ class EndlessRun:
         self.shutdown = Shutdown(self.warnings.append, SIGNALS, self.watchdog)
         self.sent = 0
         self.may_reply = anyio.Event()
-        self.pacer = pacer(self._send, governor(), Clock())
+        self.pacer = make_pacer(self._send, make_governor(), Clock())
 
     async def _send(self, _request: Request) -> Reply:
         self.sent += 1

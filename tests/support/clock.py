@@ -1,4 +1,4 @@
-"""Clocks of the tests' own: no test waits for real time."""
+"""Clocks for tests, which never wait for real time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collector.model import clock
 
 
 class AnyClock(Protocol):
-    """A clock of the tests' own."""
+    """The interface of the test clocks."""
 
     def now(self) -> float: ...
 
@@ -17,7 +17,7 @@ class AnyClock(Protocol):
 
 
 class Clock:
-    """Stands still, except that sleeping moves it on at once."""
+    """A clock that advances only by sleeping, immediately."""
 
     def __init__(self, time: float = 0.0) -> None:
         self.time = time
@@ -33,13 +33,13 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def as_clock(own: AnyClock) -> clock.Clock:
-    """The clock as the code takes one; the epoch is when it began."""
-    return clock.Clock(own.now, own.now, own.sleep)
+def as_clock(test_clock: AnyClock) -> clock.Clock:
+    """Return the clock in the type of the code; its epoch is the start of the test."""
+    return clock.Clock(test_clock.now, test_clock.now, test_clock.sleep)
 
 
 class StoppedClock:
-    """Stands still until it is advanced; sleepers wake in the order of their times."""
+    """A clock that advances only by `advance`; sleepers wake in the order of their times."""
 
     def __init__(self, time: float = 0.0) -> None:
         self.time = time
@@ -57,7 +57,7 @@ class StoppedClock:
         await wake.wait()
 
     async def advance(self, seconds: float) -> None:
-        """Let so many seconds pass, and everybody who wakes meanwhile go on until they wait again."""
+        """Advance by `seconds`; each task that wakes meanwhile runs until it waits again."""
         end = self.time + seconds
         await settled()
         while self._sleepers and min(self._sleepers)[0] <= end:
@@ -70,6 +70,6 @@ class StoppedClock:
 
 
 async def settled() -> None:
-    """Let every task that can run do so until it waits."""
+    """Let every runnable task run until it waits."""
     for _ in range(20):
         await asyncio.sleep(0)

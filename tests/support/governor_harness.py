@@ -1,4 +1,4 @@
-"""A governor, a pacer and a retrier, joined as `assembly` does, for tests that care for one thing about them."""
+"""Builds a governor, a pacer, a retrier and a client, connected as in `assembly`, for tests of one of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from collector.model.ledger import RequestCount
 from tests.support.clock import AnyClock, as_clock
 
 
-def _unheard(_text: str) -> None:
-    """A note that nobody reads."""
+def _ignore(_text: str) -> None:
+    """Discard a note."""
 
 
-def governor(
+def make_governor(
     now: float = 0.0,
     *,
     rate: float = 0.0,
@@ -30,22 +30,22 @@ def governor(
     max_pause: float = 900.0,
     seed: int = 0,
 ) -> Governor:
-    """A governor that knows nothing of the server yet, with the user's limits."""
+    """Return a new governor with the user's limits."""
     return Governor(LocalCeiling(rate), concurrency, now, max_pause=max_pause, rng=Random(seed))
 
 
-def pacer(
+def make_pacer(
     send: Send,
-    governed: Governor,
+    governor: Governor,
     clock: AnyClock,
     count: RequestCount | None = None,
     scrub: Callable[[str], str] = str,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> Pacer:
-    """A pacer in front of `send`, whose replies it judges."""
+    """Return a pacer in front of `send`."""
     return Pacer(
         send,
-        governed,
+        governor,
         clock=as_clock(clock),
         count=RequestCount() if count is None else count,
         scrub=scrub,
@@ -53,19 +53,19 @@ def pacer(
     )
 
 
-def retrier(
-    paced: Pacer,
-    governed: Governor,
+def make_retrier(
+    pacer: Pacer,
+    governor: Governor,
     clock: AnyClock,
     *,
     policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # it is frozen
     seed: int = 0,
-    note: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = _ignore,
 ) -> Retrier:
-    """A retrier in front of a pacer and its governor."""
+    """Return a retrier in front of a pacer and its governor."""
     return Retrier(
-        paced,
-        governed,
+        pacer,
+        governor,
         policy=policy,
         clock=as_clock(clock),
         rng=Random(seed),
@@ -73,32 +73,32 @@ def retrier(
     )
 
 
-def client(
+def make_client(
     send: Send,
-    governed: Governor,
+    governor: Governor,
     clock: AnyClock,
     count: RequestCount | None = None,
     *,
     stream: Stream | None = None,
     scrub: Callable[[str], str] = str,
 ) -> Client:
-    """A client in front of `send`, and of `stream` for what is read as it comes."""
-    paced = pacer(send, governed, clock, count, scrub)
-    return client_of(paced, governed, clock, stream=stream, scrub=scrub)
+    """Return a client in front of `send`, and of `stream` for streamed bodies."""
+    pacer = make_pacer(send, governor, clock, count, scrub)
+    return client_from_pacer(pacer, governor, clock, stream=stream, scrub=scrub)
 
 
-def client_of(
-    paced: Pacer,
-    governed: Governor,
+def client_from_pacer(
+    pacer: Pacer,
+    governor: Governor,
     clock: AnyClock,
     *,
     stream: Stream | None = None,
     scrub: Callable[[str], str] = str,
 ) -> Client:
-    """A client in front of a pacer."""
-    retrying = retrier(paced, governed, clock)
-    return Client(retrying, paced, governed, stream or _no_stream, clock=as_clock(clock), scrub=scrub)
+    """Return a client in front of a pacer."""
+    retrier = make_retrier(pacer, governor, clock)
+    return Client(retrier, pacer, governor, stream or _no_stream, clock=as_clock(clock), scrub=scrub)
 
 
 def _no_stream(*_: object, **__: object) -> NoReturn:
-    raise AssertionError("nothing is to be streamed here")
+    raise AssertionError("unexpected stream")

@@ -1,6 +1,6 @@
-"""A server with a limit, noise or a queue, and a crew that asks it, in simulated time: minutes of it take a moment.
+"""Simulates a server with a limit, noise or a queue, and workers that send requests to it, in simulated time.
 
-Knows the governor's interface and nothing of how it decides.
+Uses only the governor's interface. Must not know how it decides.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from bench.limits import Limit, Segment, Verdict, limit_at
 from collector.governor.events import PauseTooLong, TooManyPauses
 from collector.governor.governor import Permit
 from collector.governor.rate_limit_headers import Allowance, Quota
-from tests.support.governor_harness import governor
+from tests.support.governor_harness import make_governor
 
 FORMS: dict[str, Callable[[float], float | None]] = {
     "whole seconds": lambda wait: max(1.0, math.ceil(wait)),
     "exact": lambda wait: wait,
     "absent": lambda _: None,
 }
-"""What the server says of the wait: `Retry-After` in whole seconds (or a date) or with decimals, or nothing."""
+"""The stated wait: `Retry-After` in whole seconds (or a date), with decimals, or missing."""
 
 
 class Queue:
-    """Workers that serve one request each at a time, first come, first served; none waits at an idle worker.
+    """Server workers that each serve one request at a time, first come, first served.
 
-    `service` gives the seconds of one service that begins at a moment.
+    `service` returns the seconds of a service that begins at the given time.
     """
 
     def __init__(self, workers: int, service: Callable[[float], float]) -> None:
         self._service = service
         self._free_at = [0.0] * workers
 
-    def leaves(self, now: float) -> float:
-        """When the reply leaves to a request that arrives now."""
+    def departure(self, now: float) -> float:
+        """Return the time at which the reply to a request that arrives now is sent."""
         begins = max(now, heapq.heappop(self._free_at))
         ends = begins + self._service(begins)
         heapq.heappush(self._free_at, ends)
@@ -48,16 +48,17 @@ class Queue:
 
 @dataclass
 class Simulation:
-    """A crew without end of work, for so many seconds, against one server.
+    """Workers with unlimited work against one server, until the end of the last segment.
 
-    `noise` is the probability at a moment that a request is refused whatever the limit says; the server then asks to
-    wait `noise_wait`. With a `queue` the latency is that of the way only. `says` gives the quota headers of a reply.
-    A timer wakes up to `late` seconds late.
+    `retry_after` converts the limit's wait into the stated one. `noise` returns the probability at a given time that a
+    request is throttled regardless of the limit; the server then asks to wait `noise_wait`. With a `queue`, the latency
+    is that of the network only. `stated_allowance` returns the allowance that a reply states. A timer is up to `late`
+    seconds late.
     """
 
     limit: Limit | None
     segments: Sequence[Segment]
-    told: Callable[[float], float | None]
+    retry_after: Callable[[float], float | None]
     latency: float
     seed: int = 0
     concurrency: int = 32
@@ -65,7 +66,7 @@ class Simulation:
     noise: Callable[[float], float] = lambda _now: 0.0
     noise_wait: float = 1.0
     queue: Queue | None = None
-    says: Callable[[Verdict, int, float], Allowance | None] = lambda _verdict, _limit, _now: None
+    stated_allowance: Callable[[Verdict, int, float], Allowance | None] = lambda _verdict, _limit, _now: None
     quota: Quota | None = None
     is_outage: bool = False
     late: float = 0.0
@@ -78,7 +79,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self._rng = Random(self.seed)
-        self.governor = governor(
+        self.governor = make_governor(
             rate=self.rate,
             concurrency=self.concurrency,
             seed=self.seed,
@@ -86,15 +87,15 @@ class Simulation:
         self._now: float = 0.0
         self._order = count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._asked_until = 0.0
-        self.asked = 0.0  # seconds for which the server asked to wait, overlaps counted once
+        self._requested_until = 0.0
+        self.requested_pause_s = 0.0  # seconds of requested pauses; overlaps count once
 
-    def follow(self, rate: object) -> None:
-        """Let something else than the governor's own way say how many may start a second."""
+    def use_rate(self, rate: object) -> None:
+        """Replace the governor's adaptive rate."""
         vars(self.governor)["_rate"] = rate
 
     def run(self) -> Simulation:
-        """Run it to its end."""
+        """Run the simulation to its end."""
         try:
             while self._now < self.segments[-1].end:
                 self._step()
@@ -104,21 +105,21 @@ class Simulation:
 
     @property
     def paused(self) -> float:
-        """Seconds for which the crew paused."""
+        """Seconds of pauses."""
         return self.governor.pauses.seconds(self._now)
 
     def allowed(self, begin: float = 0.0, end: float = inf) -> int:
-        """Requests that the server took in a stretch of time."""
+        """Count the requests that the server accepted between two times."""
         return sum(arrival.allowed and begin <= arrival.at < end for arrival in self.arrivals)
 
     @property
     def throughput(self) -> float:
-        """Requests a second that the server took, outside of the pauses."""
+        """Accepted requests per second, outside of the pauses."""
         return self.allowed() / (self._now - self.paused)
 
     def _step(self) -> None:
         wait = 0.0
-        if self.governor.in_flight < self.concurrency:  # a task of the crew is free
+        if self.governor.in_flight < self.concurrency:  # a worker is free
             granted = self.governor.try_acquire(self._now)
             if isinstance(granted, Permit):
                 self._send(granted)
@@ -140,27 +141,27 @@ class Simulation:
             latency = self.latency * self._rng.uniform(1 - self.jitter, 1 + self.jitter)
         self._later(latency / 2, lambda: self._arrive(permit, latency / 2))
 
-    def _arrive(self, permit: Permit, way_back: float) -> None:
+    def _arrive(self, permit: Permit, return_latency: float) -> None:
         limit = limit_at(self.segments, self._now)
         is_noise = self._rng.random() < self.noise(self._now)
-        verdict = self.limit.judge(self._now, limit) if self.limit and not is_noise else Verdict(True, 0.0, limit, 1.0)
+        verdict = self.limit.check(self._now, limit) if self.limit and not is_noise else Verdict(True, 0.0, limit, 1.0)
         if is_noise:
             verdict = verdict._replace(allowed=False, wait=self.noise_wait)
         self.arrivals.append(Arrival(self._now, verdict.allowed))
-        service = self.queue.leaves(self._now) - self._now if self.queue and verdict.allowed else 0.0
+        service = self.queue.departure(self._now) - self._now if self.queue and verdict.allowed else 0.0
         if verdict.allowed:
-            self.latencies.append((self._now, service + 2 * way_back))
-        self._later(service + way_back, lambda: self._answer(permit, verdict, limit))
+            self.latencies.append((self._now, service + 2 * return_latency))
+        self._later(service + return_latency, lambda: self._answer(permit, verdict, limit))
 
     def _answer(self, permit: Permit, verdict: Verdict, limit: int) -> None:
         if verdict.allowed:
-            said = self.says(verdict, limit, self._now)
-            self.governor.answered(permit, self._now, is_success=True, allowance=said, quota=self.quota)
+            allowance = self.stated_allowance(verdict, limit, self._now)
+            self.governor.answered(permit, self._now, is_success=True, allowance=allowance, quota=self.quota)
             return
-        wait = self.told(verdict.wait)
+        wait = self.retry_after(verdict.wait)
         until = self._now + (wait or 0.0)
-        self.asked += max(0.0, until - max(self._now, self._asked_until))
-        self._asked_until = max(self._asked_until, until)
+        self.requested_pause_s += max(0.0, until - max(self._now, self._requested_until))
+        self._requested_until = max(self._requested_until, until)
         self.governor.throttled(permit, self._now, wait, "HTTP 429", is_outage=self.is_outage)
 
     def _later(self, seconds: float, then: Callable[[], None]) -> None:
