@@ -1,4 +1,4 @@
-"""Addresses: what is one, and that everybody who reads it reads the same."""
+"""Addresses: valid ones, and agreement of all parsers on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collector.client.transport.aiohttp_transport import url_of
 SECRET = "secret-0451"
 TARGET = "/api/connections/248df4b7-aa70-47b8-a036-33ac447e668d"
 
-GOOD = {
+VALID = {
     "https://app.polytomic.com": "https://app.polytomic.com",
     "app.polytomic.com": "https://app.polytomic.com",
     "HTTPS://App.Polytomic.COM": "https://app.polytomic.com",
@@ -38,7 +38,7 @@ GOOD = {
     "1.example": "https://1.example",
 }
 
-BAD = [
+INVALID = [
     "",
     " ",
     "https:",
@@ -138,43 +138,65 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), GOOD.items())
-def test_an_address_has_one_spelling(text: str, expected: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), VALID.items())
+def test_an_address_has_one_canonical_spelling(text: str, expected: str) -> None:
     found = address.base_url(text)
     assert found.origin + found.path == expected
     assert address.base_url(expected) == found
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_what_two_readers_could_read_differently_is_refused_and_never_repeated(text: str) -> None:
+@pytest.mark.parametrize("text", INVALID)
+def test_ambiguous_text_is_rejected_and_never_repeated(text: str) -> None:
     with pytest.raises(BadAddress) as caught:
         address.base_url(text)
     assert SECRET not in str(caught.value)
     assert "host.example" not in str(caught.value)
 
 
-ODD_HOSTS = ["localhost", "127.0.0.1", "127.1", "[::1]", "[::ffff:1.2.3.4]", "evil.example", "xn--a", "0x7f.1", "a_b"]
+UNUSUAL_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "127.1",
+    "[::1]",
+    "[::ffff:1.2.3.4]",
+    "evil.example",
+    "xn--a",
+    "0x7f.1",
+    "a_b",
+]
 pieces = st.sampled_from(
-    [*ODD_HOSTS, *"/\\@:?#.;0\té。aA-_[]p&=~\n", "http://", "https://", "//", "%2e", "..", "%40", "443", "%25", "%41"]
+    [
+        *UNUSUAL_HOSTS,
+        *"/\\@:?#.;0\té。aA-_[]p&=~\n",
+        "http://",
+        "https://",
+        "//",
+        "%2e",
+        "..",
+        "%40",
+        "443",
+        "%25",
+        "%41",
+    ]
 )
 texts = st.lists(pieces, min_size=1, max_size=8).map("".join)
 
 
 @given(st.sampled_from(["", "http://", "https://"]), texts)
 @example("https://", "a%2eb")
-def test_whatever_passes_is_the_place_that_the_transport_connects_to(scheme: str, text: str) -> None:
-    """Three readers agree: ours, the standard library's, and that of the transport, which makes the connection."""
+def test_the_transport_connects_to_exactly_the_parsed_address(scheme: str, text: str) -> None:
+    """Three parsers agree: this one, the standard library's, and the transport's, which makes the connection."""
     try:
         found = address.base_url(scheme + text)
     except BadAddress:
         return
-    whole = found.origin + found.path
+    text = found.origin + found.path
     port = found.port or {"http": 80, "https": 443}[found.scheme]
-    goes_to = url_of(URL(whole, encoded=True), Request(TARGET))
-    assert (goes_to.scheme, goes_to.raw_host, goes_to.port) == (found.scheme, found.host, port)
-    assert (goes_to.raw_path, goes_to.raw_query_string) == (found.path + TARGET, "")
-    assert (goes_to.user, goes_to.password, goes_to.fragment) == (None, None, "")
-    parts = urlsplit(whole)
+    url = url_of(URL(text, encoded=True), Request(TARGET))
+    assert (url.scheme, url.raw_host, url.port) == (found.scheme, found.host, port)
+    assert (url.raw_path, url.raw_query_string) == (found.path + TARGET, "")
+    assert (url.user, url.password, url.fragment) == (None, None, "")
+    parts = urlsplit(text)
     assert (parts.scheme, parts.hostname, parts.port, parts.path) == (
         found.scheme,
         found.host,
@@ -184,7 +206,7 @@ def test_whatever_passes_is_the_place_that_the_transport_connects_to(scheme: str
 
 
 @given(st.text(max_size=20))
-def test_no_text_at_all_breaks_the_reader(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     for read in (address.base_url, address.proxy):
         try:
             found = read(text)
@@ -194,7 +216,7 @@ def test_no_text_at_all_breaks_the_reader(text: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "api.localhost", "127.0.0.1", "127.255.255.254", "::1", "::ffff:7f00:1"])
-def test_what_means_this_host(host: str) -> None:
+def test_loopback_hosts_are_recognized(host: str) -> None:
     assert address.is_loopback(host)
 
 
@@ -211,7 +233,7 @@ def test_what_means_this_host(host: str) -> None:
         "::ffff:a00:1",
     ],
 )
-def test_what_only_looks_like_this_host(host: str) -> None:
+def test_hosts_that_only_look_like_loopback_are_not(host: str) -> None:
     assert not address.is_loopback(host)
 
 
@@ -240,7 +262,7 @@ def test_a_proxy_may_have_a_user_and_a_password() -> None:
         "http://@proxy.example",
     ],
 )
-def test_what_is_no_proxy_is_refused_and_its_password_never_repeated(text: str) -> None:
+def test_an_invalid_proxy_is_rejected_and_its_password_never_repeated(text: str) -> None:
     with pytest.raises(BadAddress) as caught:
         address.proxy(text)
     assert SECRET not in str(caught.value)
@@ -256,7 +278,7 @@ def test_what_is_no_proxy_is_refused_and_its_password_never_repeated(text: str) 
         ("http://proxy:3128", []),
     ],
 )
-def test_the_secret_of_a_proxy_is_its_password_or_the_user_who_has_none(text: str, secrets: list[str]) -> None:
+def test_the_secret_of_a_proxy_is_its_password_or_a_user_without_one(text: str, secrets: list[str]) -> None:
     assert address.proxy(text).secrets == secrets
 
 
@@ -278,5 +300,5 @@ def test_the_secret_of_a_proxy_is_its_password_or_the_user_who_has_none(text: st
         ("", None),
     ],
 )
-def test_of_a_redirect_no_more_than_its_origin_is_told(location: str, origin: str | None) -> None:
+def test_only_the_origin_of_a_redirect_is_shown(location: str, origin: str | None) -> None:
     assert address.origin_of(location) == origin

@@ -1,4 +1,4 @@
-"""The transport by aiohttp keeps the contract; another one joins by a module like this, with its own `opening`."""
+"""The aiohttp transport keeps the transport contract; another transport needs a module like this one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from collector.model.ledger import RequestCount
 from collector.model.secret import Secret
 from collector.run.assembly import SYSTEM_CLOCK
 from tests.support.scripted_server import PATIENCE, answer, serving
-from tests.support.transport_contract import *  # noqa: F403  # every test in there
-from tests.support.transport_contract import ASKED, CANARY, Opening, Subject
+from tests.support.transport_contract import *  # noqa: F403  # all its tests
+from tests.support.transport_contract import CANARY, REQUEST, Opening, Subject
 
 
 @asynccontextmanager
@@ -47,10 +47,10 @@ async def by_aiohttp(
 
 
 @pytest.mark.parametrize("found", [["203.0.113.9"], ["127.0.0.1", "203.0.113.9"], ["::1", "2001:db8::9"]])
-async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
+async def test_a_localhost_name_that_resolves_elsewhere_is_not_connected_to(
     found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """glibc asks files and name servers for `x.localhost`, and for `localhost` where /etc/hosts has none."""
+    """glibc resolves `x.localhost`, and `localhost` if /etc/hosts lacks it, by files and name servers."""
     resolve = socket.getaddrinfo
 
     def elsewhere(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
@@ -71,9 +71,9 @@ async def test_a_name_of_this_host_that_resolves_elsewhere_is_not_connected_to(
             require_loopback=True,
         )
         async with transport.opened():
-            for _ in range(2):  # the second is answered from what is remembered, or not at all
+            for _ in range(2):  # the second resolution may come from the cache
                 with pytest.raises(ConfigError, match=r"api\.localhost does not resolve to this host"):
-                    await transport.send(ASKED)
+                    await transport.send(REQUEST)
     assert (server.opened, count.sent, count.unanswered) == (0, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Every attempt is told in a line, without what is in it."""
+"""The debug log has one line per attempt, without headers or bodies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.clock import Clock, as_clock
 REQUEST = Request("/api/connections/1")
 
 
-def sending(end: Reply | Exception, told: list[str]) -> Send:
-    """What tells of attempts that end so after 1.5 s."""
+def logged_send(end: Reply | Exception, lines: list[str]) -> Send:
+    """Return a logged `send` whose attempts end with `end` after 1.5 s."""
     clock = Clock(10.0)
 
     async def send(request: Request) -> Reply:
@@ -24,20 +24,20 @@ def sending(end: Reply | Exception, told: list[str]) -> Send:
             raise end
         return end
 
-    return log_attempts(send, told.append, as_clock(clock))
+    return log_attempts(send, lines.append, as_clock(clock))
 
 
-async def test_of_a_reply_the_status_the_bytes_and_the_seconds_are_told_and_it_is_passed_on() -> None:
-    told: list[str] = []
+async def test_a_reply_is_logged_with_status_bytes_and_seconds_and_returned() -> None:
+    lines: list[str] = []
     reply = Reply(404, {"X-Secret": "header"}, b"a body")
-    assert await sending(reply, told)(REQUEST) is reply
-    assert told == ["/api/connections/1: HTTP 404, 6 bytes, 1.500 s"]
+    assert await logged_send(reply, lines)(REQUEST) is reply
+    assert lines == ["/api/connections/1: HTTP 404, 6 bytes, 1.500 s"]
 
 
 @pytest.mark.parametrize("error", [Transient("no answer"), ConfigError("no answer")], ids=["attempt", "run"])
-async def test_of_a_failure_its_kind_and_its_reason_are_told_and_it_is_raised(error: Exception) -> None:
-    told: list[str] = []
+async def test_a_failure_is_logged_with_its_type_and_reason_and_raised(error: Exception) -> None:
+    lines: list[str] = []
     with pytest.raises(type(error)) as caught:
-        await sending(error, told)(REQUEST)
+        await logged_send(error, lines)(REQUEST)
     assert caught.value is error
-    assert told == [f"/api/connections/1: {type(error).__name__}: no answer, 1.500 s"]
+    assert lines == [f"/api/connections/1: {type(error).__name__}: no answer, 1.500 s"]

@@ -1,4 +1,4 @@
-"""The API key: which source it is taken from and the header it travels in."""
+"""The API key: its source and the header that carries it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def printing(text: str) -> str:
     return shlex.join([sys.executable, "-c", f"print({text!r})"])
 
 
-def passed(text: str) -> int:
-    """A descriptor that a shell could have passed."""
+def inheritable_descriptor(text: str) -> int:
+    """Return a descriptor as a shell would pass it."""
     reader, writer = os.pipe()
     os.write(writer, text.encode())
     os.close(writer)
@@ -49,32 +49,36 @@ def passed(text: str) -> int:
 
 
 def every_source(folder: Path, key: str) -> list[KeySource]:
-    """All but the keyring and standard input, which tests of the whole program try."""
-    return [KeySource(file=file_with(folder, key)), KeySource(command=printing(key)), KeySource(fd=passed(key))]
+    """Return every source except the keyring and standard input, which end-to-end tests cover."""
+    return [
+        KeySource(file=file_with(folder, key)),
+        KeySource(command=printing(key)),
+        KeySource(fd=inheritable_descriptor(key)),
+    ]
 
 
 def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-async def test_a_users_key_travels_as_a_bearer_token() -> None:
+async def test_a_user_key_is_sent_as_a_bearer_token() -> None:
     assert await header(KeySource(), POLYTOMIC_API_KEY=KEY) == f"Bearer {KEY}"
 
 
-async def test_a_users_key_is_of_its_own_organization_whatever_is_set() -> None:
+async def test_a_user_key_ignores_a_configured_organization() -> None:
     assert await header(KeySource(organization_id="org"), POLYTOMIC_API_KEY=KEY) == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize("name", ["POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY"])
-async def test_a_key_for_an_organization_travels_with_its_id(name: str) -> None:
+async def test_a_key_for_an_organization_is_sent_with_its_id(name: str) -> None:
     assert await header(KeySource(organization_id="org"), **{name: KEY}) == basic(f"org:{KEY}")
 
 
-async def test_a_deployment_key_without_an_organization_stands_alone() -> None:
+async def test_a_deployment_key_without_an_organization_is_sent_without_an_id() -> None:
     assert await header(KeySource(), POLYTOMIC_DEPLOYMENT_KEY=KEY) == basic(f"{KEY}:")
 
 
-async def test_a_key_of_another_source_is_a_users_unless_an_organization_is_named(tmp_path: Path) -> None:
+async def test_a_key_from_another_source_is_a_user_key_unless_an_organization_is_set(tmp_path: Path) -> None:
     for api in every_source(tmp_path, KEY):
         assert await header(api) == f"Bearer {KEY}"
     for api in every_source(tmp_path, KEY):
@@ -82,7 +86,7 @@ async def test_a_key_of_another_source_is_a_users_unless_an_organization_is_name
         assert await header(named) == basic(f"org:{KEY}")
 
 
-async def test_a_source_that_is_named_goes_before_the_environment_and_that_has_an_order(tmp_path: Path) -> None:
+async def test_a_configured_source_precedes_the_environment_which_has_an_order(tmp_path: Path) -> None:
     environ = {"POLYTOMIC_DEPLOYMENT_KEY": "third", "POLYTOMIC_PARTNER_KEY": "second", "POLYTOMIC_API_KEY": "first"}
     for api in every_source(tmp_path, "named"):
         assert await header(api, **environ) == "Bearer named"
@@ -92,16 +96,16 @@ async def test_a_source_that_is_named_goes_before_the_environment_and_that_has_a
 
 
 @pytest.mark.parametrize("environ", [{}, {"POLYTOMIC_API_KEY": ""}])
-async def test_no_key_is_an_error_that_says_where_to_put_one(environ: dict[str, str]) -> None:
+async def test_a_missing_key_is_an_error_that_lists_the_sources(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="no API key: set POLYTOMIC_API_KEY") as caught:
         await header(KeySource(), **environ)
     assert caught.value.exit_code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-async def test_one_line_end_behind_a_key_is_no_part_of_it(end: str, tmp_path: Path) -> None:
+async def test_one_line_end_after_a_key_is_removed(end: str, tmp_path: Path) -> None:
     assert await header(KeySource(file=file_with(tmp_path, KEY + end))) == f"Bearer {KEY}"
-    assert await header(KeySource(fd=passed(KEY + end))) == f"Bearer {KEY}"
+    assert await header(KeySource(fd=inheritable_descriptor(KEY + end))) == f"Bearer {KEY}"
     assert await header(KeySource(), POLYTOMIC_API_KEY=KEY + end) == f"Bearer {KEY}"
 
 
@@ -123,59 +127,55 @@ async def test_one_line_end_behind_a_key_is_no_part_of_it(end: str, tmp_path: Pa
         "x" * 99_999,
     ],
 )
-async def test_what_cannot_be_a_key_is_an_error_that_names_its_place_and_does_not_show_it(
+async def test_an_impossible_key_is_an_error_that_names_its_source_and_does_not_show_it(
     content: str, tmp_path: Path
 ) -> None:
     path = file_with(tmp_path, content)
-    for api, place in ((KeySource(file=path), f"key_file {path}"), (KeySource(command=f"cat {path}"), "key_command")):
-        with pytest.raises(ConfigError, match=rf"^\[api\] {place}: the content cannot be a key") as caught:
+    for api, source in ((KeySource(file=path), f"key_file {path}"), (KeySource(command=f"cat {path}"), "key_command")):
+        with pytest.raises(ConfigError, match=rf"^\[api\] {source}: the content cannot be a key") as caught:
             await header(api)
         assert not content.strip() or len(content) < 3 or content not in str(caught.value)
 
 
-async def told_and_header(api: KeySource, **environ: str) -> tuple[list[str], str]:
-    told: list[str] = []
-    found = await authorization(api, environ, told.append)
-    return told, found.reveal()
+async def notes_and_header(api: KeySource, **environ: str) -> tuple[list[str], str]:
+    notes: list[str] = []
+    found = await authorization(api, environ, notes.append)
+    return notes, found.reveal()
 
 
 @pytest.mark.parametrize("text", ['"{}"', "'{}'\r\n", "Bearer {}\n", "export POLYTOMIC_API_KEY='{}'\n", "\ufeff“{}”"])
-async def test_what_is_around_a_key_is_ignored_with_a_warning_that_names_the_place_and_not_the_key(
-    text: str, tmp_path: Path
-) -> None:
+async def test_text_around_a_key_is_removed_with_a_warning_that_names_the_source(text: str, tmp_path: Path) -> None:
     path = file_with(tmp_path, text.format(KEY))
-    for api, place in (
+    for api, source in (
         (KeySource(file=path), f"[api] key_file {path}"),
         (KeySource(command=f"cat {path}"), "key_command"),
     ):
-        told, sent = await told_and_header(api)
+        notes, sent = await notes_and_header(api)
         assert sent == f"Bearer {KEY}"
-        assert len(told) == 1
-        assert place in told[0]
-        assert KEY not in told[0]
-    told, sent = await told_and_header(KeySource(), POLYTOMIC_API_KEY=f'"{KEY}"\r')
-    assert (told, sent) == (
+        assert len(notes) == 1
+        assert source in notes[0]
+        assert KEY not in notes[0]
+    notes, sent = await notes_and_header(KeySource(), POLYTOMIC_API_KEY=f'"{KEY}"\r')
+    assert (notes, sent) == (
         ["POLYTOMIC_API_KEY: ignoring quotes around the key; store the key alone"],
         f"Bearer {KEY}",
     )
 
 
 @pytest.mark.parametrize(("organization", "text"), [("org", f'org:"{KEY}"'), (None, f'"{KEY}":')])
-async def test_a_key_of_a_basic_header_keeps_its_quotes_and_a_warning_says_so(
-    organization: str | None, text: str
-) -> None:
-    told, sent = await told_and_header(KeySource(organization_id=organization), POLYTOMIC_DEPLOYMENT_KEY=f'"{KEY}"')
+async def test_a_key_of_a_basic_header_keeps_its_quotes_with_a_warning(organization: str | None, text: str) -> None:
+    notes, sent = await notes_and_header(KeySource(organization_id=organization), POLYTOMIC_DEPLOYMENT_KEY=f'"{KEY}"')
     assert sent == basic(text)
-    assert told == [
+    assert notes == [
         "POLYTOMIC_DEPLOYMENT_KEY: the key is in quotes, which are sent with it; remove them if the API rejects the key"
     ]
 
 
-async def test_a_byte_order_mark_in_front_of_a_key_goes_unsaid(tmp_path: Path) -> None:
-    assert await told_and_header(KeySource(file=file_with(tmp_path, f"\ufeff{KEY}\r\n"))) == ([], f"Bearer {KEY}")
+async def test_a_byte_order_mark_before_a_key_is_removed_without_a_warning(tmp_path: Path) -> None:
+    assert await notes_and_header(KeySource(file=file_with(tmp_path, f"\ufeff{KEY}\r\n"))) == ([], f"Bearer {KEY}")
 
 
-async def test_a_key_that_an_editor_saved_as_utf_16_is_an_error_that_says_so(tmp_path: Path) -> None:
+async def test_a_key_saved_as_utf_16_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(f"{KEY}\r\n".encode("utf-16"))
     path.chmod(0o600)
@@ -183,11 +183,11 @@ async def test_a_key_that_an_editor_saved_as_utf_16_is_an_error_that_says_so(tmp
         await header(KeySource(file=str(path)))
 
 
-async def test_the_longest_key_is_one(tmp_path: Path) -> None:
+async def test_a_key_of_the_maximum_length_is_accepted(tmp_path: Path) -> None:
     assert await header(KeySource(file=file_with(tmp_path, "x" * 8192 + "\r\n"))) == "Bearer " + "x" * 8192
 
 
-async def test_an_environment_variable_that_cannot_be_a_key_is_named() -> None:
+async def test_an_error_names_the_environment_variable_with_an_impossible_key() -> None:
     with pytest.raises(ConfigError, match=r"^POLYTOMIC_API_KEY: ") as caught:
         await header(KeySource(), POLYTOMIC_API_KEY="my secret key")
     assert "secret" not in str(caught.value)
@@ -205,6 +205,6 @@ async def test_no_failure_shows_the_key_in_a_traceback_with_local_variables(tmp_
     for api, environ in unusable:
         with pytest.raises(ConfigError) as caught:
             await authorization(api, environ, ignore)
-        told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-        assert "in authorization" in told or "in from_command" in told
-        assert "canary" not in told
+        report = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+        assert "in authorization" in report or "in from_command" in report
+        assert "canary" not in report

@@ -1,4 +1,4 @@
-"""Content codings, undone as a body arrives."""
+"""Content codings, decoded as a body arrives."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def decoded(field: str, body: bytes, cuts: list[int] | None = None, cap: int = C
     st.sampled_from([str.lower, str.upper, str.title]),
     st.sampled_from([",", ", ", " ,, "]),
 )
-def test_whatever_was_applied_in_order_is_undone_however_it_arrives(
+def test_codings_are_undone_in_reverse_order_for_any_chunks(
     body: bytes, codings: list[str], cuts: list[int], spelled: Callable[[str], str], comma: str
 ) -> None:
     compressed = body
@@ -53,15 +53,13 @@ def test_whatever_was_applied_in_order_is_undone_however_it_arrives(
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=8), st.integers(0, 40), st.lists(st.integers(0, 900)))
-def test_members_of_gzip_are_one_body_and_padding_is_none_of_it(
-    members: list[bytes], padding: int, cuts: list[int]
-) -> None:
+def test_gzip_members_form_one_body_without_the_padding(members: list[bytes], padding: int, cuts: list[int]) -> None:
     compressed = b"".join(map(gzip.compress, members)) + bytes(padding)
     assert decoded("gzip", compressed, cuts) == b"".join(members)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 500)))
-def test_deflate_is_read_with_the_wrapper_of_zlib_and_without(body: bytes, cuts: list[int]) -> None:
+def test_deflate_is_decoded_with_and_without_the_zlib_wrapper(body: bytes, cuts: list[int]) -> None:
     assert decoded("deflate", zlib.compress(body), cuts) == body
     assert decoded("deflate", zlib.compress(body, level=9, wbits=-zlib.MAX_WBITS), cuts) == body
 
@@ -71,9 +69,7 @@ def test_deflate_is_read_with_the_wrapper_of_zlib_and_without(body: bytes, cuts:
     st.sampled_from(["gzip", "deflate", "deflate, gzip"]),
     st.data(),
 )
-def test_a_body_that_is_cut_is_never_taken_for_a_whole_one(
-    members: list[bytes], field: str, data: st.DataObject
-) -> None:
+def test_a_truncated_body_is_never_accepted(members: list[bytes], field: str, data: st.DataObject) -> None:
     compressed = b"".join(members)
     for coding in field.split(", "):
         compressed = ENCODERS[coding](compressed)
@@ -82,7 +78,7 @@ def test_a_body_that_is_cut_is_never_taken_for_a_whole_one(
         decoded(field, compressed[:cut])
 
 
-def test_a_second_member_that_is_cut_is_never_taken_for_a_whole_one() -> None:
+def test_a_truncated_second_member_is_never_accepted() -> None:
     compressed = gzip.compress(b"one") + gzip.compress(b"two")
     for cut in range(len(gzip.compress(b"one")) + 1, len(compressed)):
         with pytest.raises(BadPayload, match="truncated"):
@@ -92,36 +88,36 @@ def test_a_second_member_that_is_cut_is_never_taken_for_a_whole_one() -> None:
 @given(
     st.binary(max_size=100), st.binary(min_size=1, max_size=30).filter(lambda stray: stray.lstrip(b"\0")[:1] != b"\x1f")
 )
-def test_stray_bytes_behind_the_last_member_are_dropped(body: bytes, stray: bytes) -> None:
+def test_stray_bytes_after_the_last_member_are_dropped(body: bytes, stray: bytes) -> None:
     assert decoded("gzip", gzip.compress(body) + stray, [len(gzip.compress(body)) + 1]) == body
 
 
 @given(st.sampled_from(["gzip", "deflate", "gzip, gzip", "deflate, gzip"]), st.binary(), st.lists(st.integers(0, 500)))
-def test_whatever_arrives_is_a_body_or_a_failure_that_is_known(field: str, body: bytes, cuts: list[int]) -> None:
+def test_any_input_is_a_body_or_a_known_failure(field: str, body: bytes, cuts: list[int]) -> None:
     with suppress(BadPayload):
         decoded(field, body, cuts)
 
 
 @pytest.mark.parametrize("field", ["", " ", ",", "identity", "Identity, identity", "utf-8", "UTF-8", "none", "binary"])
-def test_where_nothing_was_applied_there_is_nothing_to_undo(field: str) -> None:
+def test_a_field_without_a_coding_needs_no_decoder(field: str) -> None:
     assert decoder_of(field, CAP, 200) is None
 
 
 @pytest.mark.parametrize("field", ["br", "zstd", "compress", "gzip, br", "gzip;q=1", "klingon", "x" * 10_000])
-def test_an_unknown_coding_is_named_and_not_at_length(field: str) -> None:
+def test_an_unknown_coding_is_named_in_a_short_message(field: str) -> None:
     with pytest.raises(BadPayload, match="unknown Content-Encoding") as failure:
         decoder_of(field, CAP, 200)
     assert len(failure.value.reason) < 80
 
 
-def test_a_stack_of_codings_has_an_end() -> None:
+def test_the_number_of_codings_is_limited() -> None:
     decoder_of("gzip, gzip, gzip, identity", CAP, 200)
     with pytest.raises(BadPayload, match="more than 3 content codings"):
         decoder_of("gzip, gzip, gzip, gzip", CAP, 200)
 
 
 @pytest.mark.parametrize("field", ["gzip", "deflate", "gzip, gzip", "deflate, gzip"])
-def test_a_body_of_exactly_the_cap_is_let_through_and_one_byte_more_is_not(field: str) -> None:
+def test_a_body_of_exactly_the_cap_is_accepted_and_one_byte_more_is_not(field: str) -> None:
     def compressed(size: int) -> bytes:
         body = bytes(size)
         for coding in field.split(", "):
@@ -138,8 +134,8 @@ def test_the_cap_holds_for_all_members_together() -> None:
         decoded("gzip", gzip.compress(bytes(CAP // 2)) * 3)
 
 
-def test_what_lies_between_two_codings_is_bounded_too() -> None:
-    """Members of nothing unpack to nothing, so only the inner stage's own count stops the outer one."""
+def test_the_output_between_two_codings_is_bounded() -> None:
+    """Empty members produce no output, so only the first stage's own count stops it."""
     compressed = gzip.compress(gzip.compress(b"") * (4 * CAP // 20))
     tracemalloc.start()
     try:
@@ -150,7 +146,7 @@ def test_what_lies_between_two_codings_is_bounded_too() -> None:
         tracemalloc.stop()
 
 
-def test_members_of_nothing_take_no_time_that_grows_with_their_square() -> None:
+def test_the_time_for_empty_members_does_not_grow_quadratically() -> None:
     began = time.process_time()
     assert decoded("gzip", gzip.compress(b"") * 50_000) == b""
     assert time.process_time() - began < 5

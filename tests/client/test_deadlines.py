@@ -1,4 +1,4 @@
-"""Time-outs of many short waits by one timer."""
+"""Timeouts of many short waits with one timer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def watched(clock: StoppedClock) -> AsyncIterator[Deadlines]:
 
 
 async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more: float = 0) -> str:
-    """Wait for an answer, as an attempt does."""
+    """Wait for a reply, as an attempt does."""
     task = deadlines.start(seconds)
     try:
         if more:
@@ -41,7 +41,7 @@ async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more
         deadlines.stop(task)
 
 
-async def test_a_wait_that_is_over_in_time_is_left_alone() -> None:
+async def test_a_wait_that_ends_in_time_is_not_cancelled() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
     async with watched(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, answer))
@@ -51,7 +51,7 @@ async def test_a_wait_that_is_over_in_time_is_left_alone() -> None:
         assert await waiting == "answer"
 
 
-async def test_a_wait_ends_when_its_time_is_up_and_not_before() -> None:
+async def test_a_wait_is_cancelled_at_its_deadline_and_not_before() -> None:
     clock = StoppedClock()
     async with watched(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
@@ -62,7 +62,7 @@ async def test_a_wait_ends_when_its_time_is_up_and_not_before() -> None:
         assert await waiting == "late"
 
 
-async def test_time_that_is_added_counts() -> None:
+async def test_an_extended_deadline_counts() -> None:
     clock = StoppedClock()
     async with watched(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event(), more=20))
@@ -72,7 +72,7 @@ async def test_time_that_is_added_counts() -> None:
         assert await waiting == "late"
 
 
-async def test_each_task_has_its_own_time() -> None:
+async def test_each_task_has_its_own_deadline() -> None:
     clock = StoppedClock()
     async with watched(clock) as deadlines:
         workers = [asyncio.create_task(wait(deadlines, seconds, asyncio.Event())) for seconds in (1, 2, 3)]
@@ -81,7 +81,7 @@ async def test_each_task_has_its_own_time() -> None:
             assert [task.done() for task in workers] == [True] * done + [False] * (3 - done)
 
 
-async def test_a_task_that_was_late_can_go_on_and_wait_again() -> None:
+async def test_a_task_can_wait_again_after_its_deadline_passed() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
 
     async def twice(deadlines: Deadlines) -> list[str]:
@@ -98,7 +98,7 @@ async def test_a_task_that_was_late_can_go_on_and_wait_again() -> None:
         assert await waiting == ["late", "answer"]
 
 
-async def test_a_cancellation_of_somebody_else_passes_through() -> None:
+async def test_an_unrelated_cancellation_passes_through() -> None:
     clock = StoppedClock()
     async with watched(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
@@ -112,29 +112,29 @@ async def test_a_task_that_stopped_waiting_is_never_cancelled() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
     answer.set()
 
-    async def wait_and_live_on(deadlines: Deadlines) -> str:
+    async def wait_and_continue(deadlines: Deadlines) -> str:
         found = await wait(deadlines, 1, answer)
         await clock.sleep(50)
         return found
 
     async with watched(clock) as deadlines:
-        waiting = asyncio.create_task(wait_and_live_on(deadlines))
+        waiting = asyncio.create_task(wait_and_continue(deadlines))
         await clock.advance(60)
         assert await waiting == "answer"
 
 
-async def test_an_answer_in_the_very_moment_the_time_is_up_is_no_cancellation_later_on() -> None:
+async def test_a_reply_exactly_at_the_deadline_causes_no_later_cancellation() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
 
-    async def wait_and_live_on(deadlines: Deadlines) -> str:
+    async def wait_and_continue(deadlines: Deadlines) -> str:
         found = await wait(deadlines, TICK, answer)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return found
 
     async with watched(clock) as deadlines:
-        waiting = asyncio.create_task(wait_and_live_on(deadlines))
+        waiting = asyncio.create_task(wait_and_continue(deadlines))
         await settled()
-        answer.set()  # the task is awake now, and is cancelled before it runs
+        answer.set()  # the task is scheduled now, and is cancelled before it runs
         await clock.advance(TICK)
         assert await waiting in ("answer", "late")

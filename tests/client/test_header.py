@@ -1,4 +1,4 @@
-"""The header a key travels in, and what of it is looked for in other texts."""
+"""The header that carries a key, and the strings to scrub because of it."""
 
 from __future__ import annotations
 
@@ -20,34 +20,40 @@ keys = st.text(PRINTABLE, min_size=8, max_size=60)
 organizations = st.uuids().map(str)
 
 
-def packed(text: str) -> str:
+def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
 @pytest.mark.parametrize("text", ["k", "key-4f1d9a", PRINTABLE, "x" * MAX_KEY_LENGTH])
-def test_what_prints_in_ascii_without_blanks_can_be_a_key(text: str) -> None:
+def test_printable_ascii_without_spaces_can_be_a_key(text: str) -> None:
     assert is_key(Secret(text))
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "a b", "a\tb", "a\nb", "a\x00", "a\x7f", "\u00e4", "\ufffd", "x" * (MAX_KEY_LENGTH + 1)]
 )
-def test_nothing_else_can(text: str) -> None:
+def test_other_text_cannot_be_a_key(text: str) -> None:
     assert not is_key(Secret(text))
 
 
 def test_each_kind_of_key_has_its_header() -> None:
     assert bearer(Secret("key")) == Secret("Bearer key")
-    assert basic("org", Secret("key")) == Secret(f"Basic {packed('org:key')}")
-    assert basic_without_organization(Secret("key")) == Secret(f"Basic {packed('key:')}")
+    assert basic("org", Secret("key")) == Secret(f"Basic {base64_of('org:key')}")
+    assert basic_without_organization(Secret("key")) == Secret(f"Basic {base64_of('key:')}")
 
 
 @given(keys, organizations)
-def test_the_key_and_the_credential_of_a_header_are_found_wherever_they_stand(key: str, organization: str) -> None:
+def test_the_key_and_the_credential_of_a_header_are_found_in_any_encoding(key: str, organization: str) -> None:
     for header in (bearer(Secret(key)), basic(organization, Secret(key)), basic_without_organization(Secret(key))):
         sent = header.reveal().partition(" ")[2]
         scrubber = Scrubber(secrets_of(header))
-        travelling = [sent, packed(key), packed(f"{key}:"), packed(f":{key}"), packed(f"{organization}:{key}")]
+        travelling = [
+            sent,
+            base64_of(key),
+            base64_of(f"{key}:"),
+            base64_of(f":{key}"),
+            base64_of(f"{organization}:{key}"),
+        ]
         in_urls = [text.replace("+", "-").replace("/", "_") for text in travelling[1:]]
         for text in (key, *travelling, *in_urls):
             for written in (text, quote(text, safe=""), quote_plus(text)):
@@ -55,7 +61,7 @@ def test_the_key_and_the_credential_of_a_header_are_found_wherever_they_stand(ke
 
 
 @pytest.mark.parametrize("key", ["1", "abc-def"])
-def test_a_key_too_short_to_be_told_from_text_is_found_as_the_credential_it_travels_as(key: str) -> None:
+def test_a_very_short_key_is_found_only_in_its_encoded_form(key: str) -> None:
     header = basic("11111111-1111-4111-8111-111111111111", Secret(key))
     scrubber = Scrubber(secrets_of(header))
     assert scrubber.is_in(f"sent {header.reveal()}")
@@ -63,5 +69,5 @@ def test_a_key_too_short_to_be_told_from_text_is_found_as_the_credential_it_trav
 
 
 @pytest.mark.parametrize("header", [bearer(KEY), basic("org", KEY), basic_without_organization(KEY)])
-def test_what_is_secret_of_a_header_does_not_show(header: Secret) -> None:
+def test_the_secrets_of_a_header_are_masked_when_printed(header: Secret) -> None:
     assert {repr(each) for each in secrets_of(header)} == {"'[REDACTED]'"}

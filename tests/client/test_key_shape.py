@@ -1,4 +1,4 @@
-"""Has a text the form of a key?"""
+"""Detection of text that looks like a key."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ names = st.builds(
 
 
 @given(names)
-def test_a_name_of_words_dates_and_numbers_is_no_key(name: str) -> None:
+def test_a_name_of_words_dates_and_numbers_is_not_a_key(name: str) -> None:
     assert not looks_like_api_key(name)
 
 
 @given(st.lists(words.map(str.title), min_size=1, max_size=6).map("".join))
-def test_a_name_in_camel_case_is_no_key(name: str) -> None:
+def test_a_name_in_camel_case_is_not_a_key(name: str) -> None:
     assert not looks_like_api_key(name)
 
 
 @given(st.uuids(), st.sampled_from(["{}", "{:}", "urn:uuid:{}", "{{{}}}"]))
-def test_an_id_is_no_key_however_it_is_written(one: uuid.UUID, form: str) -> None:
+def test_an_id_is_not_a_key_in_any_notation(one: uuid.UUID, form: str) -> None:
     assert not looks_like_api_key(form.format(one))
     assert not looks_like_api_key(form.format(one).upper())
     assert not looks_like_api_key(one.hex)
 
 
 @given(st.lists(st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=40), min_size=2).map(".".join))
-def test_a_host_or_a_name_with_an_ending_is_no_key(name: str) -> None:
+def test_a_host_or_file_name_is_not_a_key(name: str) -> None:
     assert not looks_like_api_key(name) or name.startswith("eyJ")
 
 
 @given(st.text(string.ascii_letters + string.digits, min_size=20, max_size=60), names)
-def test_a_path_is_no_key_whatever_it_is_made_of(random_name: str, folder: str) -> None:
+def test_a_path_is_not_a_key_even_with_random_parts(random_name: str, folder: str) -> None:
     assert not looks_like_api_key(f"{folder}/{random_name}")
     assert not looks_like_api_key(f"/{random_name}")
 
 
 @given(st.floats(0, 4e9))
-def test_a_runs_name_is_no_key(now: float) -> None:
+def test_a_run_id_is_not_a_key(now: float) -> None:
     assert not looks_like_api_key(new_identity(now).run_id)
     assert not looks_like_api_key(f"connections-{new_identity(now).run_id}")
 
@@ -74,7 +74,7 @@ def test_a_runs_name_is_no_key(now: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "-", "2025-09-18", "auto", "1e5", "https://app.polytomic.com", "localhost:8080", "service:user"]
 )
-def test_what_settings_are_made_of_is_no_key(text: str) -> None:
+def test_values_of_settings_are_not_keys(text: str) -> None:
     assert not looks_like_api_key(text)
 
 
@@ -91,7 +91,7 @@ def test_what_settings_are_made_of_is_no_key(text: str) -> None:
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
     ],
 )
-def test_a_credential_is_known_by_its_form(text: str) -> None:
+def test_a_credential_is_recognized_by_its_form(text: str) -> None:
     assert looks_like_api_key(text)
 
 
@@ -100,11 +100,11 @@ def test_a_credential_is_known_by_its_form(text: str) -> None:
 )
 def test_nearly_every_random_text_of_forty_characters_looks_random(form: str) -> None:
     rng = random.Random(451)
-    drawn = ["".join(rng.choices(form, k=40)) for _ in range(1000)]
-    assert sum(map(has_mixed_runs, drawn)) >= 990
+    samples = ["".join(rng.choices(form, k=40)) for _ in range(1000)]
+    assert sum(map(has_mixed_runs, samples)) >= 990
 
 
 def test_most_base64_looks_random() -> None:
     rng = random.Random(451)
-    drawn = [base64.urlsafe_b64encode(rng.randbytes(30)).decode() for _ in range(1000)]
-    assert sum(map(has_mixed_runs, drawn)) >= 850
+    samples = [base64.urlsafe_b64encode(rng.randbytes(30)).decode() for _ in range(1000)]
+    assert sum(map(has_mixed_runs, samples)) >= 850

@@ -1,4 +1,4 @@
-"""Where a key can be read from, with real files, pipes, processes and terminals."""
+"""Sources of keys, with real files, pipes, processes and terminals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.conftest import Calling, Starting, clean_environment
 from tests.support.scripted_server import PATIENCE, found, ids, serving
 
 KEY = "key-4f1d9a"
-HERE = {"PATH": os.environ.get("PATH", os.defpath)}
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath)}
 
 
 def python(source: str) -> str:
@@ -45,7 +45,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Does this process run? One that is dead and not yet reaped does not."""
+    """Is this process running? A zombie is not."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
@@ -54,28 +54,28 @@ def is_alive(pid: int) -> bool:
 # A command.
 
 
-async def test_a_command_gets_its_words_as_they_are_and_no_shell() -> None:
+async def test_a_command_receives_its_arguments_unchanged_and_runs_without_a_shell() -> None:
     echo = shlex.join([sys.executable, "-c", "import sys; print(*sys.argv[1:], sep='|')", "$HOME;ls", "a b", "`id`"])
-    assert await from_command(echo, HERE) == Secret("$HOME;ls|a b|`id`\n")
+    assert await from_command(echo, ENVIRONMENT) == Secret("$HOME;ls|a b|`id`\n")
 
 
-async def test_a_command_gets_the_environment_without_our_keys_and_no_standard_input() -> None:
+async def test_a_command_receives_neither_the_key_variables_nor_standard_input() -> None:
     show = python("import os, sys; print(sorted(os.environ.keys() & {'X', 'POLYTOMIC_API_KEY'}), [sys.stdin.read()])")
-    environ = {**HERE, "X": "1", "POLYTOMIC_API_KEY": KEY}
+    environ = {**ENVIRONMENT, "X": "1", "POLYTOMIC_API_KEY": KEY}
     assert await from_command(show, environ) == Secret("['X'] ['']\n")
     for name in ("POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY"):
-        assert await from_command(python("import os; print(len(os.environ))"), {**HERE, "LC_ALL": "C", name: KEY}) == (
-            await from_command(python("import os; print(len(os.environ))"), {**HERE, "LC_ALL": "C"})
-        )
+        assert await from_command(
+            python("import os; print(len(os.environ))"), {**ENVIRONMENT, "LC_ALL": "C", name: KEY}
+        ) == (await from_command(python("import os; print(len(os.environ))"), {**ENVIRONMENT, "LC_ALL": "C"}))
 
 
-async def test_what_a_command_says_on_standard_error_is_not_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    await from_command(python(f"import sys; print('{KEY}', file=sys.stderr); print('{KEY}')"), HERE)
+async def test_the_stderr_of_a_command_is_discarded(capfd: pytest.CaptureFixture[str]) -> None:
+    await from_command(python(f"import sys; print('{KEY}', file=sys.stderr); print('{KEY}')"), ENVIRONMENT)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         (python(f"print('{KEY}'); raise SystemExit(3)"), "ended with exit code 3; run it by hand"),
         (python("import os; os.kill(os.getpid(), 15)"), "ended with exit code -15; run it by hand"),
@@ -86,18 +86,18 @@ async def test_what_a_command_says_on_standard_error_is_not_passed_on(capfd: pyt
         ("  ", "cannot be run: "),
     ],
 )
-async def test_a_command_that_fails_is_an_error_that_says_why_and_not_what_it_printed(command: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^\[api\] key_command {told}") as caught:
-        await from_command(command, HERE)
+async def test_a_failed_command_is_an_error_with_the_reason_and_without_its_output(command: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^\[api\] key_command {expected}") as caught:
+        await from_command(command, ENVIRONMENT)
     assert "4f1d9a" not in str(caught.value)
 
 
-async def test_a_command_that_prints_without_end_is_not_listened_to_for_long() -> None:
-    printed = await from_command("yes", HERE)
+async def test_endless_output_of_a_command_is_not_read_to_the_end() -> None:
+    printed = await from_command("yes", ENVIRONMENT)
     assert len(printed.reveal()) < 10_000
 
 
-TWO_THAT_STAY = """
+TWO_STUBBORN_PROCESSES = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = os.fork()
@@ -106,43 +106,45 @@ time.sleep(60)
 """
 
 
-async def test_a_command_that_takes_too_long_is_ended_with_its_children(
+async def test_a_command_that_takes_too_long_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"^\[api\] key_command returned no key within 2 s"):
-        await from_command(python(TWO_THAT_STAY), HERE, within=2)
+        await from_command(python(TWO_STUBBORN_PROCESSES), ENVIRONMENT, within=2)
     for pid in map(int, (tmp_path / "pids").read_text().split()):
-        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early, on purpose
+        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
 
 
-async def test_a_command_that_is_waited_for_is_ended_with_its_children_by_a_cancellation(
+async def test_a_cancellation_kills_a_running_command_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    waiting = asyncio.create_task(from_command(python(TWO_THAT_STAY), HERE))
+    waiting = asyncio.create_task(from_command(python(TWO_STUBBORN_PROCESSES), ENVIRONMENT))
     await until((tmp_path / "pids").exists)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     for pid in map(int, (tmp_path / "pids").read_text().split()):
-        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early, on purpose
+        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
 
 
-async def test_what_a_command_leaves_behind_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_processes_that_a_command_leaves_behind_are_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     leaving = "sleep 60 >/dev/null & echo $! >pid; echo " + KEY
-    assert await from_command(shlex.join(["sh", "-c", leaving]), HERE) == Secret(f"{KEY}\n")
+    assert await from_command(shlex.join(["sh", "-c", leaving]), ENVIRONMENT) == Secret(f"{KEY}\n")
     pid = int((tmp_path / "pid").read_text())
     await until(lambda: not is_alive(pid))
 
 
-async def test_the_loop_turns_while_a_command_runs(tmp_path: Path) -> None:
+async def test_the_event_loop_runs_while_a_command_runs(tmp_path: Path) -> None:
     waiting = asyncio.create_task(
-        from_command(f"sh -c 'until test -e {tmp_path}/go; do sleep 0.01; done; echo k'", HERE)
+        from_command(f"sh -c 'until test -e {tmp_path}/go; do sleep 0.01; done; echo k'", ENVIRONMENT)
     )
     await asyncio.sleep(0)
-    (tmp_path / "go").touch()  # were the loop held up, nobody would
+    (tmp_path / "go").touch()  # only if the event loop is not blocked
     assert await waiting == Secret("k\n")
 
 
@@ -150,7 +152,7 @@ async def test_the_loop_turns_while_a_command_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o666, 0o602, 0o610, 0o601])
-def test_a_key_file_others_can_use_is_an_error_with_the_command_to_run(mode: int, tmp_path: Path) -> None:
+def test_a_key_file_that_other_users_can_access_is_an_error_with_the_command_to_run(mode: int, tmp_path: Path) -> None:
     path = file_with(tmp_path, mode=mode)
     with pytest.raises(ConfigError) as caught:
         from_file(path)
@@ -158,12 +160,12 @@ def test_a_key_file_others_can_use_is_an_error_with_the_command_to_run(mode: int
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_a_key_file_only_its_owner_can_read_is_read(mode: int, tmp_path: Path) -> None:
+def test_a_key_file_that_only_its_owner_can_access_is_read(mode: int, tmp_path: Path) -> None:
     assert from_file(file_with(tmp_path, mode=mode)) == Secret(KEY)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_key_file_of_somebody_else_is_an_error_with_the_commands_to_run(tmp_path: Path) -> None:
+def test_a_key_file_of_another_user_is_an_error_with_the_commands_to_run(tmp_path: Path) -> None:
     path = file_with(tmp_path, mode=0o640)
     os.chown(path, 4711, -1)
     with pytest.raises(ConfigError) as caught:
@@ -173,7 +175,7 @@ def test_a_key_file_of_somebody_else_is_an_error_with_the_commands_to_run(tmp_pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a secret for others")
-def test_a_key_file_that_root_mounted_for_us_is_an_error_that_says_how_it_can_be_read() -> None:
+def test_a_secret_mounted_by_root_is_an_error_with_the_option_that_reads_it() -> None:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
         path = file_with(Path(folder), mode=0o444)
@@ -187,7 +189,7 @@ def test_a_key_file_that_root_mounted_for_us_is_an_error_that_says_how_it_can_be
     assert str(caught.value).endswith(f"run: chown 4711 {path} && chmod 600 {path}")
 
 
-def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:
+def test_the_command_to_run_can_be_pasted_for_any_file_name(tmp_path: Path) -> None:
     folder = tmp_path / "it's; a folder"
     folder.mkdir()
     path = file_with(folder, mode=0o644)
@@ -198,7 +200,7 @@ def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: 
     assert from_file(path) == Secret(KEY)
 
 
-def test_a_link_is_as_good_as_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_checked_by_its_target(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(file_with(tmp_path))
     assert from_file(str(link)) == Secret(KEY)
@@ -208,7 +210,7 @@ def test_a_link_is_as_good_as_what_it_leads_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("missing", "missing: No such file"),
         (".", "is not a regular file"),
@@ -218,9 +220,9 @@ def test_a_link_is_as_good_as_what_it_leads_to(tmp_path: Path) -> None:
         ("a\0b", "is not a valid file name"),
     ],
 )
-def test_what_is_no_file_is_an_error_that_says_so_and_is_not_waited_for(name: str, told: str, tmp_path: Path) -> None:
+def test_anything_but_a_regular_file_is_an_error_and_does_not_block(name: str, expected: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(ConfigError, match=rf"^\[api\] key_file.*{told}"):
+    with pytest.raises(ConfigError, match=rf"^\[api\] key_file.*{expected}"):
         from_file(os.path.join(tmp_path, name))
 
 
@@ -228,7 +230,7 @@ def test_what_is_no_file_is_an_error_that_says_so_and_is_not_waited_for(name: st
     "pasted",
     ["9f86d081884c7d659a2feaa0c55ad015", "Zx9Kq7Lm2N.aB3dE6gH9jK2mN5p", "Zx9Kq7L/m2Np4Rt6Vw8YbaB3d", 300 * "k9"],
 )
-def test_a_key_that_stands_where_its_file_belongs_is_not_shown(pasted: str) -> None:
+def test_a_key_pasted_in_place_of_its_file_is_not_shown(pasted: str) -> None:
     with pytest.raises(ConfigError, match="never the key") as caught:
         from_file(pasted)
     assert pasted not in str(caught.value)
@@ -249,14 +251,14 @@ def is_open(descriptor: int) -> bool:
     return False
 
 
-async def test_a_descriptor_of_a_file_is_read_from_where_it_stands_and_closed(tmp_path: Path) -> None:
+async def test_a_descriptor_of_a_file_is_read_from_its_position_and_closed(tmp_path: Path) -> None:
     descriptor = inherited(os.open(file_with(tmp_path, f"skipped\n{KEY}\n", mode=0o644), os.O_RDONLY))
     os.read(descriptor, len("skipped\n"))
     assert await from_descriptor(descriptor) == Secret(f"{KEY}\n")
     assert not is_open(descriptor)
 
 
-async def test_a_descriptor_of_a_pipe_is_read_to_its_end_without_holding_up_the_loop() -> None:
+async def test_a_descriptor_of_a_pipe_is_read_to_its_end_without_blocking_the_loop() -> None:
     reader, writer = os.pipe()
     reading = asyncio.create_task(from_descriptor(inherited(reader)))
     await asyncio.sleep(0)
@@ -269,7 +271,7 @@ async def test_a_descriptor_of_a_pipe_is_read_to_its_end_without_holding_up_the_
     assert not is_open(reader)
 
 
-async def test_a_pipe_that_nobody_writes_to_is_left_at_a_cancellation_and_closed() -> None:
+async def test_a_cancellation_ends_the_read_of_a_silent_pipe_and_closes_it() -> None:
     reader, writer = os.pipe()
     reading = asyncio.create_task(from_descriptor(inherited(reader)))
     await asyncio.sleep(0.01)
@@ -280,8 +282,8 @@ async def test_a_pipe_that_nobody_writes_to_is_left_at_a_cancellation_and_closed
     os.close(writer)
 
 
-async def test_a_descriptor_that_nobody_passed_is_an_error_and_stays_open() -> None:
-    reader, writer = os.pipe()  # as the loop's own are: not inheritable
+async def test_a_descriptor_that_was_not_passed_is_an_error_and_stays_open() -> None:
+    reader, writer = os.pipe()  # not inheritable, like the event loop's own
     with pytest.raises(ConfigError, match=rf"^\[api\] key_fd {reader} was not passed; .*--key-fd {reader} {reader}<"):
         await from_descriptor(reader)
     assert is_open(reader)
@@ -291,14 +293,14 @@ async def test_a_descriptor_that_nobody_passed_is_an_error_and_stays_open() -> N
         await from_descriptor(9999)
 
 
-async def test_a_descriptor_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path) -> None:
+async def test_an_unreadable_descriptor_is_an_error_with_the_reason(tmp_path: Path) -> None:
     for descriptor in (os.open(tmp_path / "new", os.O_WRONLY | os.O_CREAT), os.open(tmp_path, os.O_RDONLY)):
         with pytest.raises(ConfigError, match=rf"^\[api\] key_fd {descriptor}: (Bad file|Is a dir)"):
             await from_descriptor(inherited(descriptor))
         assert not is_open(descriptor)
 
 
-async def test_a_shell_can_pass_the_key_by_a_descriptor(start: Starting) -> None:
+async def test_a_shell_can_pass_the_key_by_descriptor(start: Starting) -> None:
     async with serving(found) as server:
         running = await start(
             *("collect", *ids(1), "--base-url", server.url, "--key-fd", "3"),
@@ -327,20 +329,20 @@ async def test_the_first_line_of_standard_input_can_be_the_key(start: Starting) 
 
 
 @pytest.mark.parametrize(
-    ("closing", "told"),
+    ("closing", "expected"),
     [("</dev/null", "cannot be a key"), ("<&-", "is closed"), ("<empty", "cannot be a key")],
 )
-async def test_a_standard_input_without_a_key_is_2_and_says_so(
-    start: Starting, tmp_path: Path, closing: str, told: str
+async def test_standard_input_without_a_key_is_exit_code_2(
+    start: Starting, tmp_path: Path, closing: str, expected: str
 ) -> None:
     (tmp_path / "empty").touch()
     done = await (await start("collect", *ids(1), "--key-file", "-", closing=closing)).finished()
     assert done.code == 2
     assert '[api] key_file = "-"' in done.err
-    assert told in done.err
+    assert expected in done.err
 
 
-async def test_standard_input_is_for_the_ids_or_for_the_key(start: Starting) -> None:
+async def test_standard_input_carries_either_the_ids_or_the_key(start: Starting) -> None:
     done = await (await start("collect", "--ids", "-", "--key-file", "-", stdin=KEY.encode())).finished()
     assert done.code == 2
     assert "[api] key_file must be other than -" in done.err
@@ -349,21 +351,19 @@ async def test_standard_input_is_for_the_ids_or_for_the_key(start: Starting) -> 
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
-    """Our end and the program's."""
-    ours, theirs = os.openpty()
-    yield ours, theirs
-    os.close(ours)
-    os.close(theirs)
+    """Both ends of a pseudo-terminal: the test's and the program's."""
+    controller, terminal_end = os.openpty()
+    yield controller, terminal_end
+    os.close(controller)
+    os.close(terminal_end)
 
 
-async def test_at_a_terminal_the_key_is_asked_for_and_not_shown_as_it_is_typed(
-    terminal: tuple[int, int], tmp_path: Path
-) -> None:
-    ours, theirs = terminal
+async def test_a_terminal_prompts_for_the_key_without_echo(terminal: tuple[int, int], tmp_path: Path) -> None:
+    controller, terminal_end = terminal
     async with serving(found) as server:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "collector", "collect", *ids(1), "--base-url", server.url, "--key-file", "-", "-q"),
-            stdin=theirs,
+            stdin=terminal_end,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=clean_environment(tmp_path),
@@ -372,26 +372,26 @@ async def test_at_a_terminal_the_key_is_asked_for_and_not_shown_as_it_is_typed(
         assert process.stderr is not None
         async with asyncio.timeout(PATIENCE):
             assert b"the API key and press Enter" in await process.stderr.readline()
-            while shows_what_is_typed(theirs):  # noqa: ASYNC110  # has no event
+            while has_echo(terminal_end):  # noqa: ASYNC110  # has no event
                 await asyncio.sleep(0.01)
-            os.write(ours, f"{KEY}\n".encode())
-            _, said = await process.communicate()
-    assert process.returncode == 0, said
+            os.write(controller, f"{KEY}\n".encode())
+            _, stderr = await process.communicate()
+    assert process.returncode == 0, stderr
     assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
-    assert shows_what_is_typed(theirs)
-    os.set_blocking(ours, False)
-    with pytest.raises(BlockingIOError):  # nothing came back of what was typed
-        os.read(ours, 100)
+    assert has_echo(terminal_end)
+    os.set_blocking(controller, False)
+    with pytest.raises(BlockingIOError):  # the key was not echoed
+        os.read(controller, 100)
 
 
-def shows_what_is_typed(terminal: int) -> bool:
+def has_echo(terminal: int) -> bool:
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 
 
 # The keyring.
 
 
-async def test_without_the_package_a_keyring_is_an_error_that_says_what_to_install(
+async def test_a_keyring_without_its_package_is_an_error_with_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -403,11 +403,11 @@ BACKEND = """
 import threading
 import keyring.backend, keyring.errors
 
-class Ours(keyring.backend.KeyringBackend):
+class FakeKeyring(keyring.backend.KeyringBackend):
     priority = 1
 
     def get_password(self, service, username):
-        open("asked", "w").close()
+        open("requested", "w").close()
         if service == "breaks":
             raise RuntimeError("canary of a plug-in")
         if service == "exits":
@@ -425,15 +425,15 @@ class Ours(keyring.backend.KeyringBackend):
 
 @pytest.fixture
 def keyring_of(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the package keyring uses the backend above, as it would one that is installed."""
+    """Return an environment in which the package keyring uses the backend above like an installed one."""
     pytest.importorskip("keyring")
     (tmp_path / "plugin").mkdir()
-    (tmp_path / "plugin/our_keyring.py").write_text(BACKEND)
+    (tmp_path / "plugin/fake_keyring.py").write_text(BACKEND)
     path = f"{clean_environment(tmp_path)['PYTHONPATH']}{os.pathsep}{tmp_path / 'plugin'}"
-    return {"POLYTOMIC_API_KEY": "", "PYTHONPATH": path, "PYTHON_KEYRING_BACKEND": "our_keyring.Ours"}
+    return {"POLYTOMIC_API_KEY": "", "PYTHONPATH": path, "PYTHON_KEYRING_BACKEND": "fake_keyring.FakeKeyring"}
 
 
-async def test_the_keyring_gives_the_password_of_a_service_and_a_user(
+async def test_the_keyring_returns_the_password_of_a_service_and_a_user(
     call: Calling, keyring_of: dict[str, str]
 ) -> None:
     async with serving(found) as server:
@@ -445,40 +445,40 @@ async def test_the_keyring_gives_the_password_of_a_service_and_a_user(
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "expected"),
     [
         (
-            "poly:nobody here",
-            "key_keyring poly:nobody here: the keyring has no such entry; run: keyring set poly 'nobody here'",
+            "poly:missing user",
+            "key_keyring poly:missing user: the keyring has no such entry; run: keyring set poly 'missing user'",
         ),
         ("breaks:me", "cannot be used (RuntimeError); to see why, run: keyring get breaks me"),
         ("exits:me", "cannot be used (SystemExit)"),
         ("locked:me", "cannot be used (KeyringLocked)"),
     ],
 )
-async def test_a_keyring_without_a_key_is_2_and_says_what_to_do(
-    call: Calling, keyring_of: dict[str, str], place: str, told: str
+async def test_a_keyring_without_a_key_is_exit_code_2_with_the_next_step(
+    call: Calling, keyring_of: dict[str, str], place: str, expected: str
 ) -> None:
     done = await call("collect", *ids(1), "--key-keyring", place, env=keyring_of)
     assert done.code == 2
-    assert told in done.err
+    assert expected in done.err
     assert "canary" not in done.err
     assert "Traceback" not in done.err
 
 
-async def test_a_host_without_a_keyring_is_2_and_says_so(call: Calling, keyring_of: dict[str, str]) -> None:
+async def test_a_host_without_a_keyring_is_exit_code_2(call: Calling, keyring_of: dict[str, str]) -> None:
     keyring_of["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     done = await call("collect", *ids(1), "--key-keyring", "poly:me", env=keyring_of)
     assert done.code == 2
     assert "cannot be used (NoKeyringError)" in done.err
 
 
-async def test_a_keyring_that_never_answers_does_not_hold_up_a_signal(
+async def test_a_keyring_that_never_answers_does_not_delay_a_signal(
     start: Starting, keyring_of: dict[str, str], tmp_path: Path
 ) -> None:
     running = await start("collect", *ids(1), "--key-keyring", "silent:me", env=keyring_of)
-    await until((tmp_path / "asked").exists)
+    await until((tmp_path / "requested").exists)
     running.send(signal.SIGTERM)
     done = await running.finished()
     assert done.code == 143, done.err
-    assert "the operating system does not respond" not in done.err  # which the watchdog says
+    assert "the operating system does not respond" not in done.err  # the watchdog's message

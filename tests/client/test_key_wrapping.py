@@ -1,4 +1,4 @@
-"""What people leave around a key where they keep it."""
+"""Text around a stored key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_s
 QUOTES = "\"'`"
 
 
-def bare(text: str, *, is_bearer: bool = True) -> tuple[str, list[str]]:
+def unwrapped_text(text: str, *, is_bearer: bool = True) -> tuple[str, list[str]]:
     key, removed = unwrap(Secret(text), is_bearer=is_bearer)
     return str(key.reveal()), removed
 
@@ -41,31 +41,31 @@ def bare(text: str, *, is_bearer: bool = True) -> tuple[str, list[str]]:
         (f"\ufeffset POLYTOMIC_DEPLOYMENT_KEY={KEY}\r\n", ["a variable's name"]),
     ],
 )
-def test_what_cannot_be_a_part_of_a_key_is_left_out_and_named(text: str, removed: list[str]) -> None:
-    assert bare(text) == (KEY, removed)
+def test_text_that_cannot_be_part_of_a_key_is_removed_and_named(text: str, removed: list[str]) -> None:
+    assert unwrapped_text(text) == (KEY, removed)
 
 
 @pytest.mark.parametrize(
     "text",
     [f'"{KEY}', f'{KEY}"', f"\"{KEY}'", '"', '""', f"OTHER_KEY={KEY}", f"Basic {KEY}", f"bearer-{KEY}", f"{KEY}=="],
 )
-def test_what_may_be_a_part_of_a_key_stays(text: str) -> None:
-    assert bare(text) == (text, [])
+def test_text_that_may_be_part_of_a_key_remains(text: str) -> None:
+    assert unwrapped_text(text) == (text, [])
 
 
 @given(PRINTABLE.filter(lambda key: not (key[0] == key[-1] and key[0] in QUOTES)))
-def test_a_key_alone_is_left_as_it_is(key: str) -> None:
+def test_a_bare_key_is_unchanged(key: str) -> None:
     if not key.upper().startswith(tuple(f"{name}=" for name in KEY_VARIABLES)):
-        assert bare(key) == (key, [])
+        assert unwrapped_text(key) == (key, [])
 
 
 @given(PRINTABLE)
 def test_the_key_of_a_basic_header_keeps_its_quotes(key: str) -> None:
-    assert bare(f'"{key}"', is_bearer=False) == (f'"{key}"', [])
+    assert unwrapped_text(f'"{key}"', is_bearer=False) == (f'"{key}"', [])
     assert is_quoted(Secret(f'"{key}"'))
     assert not is_quoted(Secret(f'"{key}-'))
 
 
-def test_a_key_is_looked_for_with_and_without_what_is_around_it() -> None:
+def test_a_key_is_scrubbed_with_and_without_its_wrapping() -> None:
     assert keys_in(f' "{KEY}"') >= {f'"{KEY}"'}
     assert keys_in(f'"{KEY}"') == {f'"{KEY}"', KEY}

@@ -1,4 +1,4 @@
-"""Ask until there is an answer."""
+"""Retries until a request succeeds or is given up."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from collector.governor.retry_budget import AFTER_FAILURE, AFTER_THROTTLE, FULL
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
 from collector.model.ledger import RequestCount
 from tests.support.clock import Clock
-from tests.support.governor_harness import governor, pacer, retrier
+from tests.support.governor_harness import make_governor, make_pacer, make_retrier
 
 REQUEST = Request("/api/connections/1")
 
 
-class Desk:
-    """A retrier with all it needs, at a clock that stands still, and what came of it."""
+class Harness:
+    """A retrier with its parts and a test clock, and a record of its requests."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Desk:
         self.requests: list[Request] = []
         self.failures: list[FailedAttempt] = []
         self._confirmations = list(confirmations)
-        self.governor = governor(max_pause=max_pause)
-        self.pacer = pacer(self._confirm, self.governor, self.clock, self.count)
-        self.retrier = retrier(self.pacer, self.governor, self.clock, policy=policy, note=self.notes.append)
+        self.governor = make_governor(max_pause=max_pause)
+        self.pacer = make_pacer(self._confirm, self.governor, self.clock, self.count)
+        self.retrier = make_retrier(self.pacer, self.governor, self.clock, policy=policy, note=self.notes.append)
 
     async def _confirm(self, request: Request) -> Reply:
         assert request.target == REQUEST.target
@@ -64,7 +64,10 @@ class Desk:
         return Reply(answer, {}, b"")
 
     async def execute(self, *answers: str | Exception, seconds: float = 0.0) -> str:
-        """Ask a server that answers so, one after the other, and the last for ever; each takes so many seconds."""
+        """Execute a request against a server that gives these replies in turn, then repeats the last one.
+
+        Each attempt takes `seconds`.
+        """
         left = list(answers)
 
         async def exchange(request: Request) -> str:
@@ -87,51 +90,51 @@ class Desk:
         return await self.retrier.execute(attempt, REQUEST)
 
 
-async def test_an_answer_is_returned_after_one_attempt() -> None:
-    desk = Desk()
-    assert await desk.execute("answer") == "answer"
-    assert desk.started_at == [0.0]
-    assert desk.count == RequestCount()
-    assert desk.notes == []
+async def test_a_success_is_returned_after_one_attempt() -> None:
+    harness = Harness()
+    assert await harness.execute("answer") == "answer"
+    assert harness.started_at == [0.0]
+    assert harness.count == RequestCount()
+    assert harness.notes == []
 
 
 async def test_a_failure_is_retried_counted_and_noted() -> None:
-    desk = Desk()
-    assert await desk.execute(Transient("HTTP 500", 500), Transient("HTTP 502", 502), "answer") == "answer"
-    assert len(desk.started_at) == 3
-    assert desk.count.retried == 2
-    assert desk.notes == [f"{REQUEST.target}: HTTP 500 (attempt 1)", f"{REQUEST.target}: HTTP 502 (attempt 2)"]
+    harness = Harness()
+    assert await harness.execute(Transient("HTTP 500", 500), Transient("HTTP 502", 502), "answer") == "answer"
+    assert len(harness.started_at) == 3
+    assert harness.count.retried == 2
+    assert harness.notes == [f"{REQUEST.target}: HTTP 500 (attempt 1)", f"{REQUEST.target}: HTTP 502 (attempt 2)"]
 
 
-async def test_when_attempts_are_spent_the_last_failure_tells_how_many_there_were() -> None:
-    desk = Desk()
+async def test_when_attempts_are_spent_the_last_failure_and_their_number_are_raised() -> None:
+    harness = Harness()
     with pytest.raises(GaveUp) as caught:
-        await desk.execute(*(Transient(f"HTTP 50{number}", 500) for number in range(5)))
+        await harness.execute(*(Transient(f"HTTP 50{number}", 500) for number in range(5)))
     assert caught.value.failure.reason == "HTTP 504"
     assert caught.value.attempts == 5
-    assert desk.count.retried == 4
+    assert harness.count.retried == 4
 
 
-async def test_what_nobody_foresaw_costs_an_id_its_record_and_tells_no_more_than_its_kind() -> None:
-    desk = Desk()
+async def test_an_unexpected_exception_fails_one_id_and_shows_only_its_type() -> None:
+    harness = Harness()
     with pytest.raises(GaveUp) as caught:
-        await desk.execute(ValueError("a text that may hold a key"))
+        await harness.execute(ValueError("a text that may hold a key"))
     assert isinstance(caught.value.failure, UnexpectedFailure)
     assert caught.value.failure.reason.startswith("internal error: ValueError at ")
     assert "a text" not in caught.value.failure.reason
     assert caught.value.attempts == 5
 
 
-async def test_what_nobody_foresaw_may_pass() -> None:
-    assert await Desk().execute(ZeroDivisionError(), "answer") == "answer"
+async def test_an_unexpected_exception_is_retried() -> None:
+    assert await Harness().execute(ZeroDivisionError(), "answer") == "answer"
 
 
 @pytest.mark.parametrize("before", [(), (Transient("x"),)])
-async def test_what_ends_the_run_is_never_retried(before: tuple[Exception, ...]) -> None:
-    desk = Desk()
+async def test_an_exception_that_ends_the_run_is_never_retried(before: tuple[Exception, ...]) -> None:
+    harness = Harness()
     with pytest.raises(ConfigError):
-        await desk.execute(*before, ConfigError("a redirect"))
-    assert len(desk.started_at) == len(before) + 1
+        await harness.execute(*before, ConfigError("a redirect"))
+    assert len(harness.started_at) == len(before) + 1
 
 
 async def test_cancellation_passes_through() -> None:
@@ -139,162 +142,162 @@ async def test_cancellation_passes_through() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Desk().retrier.execute(attempt, REQUEST)
+        await Harness().retrier.execute(attempt, REQUEST)
 
 
-async def test_a_retry_is_told_that_it_is_one_and_how_much_time_is_left_to_the_id() -> None:
-    desk = Desk(policy=RetryPolicy(within=60.0))
-    await desk.execute(Transient("HTTP 500", 500), BadPayload("no JSON"), "answer", seconds=7.0)
-    first, second, third = desk.requests
+async def test_a_retry_is_marked_and_carries_the_remaining_time_of_the_id() -> None:
+    harness = Harness(policy=RetryPolicy(within=60.0))
+    await harness.execute(Transient("HTTP 500", 500), BadPayload("no JSON"), "answer", seconds=7.0)
+    first, second, third = harness.requests
     assert first == REQUEST
     assert second.target == third.target == REQUEST.target
     assert second.is_retry
     assert third.is_retry
-    assert second.within == pytest.approx(60.0 - desk.started_at[1])
-    assert third.within == pytest.approx(60.0 - desk.started_at[2])
+    assert second.within == pytest.approx(60.0 - harness.started_at[1])
+    assert third.within == pytest.approx(60.0 - harness.started_at[2])
 
 
-async def test_an_id_whose_time_is_over_is_given_up_and_tells_how_long_it_took() -> None:
-    desk = Desk(policy=RetryPolicy(within=30.0))
+async def test_an_id_is_given_up_when_its_time_is_spent() -> None:
+    harness = Harness(policy=RetryPolicy(within=30.0))
     with pytest.raises(GaveUp) as caught:
-        await desk.execute(Transient("HTTP 500", 500), seconds=14.0)
-    assert caught.value.attempts == len(desk.started_at) == 2
-    assert caught.value.retried_s == pytest.approx(desk.clock.now())
+        await harness.execute(Transient("HTTP 500", 500), seconds=14.0)
+    assert caught.value.attempts == len(harness.started_at) == 2
+    assert caught.value.retried_s == pytest.approx(harness.clock.now())
 
 
-async def test_an_id_that_is_asked_for_by_another_policy_is_given_up_by_it() -> None:
-    desk = Desk()
+async def test_a_request_with_its_own_policy_is_given_up_by_it() -> None:
+    harness = Harness()
 
     async def attempt(_number: int, _request: Request) -> FailedAttempt:
         return FailedAttempt(Transient("HTTP 500", 500))
 
     with pytest.raises(GaveUp) as caught:
-        await desk.retrier.execute(attempt, REQUEST, RetryPolicy(max_attempts=1))
+        await harness.retrier.execute(attempt, REQUEST, RetryPolicy(max_attempts=1))
     assert caught.value.attempts == 1
 
 
-async def test_retries_are_paid_for_and_earned_back_by_success() -> None:
-    desk = Desk()
-    budget = desk.governor.retry_budget
+async def test_retries_withdraw_from_the_budget_and_successes_deposit() -> None:
+    harness = Harness()
+    budget = harness.governor.retry_budget
     with pytest.raises(GaveUp):
-        await desk.execute(Transient("HTTP 500", 500))
+        await harness.execute(Transient("HTTP 500", 500))
     assert budget.tokens == FULL - 4 * AFTER_FAILURE
-    await desk.execute("answer")
+    await harness.execute("answer")
     assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1
-    await desk.execute(Transient("HTTP 500", 500), "answer")
+    await harness.execute(Transient("HTTP 500", 500), "answer")
     assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1
-    await desk.execute(Throttled("HTTP 429", 429), BadPayload("no JSON"), "answer")
+    await harness.execute(Throttled("HTTP 429", 429), BadPayload("no JSON"), "answer")
     assert budget.tokens == FULL - 4 * AFTER_FAILURE + 1 - AFTER_THROTTLE
 
 
-async def test_throttles_are_waited_out_at_least_as_long_as_the_server_asks() -> None:
-    desk = Desk()
+async def test_a_throttled_request_is_retried_after_the_requested_pause() -> None:
+    harness = Harness()
     assert (
-        await desk.execute(*(Throttled("HTTP 429", 429, wait=wait) for wait in (7.0, 1.0, 30.0)), "answer") == "answer"
+        await harness.execute(*(Throttled("HTTP 429", 429, wait=wait) for wait in (7.0, 1.0, 30.0)), "answer")
+        == "answer"
     )
-    pauses = [after - before for before, after in zip(desk.started_at, desk.started_at[1:], strict=False)]
+    pauses = [after - before for before, after in zip(harness.started_at, harness.started_at[1:], strict=False)]
     assert all(pause >= wait for pause, wait in zip(pauses, (7.0, 1.0, 30.0), strict=True))
-    assert desk.count == RequestCount(retried=3, throttled=3)
+    assert harness.count == RequestCount(retried=3, throttled=3)
 
 
-async def test_throttling_does_not_use_up_the_ids_attempts() -> None:
-    desk = Desk()
+async def test_throttled_replies_do_not_count_as_attempts() -> None:
+    harness = Harness()
     failures = [Throttled("HTTP 429", 429, wait=1), Transient("HTTP 500", 500)] * 4
-    assert await desk.execute(*failures, "answer") == "answer"
+    assert await harness.execute(*failures, "answer") == "answer"
 
 
-async def test_an_id_that_is_throttled_over_and_over_is_given_up() -> None:
-    desk = Desk()
+async def test_an_id_that_is_throttled_repeatedly_is_given_up() -> None:
+    harness = Harness()
     with pytest.raises(GaveUp) as caught:
-        await desk.execute(Throttled("HTTP 429", 429, wait=1))
+        await harness.execute(Throttled("HTTP 429", 429, wait=1))
     assert caught.value.attempts == 10
 
 
 async def test_too_long_a_pause_is_never_waited_out() -> None:
-    desk = Desk()
+    harness = Harness()
     with pytest.raises(RunStopped, match="--max-pause 900"):
-        await desk.execute(Throttled("HTTP 429", 429, wait=901), "answer")
-    assert len(desk.started_at) == 1
+        await harness.execute(Throttled("HTTP 429", 429, wait=901), "answer")
+    assert len(harness.started_at) == 1
 
 
-async def test_a_probe_that_failed_is_no_attempt_of_its_id() -> None:
-    desk = Desk()
+async def test_a_failed_probe_does_not_count_as_an_attempt_of_its_id() -> None:
+    harness = Harness()
     assert (
-        await desk.execute(Throttled("HTTP 429", 429, wait=1), *[Transient("HTTP 500", 500)] * 20, "answer") == "answer"
+        await harness.execute(Throttled("HTTP 429", 429, wait=1), *[Transient("HTTP 500", 500)] * 20, "answer")
+        == "answer"
     )
-    assert len(desk.started_at) == 22
-    waits = [after - before for before, after in zip(desk.started_at, desk.started_at[1:], strict=False)]
+    assert len(harness.started_at) == 22
+    waits = [after - before for before, after in zip(harness.started_at, harness.started_at[1:], strict=False)]
     assert all(wait >= min(60.0, 2.0**number) - 1e-6 for number, wait in enumerate(waits[1:]))
 
 
-async def test_a_401_that_is_confirmed_ends_the_run() -> None:
-    desk = Desk(confirmations=[401])
+async def test_a_confirmed_401_ends_the_run() -> None:
+    harness = Harness(confirmations=[401])
     with pytest.raises(KeyRefused, match="twice"):
-        await desk.execute(Unauthorized("HTTP 401", 401))
-    assert desk.confirmed_at == [1.0]
+        await harness.execute(Unauthorized("HTTP 401", 401))
+    assert harness.confirmed_at == [1.0]
 
 
-async def test_what_ends_the_run_ends_it_also_when_a_401_is_confirmed() -> None:
-    desk = Desk(confirmations=[ConfigError("a certificate")])
+async def test_an_exception_that_ends_the_run_also_ends_it_during_a_confirmation() -> None:
+    harness = Harness(confirmations=[ConfigError("a certificate")])
     with pytest.raises(ConfigError):
-        await desk.execute(Unauthorized("HTTP 401", 401), "answer")
+        await harness.execute(Unauthorized("HTTP 401", 401), "answer")
 
 
-async def test_a_401_that_is_not_confirmed_is_an_attempt_like_another() -> None:
-    desk = Desk(confirmations=[200])
-    assert await desk.execute(Unauthorized("HTTP 401", 401), "answer") == "answer"
-    assert desk.started_at == [0.0, 1.0]
-    assert desk.count.retried == 2
+async def test_an_unconfirmed_401_is_an_ordinary_failed_attempt() -> None:
+    harness = Harness(confirmations=[200])
+    assert await harness.execute(Unauthorized("HTTP 401", 401), "answer") == "answer"
+    assert harness.started_at == [0.0, 1.0]
+    assert harness.count.retried == 2
 
 
-async def test_a_crew_that_meets_a_401_sends_one_request_more_than_was_in_flight() -> None:
-    desk = Desk(confirmations=[401, 401])
+async def test_after_a_401_workers_send_at_most_one_request_more_than_were_in_flight() -> None:
+    harness = Harness(confirmations=[401, 401])
     with pytest.RaisesGroup(KeyRefused, allow_unwrapped=True):
         async with anyio.create_task_group() as workers:
             for _ in range(8):
-                workers.start_soon(desk.execute, Unauthorized("HTTP 401", 401))
+                workers.start_soon(harness.execute, Unauthorized("HTTP 401", 401))
             await asyncio.sleep(0)
-            assert 0 < (in_flight := desk.pacer.in_flight) < 8
-    assert len(desk.started_at) + len(desk.confirmed_at) <= in_flight + 1
+            assert 0 < (in_flight := harness.pacer.in_flight) < 8
+    assert len(harness.started_at) + len(harness.confirmed_at) <= in_flight + 1
 
 
-async def test_the_401s_of_one_moment_are_confirmed_once() -> None:
-    desk = Desk(confirmations=[200])
-    answers = await asyncio.gather(*(desk.execute(Unauthorized("HTTP 401", 401), "answer") for _ in range(8)))
+async def test_simultaneous_401s_are_confirmed_once() -> None:
+    harness = Harness(confirmations=[200])
+    answers = await asyncio.gather(*(harness.execute(Unauthorized("HTTP 401", 401), "answer") for _ in range(8)))
     assert answers == ["answer"] * 8
-    assert len(desk.confirmed_at) == 1
+    assert len(harness.confirmed_at) == 1
 
 
-async def test_a_key_that_held_once_is_doubted_again_at_the_next_401() -> None:
-    desk = Desk(confirmations=[200, 401])
+async def test_the_next_401_is_confirmed_again() -> None:
+    harness = Harness(confirmations=[200, 401])
     with pytest.raises(KeyRefused):
-        await desk.execute(Unauthorized("HTTP 401", 401), Unauthorized("HTTP 401", 401), "answer")
-    assert len(desk.confirmed_at) == 2
+        await harness.execute(Unauthorized("HTTP 401", 401), Unauthorized("HTTP 401", 401), "answer")
+    assert len(harness.confirmed_at) == 2
 
 
-@pytest.mark.parametrize(
-    "answer", [Transient("the connection broke"), ValueError("nobody foresaw this"), 429, 500, 503]
-)
-async def test_a_confirmation_that_gets_no_answer_is_no_verdict_on_the_key(answer: int | Exception) -> None:
-    desk = Desk(confirmations=[answer, 401])
-    assert await desk.execute(Unauthorized("HTTP 401", 401), "answer") == "answer"
+@pytest.mark.parametrize("answer", [Transient("the connection broke"), ValueError("unexpected"), 429, 500, 503])
+async def test_a_confirmation_without_a_reply_does_not_decide_about_the_key(answer: int | Exception) -> None:
+    harness = Harness(confirmations=[answer, 401])
+    assert await harness.execute(Unauthorized("HTTP 401", 401), "answer") == "answer"
     with pytest.raises(KeyRefused):
-        await desk.execute(Unauthorized("HTTP 401", 401))
-    assert len(desk.confirmed_at) == 2
+        await harness.execute(Unauthorized("HTTP 401", 401))
+    assert len(harness.confirmed_at) == 2
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 422])
-async def test_any_answer_that_is_final_says_that_the_key_holds(status: int) -> None:
-    desk = Desk(confirmations=[status])
-    answers = await asyncio.gather(*(desk.execute(Unauthorized("HTTP 401", 401), "answer") for _ in range(4)))
+async def test_any_final_reply_proves_the_key(status: int) -> None:
+    harness = Harness(confirmations=[status])
+    answers = await asyncio.gather(*(harness.execute(Unauthorized("HTTP 401", 401), "answer") for _ in range(4)))
     assert answers == ["answer"] * 4
-    assert len(desk.confirmed_at) == 1
+    assert len(harness.confirmed_at) == 1
 
 
-async def test_attempts_are_told_in_full_also_when_the_last_401_could_not_be_confirmed() -> None:
-    desk = Desk(confirmations=[Transient("the connection broke")])
+async def test_all_attempts_are_counted_even_if_the_last_401_cannot_be_confirmed() -> None:
+    harness = Harness(confirmations=[Transient("the connection broke")])
     with pytest.raises(GaveUp) as caught:
-        await desk.execute(*(Transient("HTTP 500", 500) for _ in range(4)), Unauthorized("HTTP 401", 401))
+        await harness.execute(*(Transient("HTTP 500", 500) for _ in range(4)), Unauthorized("HTTP 401", 401))
     assert caught.value.attempts >= 5
 
 
@@ -304,16 +307,16 @@ async def test_attempts_are_told_in_full_also_when_the_last_401_could_not_be_con
         max_size=60,
     )
 )
-def test_whatever_fails_the_attempts_are_bounded(failures: list[Exception]) -> None:
+def test_attempts_are_bounded_for_any_failures(failures: list[Exception]) -> None:
     async def main() -> None:
-        desk = Desk()
-        told = len(failures) + 1
+        harness = Harness()
+        attempts = len(failures) + 1
         try:
-            assert await desk.execute(*failures, "answer") == "answer"
+            assert await harness.execute(*failures, "answer") == "answer"
         except GaveUp as end:
-            told = end.attempts
-        assert told == len(desk.started_at)
-        assert told - sum(isinstance(one.failure, Transient) and one.was_probe for one in desk.failures) <= 15
-        assert desk.count.retried == len(desk.started_at) - 1
+            attempts = end.attempts
+        assert attempts == len(harness.started_at)
+        assert attempts - sum(isinstance(one.failure, Transient) and one.was_probe for one in harness.failures) <= 15
+        assert harness.count.retried == len(harness.started_at) - 1
 
     asyncio.run(main())

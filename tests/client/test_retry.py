@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and when."""
+"""Failures that are retried, and the waits before the retries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ policies = st.builds(
 
 
 class Failing:
-    """An attempt that fails in a given way each time, after so many seconds, and succeeds when there are no more."""
+    """An attempt that fails with each of the given failures, after `seconds` each, and then succeeds."""
 
     def __init__(self, attempts: Attempts, kinds: list[type[AttemptFailed]], seconds: float = 0.0) -> None:
         self._attempts = attempts
@@ -64,7 +64,7 @@ class Failing:
 def run(
     failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int = 0, *, seconds: float = 0.0
 ) -> tuple[str | FailedAttempt, int, list[float]]:
-    """What came of it, how many attempts were made, each of so many seconds, and the waits between them."""
+    """Return the result, the number of attempts and the waits between them; each attempt takes `seconds`."""
 
     async def main() -> tuple[str | FailedAttempt, int, list[float]]:
         clock, attempts = Clock(), Attempts()
@@ -76,7 +76,7 @@ def run(
 
 
 @given(st.lists(kinds, max_size=150), policies, st.integers())
-def test_attempts_are_bounded_and_every_delay_is_between_zero_and_the_cap(
+def test_attempts_are_bounded_and_every_wait_is_between_zero_and_the_cap(
     failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int
 ) -> None:
     result, calls, slept = run(failures, policy, seed)
@@ -90,7 +90,7 @@ def test_attempts_are_bounded_and_every_delay_is_between_zero_and_the_cap(
 
 
 @given(st.lists(kinds, min_size=150, max_size=150), policies)
-def test_every_bound_holds_by_itself(failures: list[type[AttemptFailed]], policy: RetryPolicy) -> None:
+def test_each_bound_holds_separately(failures: list[type[AttemptFailed]], policy: RetryPolicy) -> None:
     _, calls, _ = run(failures, policy)
     made = failures[:calls]
     throttled = sum(issubclass(kind, Throttled) for kind in made)
@@ -114,7 +114,7 @@ def test_every_bound_holds_by_itself(failures: list[type[AttemptFailed]], policy
         ([Transient, BadPayload, Transient, BadPayload, BadPayload], 5),
     ],
 )
-def test_by_default_an_id_is_asked_for_as_often_as_the_contract_says(
+def test_the_default_policy_makes_the_documented_number_of_attempts(
     failures: list[type[AttemptFailed]], calls: int
 ) -> None:
     assert run(failures, RetryPolicy())[1] == calls
@@ -123,7 +123,7 @@ def test_by_default_an_id_is_asked_for_as_often_as_the_contract_says(
 def failed(
     *failures: AttemptFailed, attempts: Attempts | None = None, seconds: float = 0.0, is_excused: bool = False
 ) -> Attempts:
-    """What an id has gone through that failed so, each time after so many seconds."""
+    """Return the attempts of an id with these failures, each after `seconds`."""
     attempts = attempts or Attempts()
     for failure in failures:
         attempts.total += 1
@@ -132,7 +132,7 @@ def failed(
 
 
 @given(st.lists(kinds, min_size=1, max_size=50), policies, st.integers(), st.floats(0, 30))
-def test_no_attempt_is_made_with_less_than_a_second_left(
+def test_no_attempt_begins_with_less_than_a_second_left(
     failures: list[type[AttemptFailed]], policy: RetryPolicy, seed: int, seconds: float
 ) -> None:
     _, calls, slept = run(failures, policy, seed, seconds=seconds)
@@ -143,19 +143,19 @@ def test_no_attempt_is_made_with_less_than_a_second_left(
     assert calls == len(slept) + 1
 
 
-@pytest.mark.parametrize(("spent", "is_over"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
-def test_an_id_is_given_up_when_less_than_a_second_is_left_to_it(spent: float, is_over: bool) -> None:
+@pytest.mark.parametrize(("spent", "are_spent"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
+def test_an_id_is_given_up_with_less_than_a_second_left(spent: float, are_spent: bool) -> None:
     attempts = failed(Transient("no"), seconds=spent)
-    assert attempts.are_spent(RetryPolicy(within=10.0)) is is_over
+    assert attempts.are_spent(RetryPolicy(within=10.0)) is are_spent
 
 
-def test_an_id_has_time_for_what_it_waits_for_a_shared_pause() -> None:
+def test_a_shared_pause_does_not_count_as_time_of_the_id() -> None:
     attempts = failed(*[Throttled("no")] * 9, seconds=100.0)
     assert attempts.seconds == 0
     assert not attempts.are_spent(RetryPolicy(within=10.0))
 
 
-async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
+async def test_waits_between_attempts_count_as_time_of_the_id() -> None:
     clock, attempts = Clock(), Attempts()
     attempt = Failing(attempts, [Transient] * 3, seconds=2.0)
     await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, rng=random.Random(0))
@@ -164,7 +164,7 @@ async def test_the_waits_between_attempts_count_as_time_of_the_id() -> None:
 
 
 @given(st.integers(1, 50), st.lists(st.sampled_from([Transient, UnexpectedFailure, Unauthorized]), max_size=4))
-def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
+def test_a_failed_probe_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
     attempts = failed(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
     assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
     failed(*(kind("no") for kind in others), attempts=attempts, seconds=1.0)
@@ -174,7 +174,7 @@ def test_a_probe_that_failed_does_not_count_against_the_id(probes: int, others: 
     assert attempts.are_spent(RetryPolicy())
 
 
-def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
+def test_after_a_failed_probe_the_id_does_not_wait_in_addition_to_the_outage() -> None:
     attempts = failed(Transient("no"), is_excused=True)
     assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
     failed(Transient("no"), attempts=attempts)
@@ -182,7 +182,7 @@ def test_after_a_probe_that_failed_the_outage_does_the_waiting() -> None:
 
 
 @pytest.mark.parametrize("kind", [Transient, Unauthorized, BadPayload, UnexpectedFailure])
-def test_a_retry_after_a_request_to_slow_down_costs_the_budget_less_than_after_a_failure(
+def test_a_retry_after_a_throttled_reply_costs_less_than_after_a_failure(
     kind: type[AttemptFailed],
 ) -> None:
     assert failed(Throttled("no"), kind("no")).retry_cost == AFTER_FAILURE
@@ -190,13 +190,13 @@ def test_a_retry_after_a_request_to_slow_down_costs_the_budget_less_than_after_a
 
 
 @given(st.integers(1, 100), st.integers())
-def test_the_backoff_has_full_jitter_under_a_doubling_bound(made: int, seed: int) -> None:
+def test_the_backoff_has_full_jitter_up_to_a_doubling_bound(made: int, seed: int) -> None:
     attempts, policy = failed(*(Transient("no") for _ in range(made))), RetryPolicy()
     bound = min(policy.cap, policy.base * 2 ** (made - 1))
     assert attempts.backoff(policy, random.Random(seed)) == random.Random(seed).uniform(0, bound)
 
 
-def test_where_a_shared_pause_waits_the_id_does_not_wait_as_well() -> None:
+def test_an_id_does_not_wait_in_addition_to_a_shared_pause() -> None:
     attempts = Attempts()
     for failure in (Throttled("no"), Unauthorized("no")):
         failed(failure, attempts=attempts)
@@ -217,7 +217,7 @@ async def test_cancellation_is_never_swallowed() -> None:
 
 
 @pytest.mark.parametrize("error", [ConfigError("x"), OSError("x"), ValueError("x"), KeyboardInterrupt()])
-async def test_what_is_no_failed_attempt_is_never_retried(error: BaseException) -> None:
+async def test_exceptions_are_never_retried(error: BaseException) -> None:
     calls = 0
 
     async def attempt() -> None:
@@ -243,7 +243,7 @@ def reply(status: int, **headers: str) -> Reply:
         ([400, 402, 405, 406, 411, 413, 414, 415, 418, 422, 423, 426, 428, 431, 451, 499, 501, 505], "rejected"),
     ],
 )
-def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) -> None:
+def test_a_final_status_has_an_outcome(statuses: list[int], kind: OutcomeKind) -> None:
     for status in statuses:
         raise_if_not_final(reply(status), NOW)
     assert [final_outcome(status) for status in statuses] == [kind] * len(statuses)
@@ -252,7 +252,7 @@ def test_a_final_status_is_an_outcome(statuses: list[int], kind: OutcomeKind) ->
 @pytest.mark.parametrize(
     "status", [408, 409, 425, 500, 502, 503, 504, 506, 507, 508, 520, 521, 522, 523, 524, 529, 599]
 )
-def test_a_transient_status_is_worth_another_attempt(status: int) -> None:
+def test_a_transient_status_is_retried(status: int) -> None:
     with pytest.raises(Transient) as caught:
         raise_if_not_final(reply(status), NOW)
     assert caught.value.status == status
@@ -260,23 +260,21 @@ def test_a_transient_status_is_worth_another_attempt(status: int) -> None:
 
 @pytest.mark.parametrize("status", [429, 403, 503])
 @pytest.mark.parametrize(("value", "wait"), [("7", 7.0), ("garbage", None), ("0", 0.0)])
-def test_a_request_to_slow_down_is_known_by_its_status_or_its_header(
-    status: int, value: str, wait: float | None
-) -> None:
+def test_a_throttled_reply_is_recognized_by_its_status_or_header(status: int, value: str, wait: float | None) -> None:
     with pytest.raises(Throttled) as caught:
         raise_if_not_final(reply(status, Retry_After=value), NOW)
     assert caught.value.wait == wait
     assert caught.value.status == status
 
 
-def test_a_429_without_a_header_asks_to_slow_down_too() -> None:
+def test_a_429_without_a_header_is_throttled() -> None:
     with pytest.raises(Throttled) as caught:
         raise_if_not_final(reply(429), NOW)
     assert caught.value.wait is None
 
 
 QUOTA_LEFT = {"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "30"}
-QUOTA_USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
+QUOTA_EXHAUSTED = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
 
 
 @pytest.mark.parametrize(
@@ -284,24 +282,24 @@ QUOTA_USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
     [
         (429, {}, True),
         (429, QUOTA_LEFT, True),
-        (429, QUOTA_USED_UP, True),
+        (429, QUOTA_EXHAUSTED, True),
         (403, {}, False),
         (403, QUOTA_LEFT, False),
-        (403, QUOTA_USED_UP, True),
+        (403, QUOTA_EXHAUSTED, True),
         (403, {"Retry-After": "7"}, True),
         (503, {}, False),
         (503, QUOTA_LEFT, False),
-        (503, QUOTA_USED_UP, True),
+        (503, QUOTA_EXHAUSTED, True),
         (503, {"RateLimit": '"default";r=0;t=30'}, True),
         (503, {"Retry-After": "7"}, True),
-        (200, QUOTA_USED_UP, False),
+        (200, QUOTA_EXHAUSTED, False),
         (404, {"Retry-After": "7"}, False),
-        (404, QUOTA_USED_UP, False),
+        (404, QUOTA_EXHAUSTED, False),
         (500, {"Retry-After": "7"}, False),
-        (502, QUOTA_USED_UP, False),
+        (502, QUOTA_EXHAUSTED, False),
     ],
 )
-def test_a_429_asks_to_slow_down_and_a_403_or_503_that_says_how_long_or_that_a_quota_is_used_up(
+def test_a_429_is_throttled_and_so_is_a_403_or_503_with_a_wait_or_an_exhausted_quota(
     status: int, headers: dict[str, str], expected: bool
 ) -> None:
     answer = Reply(status, headers, b"")
@@ -311,57 +309,57 @@ def test_a_429_asks_to_slow_down_and_a_403_or_503_that_says_how_long_or_that_a_q
 
 
 @pytest.mark.parametrize("status", [429, 403, 503])
-def test_a_used_up_quota_says_how_long_to_wait_where_nothing_else_does(status: int) -> None:
+def test_the_reset_of_an_exhausted_quota_is_the_wait_unless_retry_after_states_one(status: int) -> None:
     with pytest.raises(Throttled) as caught:
-        raise_if_not_final(Reply(status, QUOTA_USED_UP, b""), NOW)
+        raise_if_not_final(Reply(status, QUOTA_EXHAUSTED, b""), NOW)
     assert caught.value.wait == 30.0
     with pytest.raises(Throttled) as caught:
-        raise_if_not_final(Reply(status, {**QUOTA_USED_UP, "Retry-After": "7"}, b""), NOW)
+        raise_if_not_final(Reply(status, {**QUOTA_EXHAUSTED, "Retry-After": "7"}, b""), NOW)
     assert caught.value.wait == 7.0
 
 
-def test_a_server_that_takes_us_for_an_attack_stops_the_run() -> None:
+def test_a_report_of_abnormal_usage_stops_the_run() -> None:
     body = b'{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected","title":"no"}'
     with pytest.raises(RunStopped, match="abnormal usage"):
         raise_if_not_final(Reply(429, {"Retry-After": "7"}, body), NOW)
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_words_of_abnormal_usage_in_another_answer_stop_nothing(status: int) -> None:
+def test_abnormal_usage_in_the_text_of_another_reply_does_not_stop_the_run(status: int) -> None:
     raise_if_not_final(Reply(status, {}, b"abnormal-usage-detected"), NOW)
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 226])
-def test_a_success_that_is_no_200_has_no_connection_in_it(status: int) -> None:
+def test_a_2xx_other_than_200_does_not_contain_a_connection(status: int) -> None:
     with pytest.raises(BadPayload):
         raise_if_not_final(reply(status), NOW)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
-def test_a_redirect_ends_the_run_and_says_what_to_set(status: int) -> None:
+def test_a_redirect_ends_the_run_and_names_the_setting(status: int) -> None:
     with pytest.raises(ConfigError, match="--base-url"):
         raise_if_not_final(reply(status, Location="https://elsewhere.example"), NOW)
 
 
 @pytest.mark.parametrize("status", [407, 511])
-def test_what_the_way_to_the_api_wants_ends_the_run(status: int) -> None:
+def test_a_proxy_or_network_that_requires_credentials_ends_the_run(status: int) -> None:
     with pytest.raises(ConfigError, match=str(status)):
         raise_if_not_final(reply(status), NOW)
 
 
-def test_a_401_puts_the_key_in_doubt() -> None:
+def test_a_401_is_unauthorized() -> None:
     with pytest.raises(Unauthorized):
         raise_if_not_final(reply(401), NOW)
 
 
 @given(st.integers(100, 999), st.text())
-def test_every_status_has_a_class(status: int, retry_after: str) -> None:
+def test_every_status_is_classified(status: int, retry_after: str) -> None:
     with suppress(AttemptFailed, ConfigError):
         raise_if_not_final(reply(status, Retry_After=retry_after), NOW)
         assert (final_outcome(status) is OutcomeKind.OK) == (status == 200)
 
 
-def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
+def test_a_final_reply_does_not_raise() -> None:
     for status in (200, 404, 403, 422):
         raise_if_not_final(reply(status), NOW)
 
@@ -376,13 +374,13 @@ def test_a_reply_that_is_final_is_handed_on_as_it_is() -> None:
         (reply(302), ConfigError),
     ],
 )
-def test_a_reply_that_is_not_final_is_raised(answer: Reply, error: type[Exception]) -> None:
+def test_a_reply_that_is_not_final_raises(answer: Reply, error: type[Exception]) -> None:
     with pytest.raises(error):
         raise_if_not_final(answer, NOW)
 
 
 @pytest.mark.parametrize(("now", "left"), [(NOW + 3, 7.0), (NOW + 4, 6.0)])
-def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, left: float) -> None:
+def test_a_retry_after_date_counts_from_the_arrival_of_the_reply(now: float, left: float) -> None:
     with pytest.raises(Throttled) as caught:
         raise_if_not_final(reply(429, Retry_After="Tue, 14 Nov 2023 22:13:30 GMT"), now)
     assert caught.value.wait == left
@@ -400,5 +398,7 @@ def test_a_pause_is_read_by_the_clock_of_the_moment_the_reply_came(now: float, l
         (None, "exhausted"),
     ],
 )
-def test_an_id_whose_attempts_are_spent_has_the_outcome_of_its_last(failure: AttemptFailed | None, kind: str) -> None:
+def test_an_id_whose_attempts_are_spent_has_the_outcome_of_its_last_failure(
+    failure: AttemptFailed | None, kind: str
+) -> None:
     assert outcome_of(failure) == kind
