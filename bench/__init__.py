@@ -1,1 +1,1 @@
-"""Measurements: scripts that run `collector` as a user does and print what it took. Nothing is installed of them."""
+"""Benchmarks: scripts that run `collector` as a user does and print the measurements. Not part of the package."""

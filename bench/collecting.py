@@ -1,4 +1,4 @@
-"""`collector collect` of this tree as a process, in a folder of its own, and what it left there."""
+"""Runs `collector collect` from this source tree in a separate process and folder, and reads its results."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TREE = Path(__file__).parent.parent
-_PATIENCE = 60
-"""Seconds for a process that was told to stop."""
+_STOP_TIMEOUT = 60
+"""Seconds until a stopped process must have ended."""
 
 _NOT_FAILED = {"ok", "not_attempted"}
 
 
-class Left(NamedTuple):
-    """A run's own account: its status, how many ids are `ok`, and how many failed for good."""
+class RunResult(NamedTuple):
+    """The result of a run by its manifest: its status, the number of `ok` ids and of failed ids."""
 
     status: str
     ok: int
@@ -32,9 +32,9 @@ class Left(NamedTuple):
 async def collecting(
     folder: Path, url: str, ids: int, concurrency: int, *, rate: float = 0.0
 ) -> AsyncIterator[Process]:
-    """Collect so many made-up ids at no more than `rate` (0: no ceiling); what still runs at the end is stopped.
+    """Collect `ids` generated ids with the rate ceiling `rate` (0: unlimited), and stop the process at the end.
 
-    Raises TimeoutError, after killing it, if it does not stop.
+    Raises TimeoutError if it does not stop, after killing it.
     """
     _write_ids(folder / "ids.txt", ids)
     limits = ["--rate", f"{rate:g}", "--concurrency", str(concurrency)]
@@ -53,23 +53,23 @@ async def collecting(
         yield process
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGTERM)  # its own method may reap it first, and lose its exit code
-        await asyncio.wait_for(process.wait(), _PATIENCE)
+                os.kill(process.pid, signal.SIGTERM)  # asyncio's method may reap it first and lose its exit code
+        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-def left_in(folder: Path) -> Left:
-    """What a run's manifest and errors file say; an id in either counts as failed."""
+def result_in(folder: Path) -> RunResult:
+    """Read a run's manifest and errors file; an id that failed in either counts as failed."""
     manifests = [path for path in (folder / "c.partial.manifest.json", folder / "c.manifest.json") if path.exists()]
     if not manifests:
-        return Left("no manifest", 0, _errors_in(folder))
+        return RunResult("no manifest", 0, _errors_in(folder))
     manifest = json.loads(manifests[0].read_bytes())
     outcomes: dict[str, int] = manifest["account"]["outcomes"]
     failed = sum(count for kind, count in outcomes.items() if kind not in _NOT_FAILED)
-    return Left(manifest["status"], outcomes["ok"], max(failed, _errors_in(folder)))
+    return RunResult(manifest["status"], outcomes["ok"], max(failed, _errors_in(folder)))
 
 
 def _errors_in(folder: Path) -> int:
@@ -81,7 +81,7 @@ def _write_ids(path: Path, count: int) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Nothing of this machine's settings."""
+    """Return an environment without this machine's settings."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),

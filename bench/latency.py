@@ -1,8 +1,8 @@
-"""How much of what Little's law allows does `collector collect` get out of a slow server without a limit?
+"""Measures the throughput of `collector collect` against the maximum by Little's law, with a slow server.
 
-With so many requests in flight and every reply after exactly the latency, the server can complete concurrency/latency
-requests a second. It counts them itself, from when the collector is warm until the last request has come. Nothing here
-passes or fails.
+With a fixed concurrency and an exact latency, the server can complete concurrency/latency requests per second. The
+server counts them, from the end of the warm-up until the last request arrives. This script only measures: it has no
+pass or fail.
 
 python -m bench.latency [--ids 5000] [--concurrency 64] [--latency 0.2]
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.collecting import collecting, left_in
+from bench.collecting import collecting, result_in
 from bench.limit_server import LimitServer, serving
 from bench.limits import Sliding, schedule
 
@@ -32,31 +32,31 @@ def main() -> None:
     completed = asyncio.run(_measure(options.ids, options.concurrency, options.latency))
     possible = options.concurrency / options.latency
     print(f"concurrency {options.concurrency}, latency {options.latency * 1000:.0f} ms: {completed:.1f} of", end=" ")
-    print(f"{possible:.1f} requests/s that Little's law allows, {completed / possible:.1%}")
+    print(f"{possible:.1f} requests/s possible by Little's law, {completed / possible:.1%}")
 
 
 async def _measure(ids: int, concurrency: int, latency: float) -> float:
-    """Completions a second."""
+    """Return the completed requests per second."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         segments = schedule([_NO_LIMIT], [1.0])
         async with serving(segments, Sliding(), form="absent", latency=latency, jitter=0.0) as server:
             async with collecting(folder, server.url, ids, concurrency) as process:
                 await process.wait()
-            if process.returncode or left_in(folder).ok != ids:
-                sys.exit(f"exit code {process.returncode}: {_said(folder)}")
+            if process.returncode or result_in(folder).ok != ids:
+                sys.exit(f"exit code {process.returncode}: {_stderr(folder)}")
             return completions(server)
 
 
-def _said(folder: Path) -> str:
+def _stderr(folder: Path) -> str:
     return (folder / "stderr.txt").read_text(errors="replace")
 
 
 def completions(server: LimitServer) -> float:
-    """Replies a second between warm and the last request; after it fewer and fewer are in flight."""
+    """Return the replies per second between warm-up and last request, after which fewer are in flight."""
     end = server.arrivals[-1].at
     if end <= _WARM:
-        sys.exit(f"too few ids: all were asked for within {end:.1f} s, and the first {_WARM:g} s do not count")
+        sys.exit(f"too few ids: the run took {end:.1f} s, and the first {_WARM:g} s do not count; pass a higher --ids")
     return sum(_WARM <= at < end for at in server.replied) / (end - _WARM)
 
 

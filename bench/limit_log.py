@@ -1,4 +1,4 @@
-"""What a server with a limit saw, and what it did: all that a run is judged and drawn by."""
+"""The log of a server with a limit: the data by which a run is evaluated and drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Arrival(NamedTuple):
 
 
 class Log(NamedTuple):
-    """All requests of one run in order, and the limits they met."""
+    """All requests of one run in order, and the limits that applied."""
 
     title: str
     segments: tuple[Segment, ...]
@@ -25,8 +25,8 @@ class Log(NamedTuple):
 
 
 def save(log: Log, path: Path) -> None:
-    """Write it as JSON, microseconds kept."""
-    arrivals = [(round(one.at, 6), one.allowed) for one in log.arrivals]
+    """Write the log as JSON, with times to the microsecond."""
+    arrivals = [(round(arrival.at, 6), arrival.allowed) for arrival in log.arrivals]
     path.write_text(json.dumps({"title": log.title, "segments": log.segments, "arrivals": arrivals}))
 
 

@@ -1,8 +1,8 @@
-"""A server of connections that refuses what exceeds its limit, and logs what it did with each request.
+"""A server of connections that throttles requests above its limit, and logs each request.
 
-Theory of operation: a request is judged and logged as it arrives, by the algorithm and by the limit that its schedule
-gives for that moment; the reply, whatever it is, leaves after the latency. Any id is a connection. It knows nothing of
-who asks, and it speaks just enough HTTP/1.1 for GET.
+Theory of operation. The server checks and logs each request on arrival, by its algorithm and by the scheduled limit at
+that time. It sends every reply after the latency. Any id is a connection. The server does not distinguish clients, and
+implements just enough HTTP/1.1 for GET.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _CONNECTION: Final = json.dumps(
 
 
 class LimitServer:
-    """A running server: `asked` is set by the first request, which all its times count from, in seconds.
+    """A running server. Its times are in seconds since the first request, which sets `first_request`.
 
-    `arrivals` is its log, `replied` when each reply left.
+    `arrivals` is its log; `replied` has the time of each reply.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LimitServer:
         noise: float = 0.0,
         capacity: float = 0.0,
     ) -> None:
-        """`noise` is the probability of a refusal with `Retry-After: 1`; `capacity` what one worker serves a second."""
+        """`noise` is the probability of a 429 with `Retry-After: 1`; `capacity` the requests/s of one worker."""
         self._noise = noise
         self._service = 1 / capacity if capacity else 0.0
         self._free_at = 0.0
@@ -67,26 +67,26 @@ class LimitServer:
         self._latencies = (latency * (1 - jitter), latency * (1 + jitter))
         self._rng = Random(seed)
         self._first: float | None = None
-        self.asked = asyncio.Event()
+        self.first_request = asyncio.Event()
         self.url = ""
         self.arrivals: list[Arrival] = []
         self.replied: list[float] = []
         self.latencies: list[float] = []
 
     def reply(self, target: str) -> bytes:
-        """Judge and log a request that arrives now, and give what it is answered with."""
+        """Check and log a request that arrives now, and return its reply."""
         name = target.removeprefix(_PREFIX)
         if name == target:
             return response("404 Not Found", _error(404, "no such path"), [])
         now = time.monotonic()
         if self._first is None:
             self._first = now
-            self.asked.set()
+            self.first_request.set()
         limit = limit_at(self._segments, now - self._first)
         if self._rng.random() < self._noise:
             self.arrivals.append(Arrival(now - self._first, False))
             return response("429 Too Many Requests", _error(429, "noise"), ["Retry-After: 1"])
-        verdict = self._limit.judge(now, limit)
+        verdict = self._limit.check(now, limit)
         self.arrivals.append(Arrival(now - self._first, verdict.allowed))
         headers = FORMS[self._form](verdict, limit, time.time())
         if verdict.allowed:
@@ -94,17 +94,17 @@ class LimitServer:
         return response("429 Too Many Requests", _error(429, "too many requests"), headers)
 
     def latency(self) -> float:
-        """Seconds until the next reply leaves."""
+        """Return the seconds until the next reply is sent."""
         now, latency = time.monotonic(), self._rng.uniform(*self._latencies)
         self._free_at = max(now, self._free_at) + self._service
         latency += self._free_at - now
         self.latencies.append(latency)
         return latency
 
-    def left(self) -> None:
-        """A reply has been written."""
+    def reply_sent(self) -> None:
+        """Record that a reply was written."""
         if self._first is None:
-            return  # nobody has asked for a connection yet
+            return  # before the first request for a connection
         self.replied.append(time.monotonic() - self._first)
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ async def serving(
     noise: float = 0.0,
     capacity: float = 0.0,
 ) -> AsyncIterator[LimitServer]:
-    """Serve on a free port of the loopback until the block ends; `jitter` is the share the latency varies by."""
+    """Serve on a free loopback port within the context; the latency varies by the share `jitter`."""
     server = LimitServer(
         segments, limit, form=form, latency=latency, jitter=jitter, seed=seed, noise=noise, capacity=capacity
     )
@@ -141,7 +141,7 @@ async def serving(
 
 
 class _Connection(asyncio.Protocol):
-    """One connection of a client that waits for each reply before it asks again."""
+    """One connection of a client that waits for each reply before its next request."""
 
     def __init__(self, server: LimitServer, connections: set[asyncio.BaseTransport]) -> None:
         self._server = server
@@ -167,11 +167,11 @@ class _Connection(asyncio.Protocol):
     def _write(self, reply: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(reply)
-            self._server.left()
+            self._server.reply_sent()
 
 
 def response(status: str, body: str, headers: list[str]) -> bytes:
-    """The bytes of a response that keeps the connection."""
+    """Return the bytes of a response that keeps the connection open."""
     head = [
         f"HTTP/1.1 {status}",
         f"Date: {formatdate(usegmt=True)}",
@@ -186,7 +186,7 @@ def _error(status: int, message: str) -> str:
     return json.dumps({"key": "error", "message": message, "metadata": {}, "status": status})
 
 
-# How a server tells its limit: headers for a verdict, the limit and the present in seconds since the epoch.
+# Forms of stating a limit: headers for a verdict, the limit and the time in seconds since the epoch.
 
 
 def _integer(verdict: Verdict, _limit: int, _epoch: float) -> list[str]:
@@ -194,7 +194,7 @@ def _integer(verdict: Verdict, _limit: int, _epoch: float) -> list[str]:
 
 
 def _decimal(verdict: Verdict, _limit: int, _epoch: float) -> list[str]:
-    """To the millisecond, rounded up: there is room then."""
+    """In milliseconds, rounded up, so that the wait is long enough."""
     return [] if verdict.allowed else [f"Retry-After: {ceil(verdict.wait * 1000) / 1000:.3f}"]
 
 
@@ -215,7 +215,7 @@ def _ratelimit(verdict: Verdict, limit: int, _epoch: float) -> list[str]:
 
 
 def _x(verdict: Verdict, limit: int, epoch: float) -> list[str]:
-    """The X- headers in GitHub's way, on every reply: the reset is a moment in seconds since the epoch."""
+    """The X- headers in GitHub's form, on every reply: the reset is a timestamp in seconds since the epoch."""
     return [
         f"X-RateLimit-Limit: {limit}",
         f"X-RateLimit-Remaining: {verdict.remaining}",

@@ -1,4 +1,4 @@
-"""Does a run keep to what is promised about a limit that steps? Pure: judges a server's log, never a client's."""
+"""Evaluates a server's log against the promise about a limit that steps. Pure; never uses a client's log."""
 
 from __future__ import annotations
 
@@ -11,94 +11,97 @@ from bench.limits import Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
-    """The promise: times are seconds after a step, shares are of all requests or of the limit."""
+class Thresholds:
+    """The promise. Times are seconds after a step; shares are of all requests or of the limit.
+
+    From `settled` on, at most the share `max_throttled` of the requests is throttled. Below a limit of `slow_limit`
+    requests/s it is at most one request in `slow_interval` seconds on average.
+
+    By `reached`, some `window` seconds have used the share `min_used` of the limit. From then on all together do.
+    """
 
     settled: float = 30.0
-    """From here on few are refused: this share of all; below a limit of `slow`, one in `one_in` seconds on average."""
-    throttled: float = 0.02
-    one_in: float = 8.0
-    slow: int = 10
+    max_throttled: float = 0.02
+    slow_interval: float = 8.0
+    slow_limit: int = 10
     reached: float = 60.0
-    """By here `window` seconds have brought the share `used` of the limit, and from here on all of them together do."""
-    used: float = 0.8
+    min_used: float = 0.8
     window: float = 10.0
 
-    def scaled(self, factor: float) -> Bars:
-        """The same after steps that follow each other faster or slower."""
+    def scaled(self, factor: float) -> Thresholds:
+        """Return the thresholds with all times after a step multiplied by `factor`."""
         return replace(self, settled=self.settled * factor, reached=self.reached * factor, window=self.window * factor)
 
 
 class Finding(NamedTuple):
-    """What one segment brought. `throttled` of `offered` count from `settled` on, `used` from `reached` on.
+    """The result of one segment. `throttled` of `offered` count from `settled` on, `used` from `reached` on.
 
-    `refused_in` and `most_refused_in` are how many were refused in `one_in` seconds, on average and at most;
-    `reached_after` is in seconds after the step, None if never.
+    `throttled_per_interval` and `max_throttled_per_interval` count throttled requests per `slow_interval`, on average
+    and at most. `reached_after` is in seconds after the step, None if never. `missed` names the missed thresholds.
     """
 
     segment: Segment
     offered: int
     throttled: int
-    refused_in: float
-    most_refused_in: int
+    throttled_per_interval: float
+    max_throttled_per_interval: int
     used: float
     reached_after: float | None
     missed: tuple[str, ...]
 
     @property
-    def refused_share(self) -> float:
+    def throttled_share(self) -> float:
         return self.throttled / self.offered if self.offered else 0.0
 
 
-def judge(arrivals: list[Arrival], segment: Segment, bars: Bars) -> Finding:
-    """What the requests that arrived in a segment say; those of other segments may be among them.
+def evaluate(arrivals: list[Arrival], segment: Segment, thresholds: Thresholds) -> Finding:
+    """Evaluate the requests that arrived in a segment; requests of other segments are ignored.
 
-    Raises ValueError for a segment that ends before `reached`, of which nothing can be said.
+    Raises ValueError for a segment that ends before `reached`, because it cannot be evaluated.
     """
-    lasts = segment.end - segment.start
-    if lasts <= max(bars.settled, bars.reached):
-        raise ValueError(
-            f"a limit has to hold for more than {max(bars.settled, bars.reached):g} s, not for {lasts:g} s"
-        )
-    settled = [one for one in arrivals if segment.start + bars.settled <= one.at < segment.end]
-    throttled = [one.at for one in settled if not one.allowed]
-    allowed = [one.at for one in arrivals if one.allowed and segment.start <= one.at < segment.end]
-    late = sum(at >= segment.start + bars.reached for at in allowed)
+    length = segment.end - segment.start
+    if length <= (minimum := max(thresholds.settled, thresholds.reached)):
+        raise ValueError(f"a limit must last longer than {minimum:g} s, not {length:g} s")
+    settled = [arrival for arrival in arrivals if segment.start + thresholds.settled <= arrival.at < segment.end]
+    throttled = [arrival.at for arrival in settled if not arrival.allowed]
+    allowed = [arrival.at for arrival in arrivals if arrival.allowed and segment.start <= arrival.at < segment.end]
+    late = sum(at >= segment.start + thresholds.reached for at in allowed)
     finding = Finding(
         segment=segment,
         offered=len(settled),
         throttled=len(throttled),
-        refused_in=len(throttled) * bars.one_in / (lasts - bars.settled),
-        most_refused_in=_most_within(bars.one_in, throttled),
-        used=late / (segment.limit * (lasts - bars.reached)),
-        reached_after=_reached(allowed, segment, bars),
+        throttled_per_interval=len(throttled) * thresholds.slow_interval / (length - thresholds.settled),
+        max_throttled_per_interval=_max_within(thresholds.slow_interval, throttled),
+        used=late / (segment.limit * (length - thresholds.reached)),
+        reached_after=_reached_after(allowed, segment, thresholds),
         missed=(),
     )
-    return finding._replace(missed=_missed(finding, bars))
+    return finding._replace(missed=_missed(finding, thresholds))
 
 
-def _most_within(seconds: float, moments: list[float]) -> int:
-    """The most moments in any such stretch of time."""
-    most = begin = 0
-    for number, moment in enumerate(moments, start=1):
-        while moments[begin] <= moment - seconds:
+def _max_within(seconds: float, times: list[float]) -> int:
+    """Return the highest number of times within any period of `seconds`."""
+    highest = begin = 0
+    for number, time in enumerate(times, start=1):
+        while times[begin] <= time - seconds:
             begin += 1
-        most = max(most, number - begin)
-    return most
+        highest = max(highest, number - begin)
+    return highest
 
 
-def _reached(allowed: list[float], segment: Segment, bars: Bars) -> float | None:
-    """The first moment at which the last `window` seconds, of this segment alone, hold enough."""
-    enough = ceil(bars.used * segment.limit * bars.window - 1e-9)  # products of floats end a little above whole numbers
-    for first, last in zip(allowed, allowed[enough - 1 :], strict=False):
-        if last - first < bars.window:
+def _reached_after(allowed: list[float], segment: Segment, thresholds: Thresholds) -> float | None:
+    """Return the first time at which the last `window` seconds of this segment contain enough allowed requests."""
+    product = thresholds.min_used * segment.limit * thresholds.window
+    needed = ceil(product - 1e-9)  # a float product may exceed a whole number slightly
+    for first, last in zip(allowed, allowed[needed - 1 :], strict=False):
+        if last - first < thresholds.window:
             return last - segment.start
     return None
 
 
-def _missed(finding: Finding, bars: Bars) -> tuple[str, ...]:
-    slow = finding.segment.limit < bars.slow
-    too_many = finding.refused_in > 1 if slow else finding.refused_share > bars.throttled
-    too_late = finding.reached_after is None or finding.reached_after > bars.reached
-    verdicts = {"refused": too_many, "used": finding.used < bars.used, "reached": too_late}
-    return tuple(bar for bar, is_missed in verdicts.items() if is_missed)
+def _missed(finding: Finding, thresholds: Thresholds) -> tuple[str, ...]:
+    is_slow = finding.segment.limit < thresholds.slow_limit
+    too_many = finding.throttled_per_interval > 1 if is_slow else finding.throttled_share > thresholds.max_throttled
+    too_late = finding.reached_after is None or finding.reached_after > thresholds.reached
+    verdicts = {"throttled": too_many, "used": finding.used < thresholds.min_used, "reached": too_late}
+    return tuple(name for name, is_missed in verdicts.items() if is_missed)

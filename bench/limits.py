@@ -1,6 +1,6 @@
-"""Four ways in which a server limits requests a second, and a limit that changes on a schedule.
+"""Four algorithms that limit requests per second, and limits that change on a schedule.
 
-Pure: the present is an argument, in seconds of any clock that only moves forward. Knows nothing of HTTP.
+Pure: the current time is an argument, in seconds of any monotonic clock. Must not know HTTP.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from math import floor
 from typing import Final, NamedTuple, Protocol
 
 WINDOW: Final = 1.0
-"""Seconds that a limit speaks of."""
+"""The period of a limit, in seconds."""
 
 
 class Verdict(NamedTuple):
-    """What the limit says to one request, and how it stands after it.
+    """The decision for one request, and the state of the limit after it.
 
-    `wait` is in how many seconds a further request would be allowed if none came until then, `reset` in how many the
-    whole quota is back.
+    `wait` is the seconds until a further request would be allowed if none arrived meanwhile. `reset` is the seconds
+    until the full quota is available again.
     """
 
     allowed: bool
@@ -30,38 +30,38 @@ class Verdict(NamedTuple):
 
 
 class Limit(Protocol):
-    """Judges one request after the other; `limit` is what holds at that moment, at least 1."""
+    """Checks requests in order; `limit` is the current limit, at least 1."""
 
-    def judge(self, now: float, limit: int) -> Verdict: ...
+    def check(self, now: float, limit: int) -> Verdict: ...
 
 
 class Sliding:
-    """At most `limit` within the last second. Refused requests count only if they are said to."""
+    """At most `limit` requests within the last second; throttled ones count only with `count_throttled`."""
 
-    def __init__(self, *, refused_count: bool = False) -> None:
-        self._refused_count = refused_count
+    def __init__(self, *, count_throttled: bool = False) -> None:
+        self._count_throttled = count_throttled
         self._counted: deque[float] = deque()
 
-    def judge(self, now: float, limit: int) -> Verdict:
+    def check(self, now: float, limit: int) -> Verdict:
         counted = self._counted
         while counted and counted[0] + WINDOW <= now:
             counted.popleft()
         allowed = len(counted) < limit
-        if allowed or self._refused_count:
+        if allowed or self._count_throttled:
             counted.append(now)
-        too_many = len(counted) - limit
-        wait = counted[too_many] + WINDOW - now if too_many >= 0 else 0.0
-        return Verdict(allowed, wait, max(0, -too_many), counted[-1] + WINDOW - now)
+        excess = len(counted) - limit
+        wait = counted[excess] + WINDOW - now if excess >= 0 else 0.0
+        return Verdict(allowed, wait, max(0, -excess), counted[-1] + WINDOW - now)
 
 
 class Bucket:
-    """A token bucket: `limit` tokens a second flow in, it holds those of one second, and it begins full."""
+    """A token bucket that receives `limit` tokens per second, holds those of one second, and starts full."""
 
     def __init__(self) -> None:
         self._tokens = float("inf")
         self._filled_at = 0.0
 
-    def judge(self, now: float, limit: int) -> Verdict:
+    def check(self, now: float, limit: int) -> Verdict:
         burst = limit * WINDOW
         self._tokens = min(burst, self._tokens + (now - self._filled_at) * limit)
         self._filled_at = now
@@ -71,13 +71,13 @@ class Bucket:
 
 
 class Fixed:
-    """At most `limit` within each whole second of the clock, so up to twice as many across the turn of one."""
+    """At most `limit` requests within each whole second of the clock, so up to twice as many around its turn."""
 
     def __init__(self) -> None:
         self._window = float("-inf")
         self._count = 0
 
-    def judge(self, now: float, limit: int) -> Verdict:
+    def check(self, now: float, limit: int) -> Verdict:
         window = now // WINDOW
         if window != self._window:
             self._window, self._count = window, 0
@@ -91,7 +91,7 @@ ALGORITHMS: Final[Mapping[str, Callable[[], Limit]]] = {
     "sliding": Sliding,
     "bucket": Bucket,
     "fixed": Fixed,
-    "strict": partial(Sliding, refused_count=True),
+    "strict": partial(Sliding, count_throttled=True),
 }
 
 
@@ -104,13 +104,13 @@ class Segment(NamedTuple):
 
 
 def schedule(limits: Iterable[int], seconds: Iterable[float]) -> tuple[Segment, ...]:
-    """Each limit for so many seconds, one after the other; raises ValueError unless there is one for each."""
+    """Return segments with each limit for its seconds, in order; raises ValueError for different lengths."""
     steps = pairwise(accumulate(seconds, initial=0.0))
     return tuple(Segment(*step, limit) for step, limit in zip(steps, limits, strict=True))
 
 
 def limit_at(segments: Iterable[Segment], elapsed: float) -> int:
-    """The limit at a moment; the last one stays."""
+    """Return the limit at a time; the last one continues."""
     limit = 0
     for segment in segments:
         limit = segment.limit

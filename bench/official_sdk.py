@@ -1,4 +1,4 @@
-"""The official SDK's async client doing the same job.
+"""The same job with the official SDK's async client.
 
 python official_sdk.py BASE_URL IDS_FILE OUTPUT CONCURRENCY
 """
@@ -13,8 +13,8 @@ from polytomic import AsyncPolytomic
 
 
 async def work(client: AsyncPolytomic, ids: Iterator[str], output: BinaryIO) -> None:
-    for asked in ids:
-        envelope = await client.connections.get(asked)
+    for connection_id in ids:
+        envelope = await client.connections.get(connection_id)
         assert envelope.data is not None
         output.write(envelope.data.json().encode() + b"\n")
 
@@ -22,7 +22,7 @@ async def work(client: AsyncPolytomic, ids: Iterator[str], output: BinaryIO) -> 
 async def main(base_url: str, ids_file: str, path: str, concurrency: str) -> None:
     ids = iter(Path(ids_file).read_text().split())  # noqa: ASYNC240  # once, before the first request
     client = AsyncPolytomic(base_url=base_url, token="sandbox-key")
-    with open(path, "wb") as output:  # noqa: ASYNC230  # part of what is measured
+    with open(path, "wb") as output:  # noqa: ASYNC230  # part of the measurement
         await asyncio.gather(*(work(client, ids, output) for _ in range(int(concurrency))))
 
 

@@ -1,4 +1,4 @@
-"""The yardstick: what anyone would write first. Reads, parses, writes; no limit, no retry, no account.
+"""The baseline, a minimal loop: reads, parses and writes, without limits, retries or accounting.
 
 python plain_loop.py BASE_URL IDS_FILE OUTPUT CONCURRENCY
 """
@@ -14,8 +14,8 @@ import orjson
 
 
 async def work(session: aiohttp.ClientSession, base_url: str, ids: Iterator[str], output: BinaryIO) -> None:
-    for asked in ids:
-        async with session.get(f"{base_url}/api/connections/{asked}") as response:
+    for connection_id in ids:
+        async with session.get(f"{base_url}/api/connections/{connection_id}") as response:
             document = orjson.loads(await response.read())
         output.write(orjson.dumps(document["data"]) + b"\n")
 
@@ -23,7 +23,7 @@ async def work(session: aiohttp.ClientSession, base_url: str, ids: Iterator[str]
 async def main(base_url: str, ids_file: str, path: str, concurrency: str) -> None:
     ids = iter(Path(ids_file).read_text().split())  # noqa: ASYNC240  # once, before the first request
     headers = {"Authorization": "Bearer sandbox-key", "X-Polytomic-Version": "2025-09-18"}
-    with open(path, "wb") as output:  # noqa: ASYNC230  # part of what is measured
+    with open(path, "wb") as output:  # noqa: ASYNC230  # part of the measurement
         async with aiohttp.ClientSession(headers=headers) as session:
             await asyncio.gather(*(work(session, base_url, ids, output) for _ in range(int(concurrency))))
 

@@ -1,7 +1,7 @@
-"""How long does it take, and how much memory, to take over an unfinished file of many lines?
+"""Measures the time and the memory to resume an unfinished file of many lines.
 
-Makes such a file, with the names and the head that a killed run leaves, and starts `collector collect` on it: every
-id is there, so that reading, checking and publishing is all it does. Nothing here passes or fails.
+Creates the file and its run header as a killed run leaves them, and starts `collector collect`. Every id is complete,
+so the run only reads, checks and publishes the file. This script only measures: it has no pass or fail.
 
 python bench/recovery.py [--lines 1000000]
 """
@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-BASE_URL = "http://127.0.0.1:9"  # nobody is there, and nobody is asked
+BASE_URL = "http://127.0.0.1:9"  # unreachable, and not used
 RUN_ID = "20260101T000000Z-00000000"
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         size = _make(folder, lines)
         command = [sys.executable, "-m", "collector", "collect", "--base-url", BASE_URL, "--ids", "ids.txt"]
         began = time.monotonic()
-        done = subprocess.run(
+        completed = subprocess.run(
             [*command, "-o", "c.jsonl", "--resume", "always"],
             cwd=folder,
             env={**os.environ, "POLYTOMIC_API_KEY": "none"},
@@ -43,23 +43,23 @@ def main() -> None:
         )
         seconds = time.monotonic() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        manifest = json.loads((folder / "c.manifest.json").read_bytes()) if done.returncode == 0 else {}
+        manifest = json.loads((folder / "c.manifest.json").read_bytes()) if completed.returncode == 0 else {}
     if manifest.get("resumed") != lines or manifest["requests"]["sent"]:
-        sys.exit(f"not taken over (exit code {done.returncode}): {done.stderr}")
-    print(f"{lines} lines, {size / 1e6:.0f} MB: {seconds:.1f} s from start to end, {peak:.0f} MB at most")
+        sys.exit(f"not resumed (exit code {completed.returncode}): {completed.stderr}")
+    print(f"{lines} lines, {size / 1e6:.0f} MB: {seconds:.1f} s from start to end, {peak:.0f} MB peak memory")
 
 
 def _make(folder: Path, lines: int) -> int:
-    """One line at a time: a child's peak memory begins with what its parent holds."""
+    """Write line by line, because a child's peak memory starts with its parent's memory."""
     line = json.dumps(_record(), separators=(",", ":"))
     digest = hashlib.sha256()
     with (folder / "ids.txt").open("w") as ids, (folder / "c.jsonl.partial").open("w") as partial:
-        for number in range(lines):  # so that they are sorted, as the digest wants them
-            one = f"{number:08x}-0000-4000-8000-00000000c0de"
-            digest.update(f"{one}\n".encode())
-            ids.write(f"{one}\n")
-            partial.write(line.replace("ID", one, 1) + "\n")
-    head = {
+        for number in range(lines):  # sorted, as the digest requires
+            connection_id = f"{number:08x}-0000-4000-8000-00000000c0de"
+            digest.update(f"{connection_id}\n".encode())
+            ids.write(f"{connection_id}\n")
+            partial.write(line.replace("ID", connection_id, 1) + "\n")
+    header = {
         "run_id": RUN_ID,
         "started_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
         "ids_digest": digest.hexdigest(),
@@ -67,12 +67,12 @@ def _make(folder: Path, lines: int) -> int:
         "api_version": "2025-09-18",
         "schema": 1,
     }
-    (folder / "c.partial.run.json").write_text(json.dumps(head))
+    (folder / "c.partial.run.json").write_text(json.dumps(header))
     return (folder / "c.jsonl.partial").stat().st_size
 
 
 def _record() -> dict[str, object]:
-    moment, actor = "2024-01-15T09:30:00.000000Z", "22222222-2222-4222-8222-222222222222"
+    timestamp, actor = "2024-01-15T09:30:00.000000Z", "22222222-2222-4222-8222-222222222222"
     return {
         "id": "ID",
         "name": "Warehouse",
@@ -87,17 +87,17 @@ def _record() -> dict[str, object]:
         "policies": ["33333333-3333-4333-8333-333333333333"],
         "api_calls_last_24_hours": 1204,
         "rate_limit": None,
-        "created_at": moment,
+        "created_at": timestamp,
         "created_by_id": actor,
         "created_by_name": "Ada",
         "created_by_type": "user",
-        "updated_at": moment,
+        "updated_at": timestamp,
         "updated_by_id": actor,
         "updated_by_name": "Ada",
         "updated_by_type": "user",
         "configuration": {"hostname": "db.example", "port": 5432, "username": "reader", "password": "[REDACTED]"},
         "extra": {"type": {"logo_url": "https://example.com/postgresql.png"}},
-        "_collected_at": moment,
+        "_collected_at": timestamp,
         "_run_id": RUN_ID,
         "_schema": 1,
     }

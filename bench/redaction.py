@@ -1,8 +1,8 @@
-"""What does redaction cost? Microseconds a record, next to what the record costs without it; and the tokens alone.
+"""Measures the cost of redaction: microseconds per record with and without it, and of the token search alone.
 
-The reference record is the one of the API's own page on the endpoint, with the host, the names and the ids of each
-record different, as they are in an organization. Both ways take turns; the CPU time of the process counts, and the
-median of the rounds. Then texts of several kinds are searched for tokens of issuers. Nothing here passes or fails.
+The reference record comes from the API's own page on the endpoint. Host, names and ids differ between records, as they
+do in an organization. Runs with and without redaction alternate; the result is the median CPU time of the rounds. Then
+the script searches texts of several kinds for issuers' tokens. This script only measures: it has no pass or fail.
 
 python bench/redaction.py [--records 20000] [--rounds 7]
 """
@@ -33,8 +33,8 @@ TEXTS: Final = {
 TEXTS["long"] = " ".join(TEXTS.values()) * 10
 
 
-class Blind(Redactor):
-    """Masks nothing."""
+class NullRedactor(Redactor):
+    """A redactor that does not mask."""
 
     def redact_configuration(self, configuration: dict[str, Any], type_id: str | None, masked: Masked) -> None:
         pass
@@ -52,10 +52,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     bodies = [orjson.dumps(reference(number)) for number in range(options.records)]
-    rounds = [(_cost(bodies, Redactor()), _cost(bodies, Blind())) for _ in range(options.rounds)]
-    costs = [with_it - without for with_it, without in rounds]
-    print(f"redaction: {statistics.median(costs):.1f} µs a record ({min(costs):.1f} … {max(costs):.1f})")
-    print(f"normalize with it: {statistics.median(with_it / without for with_it, without in rounds):.2f} of without")
+    rounds = [(_cost(bodies, Redactor()), _cost(bodies, NullRedactor())) for _ in range(options.rounds)]
+    costs = [redacted - plain for redacted, plain in rounds]
+    print(f"redaction: {statistics.median(costs):.1f} µs per record ({min(costs):.1f} … {max(costs):.1f})")
+    ratio = statistics.median(redacted / plain for redacted, plain in rounds)
+    print(f"normalize with redaction: {ratio:.2f} × the time without it")
     for kind, text in TEXTS.items():
         print(f"tokens in {kind} ({len(text)} characters): {_search_cost(text, options.rounds):.2f} µs")
 
@@ -80,7 +81,7 @@ def _search_cost(text: str, rounds: int) -> float:
 
 
 def reference(number: int) -> dict[str, Any]:
-    """The connection of the API's page, as another of the same organization would look."""
+    """Return the connection of the API's page, varied as for another connection of the same organization."""
     actor = {"id": "12345678-1234-1234-1234-123456789012", "name": f"John Doe {number % 50}", "type": "user"}
     return {
         "api_calls_last_24_hours": 2021,

@@ -1,9 +1,9 @@
-"""How fast is `collector collect`, next to a plain aiohttp loop and the official SDK?
+"""Measures the throughput of `collector collect` against a plain aiohttp loop and the official SDK.
 
-Each contender is a process of its own, from its start to its end, on one core; nginx answers from memory on another.
-Contenders take turns, so that a machine that slows down slows all of them; what counts is the ratio of each pair and
-the median of the ratios. What durability costs is the ratio to the same run with `-o /dev/null`. Nothing here passes or
-fails.
+Each contender is a separate process, measured from start to end, on one core; nginx answers from memory on another.
+Contenders alternate, so that a slower machine affects all of them. The result is the median of the ratios of each
+round. The cost of durability is the ratio to the same run with `-o /dev/null`. This script only measures: it has no
+pass or fail.
 
 python bench/throughput.py [--ids 50000] [--pairs 5] [--concurrency 32] [--sdk-ids 1000]
 """
@@ -58,7 +58,7 @@ def main() -> None:
             for name, (command, records) in contenders.items():
                 figures = _timed(command, records, Path(out))
                 Path(out).unlink(missing_ok=True)
-                if pair:  # the first round warms caches up
+                if pair:  # the first round warms the caches
                     runs[name].append(figures)
         _print(runs, options)
 
@@ -76,7 +76,7 @@ def _options() -> argparse.Namespace:
 def _nginx(folder: Path) -> Iterator[str]:
     binary = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if binary is None:
-        sys.exit("nginx is not installed; on Debian: apt-get install nginx-light")
+        sys.exit("nginx is not installed; on Debian run: apt-get install nginx-light")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -103,7 +103,7 @@ def _wait_for(address: str) -> None:
             time.sleep(0.05)
         else:
             return
-    sys.exit("nginx does not answer")
+    sys.exit("nginx does not answer; check its messages above")
 
 
 def _ids(path: Path, count: int) -> Path:
@@ -120,7 +120,7 @@ def _collect(base_url: str, ids: Path, out: str, concurrency: int) -> list[str]:
 def _timed(command: list[str], records: int, out: Path) -> Figures:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     environ = {**os.environ, "POLYTOMIC_API_KEY": "sandbox-key"}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody runs an installed program without its bytecode
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has bytecode
     subprocess.run([*_on(CLIENT_CORE), *command], check=True, env=environ)
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if os.devnull not in command and (written := _lines(out)) != records:
@@ -143,7 +143,7 @@ def _print(runs: dict[str, list[Figures]], options: argparse.Namespace) -> None:
     print(f"| {'':18} | records/s | CPU s per 10,000 | × plain loop (min … max) |")
     print(f"|{'-' * 20}|{'-' * 11}|{'-' * 18}|{'-' * 26}|")
     for name, figures in runs.items():
-        ratios = [one.records_s / other for one, other in zip(figures, plain, strict=True)]
+        ratios = [run.records_s / other for run, other in zip(figures, plain, strict=True)]
         rate, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
         print(f"| {name:18} | {rate:9,.0f} | {cpu:16.2f} | {spread:24} |")
@@ -152,9 +152,9 @@ def _print(runs: dict[str, list[Figures]], options: argparse.Namespace) -> None:
 
 
 def _median_ratio(runs: dict[str, list[Figures]], other: str) -> float:
-    """How many times as many records a second `collector collect` makes."""
+    """Return the median ratio of records per second of `collector collect` to the other contender."""
     pairs = zip(runs["collector collect"], runs[other], strict=True)
-    return statistics.median(ours.records_s / theirs.records_s for ours, theirs in pairs)
+    return statistics.median(figures.records_s / other_figures.records_s for figures, other_figures in pairs)
 
 
 if __name__ == "__main__":
