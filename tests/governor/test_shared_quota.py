@@ -286,7 +286,9 @@ def test_a_planted_link_in_place_of_the_file_is_not_followed(path: Path, tmp_pat
 def test_a_folder_that_other_users_can_access_is_rejected(path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.parent.chmod(mode)
-    assert warning_without_sharing(path).endswith(f"{path.parent}: other users can use it; run: chmod 700 {path.parent}")
+    assert warning_without_sharing(path).endswith(
+        f"{path.parent}: other users can use it; run: chmod 700 {path.parent}"
+    )
     assert list(path.parent.iterdir()) == []
 
 

@@ -575,7 +575,10 @@ async def test_failures_to_connect_are_distinguished_and_counted_as_unanswered(
 
 @pytest.mark.parametrize("name", [name for name in NETWORK_PATHS if "certificate" in name or "authority" in name])
 async def test_a_certificate_that_does_not_verify_is_not_retried(opened: Opening, name: str, tmp_path: Path) -> None:
-    async with NETWORK_PATHS[name].open_target(tmp_path) as target, opened(target.url, ca_file=target.ca_file) as (send, _):
+    async with (
+        NETWORK_PATHS[name].open_target(tmp_path) as target,
+        opened(target.url, ca_file=target.ca_file) as (send, _),
+    ):
         await failure_of(send)
     assert [server.opened for server in target.servers] == [1]
 
