@@ -18,10 +18,11 @@ from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
 _INPUT_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
 _UNVERIFIABLE: Final = {
-    Stage.PUBLISHED: "the snapshot; collect again",
-    Stage.UNFINISHED: "the records of a run that is in progress or was killed; wait for its end, or rerun its command "
-    "to resume it",
-    Stage.QUARANTINED: "the quarantined records of a run that was killed; delete them if they are not needed",
+    Stage.PUBLISHED: "the snapshot cannot be verified; collect again",
+    Stage.UNFINISHED: "the records cannot be verified: their run is in progress or was killed; wait for its end, or "
+    "rerun its command to resume it",
+    Stage.QUARANTINED: "the records cannot be verified: their run was killed and quarantined; delete them if they are "
+    "not needed",
 }
 
 
@@ -88,7 +89,7 @@ def _files_of(path: Path) -> FileSet:
 
 
 def _reject_without_manifest(files: FileSet) -> NoReturn:
-    reject(files.manifest, f"does not exist, so it cannot verify {_UNVERIFIABLE[files.stage]}")
+    reject(files.manifest, f"does not exist, so {_UNVERIFIABLE[files.stage]}")
 
 
 def _suggestion(path: Path) -> str:
@@ -104,7 +105,7 @@ def _read(path: Path) -> Manifest:
     try:
         return decode(content)
     except Malformed as why:
-        reject(path, f"{why}, so it cannot verify the snapshot; restore the manifest or collect again")
+        reject(path, f"{why}, so the snapshot cannot be verified; restore the manifest or collect again")
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:

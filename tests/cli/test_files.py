@@ -17,13 +17,13 @@ from tests.conftest import Calling
 from tests.support.output_oracle import Given, check_finished
 from tests.support.scripted_server import by_id, error, found, ids, serving
 
-NAMES = SnapshotPaths(Path("c.jsonl"))
-OPENED = [NAMES.lock, NAMES.partial, NAMES.header, NAMES.checkpoint, NAMES.snapshot, NAMES.errors, NAMES.manifest]
+PATHS = SnapshotPaths(Path("c.jsonl"))
+OPENED = [PATHS.lock, PATHS.partial, PATHS.header, PATHS.checkpoint, PATHS.snapshot, PATHS.errors, PATHS.manifest]
 """Files that a run opens; the type and the owner of an existing one are checked."""
 
 MADE_ANEW = [
-    *(NAMES.partial_errors, NAMES.partial_manifest),
-    *(staged_path(path) for path in (NAMES.manifest, NAMES.header, NAMES.checkpoint, NAMES.partial_manifest)),
+    *(PATHS.partial_errors, PATHS.partial_manifest),
+    *(staged_path(path) for path in (PATHS.manifest, PATHS.header, PATHS.checkpoint, PATHS.partial_manifest)),
 ]
 """Names that a run removes before use; removal does not follow a link."""
 
@@ -65,7 +65,7 @@ async def test_files_are_private_to_their_owner_whatever_the_umask(call: Calling
 
 
 async def test_an_existing_file_with_a_wider_mode_is_narrowed_or_replaced(call: Calling, tmp_path: Path) -> None:
-    for path in (NAMES.snapshot, NAMES.errors, NAMES.manifest, NAMES.partial, NAMES.lock, NAMES.checkpoint):
+    for path in (PATHS.snapshot, PATHS.errors, PATHS.manifest, PATHS.partial, PATHS.lock, PATHS.checkpoint):
         (tmp_path / path).touch()
         (tmp_path / path).chmod(0o666)
     code, told = await run(call, "-o", "c.jsonl")
@@ -86,9 +86,9 @@ async def test_a_link_under_a_name_of_the_run_is_6_and_its_target_is_unchanged(
         target.write_bytes(PRECIOUS)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / path).symlink_to(target)
-    if path == NAMES.snapshot and os.geteuid() == 0:
+    if path == PATHS.snapshot and os.geteuid() == 0:
         os.chown(tmp_path / "out" / path, 65534, 65534, follow_symlinks=False)
-    elif path == NAMES.snapshot:
+    elif path == PATHS.snapshot:
         pytest.skip("only root can give a link away")
     code, told = await run(call, "-o", "out/c.jsonl")
     assert code == 6, told
@@ -116,7 +116,7 @@ async def test_a_link_under_a_name_that_is_created_anew_is_removed_and_its_targe
 
 
 @pytest.mark.parametrize(
-    "path", [NAMES.lock, NAMES.partial, staged_path(NAMES.manifest), staged_path(NAMES.header)], ids=str
+    "path", [PATHS.lock, PATHS.partial, staged_path(PATHS.manifest), staged_path(PATHS.header)], ids=str
 )
 async def test_a_hard_link_to_a_file_of_the_user_is_never_written_to(call: Calling, tmp_path: Path, path: Path) -> None:
     (tmp_path / "precious").write_bytes(PRECIOUS)
@@ -140,7 +140,7 @@ def a_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [a_pipe, a_socket])
-@pytest.mark.parametrize("path", [each for each in OPENED if each != NAMES.snapshot], ids=str)
+@pytest.mark.parametrize("path", [each for each in OPENED if each != PATHS.snapshot], ids=str)
 async def test_a_pipe_or_folder_under_a_name_of_the_run_is_6_without_blocking(
     call: Calling, tmp_path: Path, path: Path, make: Callable[[Path], None]
 ) -> None:
@@ -173,7 +173,7 @@ async def test_a_link_in_place_of_an_errors_file_or_a_manifest_is_6_before_the_f
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-@pytest.mark.parametrize("path", [NAMES.lock, NAMES.partial], ids=str)
+@pytest.mark.parametrize("path", [PATHS.lock, PATHS.partial], ids=str)
 async def test_a_file_of_another_user_is_not_written_to(call: Calling, tmp_path: Path, path: Path) -> None:
     """A process that has the file open could read all later data, whatever the mode."""
     (tmp_path / path).touch()
@@ -221,7 +221,7 @@ async def test_files_of_ids_are_only_read(call: Calling, tmp_path: Path) -> None
 async def test_verify_does_not_block_on_a_pipe(call: Calling, tmp_path: Path) -> None:
     code, _ = await run(call, "-o", "c.jsonl")
     assert code == 3
-    for path in (NAMES.errors, NAMES.manifest, NAMES.snapshot):
+    for path in (PATHS.errors, PATHS.manifest, PATHS.snapshot):
         (tmp_path / path).rename(tmp_path / "kept")
         a_pipe(tmp_path / path)
         done = await call("verify", "c.jsonl")

@@ -87,8 +87,8 @@ async def unfinished(
     before = len(api.server.targets)
     running = await fork("collect", *WANTED, *arguments(api, output), *options)
     await api.server.saw(before + len(WANTED))
-    names = SnapshotPaths(folder / output)
-    path, checkpoint = names.partial, names.checkpoint
+    paths = SnapshotPaths(folder / output)
+    path, checkpoint = paths.partial, paths.checkpoint
     async with asyncio.timeout(PATIENCE):  # until the records are synced
         while not checkpoint.exists() or decode(checkpoint.read_bytes()) is None:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
@@ -600,7 +600,7 @@ async def test_the_records_of_a_killed_run_are_8_with_the_advice_to_resume_it(
     done = await call("verify", str(path))
     assert done.code == 8, done.err
     assert (
-        "c.partial.manifest.json: does not exist, so it cannot verify the records of a run that is in progress or was"
+        "c.partial.manifest.json: does not exist, so the records cannot be verified: their run is in progress or was"
         in done.err
     )
     assert "rerun its command to resume it" in done.err
@@ -608,7 +608,10 @@ async def test_the_records_of_a_killed_run_are_8_with_the_advice_to_resume_it(
     assert (await call("collect", *WANTED[:4], *arguments(api))).code == 0
     (aside,) = (tmp_path / "out").glob("c.jsonl.partial.*")
     done = await call("verify", str(aside))
-    assert (done.code, "the quarantined records of a run that was killed" in done.err) == (8, True), done.err
+    assert (done.code, "the records cannot be verified: their run was killed and quarantined" in done.err) == (
+        8,
+        True,
+    ), done.err
 
 
 async def test_quarantined_records_are_verified_with_their_quarantined_manifest(

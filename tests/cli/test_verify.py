@@ -439,7 +439,7 @@ async def test_a_missing_file_is_named(call: Calling, call_here: Here, tmp_path:
     (tmp_path / "away").rename(path)
     (tmp_path / "c.manifest.json").unlink()
     done = call_here("verify", str(path))
-    assert (done.code, "it cannot verify the snapshot" in done.err) == (8, True)
+    assert (done.code, "the snapshot cannot be verified" in done.err) == (8, True)
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", ".", "..", "/", "c.jsonl\0x", "x" * 300, "x/" * 3000])

@@ -29,13 +29,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def create_leftover(path: str, *, started: str = AT, suffix: str = "", header: RunHeader | None = HEADER) -> None:
     """Create the files of a stopped run to `path`; with a `suffix`, as quarantined files."""
-    names = SnapshotPaths(Path(path))
-    names.partial.parent.mkdir(parents=True, exist_ok=True)
+    paths = SnapshotPaths(Path(path))
+    paths.partial.parent.mkdir(parents=True, exist_ok=True)
     end = f".{suffix}" if suffix else ""
-    for each in (names.partial, names.checkpoint):
+    for each in (paths.partial, paths.checkpoint):
         each.with_name(each.name + end).write_bytes(b"{}\n")
     if header is not None:
-        names.header.with_name(names.header.name + end).write_bytes(header._replace(started_at=started).encode())
+        paths.header.with_name(paths.header.name + end).write_bytes(header._replace(started_at=started).encode())
 
 
 def find(text: str, own: str = "today.jsonl") -> list[Leftover]:

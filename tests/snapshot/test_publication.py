@@ -173,7 +173,7 @@ def test_a_finished_run_gets_its_final_names_and_leaves_no_other_file(before: St
 @with_older
 def test_other_leftovers_of_the_run_are_removed_too(before: State, with_errors: bool) -> None:
     leftovers = dict.fromkeys([PATHS.partial_manifest, *PATHS.staged], b"litter")
-    other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"set aside", PATHS.lock: b""}
+    other = {Path("/out/d.jsonl"): b"another's", Path("/out/c.jsonl.partial.run-0"): b"quarantined", PATHS.lock: b""}
     system = finished_run({**before, **leftovers, **other}, with_errors=with_errors)
     publishing(with_errors)(system)
     assert system.files == {**new_set(with_errors=with_errors), **other}

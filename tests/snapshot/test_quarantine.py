@@ -46,9 +46,9 @@ def test_files_quarantined_earlier_are_not_overwritten() -> None:
 
 def test_quarantined_files_of_another_encoding_of_the_output_are_not_overwritten() -> None:
     compressed = SnapshotPaths(Path("/out/c.jsonl.gz"))
-    system = MemoryFileSystem({compressed.partial: b"packed", compressed.partial_errors: b"its errors"})
+    system = MemoryFileSystem({compressed.partial: b"compressed", compressed.partial_errors: b"its errors"})
     quarantine(Files(system), compressed, "unknown-run")
     for path in (PATHS.partial, PATHS.partial_errors):
         Files(system).put(path, b"plain")
     assert quarantine(Files(system), PATHS, "unknown-run") == "/out/c.jsonl.partial.unknown-run.2"
-    assert sorted(system.files.values()) == [b"its errors", b"packed", b"plain", b"plain"]
+    assert sorted(system.files.values()) == [b"compressed", b"its errors", b"plain", b"plain"]

@@ -327,7 +327,7 @@ class FileSink:
         await to_thread.run_sync(self._close)
 
     def _close(self) -> None:
-        """Close every descriptor, the lock's last. All data was synced before, so a failed close cannot lose any."""
+        """Close every descriptor, that of the lock file last. All data is synced, so a failed close cannot lose any."""
         if self._output:
             self._close_descriptor(self._output.checkpoints)
             with contextlib.suppress(OutputError):

@@ -12,8 +12,9 @@
 Each step is durable before the next. Each step is skipped if it was done before.
 
 The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), no space. Every name that a step would
-replace is first renamed away, so a refusal comes before the data is replaced. The held names then go back, and the
-older snapshot verifies again. The staged manifest stays: the next start retries the publication without any request.
+replace is first renamed away, so a refusal comes before the data is replaced. The held files then get their names back,
+and the older snapshot verifies again. The staged manifest stays: the next start retries the publication without any
+request.
 
 A run in which no id was ok does not replace a snapshot that contains records: see `replaced_snapshot`. Its files keep
 their unfinished names, as those of a stopped run do; their manifest has the status `partial`. Within 24 hours the next

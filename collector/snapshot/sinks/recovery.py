@@ -86,7 +86,7 @@ def recover(
 
 
 def _add_rules_from_checkpoint(tally: Tally, synced: Checkpoint) -> None:
-    """Replace unknown rules by those of the checkpoint. At most the last second before a crash stays unknown."""
+    """Replace unknown rules with those of the checkpoint. At most the last second before a crash stays unknown."""
     known = sum(synced.by_rule.values())
     if known <= tally.by_rule[UNKNOWN]:
         tally.by_rule[UNKNOWN] -= known
