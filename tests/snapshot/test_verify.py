@@ -1,4 +1,4 @@
-"""Verification of a snapshot. For any manifest, it matches or the message explains the mismatch in plain words."""
+"""Verification of a snapshot. Any manifest either matches or is rejected in plain words."""
 
 from __future__ import annotations
 

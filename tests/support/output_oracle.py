@@ -80,7 +80,7 @@ class Found:
 
 
 def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None, lists: int = 0) -> Found:
-    """A finished run left a snapshot, its manifest, an errors file if an id failed, and no other file."""
+    """Assert that a finished run left a snapshot, its manifest, an errors file if an id failed, and no other file."""
     stem = _stem(output)
     errors, manifest = output.with_name(f"{stem}.errors.jsonl"), output.with_name(f"{stem}.manifest.json")
     left = [path.name for path in output.parent.iterdir() if "partial" in path.name or path.name.endswith(".draft")]
@@ -98,12 +98,12 @@ def check_finished(output: Path, given: Given, exit_code: int, *, seen: Seen | N
 
 
 def check_stopped(output: Path, given: Given, exit_code: int, *, seen: Seen | None = None) -> Found:
-    """A stopped run left whole lines and a correct account, all under unfinished names."""
+    """Assert that a stopped run left whole lines and a correct account, all under unfinished names."""
     return _check_unfinished(output, given, exit_code, "stopped", seen)
 
 
 def check_unpublished(output: Path, given: Given, *, seen: Seen | None = None) -> Found:
-    """A run that finished without a record beside an older snapshot left its account under unfinished names."""
+    """Assert that a run without a record, beside an older snapshot, left its account under unfinished names."""
     found = _check_unfinished(output, given, 3, "partial", seen)
     assert not found.records
     assert set(found.errors) == given.unique
@@ -130,7 +130,7 @@ def _check_unfinished(output: Path, given: Given, exit_code: int, status: str, s
 def check_stream(
     out: bytes, given: Given, exit_code: int, *, errors: Path, manifest: Path, seen: Seen | None = None
 ) -> Found:
-    """A run wrote correct records to standard output, and a correct errors file and manifest."""
+    """Assert that a run wrote correct records to standard output, and a correct errors file and manifest."""
     document = json.loads(manifest.read_bytes())
     records = _records_of(out, document)
     failed = _errors_of(errors, document)
@@ -168,7 +168,7 @@ def _decompressed(output: Path, raw: bytes) -> bytes:
 
 
 def _check_errors_file(errors: Path, listed: list[dict[str, Any]], lines: int) -> None:
-    """The manifest lists the errors file exactly if an id failed."""
+    """Assert that the manifest lists the errors file exactly if an id failed."""
     assert bool(lines) == errors.exists() == bool(listed)
     for facts in listed:
         assert Path(facts["path"]).name == errors.name

@@ -32,7 +32,7 @@ class BatchWriter:
     `committed` counts the outcomes whose lines are safe: synced or, if the target is not durable, written. A compressed
     batch is one member and is synced immediately.
 
-    With a disk, the writer is full once a batch is complete. The reader of a stream may stall for hours: then the
+    With a disk, the writer is full once a batch is complete. The reader of a stream may stall for hours. So a stream's
     writer is also full once more than `backlog` lines are enqueued or being written. With `backlog` tasks that each put
     one line, at most 2 * `backlog` lines are unwritten.
     """
