@@ -9,7 +9,7 @@ the server queues requests, latency sets the limit instead (`queueing`).
 
 from __future__ import annotations
 
-from collector.governor.queueing import QueueProbe
+from collector.governor.queueing import QueueDetector
 
 _INITIAL = 4
 _CUT_FACTOR = 0.7
@@ -23,7 +23,7 @@ class ConcurrencyLimit:
         self._ceiling = ceiling
         self._successes = 0
         self._cut_at = float("-inf")
-        self._queue = QueueProbe()
+        self._queue = QueueDetector()
         self.limit = min(_INITIAL, ceiling)
         self.was_cut = False
 

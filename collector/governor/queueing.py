@@ -37,7 +37,7 @@ class _Phase(Enum):
     STEER = 4
 
 
-class QueueProbe:
+class QueueDetector:
     """Sets the limit of requests in flight by latency, once a queue is proven. Latencies are in seconds."""
 
     def __init__(self) -> None:
@@ -126,4 +126,4 @@ class QueueProbe:
         return limit + 1 if latency < _FAST_FACTOR * self._idle + _MIN_DELAY / 4 else limit
 
     def __repr__(self) -> str:
-        return f"<QueueProbe {self._phase.name.lower()} idle={self._idle * 1000:.0f}ms>"
+        return f"<QueueDetector {self._phase.name.lower()} idle={self._idle * 1000:.0f}ms>"

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from bench.limits import schedule
-from collector.governor.queueing import QueueProbe
+from collector.governor.queueing import QueueDetector
 from tests.support.simulation import FORMS, Queue, Simulation
 
 NO_LIMIT = 1_000_000_000
@@ -70,8 +70,8 @@ def _possible(latency: Callable[[float, Random], float], concurrency: int, secon
 
 
 def test_replies_within_milliseconds_are_not_a_queue() -> None:
-    probe = QueueProbe()
-    limits = {probe.replied(0.001 if number < 8 else 0.009, 32) for number in range(1000)}
+    detector = QueueDetector()
+    limits = {detector.replied(0.001 if number < 8 else 0.009, 32) for number in range(1000)}
     assert limits == {32}
 
 
@@ -83,9 +83,9 @@ def test_increased_capacity_is_found() -> None:
 
 
 def test_the_repr_shows_the_phase_and_the_idle_latency() -> None:
-    probe = QueueProbe()
+    detector = QueueDetector()
     for _ in range(8):
-        probe.replied(0.02, 4)
-    assert repr(probe) == "<QueueProbe watch idle=20ms>"
-    assert not probe.is_in_control
-    assert inf not in {probe.replied(0.02, 4) for _ in range(100)}
+        detector.replied(0.02, 4)
+    assert repr(detector) == "<QueueDetector watch idle=20ms>"
+    assert not detector.is_in_control
+    assert inf not in {detector.replied(0.02, 4) for _ in range(100)}

@@ -69,7 +69,7 @@ async def test_an_outage_longer_than_the_limit_is_raised() -> None:
         outcomes = collector.collect(
             inventory.ids(), replace(settings, api=collector.Api(base_url=sandbox.url)), environ=KEY
         )
-        with pytest.raises(collector.RunStopped, match="--outage-limit is 1"):
+        with pytest.raises(collector.RunStopped, match="longer than --outage-limit 1: HTTP 503"):
             await anext(outcomes)
 
 
