@@ -212,7 +212,7 @@ FIXED = {
         ),
         Limit(
             "one line or compressed member when a run is resumed",
-            "collector.storage.blocks:_MAX_BLOCK",
+            "collector.storage.blocks:_MAX_BLOCK_SIZE",
             size,
             "it is corrupt",
         ),

@@ -14,9 +14,9 @@ move a terminal's cursor (DEL, C1), or change the direction of text (Unicode Bid
 
 _UNSAFE: Final = re.compile(f"[{UNSAFE}]")
 # Also the C0 controls, which JSON always escapes, and surrogates, which no encoding can represent.
-_NOT_SHOWN: Final = rf"\x00-\x08\x0b-\x1f{UNSAFE}\ud800-\udfff"
-_IN_A_LINE: Final = re.compile(f"[\t\n{_NOT_SHOWN}]")
-_IN_LINES: Final = re.compile(f"[{_NOT_SHOWN}]")
+_UNPRINTABLE: Final = rf"\x00-\x08\x0b-\x1f{UNSAFE}\ud800-\udfff"
+_UNPRINTABLE_OR_BREAK: Final = re.compile(f"[\t\n{_UNPRINTABLE}]")
+_UNPRINTABLE_CHARACTER: Final = re.compile(f"[{_UNPRINTABLE}]")
 
 
 def json_escaped(text: bytes) -> bytes:
@@ -28,14 +28,14 @@ def json_escaped(text: bytes) -> bytes:
 
 def printable(text: str) -> str:
     """`text` on one line, with control and unsafe characters escaped."""
-    return _IN_A_LINE.sub(_escape_of, text)
+    return _UNPRINTABLE_OR_BREAK.sub(_escaped, text)
 
 
 def printable_lines(text: str) -> str:
     """As `printable`, for text with several lines, such as a traceback."""
-    return _IN_LINES.sub(_escape_of, text)
+    return _UNPRINTABLE_CHARACTER.sub(_escaped, text)
 
 
-def _escape_of(found: re.Match[str]) -> str:
+def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

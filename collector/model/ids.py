@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-_FORM = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_CANONICAL = re.compile(_FORM, re.ASCII)
-_ANYWHERE = re.compile(rf"(?<![0-9a-f-]){_FORM}(?![0-9a-f-])", re.ASCII | re.IGNORECASE)
+_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CANONICAL = re.compile(_ID, re.ASCII)
+_ANYWHERE = re.compile(rf"(?<![0-9a-f-]){_ID}(?![0-9a-f-])", re.ASCII | re.IGNORECASE)
 
 
 def canonical_id(text: str) -> str | None:

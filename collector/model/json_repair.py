@@ -19,7 +19,7 @@ JsonPath: TypeAlias = tuple[str, ...]
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NOT_UTF_8: Final = re.compile("[\udc80-\udcff]+")  # as decoded by `surrogateescape`
-_LONE: Final = "\udfff"
+_LONE_SURROGATE: Final = "\udfff"
 
 
 class _Digits(str):
@@ -34,7 +34,9 @@ def parse_repaired(body: bytes) -> tuple[Json, list[JsonPath]]:
     Raises ValueError for invalid JSON that has no repair, and RecursionError for nesting beyond Python's stack.
     """
     text = _NOT_UTF_8.sub(_surrogates, body.decode("utf-8", "surrogateescape"))
-    value = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_refuse, strict=False)
+    value = json.loads(
+        text, parse_float=_parse_float, parse_int=_parse_int, parse_constant=_reject_constant, strict=False
+    )
     repairs: list[JsonPath] = []
     return _repaired(value, (), repairs), repairs
 
@@ -45,7 +47,7 @@ def _surrogates(found: re.Match[str]) -> str:
     try:
         return raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return _LONE * len(raw.decode("utf-8", "replace"))
+        return _LONE_SURROGATE * len(raw.decode("utf-8", "replace"))
 
 
 def _repaired(value: Json, path: JsonPath, repairs: list[JsonPath]) -> Json:
@@ -88,17 +90,17 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _float(digits: str) -> Json:
+def _parse_float(digits: str) -> Json:
     value = float(digits)
     return _Digits(digits) if math.isinf(value) else value
 
 
-def _int(digits: str) -> Json:
+def _parse_int(digits: str) -> Json:
     try:
         return int(digits)
     except ValueError:  # longer than `sys.get_int_max_str_digits`
         return _Digits(digits)
 
 
-def _refuse(constant: str) -> Json:
+def _reject_constant(constant: str) -> Json:
     raise ValueError(f"{constant} is not JSON")

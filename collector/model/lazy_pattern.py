@@ -9,7 +9,7 @@ import re
 from typing import Any, cast
 
 
-class _Uncompiled:
+class _LazyPattern:
     """Provides the attributes of the compiled pattern, which it compiles on first access."""
 
     def __init__(self, pattern: str, flags: int) -> None:
@@ -24,4 +24,4 @@ class _Uncompiled:
 
 def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """A proxy for `re.compile(pattern, flags)`. An invalid pattern raises `re.error` on first use."""
-    return cast("re.Pattern[str]", _Uncompiled(pattern, flags))
+    return cast("re.Pattern[str]", _LazyPattern(pattern, flags))

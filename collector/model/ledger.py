@@ -92,17 +92,17 @@ class Tally:
     nuls: PathCounts = field(default_factory=PathCounts)
     by_rule: Counter[str] = field(default_factory=Counter)
 
-    def add(self, one: TallyEntry | Outcome) -> None:
+    def add(self, outcome: TallyEntry | Outcome) -> None:
         """Count one outcome."""
-        self.outcomes[one.kind] += 1
-        self.unparsed_timestamps += one.unparsed_timestamps
-        for path, rule in one.redactions:
+        self.outcomes[outcome.kind] += 1
+        self.unparsed_timestamps += outcome.unparsed_timestamps
+        for path, rule in outcome.redactions:
             self.redactions.count(path)
             self.by_rule[rule] += 1
-        if one.repairs or one.nuls:
-            for path in one.repairs:
+        if outcome.repairs or outcome.nuls:
+            for path in outcome.repairs:
                 self.repairs.count(path)
-            for path in one.nuls:
+            for path in outcome.nuls:
                 self.nuls.count(path)
 
     @property

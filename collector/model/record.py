@@ -100,13 +100,13 @@ Record: TypeAlias = dict[str, Json]
 
 def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
     """Every text in the value at `path`, with its own path, such as `configuration.hosts[]`."""
-    left: list[tuple[str, Json]] = [(path, value)]
-    while left:
-        at, inner = left.pop()
+    pending: list[tuple[str, Json]] = [(path, value)]
+    while pending:
+        at, inner = pending.pop()
         if type(inner) is dict:
-            left.extend((f"{at}.{key}", each) for key, each in inner.items())
+            pending.extend((f"{at}.{key}", each) for key, each in inner.items())
         elif type(inner) is list:
-            left.extend((f"{at}[]", each) for each in inner)
+            pending.extend((f"{at}[]", each) for each in inner)
         elif type(inner) is str:
             yield at, inner
 

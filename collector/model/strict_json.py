@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 """Maximum nesting depth of a body."""
 
 _BOM = b"\xef\xbb\xbf"
-_OUTLINE = bytes.maketrans(b"123456789{", b"000000000[")  # digits and openings in one pass, for two checks
+_SCAN_TABLE = bytes.maketrans(b"123456789{", b"000000000[")  # digits and openings in one pass, for two checks
 _LONG_NUMBER = b"0" * 19  # the shortest integer that may not fit 64 bits
 _LONG_RUN = re.compile(rb"[0-9]{19,}")
 
@@ -32,11 +32,11 @@ def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
     """
     try:
         return parse(body), []
-    except NotJson as refusal:
+    except NotJson as rejection:
         try:
             document, repairs = parse_repaired(body.removeprefix(_BOM))
         except (ValueError, RecursionError):
-            raise refusal from None
+            raise rejection from None
         if _is_deeper(document, MAX_DEPTH):
             raise
         return document, repairs
@@ -47,26 +47,26 @@ def parse(body: bytes) -> Json:
     if not body:
         raise NotJson("the body is empty")
     body = body.removeprefix(_BOM)
-    outline = body.translate(_OUTLINE)
+    scan = body.translate(_SCAN_TABLE)
     try:
-        document = _exact(body) if _LONG_NUMBER in outline else orjson.loads(body)
+        document = _parse_exactly(body) if _LONG_NUMBER in scan else orjson.loads(body)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the body is not JSON: {_first_line(error)}") from None
     # The count of openings bounds the depth, so only unusual bodies are walked.
-    if outline.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+    if scan.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
         raise NotJson(f"the body is nested deeper than {MAX_DEPTH}")
     return document
 
 
-def _exact(body: bytes) -> Json:
+def _parse_exactly(body: bytes) -> Json:
     """The same for a body with numbers so long that orjson would convert an integer to a float, or reject it."""
     orjson.loads(
         _LONG_RUN.sub(b"0", body)
     )  # validates everything except those numbers; the slower parser is too lenient
-    return json.loads(body, parse_float=_finite)
+    return json.loads(body, parse_float=_finite_float)
 
 
-def _finite(digits: str) -> float:
+def _finite_float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
         raise ValueError("a number overflows")

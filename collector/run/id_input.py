@@ -25,7 +25,7 @@ from collector.model.ledger import InputCount
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.run.tables import BadTable, Cell, read_column
-from collector.storage.compression import compression_of, open_decoded
+from collector.storage.compression import compression_of, open_decompressed
 
 MAX_REPORTED = 20
 """At most this many invalid lines are named; the rest are counted."""
@@ -130,7 +130,7 @@ def _read(path: str, column: str, stdin: IO[bytes] | None, warn: Callable[[str],
         yield from _detect_format(_decoded_lines(stdin or sys.stdin.buffer))
         return
     name = compression_of(path).strip(path).lower()
-    with open_decoded(Path(path)) as stream:
+    with open_decompressed(Path(path)) as stream:
         delimiter = _TABLES.get(Path(name).suffix)
         lines = _decoded_lines(stream, is_table=delimiter is not None)
         if delimiter:

@@ -36,8 +36,8 @@ class CheckedFile(NamedTuple):
     def lines(self, compression: Compression) -> Iterator[tuple[str, bytes]]:
         """Each line's position, and the line without its line feed. Raises `Damaged` at an incomplete line."""
         for block in read_blocks(self.pread, compression):
-            if block.flaw:
-                reject(self.path, f"byte {block.start}: {block.flaw}")
+            if block.defect:
+                reject(self.path, f"byte {block.start}: {block.defect}")
             for at, line in lines_of(block):
                 yield _position(compression, block, at), line
 

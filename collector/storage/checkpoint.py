@@ -1,6 +1,6 @@
 """How much of an unfinished file is known to be on disk. Pure.
 
-A checkpoint decides only what a flaw in the file means: after the checkpoint, a crash of the machine explains it;
+A checkpoint decides only what a defect in the file means: after the checkpoint, a crash of the machine explains it;
 before it, the file is corrupt. Only the file itself decides which ids are done.
 
 After each sync, one checkpoint is appended, as a line with its own checksum. Sizes only grow, so the last whole

@@ -45,7 +45,7 @@ class Compression(Enum):
         return block
 
     @property
-    def broken(self) -> tuple[type[Exception], ...]:
+    def decompression_errors(self) -> tuple[type[Exception], ...]:
         """The exceptions for invalid compressed data."""
         return (zlib.error, EOFError, *([_zstd().ZstdError] if self is Compression.ZSTD else []))
 
@@ -72,14 +72,14 @@ def require(compression: Compression) -> None:
 
 
 @contextmanager
-def open_decoded(path: Path) -> Iterator[IO[bytes]]:
+def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
     """The file's decompressed bytes. Raises OSError if it is unreadable or its compressed data is invalid."""
     compression = compression_of(path.name)
-    broken = compression.broken
+    errors = compression.decompression_errors
     try:
         with _open(compression, path) as stream:
             yield stream
-    except broken as error:
+    except errors as error:
         raise OSError(f"invalid {compression.value} data ({error})") from None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.model.errors import OutputError, OutputLocked
-from collector.storage.blocks import chunks, digest_of
+from collector.storage.blocks import digest_of, read_chunks
 from collector.storage.filesystem import FileSystem
 
 _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -82,7 +82,7 @@ class Files:
         with translated(path):
             try:
                 with self._reading(path) as descriptor:
-                    return b"".join(chunks(partial(self.system.pread, descriptor)))
+                    return b"".join(read_chunks(partial(self.system.pread, descriptor)))
             except FileNotFoundError:
                 return None
 
@@ -96,7 +96,7 @@ class Files:
         with translated(path), self._reading(path) as descriptor:
             return digest_of(partial(self.system.pread, descriptor))
 
-    def put(self, path: Path, content: bytes) -> None:
+    def write_atomically(self, path: Path, content: bytes) -> None:
         """Replace `path` atomically: it has the old or the new content, never a part. Raises `OutputError`."""
         self.rename(self.stage(path, content), path)
 
@@ -123,7 +123,7 @@ class Files:
         return staged
 
     def check_writable(self, path: Path) -> None:
-        """Raise `OutputError` now if `put` could not write `path` later."""
+        """Raise `OutputError` now if `write_atomically` could not write `path` later."""
         with translated(path):
             self.system.close(self.create(staged_path(path)))
             self.system.remove(staged_path(path))
@@ -164,10 +164,10 @@ def translated(name: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refused(name, error) from None
+        raise output_error(name, error) from None
 
 
-def refused(name: Path | str, error: OSError) -> OutputError:
+def output_error(name: Path | str, error: OSError) -> OutputError:
     """The `OutputError` for an OSError about `name`."""
     return OutputError(f"{name}: cannot be written: {error.strerror or error}")
 

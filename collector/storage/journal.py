@@ -23,7 +23,7 @@ from pathlib import Path
 
 from collector.model.errors import CollectorError, Interrupted, OutputError
 from collector.storage.blocks import digest_of
-from collector.storage.durable_files import refused, translated
+from collector.storage.durable_files import output_error, translated
 from collector.storage.filesystem import FileSystem
 
 
@@ -90,7 +90,7 @@ class Journal:
         self._count(block)
 
     def _failure_of(self, error: OSError) -> CollectorError:
-        return Interrupted(signal.SIGPIPE) if isinstance(error, BrokenPipeError) else refused(self.name, error)
+        return Interrupted(signal.SIGPIPE) if isinstance(error, BrokenPipeError) else output_error(self.name, error)
 
     def _write(self, descriptor: int, left: memoryview) -> int:
         try:
@@ -123,7 +123,7 @@ class Journal:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._system.truncate(descriptor, self.synced)
-            raise self._lose(refused(self.name, error)) from None
+            raise self._lose(output_error(self.name, error)) from None
         try:
             self.require_in_place()
         except OutputError as error:
@@ -167,7 +167,7 @@ class Journal:
         try:
             self._system.close(descriptor)
         except OSError as error:
-            raise refused(self.name, error) from None
+            raise output_error(self.name, error) from None
 
     def __repr__(self) -> str:
         return f"<Journal {self.name} {self.bytes} bytes, {self.synced} synced>"

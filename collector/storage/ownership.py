@@ -48,14 +48,14 @@ def require_owned(path: Path | str, status: os.stat_result, *, is_private: bool 
     name, run = shlex.quote(str(path)), []
     is_open = bool(status.st_mode & forbidden)
     if is_owned_by_other(status) or (is_private and is_open and not is_owned(status)):
-        run.append(f"chown {_own_name()} {name}")
+        run.append(f"chown {_user_name()} {name}")
     if is_open:
         run.append(f"chmod {mode} {name}")
     if run:
         raise NotOwned(f"other users can {can} it; run: {' && '.join(run)}")
 
 
-def _own_name() -> str:
+def _user_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

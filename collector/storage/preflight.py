@@ -23,7 +23,7 @@ _IMMUTABLE: Final = 0x10
 _APPEND_ONLY: Final = 0x20
 
 
-def hindrance(path: Path) -> str | None:
+def rename_obstacle(path: Path) -> str | None:
     """Why a file could not be renamed to `path`, and what to do; None if no obstacle is known."""
     if is_mount_point(path):
         return "is a mount point, which cannot be replaced; mount the folder around it instead"

@@ -35,7 +35,7 @@ def test_files_quarantined_earlier_are_not_overwritten() -> None:
     system = MemoryFileSystem(UNFINISHED)
     for number in (1, 2, 3):
         for path in UNFINISHED.keys() - system.files.keys():
-            Files(system).put(path, b"%d" % number)
+            Files(system).write_atomically(path, b"%d" % number)
         quarantine(Files(system), PATHS, "run-1")
     assert [system.files[Path(f"/out/c.jsonl.partial.run-1{end}")] for end in ("", ".2", ".3")] == [
         UNFINISHED[PATHS.partial],
@@ -49,6 +49,6 @@ def test_quarantined_files_of_another_encoding_of_the_output_are_not_overwritten
     system = MemoryFileSystem({compressed.partial: b"compressed", compressed.partial_errors: b"its errors"})
     quarantine(Files(system), compressed, "unknown-run")
     for path in (PATHS.partial, PATHS.partial_errors):
-        Files(system).put(path, b"plain")
+        Files(system).write_atomically(path, b"plain")
     assert quarantine(Files(system), PATHS, "unknown-run") == "/out/c.jsonl.partial.unknown-run.2"
     assert sorted(system.files.values()) == [b"compressed", b"its errors", b"plain", b"plain"]

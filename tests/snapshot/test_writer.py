@@ -94,7 +94,7 @@ async def test_after_another_process_changes_the_file_no_further_line_is_committ
         case "removed":
             system.remove(PATH)
         case "replaced":
-            Files(system).put(PATH, LINE)
+            Files(system).write_atomically(PATH, LINE)
         case "cut":
             system.truncate(other_descriptor, 3)
         case "appended to":

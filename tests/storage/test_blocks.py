@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.storage.blocks import Block, chunks, end_of, lines_of, read_blocks
+from collector.storage.blocks import Block, find_end, lines_of, read_blocks, read_chunks
 from collector.storage.compression import Compression
 from tests.support.scripted_server import gzip_of_zeros
 
-CHUNK = 1024 * 1024
+CHUNK_SIZE = 1024 * 1024
 PACKED = [Compression.GZIP, Compression.ZSTD]
 BLOCKS = [b"one\ntwo\n", b"three\n", b"", b"four\n\nfive\n"]
 EVERYTHING = 1 << 40
@@ -38,14 +38,14 @@ reads = st.sampled_from([1, 2, 3, 10, 50, EVERYTHING])
 
 
 def read(content: bytes, compression: Compression, most: int = EVERYTHING) -> list[Block]:
-    """The stretches of a file, which follow each other from its first byte to its last; only the last has a flaw."""
+    """The stretches of a file, which follow each other from its first byte to its last; only the last has a defect."""
     found = list(read_blocks(File(content, most).pread, compression))
     borders = [0, *(block.end for block in found)]
     assert [block.start for block in found] == borders[:-1]
     assert borders[-1] == len(content)
     assert all(block.start < block.end for block in found)
-    assert not any(block.flaw for block in found[:-1])
-    assert all(block.lines == b"" for block in found if block.flaw)
+    assert not any(block.defect for block in found[:-1])
+    assert all(block.lines == b"" for block in found if block.defect)
     assert all(block.lines.endswith(b"\n") for block in found if block.lines)
     return found
 
@@ -54,8 +54,8 @@ def lines_in(found: list[Block]) -> bytes:
     return b"".join(block.lines for block in found)
 
 
-def flaw_of(found: list[Block]) -> str | None:
-    return found[-1].flaw if found else None
+def defect_of(found: list[Block]) -> str | None:
+    return found[-1].defect if found else None
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -70,7 +70,7 @@ def test_what_was_written_is_read_back_however_little_the_system_reads_at_once(
 ) -> None:
     found = read(b"".join(map(compression.compress, written)), compression, most)
     assert lines_in(found) == b"".join(written)
-    assert flaw_of(found) is None
+    assert defect_of(found) is None
 
 
 @given(st.lists(blocks, max_size=5), st.sampled_from(PACKED), reads)
@@ -97,15 +97,15 @@ def test_an_empty_member_is_a_stretch_without_lines(compression: Compression) ->
 def test_a_file_of_several_chunks_is_read_back_with_what_straddles_them(compression: Compression, most: int) -> None:
     written = [noise(size, seed=size) for size in (1_900_000, 10, 2_500_000, 1_300_000)]
     content = b"".join(map(compression.compress, written))
-    assert len(content) > 2 * CHUNK
+    assert len(content) > 2 * CHUNK_SIZE
     found = read(content, compression, most)
     assert lines_in(found) == b"".join(written)
-    assert flaw_of(found) is None
+    assert defect_of(found) is None
 
 
 @pytest.mark.parametrize("compression", Compression)
 def test_a_line_of_several_chunks_is_one_line(compression: Compression) -> None:
-    long = noise(3 * CHUNK).replace(b"\n", b"") + b"\n"
+    long = noise(3 * CHUNK_SIZE).replace(b"\n", b"") + b"\n"
     found = read(b"".join(map(compression.compress, (b"before\n", long, b"behind\n"))), compression)
     assert lines_in(found) == b"before\n" + long + b"behind\n"
     assert [line for block in found for _, line in lines_of(block)] == [b"before", long[:-1], b"behind"]
@@ -120,12 +120,12 @@ def test_very_many_tiny_members_are_read_back(compression: Compression) -> None:
 @pytest.mark.parametrize("compression", Compression)
 def test_a_file_that_ends_with_a_chunk_is_whole(compression: Compression) -> None:
     if compression is Compression.PLAIN:
-        written = [b"x" * (CHUNK - 1) + b"\n", b"x" * (CHUNK - 1) + b"\n"]
+        written = [b"x" * (CHUNK_SIZE - 1) + b"\n", b"x" * (CHUNK_SIZE - 1) + b"\n"]
         assert lines_in(read(b"".join(written), compression)) == b"".join(written)
     member = compression.compress(b"one\n")
     found = read(member * 3, compression, most=len(member))
     assert lines_in(found) == b"one\n" * 3
-    assert flaw_of(found) is None
+    assert defect_of(found) is None
 
 
 @pytest.mark.parametrize("compression", Compression)
@@ -141,19 +141,19 @@ def test_of_a_file_torn_anywhere_all_that_is_whole_is_read_and_the_rest_is_one_f
         found = read(content[:length], compression, most)
         count = sum(1 for end in ends[1:] if end <= length)
         assert lines_in(found) == b"".join(units[:count])
-        assert (flaw_of(found) is None) == (length in ends)
+        assert (defect_of(found) is None) == (length in ends)
         if length not in ends:
             assert found[-1].start == ends[count]
 
 
 @pytest.mark.parametrize("compression", Compression)
-@pytest.mark.parametrize("tail", [b"\0", b"\0" * 5000, b"\x1f", b"\x28\xb5", b"{", b"\xff" * (2 * CHUNK)])
+@pytest.mark.parametrize("tail", [b"\0", b"\0" * 5000, b"\x1f", b"\x28\xb5", b"{", b"\xff" * (2 * CHUNK_SIZE)])
 def test_garbage_behind_what_is_whole_is_one_flaw_to_the_end_of_the_file(compression: Compression, tail: bytes) -> None:
     content = b"".join(map(compression.compress, BLOCKS))
     found = read(content + tail, compression)
     assert lines_in(found) == b"".join(BLOCKS)
     assert (found[-1].start, found[-1].end) == (len(content), len(content) + len(tail))
-    assert flaw_of(found)
+    assert defect_of(found)
 
 
 @pytest.mark.parametrize("compression", PACKED)
@@ -178,11 +178,11 @@ def test_no_changed_byte_changes_a_line(compression: Compression) -> None:
             before = b"".join(block for block, end in zip(written, ends, strict=True) if end <= at)
             assert lines_in(found).startswith(before)
             assert b"".join(written).startswith(lines_in(found))
-            assert flaw_of(found) or lines_in(found) == b"".join(written)
+            assert defect_of(found) or lines_in(found) == b"".join(written)
 
 
 @pytest.mark.parametrize("compression", PACKED)
-@pytest.mark.parametrize("behind", [b"", b"three\n", b"no end either", noise(3 * CHUNK)])
+@pytest.mark.parametrize("behind", [b"", b"three\n", b"no end either", noise(3 * CHUNK_SIZE)])
 def test_a_member_that_does_not_end_with_a_line_is_a_flaw_and_the_last_stretch(
     compression: Compression, behind: bytes
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_member_that_does_not_end_with_a_line_is_a_flaw_and_the_last_stretch(
         content + compression.compress(b"two\nthr") + (compression.compress(behind) if behind else b""), compression
     )
     assert lines_in(found) == b"one\n"
-    assert (found[-1].start, found[-1].flaw) == (len(content), "a line without its end")
+    assert (found[-1].start, found[-1].defect) == (len(content), "a line without its end")
 
 
 def test_a_plain_file_that_does_not_end_with_a_line_has_a_flaw_at_its_last() -> None:
@@ -201,8 +201,8 @@ def test_a_plain_file_that_does_not_end_with_a_line_has_a_flaw_at_its_last() -> 
 @pytest.mark.parametrize("compression", PACKED)
 def test_the_flaw_names_the_codec(compression: Compression) -> None:
     packed = compression.compress(b"one\n")
-    assert flaw_of(read(packed[:-1], compression)) == f"a {compression.value} member without its end"
-    assert flaw_of(read(b"garbage" * 10, compression)) == f"invalid {compression.value} data"
+    assert defect_of(read(packed[:-1], compression)) == f"a {compression.value} member without its end"
+    assert defect_of(read(b"garbage" * 10, compression)) == f"invalid {compression.value} data"
 
 
 @given(st.lists(lines, max_size=20).map(b"".join), reads)
@@ -218,27 +218,27 @@ def test_lines_of_a_packed_member_are_numbered_as_if_it_were_not() -> None:
 
 
 def test_a_stretch_without_lines_has_none() -> None:
-    assert list(lines_of(Block(0, 7, b"", "a flaw"))) == []
+    assert list(lines_of(Block(0, 7, b"", "a defect"))) == []
 
 
 @given(st.binary(max_size=100), st.integers(0, 120), reads)
 def test_chunks_are_the_bytes_from_an_offset_to_the_end(content: bytes, offset: int, most: int) -> None:
     file = File(content, most)
-    assert b"".join(chunks(file.pread, offset)) == content[offset:]
-    assert end_of(file.pread, min(offset, len(content))) == len(content)
+    assert b"".join(read_chunks(file.pread, offset)) == content[offset:]
+    assert find_end(file.pread, min(offset, len(content))) == len(content)
 
 
 @pytest.mark.soak
 def test_a_large_member_behind_another_is_none_too_large() -> None:
-    member = Compression.ZSTD.compress(b"\n" * (100 * CHUNK))
+    member = Compression.ZSTD.compress(b"\n" * (100 * CHUNK_SIZE))
     found = read_blocks(File(member * 3).pread, Compression.ZSTD)
-    assert [(block.flaw, len(block.lines)) for block in found] == [(None, 100 * CHUNK)] * 3
+    assert [(block.defect, len(block.lines)) for block in found] == [(None, 100 * CHUNK_SIZE)] * 3
 
 
 @pytest.mark.soak
 def test_a_member_that_is_none_of_the_collectors_is_not_unpacked_to_its_end() -> None:
     before = Compression.GZIP.compress(b"one\n")
-    content = before + gzip_of_zeros(300 * CHUNK) + before
+    content = before + gzip_of_zeros(300 * CHUNK_SIZE) + before
     found = read(content, Compression.GZIP, most=4096)
     assert found == [
         Block(0, len(before), b"one\n"),

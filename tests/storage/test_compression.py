@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.storage.compression import Compression, compression_of, open_decoded, require
+from collector.storage.compression import Compression, compression_of, open_decompressed, require
 from tests.support.zstd_compat import zstd
 
 
@@ -56,7 +56,7 @@ def test_the_same_block_is_packed_to_the_same_bytes(block: bytes) -> None:
 def test_a_file_of_blocks_is_read_back_whole(compression: Compression, blocks: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / f"c.jsonl{compression.value}"
     path.write_bytes(b"".join(map(compression.compress, blocks)))
-    with open_decoded(path) as stream:
+    with open_decompressed(path) as stream:
         assert stream.read() == b"".join(blocks)
 
 
@@ -66,7 +66,7 @@ def test_a_file_cut_short_anywhere_is_an_os_error(compression: Compression, tmp_
     packed = compression.compress(bytes(range(256)) * 4)
     for length in range(1, len(packed)):
         path.write_bytes(packed[:length])
-        with pytest.raises(OSError), open_decoded(path) as stream:  # noqa: PT011  # any text will do
+        with pytest.raises(OSError), open_decompressed(path) as stream:  # noqa: PT011  # any text will do
             stream.read()
 
 
@@ -77,5 +77,5 @@ def test_a_garbled_file_is_an_os_error(tmp_path: Path) -> None:
         garbled = bytearray(packed)
         garbled[at] ^= 0xFF
         path.write_bytes(garbled)
-        with pytest.raises(OSError), open_decoded(path) as stream:  # noqa: PT011
+        with pytest.raises(OSError), open_decompressed(path) as stream:  # noqa: PT011
             stream.read()

@@ -22,7 +22,7 @@ def test_files_are_for_their_owner_only(umask: int, tmp_path: Path) -> None:
     try:
         os.close(files.open_locked(tmp_path / "claimed"))
         os.close(files.create(tmp_path / "created"))
-        files.put(tmp_path / "put", b"x")
+        files.write_atomically(tmp_path / "put", b"x")
     finally:
         os.umask(before)
     assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600] * 3
@@ -78,24 +78,24 @@ def test_what_cannot_be_opened_is_an_output_error_that_names_it(make: object, tm
 
 def test_put_replaces_a_file_whole_and_leaves_no_draft(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
-    files.put(path, b"old")
-    files.put(path, b"new")
+    files.write_atomically(path, b"old")
+    files.write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_put_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
-    files.put(path, b"old")
+    files.write_atomically(path, b"old")
     with largest_file(10), pytest.raises(OutputError):
-        files.put(path, b"new" * 10)
+        files.write_atomically(path, b"new" * 10)
     assert path.read_bytes() == b"old"
 
 
 def test_a_put_that_failed_holds_nothing_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with largest_file(10), pytest.raises(OutputError):
-        files.put(tmp_path / "m.json", b"new" * 10)
+        files.write_atomically(tmp_path / "m.json", b"new" * 10)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.storage.preflight import hindrance, is_mount_point
+from collector.storage.preflight import is_mount_point, rename_obstacle
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 def in_namespace(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a shell script with mounts of its own, in which `ask PATH` prints the hindrance."""
-    asked = "import sys, pathlib, collector.storage.preflight as p; print(p.hindrance(pathlib.Path(sys.argv[1])))"
+    """Run a shell script with mounts of its own, in which `ask PATH` prints the obstacle."""
+    asked = "import sys, pathlib, collector.storage.preflight as p; print(p.rename_obstacle(pathlib.Path(sys.argv[1])))"
     return subprocess.run(
         ["unshare", "-rm", "bash", "-ec", f'ask() {{ "{sys.executable}" -c "{asked}" "$1"; }}\n{script}'],
         cwd=folder,
@@ -36,9 +36,9 @@ def can_unshare() -> bool:
 
 def test_nothing_hinders_an_ordinary_name(tmp_path: Path) -> None:
     (tmp_path / "old.jsonl").write_text("{}\n")
-    assert hindrance(tmp_path / "old.jsonl") is None
-    assert hindrance(tmp_path / "new.jsonl") is None
-    assert hindrance(tmp_path / "no folder yet" / "new.jsonl") is None
+    assert rename_obstacle(tmp_path / "old.jsonl") is None
+    assert rename_obstacle(tmp_path / "new.jsonl") is None
+    assert rename_obstacle(tmp_path / "no folder yet" / "new.jsonl") is None
 
 
 @pytest.mark.skipif(not can_unshare(), reason="this system makes no PID namespace (unshare)")
@@ -63,7 +63,7 @@ def test_another_users_file_in_a_sticky_folder_cannot_be_replaced(tmp_path: Path
     folder.mkdir()
     folder.chmod(0o1777)
     (folder / "c.jsonl").touch()
-    asked = "print(p.hindrance(pathlib.Path('c.jsonl')))"
+    asked = "print(p.rename_obstacle(pathlib.Path('c.jsonl')))"
     script = (
         f"import os, pathlib, collector.storage.preflight as p; os.chdir({str(folder)!r}); os.seteuid(65534); {asked}"
     )

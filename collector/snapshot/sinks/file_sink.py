@@ -215,8 +215,8 @@ class FileSink:
         files.remove(
             *paths.staged, *paths.unfinished, *(other.partial for other in paths.other_encodings)
         )  # empty files
-        files.put(paths.checkpoint, b"")
-        files.put(paths.header, header.encode())
+        files.write_atomically(paths.checkpoint, b"")
+        files.write_atomically(paths.header, header.encode())
         self._close_descriptor(self._partial)  # of a file that was empty or is quarantined
         self._partial = None
         descriptor = self._lock_partial()
@@ -321,7 +321,7 @@ class FileSink:
             for journal in (self._output.records, self._output.errors):
                 journal.require_in_place()  # a manifest must not describe a missing file
             self.has_left = True
-            self._files.put(self._paths.partial_manifest, manifest)
+            self._files.write_atomically(self._paths.partial_manifest, manifest)
 
     async def close(self) -> None:
         await to_thread.run_sync(self._close)

@@ -18,7 +18,7 @@ def quarantine(files: Files, paths: SnapshotPaths, run_id: str) -> str:
     header = files.read(paths.header)
     suffix = _suffix(files, paths, run_id, header)
     if header is not None:
-        files.put(quarantined_path(paths.header, suffix), header)
+        files.write_atomically(quarantined_path(paths.header, suffix), header)
     for path in (paths.partial_errors, paths.partial_manifest, paths.checkpoint, paths.partial):
         if files.exists(path):
             files.rename(path, quarantined_path(path, suffix))

@@ -18,7 +18,7 @@ from collector.model.ledger import Tally
 from collector.model.record import Record
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.lines import BadLine, read_record, tally_entry_of_line
-from collector.storage.blocks import CHUNK, Pread, chunks, end_of, lines_of, read_blocks
+from collector.storage.blocks import CHUNK_SIZE, Pread, find_end, lines_of, read_blocks, read_chunks
 from collector.storage.checkpoint import Checkpoint
 from collector.storage.compression import Compression
 
@@ -68,7 +68,7 @@ def recover(
     found = Recovered(repairs=repairs or {})
     try:
         defect = _read(pread, compression, run_id, ids, found)
-        size = end_of(pread, found.end)
+        size = find_end(pread, found.end)
         synced_bytes = (
             (synced.size if synced else 0) if is_checkpointed else _min_intact_bytes(pread, compression, size, defect)
         )
@@ -100,8 +100,8 @@ def _corrupt(defect: _Defect) -> Damaged:
 def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found: Recovered) -> _Defect | None:
     """Read up to the first defect and return it."""
     for block in read_blocks(pread, compression):
-        if block.flaw:
-            return _Defect(block.start, block.flaw, block.is_truncated)
+        if block.defect:
+            return _Defect(block.start, block.defect, block.is_truncated)
         for offset, line in lines_of(block):
             try:
                 record = read_record(line)
@@ -135,7 +135,7 @@ def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Defec
 
 
 def _update(found: Recovered, pread: Pread, start: int, end: int) -> None:
-    for chunk in chunks(pread, start, end):
+    for chunk in read_chunks(pread, start, end):
         found.sha256.update(chunk)
 
 
@@ -150,8 +150,8 @@ def _start_of_last_line(pread: Pread, size: int) -> int:
     """The offset of the last line, whether it is whole or not."""
     end = size - 1
     while end > 0:
-        start = max(0, end - CHUNK)
-        line_feed = b"".join(chunks(pread, start, end)).rfind(b"\n")
+        start = max(0, end - CHUNK_SIZE)
+        line_feed = b"".join(read_chunks(pread, start, end)).rfind(b"\n")
         if line_feed >= 0:
             return start + line_feed + 1
         end = start

@@ -22,7 +22,7 @@ from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
 from collector.storage.compression import compression_of
-from collector.storage.durable_files import Files, refused, staged_path
+from collector.storage.durable_files import Files, output_error, staged_path
 from collector.storage.filesystem import PosixFileSystem
 from collector.storage.journal import Journal
 
@@ -105,7 +105,7 @@ class StreamSink:
             self._errors.close()
             self._publish_errors(self._errors_path, self._errors.bytes, finished)
         if self._manifest_path:
-            self._files.put(self._manifest_path, manifest)
+            self._files.write_atomically(self._manifest_path, manifest)
 
     def _publish_errors(self, path: Path, size: int, finished: bool) -> None:
         staged = staged_path(path)
@@ -170,7 +170,7 @@ def _try_open(output: str) -> int | None:
     except OSError as error:
         if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(output).st_mode):
             return None
-        raise refused(output, error) from None
+        raise output_error(output, error) from None
     os.set_blocking(descriptor, True)
     return descriptor
 

@@ -15,7 +15,7 @@ from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink
 from collector.storage.compression import compression_of, require
 from collector.storage.ownership import is_owned_by_other
-from collector.storage.preflight import hindrance
+from collector.storage.preflight import rename_obstacle
 
 _MAX_LINKS = 40  # the limit of the Linux kernel
 _STDOUT_PATHS = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -79,7 +79,7 @@ def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
         _require_no_link(path)
         if _is_folder_or_device(path):
             raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
-        if why := hindrance(path):
+        if why := rename_obstacle(path):
             raise OutputError(f"{path}: {why}")
 
 
