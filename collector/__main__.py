@@ -1,4 +1,4 @@
-"""`collector`, and `python -m collector`."""
+"""The entry point of `collector` and of `python -m collector`."""
 
 import gc
 
@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command line."""
     heed()
     gc.disable()  # until the command is imported, see `cli.main`
-    from collector.cli.main import main as run  # noqa: PLC0415  # takes a while, in which a signal may come
+    from collector.cli.main import main as run  # noqa: PLC0415  # slow: a signal may arrive meanwhile
 
     run()
 

@@ -1,4 +1,4 @@
-"""The clock of a run, as a value: every part that waits or reads the time gets one; tests pass their own. Pure."""
+"""The clock of a run, as a value. Code that sleeps or reads the time takes one as an argument. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Clock(NamedTuple):
-    """Monotonic seconds, seconds since the epoch, and a function that sleeps for a number of seconds."""
+    """Functions that return monotonic seconds, return seconds since the epoch, and sleep for a number of seconds."""
 
     monotonic: Callable[[], float]
     wall_time: Callable[[], float]

@@ -1,7 +1,7 @@
 """The packaged lists of connection types: their fields, and which of them hold secrets. Read once.
 
-(Sources: the field marks of Polytomic's Terraform provider and of the 2025-09-18 connection type schemas. The unmarked
-secrets were found by reading these.)
+Sources: the fields marked as sensitive in Polytomic's Terraform provider and in the 2025-09-18 connection type schemas.
+Secret fields that neither marks were found by reading both.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """As `printable`, for text with several lines, such as a traceback."""
+    """Like `printable`, but keeps line feeds and tabs, for text such as a traceback."""
     return _UNPRINTABLE_CHARACTER.sub(_escaped, text)
 
 

@@ -1,4 +1,4 @@
-"""The exceptions, and the exit code each one ends a run with.
+"""The exceptions that end a run, and their exit codes.
 
     CollectorError
     ├── UsageError            2   a mistake that the user must correct before a run can start
@@ -112,6 +112,6 @@ class Interrupted(CollectorError):
 
 
 def first_of(group: BaseExceptionGroup[CollectorError]) -> CollectorError:
-    """The first failure of a group, which ends the run when several tasks fail."""
+    """The first failure of a group. If several tasks fail, it ends the run."""
     first = group.exceptions[0]
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first

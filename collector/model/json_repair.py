@@ -1,4 +1,4 @@
-"""Parses JSON that strict parsers reject because of single values, and reports the repaired values. Pure.
+"""Parses JSON with values that strict parsers reject, and reports the repaired values. Pure.
 
 The repairs: a lone surrogate and invalid UTF-8 become U+FFFD (Unicode Standard, section 3.9, "substitution"). A number
 beyond a double, and an integer longer than Python converts, become their text. An unescaped control character is

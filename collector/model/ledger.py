@@ -1,4 +1,4 @@
-"""Totals of outcomes and requests, and the invariant: every id has exactly one outcome. Pure."""
+"""Totals of outcomes and requests, and the check that every id has exactly one outcome. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RequestCount:
 
 
 OTHER_PATHS: Final = "(other)"
-"""Stands for all paths beyond the limit, because keys are untrusted."""
+"""The path under which values beyond the limits are counted: the API chooses the keys, so their number is unbounded."""
 
 _MAX_PATHS: Final = 1000
 _MAX_PATH_LENGTH: Final = 200
@@ -57,7 +57,7 @@ class PathCounts(Counter[str]):
         self[path] += number
 
     def count_all(self, counts: Mapping[str, int]) -> None:
-        """Add the counts of other paths."""
+        """Add the counts of several paths."""
         for path, number in counts.items():
             self.count(path, number)
 
@@ -122,7 +122,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Ledger:
-    """The double entry of a run: filled while it runs, reconciled once at its end."""
+    """The totals of a run: filled while it runs, reconciled once at its end."""
 
     input: InputCount = field(default_factory=InputCount)
     requests: RequestCount = field(default_factory=RequestCount)
@@ -154,10 +154,10 @@ class Ledger:
         return self.done - self.outcomes[OutcomeKind.OK] - self.outcomes[OutcomeKind.NOT_ATTEMPTED]
 
     def reconcile(self, *, finished: bool, written: Tally) -> None:
-        """Close the ledger with the outcomes `written` durably; the other ids become `not_attempted`.
+        """Keep only the outcomes `written` durably; all other ids become `not_attempted`.
 
-        An outcome that a stopped run could not write is removed. Raises `LedgerMismatch` if more outcomes were written
-        than counted, or if a run that `finished` has an id without an outcome, or an outcome missing in its files.
+        Raises `LedgerMismatch` if there are more outcomes than ids, or if more outcomes were written than counted.
+        Also raises it for a run that `finished` without writing an outcome for every id.
         """
         counted, unique = self.tally, self.input.unique
         if counted.total > unique or not written.outcomes <= counted.outcomes or (finished and written.total != unique):

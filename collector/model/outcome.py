@@ -41,10 +41,14 @@ Masked: TypeAlias = list[Redaction]
 class Outcome(NamedTuple):
     """The outcome of one id.
 
-    `record` is set if and only if `kind` is ok. `attempts` counts every attempt for this id, also those without a
-    connection. `at` is RFC 3339 UTC. `redactions` are the record's masked values; `unparsed_timestamps` counts its
-    invalid timestamps; `repairs` are the paths of its repaired values, masked ones too; `nuls` the paths of its texts
-    with a NUL character. `retried_s` is the time of failed attempts and the waits between them, in seconds.
+    - `attempts`: the number of attempts for this id, including those that could not connect.
+    - `at`: a time, RFC 3339 UTC.
+    - `record`: set if and only if `kind` is ok.
+    - `redactions`: the record's masked values.
+    - `unparsed_timestamps`: the number of its invalid timestamps, which are kept verbatim.
+    - `retried_s`: the time of failed attempts and the waits between them, in seconds.
+    - `repairs`: the paths of its repaired values, including masked ones.
+    - `nuls`: the paths of its texts with a NUL character.
     """
 
     id: str

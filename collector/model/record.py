@@ -111,7 +111,7 @@ def texts_in(path: str, value: Json) -> Iterator[tuple[str, str]]:
             yield at, inner
 
 
-_NUL: Final = b"\\u0000"  # escaped in JSON; a literal backslash text may contain it too, so the values decide
+_NUL: Final = b"\\u0000"  # NUL as JSON escapes it; an escaped backslash before "u0000" matches too, so values decide
 
 
 def nul_paths(json_text: bytes, record: Record) -> tuple[str, ...]:

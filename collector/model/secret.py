@@ -3,9 +3,9 @@
 `Secret` is deliberately not a `str`: logging, JSON, file writes and `+` reject it, and printing it shows the mask.
 `reveal` returns the text, for the few places that need it; a test lists them.
 
-The revealed text is a `str`, because a header must be one, and it masks its `repr`, by which exceptions of aiohttp,
-tasks and captured locals print their headers. It cannot mask its `str` too: aiohttp writes a header of a `str` subclass
-as `str(value)` (`_http_writer.pyx`), so the mask would be sent.
+The revealed text is a `str`, because a header must be one. Its `repr` is masked, because aiohttp's exceptions, tasks
+and captured locals print headers with `repr`. Its `str` cannot be masked: aiohttp writes a header of a `str` subclass
+as `str(value)` (`_http_writer.pyx`), so it would send the mask.
 """
 
 from __future__ import annotations

@@ -59,10 +59,8 @@ def parse(body: bytes) -> Json:
 
 
 def _parse_exactly(body: bytes) -> Json:
-    """The same for a body with numbers so long that orjson would convert an integer to a float, or reject it."""
-    orjson.loads(
-        _LONG_RUN.sub(b"0", body)
-    )  # validates everything except those numbers; the slower parser is too lenient
+    """Parse JSON with integers so long that orjson would convert them to floats or reject them."""
+    orjson.loads(_LONG_RUN.sub(b"0", body))  # rejects all other invalid JSON; the `json` module is too lenient
     return json.loads(body, parse_float=_finite_float)
 
 

@@ -18,9 +18,10 @@ class WaitReason(StrEnum):
 class Throughput(NamedTuple):
     """The limits on the throughput of a run.
 
-    `limited_by` are shares of its time that add up to 1; empty if it took no time. `paused_s` is the time of the pauses
-    that the server requested, in seconds, and `pauses` their number by reason. `settled_rate` is the rate that the
-    server was found to allow, in requests/s; None if it never throttled.
+    - `limited_by`: shares of its time, which add up to 1; empty if it took no time.
+    - `paused_s`: the total length of the pauses that the server requested, in seconds.
+    - `pauses`: the number of these pauses by reason.
+    - `settled_rate`: the measured rate that the server allows, in requests/s; None if it never throttled.
     """
 
     limited_by: Mapping[WaitReason, float] = {}

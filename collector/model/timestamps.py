@@ -1,4 +1,4 @@
-"""Timestamps as text: RFC 3339, UTC, with `Z` and microseconds. Pure: the clock is an argument."""
+"""Timestamps as text: RFC 3339, UTC, with `Z` and microseconds. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CANONICAL = re.compile(  # except the last days of a month, which need the cale
     r"[1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 )
 
-# ISO 8601-1:2019: calendar dates (5.2.2), times of day (5.3.1) whose last part may have a decimal fraction after a
-# point or a comma (5.3.1.4), and an offset from UTC (5.3.4). The extended form has hyphens and colons; the basic form
-# omits them. Databases and languages mix the forms of date, time and offset, replace the T with spaces, put a space
-# before the offset, write UTC for Z (Ruby), and add the zone's name (Go; RFC 9557 in brackets). U+2212 may be the minus
-# (3.2.3).
+# ISO 8601-1:2019 defines calendar dates (5.2.2), times of day (5.3.1) and an offset from UTC (5.3.4). The last part of
+# a time may have a decimal fraction after a point or a comma (5.3.1.4). The extended form has hyphens and colons; the
+# basic form omits them. U+2212 is a valid minus sign (3.2.3).
+# Databases and languages mix the forms of date, time and offset. They replace the T with spaces, put a space before the
+# offset, write UTC for Z (Ruby), and append the zone's name (Go; in brackets by RFC 9557).
 _DATE: Final = r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
 _TIME: Final = r"([0-9]{2})(?:(:?)([0-9]{2})(?:\6([0-9]{2}))?)?(?:[.,]([0-9]+))?"
 _OFFSET: Final = r"([+\-\u2212])([0-9]{2})(?:(:?)([0-9]{2})(?:\12([0-9]{2}))?)?(?: [A-Z]{3,5})?"
@@ -79,7 +79,7 @@ def _from_iso_8601(text: str) -> str | None:
 
 
 def _time_of_day(hour: str, minute: str | None, second: str | None, fraction: str | None) -> timedelta:
-    """The time since midnight. Raises ValueError if it exceeds a day."""
+    """The time since midnight. Raises ValueError for an invalid time of day."""
     time_of_day = timedelta(hours=int(hour), minutes=int(minute or 0), seconds=int(second or 0))
     if int(hour) > 24 or int(minute or 0) > 59 or int(second or 0) > 60:
         raise ValueError("not a time of day")
@@ -91,7 +91,7 @@ def _time_of_day(hour: str, minute: str | None, second: str | None, fraction: st
 
 
 def _zone(sign: str | None, offset: list[str | None]) -> timezone:
-    """The offset from UTC. Raises ValueError for an offset of at least a day."""
+    """The time zone of an offset from UTC. Raises ValueError for an invalid offset, or one of at least a day."""
     if sign is None:
         return UTC
     hours, _, minutes, seconds = offset

@@ -20,9 +20,9 @@ Pread = Callable[[int, int], bytes]
 
 
 class Block(NamedTuple):
-    """Bytes `start` to `end` of a file and their whole lines; without lines if there is a `defect`.
+    """Bytes `start` to `end` of a file, and their whole lines. A block with a `defect` has no lines.
 
-    `is_truncated` means that the only defect is the early end of the file.
+    `is_truncated` means that the file ends inside this block, which has no other defect.
     """
 
     start: int
@@ -38,7 +38,7 @@ def read_blocks(pread: Pread, compression: Compression) -> Iterator[Block]:
 
 
 def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:
-    """Each line without its line feed, and its offset in the file; if compressed, as if decompressed in place."""
+    """Each line without its line feed, and its offset: `start` plus the decompressed bytes before it in the block."""
     at = block.start
     for line in block.lines.split(b"\n")[:-1]:
         yield at, line
@@ -46,7 +46,7 @@ def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:
 
 
 def read_chunks(pread: Pread, offset: int = 0, end: float = inf, *, size: int = CHUNK_SIZE) -> Iterator[bytes]:
-    """The bytes of a file from `offset` to `end`, or to its own end, at most `size` at a time."""
+    """The bytes of a file from `offset` to `end`, or to the file's end, at most `size` at a time."""
     while offset < end and (chunk := pread(int(min(size, end - offset)), offset)):
         offset += len(chunk)
         yield chunk
@@ -61,7 +61,7 @@ def digest_of(pread: Pread) -> str:
 
 
 def find_end(pread: Pread, offset: int) -> int:
-    """The end of the file, found by reading from `offset`."""
+    """The length of the file, found by reading from `offset` to its end."""
     return offset + sum(map(len, read_chunks(pread, offset)))
 
 
@@ -80,7 +80,7 @@ def _runs(pread: Pread) -> Iterator[Block]:
         if length > _MAX_BLOCK_SIZE:
             break
     if length:
-        yield Block(start, find_end(pread, start + length), b"", "a line without its end")
+        yield Block(start, find_end(pread, start + length), b"", "an incomplete line")
 
 
 def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
@@ -106,10 +106,10 @@ def _members(pread: Pread, compression: Compression) -> Iterator[Block]:
             if decompressor.eof:
                 lines = b"".join(parts)
                 if lines and not lines.endswith(b"\n"):
-                    yield Block(start, find_end(pread, end), b"", "a line without its end")
+                    yield Block(start, find_end(pread, end), b"", "an incomplete line")
                     return
                 yield Block(start, end - len(left), lines)
                 start, decompressed = end - len(left), 0
                 decompressor, parts = compression.decompressor(), []
     if end > start:
-        yield Block(start, end, b"", f"a {compression.value} member without its end", is_truncated=True)
+        yield Block(start, end, b"", f"an incomplete {compression.value} member", is_truncated=True)

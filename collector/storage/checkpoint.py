@@ -1,7 +1,7 @@
 """How much of an unfinished file is known to be on disk. Pure.
 
-A checkpoint decides only what a defect in the file means: after the checkpoint, a crash of the machine explains it;
-before it, the file is corrupt. Only the file itself decides which ids are done.
+A checkpoint only tells a torn tail from corruption: a crash of the machine explains a defect after the checkpoint, but
+not one before it. The lines of the file decide which ids are done.
 
 After each sync, one checkpoint is appended, as a line with its own checksum. Sizes only grow, so the last whole
 checkpoint counts. Checkpoints are not synced: losing some in a crash only enlarges the part that may be torn.
@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
     by_rule: Mapping[str, int] = MappingProxyType({})
 
     def encode(self) -> bytes:
-        """A line, preceded by a line feed that ends any partial line from a crash."""
+        """One line. A line feed before it ends a partial line that a crash may have left."""
         text = f"{self.size} {self.sha256}"
         return _line(f"{text} {orjson.dumps(dict(self.by_rule)).decode()}" if self.by_rule else text)
 
@@ -44,7 +44,7 @@ class RepairNote(NamedTuple):
     paths: tuple[str, ...]
 
     def encode(self) -> bytes:
-        """A line in the form of a checkpoint's."""
+        """One line, in the same form as that of a checkpoint."""
         return _line(f"repaired {self.id} {json.dumps(self.paths, separators=(',', ':'))}")
 
 

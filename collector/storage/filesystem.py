@@ -3,9 +3,9 @@
 Every method blocks, and raises OSError as the system does. Only `PosixFileSystem` writes records, errors, manifests and
 locks to disk.
 
-If the system or the file system lacks a guarantee, one warning says so and the next best call is used: macOS lacks
-fdatasync, CIFS, FUSE and 9p may not sync folders, NFS may not lock, vfat lacks permissions (restic, borg and RocksDB do
-the same). Only a real failure, such as EIO, is raised.
+If the system or the file system lacks a guarantee, `PosixFileSystem` warns once and makes the next best call, as
+restic, borg and RocksDB do. Examples: macOS lacks fdatasync; CIFS, FUSE and 9p may not sync folders; NFS may not lock;
+vfat lacks permissions. Only a real failure, such as EIO, is raised.
 """
 
 from __future__ import annotations
@@ -181,9 +181,7 @@ class PosixFileSystem:
 
     def mkdir(self, folder: Path) -> None:
         folder.mkdir(mode=_FOLDER_MODE)
-        if (
-            stat.S_IMODE(folder.lstat().st_mode) & _FOLDER_MODE != _FOLDER_MODE
-        ):  # the umask removed permissions of the owner
+        if stat.S_IMODE(folder.lstat().st_mode) & _FOLDER_MODE != _FOLDER_MODE:  # the umask restricted the owner
             folder.chmod(_FOLDER_MODE)
 
     def is_open_to_all(self, folder: Path) -> bool:
@@ -199,7 +197,7 @@ class PosixFileSystem:
             self._lacks("sync folders", "a crash of the machine may undo the last change of names", error)
 
     def _make_private(self, descriptor: int, status: os.stat_result) -> None:
-        """Set mode 0600. Raises OSError for a file that another user could have placed here as a trap."""
+        """Set mode 0600. Raises OSError for a file of another user, or with a second name: both can be traps."""
         if not is_owned(status):
             raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
         if status.st_nlink > 1:

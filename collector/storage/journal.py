@@ -71,8 +71,10 @@ class Journal:
         return self._descriptor
 
     def append(self, block: bytes, *, is_lines: bool = False) -> None:
-        """Write the whole `block`. On failure, later appends fail too, and an exclusive file is truncated to the blocks
-        before, and to the whole lines of this block if it `is_lines`.
+        """Write the whole `block`.
+
+        On failure, an exclusive file is truncated to its previous length, plus the whole lines of this block if it
+        `is_lines`. All later appends fail too.
 
         Raises `OutputError`, and `Interrupted` if the reader of the pipe closed it.
         """
@@ -150,7 +152,7 @@ class Journal:
         raise OutputError(f"{self._path}: was {what} during the run; collect again")
 
     def require_unchanged(self) -> None:
-        """As `require_in_place`, for every byte: reads the file, if anything was written. Raises `OutputError`."""
+        """Like `require_in_place`, but also compares every byte if anything was written. Raises `OutputError`."""
         self.require_in_place()
         if self._descriptor is None or self.bytes == self._initial_size:
             return

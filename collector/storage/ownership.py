@@ -28,12 +28,12 @@ def read_owned(path: Path) -> bytes:
 
 
 def is_owned(status: os.stat_result) -> bool:
-    """Does it belong to this user?"""
+    """Does the file belong to this user?"""
     return status.st_uid == os.geteuid()
 
 
 def is_owned_by_other(status: os.stat_result) -> bool:
-    """Does it belong to a user other than this one and root?"""
+    """Does the file belong to a user other than this one and root?"""
     return status.st_uid != 0 and not is_owned(status)
 
 

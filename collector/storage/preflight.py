@@ -1,4 +1,4 @@
-"""Checks, before the first request, whether the system would refuse to replace the output. Changes no file.
+"""Checks before the first request whether the system would refuse to replace the output. Changes no file.
 
 A rename fails onto a mount point (EBUSY), onto an immutable file (EPERM), and, in a folder with the sticky bit, onto
 another user's file (EPERM; rename(2), chattr(1)). If the system does not report these, the check passes.

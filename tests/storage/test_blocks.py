@@ -191,17 +191,17 @@ def test_a_member_that_does_not_end_with_a_line_is_a_flaw_and_the_last_stretch(
         content + compression.compress(b"two\nthr") + (compression.compress(behind) if behind else b""), compression
     )
     assert lines_in(found) == b"one\n"
-    assert (found[-1].start, found[-1].defect) == (len(content), "a line without its end")
+    assert (found[-1].start, found[-1].defect) == (len(content), "an incomplete line")
 
 
 def test_a_plain_file_that_does_not_end_with_a_line_has_a_flaw_at_its_last() -> None:
-    assert read(b"one\ntwo", Compression.PLAIN) == [Block(0, 4, b"one\n"), Block(4, 7, b"", "a line without its end")]
+    assert read(b"one\ntwo", Compression.PLAIN) == [Block(0, 4, b"one\n"), Block(4, 7, b"", "an incomplete line")]
 
 
 @pytest.mark.parametrize("compression", PACKED)
 def test_the_flaw_names_the_codec(compression: Compression) -> None:
     packed = compression.compress(b"one\n")
-    assert defect_of(read(packed[:-1], compression)) == f"a {compression.value} member without its end"
+    assert defect_of(read(packed[:-1], compression)) == f"an incomplete {compression.value} member"
     assert defect_of(read(b"garbage" * 10, compression)) == f"invalid {compression.value} data"
 
 
