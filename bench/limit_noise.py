@@ -32,7 +32,7 @@ _SETTLE_SECONDS = 5.0  # seconds
 
 
 class Case(NamedTuple):
-    """A server with noise, a limit or a queue; 0 means without."""
+    """A server with noise, a limit or a queue; 0 disables each of them."""
 
     noise: float
     rate: float

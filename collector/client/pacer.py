@@ -209,7 +209,7 @@ class Pacer:
 
     @contextmanager
     def arriving(self) -> Iterator[None]:
-        """Mark that a body is arriving: `watch` does not stop the run, but only the complete body ends an outage."""
+        """Mark a body as arriving. `watch` does not stop the run meanwhile; only the complete body ends an outage."""
         self._arriving += 1
         try:
             yield

@@ -114,7 +114,7 @@ class CircuitBreaker:
         self._open(now + seconds, is_probe=is_probe)
 
     def unavailable(self, now: float, seconds: float, *, requested: float, is_probe: bool) -> None:
-        """Open as `paused` does, but during an outage; the `requested` seconds do not count towards it."""
+        """Open for `seconds` during an outage; the `requested` seconds do not count towards the outage."""
         self._record_failure(now)
         self._failing_since += requested
         self._open(now + seconds, is_probe=is_probe)

@@ -57,7 +57,7 @@ Event: TypeAlias = Paused | BreakerOpened | Resumed | ConcurrencyReduced
 
 
 class PauseTooLong(Exception):
-    """The server asked for a pause of `wait` seconds, which exceeds `max_pause`; infinite means without end."""
+    """The server asked for a pause of `wait` seconds (infinite: without end), longer than `max_pause`."""
 
     def __init__(self, wait: float, max_pause: float) -> None:
         super().__init__(wait, max_pause)

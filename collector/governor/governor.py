@@ -30,9 +30,9 @@ from collector.model.throughput import WaitReason
 
 _MIN_WARNING_INTERVAL = 60.0  # seconds between two warnings of an outage; others are notes
 _MIN_ACCEPTED_BETWEEN = 10
-"""Requests accepted between two throttled replies to one id, for it to count as isolated.
+"""An id is isolated if the server accepted this many requests between two throttled replies to it.
 
-At a limit the id is requested again sooner, among the first after the pause."""
+At a real limit fewer are accepted in between, because the id is among the first requests after the pause."""
 
 
 class Permit(NamedTuple):
@@ -147,9 +147,9 @@ class Governor:
     def _apply_allowance(self, allowance: Allowance, quota: Quota | None, now: float) -> None:
         """Keep within the quota that the server states."""
         self._excessive_quota_wait = 0.0
-        rate, lasts = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
+        rate, validity = self._quota.rate(allowance, quota, self.in_flight, self._max_pause)
         if allowance.remaining or quota:
-            self._rate.stated(now, rate, lasts)
+            self._rate.stated(now, rate, validity)
         if allowance.remaining:
             return
         if allowance.seconds > self._max_pause:  # matters only if another request follows

@@ -73,10 +73,10 @@ class LimitBelief:
     def accepted(self, requests: int, rate: float) -> None:
         """Update for `requests` that were accepted at this rate."""
         parts = _excess_onsets(rate)
-        survives = {excess: [(1 - excess * part) ** requests for part in parts] for excess in _EXCESS}
+        acceptance = {excess: [(1 - excess * part) ** requests for part in parts] for excess in _EXCESS}
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
             below = (1 - kind.noise) ** requests
-            above = [weight * below * chance for weight, chance in zip(row, survives[kind.excess], strict=False)]
+            above = [weight * below * chance for weight, chance in zip(row, acceptance[kind.excess], strict=False)]
             self._rows[number] = above + [weight * below for weight in row[len(parts) :]]
         self._normalize()
 
@@ -92,15 +92,15 @@ class LimitBelief:
         """Update for `trailing` requests behind a throttled one at this rate, of which `throttled` were throttled."""
         if trailing > _MAX_TRAILING:
             throttled, trailing = round(throttled * _MAX_TRAILING / trailing), _MAX_TRAILING
-        passed = trailing - throttled
+        accepted = trailing - throttled
         edge = _limits_below(rate)
         any_part = _ANY_SHARE_WEIGHT / ((trailing + 1) * comb(trailing, throttled))
         chances = [
-            any_part + (1 - _ANY_SHARE_WEIGHT) * part**throttled * (1 - part) ** passed
+            any_part + (1 - _ANY_SHARE_WEIGHT) * part**throttled * (1 - part) ** accepted
             for part in _shares_above_limit(edge, rate)
         ]
         for number, (kind, row) in enumerate(zip(_KINDS, self._rows, strict=True)):
-            below = kind.noise**throttled * (1 - kind.noise) ** passed
+            below = kind.noise**throttled * (1 - kind.noise) ** accepted
             above = [weight * chance for weight, chance in zip(row, chances, strict=False)]
             self._rows[number] = above + [weight * below for weight in row[edge:]]
         self._normalize()
@@ -113,7 +113,10 @@ class LimitBelief:
         by_limit = _column_sums(rows)
         for number, (kind, row) in enumerate(zip(_KINDS, rows, strict=True)):
             share = changed * kind.weight
-            rows[number] = [(1 - changed) * weight + share * all_ for weight, all_ in zip(row, by_limit, strict=True)]
+            rows[number] = [
+                (1 - changed) * weight + share * total_weight
+                for weight, total_weight in zip(row, by_limit, strict=True)
+            ]
         self._rows = rows
         self._normalize()
 
@@ -136,12 +139,12 @@ class LimitBelief:
         best, best_value = MIN_RATE, 0.0
         for limit, weight in zip(_LIMITS[: _limits_below(max_rate) + 1], by_limit, strict=False):
             cost = pause + _THROTTLE_COST / limit
-            taken = limit / (1 + limit * noise * cost)
-            value = rest * taken + failed
+            accepted_rate = limit / (1 + limit * noise * cost)
+            value = rest * accepted_rate + failed
             if value > best_value:
                 best, best_value = limit, value
             rest -= weight
-            failed += weight * taken * _HORIZON / (_HORIZON + cost)
+            failed += weight * accepted_rate * _HORIZON / (_HORIZON + cost)
         return best
 
     def _normalize(self) -> None:
@@ -170,12 +173,12 @@ def _shares_above_limit(edge: int, rate: float) -> Row:
 def _diffuse(row: Row, jumped: float) -> Row:
     """Spread the share `jumped` of each weight to both sides, geometrically falling with the distance."""
     spread = jumped * (1 - _RHO) / (1 + _RHO)
-    stays = 1 - jumped - spread
+    unchanged = 1 - jumped - spread
     blurred: Row = []
     below = above = 0.0
     for weight in row:
         below = below * _RHO + weight
-        blurred.append(stays * weight + spread * below)
+        blurred.append(unchanged * weight + spread * below)
     for at in range(len(row) - 1, -1, -1):
         above = above * _RHO + row[at]
         blurred[at] += spread * above

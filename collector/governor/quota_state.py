@@ -70,15 +70,15 @@ def request_permit(state: QuotaState, now: float, interval: float, waiting_since
 
 def _head_start(now: float, waiting_since: float, oldest: float) -> float:
     """Return the seconds that a run waiting since `waiting_since` gives to the run waiting since `oldest`."""
-    least, most = _HEAD_START_BOUNDS
-    return min(max(least, (now - oldest) / 4), most) if oldest < waiting_since else 0.0
+    minimum, maximum = _HEAD_START_BOUNDS
+    return min(max(minimum, (now - oldest) / 4), maximum) if oldest < waiting_since else 0.0
 
 
 def _shared_interval(state: QuotaState, now: float, interval: float) -> float:
     """Return the shortest interval of the active runs, `interval` included."""
     # Long enough for a few turns of other runs, short enough to forget a finished run soon.
-    is_present = now < state.seen_at + 1.0 + 4 * state.shared_interval
-    return min(state.shared_interval, interval) if is_present else interval
+    is_active = now < state.seen_at + 1.0 + 4 * state.shared_interval
+    return min(state.shared_interval, interval) if is_active else interval
 
 
 def encode(state: QuotaState) -> bytes:

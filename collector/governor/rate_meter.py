@@ -71,7 +71,7 @@ class RateMeter:
         return max(MIN_RATE, min(accepted / max(seconds, _WINDOW), limit))
 
     def upper_bound(self, sent: float, limit: float) -> float:
-        """Return the rate that the server may have measured at the arrival of a request `sent` then."""
+        """Return the rate that the server may have measured when the request sent at `sent` arrived."""
         is_mixed, count = False, 0
         for start in reversed(self._starts):
             if start <= sent - _WINDOW:

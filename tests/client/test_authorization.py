@@ -35,7 +35,7 @@ def file_with(folder: Path, content: str) -> str:
     return str(path)
 
 
-def printing(text: str) -> str:
+def print_command(text: str) -> str:
     return shlex.join([sys.executable, "-c", f"print({text!r})"])
 
 
@@ -52,7 +52,7 @@ def every_source(folder: Path, key: str) -> list[KeySource]:
     """Return every source except the keyring and standard input, which end-to-end tests cover."""
     return [
         KeySource(file=file_with(folder, key)),
-        KeySource(command=printing(key)),
+        KeySource(command=print_command(key)),
         KeySource(fd=inheritable_descriptor(key)),
     ]
 
@@ -82,8 +82,8 @@ async def test_a_key_from_another_source_is_a_user_key_unless_an_organization_is
     for api in every_source(tmp_path, KEY):
         assert await header(api) == f"Bearer {KEY}"
     for api in every_source(tmp_path, KEY):
-        named = KeySource(file=api.file, command=api.command, fd=api.fd, organization_id="org")
-        assert await header(named) == basic(f"org:{KEY}")
+        for_organization = KeySource(file=api.file, command=api.command, fd=api.fd, organization_id="org")
+        assert await header(for_organization) == basic(f"org:{KEY}")
 
 
 async def test_a_configured_source_precedes_the_environment_which_has_an_order(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 CAP = 100_000
 
 
-def decoded(field: str, body: bytes, cuts: list[int] | None = None, cap: int = CAP) -> bytes:
+def decode(field: str, body: bytes, cuts: list[int] | None = None, cap: int = CAP) -> bytes:
     decoder = decoder_of(field, cap, 200)
     if decoder is None:
         return body
     edges = sorted({0, *(cut % (len(body) + 1) for cut in cuts or ()), len(body)})
-    whole = b"".join([decoder.feed(body[start:end]) for start, end in pairwise(edges)])
+    body_decoded = b"".join([decoder.feed(body[start:end]) for start, end in pairwise(edges)])
     decoder.close()
-    return whole
+    return body_decoded
 
 
 @given(
@@ -49,19 +49,19 @@ def test_codings_are_undone_in_reverse_order_for_any_chunks(
     compressed = body
     for coding in codings:
         compressed = ENCODERS[coding](compressed)
-    assert decoded(comma.join(map(spelled, codings)), compressed, cuts) == body
+    assert decode(comma.join(map(spelled, codings)), compressed, cuts) == body
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=8), st.integers(0, 40), st.lists(st.integers(0, 900)))
 def test_gzip_members_form_one_body_without_the_padding(members: list[bytes], padding: int, cuts: list[int]) -> None:
     compressed = b"".join(map(gzip.compress, members)) + bytes(padding)
-    assert decoded("gzip", compressed, cuts) == b"".join(members)
+    assert decode("gzip", compressed, cuts) == b"".join(members)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 500)))
 def test_deflate_is_decoded_with_and_without_the_zlib_wrapper(body: bytes, cuts: list[int]) -> None:
-    assert decoded("deflate", zlib.compress(body), cuts) == body
-    assert decoded("deflate", zlib.compress(body, level=9, wbits=-zlib.MAX_WBITS), cuts) == body
+    assert decode("deflate", zlib.compress(body), cuts) == body
+    assert decode("deflate", zlib.compress(body, level=9, wbits=-zlib.MAX_WBITS), cuts) == body
 
 
 @given(
@@ -75,27 +75,27 @@ def test_a_truncated_body_is_never_accepted(members: list[bytes], field: str, da
         compressed = ENCODERS[coding](compressed)
     cut = data.draw(st.integers(0, len(compressed) - 1))
     with pytest.raises(BadPayload, match="truncated"):
-        decoded(field, compressed[:cut])
+        decode(field, compressed[:cut])
 
 
 def test_a_truncated_second_member_is_never_accepted() -> None:
     compressed = gzip.compress(b"one") + gzip.compress(b"two")
     for cut in range(len(gzip.compress(b"one")) + 1, len(compressed)):
         with pytest.raises(BadPayload, match="truncated"):
-            decoded("gzip", compressed[:cut])
+            decode("gzip", compressed[:cut])
 
 
 @given(
     st.binary(max_size=100), st.binary(min_size=1, max_size=30).filter(lambda stray: stray.lstrip(b"\0")[:1] != b"\x1f")
 )
 def test_stray_bytes_after_the_last_member_are_dropped(body: bytes, stray: bytes) -> None:
-    assert decoded("gzip", gzip.compress(body) + stray, [len(gzip.compress(body)) + 1]) == body
+    assert decode("gzip", gzip.compress(body) + stray, [len(gzip.compress(body)) + 1]) == body
 
 
 @given(st.sampled_from(["gzip", "deflate", "gzip, gzip", "deflate, gzip"]), st.binary(), st.lists(st.integers(0, 500)))
 def test_any_input_is_a_body_or_a_known_failure(field: str, body: bytes, cuts: list[int]) -> None:
     with suppress(BadPayload):
-        decoded(field, body, cuts)
+        decode(field, body, cuts)
 
 
 @pytest.mark.parametrize("field", ["", " ", ",", "identity", "Identity, identity", "utf-8", "UTF-8", "none", "binary"])
@@ -124,14 +124,14 @@ def test_a_body_of_exactly_the_cap_is_accepted_and_one_byte_more_is_not(field: s
             body = ENCODERS[coding](body)
         return body
 
-    assert len(decoded(field, compressed(CAP))) == CAP
+    assert len(decode(field, compressed(CAP))) == CAP
     with pytest.raises(TooLarge):
-        decoded(field, compressed(CAP + 1))
+        decode(field, compressed(CAP + 1))
 
 
 def test_the_cap_holds_for_all_members_together() -> None:
     with pytest.raises(TooLarge):
-        decoded("gzip", gzip.compress(bytes(CAP // 2)) * 3)
+        decode("gzip", gzip.compress(bytes(CAP // 2)) * 3)
 
 
 def test_the_output_between_two_codings_is_bounded() -> None:
@@ -140,7 +140,7 @@ def test_the_output_between_two_codings_is_bounded() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(TooLarge):
-            decoded("gzip, gzip", compressed)
+            decode("gzip, gzip", compressed)
         assert tracemalloc.get_traced_memory()[1] < 8 * CAP
     finally:
         tracemalloc.stop()
@@ -148,5 +148,5 @@ def test_the_output_between_two_codings_is_bounded() -> None:
 
 def test_the_time_for_empty_members_does_not_grow_quadratically() -> None:
     began = time.process_time()
-    assert decoded("gzip", gzip.compress(b"") * 50_000) == b""
+    assert decode("gzip", gzip.compress(b"") * 50_000) == b""
     assert time.process_time() - began < 5

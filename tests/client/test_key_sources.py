@@ -38,9 +38,9 @@ def file_with(folder: Path, content: str = KEY, mode: int = 0o600) -> str:
     return str(path)
 
 
-async def until(holds: Callable[[], object]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110  # has no event
+        while not condition():  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
 
 
@@ -113,7 +113,7 @@ async def test_a_command_that_takes_too_long_is_killed_with_its_children(
     with pytest.raises(ConfigError, match=r"^\[api\] key_command returned no key within 2 s"):
         await from_command(python(TWO_STUBBORN_PROCESSES), ENVIRONMENT, within=2)
     for pid in map(int, (tmp_path / "pids").read_text().split()):
-        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
+        await wait_until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
 
 
 async def test_a_cancellation_kills_a_running_command_with_its_children(
@@ -121,12 +121,12 @@ async def test_a_cancellation_kills_a_running_command_with_its_children(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     waiting = asyncio.create_task(from_command(python(TWO_STUBBORN_PROCESSES), ENVIRONMENT))
-    await until((tmp_path / "pids").exists)
+    await wait_until((tmp_path / "pids").exists)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     for pid in map(int, (tmp_path / "pids").read_text().split()):
-        await until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
+        await wait_until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # bound early on purpose
 
 
 async def test_processes_that_a_command_leaves_behind_are_killed(
@@ -136,7 +136,7 @@ async def test_processes_that_a_command_leaves_behind_are_killed(
     leaving = "sleep 60 >/dev/null & echo $! >pid; echo " + KEY
     assert await from_command(shlex.join(["sh", "-c", leaving]), ENVIRONMENT) == Secret(f"{KEY}\n")
     pid = int((tmp_path / "pid").read_text())
-    await until(lambda: not is_alive(pid))
+    await wait_until(lambda: not is_alive(pid))
 
 
 async def test_the_event_loop_runs_while_a_command_runs(tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_a_key_file_of_another_user_is_an_error_with_the_commands_to_run(tmp_pat
     os.chown(path, 4711, -1)
     with pytest.raises(ConfigError) as caught:
         from_file(path)
-    own = pwd.getpwuid(os.geteuid()).pw_name
-    assert str(caught.value).endswith(f"run: chown {own} {path} && chmod 600 {path}")
+    user_name = pwd.getpwuid(os.geteuid()).pw_name
+    assert str(caught.value).endswith(f"run: chown {user_name} {path} && chmod 600 {path}")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a secret for others")
@@ -239,7 +239,7 @@ def test_a_key_pasted_in_place_of_its_file_is_not_shown(pasted: str) -> None:
 # A descriptor.
 
 
-def inherited(descriptor: int) -> int:
+def make_inheritable(descriptor: int) -> int:
     os.set_inheritable(descriptor, True)
     return descriptor
 
@@ -252,7 +252,7 @@ def is_open(descriptor: int) -> bool:
 
 
 async def test_a_descriptor_of_a_file_is_read_from_its_position_and_closed(tmp_path: Path) -> None:
-    descriptor = inherited(os.open(file_with(tmp_path, f"skipped\n{KEY}\n", mode=0o644), os.O_RDONLY))
+    descriptor = make_inheritable(os.open(file_with(tmp_path, f"skipped\n{KEY}\n", mode=0o644), os.O_RDONLY))
     os.read(descriptor, len("skipped\n"))
     assert await from_descriptor(descriptor) == Secret(f"{KEY}\n")
     assert not is_open(descriptor)
@@ -260,7 +260,7 @@ async def test_a_descriptor_of_a_file_is_read_from_its_position_and_closed(tmp_p
 
 async def test_a_descriptor_of_a_pipe_is_read_to_its_end_without_blocking_the_loop() -> None:
     reader, writer = os.pipe()
-    reading = asyncio.create_task(from_descriptor(inherited(reader)))
+    reading = asyncio.create_task(from_descriptor(make_inheritable(reader)))
     await asyncio.sleep(0)
     for part in (b"key-", b"4f1d9a"):
         os.write(writer, part)
@@ -273,7 +273,7 @@ async def test_a_descriptor_of_a_pipe_is_read_to_its_end_without_blocking_the_lo
 
 async def test_a_cancellation_ends_the_read_of_a_silent_pipe_and_closes_it() -> None:
     reader, writer = os.pipe()
-    reading = asyncio.create_task(from_descriptor(inherited(reader)))
+    reading = asyncio.create_task(from_descriptor(make_inheritable(reader)))
     await asyncio.sleep(0.01)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -296,7 +296,7 @@ async def test_a_descriptor_that_was_not_passed_is_an_error_and_stays_open() -> 
 async def test_an_unreadable_descriptor_is_an_error_with_the_reason(tmp_path: Path) -> None:
     for descriptor in (os.open(tmp_path / "new", os.O_WRONLY | os.O_CREAT), os.open(tmp_path, os.O_RDONLY)):
         with pytest.raises(ConfigError, match=rf"^\[api\] key_fd {descriptor}: (Bad file|Is a dir)"):
-            await from_descriptor(inherited(descriptor))
+            await from_descriptor(make_inheritable(descriptor))
         assert not is_open(descriptor)
 
 
@@ -424,7 +424,7 @@ class FakeKeyring(keyring.backend.KeyringBackend):
 
 
 @pytest.fixture
-def keyring_of(tmp_path: Path) -> dict[str, str]:
+def keyring_environment(tmp_path: Path) -> dict[str, str]:
     """Return an environment in which the package keyring uses the backend above like an installed one."""
     pytest.importorskip("keyring")
     (tmp_path / "plugin").mkdir()
@@ -434,18 +434,19 @@ def keyring_of(tmp_path: Path) -> dict[str, str]:
 
 
 async def test_the_keyring_returns_the_password_of_a_service_and_a_user(
-    call: Calling, keyring_of: dict[str, str]
+    call: Calling, keyring_environment: dict[str, str]
 ) -> None:
     async with serving(found) as server:
         done = await call(
-            *("collect", *ids(1), "--base-url", server.url, "--key-keyring", "https://poly:8443:me"), env=keyring_of
+            *("collect", *ids(1), "--base-url", server.url, "--key-keyring", "https://poly:8443:me"),
+            env=keyring_environment,
         )
     assert done.code == 0, done.err
     assert f"Authorization: Bearer {KEY}\r\n".encode() in server.heads[0]
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("entry", "expected"),
     [
         (
             "poly:missing user",
@@ -457,27 +458,27 @@ async def test_the_keyring_returns_the_password_of_a_service_and_a_user(
     ],
 )
 async def test_a_keyring_without_a_key_is_exit_code_2_with_the_next_step(
-    call: Calling, keyring_of: dict[str, str], place: str, expected: str
+    call: Calling, keyring_environment: dict[str, str], entry: str, expected: str
 ) -> None:
-    done = await call("collect", *ids(1), "--key-keyring", place, env=keyring_of)
+    done = await call("collect", *ids(1), "--key-keyring", entry, env=keyring_environment)
     assert done.code == 2
     assert expected in done.err
     assert "canary" not in done.err
     assert "Traceback" not in done.err
 
 
-async def test_a_host_without_a_keyring_is_exit_code_2(call: Calling, keyring_of: dict[str, str]) -> None:
-    keyring_of["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    done = await call("collect", *ids(1), "--key-keyring", "poly:me", env=keyring_of)
+async def test_a_host_without_a_keyring_is_exit_code_2(call: Calling, keyring_environment: dict[str, str]) -> None:
+    keyring_environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    done = await call("collect", *ids(1), "--key-keyring", "poly:me", env=keyring_environment)
     assert done.code == 2
     assert "cannot be used (NoKeyringError)" in done.err
 
 
 async def test_a_keyring_that_never_answers_does_not_delay_a_signal(
-    start: Starting, keyring_of: dict[str, str], tmp_path: Path
+    start: Starting, keyring_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    running = await start("collect", *ids(1), "--key-keyring", "silent:me", env=keyring_of)
-    await until((tmp_path / "requested").exists)
+    running = await start("collect", *ids(1), "--key-keyring", "silent:me", env=keyring_environment)
+    await wait_until((tmp_path / "requested").exists)
     running.send(signal.SIGTERM)
     done = await running.finished()
     assert done.code == 143, done.err

@@ -68,7 +68,7 @@ class Server:
         await settled()
 
 
-def begun(answer: Awaitable[Sent]) -> asyncio.Task[Sent]:
+def start_task(answer: Awaitable[Sent]) -> asyncio.Task[Sent]:
     async def wait() -> Sent:
         return await answer
 
@@ -77,7 +77,7 @@ def begun(answer: Awaitable[Sent]) -> asyncio.Task[Sent]:
 
 async def send_all(pacer: Pacer, *targets: str) -> list[asyncio.Task[Sent]]:
     """Send requests in this order, and return when each is sent or waits."""
-    workers = [begun(pacer.send(Request(target))) for target in targets]
+    workers = [start_task(pacer.send(Request(target))) for target in targets]
     await settled()
     return workers
 
@@ -87,13 +87,13 @@ def failure_in(sent: Sent) -> AttemptFailed:
     return sent.failure
 
 
-async def ended(*tasks: asyncio.Task[Sent] | asyncio.Task[None]) -> None:
+async def cancel_all(*tasks: asyncio.Task[Sent] | asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def probing(pacer: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[Sent]:
+async def start_probe(pacer: Pacer, server: Server, clock: StoppedClock, by: str) -> asyncio.Task[Sent]:
     """Return the probe after a pause, as the only request in flight."""
     workers = await send_all(pacer, "throttled")
     await server.answer(Throttled("HTTP 429", 429, wait=1.0))
@@ -176,7 +176,7 @@ async def test_requests_in_flight_keep_the_governors_limit() -> None:
     assert server.targets == ["a", "b", "c"]
     await server.answer(Transient("the connection broke"))
     assert server.targets == ["a", "b", "c", "d"]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_after_a_stop_no_request_is_sent_not_even_an_exclusive_one() -> None:
@@ -185,10 +185,10 @@ async def test_after_a_stop_no_request_is_sent_not_even_an_exclusive_one() -> No
     pacer = make_pacer(server.send, make_governor(), clock)
     pacer.stop()
     workers = await send_all(pacer, "at once")
-    workers.append(begun(pacer.send_exclusively(Request("exclusive"), after=1.0)))
+    workers.append(start_task(pacer.send_exclusively(Request("exclusive"), after=1.0)))
     await clock.advance(100)
     assert server.starts == []
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_after_a_stop_no_waiting_request_is_sent() -> None:
@@ -196,13 +196,13 @@ async def test_after_a_stop_no_waiting_request_is_sent() -> None:
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(rate=1, concurrency=1), clock)
     workers = await send_all(pacer, "sent", "waits for its end")
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=1.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=1.0))
     await clock.advance(0.5)
     pacer.stop()
     await server.answer(REPLY)
     await clock.advance(60)
     assert server.targets == ["sent"]
-    await ended(*workers, alone)
+    await cancel_all(*workers, alone)
 
 
 async def test_a_pause_also_delays_requests_that_are_already_waiting() -> None:
@@ -217,7 +217,7 @@ async def test_a_pause_also_delays_requests_that_are_already_waiting() -> None:
     await clock.advance(30)
     assert server.targets == ["sent", "waits for the rate"]
     assert server.starts[1] >= 30.5
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_requests_wait_for_the_reset_of_an_exhausted_quota() -> None:
@@ -231,7 +231,7 @@ async def test_requests_wait_for_the_reset_of_an_exhausted_quota() -> None:
     assert server.targets == ["sent"]
     await clock.advance(4)
     assert server.targets == ["sent", "waits for the reset"]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_requests_in_flight_are_counted_until_they_end_or_are_cancelled() -> None:
@@ -240,7 +240,7 @@ async def test_requests_in_flight_are_counted_until_they_end_or_are_cancelled() 
     pacer = make_pacer(server.send, make_governor(), clock)
     workers = await send_all(pacer, "a", "b", "c")
     assert pacer.in_flight == 3
-    await ended(workers[0])
+    await cancel_all(workers[0])
     assert pacer.in_flight == 2
     await server.answer(REPLY, Transient("the connection broke"), REPLY)
     await asyncio.gather(*workers[1:], return_exceptions=True)
@@ -252,7 +252,7 @@ async def test_a_waiting_request_is_not_in_flight() -> None:
     pacer = make_pacer(Server(clock, answers=False).send, make_governor(rate=1), clock)
     workers = await send_all(pacer, "a", "b", "c")
     assert pacer.in_flight == 1
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_a_request_that_is_cancelled_in_the_queue_leaves_its_turn_to_the_next() -> None:
@@ -260,7 +260,7 @@ async def test_a_request_that_is_cancelled_in_the_queue_leaves_its_turn_to_the_n
     server = Server(clock)
     pacer = make_pacer(server.send, make_governor(rate=1), clock)
     workers = await send_all(pacer, "sent", "leaves", "next")
-    await ended(workers[1])
+    await cancel_all(workers[1])
     await clock.advance(5)
     assert server.targets == ["sent", "next"]
     await workers[2]
@@ -273,7 +273,7 @@ async def test_an_exclusive_request_holds_all_others_until_it_has_ended() -> Non
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=2.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=2.0))
     await settled()
     workers = await send_all(pacer, "other", "another")
     await clock.advance(5.0)
@@ -283,14 +283,14 @@ async def test_an_exclusive_request_holds_all_others_until_it_has_ended() -> Non
     assert await alone == REPLY
     assert server.targets == ["exclusive", "other", "another"]
     assert server.starts[1:] == [5.0, 5.0]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_an_exclusive_request_is_in_flight_only_once_it_is_sent() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(REQUEST, after=2.0))
+    alone = start_task(pacer.send_exclusively(REQUEST, after=2.0))
     await clock.advance(1.9)
     assert pacer.in_flight == 0
     await clock.advance(0.2)
@@ -305,13 +305,13 @@ async def test_an_exclusive_request_also_holds_requests_that_waited_before() -> 
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(rate=1), clock)
     workers = await send_all(pacer, "sent", "waits")
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=5.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=5.0))
     await clock.advance(60)
     assert server.targets == ["sent", "exclusive"]
     await server.answer(REPLY, REPLY)
     await clock.advance(5)
     assert server.targets == ["sent", "exclusive", "waits"]
-    await ended(*workers, alone)
+    await cancel_all(*workers, alone)
 
 
 async def test_an_exclusive_request_does_not_affect_requests_in_flight() -> None:
@@ -319,7 +319,7 @@ async def test_an_exclusive_request_does_not_affect_requests_in_flight() -> None
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
     (in_flight,) = await send_all(pacer, "in flight")
-    alone = begun(pacer.send_exclusively(REQUEST, after=1.0))
+    alone = start_task(pacer.send_exclusively(REQUEST, after=1.0))
     await clock.advance(5)
     assert pacer.in_flight == 2
     await server.answer(REPLY, REPLY)
@@ -330,7 +330,7 @@ async def test_an_exclusive_request_counts_towards_the_rate() -> None:
     clock = StoppedClock()
     server = Server(clock)
     pacer = make_pacer(server.send, make_governor(rate=0.1), clock)
-    alone = begun(pacer.send_exclusively(REQUEST, after=1.0))
+    alone = start_task(pacer.send_exclusively(REQUEST, after=1.0))
     await clock.advance(2.0)
     await alone
     workers = await send_all(pacer, "other")
@@ -345,7 +345,7 @@ async def test_an_exclusive_request_waits_for_the_rate() -> None:
     server = Server(clock)
     pacer = make_pacer(server.send, make_governor(rate=0.1), clock)
     await send_all(pacer, "first")
-    alone = begun(pacer.send_exclusively(REQUEST, after=1.0))
+    alone = start_task(pacer.send_exclusively(REQUEST, after=1.0))
     await clock.advance(30)
     await alone
     assert server.starts[1] >= 10
@@ -356,14 +356,14 @@ async def test_a_pause_also_delays_an_exclusive_request() -> None:
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
     workers = await send_all(pacer, "in flight")
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=1.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=1.0))
     await clock.advance(0.5)
     await server.answer(Throttled("HTTP 429", 429, wait=30.0))
     await clock.advance(29.9)
     assert server.targets == ["in flight"]
     await clock.advance(30)
     assert server.targets == ["in flight", "exclusive"]
-    await ended(*workers, alone)
+    await cancel_all(*workers, alone)
 
 
 @pytest.mark.parametrize("error", FAILURES)
@@ -371,36 +371,36 @@ async def test_a_failed_exclusive_request_releases_the_others(error: Exception) 
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=1.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=1.0))
     await clock.advance(1.0)
     workers = await send_all(pacer, "other")
     await server.answer(error)
     assert isinstance(failure_in(await alone), type(error) if isinstance(error, AttemptFailed) else UnexpectedFailure)
     assert server.targets == ["exclusive", "other"]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
-@pytest.mark.parametrize("moment", [0.5, 1.5])
-async def test_a_cancelled_exclusive_request_releases_the_others(moment: float) -> None:
+@pytest.mark.parametrize("cancelled_at", [0.5, 1.5])
+async def test_a_cancelled_exclusive_request_releases_the_others(cancelled_at: float) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=1.0))
-    await clock.advance(moment)
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=1.0))
+    await clock.advance(cancelled_at)
     workers = await send_all(pacer, "other")
-    await ended(alone)
+    await cancel_all(alone)
     await settled()
     assert server.targets[-1] == "other"
     assert pacer.in_flight == 1
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_two_exclusive_requests_do_not_end_each_others_hold() -> None:
     clock = StoppedClock()
     server = Server(clock)
     pacer = make_pacer(server.send, make_governor(), clock)
-    first = begun(pacer.send_exclusively(Request("/first"), after=2.0))
-    second = begun(pacer.send_exclusively(Request("/second"), after=0.0))
+    first = start_task(pacer.send_exclusively(Request("/first"), after=2.0))
+    second = start_task(pacer.send_exclusively(Request("/second"), after=0.0))
     await settled()
     others = await send_all(pacer, "/x", "/y")
     await clock.advance(1.0)
@@ -414,7 +414,7 @@ async def test_a_stop_persists_after_an_exclusive_request() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(Request("exclusive"), after=1.0))
+    alone = start_task(pacer.send_exclusively(Request("exclusive"), after=1.0))
     await clock.advance(1.5)
     pacer.stop()  # as after a signal
     await server.answer(REPLY)
@@ -422,7 +422,7 @@ async def test_a_stop_persists_after_an_exclusive_request() -> None:
     workers = await send_all(pacer, "other")
     await clock.advance(5)
     assert server.targets == ["exclusive"]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 # How requests end.
@@ -432,7 +432,7 @@ methods = pytest.mark.parametrize("by", ["send", "send_exclusively", "send_by"])
 
 @methods
 @pytest.mark.parametrize(
-    ("answer", "least", "most"),
+    ("answer", "min_wait", "max_wait"),
     [
         (REPLY, 0.0, 3.0),  # at the learned rate
         (BadPayload("no JSON"), 0.0, 3.0),
@@ -444,21 +444,21 @@ methods = pytest.mark.parametrize("by", ["send", "send_exclusively", "send_by"])
     ],
 )
 async def test_the_end_of_a_request_decides_when_the_next_is_sent(
-    answer: Reply | Exception, least: float, most: float, by: str
+    answer: Reply | Exception, min_wait: float, max_wait: float, by: str
 ) -> None:
     clock, governor = StoppedClock(), make_governor()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, governor, clock)
-    probe = await probing(pacer, server, clock, by)
+    probe = await start_probe(pacer, server, clock, by)
     assert governor.try_acquire(clock.now()) == Wait(inf, WaitReason.SERVER)
     await server.answer(answer)
     await asyncio.gather(probe, return_exceptions=True)
     assert pacer.in_flight == 0
     granted = governor.try_acquire(clock.now())
-    assert least <= (granted.seconds if isinstance(granted, Wait) else 0.0) <= most
+    assert min_wait <= (granted.seconds if isinstance(granted, Wait) else 0.0) <= max_wait
     later = governor.try_acquire(clock.now() + 10)
     assert isinstance(later, Permit)
-    assert later.is_probe == (least > 0)
+    assert later.is_probe == (min_wait > 0)
 
 
 @methods
@@ -530,7 +530,7 @@ async def test_throttled_replies_are_counted(by: str) -> None:
     clock, count = StoppedClock(), RequestCount()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock, count)
-    probe = await probing(pacer, server, clock, by)
+    probe = await start_probe(pacer, server, clock, by)
     await server.answer(Throttled("HTTP 503", 503))
     await asyncio.gather(probe, return_exceptions=True)
     assert count == RequestCount(throttled=2)
@@ -565,7 +565,7 @@ async def test_a_failed_attempt_has_its_duration_and_its_effect_on_the_breaker(
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    probe = await probing(pacer, server, clock, by)
+    probe = await start_probe(pacer, server, clock, by)
     await clock.advance(2.9)
     await server.answer(error)
     failed = await probe
@@ -582,32 +582,32 @@ async def test_the_duration_of_an_attempt_excludes_its_wait_for_a_permit() -> No
     pacer = make_pacer(server.send, make_governor(rate=0.1), clock)
     workers = await send_all(pacer, "sent", "waits")
     await clock.advance(15)
-    taken = clock.now() - server.starts[1]
+    duration = clock.now() - server.starts[1]
     await server.answer(REPLY, Transient("the connection broke"))
     failed = await workers[1]
     assert isinstance(failed, FailedAttempt)
     assert not failed.was_probe
-    assert failed.seconds == pytest.approx(taken)
+    assert failed.seconds == pytest.approx(duration)
 
 
 @methods
-@pytest.mark.parametrize("how", ["is cancelled", "fails here"])
-async def test_after_an_abandoned_probe_the_next_request_probes(how: str, by: str) -> None:
+@pytest.mark.parametrize("end", ["is cancelled", "fails here"])
+async def test_after_an_abandoned_probe_the_next_request_probes(end: str, by: str) -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    probe = await probing(pacer, server, clock, by)
+    probe = await start_probe(pacer, server, clock, by)
     workers = await send_all(pacer, "next", "another")
     assert server.targets == ["throttled", "probe"]
-    if how == "fails here":
+    if end == "fails here":
         await server.answer(ValueError("unexpected"))
-    await ended(probe)
+    await cancel_all(probe)
     await clock.advance(100)
     assert server.targets == ["throttled", "probe", "next"]
-    await server.answer(*[REPLY] * (1 + (how == "is cancelled")))
+    await server.answer(*[REPLY] * (1 + (end == "is cancelled")))
     await clock.advance(1)
     assert server.targets == ["throttled", "probe", "next", "another"]
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 # Reasons of waits.
@@ -641,7 +641,7 @@ async def test_a_pause_and_the_wait_for_its_probe_count_as_waits_for_the_server(
     await server.answer(REPLY)
     assert server.starts[2] == 20
     assert pacer.wait_seconds == {WaitReason.SERVER: pytest.approx(20.0)}
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_a_wait_for_an_exhausted_quota_counts_as_a_wait_for_the_server() -> None:
@@ -653,7 +653,7 @@ async def test_a_wait_for_an_exhausted_quota_counts_as_a_wait_for_the_server() -
     workers += await send_all(pacer, "waits for the reset")
     await clock.advance(40)
     assert pacer.wait_seconds == {WaitReason.SERVER: pytest.approx(server.starts[1])}
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_a_wait_for_the_concurrency_limit_is_latency_unless_the_server_reduced_the_limit() -> None:
@@ -668,21 +668,21 @@ async def test_a_wait_for_the_concurrency_limit_is_latency_unless_the_server_red
     await server.answer(REPLY, REPLY)
     assert server.targets == [*"abcde"]
     assert pacer.wait_seconds == {WaitReason.LATENCY: 3.0, WaitReason.SERVER: 4.0}
-    await ended(*workers)
+    await cancel_all(*workers)
 
 
 async def test_a_wait_for_an_exclusive_request_is_not_counted() -> None:
     clock = StoppedClock()
     server = Server(clock, answers=False)
     pacer = make_pacer(server.send, make_governor(), clock)
-    alone = begun(pacer.send_exclusively(REQUEST, after=1.0))
+    alone = start_task(pacer.send_exclusively(REQUEST, after=1.0))
     await settled()
     workers = await send_all(pacer, "waits")
     await clock.advance(5)
     await server.answer(REPLY)
     assert server.starts == [1.0, 5.0]
     assert not pacer.wait_seconds
-    await ended(*workers, alone)
+    await cancel_all(*workers, alone)
 
 
 # Outages.
@@ -712,14 +712,14 @@ class CyclicServer:
         return answer
 
 
-async def watched(clock: StoppedClock, seconds: float, *answers: Reply | Exception) -> asyncio.Task[None]:
+async def outage_watch(clock: StoppedClock, seconds: float, *answers: Reply | Exception) -> asyncio.Task[None]:
     """Return the outage watch, with a limit of 60 s, after `seconds` with a server that gives these replies."""
     server = CyclicServer(clock, *answers)
     pacer = make_pacer(server.send, make_governor(), clock)
     asking = asyncio.create_task(send_repeatedly(pacer, clock))
     watch = asyncio.create_task(pacer.watch(60.0))
     await clock.advance(seconds)
-    await ended(asking)
+    await cancel_all(asking)
     assert server.requests > 5
     return watch
 
@@ -736,7 +736,7 @@ async def test_the_run_stops_after_too_long_an_outage_and_reports_its_last_failu
     answers: list[Reply | Exception], text: str
 ) -> None:
     clock = StoppedClock()
-    watch = await watched(clock, 59.0, *answers)
+    watch = await outage_watch(clock, 59.0, *answers)
     assert not watch.done()
     await clock.advance(2.0)
     assert watch.done()
@@ -746,7 +746,7 @@ async def test_the_run_stops_after_too_long_an_outage_and_reports_its_last_failu
 
 async def test_pauses_requested_by_a_server_out_of_service_do_not_count_towards_the_outage() -> None:
     clock = StoppedClock()
-    watch = await watched(clock, 70.0, Reply(503, {"Retry-After": "2"}, b""))
+    watch = await outage_watch(clock, 70.0, Reply(503, {"Retry-After": "2"}, b""))
     assert not watch.done()
     await clock.advance(100.0)
     assert watch.done()
@@ -759,9 +759,9 @@ async def test_pauses_requested_by_a_server_out_of_service_do_not_count_towards_
 )
 async def test_the_run_continues_while_the_server_answers_occasionally(answer: Reply | Exception) -> None:
     clock = StoppedClock()
-    watch = await watched(clock, 1000.0, *[Transient("HTTP 500", 500)] * 5, answer)
+    watch = await outage_watch(clock, 1000.0, *[Transient("HTTP 500", 500)] * 5, answer)
     assert not watch.done()
-    await ended(watch)
+    await cancel_all(watch)
 
 
 async def test_a_few_failures_without_further_requests_are_not_an_outage() -> None:
@@ -773,7 +773,7 @@ async def test_a_few_failures_without_further_requests_are_not_an_outage() -> No
     watch = asyncio.create_task(pacer.watch(60.0))
     await clock.advance(1000)
     assert not watch.done()
-    await ended(watch, *workers)
+    await cancel_all(watch, *workers)
 
 
 # Ends of a run.

@@ -156,7 +156,7 @@ def test_after_a_pause_the_rate_ceiling_still_holds() -> None:
     st.sampled_from([0.0, 0.1, 1.0, 50.0]), st.floats(0.1, 100), seeds, st.sampled_from(["probe", "after", "in flight"])
 )
 def test_after_a_pause_one_request_probes_and_all_others_wait_for_its_end(
-    rate: float, wait: float, seed: int, how: str
+    rate: float, wait: float, seed: int, end: str
 ) -> None:
     governor = make_governor(rate=rate, seed=seed)
     throttled, other = (next_permit(governor, now)[1] for now in (0.0, 20.0))
@@ -166,10 +166,10 @@ def test_after_a_pause_one_request_probes_and_all_others_wait_for_its_end(
     assert probe.is_probe
     for later in (0.0, 1.0, 1e6):
         assert governor.try_acquire(now + later) == Wait(inf, WaitReason.SERVER)
-    if how == "in flight":
+    if end == "in flight":
         governor.answered(other, now, is_success=True)
         assert governor.try_acquire(now + 1e6) == Wait(inf, WaitReason.SERVER)
-    governor.answered(probe, now, is_success=how == "probe")
+    governor.answered(probe, now, is_success=end == "probe")
     _, permit = next_permit(governor, now)
     assert not permit.is_probe
 
@@ -252,12 +252,12 @@ def test_a_quota_that_resets_immediately_is_ignored() -> None:
 def test_the_remaining_quota_is_spread_over_its_time() -> None:
     governor = make_governor()
     governor.answered(acquire(governor, 0.0), 0.0, is_success=True, allowance=Allowance(20, 10.0))
-    now, taken = 0.0, 0
+    now, granted_count = 0.0, 0
     while now < 9.9:
         now, permit = next_permit(governor, now)
         governor.answered(permit, now, is_success=True)
-        taken += 1
-    assert 15 <= taken <= 21
+        granted_count += 1
+    assert 15 <= granted_count <= 21
 
 
 def test_a_quota_does_not_limit_after_its_reset() -> None:
@@ -454,7 +454,7 @@ class GovernorMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.in_flight: list[Permit] = []
         self.paused_until = 0.0
-        self.used_up_until = 0.0
+        self.exhausted_until = 0.0
 
     @initialize(rate=st.sampled_from([0.0, 2.0, 50.0]), concurrency=st.integers(1, 30), seed=seeds)
     def begin(self, rate: float, concurrency: int, seed: int) -> None:
@@ -474,7 +474,7 @@ class GovernorMachine(RuleBasedStateMachine):
                 assert granted.seconds < inf or self.in_flight
                 return
             assert not any(permit.is_probe for permit in self.in_flight)
-            assert self.now >= max(self.paused_until, self.used_up_until)
+            assert self.now >= max(self.paused_until, self.exhausted_until)
             assert granted.at == self.now
             self.in_flight.append(granted)
 
@@ -487,7 +487,7 @@ class GovernorMachine(RuleBasedStateMachine):
     def be_answered(self, data: st.DataObject, is_success: bool, allowance: Allowance | None) -> None:
         permit = self._remove_any(data)
         if allowance is not None and allowance.remaining == 0:
-            self.used_up_until = max(self.used_up_until, self.now + allowance.seconds)
+            self.exhausted_until = max(self.exhausted_until, self.now + allowance.seconds)
         self.governor.answered(permit, self.now, is_success=is_success, allowance=allowance)
 
     @precondition(lambda self: self.in_flight)
@@ -500,7 +500,7 @@ class GovernorMachine(RuleBasedStateMachine):
         except TooManyPauses:
             assert self.governor.pauses.seconds(inf) > self.now / 2
             self.in_flight.clear()
-            self.paused_until = self.used_up_until = 0.0
+            self.paused_until = self.exhausted_until = 0.0
             self.begin(0.0, self.concurrency, 0)
 
     @precondition(lambda self: self.in_flight)

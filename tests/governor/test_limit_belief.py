@@ -60,7 +60,7 @@ def test_trailing_requests_distinguish_a_limit_from_noise(throttled: int, is_lim
     assert (belief.probability_below(100) > 0.9) is is_limit
 
 
-def test_with_time_higher_and_lower_limits_become_more_likely() -> None:
+def test_other_limits_become_more_likely_with_time() -> None:
     belief = after_limit()
     above, below = 1 - belief.probability_below(60), belief.probability_below(30)
     belief.pass_time(10)

@@ -13,8 +13,8 @@ from collector.governor.events import TooManyPauses
 from collector.governor.pauses import Pauses
 
 
-def pauses(longest: float = 900.0, seed: int = 0) -> Pauses:
-    return Pauses(longest, 0.0, Random(seed))
+def pauses(max_pause: float = 900.0, seed: int = 0) -> Pauses:
+    return Pauses(max_pause, 0.0, Random(seed))
 
 
 @given(st.floats(0.001, 900), st.integers())
@@ -35,36 +35,36 @@ def test_each_throttled_probe_doubles_the_backoff_up_to_a_minute(
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 100), st.sampled_from("ab")), max_size=8))
 def test_overlapping_pauses_are_counted_once_in_time_and_number(
-    begun: list[tuple[float, float, str]],
+    events: list[tuple[float, float, str]],
 ) -> None:
-    counted = pauses()
+    history = pauses()
     now, end, planned, count = 0.0, 0.0, 0.0, 0
-    for after, wait, reason in begun:
+    for after, wait, reason in events:
         now += after
         count += now >= end
-        until = now + counted.begin(now, wait, reason, throttled_probes=0)
+        until = now + history.begin(now, wait, reason, throttled_probes=0)
         planned += max(0.0, until - max(now, end))
         end = max(end, until)
-    assert counted.seconds(inf) == pytest.approx(planned)
-    assert counted.by_reason.total() == count
-    assert all(counted.by_reason.values())
+    assert history.seconds(inf) == pytest.approx(planned)
+    assert history.by_reason.total() == count
+    assert all(history.by_reason.values())
 
 
 def test_only_the_elapsed_part_of_a_pause_is_counted() -> None:
-    counted = pauses()
-    seconds = counted.begin(0.0, 800.0, "HTTP 429", throttled_probes=0)
-    assert counted.seconds(2.0) == pytest.approx(2.0)
-    assert counted.seconds(900.0) == pytest.approx(seconds)
+    history = pauses()
+    seconds = history.begin(0.0, 800.0, "HTTP 429", throttled_probes=0)
+    assert history.seconds(2.0) == pytest.approx(2.0)
+    assert history.seconds(900.0) == pytest.approx(seconds)
 
 
 def test_half_an_hour_of_pauses_ends_a_run_only_if_they_are_most_of_its_time() -> None:
-    counted, now = pauses(), 0.0
+    history, now = pauses(), 0.0
     for _ in range(100):
-        now += 400.0 + counted.begin(now, 300.0, "HTTP 429", throttled_probes=0)
+        now += 400.0 + history.begin(now, 300.0, "HTTP 429", throttled_probes=0)
 
     def only_pauses(now: float) -> None:
         for _ in range(300):
-            now += counted.begin(now, 300.0, "HTTP 429", throttled_probes=0)
+            now += history.begin(now, 300.0, "HTTP 429", throttled_probes=0)
 
     with pytest.raises(TooManyPauses):
         only_pauses(now)

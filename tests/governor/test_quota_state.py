@@ -65,7 +65,7 @@ def most_in_a_second(starts: Sequence[float]) -> int:
     return max((bisect_left(ordered, start + 1.0) - index for index, start in enumerate(ordered)), default=0)
 
 
-def union(runs: Sequence[Run]) -> list[float]:
+def all_starts(runs: Sequence[Run]) -> list[float]:
     return [start for run in runs for start in run.starts]
 
 
@@ -74,7 +74,7 @@ def test_in_any_second_all_runs_together_keep_the_highest_rate_and_each_run_its_
     runs: list[Run], epoch: float
 ) -> None:
     simulate(runs, attempts=1500, now=epoch)
-    assert most_in_a_second(union(runs)) <= ceil(max(run.rate for run in runs))
+    assert most_in_a_second(all_starts(runs)) <= ceil(max(run.rate for run in runs))
     assert all(most_in_a_second(run.starts) <= ceil(run.rate) for run in runs)
 
 
@@ -84,7 +84,7 @@ def test_each_run_gets_at_least_half_its_share_even_with_late_timers(rate: float
     fast, slow = Run(rate, (0.0001,)), Run(rate, (0.002, 0.006, 0.004))
     runs = [fast, slow, *(Run(rate, (0.0005,)) for _ in range(count - 2))]
     simulate(runs, attempts=20_000)
-    assert min(len(run.starts) for run in runs) >= 0.5 * len(union(runs)) / count
+    assert min(len(run.starts) for run in runs) >= 0.5 * len(all_starts(runs)) / count
 
 
 def test_a_run_whose_loop_is_always_late_does_not_starve() -> None:
@@ -96,7 +96,7 @@ def test_a_run_whose_loop_is_always_late_does_not_starve() -> None:
 def test_sharing_costs_no_throughput() -> None:
     runs = [Run(50, (0.001,), until=60.0), Run(50, (0.003,), until=60.0)]
     simulate(runs, attempts=100_000)
-    assert len(union(runs)) >= 0.98 * 60 / interval_of(50)
+    assert len(all_starts(runs)) >= 0.98 * 60 / interval_of(50)
 
 
 def test_a_slow_run_does_not_slow_a_fast_one_down_to_its_rate() -> None:
@@ -109,7 +109,7 @@ def test_a_slow_run_does_not_slow_a_fast_one_down_to_its_rate() -> None:
 def test_after_a_fast_run_ends_the_slow_ones_together_keep_their_rate() -> None:
     fast, slow_runs = Run(50, until=10.0), [Run(10, until=40.0), Run(10, (0.002,), until=40.0)]
     simulate([fast, *slow_runs], attempts=100_000)
-    assert most_in_a_second([start for start in union(slow_runs) if start > 12.0]) <= 10
+    assert most_in_a_second([start for start in all_starts(slow_runs) if start > 12.0]) <= 10
 
 
 def test_a_fast_run_does_not_wait_out_the_interval_of_a_slow_one_that_ended() -> None:
@@ -119,11 +119,11 @@ def test_a_fast_run_does_not_wait_out_the_interval_of_a_slow_one_that_ended() ->
 
 def test_a_dead_run_that_waited_longest_delays_the_others_once_by_a_head_start() -> None:
     dead = QuotaState(arrival=100.0, shared_interval=0.02, seen_at=99.98, waiting_since=10.0)
-    quota, now, waited = dead, 100.0, 0.0
+    quota, now, total_wait = dead, 100.0, 0.0
     while (wait := request_permit(quota, now, 0.02, waiting_since=99.9)[1]) > 0:
-        now, waited = now + wait, waited + wait
+        now, total_wait = now + wait, total_wait + wait
     quota, _ = request_permit(quota, now, 0.02, waiting_since=99.9)
-    assert waited <= 0.25
+    assert total_wait <= 0.25
     assert quota.waiting_since == inf
 
 

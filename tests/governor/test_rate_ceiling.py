@@ -35,7 +35,7 @@ def test_no_window_of_a_second_holds_more_permits_than_the_rate(rate: float, lat
 
 
 @given(st.integers(1, 100).map(float), lateness)
-def test_jitter_of_30_ms_does_not_exceed_the_rate_in_any_second(rate: float, late: list[float]) -> None:
+def test_with_30_ms_of_jitter_no_second_exceeds_the_rate(rate: float, late: list[float]) -> None:
     starts = starts_of(LocalCeiling(rate), late, 0.0, count=2 * int(rate) + 3)
     assert most_in_a_window(starts, 1.03) <= rate
 

@@ -10,7 +10,7 @@ from collector.governor.limit_belief import MIN_RATE
 from collector.governor.rate_meter import RateMeter
 
 
-def metered(per_second: float, seconds: float, *, begin: float = 0.0, intervals: int = 4) -> RateMeter:
+def make_meter(per_second: float, seconds: float, *, begin: float = 0.0, intervals: int = 4) -> RateMeter:
     """Return a meter that counted evenly spaced, accepted requests, with `intervals` per second."""
     meter = RateMeter(begin)
     for number in range(round(per_second * seconds)):
@@ -23,23 +23,23 @@ def metered(per_second: float, seconds: float, *, begin: float = 0.0, intervals:
 
 
 def test_a_steady_rate_is_measured_from_both_sides() -> None:
-    meter = metered(50, 10)
+    meter = make_meter(50, 10)
     assert meter.lower_bound(inf) == pytest.approx(50, rel=0.02)
     assert meter.upper_bound(10.0, inf) == pytest.approx(50, rel=0.03)
 
 
 def test_a_rate_at_its_limit_is_the_limit() -> None:
-    meter = metered(5, 10)
+    meter = make_meter(5, 10)
     assert meter.upper_bound(10.0, 5.3) == 5.3
     assert meter.lower_bound(4.9) == 4.9
 
 
 def test_an_unused_limit_does_not_count() -> None:
-    assert metered(5, 10).upper_bound(10.0, 50) == pytest.approx(5, abs=1)
+    assert make_meter(5, 10).upper_bound(10.0, 50) == pytest.approx(5, abs=1)
 
 
 def test_after_a_pause_only_the_last_second_counts_even_across_the_pause() -> None:
-    meter = metered(50, 10)
+    meter = make_meter(50, 10)
     meter.paused(10.0)
     meter.resumed(10.4)
     for number in range(5):

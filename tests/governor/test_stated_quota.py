@@ -27,8 +27,8 @@ def test_a_constant_reset_reveals_the_window() -> None:
 def test_the_rest_of_a_fixed_window_is_spread_to_its_end() -> None:
     stated = StatedQuota()
     for seconds in range(60, 2, -1):
-        rate, lasts = stated.rate(Allowance(100, float(seconds)), Quota(600, None), 5, LONGEST)
-    assert (rate, lasts) == (95 / 3, 3.0)
+        rate, validity = stated.rate(Allowance(100, float(seconds)), Quota(600, None), 5, LONGEST)
+    assert (rate, validity) == (95 / 3, 3.0)
 
 
 def test_a_short_window_without_a_quota_and_a_distant_reset_are_unlimited() -> None:

@@ -105,11 +105,11 @@ def opened(opening: Opening) -> Opening:
     """The transport under test, with a timeout for the whole test."""
 
     @asynccontextmanager
-    async def patiently(url: str, **options: Any) -> AsyncIterator[Subject]:
+    async def with_timeout(url: str, **options: Any) -> AsyncIterator[Subject]:
         async with asyncio.timeout(PATIENCE), opening(url, **options) as subject:
             yield subject
 
-    return patiently
+    return with_timeout
 
 
 async def failure_of(send: Send, request: Request = REQUEST) -> AttemptFailed | CollectorError:
@@ -536,14 +536,17 @@ async def test_ipv4_connects_where_ipv6_is_a_black_hole(opened: Opening, monkeyp
 async def test_unrequested_data_is_never_taken_for_the_next_reply(opened: Opening) -> None:
     """It arrives while the connection is idle, like the 408 of a server that is about to close it."""
 
-    async def twice(exchange: Exchange) -> None:
+    async def reply_twice(exchange: Exchange) -> None:
         await exchange.write(response(GOOD))
         await asyncio.sleep(0.02)
         await exchange.write(response(b"{}", "404 Not Found"))
         unrequested.set()
 
     unrequested = asyncio.Event()
-    async with serving(in_turn(twice, answer(GOOD))) as server, opened(server.url, connections=1) as (send, count):
+    async with (
+        serving(in_turn(reply_twice, answer(GOOD))) as server,
+        opened(server.url, connections=1) as (send, count),
+    ):
         await send(REQUEST)
         await unrequested.wait()
         await asyncio.sleep(0.02)
@@ -590,10 +593,10 @@ async def test_a_certificate_that_does_not_verify_is_not_retried(opened: Opening
 async def test_a_redirect_is_a_reply_and_is_never_followed(opened: Opening, redirect: Redirect) -> None:
     async with serving(answer(GOOD)) as target:
 
-        async def moved(exchange: Exchange) -> None:
+        async def redirect_reply(exchange: Exchange) -> None:
             await redirecting(redirect, server.url, target.url)(exchange)
 
-        async with serving(moved) as server, opened(server.url) as (send, count):
+        async with serving(redirect_reply) as server, opened(server.url) as (send, count):
             reply = await send(REQUEST)
         assert (reply.status, reply.headers.get("Location")) == (
             redirect.status,
@@ -644,11 +647,11 @@ async def test_an_invalid_ca_file_is_rejected_before_any_request(
 async def test_proxies_of_the_environment_are_not_used(
     opened: Opening, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(answer(b"stolen")) as thief, serving(answer(GOOD)) as server:
-        monkeypatch.setenv(name, thief.url)
+    async with serving(answer(b"stolen")) as proxy_server, serving(answer(GOOD)) as server:
+        monkeypatch.setenv(name, proxy_server.url)
         async with opened(server.url) as (send, _):
             assert (await send(REQUEST)).body == GOOD
-        assert thief.opened == 0
+        assert proxy_server.opened == 0
 
 
 async def test_the_netrc_file_is_not_used(opened: Opening, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -679,7 +682,7 @@ async def test_session_keys_are_not_written(
 # Random replies.
 
 
-class Laboratory:
+class RandomReplies:
     """One server and one transport for thousands of replies, in a separate event loop."""
 
     def __init__(self, opening: Opening) -> None:
@@ -687,7 +690,7 @@ class Laboratory:
         self._next = MalformedReply([], "close")
         self.became: Counter[str] = Counter()
 
-    def __enter__(self) -> Laboratory:
+    def __enter__(self) -> RandomReplies:
         self._runner = asyncio.Runner()
         self._runner.run(self._begin())
         return self
@@ -702,20 +705,20 @@ class Laboratory:
         self._runner.run(self._attempt())
 
     async def _begin(self) -> None:
-        self._is_ready, self._is_over = asyncio.Event(), asyncio.Event()
+        self._is_ready, self._is_done = asyncio.Event(), asyncio.Event()
         self._seen = asyncio.Event()
-        self._keeper = asyncio.create_task(self._keep_open())  # a context must end in the task in which it began
+        self._context_task = asyncio.create_task(self._keep_open())  # a context must end in the task in which it began
         await self._is_ready.wait()
 
     async def _end(self) -> None:
-        self._is_over.set()
-        await self._keeper
+        self._is_done.set()
+        await self._context_task
 
     async def _keep_open(self) -> None:
         async with serving(self._answer) as self._server, self._opening(self._server.url, read=0.2, total=0.2) as both:
             self._subject = both
             self._is_ready.set()
-            await self._is_over.wait()
+            await self._is_done.wait()
 
     async def _answer(self, exchange: Exchange) -> None:
         for segment in self._next.segments:
@@ -755,15 +758,15 @@ async def classify(send: Send) -> str:
 
 
 def run_random_replies(opening: Opening, count: int) -> Counter[str]:
-    with Laboratory(opening) as laboratory:
+    with RandomReplies(opening) as random_replies:
 
         @settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
         @given(malformed_reply(GOOD))
         def every_reply_is_classified(one: MalformedReply) -> None:
-            laboratory.attempt(one)
+            random_replies.attempt(one)
 
         every_reply_is_classified()
-    return laboratory.became
+    return random_replies.became
 
 
 def test_any_bytes_from_a_server_are_a_reply_or_a_known_failure_in_time(opening: Opening) -> None:
