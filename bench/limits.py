@@ -110,7 +110,7 @@ def schedule(limits: Iterable[int], seconds: Iterable[float]) -> tuple[Segment, 
 
 
 def limit_at(segments: Iterable[Segment], elapsed: float) -> int:
-    """Return the limit at a time; the last one continues."""
+    """Return the limit at a time; the last limit stays in force."""
     limit = 0
     for segment in segments:
         limit = segment.limit

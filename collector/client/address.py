@@ -51,7 +51,7 @@ class Address(NamedTuple):
 
     @property
     def secrets(self) -> list[str]:
-        """The password, as given and percent-decoded; without a password, a user name that is not a plain word."""
+        """The strings to scrub: the password, as given and decoded; without one, a user name that is not a word."""
         user, _, password = self.user.partition(":")
         secret = password or user
         is_word_only = not password and is_wordlike(user)  # such as `collector`, which many messages contain

@@ -182,7 +182,7 @@ class Pacer:
             self.report()
 
     def _report_failure(self, permit: Permit, request: Request, failure: AttemptFailed, now: float) -> FailedAttempt:
-        """Report the failure to the governor and add its decision."""
+        """Report the failure to the governor; return the failed attempt with the consequences."""
         failed = FailedAttempt(failure, now - permit.at, was_probe=permit.is_probe)
         match failure:
             case Throttled():

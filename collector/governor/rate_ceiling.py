@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 _SLACK = 0.05
-_TOLERANCE = 0.015  # seconds; one late timer does not cost throughput
+_TOLERANCE = 0.015  # seconds; a permit may be this early, so that a late timer does not cost throughput
 
 
 class RateCeiling(Protocol):

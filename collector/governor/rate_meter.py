@@ -61,7 +61,7 @@ class RateMeter:
         self._accepted = 0
 
     def lower_bound(self, limit: float) -> float:
-        """Return the rate that the server accepted in full, at most `limit`."""
+        """Return a rate that the server accepted without throttling, at most `limit`."""
         accepted, seconds = 0, 0.0
         for in_interval, interval_length in reversed(self._intervals):
             accepted += in_interval

@@ -135,7 +135,7 @@ def test_the_cap_holds_for_all_members_together() -> None:
 
 
 def test_the_output_between_two_codings_is_bounded() -> None:
-    """Empty members produce no output, so only the first stage's own count stops it."""
+    """Empty members produce no output, so only the first stage's own count can reach the cap."""
     compressed = gzip.compress(gzip.compress(b"") * (4 * CAP // 20))
     tracemalloc.start()
     try:
