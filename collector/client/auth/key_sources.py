@@ -129,7 +129,7 @@ def _require_private(label: str, path: str, status: os.stat_result) -> None:
 async def from_stdin(report: Callable[[str], None]) -> Secret:
     """Return the first line of standard input; at a terminal `report` receives a prompt, and echo is off."""
     if sys.stdin is None:
-        raise ConfigError('[api] key_file = "-": standard input is closed')
+        raise ConfigError('[api] key_file = "-": standard input is closed; connect it or use another key source')
     try:
         if not os.isatty(_STDIN):
             return await _read(_STDIN, line=True)
