@@ -30,7 +30,7 @@ def evaluate_sorted(arrivals: list[Arrival], segment: Segment) -> Finding:
 
 
 @pytest.mark.parametrize("segment", [FAST, SLOW])
-def test_a_run_at_its_limit_misses_nothing(segment: Segment) -> None:
+def test_a_run_at_its_limit_meets_every_threshold(segment: Segment) -> None:
     finding = evaluate_sorted(steady(segment, segment.limit), segment)
     assert finding.missed == ()
     assert finding.offered == segment.limit * 90

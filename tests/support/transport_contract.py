@@ -688,7 +688,7 @@ class RandomReplies:
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._next = MalformedReply([], "close")
-        self.became: Counter[str] = Counter()
+        self.results: Counter[str] = Counter()
 
     def __enter__(self) -> RandomReplies:
         self._runner = asyncio.Runner()
@@ -734,7 +734,7 @@ class RandomReplies:
     async def _attempt(self) -> None:
         self._seen.clear()
         async with asyncio.timeout(PATIENCE):
-            self.became[await classify(self._subject.send)] += 1
+            self.results[await classify(self._subject.send)] += 1
             self._seen.set()
             while self._server.open_now:  # noqa: ASYNC110  # so that the next attempt opens a new connection
                 await asyncio.sleep(0)
@@ -766,7 +766,7 @@ def run_random_replies(opening: Opening, count: int) -> Counter[str]:
             random_replies.attempt(one)
 
         every_reply_is_classified()
-    return random_replies.became
+    return random_replies.results
 
 
 def test_any_bytes_from_a_server_are_a_reply_or_a_known_failure_in_time(opening: Opening) -> None:

@@ -54,7 +54,7 @@ async def from_command(command: str, environ: Mapping[str, str], within: float =
                 await anyio.sleep(0.005)
         exit_code = process.returncode  # None for endless output, which is not a key
     except TimeoutError:
-        raise ConfigError(f"[api] key_command returned no key within {within:g} s") from None
+        raise ConfigError(f"[api] key_command returned no key within {within:g} s; run it by hand to see why") from None
     finally:
         _kill_group(process)
     if exit_code:
