@@ -1,4 +1,4 @@
-"""Connection ids: what is one, and an ordered set of them."""
+"""Connection ids: validation, and an ordered set of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ uuids = st.uuids().map(str)
 
 
 @given(st.uuids())
-def test_every_uuid_in_its_usual_form_is_an_id_in_any_case(uuid: UUID) -> None:
+def test_every_uuid_in_its_usual_form_is_an_id_in_upper_or_lower_case(uuid: UUID) -> None:
     assert canonical_id(str(uuid)) == str(uuid)
     assert canonical_id(str(uuid).upper()) == str(uuid)
 
@@ -44,44 +44,44 @@ def test_every_uuid_in_its_usual_form_is_an_id_in_any_case(uuid: UUID) -> None:
         "248df4b-7aa70-47b8-a036-33ac447e668d",
     ],
 )
-def test_what_only_looks_like_an_id_is_none(text: str) -> None:
+def test_a_text_that_resembles_an_id_is_invalid(text: str) -> None:
     assert canonical_id(text) is None
 
 
 @given(st.text())
-def test_an_id_that_passes_can_stand_in_a_path_as_it_is(text: str) -> None:
+def test_a_valid_id_needs_no_escaping_in_a_path(text: str) -> None:
     found = canonical_id(text)
     assert found is None or (str(UUID(found)) == found == text.lower() and len(found) == 36)
 
 
 @given(st.lists(uuids, unique=True))
-def test_a_set_gives_back_what_was_added_in_that_order(ids: list[str]) -> None:
-    held = IdSet()
-    assert [held.add(each) for each in ids] == [True] * len(ids)
-    assert list(held) == ids
-    assert len(held) == len(ids)
+def test_a_set_yields_its_ids_in_insertion_order(ids: list[str]) -> None:
+    id_set = IdSet()
+    assert [id_set.add(each) for each in ids] == [True] * len(ids)
+    assert list(id_set) == ids
+    assert len(id_set) == len(ids)
 
 
 @given(st.lists(uuids, min_size=1), st.data())
-def test_a_set_takes_each_id_once_and_says_so(ids: list[str], data: st.DataObject) -> None:
-    held = IdSet()
+def test_adding_a_duplicate_id_returns_false_and_changes_nothing(ids: list[str], data: st.DataObject) -> None:
+    id_set = IdSet()
     for each in ids:
-        held.add(each)
+        id_set.add(each)
     again = data.draw(st.sampled_from(ids))
-    assert held.add(again) is False
-    assert list(held) == list(dict.fromkeys(ids))
+    assert id_set.add(again) is False
+    assert list(id_set) == list(dict.fromkeys(ids))
 
 
 @given(st.lists(uuids, unique=True))
-def test_the_digest_is_over_the_sorted_ids_whatever_their_order(ids: list[str]) -> None:
+def test_the_digest_covers_the_sorted_ids_regardless_of_insertion_order(ids: list[str]) -> None:
     lines = "".join(f"{each}\n" for each in sorted(ids)).encode()
-    held = IdSet()
+    id_set = IdSet()
     for each in reversed(ids):
-        held.add(each)
-    assert held.digest() == hashlib.sha256(lines).hexdigest()
+        id_set.add(each)
+    assert id_set.digest() == hashlib.sha256(lines).hexdigest()
 
 
-def test_the_repr_of_a_set_tells_its_size() -> None:
-    held = IdSet()
-    held.add(ONE)
-    assert repr(held) == "<IdSet of 1>"
+def test_the_repr_of_a_set_shows_its_size() -> None:
+    id_set = IdSet()
+    id_set.add(ONE)
+    assert repr(id_set) == "<IdSet of 1>"

@@ -1,4 +1,4 @@
-"""JSON in which single values are beyond strict readers."""
+"""Repair of JSON with values that strict parsers reject."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ values = st.recursive(
 )
 
 
-def is_odd(text: str) -> bool:
+def has_surrogate(text: str) -> bool:
     return any("\ud800" <= each <= "\udfff" for each in text)
 
 
-def paired(value: Any) -> Any:
-    """As a JSON reader has it: two surrogates that are escaped side by side are one character."""
+def as_parsed(value: Any) -> Any:
+    """`value` as a JSON parser returns it: two escaped surrogates in sequence become one character."""
     return json.loads(json.dumps(value))
 
 
-def odd_texts(value: Any) -> Iterator[str]:
+def texts_with_surrogates(value: Any) -> Iterator[str]:
     """Each text and key with a lone surrogate."""
     if isinstance(value, dict):
-        yield from filter(is_odd, value)
+        yield from filter(has_surrogate, value)
         for inner in value.values():
-            yield from odd_texts(inner)
+            yield from texts_with_surrogates(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from odd_texts(inner)
-    elif isinstance(value, str) and is_odd(value):
+            yield from texts_with_surrogates(inner)
+    elif isinstance(value, str) and has_surrogate(value):
         yield value
 
 
 @given(values)
-def test_whatever_surrogates_a_value_has_it_is_read_counted_and_can_be_written(value: Any) -> None:
+def test_a_value_with_any_surrogates_is_parsed_with_counted_repairs_and_can_be_written(value: Any) -> None:
     body = json.dumps(value).encode()
     found, repairs = parse_repaired(body)
-    assert len(repairs) == len(list(odd_texts(paired(value))))
-    assert orjson.loads(json.dumps(found)) == found  # a strict reader takes it
+    assert len(repairs) == len(list(texts_with_surrogates(as_parsed(value))))
+    assert orjson.loads(json.dumps(found)) == found  # a strict parser accepts it
     assert parse_repaired(json.dumps(found).encode()) == (found, [])
 
 
 @given(values)
-def test_no_value_beside_an_odd_one_is_lost_and_no_key_either(value: Any) -> None:
+def test_a_repair_loses_neither_values_nor_keys(value: Any) -> None:
     def size(one: Any) -> int:
         if isinstance(one, dict):
             return 1 + sum(map(size, one.values()))
         return 1 + sum(map(size, one)) if isinstance(one, list) else 1
 
-    assert size(parse_repaired(json.dumps(value).encode())[0]) == size(paired(value))
+    assert size(parse_repaired(json.dumps(value).encode())[0]) == size(as_parsed(value))
 
 
 @given(values)
-def test_where_nothing_is_odd_the_strict_parser_is_the_one_that_reads(value: Any) -> None:
+def test_a_body_that_needs_no_repair_gives_the_result_of_the_strict_parser(value: Any) -> None:
     body = json.dumps(value).encode()
     try:
-        due = parse(body)
+        expected = parse(body)
     except NotJson:
         return
-    assert parse_tolerantly(body) == (due, [])
+    assert parse_tolerantly(body) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_where_nothing_is_odd_the_strict_parser_is_the_one_that_reads(value: Any
     ],
 )
 @pytest.mark.parametrize("beside", ["1", "12345678901234567890123"])
-def test_a_number_beyond_a_double_becomes_the_text_it_came_as(digits: str, beside: str) -> None:
+def test_a_number_beyond_a_double_becomes_its_text(digits: str, beside: str) -> None:
     body = f'{{"data":{{"a":{beside},"n":[{digits}]}}}}'.encode()
     assert parse_tolerantly(body) == ({"data": {"a": int(beside), "n": [digits]}}, [("data", "n", "[]")])
 
 
 @pytest.mark.parametrize("digits", ["7" * 309, "-" + "7" * 4300, "1e308", "-0", "1e-400"])
-def test_a_number_that_python_holds_is_no_text(digits: str) -> None:
+def test_a_number_within_the_limits_of_python_stays_a_number(digits: str) -> None:
     assert type(parse_tolerantly(f"[{digits}]".encode())[0][0]) in {int, float}
 
 
 @pytest.mark.parametrize(
-    ("raw", "due"),
+    ("raw", "expected"),
     [
         (b"cut \\ud83d", "cut \ufffd"),
         (b"\\ude00\\ud83d", "\ufffd\ufffd"),
@@ -113,46 +113,46 @@ def test_a_number_that_python_holds_is_no_text(digits: str) -> None:
         ("ä\u20ac".encode() + b"\\ud800", "ä\u20ac\ufffd"),
     ],
 )
-def test_what_is_no_character_becomes_the_replacement_character(raw: bytes, due: str) -> None:
-    assert parse_tolerantly(b'{"a":{"b":"%s"},"c":"x"}' % raw) == ({"a": {"b": due}, "c": "x"}, [("a", "b")])
+def test_invalid_characters_become_the_replacement_character(raw: bytes, expected: str) -> None:
+    assert parse_tolerantly(b'{"a":{"b":"%s"},"c":"x"}' % raw) == ({"a": {"b": expected}, "c": "x"}, [("a", "b")])
 
 
-def test_keys_that_become_equal_stay_two() -> None:
+def test_keys_that_a_repair_makes_equal_are_numbered() -> None:
     found, repairs = parse_tolerantly(b'{"a\\ud800":1,"a\\ud801":2,"a\\ufffd":3}')
     assert found == {"a\ufffd 2": 1, "a\ufffd 3": 2, "a\ufffd": 3}
     assert repairs == [("a\ufffd 2",), ("a\ufffd 3",)]
 
 
 @pytest.mark.parametrize("raw", [b"two\nlines", b"\t", b"\x01", b"\0"])
-def test_a_control_character_that_is_not_escaped_is_taken_as_it_is(raw: bytes) -> None:
+def test_an_unescaped_control_character_is_accepted_unchanged(raw: bytes) -> None:
     assert parse_tolerantly(b'["%s"]' % raw) == ([raw.decode()], [])
 
 
-def test_a_nul_is_passed_on_and_changed_in_nothing() -> None:
+def test_a_nul_stays_unchanged() -> None:
     assert parse_tolerantly(b'{"a\\u0000":"b\\u0000"}') == ({"a\0": "b\0"}, [])
 
 
 @pytest.mark.parametrize(
     "body", [b"[NaN,1e400]", b"[-Infinity,1e400]", b"[1e400", b"[1e400,]", b"[01,1e400]", b"{1e400:1}"]
 )
-def test_what_is_not_json_otherwise_is_refused_as_ever(body: bytes) -> None:
+def test_other_invalid_json_is_rejected(body: bytes) -> None:
     with pytest.raises(NotJson):
         parse_tolerantly(body)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
-def test_other_encodings_are_refused_as_ever(encoding: str) -> None:
+def test_encodings_other_than_utf_8_are_rejected(encoding: str) -> None:
     with pytest.raises(NotJson):
         parse_tolerantly('{"data":{}}'.encode(encoding))
 
 
 @pytest.mark.parametrize("depth", [101, 1_000, 100_000])
-def test_nesting_beyond_the_limit_is_refused_beside_an_odd_value_too(depth: int) -> None:
+def test_nesting_beyond_the_limit_is_rejected_in_a_body_that_needs_repair(depth: int) -> None:
     with pytest.raises(NotJson):
         parse_tolerantly(b"[1e400," + b"[" * depth + b"]" * depth + b"]")
 
 
 @given(st.binary() | st.text().map(str.encode) | values.map(lambda value: json.dumps(value).encode()[:-1]))
-def test_whatever_the_bytes_are_nothing_but_not_json_is_raised(body: bytes) -> None:
+def test_parsing_any_bytes_raises_only_not_json(body: bytes) -> None:
     with suppress(NotJson):
-        json.dumps(parse_tolerantly(body)[0], ensure_ascii=False).encode()  # which a surrogate would fail
+        json.dumps(parse_tolerantly(body)[0], ensure_ascii=False).encode()  # raises for a surrogate

@@ -1,4 +1,4 @@
-"""Text that must not be seen."""
+"""Secret text cannot be printed, copied, pickled or hashed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def in_a_traceback(secret: Secret) -> str:
         "{!r:>40}".format,
         "{!s}".format,
         lambda secret: f"{secret}{secret!r}{secret!s}{secret!a}{secret:x^9}",
-        lambda secret: "%s %r %a" % (secret, secret, secret),  # noqa: UP031  # that is what is tried
+        lambda secret: "%s %r %a" % (secret, secret, secret),  # noqa: UP031  # % formatting is the case under test
         lambda secret: repr([secret, {"a": secret}, (secret,)]),
         lambda secret: repr(Holder(secret)),
         lambda secret: str(ValueError(secret)),
@@ -67,7 +67,7 @@ def in_a_traceback(secret: Secret) -> str:
         in_a_traceback,
     ],
 )
-def test_a_secret_shows_in_nothing_that_prints_it(shown: Callable[[Secret], str]) -> None:
+def test_printing_a_secret_shows_only_the_mask(shown: Callable[[Secret], str]) -> None:
     text = shown(Secret(CANARY))
     assert CANARY not in text
     assert "[REDACTED]" in text
@@ -93,28 +93,28 @@ def test_a_secret_shows_in_nothing_that_prints_it(shown: Callable[[Secret], str]
         vars,
     ],
 )
-def test_what_would_copy_measure_or_hash_a_secret_refuses_and_does_not_show_it(copied: Callable[[Any], Any]) -> None:
+def test_copying_measuring_or_hashing_a_secret_fails_without_showing_it(copied: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError) as caught:
         copied(Secret(CANARY))
     assert CANARY not in str(caught.value)
 
 
 @given(st.text(), st.text())
-def test_secrets_are_equal_by_what_they_hold_and_so_are_their_digests(one: str, other: str) -> None:
+def test_secrets_and_their_digests_are_equal_if_their_texts_are(one: str, other: str) -> None:
     assert (Secret(one) == Secret(other)) == (one == other)
     assert (Secret(one).digest() == Secret(other).digest()) == (one == other)
     assert Secret(one) == Secret(one)
     assert Secret(one) != one
 
 
-def test_what_is_revealed_is_the_text_that_only_a_repr_hides() -> None:
+def test_only_the_repr_of_the_revealed_text_is_masked() -> None:
     text = Secret(CANARY).reveal()
     assert isinstance(text, Revealed)
     assert (text, str(text), text.encode()) == (CANARY, CANARY, CANARY.encode())
     assert CANARY not in repr({"Authorization": text}) + repr(ValueError(text)) + f"{[text]}"
 
 
-def test_only_where_a_key_is_read_made_into_a_header_or_looked_for_is_it_revealed() -> None:
+def test_only_the_listed_modules_reveal_a_secret() -> None:
     package = Path(collector.__file__).parent
     reveal = {
         str(path.relative_to(package))
@@ -128,7 +128,7 @@ def test_only_where_a_key_is_read_made_into_a_header_or_looked_for_is_it_reveale
     }
 
 
-def test_an_environment_is_read_like_one_and_tells_no_value() -> None:
+def test_an_environment_is_readable_and_its_repr_shows_no_values() -> None:
     environ = Environment({"POLYTOMIC_API_KEY": CANARY, "HOME": "/home"})
     assert dict(environ) == {"POLYTOMIC_API_KEY": CANARY, "HOME": "/home"}
     assert (environ.get("HOME"), environ.get("none"), len(environ)) == ("/home", None, 2)

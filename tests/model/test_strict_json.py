@@ -1,4 +1,4 @@
-"""JSON, read strictly."""
+"""Strict JSON parsing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def nested(depth: int, opening: bytes = b"[", middle: bytes = b"", closing: byte
 
 
 @given(st.binary())
-def test_what_is_refused_is_told_in_one_line(junk: bytes) -> None:
+def test_the_reason_for_invalid_json_is_one_line(junk: bytes) -> None:
     with pytest.raises(NotJson, match=r"^the body ") as caught:
         parse(junk + b"{")
     assert "\n" not in str(caught.value)
 
 
 @given(json_values)
-def test_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
+def test_json_is_parsed_as_by_the_standard_library(value: Any) -> None:
     assert parse(dumped(value)) == value
 
 
@@ -59,13 +59,13 @@ def test_integers_of_any_length_survive_exactly(sign: bytes, digits: int) -> Non
 
 
 @pytest.mark.parametrize("sign", [b"", b"-"])
-def test_an_integer_longer_than_python_converts_is_refused_not_bent(sign: bytes) -> None:
+def test_an_integer_longer_than_python_converts_is_rejected(sign: bytes) -> None:
     with pytest.raises(NotJson):
         parse(b"[" + sign + b"7" * 4301 + b"]")
 
 
 @given(st.integers(2**64, 2**70), st.text(), st.floats(allow_nan=False, allow_infinity=False))
-def test_a_long_integer_changes_nothing_beside_it(number: int, text: str, fraction: float) -> None:
+def test_a_long_integer_does_not_change_the_values_beside_it(number: int, text: str, fraction: float) -> None:
     value = {"n": number, "t": text, "f": fraction, "o": [None, True, {}]}
     assert parse(dumped(value)) == value
 
@@ -89,7 +89,7 @@ def test_a_long_integer_changes_nothing_beside_it(number: int, text: str, fracti
     ],
 )
 @pytest.mark.parametrize("beside", [b"1", b"12345678901234567890123"])
-def test_what_json_or_a_double_cannot_hold_is_refused(number: bytes, beside: bytes) -> None:
+def test_a_number_that_is_not_json_or_overflows_a_double_is_rejected(number: bytes, beside: bytes) -> None:
     with pytest.raises(NotJson):
         parse(b"[" + beside + b"," + number + b"]")
 
@@ -99,7 +99,7 @@ def test_what_json_or_a_double_cannot_hold_is_refused(number: bytes, beside: byt
     [b'"\\ud800"', b'"\\udc00"', b'"\\udc00\\ud800"', b'"\xed\xa0\x80"', b'{"\\ud800":1}', b'["\\ud83d", "\\ude00"]'],
 )
 @pytest.mark.parametrize("beside", [b"1", b"12345678901234567890123"])
-def test_a_lone_surrogate_is_refused(text: bytes, beside: bytes) -> None:
+def test_a_lone_surrogate_is_rejected(text: bytes, beside: bytes) -> None:
     with pytest.raises(NotJson):
         parse(b"[" + beside + b"," + text + b"]")
 
@@ -111,33 +111,33 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
 @pytest.mark.parametrize(
     "body", [b'"\xff"', '"ä"'.encode("latin-1"), '{"data":{}}'.encode("utf-16"), '{"data":{}}'.encode("utf-16-le")]
 )
-def test_only_utf_8_is_read(body: bytes) -> None:
+def test_only_utf_8_is_accepted(body: bytes) -> None:
     with pytest.raises(NotJson):
         parse(body)
 
 
 @pytest.mark.parametrize("body", [BOM, BOM + BOM + b"1", b" " + BOM + b"1"])
-def test_a_byte_order_mark_is_no_body_and_stands_once_in_front(body: bytes) -> None:
+def test_a_byte_order_mark_alone_repeated_or_after_a_space_is_rejected(body: bytes) -> None:
     with pytest.raises(NotJson):
         parse(body)
 
 
 @pytest.mark.parametrize("middle", [b"", b"12345678901234567890123"])
-def test_nesting_is_read_down_to_the_limit(middle: bytes) -> None:
+def test_nesting_up_to_the_limit_is_accepted(middle: bytes) -> None:
     parse(nested(MAX_DEPTH, middle=middle))
     parse(nested(MAX_DEPTH - 1, b'{"a":', b"{" + (b'"n":' + middle if middle else b"") + b"}", b"}"))
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 500, 1000, 2000, 200_000])
 @pytest.mark.parametrize("middle", [b"1", b"12345678901234567890123"])
-def test_nesting_beyond_the_limit_is_refused_at_any_depth(depth: int, middle: bytes) -> None:
+def test_nesting_beyond_the_limit_is_rejected_at_any_depth(depth: int, middle: bytes) -> None:
     with pytest.raises(NotJson):
         parse(nested(depth, middle=middle))
     with pytest.raises(NotJson):
         parse(nested(depth, b'{"a":', middle, b"}"))
 
 
-def test_many_brackets_side_by_side_or_in_a_text_are_no_depth() -> None:
+def test_brackets_side_by_side_or_in_a_text_do_not_count_as_depth() -> None:
     value = {"wide": [[]] * 500, "objects": [{}] * 500, "text": "[{" * 500}
     assert parse(dumped(value)) == value
 

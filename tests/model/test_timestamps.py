@@ -1,4 +1,4 @@
-"""Points in time as text."""
+"""Timestamps as text."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from hypothesis import strategies as st
 
 from collector.model.timestamps import is_utc, stamp, to_utc
 
-FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 offsets = st.integers(-(24 * 60) + 1, 24 * 60 - 1).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-moments = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=offsets)
+instants = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=offsets)
 
 
-@given(moments)
-def test_a_timestamp_of_any_offset_is_the_same_moment_in_utc(moment: datetime) -> None:
-    found = to_utc(moment.isoformat())
+@given(instants)
+def test_a_timestamp_with_any_offset_becomes_the_same_instant_in_utc(instant: datetime) -> None:
+    found = to_utc(instant.isoformat())
     assert found is not None
-    assert FORM.fullmatch(found)
-    assert datetime.fromisoformat(found) == moment
+    assert FORMAT.fullmatch(found)
+    assert datetime.fromisoformat(found) == instant
 
 
-@given(moments, st.sampled_from(["T", "t", " "]), st.sampled_from(["Z", "z", "+00:00", "-00:00"]))
-def test_every_spelling_rfc_3339_allows_is_one_form(moment: datetime, between: str, zone: str) -> None:
-    plain = moment.replace(tzinfo=None)
-    found = to_utc(plain.isoformat(sep=between, timespec="microseconds") + zone)
+@given(instants, st.sampled_from(["T", "t", " "]), st.sampled_from(["Z", "z", "+00:00", "-00:00"]))
+def test_every_rfc_3339_spelling_becomes_the_same_text(instant: datetime, separator: str, zone: str) -> None:
+    plain = instant.replace(tzinfo=None)
+    found = to_utc(plain.isoformat(sep=separator, timespec="microseconds") + zone)
     assert found == f"{plain.isoformat(timespec='microseconds')}Z"
 
 
-@given(moments)
-def test_what_was_converted_once_stays_as_it_is(moment: datetime) -> None:
-    once = to_utc(moment.isoformat())
+@given(instants)
+def test_converting_a_converted_timestamp_changes_nothing(instant: datetime) -> None:
+    once = to_utc(instant.isoformat())
     assert once is not None
     assert to_utc(once) == once
 
@@ -51,7 +51,7 @@ def test_what_was_converted_once_stays_as_it_is(moment: datetime) -> None:
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
     ],
 )
-def test_digits_beyond_microseconds_are_cut_off_and_missing_ones_are_zero(text: str, expected: str) -> None:
+def test_digits_beyond_microseconds_are_truncated_and_missing_ones_are_zero(text: str, expected: str) -> None:
     assert to_utc(text) == expected
 
 
@@ -109,7 +109,7 @@ def test_digits_beyond_microseconds_are_cut_off_and_missing_ones_are_zero(text: 
         "1705311000",
     ],
 )
-def test_what_is_no_timestamp_is_none(text: str) -> None:
+def test_an_invalid_timestamp_is_not_converted(text: str) -> None:
     assert to_utc(text) is None
 
 
@@ -125,7 +125,7 @@ HALF_PAST_NINE = "2024-01-15T09:30:00.000000Z"
         ("2024-01-15 15:00:00+05:30", "PostgreSQL in India"),
         ("2024-01-15 11:30:00.000+02", "PostgreSQL"),
         ("2024-01-15T04:30:00-0500", "strftime %z"),
-        ("2024-01-15T04:30:00\u22120500", "ISO 8601 with a minus sign of its own"),
+        ("2024-01-15T04:30:00\u22120500", "ISO 8601 with its minus sign"),
         ("2024-01-15 09:30:00 +0000", "Ruby, Perl, git"),
         ("2024-01-15 09:30:00 UTC", "Ruby, BigQuery"),
         ("2024-01-15 09:30:00 GMT", "Snowflake"),
@@ -150,28 +150,30 @@ HALF_PAST_NINE = "2024-01-15T09:30:00.000000Z"
         ("2024-01-15T11:38:10+02:08:10", "an offset with seconds, as before 1900"),
     ],
 )
-def test_a_time_with_an_explicit_offset_is_normalized_whoever_prints_it(text: str, printed_by: str) -> None:
-    due = "2024-01-15T09:29:59.999999Z" if "29.999999999" in text else HALF_PAST_NINE
-    assert to_utc(text) == due, printed_by
+def test_a_time_with_an_explicit_offset_is_normalized_in_the_formats_of_many_systems(
+    text: str, printed_by: str
+) -> None:
+    expected = "2024-01-15T09:29:59.999999Z" if "29.999999999" in text else HALF_PAST_NINE
+    assert to_utc(text) == expected, printed_by
 
 
 @given(
-    moments,
+    instants,
     st.sampled_from(["%Y-%m-%d", "%Y%m%d"]),
     st.sampled_from(["T", "t", " ", "  "]),
     st.sampled_from(["%H:%M:%S.%f", "%H%M%S.%f", "%H:%M:%S,%f", "%H%M%S,%f"]),
     st.sampled_from(["", " "]),
     st.sampled_from([":", ""]),
 )
-def test_every_mixture_of_iso_8601_forms_is_the_same_moment(
-    moment: datetime, date: str, between: str, time: str, before: str, colon: str
+def test_every_mixture_of_iso_8601_forms_is_the_same_instant(
+    instant: datetime, date: str, separator: str, time: str, before_offset: str, colon: str
 ) -> None:
-    shift = f"{moment:%z}"  # of whole minutes
-    # Python's %Y has no zeros in front on every system
-    text = moment.strftime(f"{date.replace('%Y', f'{moment.year:04d}')}{between}{time}{before}")
-    found = to_utc(f"{text}{shift[:3]}{colon}{shift[3:]}")
-    assert found == to_utc(moment.isoformat())
-    assert to_utc(text.rstrip()) is None  # without an offset nobody knows
+    offset = f"{instant:%z}"  # of whole minutes
+    # Python's %Y omits leading zeros on some systems
+    text = instant.strftime(f"{date.replace('%Y', f'{instant.year:04d}')}{separator}{time}{before_offset}")
+    found = to_utc(f"{text}{offset[:3]}{colon}{offset[3:]}")
+    assert found == to_utc(instant.isoformat())
+    assert to_utc(text.rstrip()) is None  # ambiguous without an offset
 
 
 @pytest.mark.parametrize(
@@ -198,12 +200,12 @@ def test_a_leap_second_becomes_the_next_second(text: str, expected: str) -> None
         ("20240228T24Z", "2024-02-29T00:00:00.000000Z"),
     ],
 )
-def test_the_end_of_a_day_is_the_start_of_the_next_one(text: str, expected: str) -> None:
+def test_hour_24_is_the_start_of_the_next_day(text: str, expected: str) -> None:
     """ISO 8601-1:2019/Amd 1:2022, 5.3.2."""
     assert to_utc(text) == expected
 
 
-def test_a_text_of_any_length_is_read_in_no_time() -> None:
+def test_long_texts_are_parsed_in_linear_time() -> None:
     for text in (
         "2024-01-15T09:30:00." + "1" * 100_000,
         "2024-01-15" + " " * 100_000,
@@ -218,30 +220,30 @@ def test_a_text_of_any_length_is_read_in_no_time() -> None:
     | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
     | st.from_regex(r"\A[0-9]{4}-?[01][0-9]-?[0-3][0-9][T ][0-2][0-9](:?[0-6][0-9]){0,2}([.,][0-9]+)?(Z|[+-][0-9:]+)\Z")
 )
-def test_no_text_raises_and_every_answer_has_the_form(text: str) -> None:
+def test_converting_any_text_raises_nothing_and_gives_the_format_or_none(text: str) -> None:
     found = to_utc(text)
-    assert found is None or FORM.fullmatch(found)
+    assert found is None or FORMAT.fullmatch(found)
 
 
 @given(st.text() | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-]\d\d:\d\d)\Z"))
 @example("2024-02-29T23:59:59.999999Z")
 @example("2023-02-29T23:59:59.999999Z")
 @example("2024-01-15T09:30:00.000000Z\n")
-def test_a_text_is_in_the_form_when_bringing_it_there_changes_nothing(text: str) -> None:
+def test_a_text_is_utc_if_and_only_if_converting_it_changes_nothing(text: str) -> None:
     assert is_utc(text) == (to_utc(text) == text)
 
 
 @given(st.floats(0, 32_503_680_000))
 @example(0.0)
 @example(1_700_000_000.9999999)
-def test_a_stamp_is_its_moment_to_the_microsecond(seconds: float) -> None:
+def test_a_stamp_is_exact_to_the_microsecond(seconds: float) -> None:
     found = stamp(seconds)
-    assert FORM.fullmatch(found)
-    away = datetime.fromisoformat(found) - datetime(1970, 1, 1, tzinfo=UTC)
-    assert abs(away.total_seconds() - seconds) < 2e-5
+    assert FORMAT.fullmatch(found)
+    since_epoch = datetime.fromisoformat(found) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert abs(since_epoch.total_seconds() - seconds) < 2e-5
 
 
-def test_stamps_sort_as_their_times_do() -> None:
+def test_stamps_sort_like_their_times() -> None:
     times = [1_700_000_000.0, 1_700_000_000.000002, 1_700_000_000.5, 1_700_000_001.0, 1_700_000_059.25, 1_700_000_060.0]
     assert [stamp(time) for time in times] == sorted(stamp(time) for time in times)
     assert stamp(1_700_000_000.5) == "2023-11-14T22:13:20.500000Z"

@@ -24,7 +24,7 @@ from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.storage.checkpoint import Checkpoint
 from collector.storage.compression import Compression
 from tests.polytomic.test_normalize import anything, connections, objects, timestamps
-from tests.storage.test_blocks import EVERYTHING, PACKED, File
+from tests.storage.test_blocks import COMPRESSED, UNLIMITED, File
 from tests.support.scripted_server import connection, ids
 
 AT, RUN = "2026-01-02T03:04:05.000000Z", "run-1"
@@ -70,7 +70,7 @@ def recovered(
     synced: Checkpoint | None = None,
     *,
     is_checkpointed: bool = True,
-    max_read: int = EVERYTHING,
+    max_read: int = UNLIMITED,
 ) -> Recovered:
     return recover(
         File(content, max_read).pread,
@@ -115,7 +115,7 @@ def options_for(checkpoint: str | int, content: bytes, ends: list[int]) -> dict[
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
 @pytest.mark.parametrize("compression", Compression)
-@pytest.mark.parametrize("max_read", [7, EVERYTHING])
+@pytest.mark.parametrize("max_read", [7, UNLIMITED])
 def test_every_record_of_an_intact_file_is_recovered(
     compression: Compression, checkpoint: str | int, max_read: int
 ) -> None:
@@ -129,13 +129,13 @@ def test_an_empty_file_has_no_records(compression: Compression, checkpoint: str 
     check_truncated(b"", compression, 0, 0, **options_for(checkpoint, b"", [0]))
 
 
-@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("compression", COMPRESSED)
 def test_an_empty_member_is_kept(compression: Compression) -> None:
     content = compression.compress(b"") + compression.compress(LINES[0])
     check_truncated(content, compression, len(content), 1, checkpoint_of(content))
 
 
-@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("compression", COMPRESSED)
 def test_every_line_of_a_member_is_recovered(compression: Compression) -> None:
     content = compression.compress(INTACT)
     check_truncated(content, compression, len(content), 3, checkpoint_of(content))
@@ -223,7 +223,7 @@ def test_without_a_checkpoint_file_a_bad_last_line_is_truncated_and_any_other_is
         assert reason.startswith(f"corrupt at byte {offset}: ")
 
 
-@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("compression", COMPRESSED)
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS[:-1])
 @bad_lines
 @with_or_without_successor
@@ -239,7 +239,7 @@ def test_a_bad_line_in_a_member_with_a_correct_checksum_is_corruption_anywhere(
 TORN = {"zeros": b"\0" * 600, "garbage": b"garbage" * 100, "not a line": b"not a line"}
 
 
-@pytest.mark.parametrize("compression", PACKED)
+@pytest.mark.parametrize("compression", COMPRESSED)
 @pytest.mark.parametrize("tail", TORN.values(), ids=TORN.keys())
 @with_or_without_successor
 def test_a_broken_member_is_truncated_after_the_checkpoint_and_corruption_before_it(
@@ -292,7 +292,7 @@ def test_a_file_of_several_chunks_is_truncated_or_corrupt_like_a_small_one() -> 
     lines = [line_of(one, name=str(number) * 900_000) for number, one in enumerate(REQUESTED[:3])]
     content, ends = b"".join(lines), ends_of(lines, Compression.PLAIN)
     assert len(content) > 2 * CHUNK
-    for max_read in (100_000, EVERYTHING):
+    for max_read in (100_000, UNLIMITED):
         for checkpoint in CHECKPOINTS:
             options = options_for(checkpoint, content, ends)
             check_truncated(content, Compression.PLAIN, len(content), 3, **options, max_read=max_read)
@@ -304,7 +304,7 @@ def test_a_file_of_several_chunks_is_truncated_or_corrupt_like_a_small_one() -> 
 
 
 @pytest.mark.parametrize("length", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1])
-@pytest.mark.parametrize("max_read", [99_991, EVERYTHING])
+@pytest.mark.parametrize("max_read", [99_991, UNLIMITED])
 def test_without_a_checkpoint_file_only_the_last_line_may_be_torn_whatever_its_length(
     length: int, max_read: int
 ) -> None:

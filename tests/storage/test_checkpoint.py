@@ -1,4 +1,4 @@
-"""How much of an unfinished file is known to be on the disk."""
+"""Checkpoints of an unfinished file, and notes of its repaired values."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ checkpoints = st.builds(
 )
 
 
-def with_check_sum(text: str) -> bytes:
+def with_checksum(text: str) -> bytes:
     return f"\n{text} {zlib.crc32(text.encode()):08x}\n".encode()
 
 
 @given(checkpoints)
-def test_a_checkpoint_is_read_back_from_its_line(noted: Checkpoint) -> None:
-    assert decode(noted.encode()) == noted
+def test_a_checkpoint_is_decoded_from_its_line(checkpoint: Checkpoint) -> None:
+    assert decode(checkpoint.encode()) == checkpoint
 
 
 @given(checkpoints)
-def test_a_checkpoint_is_one_line(noted: Checkpoint) -> None:
-    assert noted.encode().endswith(b"\n")
-    assert noted.encode().count(b"\n") == 2  # the first one ends what may stand before it
+def test_a_checkpoint_is_one_line(checkpoint: Checkpoint) -> None:
+    assert checkpoint.encode().endswith(b"\n")
+    assert checkpoint.encode().count(b"\n") == 2  # the first one ends a partial line before it
 
 
-def test_the_line_says_size_digest_and_check_sum() -> None:
-    assert with_check_sum(f"1234 {DIGEST}") == LINE
+def test_the_line_contains_size_digest_and_checksum() -> None:
+    assert with_checksum(f"1234 {DIGEST}") == LINE
 
 
 @given(checkpoints)
-def test_half_a_line_says_nothing(noted: Checkpoint) -> None:
-    line = noted.encode()
+def test_a_partial_line_is_ignored(checkpoint: Checkpoint) -> None:
+    line = checkpoint.encode()
     assert [decode(line[:length]) for length in range(len(line))] == [None] * len(line)
 
 
-def test_a_line_with_any_one_byte_changed_says_nothing() -> None:
+def test_a_line_with_one_changed_byte_is_ignored() -> None:
     for at, byte in enumerate(LINE[1:], start=1):
         for other in set(range(256)) - {byte}:
             assert decode(LINE[:at] + bytes([other]) + LINE[at + 1 :]) is None
 
 
-def test_a_line_with_any_two_neighbours_changed_over_says_nothing() -> None:
+def test_a_line_with_two_neighbouring_bytes_swapped_is_ignored() -> None:
     for at in range(1, len(LINE) - 1):
         first, second = LINE[at : at + 1], LINE[at + 1 : at + 2]
         if first != second:
@@ -75,28 +75,28 @@ def test_a_line_with_any_two_neighbours_changed_over_says_nothing() -> None:
         b"9" * 5000 + b" " + DIGEST.encode() + b" 00000000\n",
     ],
 )
-def test_what_is_no_whole_line_says_nothing(line: bytes) -> None:
+def test_an_invalid_line_is_ignored(line: bytes) -> None:
     assert decode(line) is None
 
 
 @given(st.lists(checkpoints, min_size=1), st.integers(min_value=0, max_value=200), st.binary(max_size=9))
-def test_the_last_whole_line_counts_whatever_a_crash_left_behind_it(
-    noted: list[Checkpoint], torn: int, garbage: bytes
+def test_the_last_whole_line_counts_regardless_of_a_torn_tail(
+    checkpoint: list[Checkpoint], torn: int, garbage: bytes
 ) -> None:
-    whole = b"".join(each.encode() for each in noted)
+    whole = b"".join(each.encode() for each in checkpoint)
     half = Checkpoint(10**9, DIGEST).encode()[:torn][:-1]
-    assert decode(whole + half) == noted[-1]
-    assert decode(whole + half + noted[0].encode()) == noted[0]
-    assert decode(whole + garbage) == noted[-1]
+    assert decode(whole + half) == checkpoint[-1]
+    assert decode(whole + half + checkpoint[0].encode()) == checkpoint[0]
+    assert decode(whole + garbage) == checkpoint[-1]
 
 
 @pytest.mark.parametrize("size", ["01234", "+1234", "1_234", "1234.0", "", "0x1"])
-def test_a_size_in_another_form_says_nothing_even_with_the_right_check_sum(size: str) -> None:
-    assert decode(with_check_sum(f"{size} {DIGEST}")) is None
+def test_a_size_in_another_format_is_ignored_even_with_a_valid_checksum(size: str) -> None:
+    assert decode(with_checksum(f"{size} {DIGEST}")) is None
 
 
 @given(st.binary() | st.text().map(str.encode) | st.lists(st.integers() | st.text(max_size=3)).map(str).map(str.encode))
-def test_garbage_says_nothing_and_never_raises(line: bytes) -> None:
+def test_garbage_is_ignored_without_an_exception(line: bytes) -> None:
     assert decode(line) is None
 
 
@@ -106,7 +106,9 @@ notes = st.builds(
 
 
 @given(st.lists(notes | checkpoints, max_size=6), st.binary(max_size=9))
-def test_notes_and_checkpoints_are_read_back_side_by_side(lines: list[RepairNote | Checkpoint], torn: bytes) -> None:
+def test_repair_notes_and_checkpoints_are_decoded_from_one_file(
+    lines: list[RepairNote | Checkpoint], torn: bytes
+) -> None:
     content = b"".join(line.encode() for line in lines) + torn.replace(b"\n", b"")
     assert repairs_in(content) == {line.id: line.paths for line in lines if isinstance(line, RepairNote)}
     synced = [line for line in lines if isinstance(line, Checkpoint)]
@@ -114,7 +116,7 @@ def test_notes_and_checkpoints_are_read_back_side_by_side(lines: list[RepairNote
 
 
 @given(notes, st.data())
-def test_half_a_note_is_none(note: RepairNote, data: st.DataObject) -> None:
+def test_a_partial_repair_note_is_ignored(note: RepairNote, data: st.DataObject) -> None:
     whole = note.encode()
     cut = data.draw(st.integers(0, len(whole) - 1))
     assert repairs_in(whole[:cut]) == {}
@@ -122,11 +124,11 @@ def test_half_a_note_is_none(note: RepairNote, data: st.DataObject) -> None:
 
 
 @given(st.binary() | st.binary().map(lambda tail: b"repaired " + tail + b"\n"))
-def test_whatever_the_bytes_are_reading_notes_raises_nothing(content: bytes) -> None:
+def test_reading_repair_notes_from_any_bytes_raises_nothing(content: bytes) -> None:
     assert isinstance(repairs_in(content), dict)
 
 
-def test_the_last_note_of_an_id_counts() -> None:
-    """Its line was torn and the id asked for again: now there was nothing to repair."""
+def test_the_last_repair_note_of_an_id_counts() -> None:
+    """The first line was torn, and the second reply to the id needed no repair."""
     first, last = RepairNote("a", ("name",)), RepairNote("a", ())
     assert repairs_in(first.encode() + last.encode()) == {"a": ()}

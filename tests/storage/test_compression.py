@@ -1,4 +1,4 @@
-"""Compression, chosen by a file's name."""
+"""Compression, chosen by the suffix of a file's name."""
 
 from __future__ import annotations
 
@@ -27,33 +27,35 @@ from tests.support.zstd_compat import zstd
         ("c.gz.gz", Compression.GZIP, "c.gz"),
     ],
 )
-def test_the_end_of_a_name_says_how_a_file_is_packed(name: str, compression: Compression, stripped: str) -> None:
+def test_the_suffix_of_a_name_determines_the_compression(name: str, compression: Compression, stripped: str) -> None:
     assert compression_of(name) is compression
     assert compression.strip(name) == stripped
 
 
 @pytest.mark.parametrize("compression", Compression)
-def test_this_installation_can_do_every_codec(compression: Compression) -> None:
+def test_this_installation_supports_every_compression(compression: Compression) -> None:
     require(compression)
 
 
 @given(st.lists(st.binary(), max_size=5))
-def test_packed_blocks_one_behind_the_other_are_a_valid_file(blocks: list[bytes]) -> None:
+def test_a_sequence_of_compressed_blocks_is_a_valid_file(blocks: list[bytes]) -> None:
     assert gzip.decompress(b"".join(map(Compression.GZIP.compress, blocks))) == b"".join(blocks)
-    packed = b"".join(map(Compression.ZSTD.compress, blocks))
-    assert (zstd.decompress(packed) if packed else b"") == b"".join(blocks)
+    compressed = b"".join(map(Compression.ZSTD.compress, blocks))
+    assert (zstd.decompress(compressed) if compressed else b"") == b"".join(blocks)
     assert b"".join(map(Compression.PLAIN.compress, blocks)) == b"".join(blocks)
 
 
 @given(st.binary())
-def test_the_same_block_is_packed_to_the_same_bytes(block: bytes) -> None:
+def test_compression_is_deterministic(block: bytes) -> None:
     for compression in Compression:
         assert compression.compress(block) == compression.compress(block)
 
 
 @pytest.mark.parametrize("compression", Compression)
 @pytest.mark.parametrize("blocks", [[b""], [b"one\n"], [b"one\n", b"", b"two\n" * 100_000]])
-def test_a_file_of_blocks_is_read_back_whole(compression: Compression, blocks: list[bytes], tmp_path: Path) -> None:
+def test_a_file_of_blocks_is_decompressed_completely(
+    compression: Compression, blocks: list[bytes], tmp_path: Path
+) -> None:
     path = tmp_path / f"c.jsonl{compression.value}"
     path.write_bytes(b"".join(map(compression.compress, blocks)))
     with open_decompressed(path) as stream:
@@ -61,21 +63,21 @@ def test_a_file_of_blocks_is_read_back_whole(compression: Compression, blocks: l
 
 
 @pytest.mark.parametrize("compression", [Compression.GZIP, Compression.ZSTD])
-def test_a_file_cut_short_anywhere_is_an_os_error(compression: Compression, tmp_path: Path) -> None:
+def test_a_file_truncated_anywhere_raises_os_error(compression: Compression, tmp_path: Path) -> None:
     path = tmp_path / f"c.jsonl{compression.value}"
-    packed = compression.compress(bytes(range(256)) * 4)
-    for length in range(1, len(packed)):
-        path.write_bytes(packed[:length])
-        with pytest.raises(OSError), open_decompressed(path) as stream:  # noqa: PT011  # any text will do
+    compressed = compression.compress(bytes(range(256)) * 4)
+    for length in range(1, len(compressed)):
+        path.write_bytes(compressed[:length])
+        with pytest.raises(OSError), open_decompressed(path) as stream:  # noqa: PT011  # the text varies
             stream.read()
 
 
-def test_a_garbled_file_is_an_os_error(tmp_path: Path) -> None:
+def test_a_corrupt_file_raises_os_error(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl.gz"
-    packed = bytearray(Compression.GZIP.compress(b"one line\n" * 1000))
-    for at in range(10, len(packed)):
-        garbled = bytearray(packed)
-        garbled[at] ^= 0xFF
-        path.write_bytes(garbled)
+    compressed = bytearray(Compression.GZIP.compress(b"one line\n" * 1000))
+    for at in range(10, len(compressed)):
+        corrupted = bytearray(compressed)
+        corrupted[at] ^= 0xFF
+        path.write_bytes(corrupted)
         with pytest.raises(OSError), open_decompressed(path) as stream:  # noqa: PT011
             stream.read()

@@ -1,4 +1,4 @@
-"""The system's own file system and the one in memory do the same; the latter loses in a crash what a disk may lose."""
+"""The contract of both file systems, and the data that the one in memory loses in a crash as a disk may."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ A, B, C = Path("/d/a"), Path("/d/b"), Path("/d/c")
 
 @pytest.fixture(params=[PosixFileSystem, MemoryFileSystem])
 def system(request: pytest.FixtureRequest) -> FileSystem:
-    made: FileSystem = request.param()
-    return made
+    system: FileSystem = request.param()
+    return system
 
 
 @contextmanager
@@ -43,23 +43,23 @@ def read(system: FileSystem, path: Path) -> bytes:
         return system.pread(descriptor, 1 << 20, 0)
 
 
-def put(system: FileSystem, path: Path, content: bytes) -> None:
-    """Have `content` and its name on the disk."""
+def write_durably(system: FileSystem, path: Path, content: bytes) -> None:
+    """Sync `content` and its name to disk."""
     with opened(system, path) as descriptor:
         system.write(descriptor, content)
         system.fdatasync(descriptor)
     system.fsync_dir(path.parent)
 
 
-def found(system: MemoryFileSystem, path: Path) -> set[bytes | None]:
-    """What may be under `path` after a crash; None when nothing is."""
+def contents_after_crash(system: MemoryFileSystem, path: Path) -> set[bytes | None]:
+    """The contents that `path` may have after a crash; None stands for a missing file."""
     return {state.files.get(path) for state in system.crash_states()}
 
 
 # The contract
 
 
-def test_what_is_appended_is_read_back(system: FileSystem, tmp_path: Path) -> None:
+def test_appended_data_is_read_back(system: FileSystem, tmp_path: Path) -> None:
     write(system, tmp_path / "a", b"one\n")
     with opened(system, tmp_path / "a") as first, opened(system, tmp_path / "a") as second:
         assert system.write(first, b"two\n") == 4
@@ -71,7 +71,7 @@ def test_what_is_appended_is_read_back(system: FileSystem, tmp_path: Path) -> No
         assert system.pread(second, 5, 14) == b""
 
 
-def test_without_appending_a_write_goes_on_where_the_last_one_ended(system: FileSystem, tmp_path: Path) -> None:
+def test_without_o_append_a_write_continues_at_the_end_of_the_previous_one(system: FileSystem, tmp_path: Path) -> None:
     write(system, tmp_path / "a", b"abcdef")
     with opened(system, tmp_path / "a", os.O_RDWR) as descriptor:
         system.write(descriptor, b"A")
@@ -82,7 +82,7 @@ def test_without_appending_a_write_goes_on_where_the_last_one_ended(system: File
         assert system.pread(descriptor, 10, 0) == b"A\0\0D"
 
 
-def test_a_file_is_cut_and_what_it_is_lengthened_by_is_zeros(system: FileSystem, tmp_path: Path) -> None:
+def test_truncating_shortens_a_file_or_lengthens_it_with_zeros(system: FileSystem, tmp_path: Path) -> None:
     with opened(system, tmp_path / "a") as descriptor:
         system.write(descriptor, b"abcdef")
         system.truncate(descriptor, 2)
@@ -92,7 +92,7 @@ def test_a_file_is_cut_and_what_it_is_lengthened_by_is_zeros(system: FileSystem,
         assert system.pread(descriptor, 10, 0) == b"ab\0\0g"
 
 
-def test_o_trunc_empties_what_is_there_and_keeps_the_file(system: FileSystem, tmp_path: Path) -> None:
+def test_o_trunc_empties_an_existing_file_without_replacing_it(system: FileSystem, tmp_path: Path) -> None:
     with opened(system, tmp_path / "a") as before:
         system.write(before, b"old")
         with opened(system, tmp_path / "a", APPENDED | os.O_TRUNC):
@@ -100,7 +100,7 @@ def test_o_trunc_empties_what_is_there_and_keeps_the_file(system: FileSystem, tm
         assert system.is_at(tmp_path / "a", before)
 
 
-def test_a_missing_file_is_not_found_unless_it_may_be_made(system: FileSystem, tmp_path: Path) -> None:
+def test_opening_a_missing_file_fails_without_o_creat(system: FileSystem, tmp_path: Path) -> None:
     for flags in (os.O_RDONLY, os.O_RDWR | os.O_APPEND, os.O_RDWR | os.O_TRUNC):
         with pytest.raises(FileNotFoundError):
             system.open(tmp_path / "a", flags)
@@ -109,7 +109,7 @@ def test_a_missing_file_is_not_found_unless_it_may_be_made(system: FileSystem, t
         assert system.exists(tmp_path / "a")
 
 
-def test_a_file_opened_for_reading_is_not_changed(system: FileSystem, tmp_path: Path) -> None:
+def test_a_file_opened_for_reading_cannot_be_changed(system: FileSystem, tmp_path: Path) -> None:
     write(system, tmp_path / "a", b"abc")
     with opened(system, tmp_path / "a", os.O_RDONLY) as descriptor:
         with pytest.raises(OSError, match="Bad file descriptor"):
@@ -119,7 +119,7 @@ def test_a_file_opened_for_reading_is_not_changed(system: FileSystem, tmp_path: 
         assert system.size(descriptor) == 3
 
 
-def test_a_closed_descriptor_is_none(system: FileSystem, tmp_path: Path) -> None:
+def test_a_closed_descriptor_is_invalid(system: FileSystem, tmp_path: Path) -> None:
     with opened(system, tmp_path / "a") as descriptor:
         pass
     for use in (system.size, system.fdatasync, system.lock, system.close):
@@ -135,7 +135,7 @@ def test_a_closed_descriptor_is_none(system: FileSystem, tmp_path: Path) -> None
             call()
 
 
-def test_a_lock_excludes_until_it_is_closed(system: FileSystem, tmp_path: Path) -> None:
+def test_a_lock_is_held_until_its_descriptor_is_closed(system: FileSystem, tmp_path: Path) -> None:
     with opened(system, tmp_path / "a") as second:
         with opened(system, tmp_path / "a") as first:
             system.lock(first)
@@ -145,7 +145,7 @@ def test_a_lock_excludes_until_it_is_closed(system: FileSystem, tmp_path: Path) 
         system.lock(second)
 
 
-def test_a_lock_is_the_files_and_not_the_names(system: FileSystem, tmp_path: Path) -> None:
+def test_a_lock_belongs_to_the_file_and_not_to_its_name(system: FileSystem, tmp_path: Path) -> None:
     with opened(system, tmp_path / "a") as holder:
         system.lock(holder)
         system.rename(tmp_path / "a", tmp_path / "b")
@@ -173,7 +173,7 @@ def test_an_open_file_is_at_its_name_until_it_is_renamed_replaced_or_removed(
         assert system.size(descriptor) == 10
 
 
-def test_a_rename_replaces_what_has_the_name(system: FileSystem, tmp_path: Path) -> None:
+def test_a_rename_replaces_the_file_of_that_name(system: FileSystem, tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     write(system, a, b"new")
     write(system, b, b"old")
@@ -184,7 +184,7 @@ def test_a_rename_replaces_what_has_the_name(system: FileSystem, tmp_path: Path)
     assert read(system, b) == b"new"
 
 
-def test_what_is_not_there_is_neither_renamed_nor_removed(system: FileSystem, tmp_path: Path) -> None:
+def test_renaming_or_removing_a_missing_file_fails(system: FileSystem, tmp_path: Path) -> None:
     write(system, tmp_path / "b", b"kept")
     with pytest.raises(FileNotFoundError):
         system.rename(tmp_path / "a", tmp_path / "b")
@@ -195,10 +195,10 @@ def test_what_is_not_there_is_neither_renamed_nor_removed(system: FileSystem, tm
     assert not system.exists(tmp_path / "b")
 
 
-# The disk
+# The real file system
 
 
-def test_a_link_is_never_followed_though_it_exists(tmp_path: Path) -> None:
+def test_an_existing_link_is_never_followed(tmp_path: Path) -> None:
     target, link, dangling = (tmp_path / name for name in ("target", "link", "dangling"))
     target.write_bytes(b"kept")
     link.symlink_to(target)
@@ -213,7 +213,7 @@ def test_a_link_is_never_followed_though_it_exists(tmp_path: Path) -> None:
     assert (target.read_bytes(), (tmp_path / "nowhere").exists()) == (b"kept", False)
 
 
-def test_a_link_is_renamed_and_removed_itself(tmp_path: Path) -> None:
+def test_rename_and_remove_act_on_the_link_and_not_on_its_target(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"kept")
     link.symlink_to(target)
@@ -224,7 +224,7 @@ def test_a_link_is_renamed_and_removed_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
-def test_a_new_file_is_its_owners_only(umask: int, tmp_path: Path) -> None:
+def test_a_new_file_has_mode_0600_whatever_the_umask(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
         write(PosixFileSystem(), tmp_path / "a", b"")
@@ -233,7 +233,7 @@ def test_a_new_file_is_its_owners_only(umask: int, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
 
 
-def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: Path) -> None:
+def test_only_a_regular_file_is_opened_and_opening_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
@@ -244,7 +244,7 @@ def test_nothing_but_a_regular_file_is_opened_and_none_is_waited_for(tmp_path: P
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
-def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Path) -> None:
+def test_a_new_folder_has_mode_0700_and_is_created_only_once(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
         PosixFileSystem().mkdir(tmp_path / "new")
@@ -256,7 +256,7 @@ def test_a_new_folder_is_its_owners_only_and_made_once(umask: int, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o666, 0o777, 0o400])
-def test_a_file_that_is_written_is_its_owners_only_from_then_on(mode: int, tmp_path: Path) -> None:
+def test_opening_a_file_for_writing_sets_mode_0600(mode: int, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"kept")
     path.chmod(mode)
@@ -268,7 +268,7 @@ def test_a_file_that_is_written_is_its_owners_only_from_then_on(mode: int, tmp_p
     assert path.read_bytes() == b"kept"
 
 
-def test_a_file_with_a_second_name_is_read_and_neither_cut_nor_written(tmp_path: Path) -> None:
+def test_a_file_with_a_second_name_can_be_read_but_not_truncated_or_written(tmp_path: Path) -> None:
     path, second = tmp_path / "a", tmp_path / "b"
     path.write_bytes(b"kept")
     path.chmod(0o644)
@@ -283,7 +283,7 @@ def test_a_file_with_a_second_name_is_read_and_neither_cut_nor_written(tmp_path:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_another_users_file_is_neither_cut_nor_written_even_by_root(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_neither_truncated_nor_written_even_by_root(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"kept")
     os.chown(path, 65534, 65534)
@@ -296,7 +296,7 @@ def test_another_users_file_is_neither_cut_nor_written_even_by_root(tmp_path: Pa
 @pytest.mark.parametrize(
     ("mode", "is_open"), [(0o700, False), (0o755, False), (0o770, False), (0o777, True), (0o1777, False), (0o702, True)]
 )
-def test_a_folder_is_open_to_all_when_others_can_write_there_and_nothing_is_sticky(
+def test_a_folder_is_open_to_all_if_all_users_can_write_and_its_sticky_bit_is_not_set(
     mode: int, is_open: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "folder").mkdir()
@@ -304,7 +304,7 @@ def test_a_folder_is_open_to_all_when_others_can_write_there_and_nothing_is_stic
     assert PosixFileSystem().is_open_to_all(tmp_path / "folder") is is_open
 
 
-def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
+def test_a_failed_open_leaves_no_descriptor_open(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     os.link(tmp_path / "a", tmp_path / "b")
     os.mkfifo(tmp_path / "pipe")
@@ -315,20 +315,20 @@ def test_what_is_refused_leaves_no_descriptor_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_new_process_inherits_no_descriptor(tmp_path: Path) -> None:
+def test_child_processes_do_not_inherit_descriptors(tmp_path: Path) -> None:
     with opened(PosixFileSystem(), tmp_path / "a") as descriptor:
         assert not os.get_inheritable(descriptor)
 
 
-# What a crash loses
+# Effects of a crash
 
 
-def test_bytes_may_be_lost_until_they_are_synced_and_never_after() -> None:
+def test_a_crash_may_lose_bytes_until_they_are_synced() -> None:
     system = MemoryFileSystem({A: b"synced"}, block_size=4)
     with opened(system, A) as descriptor:
         system.write(descriptor, b"-tail")
         assert (
-            found(system, A)
+            contents_after_crash(system, A)
             == {  # the blocks are "sync", "ed-t" and "ail"
                 (b"synced" + second + third)[:length]
                 for second in (b"-t", b"-\0", b"\0\0")
@@ -337,62 +337,62 @@ def test_bytes_may_be_lost_until_they_are_synced_and_never_after() -> None:
             }
         )
         system.fdatasync(descriptor)
-    assert found(system, A) == {b"synced-tail"}
+    assert contents_after_crash(system, A) == {b"synced-tail"}
 
 
-def test_zeros_may_stand_in_the_middle_of_what_was_not_synced() -> None:
+def test_a_crash_may_leave_zeros_inside_unsynced_data() -> None:
     system = MemoryFileSystem({A: b"ab"}, block_size=2)
     for block in (b"cd", b"ef", b"gh"):
         write(system, A, block)
-    assert {b"ab\0\0efgh", b"abcd\0\0gh", b"ab\0\0\0\0gh", b"abcdef\0\0"} < found(system, A)
+    assert {b"ab\0\0efgh", b"abcd\0\0gh", b"ab\0\0\0\0gh", b"abcdef\0\0"} < contents_after_crash(system, A)
 
 
-def test_a_file_may_be_found_at_the_length_of_each_write_and_within_the_last_block() -> None:
+def test_a_crash_may_leave_the_length_after_any_write_a_block_boundary_or_a_length_within_the_last_block() -> None:
     system = MemoryFileSystem({A: b""}, block_size=100)
     for line in (b"one\n", b"two\n", b"x" * 200):
         write(system, A, line)
-    assert {len(content or b"") for content in found(system, A)} == {0, 4, 8, 100, 200, 204, 208}
+    assert {len(content or b"") for content in contents_after_crash(system, A)} == {0, 4, 8, 100, 200, 204, 208}
 
 
-def test_a_truncation_may_be_lost_until_it_is_synced() -> None:
+def test_a_crash_may_undo_a_truncation_until_it_is_synced() -> None:
     system = MemoryFileSystem({A: b"abcdef"}, block_size=2)
     with opened(system, A) as descriptor:
         system.truncate(descriptor, 3)
-        contents = found(system, A)
+        contents = contents_after_crash(system, A)
         assert {b"abc", b"abcdef", b"abcd"} <= contents
         assert all(content and content.startswith(b"abc") for content in contents)
         system.fdatasync(descriptor)
-    assert found(system, A) == {b"abc"}
+    assert contents_after_crash(system, A) == {b"abc"}
 
 
-def test_what_was_written_over_may_still_be_there_whole_in_parts_or_as_zeros() -> None:
+def test_a_crash_may_leave_overwritten_data_whole_in_parts_or_as_zeros() -> None:
     system = MemoryFileSystem({A: b"oldold"}, block_size=3)
     write(system, A, b"newnew", APPENDED | os.O_TRUNC)
-    assert {b"oldold", b"", b"newnew", b"newold", b"oldnew", b"\0\0\0new", b"new"} <= found(system, A)
+    assert {b"oldold", b"", b"newnew", b"newold", b"oldnew", b"\0\0\0new", b"new"} <= contents_after_crash(system, A)
 
 
-def test_a_new_name_may_be_lost_until_its_folder_is_synced_however_well_the_content_is() -> None:
+def test_a_crash_may_lose_a_new_name_until_its_folder_is_synced_even_with_synced_content() -> None:
     system = MemoryFileSystem()
     with opened(system, A) as descriptor:
         system.write(descriptor, b"x")
         system.fdatasync(descriptor)
-    assert found(system, A) == {None, b"x"}
+    assert contents_after_crash(system, A) == {None, b"x"}
     system.fsync_dir(Path("/elsewhere"))
-    assert found(system, A) == {None, b"x"}
+    assert contents_after_crash(system, A) == {None, b"x"}
     system.fsync_dir(A.parent)
-    assert found(system, A) == {b"x"}
+    assert contents_after_crash(system, A) == {b"x"}
 
 
-def test_a_name_may_be_on_the_disk_before_its_content() -> None:
+def test_a_name_may_reach_the_disk_before_its_content() -> None:
     system = MemoryFileSystem({B: b"old"})
     write(system, A, b"new")
     system.rename(A, B)
     system.fsync_dir(B.parent)
-    assert {b"", b"\0\0\0", b"new"} < found(system, B)
-    assert b"old" not in found(system, B)
+    assert {b"", b"\0\0\0", b"new"} < contents_after_crash(system, B)
+    assert b"old" not in contents_after_crash(system, B)
 
 
-def test_a_rename_may_be_lost_until_the_folder_is_synced_and_never_after() -> None:
+def test_a_crash_may_undo_a_rename_until_the_folder_is_synced() -> None:
     system = MemoryFileSystem({A: b"new", B: b"old"})
     system.rename(A, B)
     assert [state.files for state in system.crash_states()] == [{B: b"new"}, {A: b"new", B: b"old"}]
@@ -400,15 +400,15 @@ def test_a_rename_may_be_lost_until_the_folder_is_synced_and_never_after() -> No
     assert [state.files for state in system.crash_states()] == [{B: b"new"}]
 
 
-def test_a_removal_may_be_lost_until_the_folder_is_synced_and_never_after() -> None:
+def test_a_crash_may_undo_a_removal_until_the_folder_is_synced() -> None:
     system = MemoryFileSystem({A: b"x"})
     system.remove(A)
-    assert found(system, A) == {None, b"x"}
+    assert contents_after_crash(system, A) == {None, b"x"}
     system.fsync_dir(A.parent)
-    assert found(system, A) == {None}
+    assert contents_after_crash(system, A) == {None}
 
 
-def test_changes_of_names_are_lost_in_any_combination_in_which_each_has_what_it_follows_from() -> None:
+def test_a_crash_keeps_any_combination_of_name_changes_that_includes_their_prerequisites() -> None:
     system = MemoryFileSystem({A: b"1", B: b"2"})
     system.remove(B)
     system.rename(A, B)
@@ -419,25 +419,25 @@ def test_changes_of_names_are_lost_in_any_combination_in_which_each_has_what_it_
         assert state in states
 
 
-def test_a_file_is_not_renamed_to_another_folder() -> None:
+def test_a_rename_to_another_folder_fails() -> None:
     system = MemoryFileSystem({A: b"x"})
     with pytest.raises(OSError, match="cross-device"):
         system.rename(A, Path("/elsewhere/a"))
     assert system.files == {A: b"x"}
 
 
-def test_after_a_crash_nothing_is_locked_and_nothing_more_is_lost() -> None:
+def test_after_a_crash_no_lock_remains_and_the_remaining_data_is_durable() -> None:
     system = MemoryFileSystem()
     descriptor = system.open(A, APPENDED)
     system.lock(descriptor)
     system.write(descriptor, b"x" * 600)
     for state in system.crash_states():
         assert [again.files for again in state.crash_states()] == [state.files]
-        with opened(state, A) as found_again:
-            state.lock(found_again)
+        with opened(state, A) as reopened:
+            state.lock(reopened)
 
 
-def test_crash_states_are_told_once_each_no_more_than_the_cap_and_always_the_same() -> None:
+def test_crash_states_are_unique_deterministic_and_at_most_the_cap() -> None:
     system = MemoryFileSystem({A: b""}, block_size=1)
     write(system, A, bytes(range(1, 61)))
     states = [state.files[A] for state in system.crash_states(cap=500)]
@@ -449,7 +449,7 @@ def test_crash_states_are_told_once_each_no_more_than_the_cap_and_always_the_sam
     assert system.files == {A: bytes(range(1, 61))}
 
 
-def test_beyond_the_cap_what_was_done_first_is_kept_at_each_point_of_content_and_names() -> None:
+def test_beyond_the_cap_every_prefix_of_content_and_name_changes_is_still_covered() -> None:
     system = MemoryFileSystem({A: b""}, block_size=1)
     write(system, A, bytes(range(1, 61)))
     for old, new in ((A, B), (B, C), (C, A), (A, B)):
@@ -463,10 +463,10 @@ def test_beyond_the_cap_what_was_done_first_is_kept_at_each_point_of_content_and
         assert {B: written} in states
 
 
-# What a kill leaves
+# Effects of a kill
 
 
-def test_a_kill_loses_nothing_but_locks_and_descriptors() -> None:
+def test_a_kill_loses_only_locks_and_descriptors() -> None:
     system = MemoryFileSystem({B: b"old"}, block_size=4)
     descriptor = system.open(A, APPENDED)
     system.lock(descriptor)
@@ -476,11 +476,11 @@ def test_a_kill_loses_nothing_but_locks_and_descriptors() -> None:
     assert after.files == {A: b"unsynced"}
     with pytest.raises(OSError, match="Bad file descriptor"):
         after.size(descriptor)
-    with opened(after, C), opened(after, A) as found_again:
-        after.lock(found_again)
+    with opened(after, C), opened(after, A) as reopened:
+        after.lock(reopened)
 
 
-def test_what_a_killed_process_did_not_sync_a_crash_may_still_lose_and_the_next_process_can_sync() -> None:
+def test_a_crash_after_a_kill_may_lose_unsynced_data_until_the_next_process_syncs_it() -> None:
     system = MemoryFileSystem({B: b"old"}, block_size=4)
     write(system, A, b"unsynced")
     system.remove(B)
@@ -493,12 +493,12 @@ def test_what_a_killed_process_did_not_sync_a_crash_may_still_lose_and_the_next_
     assert {B: b"old"} in [state.files for state in system.crash_states()]
 
 
-# Faults on request
+# Injected faults
 
 
-def test_calls_that_change_something_are_counted() -> None:
+def test_mutating_calls_are_counted() -> None:
     system = MemoryFileSystem({B: b""})
-    put(system, A, b"x")  # open, write, fdatasync, fsync_dir
+    write_durably(system, A, b"x")  # open, write, fdatasync, fsync_dir
     assert system.operations == 4
     with opened(system, A) as descriptor:
         system.lock(descriptor)
@@ -515,7 +515,7 @@ def test_calls_that_change_something_are_counted() -> None:
     assert system.operations == 8
 
 
-def test_a_crash_comes_before_the_effect_of_the_call_and_the_machine_stays_off() -> None:
+def test_a_crash_precedes_the_effect_of_its_call_and_all_later_calls_fail() -> None:
     system = MemoryFileSystem(crash_before=3)
     descriptor = system.open(A, APPENDED)
     system.write(descriptor, b"x")
@@ -532,19 +532,19 @@ def test_a_crash_comes_before_the_effect_of_the_call_and_the_machine_stays_off()
     ):
         with pytest.raises(Crashed):
             call()
-    assert found(system, A) == {None, b"", b"x", b"\0"}
+    assert contents_after_crash(system, A) == {None, b"", b"x", b"\0"}
     assert system.killed().files == {A: b"x"}
 
 
-def test_each_crash_point_of_a_durable_replacement_leaves_the_old_or_the_new() -> None:
+def test_a_crash_at_any_point_of_an_atomic_replace_leaves_the_old_or_the_new_content() -> None:
     for crash_before in range(1, 6):
         system = MemoryFileSystem({B: b"old"}, crash_before=crash_before)
         with pytest.raises(Crashed):
             replace(system)
-        assert found(system, B) <= {b"old", b"new"}
+        assert contents_after_crash(system, B) <= {b"old", b"new"}
     system.crash_before = None
     replace(system)
-    assert found(system, B) == {b"new"}
+    assert contents_after_crash(system, B) == {b"new"}
 
 
 def replace(system: FileSystem) -> None:
@@ -555,7 +555,7 @@ def replace(system: FileSystem) -> None:
     system.fsync_dir(B.parent)
 
 
-def test_a_call_fails_once_or_from_then_on_and_has_no_effect() -> None:
+def test_an_injected_fault_fails_one_call_or_all_from_then_on_without_an_effect() -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     system = MemoryFileSystem({A: b""}, fault=lambda _, number: full if number == 2 else None)
     with opened(system, A) as descriptor:
@@ -571,7 +571,7 @@ def test_a_call_fails_once_or_from_then_on_and_has_no_effect() -> None:
     assert system.files == {A: b"134"}
 
 
-def test_a_call_that_changes_nothing_fails_by_its_name() -> None:
+def test_a_fault_of_a_call_without_an_effect_is_selected_by_its_name() -> None:
     broken = OSError(errno.EIO, "Input/output error")
     system = MemoryFileSystem({A: b""}, fault=lambda name, _: broken if name in {"lock", "close"} else None)
     descriptor = system.open(A, APPENDED)
@@ -582,7 +582,7 @@ def test_a_call_that_changes_nothing_fails_by_its_name() -> None:
         system.size(descriptor)
 
 
-def test_what_a_failed_sync_lost_no_later_one_saves_unless_it_is_written_anew() -> None:
+def test_data_lost_by_a_failed_sync_must_be_written_again() -> None:
     broken = OSError(errno.EIO, "Input/output error")
     system = MemoryFileSystem({A: b"ab"}, block_size=2, fault=lambda _, number: broken if number == 2 else None)
     with opened(system, A) as descriptor:
@@ -591,14 +591,14 @@ def test_what_a_failed_sync_lost_no_later_one_saves_unless_it_is_written_anew() 
             system.fdatasync(descriptor)
         system.fdatasync(descriptor)
         assert system.pread(descriptor, 10, 0) == b"abcdef"
-        assert {b"abcdef", b"ab\0\0ef", b"abcd\0\0", b"ab\0\0\0\0"} <= found(system.killed(), A)
+        assert {b"abcdef", b"ab\0\0ef", b"abcd\0\0", b"ab\0\0\0\0"} <= contents_after_crash(system.killed(), A)
         system.truncate(descriptor, 2)
         system.write(descriptor, b"cdef")
         system.fdatasync(descriptor)
-    assert found(system, A) == {b"abcdef"}
+    assert contents_after_crash(system, A) == {b"abcdef"}
 
 
-def test_a_short_write_takes_no_more_than_it_may() -> None:
+def test_a_short_write_accepts_at_most_its_limit() -> None:
     system = MemoryFileSystem(short=2)
     with opened(system, A) as descriptor:
         assert [system.write(descriptor, block) for block in (b"abc", b"d", memoryview(b"efg"))] == [2, 1, 2]

@@ -1,4 +1,4 @@
-"""A system, or a file system, that lacks a guarantee is warned of once and used as it is."""
+"""A system or file system that lacks a guarantee causes one warning and is used anyway."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refusing(number):
         raise OSError(number, os.strerror(number))
     return refuse
 """
-# Writes a file, syncs and locks it, syncs its folder, twice each, and prints what is warned of.
+# Locks, writes and syncs each of two files, syncs their folder after each, and prints the warnings.
 STEPS = """
 from collector.storage.filesystem import PosixFileSystem
 disk = PosixFileSystem(print)
@@ -38,10 +38,10 @@ for name in ("a", "b"):
 """
 
 
-def told(taken_away: str, folder: Path, *, fails: bool = False) -> list[str]:
-    """What is warned of where the system is as `taken_away` makes it; the last line of the failure if it `fails`."""
+def warnings_of(patch: str, folder: Path, *, fails: bool = False) -> list[str]:
+    """The warnings on a system that `patch` modifies; if the program `fails`, the last line of its traceback."""
     done = subprocess.run(
-        [sys.executable, "-c", PROLOGUE + taken_away + STEPS],
+        [sys.executable, "-c", PROLOGUE + patch + STEPS],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
@@ -52,12 +52,12 @@ def told(taken_away: str, folder: Path, *, fails: bool = False) -> list[str]:
     return done.stderr.splitlines()[-1:] if fails else done.stdout.splitlines()
 
 
-def test_a_system_with_all_of_it_is_not_warned_of(tmp_path: Path) -> None:
-    assert told("", tmp_path) == []
+def test_a_system_with_every_guarantee_causes_no_warning(tmp_path: Path) -> None:
+    assert warnings_of("", tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    "taken_away",
+    "patch",
     [
         "del os.fdatasync",
         "fcntl.F_FULLFSYNC = 51; fcntl.fcntl = lambda *_: 0; del os.fdatasync",  # macOS
@@ -66,12 +66,12 @@ def test_a_system_with_all_of_it_is_not_warned_of(tmp_path: Path) -> None:
         "del os.O_CLOEXEC",
     ],
 )
-def test_another_call_does_what_is_missing(taken_away: str, tmp_path: Path) -> None:
-    assert told(taken_away, tmp_path) == []
+def test_an_equivalent_call_replaces_a_missing_one_without_a_warning(patch: str, tmp_path: Path) -> None:
+    assert warnings_of(patch, tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("taken_away", "lacks"),
+    ("patch", "lacks"),
     [
         ("os.fsync = refusing(errno.EINVAL)", "sync folders (Invalid argument)"),
         ("os.fsync = refusing(errno.ENOTSUP)", "sync folders (Operation not supported)"),
@@ -82,23 +82,25 @@ def test_another_call_does_what_is_missing(taken_away: str, tmp_path: Path) -> N
         ("del os.O_NOFOLLOW", "open files without following links"),
     ],
 )
-def test_what_nothing_replaces_is_told_once(taken_away: str, lacks: str, tmp_path: Path) -> None:
-    lines = told(taken_away, tmp_path)
+def test_a_missing_guarantee_without_a_replacement_causes_one_warning(patch: str, lacks: str, tmp_path: Path) -> None:
+    lines = warnings_of(patch, tmp_path)
     assert len([line for line in lines if f"cannot {lacks}: " in line]) == 1, lines
 
 
 @pytest.mark.parametrize("call", ["os.fsync", "fcntl.flock", "os.fchmod", "os.fsync = os.fdatasync"])
-def test_an_error_of_the_disk_is_no_lack(call: str, tmp_path: Path) -> None:
-    assert told(f"{call} = refusing(errno.EIO)", tmp_path, fails=True) == ["OSError: [Errno 5] Input/output error"]
+def test_a_disk_error_is_raised_and_not_taken_for_a_missing_guarantee(call: str, tmp_path: Path) -> None:
+    assert warnings_of(f"{call} = refusing(errno.EIO)", tmp_path, fails=True) == [
+        "OSError: [Errno 5] Input/output error"
+    ]
 
 
-def test_a_link_is_refused_also_where_the_system_would_follow_it(tmp_path: Path) -> None:
+def test_a_link_is_rejected_even_if_the_system_lacks_o_nofollow(tmp_path: Path) -> None:
     (tmp_path / "target").touch()
     (tmp_path / "a").symlink_to("target")
-    [why] = told("del os.O_NOFOLLOW", tmp_path, fails=True)
+    [why] = warnings_of("del os.O_NOFOLLOW", tmp_path, fails=True)
     assert "is one of the symbolic links that are never followed" in why
     assert (tmp_path / "target").read_bytes() == b""
 
 
-def test_without_anybody_to_tell_it_goes_on_all_the_same(tmp_path: Path) -> None:
+def test_the_file_system_works_without_a_warning_callback(tmp_path: Path) -> None:
     PosixFileSystem().fsync_dir(tmp_path)

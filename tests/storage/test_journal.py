@@ -26,8 +26,8 @@ def create(path: Path, system: FileSystem | None = None) -> Journal:
 
 
 @contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """The system refuses to let a file grow beyond `size`."""
+def file_size_limit(size: int) -> Iterator[None]:
+    """Make the system refuse to extend a file beyond `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -36,49 +36,49 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_blocks_are_appended_whole_and_counted_with_their_digest(tmp_path: Path) -> None:
+def test_blocks_are_appended_whole_counted_and_digested(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    written = create(path)
+    journal = create(path)
     blocks = [b"one\n", b"", b"two\n" * 100_000]
     for block in blocks:
-        written.append(block)
-    written.sync()
-    written.close()
+        journal.append(block)
+    journal.sync()
+    journal.close()
     assert path.read_bytes() == b"".join(blocks)
-    assert written.bytes == path.stat().st_size
-    assert written.sha256 == hashlib.sha256(b"".join(blocks)).hexdigest()
+    assert journal.bytes == path.stat().st_size
+    assert journal.sha256 == hashlib.sha256(b"".join(blocks)).hexdigest()
 
 
-def test_a_block_that_does_not_fit_is_taken_back_whole(tmp_path: Path) -> None:
+def test_a_block_that_does_not_fit_is_removed_completely(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    written = create(path)
-    written.append(b"one\n")
-    with largest_file(10), pytest.raises(OutputError, match=f"{path}: cannot be written: ") as caught:
-        written.append(b"two\n" * 10)
+    journal = create(path)
+    journal.append(b"one\n")
+    with file_size_limit(10), pytest.raises(OutputError, match=f"{path}: cannot be written: ") as caught:
+        journal.append(b"two\n" * 10)
     assert caught.value.exit_code == ExitCode.OUTPUT
     assert path.read_bytes() == b"one\n"
     with pytest.raises(OutputError, match="cannot be written"):
-        written.append(b"three\n")  # which would fit
-    written.sync()
-    written.close()
+        journal.append(b"three\n")  # would fit
+    journal.sync()
+    journal.close()
     assert path.read_bytes() == b"one\n"
-    assert (written.bytes, written.synced) == (4, 4)
-    assert written.sha256 == hashlib.sha256(b"one\n").hexdigest()
+    assert (journal.bytes, journal.synced) == (4, 4)
+    assert journal.sha256 == hashlib.sha256(b"one\n").hexdigest()
 
 
-def test_of_a_block_of_lines_that_does_not_fit_the_whole_ones_stay(tmp_path: Path) -> None:
+def test_the_whole_lines_of_a_block_that_does_not_fit_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    written = create(path)
-    with largest_file(10), pytest.raises(OutputError):
-        written.append(b"one\ntwo\nthree\n", is_lines=True)
+    journal = create(path)
+    with file_size_limit(10), pytest.raises(OutputError):
+        journal.append(b"one\ntwo\nthree\n", is_lines=True)
     assert path.read_bytes() == b"one\ntwo\n"
-    assert written.bytes == 8
-    assert written.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
-    written.close()
+    assert journal.bytes == 8
+    assert journal.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
+    journal.close()
 
 
 class FailingOnce(PosixFileSystem):
-    """The first sync fails, every later one would succeed."""
+    """The first sync fails; every later one would succeed."""
 
     has_failed = False
 
@@ -89,37 +89,37 @@ class FailingOnce(PosixFileSystem):
         super().fdatasync(descriptor)
 
 
-def test_a_sync_that_failed_is_never_tried_again_and_cuts_the_file_back(tmp_path: Path) -> None:
+def test_a_failed_sync_truncates_the_file_and_is_never_repeated(tmp_path: Path) -> None:
     path, system = tmp_path / "c.jsonl", FailingOnce()
     system.has_failed = True
-    written = create(path, system)
-    written.append(b"one\n")
-    written.sync()
+    journal = create(path, system)
+    journal.append(b"one\n")
+    journal.sync()
     system.has_failed = False
-    written.append(b"two\n")
-    for attempt in (written.sync, written.sync, lambda: written.append(b"three\n")):
+    journal.append(b"two\n")
+    for attempt in (journal.sync, journal.sync, lambda: journal.append(b"three\n")):
         with pytest.raises(OutputError, match="Input/output error"):
             attempt()
     assert path.read_bytes() == b"one\n"
-    assert (written.bytes, written.synced) == (4, 4)
-    assert written.sha256 == hashlib.sha256(b"one\n").hexdigest()
-    written.close()
+    assert (journal.bytes, journal.synced) == (4, 4)
+    assert journal.sha256 == hashlib.sha256(b"one\n").hexdigest()
+    journal.close()
 
 
-def test_a_journal_goes_on_behind_what_a_file_already_holds(tmp_path: Path) -> None:
+def test_a_journal_appends_to_the_existing_contents_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_bytes(b"one\n")
     system = PosixFileSystem()
-    written = Journal(
+    journal = Journal(
         system, lambda: Files(system).open_locked(path), str(path), size=4, digest=hashlib.sha256(b"one\n")
     )
-    written.append(b"two\n")
-    written.close()
-    assert (written.bytes, path.read_bytes()) == (8, b"one\ntwo\n")
-    assert written.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
+    journal.append(b"two\n")
+    journal.close()
+    assert (journal.bytes, path.read_bytes()) == (8, b"one\ntwo\n")
+    assert journal.sha256 == hashlib.sha256(b"one\ntwo\n").hexdigest()
 
 
-def test_a_full_device_is_an_output_error() -> None:
+def test_a_full_device_raises_an_output_error() -> None:
     full = Journal(PosixFileSystem(), lambda: os.open("/dev/full", os.O_WRONLY), "/dev/full")
     with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left on device"):
         full.append(b"x")
@@ -127,7 +127,7 @@ def test_a_full_device_is_an_output_error() -> None:
     assert full.bytes == 0
 
 
-def test_a_pipe_nobody_reads_any_more_interrupts() -> None:
+def test_a_pipe_closed_by_its_reader_raises_interrupted() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     pipe = Journal(PosixFileSystem(), lambda: writer, "standard output")
@@ -138,26 +138,26 @@ def test_a_pipe_nobody_reads_any_more_interrupts() -> None:
     pipe.close()
 
 
-def test_the_repr_tells_the_name_and_the_size(tmp_path: Path) -> None:
-    written = create(tmp_path / "x")
-    written.append(b"abc")
-    written.close()
-    assert repr(written) == f"<Journal {tmp_path / 'x'} 3 bytes, 0 synced>"
+def test_the_repr_shows_the_name_and_the_size(tmp_path: Path) -> None:
+    journal = create(tmp_path / "x")
+    journal.append(b"abc")
+    journal.close()
+    assert repr(journal) == f"<Journal {tmp_path / 'x'} 3 bytes, 0 synced>"
 
 
-def test_what_stood_in_a_file_that_is_not_ours_is_never_taken_back(tmp_path: Path) -> None:
+def test_a_file_that_is_not_exclusive_is_never_truncated(tmp_path: Path) -> None:
     path = tmp_path / "shared"
     path.write_bytes(b"older")
     reader = os.open(path, os.O_RDONLY)
     with pytest.raises(OutputError):
         Journal(PosixFileSystem(), lambda: reader, "shared", is_exclusive=False).append(
             b"new"
-        )  # a descriptor that cannot be written
+        )  # its descriptor is read-only
     os.close(reader)
     assert path.read_bytes() == b"older"
 
 
-def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
+def test_a_full_nonblocking_pipe_is_waited_for() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     block = b"x" * 300_000

@@ -1,4 +1,4 @@
-"""Files that decide where the key goes are believed only where nobody else can change them."""
+"""Files that decide where the key is sent are rejected if other users can change them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def file_of(folder: Path, mode: int) -> Path:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o644, 0o755])
-def test_what_others_can_at_most_read_is_read(mode: int, tmp_path: Path) -> None:
+def test_a_file_that_other_users_can_only_read_is_accepted(mode: int, tmp_path: Path) -> None:
     assert read_owned(file_of(tmp_path, mode)) == b"content"
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o620, 0o602, 0o646, 0o666, 0o777])
-def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_path: Path) -> None:
+def test_a_file_that_other_users_can_write_is_rejected_with_the_command_to_run(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
     with pytest.raises(NotOwned, match=f"other users can change it; run: chmod go-w {path}$"):
         read_owned(path)
@@ -32,7 +32,7 @@ def test_what_others_can_write_is_not_and_what_to_run_is_told(mode: int, tmp_pat
     assert read_owned(path) == b"content"
 
 
-def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: Path) -> None:
+def test_the_suggested_command_quotes_any_file_name(tmp_path: Path) -> None:
     folder = tmp_path / "it's; a folder"
     folder.mkdir()
     path = file_of(folder, 0o666)
@@ -43,7 +43,7 @@ def test_the_command_to_run_can_be_pasted_whatever_the_file_is_called(tmp_path: 
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o601, 0o620])
-def test_what_is_private_may_not_be_read_by_others_either(mode: int, tmp_path: Path) -> None:
+def test_a_private_file_that_other_users_can_access_is_rejected(mode: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, mode)
     with pytest.raises(NotOwned, match=f"other users can use it; run: chmod 600 {path}$"):
         require_owned(path, path.stat(), is_private=True)
@@ -51,7 +51,7 @@ def test_what_is_private_may_not_be_read_by_others_either(mode: int, tmp_path: P
     require_owned(path, path.stat(), is_private=True)
 
 
-def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
+def test_the_target_of_a_link_is_checked(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(file_of(tmp_path, 0o666))
     with pytest.raises(NotOwned):
         read_owned(tmp_path / "link")
@@ -60,21 +60,21 @@ def test_a_link_is_as_good_as_what_it_points_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_another_users_file_is_not_believed_even_by_root(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_rejected_even_by_root(tmp_path: Path) -> None:
     path = file_of(tmp_path, 0o600)
     os.chown(path, 65534, 65534)
     with pytest.raises(NotOwned, match=f"other users can change it; run: chown root {path}$"):
         read_owned(path)
 
 
-def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_and_a_device_read_as_empty(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     assert read_owned(tmp_path / "pipe") == b""
     assert read_owned(Path("/dev/null")) == b""
     assert read_owned(Path("/dev/zero")) == b""
 
 
-def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
+def test_a_pipe_is_read_to_its_end() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"content")
     os.close(writing)
@@ -84,7 +84,7 @@ def test_what_comes_through_a_pipe_is_read_to_its_end() -> None:
         os.close(reading)
 
 
-def test_what_is_not_there_is_the_systems_refusal(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_raises_os_error(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(OSError, match=r"No such file|Is a directory"):
             read_owned(path)
