@@ -1,7 +1,7 @@
-"""A canary: a key that nobody has, planted where the real one would be, and the search for it afterwards.
+"""A canary: a fake key in place of the real one, and the search for it afterwards.
 
-The search knows nothing of how the program hides a key. It takes the escapes of JSON, `repr` and URLs off what it looks
-at, does not mind capitals, and looks for the key as it is and in base64, whatever stands before and behind it there.
+The search is independent of the program's masking. It removes the escapes of JSON, `repr` and URLs, ignores case, and
+looks for the key verbatim and in base64, with any text before and after it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 KEY = "canary/Key+0451=nobody~has.It"
-"""Its characters are such that every form of it looks different."""
+"""Its characters are chosen so that every encoding of it differs."""
 
-PASSWORD = "canary+of=The~Proxy_0451"  # for a proxy
+PASSWORD = "canary+of=The~Proxy_0451"  # of a proxy
 ORGANIZATION = "11111111-1111-4111-8111-111111111111"
 
 PLACES = ("TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")
 
 
 def burrow(folder: Path) -> dict[str, str]:
-    """An environment in which whatever a program puts somewhere is put below the folder."""
+    """An environment in which programs put all their files below the folder."""
     made = {name: str(folder / name.lower()) for name in PLACES}
     for path in made.values():
         Path(path).mkdir(mode=0o700)
@@ -34,7 +34,7 @@ def burrow(folder: Path) -> dict[str, str]:
 
 
 def forms_of(secret: str) -> dict[str, str]:
-    """What a secret looks like to who sends it, shows it or logs it."""
+    """The encodings of a secret when it is sent, shown or logged."""
     backslashed = json.dumps(secret)[1:-1].replace("/", "\\/")
     return {
         "as it is": secret,
@@ -63,14 +63,14 @@ def _base64(text: str) -> str:
 
 @dataclass
 class Search:
-    """Looks for secrets in whatever it is shown; `seen` is where it has looked, `hits` are where it found which."""
+    """Searches for secrets. `seen` are the searched places, `hits` the places with the secret found there."""
 
     secrets: tuple[str, ...] = (KEY, PASSWORD)
     seen: set[str] = field(default_factory=set)
     hits: list[tuple[str, str]] = field(default_factory=list)
 
     def look(self, place: str, content: bytes) -> None:
-        """Look at some bytes."""
+        """Search some bytes."""
         self.seen.add(place)
         shown = {content, unquote_to_bytes(content)} if b"%" in content else {content}
         if b"\\" in content:
@@ -79,19 +79,19 @@ class Search:
             self.hits += [(place, secret) for secret in self.secrets if _is_in(secret, each)]
 
     def look_below(self, folder: Path, *, but: Iterable[Path] = ()) -> None:
-        """Look at every file below the folder, core files too, and at its name."""
+        """Search every file below the folder, including core files, and its name."""
         for path in sorted(folder.rglob("*")):
             self.look(f"the name {path.name!r}", os.fsencode(path.name))
             if path.is_file() and path not in but:
                 self.look(path.name, path.read_bytes())
 
     def look_at_processes(self, first: int, *, ours: int) -> None:
-        """Look at the arguments of a process and those below it; at the environment of all but `ours`, which has it.
+        """Search the arguments of a process and its descendants, and all their environments except that of `ours`.
 
-        What was forked and runs no program of its own yet is still ours: its memory, the arguments too, is ours.
+        A forked process that has not executed a program yet still has the memory of `ours`.
         """
         for pid in _family(first):
-            with suppress(OSError):  # it is gone
+            with suppress(OSError):  # the process has ended
                 arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
                 self.look(f"the arguments of {pid}", arguments)
                 if pid != ours and arguments != Path(f"/proc/{ours}/cmdline").read_bytes():
@@ -99,7 +99,7 @@ class Search:
 
 
 def assert_nowhere(secret: str, folder: Path, *said: str) -> None:
-    """Neither what was said nor a file below the folder, nor the name of one, holds the secret in any form."""
+    """Assert that neither the texts nor a file below the folder, nor its name, contains the secret in any form."""
     search = Search((secret,))
     for text in said:
         search.look("what was said", text.encode())
@@ -112,10 +112,10 @@ def _is_in(secret: str, lowered: bytes) -> bool:
 
 
 def _cores(secret: str) -> Iterator[bytes]:
-    """What is left of a secret in each of its forms without escapes, lowered."""
+    """Each form of a secret, unescaped and in lower case, without characters that depend on the surrounding text."""
     yield secret.lower().encode()
     for before in range(3):
-        # Of the characters at the edges a part comes from what stands beside the secret.
+        # The characters at the edges also depend on the text beside the secret.
         whole = _base64("x" * before + secret)
         core = whole[4 if before else 0 : (before + len(secret)) // 3 * 4].lower()
         yield core.encode()

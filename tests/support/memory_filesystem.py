@@ -1,20 +1,20 @@
-"""A file system in memory that knows what a crash of the machine can lose. Knows nothing of what the files hold.
+"""A file system in memory that models the losses of a machine crash. Must not know the contents of the files.
 
-A file has what the system would read (`content`) and, block by block, what the disk may still have in place of it
-since the last sync; a folder has the names on the disk and the changes of names that are under way. Syncing takes the
-doubt away; `crash_states` goes through everything the doubt allows.
+A file has the content that programs read (`content`) and, per block, the versions that the disk may still have since
+the last sync. A folder has the names on disk and the pending changes of names. A sync resolves the uncertainty;
+`crash_states` enumerates every state that it allows.
 
-Modelled is a disk without order (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: ALICE):
+The model is a disk without ordering (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: ALICE):
 
-- Blocks, lengths and names reach the disk in any order. A block that did not is as it was at any moment since the last
-  sync, zeros beyond the end it had then, or half of its last change. A length is that of any such moment, any number
-  of blocks between, or one within the last block.
-- A change of a name is on the disk as a whole or not at all, and never without the one it follows from.
-- A sync that fails marks what it did not write as written (Rebello et al., "Can Applications Recover from fsync
-  Failures?", ATC 2020): it can be read, and no later sync saves it, unless it is written anew.
+- Blocks, lengths and names reach the disk in any order. A block that was not written has its content of any time since
+  the last sync, zeros beyond the file's end at that time, or half of its last change. A length is that of any such
+  time, any number of blocks in between, or one within the last block.
+- A change of a name is on disk entirely or not at all, and never without the change that it depends on.
+- A failed sync marks its unwritten blocks as clean (Rebello et al., "Can Applications Recover from fsync Failures?",
+  ATC 2020): they remain readable, and no later sync saves them unless they are written again.
 
-Not modelled: folders (each is there, and a file system of its own), links, modes, blocks that hold what nobody wrote.
-One call at a time.
+Not modelled: folders (each exists and is a separate file system), links, modes, blocks with data that was never
+written. One call at a time.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from typing import NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 _Choice = tuple[int, ...]
-"""For each doubt which of its options came true: 0 is what the disk had at the last sync, the last is the newest."""
+"""The chosen option of each uncertainty: 0 is the state at the last sync, the last option is the newest."""
 
 Fault = Callable[[str, int], OSError | None]
-"""What the call of this name and number fails with; the number is 0 for a call that changes nothing."""
+"""(name, number of the call) → the error of that call, or None. The number is 0 for a call that changes no state."""
 
 
 class Crashed(BaseException):
-    """The machine is off. No `except Exception` goes on after that."""
+    """The machine has crashed. A BaseException, so that no `except Exception` continues."""
 
 
 class MemoryFileSystem:
-    """A `FileSystem` that begins with `files` on its disk.
+    """A `FileSystem` that starts with `files` on disk.
 
     `operations` counts the calls that change something, the first is 1. The one with the number `crash_before` raises
     `Crashed` instead of having an effect, and so does every call after it. A call that `fault` has an error for raises
@@ -73,7 +73,7 @@ class MemoryFileSystem:
 
     @property
     def files(self) -> dict[Path, bytes]:
-        """What can be read under every name, synced or not."""
+        """Name → readable content, synced or not."""
         return {path: bytes(inode.content) for path, inode in self._names.items()}
 
     def open(self, path: Path, flags: int) -> int:
@@ -162,13 +162,13 @@ class MemoryFileSystem:
             self._pending.remove(change)
 
     def killed(self) -> MemoryFileSystem:
-        """As the next process finds it when this one was killed: nothing is lost yet, nothing open, nothing locked."""
+        """The state after the process is killed: all writes kept, all files closed and unlocked."""
         after = MemoryFileSystem(block_size=self._block_size)
         after._names, after._durable, after._pending = copy.deepcopy((self._names, self._durable, self._pending))
         return after
 
     def crash_states(self, cap: int = 2000, seed: int = 0) -> Iterator[MemoryFileSystem]:
-        """As the next process may find it when the machine crashes now: each state once, at most `cap` of them.
+        """The states after a crash of the machine at this time: each once, at most `cap` of them.
 
         All states when there are no more combinations than `cap`. Else first all kept, all lost, what was done first
         kept and the rest lost, each single thing lost, zeroed, torn or kept; then some at random, always the same.
@@ -211,7 +211,7 @@ class MemoryFileSystem:
         return self._names[path]
 
     def _file(self, descriptor: int, *, read_only: int | None = None) -> _OpenFile:
-        """The open file; `read_only` is what is said when it is not open for writing."""
+        """The open file. Raises the error `read_only` if it is not open for writing."""
         if descriptor not in self._opened:
             raise _refused(errno.EBADF)
         if read_only and not self._opened[descriptor].flags & os.O_RDWR:
@@ -224,7 +224,7 @@ class MemoryFileSystem:
 
 
 class _Inode:
-    """What a file holds, and what the disk may still have in place of it."""
+    """The content of a file, and the versions that the disk may still have."""
 
     def __init__(self, content: bytes, block_size: int) -> None:
         self.content = bytearray(content)
@@ -258,7 +258,7 @@ class _Inode:
         return _Doubt(bytes(self.content), self._block_size, self._possible_lengths(), blocks)
 
     def _remember(self, start: int, end: int) -> None:
-        """Keep what is about to change between these offsets."""
+        """Keep the old content between these offsets."""
         self._lengths.append(len(self.content))
         for number in range(start // self._block_size, math.ceil(end / self._block_size)):
             self._earlier.setdefault(number, []).append(self._block(number))
@@ -283,7 +283,7 @@ class _Inode:
 
 @dataclass
 class _OpenFile:
-    """What a descriptor stands for."""
+    """An open file behind a descriptor."""
 
     inode: _Inode
     flags: int
@@ -292,7 +292,7 @@ class _OpenFile:
 
 
 class _NameChange(NamedTuple):
-    """A file is created (no old name), renamed or removed (no new one)."""
+    """The creation (without an old name), rename or removal (without a new name) of a file."""
 
     inode: _Inode
     old: Path | None
@@ -302,7 +302,7 @@ class _NameChange(NamedTuple):
         return folder in {path.parent for path in (self.old, self.new) if path}
 
     def apply(self, names: dict[Path, _Inode]) -> None:
-        """Change `names`, unless a change that this one follows from was lost."""
+        """Apply the change to `names`, unless a change that it depends on was lost."""
         is_possible = names.get(self.old) is self.inode if self.old else self.new not in names
         if not is_possible:
             return
@@ -313,7 +313,7 @@ class _NameChange(NamedTuple):
 
 
 class _Doubt(NamedTuple):
-    """What a file may hold after a crash: each length with each option of each block."""
+    """The possible contents of a file after a crash: each length with each option of each block."""
 
     content: bytes
     block_size: int
@@ -325,7 +325,7 @@ class _Doubt(NamedTuple):
         return [len(self.lengths), *map(len, self.blocks.values())]
 
     def found(self, choice: Iterator[int]) -> bytes:
-        """What the file holds by that many of the next choices."""
+        """The content of the file by the next choices, of which it consumes one per uncertainty."""
         length = self.lengths[next(choice)]
         found = bytearray(self.content.ljust(max(self.lengths) + self.block_size, b"\0"))
         for number, options in self.blocks.items():
@@ -334,7 +334,7 @@ class _Doubt(NamedTuple):
 
 
 def _choices(content: Sequence[int], names: Sequence[int], cap: int, seed: int) -> Iterator[_Choice]:
-    """The telling combinations; then all when there are no more than `cap`, else so many at random."""
+    """The most revealing combinations; then all if there are at most `cap`, otherwise `cap` random ones."""
     sizes = [*content, *names]
     kept, lost = tuple(size - 1 for size in sizes), (0,) * len(sizes)
     yield from (kept, lost)
@@ -351,7 +351,7 @@ def _choices(content: Sequence[int], names: Sequence[int], cap: int, seed: int) 
 
 
 def _prefixes(kept: _Choice, lost: _Choice, names: int) -> Iterator[_Choice]:
-    """What was done first is kept: of the names (from that index on), of the content, with all or none of the other."""
+    """Prefixes of the name changes (from index `names` on) or of the content, with all or none of the rest."""
     for other in (kept, lost):
         for at in range(names, len(kept)):
             yield (*other[:names], *kept[names:at], *lost[at:])
@@ -364,5 +364,5 @@ def _ending_with(newest: _T, others: Iterable[_T]) -> list[_T]:
 
 
 def _refused(number: int, path: Path | None = None) -> OSError:
-    """What the kernel says; OSError picks the class by the number."""
+    """The kernel's error; OSError selects the class by its number."""
     return OSError(number, os.strerror(number), *([str(path)] if path else []))

@@ -1,9 +1,9 @@
 # ruff: noqa: RUF001 (names of connections are written in the alphabets of the people who give them)
-"""Connections as real organizations have them, all made up, in which nothing is a secret: nothing of it may be masked.
+"""Realistic fake connections without secrets: no value of them may be masked.
 
-Written from the schemas of the connection types (`collector/data`) and from what people, drivers and servers write; it
-knows nothing of the code that redacts. A field that a schema marks, or that is known to hold a secret without a mark,
-is left out. A label reads `group/what/how`; the group `debatable` holds what a careful redaction may well mask.
+Written from the schemas of the connection types and from texts of users, drivers and servers, independently of the
+redaction code. Fields that a schema marks, or that are known to hold a secret, are left out. A label reads
+`group/what/how`; the group `debatable` holds values that a careful redaction may mask.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.secret_corpus import BASE36, HEX, MARKS, UNMARKED, URLSAFE, c
 
 @dataclass(frozen=True, slots=True)
 class PlainCase:
-    """A connection of which every scalar must come out as it went in."""
+    """A connection of which every scalar must stay unchanged."""
 
     label: str
     type_id: str
@@ -37,11 +37,11 @@ Maker: TypeAlias = Callable[[Random], Any]
 
 TYPES: Final = carried("connection_types.json")
 ROUNDS: Final = 6
-"""How many connections there are of each type."""
+"""The number of connections of each type."""
 
 
 def plain_cases() -> Iterator[PlainCase]:
-    """Every case, in the same order and with the same values each time."""
+    """Every case, with the same order and values in each run."""
     for group in (
         _by_schema,
         _look_alikes,
@@ -56,41 +56,41 @@ def plain_cases() -> Iterator[PlainCase]:
         yield from group()
 
 
-# Values: one maker for each kind, whose dice are the caller's.
+# Values: one generator per kind, with the caller's rng.
 
 
 def any_of(*values: Any) -> Maker:
-    """A maker that picks one of these."""
+    """A generator that picks one of these."""
     return lambda rng: rng.choice(values)
 
 
 def between(low: int, high: int) -> Maker:
-    """A maker of integers."""
+    """A generator of integers."""
     return lambda rng: rng.randint(low, high)
 
 
 def pattern(*parts: str | Maker) -> Maker:
-    """A maker of texts, joined from fixed and drawn parts."""
+    """A generator of texts, joined from fixed and random parts."""
     return lambda rng: "".join(part if isinstance(part, str) else str(part(rng)) for part in parts)
 
 
 def chars(alphabet: str, length: int) -> Maker:
-    """A maker of ids in this alphabet."""
+    """A generator of ids in this alphabet."""
     return lambda rng: draw(rng, alphabet, length)
 
 
 def one_of(*makers: Maker) -> Maker:
-    """A maker that lets one of these make."""
+    """A generator that calls one of these."""
     return lambda rng: rng.choice(makers)(rng)
 
 
 def some(make: Maker, most: int = 4) -> Maker:
-    """A maker of lists."""
+    """A generator of lists."""
     return lambda rng: [make(rng) for _ in range(rng.randint(1, most))]
 
 
 def joined(make: Maker, separator: str, most: int = 4) -> Maker:
-    """A maker of lists in one text."""
+    """A generator of lists in one text."""
     return lambda rng: separator.join(str(make(rng)) for _ in range(rng.randint(1, most)))
 
 
@@ -168,7 +168,7 @@ domain: Final = pattern(company, any_of(".example", ".com", ".io", ".co.uk", ".i
 
 
 def uuid(rng: Random) -> str:
-    """An id of the form that most systems use."""
+    """A UUID, the most common form of an id."""
     return str(UUID(int=rng.getrandbits(128), version=4))
 
 
@@ -308,13 +308,13 @@ numeric_id: Final = one_of(chars(digits, 10), chars(digits, 7), account12, patte
 
 
 def report_json(rng: Random) -> str:
-    """Definitions of reports, as some types keep them in one text."""
+    """Definitions of reports in one text, as some types store them."""
     metrics = rng.sample(("sessions", "impressions", "clicks", "key_events", "conversions", "token_count"), 2)
     reports = [{"name": title(rng), "dimensions": ["date", "campaign"], "metrics": metrics, "limit": number(rng)}]
     return json.dumps(reports)
 
 
-# Fields, by the last part of their name, or by their type and it.
+# Fields, by the last part of their name, or by type and last part.
 
 _FIELDS: Final[dict[str, Maker]] = {
     **dict.fromkeys(("oauth_token_expiry", "expires_at"), moment),
@@ -385,7 +385,7 @@ def _value(rng: Random, type_id: str, field: dict[str, Any]) -> Any:
 
 
 def plain_fields(type_id: str) -> list[dict[str, Any]]:
-    """The fields of a type that hold values, and no secret by any of the lists."""
+    """The fields of a type that hold values and are secrets by none of the lists."""
     known = {*MARKS.get(type_id, ()), *chain(*UNMARKED.get(type_id, {}).values())}
     fields = [field for field in TYPES[type_id]["fields"] if field["name"] not in known]
     parents = {field["name"].rpartition(".")[0].removesuffix("[]") for field in TYPES[type_id]["fields"]}
@@ -393,7 +393,7 @@ def plain_fields(type_id: str) -> list[dict[str, Any]]:
 
 
 def plant(configuration: dict[str, Any], name: str, leaf: Callable[[], Any]) -> None:
-    """Put a leaf to every place of a dotted name; an array that is not there yet gets two items."""
+    """Put a leaf at every position of a dotted name. A missing array gets two items."""
     head, _, rest = name.partition(".")
     key = head.removesuffix("[]")
     if not rest:
@@ -417,7 +417,7 @@ def _by_schema() -> Iterator[PlainCase]:
 
 
 _LOOK_ALIKES: Final[dict[str, tuple[Any, ...]]] = {
-    # Those of the types' own schemas.
+    # Fields of the types' schemas.
     "key_pair_auth": (True, False),
     "client_certs": (True, False),
     "csv_has_headers": (True,),
@@ -433,7 +433,7 @@ _LOOK_ALIKES: Final[dict[str, tuple[Any, ...]]] = {
     "enable_webhooks": (True, False),
     "storage_credential_name": ("uc_prod_credential",),
     "org_keys": ("north,south", "main"),
-    # Switches, numbers and dates about secrets, which are none.
+    # Switches, numbers and dates about secrets.
     "password_policy": ("strong", True, {"min_length": 12, "require_symbols": True, "max_age_days": 90}),
     "password_expires_at": ("2026-03-01T10:00:00Z", None),
     "password_changed_at": ("2025-11-30",),
@@ -495,7 +495,7 @@ _LOOK_ALIKES: Final[dict[str, tuple[Any, ...]]] = {
     "passthrough": (False,),
     "passive_mode": (True,),
     "bypass_cache": (False,),
-    # Keys of tables, and words that only begin alike.
+    # Keys of tables, and words that only share a beginning.
     "primary_key": ("id", ["order_id", "line_no"], "customer_id"),
     "primaryKey": ("id",),
     "partition_key": ("customer_id", "pk"),
@@ -552,7 +552,7 @@ _LOOK_ALIKES: Final[dict[str, tuple[Any, ...]]] = {
     "params": ("a=1&b=2",),
     "value": (1, "EMEA", True),
 }
-"""Keys that sound like a secret, or begin like one, and the values they have: switches, kinds, names, dates."""
+"""Keys that resemble the name of a secret, with their values: switches, kinds, names, dates."""
 
 
 def _look_alikes() -> Iterator[PlainCase]:
@@ -563,7 +563,7 @@ def _look_alikes() -> Iterator[PlainCase]:
 
 
 def _nested_look_alikes() -> Iterator[PlainCase]:
-    """The same deep inside, in lists, and as JSON in a text."""
+    """The same in nested objects, in lists, and as JSON in a text."""
     keys = [key for key in _LOOK_ALIKES if key != "value"]
     for turn in range(60):
         rng = Random(f"look-alike.{turn}")
@@ -652,7 +652,7 @@ _TEXTS: Final[dict[str, tuple[int, Maker]]] = {
 
 
 def _texts() -> Iterator[PlainCase]:
-    """Values of every kind under keys of no schema, in types that are known and not."""
+    """Values of every kind under keys without a schema, in known and unknown types."""
     keys = cycle(("note", "target", "setting", "custom_value", "label", "option_3", "input"))
     types = cycle(("acme_crm", "postgresql", "salesforce", "supabase"))
     for kind, (count, make) in _TEXTS.items():
@@ -668,7 +668,7 @@ def _texts() -> Iterator[PlainCase]:
 
 
 def _tokens_by_schema() -> Iterator[PlainCase]:
-    """Long ids in fields that a type's own schema knows as plain: only the schema tells them from keys."""
+    """Long ids in known-safe fields: only the schema distinguishes them from keys."""
     fields: dict[tuple[str, str], Maker] = {
         ("gsheets", "spreadsheet_id.value"): google_id,
         ("googleslides", "folder_id.value"): pattern("1", chars(URLSAFE, 32)),
@@ -701,7 +701,7 @@ _HEADER_NAMES: Final = (
 
 
 def _four_types() -> Iterator[PlainCase]:
-    """What is plain in the types whose secrets have no mark: names, users, scopes. Values are not there, or null."""
+    """Plain values of the types with unmarked secrets: names, users, scopes. The secrets are missing or null."""
     for type_id in ("api", "csv", "httpenrichment", "webhook"):
         for turn in range(20):
             rng = Random(f"four.{type_id}.{turn}")
@@ -805,7 +805,7 @@ def _filled(template: str, rng: Random) -> str:
 
 
 def _status_errors() -> Iterator[PlainCase]:
-    """What upstream says went wrong."""
+    """Error messages of other systems."""
     for index, template in enumerate(_ERRORS):
         rng = Random(f"error.{index}")
         for turn, error in enumerate(dict.fromkeys(_filled(template, rng) for _ in range(4))):
@@ -875,7 +875,7 @@ _CONNECTION_NAMES: Final = (
 
 
 def _connection_names() -> Iterator[PlainCase]:
-    """What people call their connections."""
+    """Names of connections."""
     rng = Random("name")
     made = (f"{TYPES[type_id]['name']} {title(rng)}" for type_id in TYPES)
     for index, name in enumerate(dict.fromkeys(chain(_CONNECTION_NAMES, made))):
@@ -883,10 +883,10 @@ def _connection_names() -> Iterator[PlainCase]:
 
 
 def _debatable() -> Iterator[PlainCase]:
-    """No secrets, yet hard to tell from one: what is public by its nature, or names a secret kept elsewhere."""
+    """Values that resemble secrets: public by nature, or references to a secret stored elsewhere."""
     rng = Random("debatable")
     uses: dict[str, Iterable[Any]] = {
-        # Made to be published, and what tells an auditor which key is in use.
+        # Public values, and values that show an auditor which key is in use.
         "public_key_fingerprint": (
             "SHA256:" + draw(rng, URLSAFE.replace("-_", "+/"), 43),
             ":".join(draw(rng, HEX, 2) for _ in range(16)),

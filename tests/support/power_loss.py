@@ -1,12 +1,12 @@
-"""A disk on which one can pull the plug: the lazy file system, mounted, in a process of its own.
+"""A disk that can lose power: the write-back file system, mounted by a separate process.
 
-    with lazy_disk(folder) as disk:
+    with power_loss_disk(folder) as disk:
         disk.switch_on(seed)
         ...  # programs write below disk.mount
         disk.pull_plug()
-        ...  # disk.backing holds what a machine would find when it is switched on again
+        ...  # disk.backing has the files as found after power returns
 
-It is unmounted when the block ends, whatever happens in it.
+It is unmounted when the block ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.support.scripted_server import PATIENCE
 
 @dataclass
 class PowerLossDisk:
-    """`mount` is where programs see it while it is on, `backing` what is safe."""
+    """`mount` is the folder that programs use while the power is on; `backing` has the synced data."""
 
     backing: Path
     mount: Path
@@ -39,16 +39,16 @@ class PowerLossDisk:
 
     @property
     def is_on(self) -> bool:
-        """Is there power?"""
+        """Is the power on?"""
         return self.process is not None and self.process.poll() is None
 
     @property
     def is_mounted(self) -> bool:
-        """Does the system have it, be it dead or alive?"""
+        """Is it mounted, alive or dead?"""
         return f" {self.mount} " in Path("/proc/self/mounts").read_text()
 
     def switch_on(self, seed: int = 0, off_before: str = "") -> None:
-        """Mount what `backing` holds; the power goes by itself before a call such as `rename:3`, the third."""
+        """Mount `backing`. The power fails before the given call, such as `rename:3`, the third rename."""
         assert self.process is None
         command = [sys.executable, "-m", "tests.support.write_back_fuse", str(self.backing), str(self.mount), str(seed)]
         self.process = subprocess.Popen(
@@ -61,7 +61,7 @@ class PowerLossDisk:
         assert self.process.stdout.readline() == b"mounted\n", "no FUSE file system may be mounted here"
 
     def pull_plug(self, *, in_part: bool = False) -> None:
-        """Lose what was not synced, or, `in_part`, some of it; whoever has a file open can do nothing more with it."""
+        """Lose the unsynced data, or, if `in_part`, some of it. Open files become unusable."""
         if self.process is not None:
             if in_part:
                 self.process.communicate(b"off\n", timeout=PATIENCE)
@@ -73,14 +73,14 @@ class PowerLossDisk:
         assert not self.is_mounted
 
     async def went_off(self) -> None:
-        """Wait for the power to go."""
+        """Wait until the power fails."""
         while self.is_on:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.005)
 
 
 @contextmanager
 def power_loss_disk(folder: Path) -> Iterator[PowerLossDisk]:
-    """An empty disk in a new folder, switched off."""
+    """An empty disk in a new folder, with the power off."""
     disk = PowerLossDisk(folder / "backing", folder / "disk")
     disk.backing.mkdir(parents=True)
     disk.mount.mkdir()
@@ -92,7 +92,7 @@ def power_loss_disk(folder: Path) -> Iterator[PowerLossDisk]:
 
 @cache
 def why_not() -> str | None:
-    """Why no such disk can be mounted here; None when it can."""
+    """Why such a disk cannot be mounted here, or None."""
     if os.geteuid() != 0:
         return "only root may mount a disk"
     if find_spec("mfusepy") is None:

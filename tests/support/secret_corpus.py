@@ -1,8 +1,8 @@
-"""Connections that hold secrets, all made up: what no line may show, and what it must still show beside them.
+"""Fake connections with secrets: the texts that a line must not contain, and those that it must keep.
 
-Written from what is known of the connection types (`model.connection_types`) and of the form real credentials have;
-it knows nothing of the code that redacts. Whatever looks like a credential is drawn when the corpus is made, from
-dice with fixed seeds, so this file holds none. A label reads `group/what/how`.
+Written from the connection types (`model.connection_types`) and the form of real credentials, independently of the
+redaction code. Credentials are generated at run time from fixed seeds, so this file contains none. A label reads
+`group/what/how`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MASK: Final = "[REDACTED]"
 
 @dataclass(frozen=True, slots=True)
 class SecretCase:
-    """A connection, the texts in it that must go, whole and in part, and those that must stay.
+    """A connection, the texts in it that must be masked, entirely and in part, and those that must stay.
 
     A text that stays is looked for in the line as it is written, and in every string of it however deep it is wrapped.
     """
@@ -40,14 +40,14 @@ class SecretCase:
 
 
 class Secret(NamedTuple):
-    """A credential as it stands in a configuration, and the parts of it that are the secret."""
+    """A credential as written in a configuration, and its secret parts."""
 
     text: str
     parts: tuple[str, ...]
 
 
 class Embedded(NamedTuple):
-    """A text with a secret in it, the parts of it that are the secret, and what must stay around them."""
+    """A text that contains a secret, its secret parts, and the parts that must stay."""
 
     kind: str
     text: str
@@ -59,7 +59,7 @@ Maker: TypeAlias = Callable[[Random], Secret]
 
 
 def carried(name: str) -> dict[str, Any]:
-    """One of the facts about the connection types that the package carries."""
+    """One packaged fact about the connection types."""
     loaded: dict[str, Any] = json.loads((files("collector.model") / "data" / name).read_bytes())
     return loaded
 
@@ -88,7 +88,7 @@ URLSAFE: Final = BASE62 + "-_"
 
 
 def secret_cases() -> Iterator[SecretCase]:
-    """Every case, in the same order and with the same values each time."""
+    """Every case, with the same order and values in each run."""
     for group in (
         _marked,
         _unmarked,
@@ -110,16 +110,16 @@ def secret_cases() -> Iterator[SecretCase]:
         yield from group()
 
 
-# Credentials: one maker for each kind, whose dice are the caller's.
+# Credentials: one generator per kind, with the caller's rng.
 
 
 def draw(rng: Random, alphabet: str, length: int) -> str:
-    """So many characters of an alphabet."""
+    """Random characters of an alphabet."""
     return "".join(rng.choices(alphabet, k=length))
 
 
 def password(rng: Random) -> Secret:
-    """A weak one, which nothing but its place or its name gives away."""
+    """A weak secret, recognizable only by its position or name."""
     text = f"{rng.choice(('hunter2', 'letmein', 'Tr0ub4dor', 'correct-horse'))}-{draw(rng, BASE36, 3)}7"
     return Secret(text, (text,))
 
@@ -138,7 +138,7 @@ def _token(alphabet: str, length: int, *prefix: str, suffix: str = "") -> Maker:
 
 
 def _joined(*pieces: tuple[str, int] | str) -> Maker:
-    """A credential of drawn pieces (alphabet and length) and fixed ones."""
+    """A credential of random pieces (alphabet and length) and fixed ones."""
 
     def make(rng: Random) -> Secret:
         text = "".join(piece if isinstance(piece, str) else draw(rng, *piece) for piece in pieces)
@@ -164,19 +164,19 @@ def jwt(rng: Random) -> Secret:
 
 
 def basic(rng: Random) -> Secret:
-    """What stands behind `Basic` in a header."""
+    """A Basic credential, without its scheme."""
     text = base64.b64encode(f"etl:{password(rng).text}".encode()).decode()
     return Secret(f"Basic {text}", (text,))
 
 
 def bearer(rng: Random) -> Secret:
-    """An opaque token behind `Bearer`."""
+    """An opaque Bearer token, without its scheme."""
     text = draw(rng, URLSAFE, 40)
     return Secret(f"Bearer {text}", (text,))
 
 
 def pem(rng: Random, kind: str = "PRIVATE KEY", *, heads: tuple[str, ...] = (), start: str = "MIIE") -> Secret:
-    """A block of PEM: its lines are the secret, whatever becomes of the frame."""
+    """A PEM block: its lines are the secret; the frame may stay or be masked."""
     lines = [draw(rng, BASE64, 64) for _ in range(8)] + [draw(rng, BASE64, 42) + "=="]
     lines[0] = start + lines[0][len(start) :]
     middle = [*heads, "", *lines] if heads else lines
@@ -189,18 +189,18 @@ def rsa(rng: Random) -> Secret:
 
 
 def encrypted_rsa(rng: Random) -> Secret:
-    """PKCS #1, encrypted, with the two heads that say so."""
+    """PKCS #1, encrypted, with its two headers."""
     heads = ("Proc-Type: 4,ENCRYPTED", f"DEK-Info: AES-256-CBC,{draw(rng, '0123456789ABCDEF', 32)}")
     return pem(rng, "RSA PRIVATE KEY", heads=heads)
 
 
 def certificate(rng: Random) -> Secret:
-    """No secret by itself, but marked as one."""
+    """Not a secret by itself, but marked as one."""
     return pem(rng, "CERTIFICATE", start="MIID")
 
 
 def escaped(make: Maker) -> Maker:
-    """The same on one line, with `\\n` spelled out, as environment variables have it."""
+    """The same on one line, with escaped line ends, as in environment variables."""
 
     def made(rng: Random) -> Secret:
         text, parts = make(rng)
@@ -210,7 +210,7 @@ def escaped(make: Maker) -> Maker:
 
 
 def service_account(rng: Random) -> Secret:
-    """The JSON file Google gives for a service account."""
+    """The JSON key file of a Google service account."""
     key = pem(rng, start="MIIEv")
     email = "etl@acme-prod.iam.gserviceaccount.com"
     text = {
@@ -248,7 +248,7 @@ KEYS: Final[dict[str, Maker]] = {
     "dashed": lambda rng: Secret(text := _uuid(rng), (text,)),
     "base64": _token(BASE64, 43, suffix="="),
 }
-"""API keys that only their name tells from other texts: a field that is marked as one may hold any of these."""
+"""API keys that only the name of their field distinguishes from other texts."""
 
 KNOWN: Final[dict[str, Maker]] = {
     "pem": pem,
@@ -316,7 +316,7 @@ KNOWN: Final[dict[str, Maker]] = {
     "azure-account-key": account_key,
     "azure-shared-access": shared_access,
 }
-"""Credentials that their form gives away, wherever they stand."""
+"""Credentials that are recognizable by their form in any place."""
 
 
 _BY_FIELD: Final[dict[str, Maker]] = {
@@ -341,7 +341,7 @@ _BY_FIELD: Final[dict[str, Maker]] = {
 
 
 def _marked() -> Iterator[SecretCase]:
-    """Every field its type's schema marks, as it must not come and as the server masks it."""
+    """Every field that its type's schema marks: with a secret, and masked by the server."""
     kinds = cycle(KEYS.items())
     for type_id, fields in MARKS.items():
         for field in fields:
@@ -355,7 +355,7 @@ def _marked() -> Iterator[SecretCase]:
 
 
 def _ways(rng: Random, make: Maker) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """What may stand in a field that is secret as a whole: how, the value, and what of it must go."""
+    """Values of a field that is entirely secret: label, value, and the parts that must be masked."""
     text, parts = make(rng)
     yield "kind", text, parts
     text, parts = password(rng)
@@ -371,12 +371,12 @@ def _ways(rng: Random, make: Maker) -> Iterator[tuple[str, Any, tuple[str, ...]]
 
 
 def always(value: Any) -> Callable[[], Any]:
-    """A leaf that is this value."""
+    """A leaf with this value."""
     return lambda: value
 
 
 def planted(path: str, leaf: Callable[[], Any]) -> dict[str, Any]:
-    """A configuration with a `leaf` at every place of a path; arrays have two items."""
+    """A configuration with a `leaf` at every position of a path; arrays have two items."""
     head, _, rest = path.partition(".")
     key = head.removesuffix("[]")
     if not rest:
@@ -391,7 +391,7 @@ def _beside(key: str) -> dict[str, str]:
 
 
 def _unmarked() -> Iterator[SecretCase]:
-    """Every place that is known to hold a secret or the id of one, though no schema marks it."""
+    """Every unmarked position that is known to hold a secret or its id."""
     for type_id, groups in UNMARKED.items():
         for path in (*groups.get("secret", ()), *groups.get("identifier_marked_elsewhere_or_credential_id", ())):
             key = path.rpartition(".")[2]
@@ -403,7 +403,7 @@ def _unmarked() -> Iterator[SecretCase]:
 
 
 Filling: TypeAlias = Callable[[Random, list[str]], Any]
-"""Draws the value for a place, and puts what of it is secret into the list that is given."""
+"""Generates the value for a position, and appends its secret parts to the given list."""
 
 
 def _fillings() -> Iterator[tuple[str, Filling]]:
@@ -415,7 +415,7 @@ def _fillings() -> Iterator[tuple[str, Filling]]:
 
 
 def always_secret(text: str) -> Maker:
-    """A maker that makes this, whatever the dice say; of nothing, nothing is secret."""
+    """A generator of a constant. An empty value has no secret parts."""
     return lambda _: Secret(text, (text,) if text else ())
 
 
@@ -431,7 +431,7 @@ def _fill_with_a_number(rng: Random, drawn: list[str]) -> int:
 
 
 def _whole_connections() -> Iterator[SecretCase]:
-    """The four types as they are filled in real life, with a secret at all of their places at once."""
+    """The four types with realistic settings and a secret in every position at once."""
     for type_id in WITHOUT_MARKS:
         for turn in range(20):
             rng, drawn = Random(f"whole.{type_id}.{turn}"), list[str]()
@@ -453,11 +453,11 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
             into[key] = value
 
 
-# Fields that may have a secret inside of a text.
+# Fields that may embed a secret in a text.
 
 
 def _embedding_fields() -> Iterator[SecretCase]:
-    """Every field that may embed a secret, with each form of text it can hold."""
+    """Every field that may embed a secret, with each form of text."""
     for type_id, groups in UNMARKED.items():
         for path in groups.get("may_embed_secret", ()):
             rng = Random(f"embed.{type_id}.{path}")
@@ -532,7 +532,7 @@ _QUERY_NAMES: Final = (
 
 
 def _secret_urls(rng: Random) -> Iterator[Embedded]:
-    """URLs with a password, with a secret parameter, with a token in the path or behind the `#`."""
+    """URLs with a password, with a secret parameter, with a token in the path or in the fragment."""
     yield from _userinfo_urls(rng)
     for name in _QUERY_NAMES:
         text = draw(rng, HEX, 64) if name.startswith("X-") else draw(rng, BASE62, rng.choice((10, 24, 40)))
@@ -618,7 +618,7 @@ def spelled(name: str) -> dict[str, str]:
 
 
 def _names() -> Iterator[SecretCase]:
-    """Every name that is marked for some type, in a type nobody knows: by depth, spelling and form of the value."""
+    """Every name that is marked for some type, in an unknown type: by depth, spelling and form of the value."""
     types = cycle(UNKNOWN_TYPES)
     for name in NAMES:
         for key, spelling in spelled(name).items():
@@ -663,7 +663,7 @@ _STEMS: Final = (
 
 
 def _stems() -> Iterator[SecretCase]:
-    """Names no schema has, which say themselves that they hold a secret. The values are weak, only the name tells."""
+    """Names without a schema that name a secret. The values are weak: only the name reveals them."""
     for key in _STEMS:
         rng = Random(f"stem.{key}")
         for depth in DEPTHS:
@@ -675,11 +675,11 @@ def _stems() -> Iterator[SecretCase]:
                 yield SecretCase(label, "acme_crm", configuration, parts, (f'"{key}"', REGION, NEIGHBOUR))
 
 
-# Places.
+# Positions.
 
 
 def _positions() -> Iterator[SecretCase]:
-    """Headers, queries, parameters and form data, in all the forms that name a value."""
+    """Headers, queries, parameters and form data, in every notation for a named value."""
     containers: dict[str, tuple[str, ...]] = {
         **dict.fromkeys(
             ("api", "csv", "httpenrichment"),
@@ -708,11 +708,11 @@ def _positions() -> Iterator[SecretCase]:
 
 
 def _pairs(rng: Random) -> Iterator[tuple[str, Any, tuple[str, ...], tuple[str, ...]]]:
-    """Two names with a value each: how they are written, the value of the field, what must go, what must stay."""
+    """Two named values: their notation, the value of the field, the parts to mask and the parts to keep."""
     one, two, digits_only = password(rng).text, password(rng).text, number(rng)
     both, named = (one, two), ("X-Acme-Team", "Content-Type")
     yield "named", [{"name": n, "value": v} for n, v in zip(named, both, strict=True)], both, named
-    # `key` is itself a name that some type marks, so the name under it may go.
+    # some type marks the name `key`, so the name under it may be masked
     yield "keyed", [{"key": n, "value": v} for n, v in zip(named, both, strict=True)], both, ()
     yield "capital", [{"Name": n, "Value": v} for n, v in zip(named, both, strict=True)], both, named
     yield "number", [{"name": "X-Acme-Team", "value": digits_only}], (str(digits_only),), named[:1]
@@ -725,7 +725,7 @@ def _pairs(rng: Random) -> Iterator[tuple[str, Any, tuple[str, ...], tuple[str, 
 
 
 def _named_pairs() -> Iterator[SecretCase]:
-    """Lists of settings under any key, in which the name of an item says that its value is a secret."""
+    """Lists of settings under any key, in which the name of an item marks its value as a secret."""
     for name in ("password", "DB_PASSWORD", "api_key", "Authorization", "X-Api-Key", "client_secret", "SLACK_TOKEN"):
         for container in ("settings", "env", "variables", "custom_fields", "properties"):
             rng = Random(f"pair.{name}.{container}")
@@ -743,7 +743,7 @@ _HARMLESS: Final = ("note", "comment", "value", "description", "misc")
 
 
 def _known_shapes() -> Iterator[SecretCase]:
-    """Credentials of a known form under keys that say nothing, alone and in the middle of a text."""
+    """Credentials of a known form under neutral keys, alone and inside a text."""
     for kind, make in KNOWN.items():
         rng = Random(f"shape.{kind}")
         for key in _HARMLESS:
@@ -763,7 +763,7 @@ def _known_shapes() -> Iterator[SecretCase]:
         text, parts = make(rng)
         plain_field = {"hostname": HOST, "username": text, "port": 5432}
         yield SecretCase(f"shape/{kind}/plain-field", "postgresql", plain_field, parts, (HOST, "5432"))
-        if kind != "aws-secret":  # forty characters in a sentence are no known form
+        if kind != "aws-secret":  # 40 characters in a sentence are not a known form
             text, parts = make(rng)
             note = f"changed by Ana on 2026-03-01, it is {text} for now; see the wiki"
             stays = ("changed by Ana on 2026-03-01", "see the wiki")
@@ -771,7 +771,7 @@ def _known_shapes() -> Iterator[SecretCase]:
 
 
 def _high_entropy() -> Iterator[SecretCase]:
-    """Random texts of 20 to 64 characters, which nothing but their randomness gives away."""
+    """Random texts of 20 to 64 characters, recognizable only by their randomness."""
     alphabets = {
         "hex": HEX,
         "hex-upper": HEX.upper(),
@@ -794,7 +794,7 @@ def _high_entropy() -> Iterator[SecretCase]:
 
 
 def _cases_of(group: str, texts: Iterable[Embedded], keys: Iterable[str], types: Iterable[str]) -> Iterator[SecretCase]:
-    """Each text under the next of the keys, and once more in the middle of a sentence."""
+    """Each text under the next key, and again inside a sentence."""
     keys_in_turn, types_in_turn = cycle(keys), cycle(types)
     for kind, text, parts, stays in texts:
         key = next(keys_in_turn)
@@ -896,7 +896,7 @@ def _connection_strings(rng: Random) -> Iterator[Embedded]:
 
 
 def _urls() -> Iterator[SecretCase]:
-    """URLs under keys that say nothing, of types that nobody knows and of those that are known."""
+    """URLs under neutral keys, in unknown and known types."""
     for turn in range(2):
         renamed = (each._replace(kind=f"{each.kind}-{turn}") for each in _secret_urls(Random(f"url.{turn}")))
         yield from _cases_of("url", renamed, ("note", "link", "address", "endpoint"), ("acme_crm", "github"))
@@ -906,7 +906,7 @@ def _urls() -> Iterator[SecretCase]:
 
 
 def _nested_json() -> Iterator[SecretCase]:
-    """JSON in a string, once to three times over, with quotes and backslashes inside of the secret too."""
+    """JSON in one to three layers of strings, with quotes and backslashes in the secret too."""
     for turn in range(12):
         rng = Random(f"nested.{turn}")
         pin, key = password(rng).text, KEYS["short"](rng).text
@@ -967,7 +967,7 @@ def _notations(rng: Random) -> Iterator[Embedded]:
 
 
 def _free_texts(rng: Random) -> Iterator[Embedded]:
-    """A secret in a sentence, as the programs upstream quote it."""
+    """A secret in a sentence, as quoted by other programs."""
     pw, key, token = password(rng).text, KEYS["short"](rng).text, draw(rng, URLSAFE, 40)
     phrase = draw(rng, ascii_lowercase, 11)
     signed, signed_parts = jwt(rng)
@@ -1014,7 +1014,7 @@ def _sentences(group: str, turns: int) -> Iterator[tuple[str, Embedded]]:
 
 
 def _status_errors() -> Iterator[SecretCase]:
-    """What upstream says went wrong, quoting what it was given."""
+    """Error messages of other systems that quote their input."""
     for label, (_, text, parts, stays) in _sentences("status_error", 6):
         yield SecretCase(label, "postgresql", {"hostname": "db9.acme.example"}, parts, stays, status_error=text)
     rng = Random("status_error.pem")
@@ -1024,7 +1024,7 @@ def _status_errors() -> Iterator[SecretCase]:
 
 
 def _connection_names() -> Iterator[SecretCase]:
-    """What people type as the name of a connection, and should not."""
+    """Secrets that users typed into the name of a connection."""
     for label, (_, text, parts, stays) in _sentences("connection_name", 4):
         yield SecretCase(label, "postgresql", {"hostname": "db9.acme.example"}, parts, stays, name=text)
     for kind in ("github", "stripe", "aws-id", "databricks", "slack-bot", "google-api", "jwt", "hubspot"):

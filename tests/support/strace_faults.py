@@ -1,11 +1,11 @@
-"""Faults of the system, injected by strace into the system calls of a process.
+"""Faults in the system calls of a process, injected by strace.
 
     fault = Fault("fdatasync", "error=EIO", when=2)
     running = await start(..., under=fault.command(log))
     ...
     assert fault.times(log) == 1
 
-`-P` injects nothing for a path that is not there or not absolute, so a test that uses it asserts that the fault fired.
+`-P` has no effect for a path that is missing or not absolute, so a test that uses it asserts that the fault fired.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Fault:
-    """What becomes of which call: `error=EIO`, `signal=KILL`, `delay_enter=30s`.
+    """A system call and its fault: `error=EIO`, `signal=KILL`, `delay_enter=30s`.
 
     `call` is a name or a regular expression as strace takes it; `when` is a number, or `2+` for all from the second;
     `on` limits it to one path, which is made absolute and must be there.
@@ -34,7 +34,7 @@ class Fault:
     on: Path | None = None
 
     def command(self, log: Path) -> list[str]:
-        """What to put before a command; it keeps its process id, its exit code and its signals."""
+        """The prefix for a command, which keeps its process id, exit code and signals."""
         path = []
         if self.on is not None:
             assert self.on.exists(), f"strace would inject nothing: {self.on} is not there"
@@ -45,7 +45,7 @@ class Fault:
         ]
 
     def times(self, log: Path) -> int:
-        """How often it happened, by what strace wrote down."""
+        """The number of injected faults in the log of strace."""
         text = log.read_text() if log.exists() else ""
         if "signal=KILL" in self.effect:
             return int("+++ killed by SIGKILL +++" in text)
@@ -54,7 +54,7 @@ class Fault:
 
 @cache
 def why_not() -> str | None:
-    """Why no fault can be injected here; None when it can."""
+    """Why faults cannot be injected here, or None."""
     if shutil.which("strace") is None:
         return "strace is not installed"
     tried = subprocess.run(["strace", "-D", "-f", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False)

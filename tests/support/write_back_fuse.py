@@ -1,18 +1,19 @@
-"""A file system that keeps in memory what was not synced, and loses it with the power.
+"""A write-back file system: it keeps unsynced data in memory, and loses it when the power fails.
 
     python -m tests.support.write_back_fuse BACKING MOUNT SEED [CALL:NUMBER]
 
-BACKING is the disk: a folder that holds what is safe, and all there is when the power was lost. The blocks of a file
-and its length get there when it is synced, names when the folder is (POSIX promises no more). The power is lost
+BACKING is the disk: a folder with the synced data, which is all that remains after a power failure. The blocks and the
+length of a file reach it when the file is synced, names when the folder is synced (POSIX promises no more). The power
+fails
 
-- when the process is killed: nothing that was not synced is on the disk;
-- when a line comes on its standard input, or before the call of that name and number (`rename:3`): of what was not
-  synced some is on the disk, by the seed. Some blocks, a length between the old and the new, some changes of names,
-  none without the one it follows from; at times nothing, at times all.
+- when the process is killed: all unsynced data is lost;
+- when a line arrives on stdin, or before the call of that name and number (`rename:3`): a part of the unsynced data,
+  chosen by the seed, is on disk. That is some blocks, a length between the old and the new, and some changes of names,
+  each with those that it depends on; sometimes none of it, sometimes all.
 
-It unmounts when its standard input ends. Locks are the kernel's own, since no call for them is here. Not modelled:
-folders, links, times, owners, and blocks as they were between two syncs. What has no name any more can be read and
-written, but has no length (ESTALE) and takes none (libfuse finds these by name).
+It unmounts when its stdin ends. The kernel handles locks, because this module implements no calls for them. Not
+modelled: folders, links, times, owners, and versions of blocks between two syncs. A file whose name was removed can be
+read and written, but its length cannot be read or set (ESTALE; libfuse looks it up by name).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _ROOT = 1
 
 
 class _File:
-    """What a program reads, and a descriptor of what is on the disk; `unsynced` are the blocks that differ."""
+    """The content that programs read, and a descriptor of the file on disk; `unsynced` are the blocks that differ."""
 
     def __init__(self, number: int, disk: int) -> None:
         self.number = number
@@ -64,7 +65,7 @@ class _File:
         self.unsynced.clear()
 
     def sync_in_part(self, chance: random.Random, share: float) -> None:
-        """Have some of the blocks on the disk, and the new length or one between that and the old."""
+        """Write some of the blocks to disk, and a length between the old and the new."""
         lengths = sorted([os.fstat(self.disk).st_size, len(self.content)])
         length = len(self.content) if chance.random() < share else chance.randint(*lengths)
         self._put({block for block in sorted(self.unsynced) if chance.random() < share}, length)
@@ -76,7 +77,7 @@ class _File:
 
 
 class _Change(NamedTuple):
-    """A name that was given (`old` is None), taken away (`new` is None) or changed."""
+    """A creation (`old` is None), removal (`new` is None) or change of a name."""
 
     file: _File
     old: str | None
@@ -84,7 +85,7 @@ class _Change(NamedTuple):
 
 
 class _Folder:
-    """The names of the files: as a program sees them, and those on the disk."""
+    """The names of the files: as programs see them, and on disk."""
 
     def __init__(self, backing: Path) -> None:
         self._backing = backing
@@ -98,7 +99,7 @@ class _Folder:
         return _File(next(self._numbers), descriptor)
 
     def create(self, name: str, mode: int) -> _File:
-        """A new file; on the disk it has no name yet."""
+        """A new file, which does not have a name on disk yet."""
         file = self._file(os.open(self._backing, os.O_RDWR | os.O_TMPFILE, stat.S_IMODE(mode)))
         self.change(_Change(file, None, name))
         return file
@@ -113,7 +114,7 @@ class _Folder:
         self._unsynced.clear()
 
     def sync_in_part(self, chance: random.Random, share: float) -> None:
-        """Have some of the changes on the disk: the first, as a file system with a log has them, or just any."""
+        """Apply some of the changes on disk: the first ones, as in a file system with a log, or any."""
         changes = self._unsynced[: chance.randint(0, len(self._unsynced))] if chance.random() < 0.3 else self._unsynced
         for change in changes:
             if changes is not self._unsynced or chance.random() < share:
@@ -122,7 +123,7 @@ class _Folder:
     def _put(self, change: _Change) -> None:
         file, old, new = change
         if self.on_disk.get(old) is not file if old else new in self.on_disk:
-            return  # what it follows from is not on the disk
+            return  # the change it depends on is not on disk
         _rename(self.on_disk, change)
         here = {"src_dir_fd": self._descriptor, "dst_dir_fd": self._descriptor}
         if old is None and new:
@@ -141,7 +142,7 @@ def _rename(names: dict[str, _File], change: _Change) -> None:
 
 
 class _Power:
-    """Goes before a chosen call or at any moment between two, and takes the process with it."""
+    """The power supply. It fails before a chosen call or at any time between two calls, and ends the process."""
 
     def __init__(self, folder: _Folder, chance: random.Random, off_before: str) -> None:
         self._folder = folder
@@ -152,7 +153,7 @@ class _Power:
 
     @contextmanager
     def on(self, call: str) -> Iterator[None]:
-        """There is power until this call is done, unless it is the chosen one."""
+        """Keep the power on until this call ends, unless it is the chosen one."""
         with self._calling:
             self._left -= call == self._call
             if self._call and not self._left:
@@ -172,7 +173,7 @@ class _Power:
 
 
 class LazyFileSystem:
-    """What FUSE calls. A path is `/` or `/name`, and None for an open file without a name; `fh` is an open file's."""
+    """The FUSE operations. A path is `/` or `/name`, or None for an open file without a name; `fh` is its handle."""
 
     use_ns = True
 
@@ -197,7 +198,7 @@ class LazyFileSystem:
         for name, file in self._folder.names.items():
             yield name, {"st_mode": file.mode, "st_ino": file.number}, 0
 
-    def create(self, path: str, mode: int, _flags: int) -> int:  # the kernel has looked: there is none
+    def create(self, path: str, mode: int, _flags: int) -> int:  # the kernel has checked that the name is free
         with self._power.on("create"):
             return self._open(self._folder.create(path[1:], mode))
 
@@ -251,7 +252,7 @@ class LazyFileSystem:
 
 
 def main(backing: str, mount: str, seed: str, off_before: str = "") -> None:
-    """Mount, and serve until it is unmounted or the power is lost."""
+    """Mount, and serve until it is unmounted or the power fails."""
     folder = _Folder(Path(backing))
     power = _Power(folder, random.Random(int(seed)), off_before)
 
