@@ -38,8 +38,9 @@ class Scrubber:
             if not self.is_in(secret):  # otherwise a form of it is already known
                 forms = set(_forms(secret))
                 masked |= forms
-                self._needles += sorted(set(map(_needle, forms)) - set(self._needles))
-        self._masked = [(_needle(each), each) for each in sorted(masked, key=len, reverse=True)]
+                self._needles += sorted({needle for form in forms for needle in _needles_of(form)} - set(self._needles))
+        longest_first = sorted(masked, key=len, reverse=True)
+        self._masked = [(needle, each) for each in longest_first for needle in _needles_of(each)]
 
     def is_in(self, text: str) -> bool:
         """Does `text` contain a known secret?"""
@@ -105,9 +106,10 @@ def _forms(secret: str) -> Iterator[str]:
         yield core.translate(_FOR_URLS)
 
 
-def _needle(secret: str) -> str:
-    """The secret as `_unescaped_lower` shows it."""
-    return secret.replace("\\", "").lower()
+def _needles_of(secret: str) -> set[str]:
+    """The secret as `_unescaped_lower` shows it, also if the secret itself contains an escape sequence."""
+    decoded = _HEX_ESCAPE.sub(_character_of, secret)
+    return {text.replace("\\", "").lower() for text in (secret, decoded)}
 
 
 _FOR_URLS = str.maketrans("+/", "-_")

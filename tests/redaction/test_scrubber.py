@@ -110,7 +110,18 @@ def test_a_key_is_found_in_base64_with_any_prefix_and_suffix(before: bytes, afte
     assert len(tail.rstrip("=")) * 6 < len(after) * 8 + 12
 
 
-@pytest.mark.parametrize("key", ["100%41-or-more", "a%zz%%%key", "C:\\\\key\\path", 'a"quoted"key', "a'quoted'key"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "100%41-or-more",
+        "a%zz%%%key",
+        "C:\\\\key\\path",
+        "abcdefgh\\x20ij",
+        "abc\\u0041defgh",
+        'a"quoted"key',
+        "a'quoted'key",
+    ],
+)
 @pytest.mark.parametrize("write", [str, quote, json.dumps, repr, lambda key: json.dumps(json.dumps(key)), str.upper])
 def test_a_key_that_contains_escapes_is_found(key: str, write: Callable[[str], str]) -> None:
     assert Scrubber([key]).mask(f"before {write(key)} after").strip("\\\"'") in {
