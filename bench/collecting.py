@@ -34,7 +34,7 @@ async def collecting(
 ) -> AsyncIterator[Process]:
     """Collect `ids` generated ids with the rate ceiling `rate` (0: unlimited), and stop the process at the end.
 
-    Raises TimeoutError if it does not stop, after killing it.
+    Kills a process that does not stop in time, and raises TimeoutError.
     """
     _write_ids(folder / "ids.txt", ids)
     limits = ["--rate", f"{rate:g}", "--concurrency", str(concurrency)]

@@ -19,7 +19,7 @@ from bench.collecting import collecting, result_in
 from bench.limit_server import LimitServer, serving
 from bench.limits import Sliding, schedule
 
-_WARM = 3.0  # seconds
+_WARM_UP = 3.0  # seconds
 _NO_LIMIT = 1_000_000_000
 
 
@@ -55,9 +55,11 @@ def _stderr(folder: Path) -> str:
 def completions(server: LimitServer) -> float:
     """Return the replies per second between warm-up and last request, after which fewer are in flight."""
     end = server.arrivals[-1].at
-    if end <= _WARM:
-        sys.exit(f"too few ids: the run took {end:.1f} s, and the first {_WARM:g} s do not count; pass a higher --ids")
-    return sum(_WARM <= at < end for at in server.replied) / (end - _WARM)
+    if end <= _WARM_UP:
+        sys.exit(
+            f"too few ids: the run took {end:.1f} s, and the first {_WARM_UP:g} s do not count; pass a higher --ids"
+        )
+    return sum(_WARM_UP <= at < end for at in server.replied) / (end - _WARM_UP)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same job with the official SDK's async client.
+"""Fetches the same ids with the asynchronous client of the official SDK.
 
 python official_sdk.py BASE_URL IDS_FILE OUTPUT CONCURRENCY
 """
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from polytomic import AsyncPolytomic
 
 
-async def work(client: AsyncPolytomic, ids: Iterator[str], output: BinaryIO) -> None:
+async def fetch_ids(client: AsyncPolytomic, ids: Iterator[str], output: BinaryIO) -> None:
     for connection_id in ids:
         envelope = await client.connections.get(connection_id)
         assert envelope.data is not None
@@ -23,7 +23,7 @@ async def main(base_url: str, ids_file: str, path: str, concurrency: str) -> Non
     ids = iter(Path(ids_file).read_text().split())  # noqa: ASYNC240  # once, before the first request
     client = AsyncPolytomic(base_url=base_url, token="sandbox-key")
     with open(path, "wb") as output:  # noqa: ASYNC230  # part of the measurement
-        await asyncio.gather(*(work(client, ids, output) for _ in range(int(concurrency))))
+        await asyncio.gather(*(fetch_ids(client, ids, output) for _ in range(int(concurrency))))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 
-async def work(session: aiohttp.ClientSession, base_url: str, ids: Iterator[str], output: BinaryIO) -> None:
+async def fetch_ids(session: aiohttp.ClientSession, base_url: str, ids: Iterator[str], output: BinaryIO) -> None:
     for connection_id in ids:
         async with session.get(f"{base_url}/api/connections/{connection_id}") as response:
             document = orjson.loads(await response.read())
@@ -25,7 +25,7 @@ async def main(base_url: str, ids_file: str, path: str, concurrency: str) -> Non
     headers = {"Authorization": "Bearer sandbox-key", "X-Polytomic-Version": "2025-09-18"}
     with open(path, "wb") as output:  # noqa: ASYNC230  # part of the measurement
         async with aiohttp.ClientSession(headers=headers) as session:
-            await asyncio.gather(*(work(session, base_url, ids, output) for _ in range(int(concurrency))))
+            await asyncio.gather(*(fetch_ids(session, base_url, ids, output) for _ in range(int(concurrency))))
 
 
 if __name__ == "__main__":

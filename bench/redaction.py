@@ -1,7 +1,7 @@
 """Measures the cost of redaction: microseconds per record with and without it, and of the token search alone.
 
-The reference record comes from the API's own page on the endpoint. Host, names and ids differ between records, as they
-do in an organization. Runs with and without redaction alternate; the result is the median CPU time of the rounds. Then
+The reference record is the example on the endpoint's page of the API. Host, names and ids differ between records, as
+in an organization. Runs with and without redaction alternate; the result is the median CPU time of the rounds. Then
 the script searches texts of several kinds for issuers' tokens. This script only measures: it has no pass or fail.
 
 python bench/redaction.py [--records 20000] [--rounds 7]

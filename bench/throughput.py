@@ -81,7 +81,7 @@ def _nginx(folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     (folder / "nginx.conf").write_text((HERE / "nginx.conf").read_text().replace("@ADDRESS@", address))
-    server = subprocess.Popen([*_on(SERVER_CORE), binary, "-p", str(folder), "-c", "nginx.conf"])
+    server = subprocess.Popen([*_pinned(SERVER_CORE), binary, "-p", str(folder), "-c", "nginx.conf"])
     try:
         _wait_for(address)
         yield f"http://{address}"
@@ -90,7 +90,7 @@ def _nginx(folder: Path) -> Iterator[str]:
         server.wait()
 
 
-def _on(core: int) -> list[str]:
+def _pinned(core: int) -> list[str]:
     return ["taskset", "--cpu-list", str(core)]
 
 
@@ -118,11 +118,11 @@ def _collect(base_url: str, ids: Path, out: str, concurrency: int) -> list[str]:
 
 
 def _timed(command: list[str], records: int, out: Path) -> Figures:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    before, started_at = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     environ = {**os.environ, "POLYTOMIC_API_KEY": "sandbox-key"}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has bytecode
-    subprocess.run([*_on(CLIENT_CORE), *command], check=True, env=environ)
-    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*_pinned(CLIENT_CORE), *command], check=True, env=environ)
+    seconds, after = time.monotonic() - started_at, resource.getrusage(resource.RUSAGE_CHILDREN)
     if os.devnull not in command and (written := _lines(out)) != records:
         sys.exit(f"{command}: wrote {written} of {records} records")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

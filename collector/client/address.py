@@ -127,21 +127,21 @@ def _host(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise BadAddress("the host is a number; write an IPv4 address as four decimal numbers") from None
+            raise BadAddress("has an invalid IPv4 address as its host; write four decimal numbers") from None
     if text.endswith("."):
-        raise BadAddress("the host ends with a dot; remove it")
+        raise BadAddress("has a host that ends with a dot; remove the dot")
     if not _HOST_NAME.fullmatch(text) or len(text) > 253 or max(map(len, text.split("."))) > 63:
-        raise BadAddress("the host is not a valid name or IP address; remove any user and password")
+        raise BadAddress("has a host that is not a valid name or IP address; remove any user and password")
     return text
 
 
 def _ipv6(text: str) -> str:
     if "%" in text:
-        raise BadAddress("the host has a zone; use an address without one")
+        raise BadAddress("has a host with a zone; use an address without one")
     try:
         return str(_unmapped(ipaddress.IPv6Address(text)))
     except ValueError:
-        raise BadAddress("the host is not an IPv6 address") from None
+        raise BadAddress("has a host that is not an IPv6 address") from None
 
 
 def _unmapped(address: _IP) -> _IP:
@@ -153,15 +153,15 @@ def _port(text: str | None, scheme: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= 65535:
-        raise BadAddress("the port is not a number from 1 to 65535")
+        raise BadAddress("has a port that is not a number from 1 to 65535")
     return None if int(text) == _PORTS[scheme] else int(text)
 
 
 def _path(text: str) -> str:
     path = text.rstrip("/")
     if not _PATH.fullmatch(path):
-        raise BadAddress("the path contains invalid characters; percent-encode them")
+        raise BadAddress("has a path with invalid characters; percent-encode them")
     for segment in map(unquote, path.split("/")):
         if segment in {".", ".."} or re.search(r"[\x00-\x1f\x7f/\\]", segment):
-            raise BadAddress("the path contains . or .., or an encoded slash or control character; remove them")
+            raise BadAddress("has a path with . or .., or with an encoded slash or control character; remove it")
     return path

@@ -14,13 +14,13 @@ def log_attempts(send: Send, log: Callable[[str], None], clock: Clock) -> Send:
     """Wrap `send` to log each request: its target, the status or the failure, bytes, seconds."""
 
     async def send_logged(request: Request) -> Reply:
-        began = clock.monotonic()
+        started_at = clock.monotonic()
         try:
             reply = await send(request)
         except (AttemptFailed, CollectorError) as error:
-            log(f"{request.target}: {type(error).__name__}: {error}, {clock.monotonic() - began:.3f} s")
+            log(f"{request.target}: {type(error).__name__}: {error}, {clock.monotonic() - started_at:.3f} s")
             raise
-        log(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {clock.monotonic() - began:.3f} s")
+        log(f"{request.target}: HTTP {reply.status}, {len(reply.body)} bytes, {clock.monotonic() - started_at:.3f} s")
         return reply
 
     return send_logged

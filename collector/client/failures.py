@@ -83,8 +83,9 @@ class FailedAttempt(NamedTuple):
     """The result of a failed attempt.
 
     `seconds` is its time in flight; 0 if reading the reply failed. `was_probe`: it probed whether the server is up.
-    `opened_breaker`: all requests now wait because of it. `throttled_at` is the number of requests that the server had
-    accepted when it throttled this one. `is_isolated`: the server throttles this id alone, so only this id waits.
+    `opened_breaker`: it opened the circuit breaker, so all requests wait. `throttled_at` is the number of requests that
+    the server had accepted when it throttled this one. `is_isolated`: the server throttles this id alone, so only this
+    id waits.
     """
 
     failure: AttemptFailed
@@ -116,5 +117,5 @@ def failure_of(error: Exception, scrub: Callable[[str], str]) -> AttemptFailed:
     """
     if isinstance(error, AttemptFailed):
         return type(error)(scrub(error.reason), *error.args[1:])
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    return UnexpectedFailure(f"internal error: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}")
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return UnexpectedFailure(f"internal error: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}")

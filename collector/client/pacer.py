@@ -66,12 +66,12 @@ class Pacer:
     ) -> None:
         self._send = send
         self._governor = governor
-        self._now, self._wall, self._sleep = clock
+        self._monotonic, self._wall_time, self._sleep = clock
         self._count = count
         self._scrub = scrub
         self._on_event = on_event
         self._queue = PermitQueue(governor, clock)
-        self._arriving = 0
+        self._arriving_bodies = 0
 
     @property
     def in_flight(self) -> int:
@@ -141,7 +141,7 @@ class Pacer:
 
     def _feedback_from(self, reply: Reply) -> Feedback:
         """Return the feedback of a final reply; raise `AttemptFailed` for any other."""
-        now = self._wall()
+        now = self._wall_time()
         if reply.status != 200:
             raise_if_not_final(reply, now)
         limit = allowance(reply.headers, now)
@@ -157,22 +157,26 @@ class Pacer:
     def _answered(self, permit: Permit, feedback: Feedback) -> None:
         try:
             self._governor.answered(
-                permit, self._now(), is_success=feedback.is_success, allowance=feedback.allowance, quota=feedback.quota
+                permit,
+                self._monotonic(),
+                is_success=feedback.is_success,
+                allowance=feedback.allowance,
+                quota=feedback.quota,
             )
         except (PauseTooLong, TooManyPauses) as pause:
-            raise stopped_by(pause, self._wall()) from None
+            raise stopped_by(pause, self._wall_time()) from None
         finally:
             self._wake_and_report()
 
     def _abandoned(self, permit: Permit) -> None:
-        self._governor.abandoned(permit, self._now())
+        self._governor.abandoned(permit, self._monotonic())
         self._wake_and_report()
 
     def _failed(self, permit: Permit, request: Request, failure: AttemptFailed) -> FailedAttempt:
         try:
-            return self._report_failure(permit, request, failure, self._now())
+            return self._report_failure(permit, request, failure, self._monotonic())
         except (PauseTooLong, TooManyPauses) as pause:
-            raise stopped_by(pause, self._wall()) from None
+            raise stopped_by(pause, self._wall_time()) from None
         finally:
             self._wake_and_report()
 
@@ -210,18 +214,19 @@ class Pacer:
     @contextmanager
     def arriving(self) -> Iterator[None]:
         """Mark a body as arriving. `watch` does not stop the run meanwhile; only the complete body ends an outage."""
-        self._arriving += 1
+        self._arriving_bodies += 1
         try:
             yield
         finally:
-            self._arriving -= 1
-            self._governor.arrived(self._now())
+            self._arriving_bodies -= 1
+            self._governor.arrived(self._monotonic())
 
     async def watch(self, outage_limit: float) -> None:
         """Raise `RunStopped` when an outage exceeds `outage_limit` seconds and no body is arriving."""
         while True:
             await self._sleep(_WATCH_INTERVAL)
-            if not self._arriving and (seconds := self._governor.outage_seconds(self._now())) > outage_limit:
+            seconds = self._governor.outage_seconds(self._monotonic())
+            if seconds > outage_limit and not self._arriving_bodies:
                 raise RunStopped(
                     f"all requests failed for {seconds:.0f} s, longer than --outage-limit {outage_limit:g}: "
                     f"{self._governor.last_failure}"

@@ -29,7 +29,7 @@ class PermitQueue:
 
     def __init__(self, governor: Governor, clock: Clock) -> None:
         self._governor = governor
-        self._now, self._wall, self._sleep = clock
+        self._monotonic, self._wall_time, self._sleep = clock
         self._queue: deque[asyncio.Future[Permit | None]] = deque()
         self._has_head = False
         self._is_stopped = False
@@ -60,9 +60,9 @@ class PermitQueue:
 
     def _try_acquire(self) -> Permit | Wait:
         try:
-            return self._governor.try_acquire(self._now())
+            return self._governor.try_acquire(self._monotonic())
         except (PauseTooLong, TooManyPauses) as pause:
-            raise stopped_by(pause, self._wall()) from None
+            raise stopped_by(pause, self._wall_time()) from None
 
     async def acquire_in_turn(self) -> Permit:
         """Wait in the queue for a permit. Raises `RunStopped` for too long a pause."""
@@ -81,7 +81,7 @@ class PermitQueue:
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it received a permit or the head at the same time
+            if turn.done() and not turn.cancelled():  # it had a permit, or was the head, before the cancellation
                 self._return_permit(turn.result())
             raise
 
@@ -105,7 +105,7 @@ class PermitQueue:
         if permit is None:
             self._dequeue()
         else:
-            self._governor.abandoned(permit, self._now())
+            self._governor.abandoned(permit, self._monotonic())
             self.wake()
 
     async def acquire(self, *, is_exclusive: bool = False) -> Permit:
@@ -123,11 +123,11 @@ class PermitQueue:
     @contextmanager
     def waiting(self, reason: WaitReason) -> Iterator[None]:
         """Count the time within the context as a wait for this reason."""
-        began = self._now()
+        started_at = self._monotonic()
         try:
             yield
         finally:
-            self.wait_seconds[reason] += self._now() - began
+            self.wait_seconds[reason] += self._monotonic() - started_at
 
     async def _wait_for_change(self) -> None:
         """Wait until a request or a hold has ended."""
@@ -149,9 +149,9 @@ def stopped_by(pause: PauseTooLong | TooManyPauses, now: float) -> RunStopped:
             f"the server asked for {pause.planned:.0f} s of pauses in total, more than half of the run; "
             f"run again after {stamp(now + pause.wait)}"
         )
-    length, when = ("without end", "much later")
+    duration, when = ("without end", "much later")
     if pause.wait < inf:
-        length, when = f"of {pause.wait:g} s", f"after {stamp(now + pause.wait)}"
+        duration, when = f"of {pause.wait:g} s", f"after {stamp(now + pause.wait)}"
     return RunStopped(
-        f"the server asked for a pause {length}, longer than --max-pause {pause.max_pause:g}; run again {when}"
+        f"the server asked for a pause {duration}, longer than --max-pause {pause.max_pause:g}; run again {when}"
     )

@@ -51,7 +51,8 @@ class Retrier:
         self._clock = clock
         self._rng = rng
         self._note = note
-        self._confirmation_lock = anyio.Lock(fast_acquire=True)  # without a yield, so that no request slips through
+        # Acquired without a yield, so that the hold begins before the next request.
+        self._confirmation_lock = anyio.Lock(fast_acquire=True)
         self._probe_lock = anyio.Lock(fast_acquire=True)
         self._confirmations = 0
         self._probe_target: Request | None = None
@@ -87,8 +88,9 @@ class Retrier:
     ) -> T:
         attempts = Attempts()
 
-        async def once() -> T | FailedAttempt:
-            # The first failure is replayed to tenacity, which would cost a good reply more than all other work.
+        async def attempt_once() -> T | FailedAttempt:
+            # tenacity costs more than the rest of a successful request, so only a failure starts it. Its first call
+            # returns that failure.
             nonlocal confirmations
             attempts.total += 1
             result: T | FailedAttempt = first
@@ -96,10 +98,10 @@ class Retrier:
                 confirmations = self._confirmations
                 result = await self._retry_once(attempt, request, attempts, policy)
             if isinstance(result, FailedAttempt):
-                await self._react(result, request, attempts, confirmations)
+                await self._record_failure(result, request, attempts, confirmations)
             return result
 
-        result = await retrying(once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
+        result = await retrying(attempt_once, attempts, policy, sleep=self._clock.sleep, rng=self._rng)
         if isinstance(result, FailedAttempt):
             raise GaveUp(result.failure, attempts.total, attempts.retried_s)
         return result
@@ -118,12 +120,14 @@ class Retrier:
             self._governor.retry_budget.deposit(withdrawn)
         return result
 
-    async def _react(self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int) -> None:
+    async def _record_failure(
+        self, failed: FailedAttempt, request: Request, attempts: Attempts, confirmations: int
+    ) -> None:
         failure = failed.failure
         self._note(f"{request.target}: {failure.reason} (attempt {attempts.total})")
         is_server_up = failed.opened_breaker and await self._probe_server()
         is_excused = failed.was_probe and isinstance(failure, Transient) and not is_server_up
-        attempts.failed(failed, is_excused=is_excused)
+        attempts.add_failure(failed, is_excused=is_excused)
         if isinstance(failure, Unauthorized) and confirmations == self._confirmations:
             await self._confirm_key(request, confirmations)
 

@@ -74,7 +74,7 @@ class Attempts:
         self.retried_s = 0.0
         self.last: FailedAttempt | None = None
 
-    def failed(self, failed: FailedAttempt, *, is_excused: bool = False) -> None:
+    def add_failure(self, failed: FailedAttempt, *, is_excused: bool = False) -> None:
         """Count a failed attempt; an excused one does not count against the id."""
         self.last = failed
         failure = failed.failure
@@ -128,8 +128,8 @@ class Attempts:
     def backoff(self, policy: RetryPolicy, rng: random.Random) -> float:
         """Return the seconds to wait, with full jitter (AWS Architecture Blog, 2015); 0 if a pause replaces the wait.
 
-        An id that is throttled again lets others go first, so that it does not become the probe after the pause. An
-        isolated id waits without the others, as long as the server asks, or by a back-off that doubles.
+        An id that is throttled again lets others go first, so that it does not become the probe after the pause. Only
+        an isolated id waits by itself: as long as the server asks, or for a backoff that doubles, if that is longer.
         """
         failure = self.failure
         if isinstance(failure, Throttled) and self.throttled > 1:

@@ -20,7 +20,7 @@ from tests.support.transport_contract import CANARY, REQUEST, Opening, Subject
 
 
 @asynccontextmanager
-async def by_aiohttp(
+async def open_aiohttp(
     url: str,
     *,
     connect: float = PATIENCE,
@@ -53,11 +53,11 @@ async def test_a_localhost_name_that_resolves_elsewhere_is_not_connected_to(
     """glibc resolves `x.localhost`, and `localhost` if /etc/hosts lacks it, by files and name servers."""
     resolve = socket.getaddrinfo
 
-    def elsewhere(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
+    def resolve_elsewhere(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
         hosts = found if host == "api.localhost" else [host]
         return [each for one in hosts for each in resolve(one, port)]
 
-    monkeypatch.setattr(socket, "getaddrinfo", elsewhere)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_elsewhere)
     async with serving(answer(b"{}")) as server:
         port = server.url.rpartition(":")[2]
         count = RequestCount()
@@ -79,4 +79,4 @@ async def test_a_localhost_name_that_resolves_elsewhere_is_not_connected_to(
 
 @pytest.fixture
 def opening() -> Opening:
-    return by_aiohttp
+    return open_aiohttp

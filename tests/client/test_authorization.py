@@ -127,7 +127,7 @@ async def test_one_line_end_after_a_key_is_removed(end: str, tmp_path: Path) -> 
         "x" * 99_999,
     ],
 )
-async def test_an_impossible_key_is_an_error_that_names_its_source_and_does_not_show_it(
+async def test_an_invalid_key_is_an_error_that_names_its_source_and_does_not_show_it(
     content: str, tmp_path: Path
 ) -> None:
     path = file_with(tmp_path, content)
@@ -175,7 +175,7 @@ async def test_a_byte_order_mark_before_a_key_is_removed_without_a_warning(tmp_p
     assert await notes_and_header(KeySource(file=file_with(tmp_path, f"\ufeff{KEY}\r\n"))) == ([], f"Bearer {KEY}")
 
 
-async def test_a_key_saved_as_utf_16_is_an_error_that_says_so(tmp_path: Path) -> None:
+async def test_a_key_saved_as_utf_16_is_an_error_that_names_the_encoding(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(f"{KEY}\r\n".encode("utf-16"))
     path.chmod(0o600)
@@ -187,7 +187,7 @@ async def test_a_key_of_the_maximum_length_is_accepted(tmp_path: Path) -> None:
     assert await header(KeySource(file=file_with(tmp_path, "x" * 8192 + "\r\n"))) == "Bearer " + "x" * 8192
 
 
-async def test_an_error_names_the_environment_variable_with_an_impossible_key() -> None:
+async def test_an_environment_variable_with_an_invalid_key_is_named() -> None:
     with pytest.raises(ConfigError, match=r"^POLYTOMIC_API_KEY: ") as caught:
         await header(KeySource(), POLYTOMIC_API_KEY="my secret key")
     assert "secret" not in str(caught.value)

@@ -81,12 +81,12 @@ async def test_a_stream_restarts_in_each_attempt_and_its_failure_contains_no_sec
 
         yield Reply(200, {}, b""), chunks()
 
-    async def take(_reply: Reply, chunks: AsyncIterator[bytes]) -> None:
+    async def read_chunks(_reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         async for chunk in chunks:
             read.append(chunk)
 
     streaming = make_client(answering, make_governor(), Clock(), stream=stream, scrub=scrub)
     with pytest.raises(GaveUp) as caught:
-        await streaming.stream(REQUEST, take, cap=7)
+        await streaming.stream(REQUEST, read_chunks, cap=7)
     assert read == [b"begins"] * 5
     assert caught.value.failure.reason == "truncated: [REDACTED]"

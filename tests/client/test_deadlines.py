@@ -15,7 +15,7 @@ TICK = 0.25
 
 
 @asynccontextmanager
-async def watched(clock: StoppedClock) -> AsyncIterator[Deadlines]:
+async def watching(clock: StoppedClock) -> AsyncIterator[Deadlines]:
     deadlines = Deadlines(TICK, as_clock(clock))
     watch = asyncio.create_task(deadlines.watch())
     try:
@@ -25,12 +25,12 @@ async def watched(clock: StoppedClock) -> AsyncIterator[Deadlines]:
         await asyncio.gather(watch, return_exceptions=True)
 
 
-async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more: float = 0) -> str:
+async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, extension: float = 0) -> str:
     """Wait for a reply, as an attempt does."""
     task = deadlines.start(seconds)
     try:
-        if more:
-            deadlines.extend(task, more)
+        if extension:
+            deadlines.extend(task, extension)
         await answer.wait()
         return "answer"
     except asyncio.CancelledError:
@@ -43,7 +43,7 @@ async def wait(deadlines: Deadlines, seconds: float, answer: asyncio.Event, more
 
 async def test_a_wait_that_ends_in_time_is_not_cancelled() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, answer))
         await clock.advance(9)
         answer.set()
@@ -53,7 +53,7 @@ async def test_a_wait_that_ends_in_time_is_not_cancelled() -> None:
 
 async def test_a_wait_is_cancelled_at_its_deadline_and_not_before() -> None:
     clock = StoppedClock()
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
         await clock.advance(9.9)
         assert not waiting.done()
@@ -64,8 +64,8 @@ async def test_a_wait_is_cancelled_at_its_deadline_and_not_before() -> None:
 
 async def test_an_extended_deadline_counts() -> None:
     clock = StoppedClock()
-    async with watched(clock) as deadlines:
-        waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event(), more=20))
+    async with watching(clock) as deadlines:
+        waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event(), extension=20))
         await clock.advance(29.9)
         assert not waiting.done()
         await clock.advance(0.1 + TICK)
@@ -74,7 +74,7 @@ async def test_an_extended_deadline_counts() -> None:
 
 async def test_each_task_has_its_own_deadline() -> None:
     clock = StoppedClock()
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         workers = [asyncio.create_task(wait(deadlines, seconds, asyncio.Event())) for seconds in (1, 2, 3)]
         for done in range(1, 4):
             await clock.advance(1 + TICK / 3)
@@ -84,15 +84,15 @@ async def test_each_task_has_its_own_deadline() -> None:
 async def test_a_task_can_wait_again_after_its_deadline_passed() -> None:
     clock, answer = StoppedClock(), asyncio.Event()
 
-    async def twice(deadlines: Deadlines) -> list[str]:
+    async def wait_twice(deadlines: Deadlines) -> list[str]:
         first = await wait(deadlines, 1, asyncio.Event())
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
         return [first, await wait(deadlines, 10, answer)]
 
-    async with watched(clock) as deadlines:
-        waiting = asyncio.create_task(twice(deadlines))
+    async with watching(clock) as deadlines:
+        waiting = asyncio.create_task(wait_twice(deadlines))
         await clock.advance(2)
         answer.set()
         assert await waiting == ["late", "answer"]
@@ -100,7 +100,7 @@ async def test_a_task_can_wait_again_after_its_deadline_passed() -> None:
 
 async def test_an_unrelated_cancellation_passes_through() -> None:
     clock = StoppedClock()
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         waiting = asyncio.create_task(wait(deadlines, 10, asyncio.Event()))
         await settled()
         waiting.cancel()
@@ -117,7 +117,7 @@ async def test_a_task_that_stopped_waiting_is_never_cancelled() -> None:
         await clock.sleep(50)
         return found
 
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         waiting = asyncio.create_task(wait_and_continue(deadlines))
         await clock.advance(60)
         assert await waiting == "answer"
@@ -132,7 +132,7 @@ async def test_a_reply_exactly_at_the_deadline_causes_no_later_cancellation() ->
         await asyncio.sleep(0)
         return found
 
-    async with watched(clock) as deadlines:
+    async with watching(clock) as deadlines:
         waiting = asyncio.create_task(wait_and_continue(deadlines))
         await settled()
         answer.set()  # the task is scheduled now, and is cancelled before it runs

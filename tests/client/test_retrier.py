@@ -165,7 +165,7 @@ async def test_an_id_is_given_up_when_its_time_is_spent() -> None:
     assert caught.value.retried_s == pytest.approx(harness.clock.now())
 
 
-async def test_a_request_with_its_own_policy_is_given_up_by_it() -> None:
+async def test_the_policy_of_a_request_replaces_that_of_the_run() -> None:
     harness = Harness()
 
     async def attempt(_number: int, _request: Request) -> FailedAttempt:
@@ -278,7 +278,7 @@ async def test_the_next_401_is_confirmed_again() -> None:
 
 
 @pytest.mark.parametrize("answer", [Transient("the connection broke"), ValueError("unexpected"), 429, 500, 503])
-async def test_a_confirmation_without_a_reply_does_not_decide_about_the_key(answer: int | Exception) -> None:
+async def test_a_confirmation_without_a_reply_is_inconclusive(answer: int | Exception) -> None:
     harness = Harness(confirmations=[answer, 401])
     assert await harness.execute(Unauthorized("HTTP 401", 401), "answer") == "answer"
     with pytest.raises(KeyRefused):

@@ -42,7 +42,7 @@ policies = st.builds(
 )
 
 
-class Failing:
+class FailingAttempt:
     """An attempt that fails with each of the given failures, after `seconds` each, and then succeeds."""
 
     def __init__(self, attempts: Attempts, kinds: list[type[AttemptFailed]], seconds: float = 0.0) -> None:
@@ -57,7 +57,7 @@ class Failing:
         if not self._kinds:
             return "answer"
         failed = FailedAttempt(self._kinds.pop(0)("no"), self._seconds)
-        self._attempts.failed(failed)
+        self._attempts.add_failure(failed)
         return failed
 
 
@@ -68,7 +68,7 @@ def run(
 
     async def main() -> tuple[str | FailedAttempt, int, list[float]]:
         clock, attempts = Clock(), Attempts()
-        attempt = Failing(attempts, failures, seconds)
+        attempt = FailingAttempt(attempts, failures, seconds)
         result = await retrying(attempt, attempts, policy, sleep=clock.sleep, rng=random.Random(seed))
         return result, attempt.calls, clock.slept
 
@@ -92,12 +92,12 @@ def test_attempts_are_bounded_and_every_wait_is_between_zero_and_the_cap(
 @given(st.lists(kinds, min_size=150, max_size=150), policies)
 def test_each_bound_holds_separately(failures: list[type[AttemptFailed]], policy: RetryPolicy) -> None:
     _, calls, _ = run(failures, policy)
-    made = failures[:calls]
-    throttled = sum(issubclass(kind, Throttled) for kind in made)
+    attempts_made = failures[:calls]
+    throttled = sum(issubclass(kind, Throttled) for kind in attempts_made)
     assert throttled <= policy.max_throttles
-    assert sum(issubclass(kind, BadPayload) for kind in made) <= policy.max_bad_payloads
+    assert sum(issubclass(kind, BadPayload) for kind in attempts_made) <= policy.max_bad_payloads
     assert calls - throttled <= policy.max_attempts
-    assert not any(issubclass(kind, TooLarge) for kind in made[:-1])
+    assert not any(issubclass(kind, TooLarge) for kind in attempts_made[:-1])
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_the_default_policy_makes_the_documented_number_of_attempts(
     assert run(failures, RetryPolicy())[1] == calls
 
 
-def failed(
+def attempts_after(
     *failures: AttemptFailed, attempts: Attempts | None = None, seconds: float = 0.0, is_excused: bool = False
 ) -> Attempts:
     """Return the attempts of an id with these failures, each after `seconds`."""
     attempts = attempts or Attempts()
     for failure in failures:
         attempts.total += 1
-        attempts.failed(FailedAttempt(failure, seconds), is_excused=is_excused)
+        attempts.add_failure(FailedAttempt(failure, seconds), is_excused=is_excused)
     return attempts
 
 
@@ -145,19 +145,19 @@ def test_no_attempt_begins_with_less_than_a_second_left(
 
 @pytest.mark.parametrize(("spent", "are_spent"), [(8.9, False), (9.0, False), (9.1, True), (100.0, True)])
 def test_an_id_is_given_up_with_less_than_a_second_left(spent: float, are_spent: bool) -> None:
-    attempts = failed(Transient("no"), seconds=spent)
+    attempts = attempts_after(Transient("no"), seconds=spent)
     assert attempts.are_spent(RetryPolicy(within=10.0)) is are_spent
 
 
 def test_a_shared_pause_does_not_count_as_time_of_the_id() -> None:
-    attempts = failed(*[Throttled("no")] * 9, seconds=100.0)
+    attempts = attempts_after(*[Throttled("no")] * 9, seconds=100.0)
     assert attempts.seconds == 0
     assert not attempts.are_spent(RetryPolicy(within=10.0))
 
 
 async def test_waits_between_attempts_count_as_time_of_the_id() -> None:
     clock, attempts = Clock(), Attempts()
-    attempt = Failing(attempts, [Transient] * 3, seconds=2.0)
+    attempt = FailingAttempt(attempts, [Transient] * 3, seconds=2.0)
     await retrying(attempt, attempts, RetryPolicy(), sleep=clock.sleep, rng=random.Random(0))
     assert sum(clock.slept) > 0
     assert attempts.seconds == pytest.approx(3 * 2.0 + sum(clock.slept))
@@ -165,19 +165,19 @@ async def test_waits_between_attempts_count_as_time_of_the_id() -> None:
 
 @given(st.integers(1, 50), st.lists(st.sampled_from([Transient, UnexpectedFailure, Unauthorized]), max_size=4))
 def test_a_failed_probe_does_not_count_against_the_id(probes: int, others: list[type[AttemptFailed]]) -> None:
-    attempts = failed(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
+    attempts = attempts_after(*[Transient("no")] * probes, seconds=30.0, is_excused=True)
     assert (attempts.excused, attempts.counted, attempts.seconds) == (probes, 0, 0.0)
-    failed(*(kind("no") for kind in others), attempts=attempts, seconds=1.0)
+    attempts_after(*(kind("no") for kind in others), attempts=attempts, seconds=1.0)
     assert (attempts.total, attempts.counted) == (probes + len(others), len(others))
     assert not attempts.are_spent(RetryPolicy())
-    failed(*[Transient("no")] * (5 - len(others)), attempts=attempts)
+    attempts_after(*[Transient("no")] * (5 - len(others)), attempts=attempts)
     assert attempts.are_spent(RetryPolicy())
 
 
-def test_after_a_failed_probe_the_id_does_not_wait_in_addition_to_the_outage() -> None:
-    attempts = failed(Transient("no"), is_excused=True)
+def test_after_a_failed_probe_the_id_has_no_backoff() -> None:
+    attempts = attempts_after(Transient("no"), is_excused=True)
     assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
-    failed(Transient("no"), attempts=attempts)
+    attempts_after(Transient("no"), attempts=attempts)
     assert 0 < attempts.backoff(RetryPolicy(), random.Random(0)) <= RetryPolicy().base
 
 
@@ -185,21 +185,21 @@ def test_after_a_failed_probe_the_id_does_not_wait_in_addition_to_the_outage() -
 def test_a_retry_after_a_throttled_reply_costs_less_than_after_a_failure(
     kind: type[AttemptFailed],
 ) -> None:
-    assert failed(Throttled("no"), kind("no")).retry_cost == AFTER_FAILURE
-    assert failed(kind("no"), Throttled("no")).retry_cost == AFTER_THROTTLE < AFTER_FAILURE
+    assert attempts_after(Throttled("no"), kind("no")).retry_cost == AFTER_FAILURE
+    assert attempts_after(kind("no"), Throttled("no")).retry_cost == AFTER_THROTTLE < AFTER_FAILURE
 
 
 @given(st.integers(1, 100), st.integers())
-def test_the_backoff_has_full_jitter_up_to_a_doubling_bound(made: int, seed: int) -> None:
-    attempts, policy = failed(*(Transient("no") for _ in range(made))), RetryPolicy()
-    bound = min(policy.cap, policy.base * 2 ** (made - 1))
+def test_the_backoff_has_full_jitter_up_to_a_doubling_bound(attempts_made: int, seed: int) -> None:
+    attempts, policy = attempts_after(*(Transient("no") for _ in range(attempts_made))), RetryPolicy()
+    bound = min(policy.cap, policy.base * 2 ** (attempts_made - 1))
     assert attempts.backoff(policy, random.Random(seed)) == random.Random(seed).uniform(0, bound)
 
 
-def test_an_id_does_not_wait_in_addition_to_a_shared_pause() -> None:
+def test_an_id_has_no_backoff_during_a_shared_pause() -> None:
     attempts = Attempts()
     for failure in (Throttled("no"), Unauthorized("no")):
-        failed(failure, attempts=attempts)
+        attempts_after(failure, attempts=attempts)
         assert attempts.backoff(RetryPolicy(), random.Random(0)) == 0
 
 

@@ -245,8 +245,8 @@ def test_a_real_server_receives_the_intended_target() -> None:
 
 
 async def _target_of(one: str) -> str:
-    from tests.client.test_aiohttp_transport import by_aiohttp  # noqa: PLC0415  # imports the whole contract suite
+    from tests.client.test_aiohttp_transport import open_aiohttp  # noqa: PLC0415  # imports the whole contract suite
 
-    async with serving(reply_with_connection) as server, by_aiohttp(server.url + PREFIX) as (send, _):
+    async with serving(reply_with_connection) as server, open_aiohttp(server.url + PREFIX) as (send, _):
         await send(Request(f"/api/connections/{one}"))
     return server.targets[0]

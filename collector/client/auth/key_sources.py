@@ -79,7 +79,7 @@ def _start(command: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill its process group and wait for it, unless it belongs to another user (by sudo)."""
+    """Kill the process group of the command and wait for it, unless it belongs to another user (by sudo)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdout:
@@ -119,7 +119,7 @@ def _require_private(label: str, path: str, status: os.stat_result) -> None:
     try:
         require_owned(path, status, is_private=True)
     except NotOwned as reason:
-        # A secret that root mounted (Kubernetes with an fsGroup, Docker) is readable because other users can read it.
+        # Root mounts such a secret (Kubernetes with an fsGroup, Docker), readable through its group or by every user.
         is_mounted = not (is_owned(status) or is_owned_by_other(status))
         cat = shlex.quote(f"cat {shlex.quote(path)}")
         mounted = f"for a mounted secret use --key-command {cat}; otherwise: " if is_mounted else ""
@@ -177,7 +177,9 @@ async def from_keyring(entry: str, within: float = KEY_TIMEOUT) -> Secret:
         with anyio.fail_after(within):
             found = await _in_daemon_thread(lambda: _look_up(service, user))
     except TimeoutError:
-        raise ConfigError(f"[api] key_keyring: the keyring returned no key within {within:g} s; unlock it") from None
+        raise ConfigError(
+            f"[api] key_keyring: the keyring returned no key within {within:g} s; if it is locked, unlock it"
+        ) from None
     if found is None:
         raise ConfigError(
             f"[api] key_keyring {entry}: the keyring has no such entry; "
@@ -203,8 +205,8 @@ def _look_up(service: str, user: str) -> Secret | None:
     return None if found is None else Secret(found)
 
 
-async def _in_daemon_thread(call: Callable[[], Secret | None]) -> Secret | None:
-    """Call `call` in a daemon thread, which unlike anyio's does not keep the process alive if it never ends."""
+async def _in_daemon_thread(function: Callable[[], Secret | None]) -> Secret | None:
+    """Run `function` in a daemon thread, which does not keep the process alive, unlike a thread of anyio."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Secret | None] = loop.create_future()
 
@@ -219,7 +221,7 @@ async def _in_daemon_thread(call: Callable[[], Secret | None]) -> Secret | None:
     def work() -> None:
         found, failure = None, None
         try:
-            found = call()
+            found = function()
         except ConfigError as error:
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop is closed, so no task waits

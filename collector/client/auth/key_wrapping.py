@@ -2,7 +2,7 @@
 
 A bearer token never contains quotes (RFC 6750 section 2.1), and a key never contains spaces or non-ASCII characters.
 So quotes, a leading `Bearer`, an assignment from a shell or environment file, and a byte order mark can be removed.
-The key of a Basic header may be any text, so plain quotes remain.
+The key of a Basic header may be any text, so ASCII quotes remain.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ KEY_VARIABLES: Final = ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY", "POLYTOMIC
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _ASSIGNMENT: Final = re.compile(rf"\s*(?:export\s+|set\s+|\$env:)?(?:{'|'.join(KEY_VARIABLES)})\s*=\s*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
-_PLAIN_QUOTES: Final = ('""', "''", "``")
+_ASCII_QUOTES: Final = ('""', "''", "``")
 _TYPOGRAPHIC_QUOTES: Final = ("“”", "„“", "‘’", "«»", "””", "’’")  # noqa: RUF001  # the quotes to remove
 
 
 def unwrap(found: Secret, *, is_bearer: bool) -> tuple[Secret, list[str]]:
     """Return the key in this content, and the names of the removed parts except line ends and byte order marks."""
     text = str(found.reveal()).removeprefix(_BYTE_ORDER_MARK).removesuffix("\n").removesuffix("\r")
-    quotes = (*_TYPOGRAPHIC_QUOTES, *(_PLAIN_QUOTES if is_bearer else ()))
+    quotes = (*_TYPOGRAPHIC_QUOTES, *(_ASCII_QUOTES if is_bearer else ()))
     removed = []
     for name, strip in (
         ("a variable's name", _strip_assignment),
@@ -45,9 +45,9 @@ def keys_in(text: str) -> set[str]:
 
 
 def is_quoted(key: Secret) -> bool:
-    """Is the key in plain quotes?"""
+    """Is the key in ASCII quotes?"""
     text = str(key.reveal())
-    return _strip_quotes(text, _PLAIN_QUOTES) != text
+    return _strip_quotes(text, _ASCII_QUOTES) != text
 
 
 def is_utf_16(content: Secret) -> bool:

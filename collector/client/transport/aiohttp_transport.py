@@ -177,7 +177,7 @@ class Transport:
             sock_read=self._timeouts.read,
         )
         try:
-            async with await self._head(request, timeout) as response:
+            async with await self._get_head(request, timeout) as response:
                 self._count.by_status[response.status] += 1
                 if response.status == 200:
                     yield Reply(200, response.headers, b""), chunks_of(response, cap, cap)
@@ -186,7 +186,7 @@ class Transport:
         except _AIOHTTP_ERRORS as error:
             raise _transient(error) from None
 
-    async def _head(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _get_head(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """Return the response with its body unread, once its complete head has arrived within the read timeout."""
         task = self._deadlines.start(self._timeouts.read)
         try:
@@ -373,7 +373,7 @@ async def _error_reply(response: aiohttp.ClientResponse, timeout: float) -> Repl
     try:
         with anyio.move_on_after(timeout):
             async for piece in chunks_of(response, _MAX_ERROR_BODY_BYTES, _MAX_ERROR_BODY_BYTES):
-                pieces.append(piece)  # pieces before a failure count
+                pieces.append(piece)  # a failure keeps the pieces before it
             unread = ""
     except AttemptFailed as failure:
         unread = failure.reason

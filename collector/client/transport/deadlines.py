@@ -23,7 +23,7 @@ class Deadlines:
     def __init__(self, tick: float, clock: Clock) -> None:
         self._loop = get_running_loop()  # passed on, because its lookup is half the cost of `current_task`
         self._tick = tick
-        self._now = clock.monotonic
+        self._monotonic = clock.monotonic
         self._sleep = clock.sleep
         self._due: dict[Task[Any], float] = {}
         self._expired: set[Task[Any]] = set()
@@ -32,7 +32,7 @@ class Deadlines:
         """Give the current task a deadline in `seconds`, accurate to one tick."""
         task = current_task(self._loop)
         assert task is not None  # noqa: S101  # only coroutines call this
-        self._due[task] = self._now() + seconds
+        self._due[task] = self._monotonic() + seconds
         return task
 
     def extend(self, task: Task[Any], seconds: float) -> None:
@@ -45,7 +45,7 @@ class Deadlines:
         self._expired.discard(task)
 
     def has_expired(self, task: Task[Any]) -> bool:
-        """Did the deadline cause the cancellation that the task has just received? Then it is reverted."""
+        """Did the deadline cause the cancellation that the task has just received? If so, revert it."""
         if task not in self._expired:
             return False
         self._expired.discard(task)
@@ -55,7 +55,7 @@ class Deadlines:
         """Cancel tasks past their deadline, until this task is cancelled."""
         while True:
             await self._sleep(self._tick)
-            now = self._now()
+            now = self._monotonic()
             for task in [task for task, due in self._due.items() if due <= now]:
                 del self._due[task]
                 self._expired.add(task)
