@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 
@@ -16,7 +17,7 @@ from collector.cli.argument_guard import redacted_message, reject_secrets
 from collector.cli.console import print_message
 from collector.cli.help_page import HelpPage
 from collector.cli.slips import unknown_command
-from collector.cli.stdout import take_every_character
+from collector.cli.stdout import take_every_character, writing
 from collector.model.errors import CollectorError, ExitCode
 from collector.version import VERSION
 
@@ -60,7 +61,8 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
         reject_secrets(argv, os.environ)
         command, arguments, _ = app.parse_args(argv, exit_on_error=False, print_error=False)
         loaded()
-        code = command(*arguments.args, **arguments.kwargs)
+        call = partial(command, *arguments.args, **arguments.kwargs)
+        code = writing(call) if isinstance(getattr(command, "__self__", None), App) else call()  # help or version
     except UnknownCommandError:
         print_message(unknown_command(argv))
         return ExitCode.USAGE

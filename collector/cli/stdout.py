@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from collector.model.errors import ExitCode
+from collector.model.errors import ExitCode, OutputError
 
 
 def take_every_character() -> None:
@@ -20,15 +20,37 @@ def take_every_character() -> None:
 
 
 def write_lines(lines: Iterable[str]) -> ExitCode:
-    """Write lines of data in UTF-8. Returns `BROKEN_PIPE` if the reader has closed the pipe."""
+    """Write lines of data in UTF-8; `writing` describes the result."""
     if sys.stdout is None:  # closed before the process began
         return ExitCode.OK
-    try:
-        sys.stdout.flush()
+
+    def write() -> None:
         for line in lines:
             sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        sys.stdout = None  # otherwise the interpreter flushes it again and prints an error
+
+    return writing(write)
+
+
+def writing(write: Callable[[], object]) -> ExitCode:
+    """Call a function that writes to stdout. Returns `BROKEN_PIPE` if the reader has closed the pipe.
+
+    Raises `OutputError` if the system refuses to write, for example because the disk is full.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        write()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit:  # rich exits if the pipe is closed
+        sys.stdout = None
         return ExitCode.BROKEN_PIPE
+    except OSError as error:
+        sys.stdout = None  # otherwise the interpreter flushes it again and prints an error
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.BROKEN_PIPE
+        raise OutputError(
+            f"standard output: cannot be written: {error.strerror}; choose another file or disk"
+        ) from None
     return ExitCode.OK

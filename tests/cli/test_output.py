@@ -10,13 +10,15 @@ import os
 import re
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import KEY, Calling, Finished, Starting
+from tests.conftest import KEY, Calling, Finished, Starting, clean_environment
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped
 from tests.support.pty import on_a_terminal
 from tests.support.scripted_server import (
@@ -453,3 +455,23 @@ async def test_a_run_survives_the_loss_of_its_terminal(
     else:
         assert done.code == 0
         check_finished(tmp_path / "c.jsonl", Given(ids(30)), 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["collect", "--help"], ["--version"], ["sandbox", "--list-ids", "--connections", "9"]]
+)
+def test_a_full_disk_behind_stdout_is_6_without_a_traceback(arguments: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "collector", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=clean_environment(tmp_path),
+        )
+    assert done.returncode == 6
+    assert done.stderr == (
+        "collector: standard output: cannot be written: No space left on device; choose another file or disk\n"
+    )
