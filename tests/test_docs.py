@@ -21,7 +21,7 @@ from collector.model.record import FIELDS
 from collector.model.throughput import Throughput
 from collector.run.settings import Redact
 from collector.snapshot.lines import error_line
-from collector.snapshot.manifest import FileFacts, RunReport, encode
+from collector.snapshot.manifest import FileEntry, RunReport, encode
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -89,7 +89,7 @@ def test_no_page_lists_an_exit_code_that_does_not_exist() -> None:
 
 
 def test_the_reference_explains_every_key_of_a_manifest() -> None:
-    facts = FileFacts("c.jsonl", 1, 1, "00")
+    facts = FileEntry("c.jsonl", 1, 1, "00")
     report = RunReport(
         *("run id", "version", "base URL", "API version", "digest", "start", "end"),
         duration_s=1.0,

@@ -57,7 +57,7 @@ class RunOutput:
             self._settings.resume,
             snapshot=self.sink.place(finished=True),
             is_resumable=self.sink.is_resumable,
-            has_left=self.sink.has_left,
+            has_unfinished_files=self.sink.has_unfinished_files,
         )
 
     async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:

@@ -257,7 +257,7 @@ class Run:
             organization_id=self._organization_id,
             redaction=settings.redact.as_manifest(),
         )
-        return encode(report, self._sink.facts(finished=failure is None))
+        return encode(report, self._sink.file_entries(finished=failure is None))
 
 
 async def _failure_of(step: Awaitable[None]) -> CollectorError | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, NoReturn
 
 from collector.model.errors import Damaged, InputError
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.storage.blocks import Block, digest_of, lines_of, read_blocks
 from collector.storage.compression import Compression
 
@@ -41,19 +41,19 @@ class CheckedFile(NamedTuple):
             for at, line in lines_of(block):
                 yield _position(compression, block, at), line
 
-    def require_match(self, facts: FileFacts, count: int, noun: str) -> None:
-        """Raise `Damaged` unless the file, which contains `count` lines, matches `facts`. `noun` names the lines."""
-        if self.size != facts.bytes:
-            at = min(self.size, facts.bytes)
-            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {facts.bytes}")
-        if count != facts.records:
-            reject(self.path, f"contains {count} {noun}, but its manifest states {facts.records}")
-        if not self.matches(facts):
+    def require_match(self, entry: FileEntry, count: int, noun: str) -> None:
+        """Raise `Damaged` unless the file, which contains `count` lines, matches `entry`. `noun` names the lines."""
+        if self.size != entry.bytes:
+            at = min(self.size, entry.bytes)
+            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}")
+        if count != entry.records:
+            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}")
+        if not self.matches(entry):
             reject(self.path, f"bytes 0 to {self.size}: the SHA-256 digest differs from its manifest's")
 
-    def matches(self, facts: FileFacts) -> bool:
-        """Does the file have the size and the digest of `facts`?"""
-        return self.size == facts.bytes and digest_of(self.pread) == facts.sha256
+    def matches(self, entry: FileEntry) -> bool:
+        """Does the file have the size and the digest of `entry`?"""
+        return self.size == entry.bytes and digest_of(self.pread) == entry.sha256
 
     def pread(self, size: int, offset: int) -> bytes:
         """At most `size` bytes from `offset`."""

@@ -35,7 +35,7 @@ class CheckedManifest(NamedTuple):
     @property
     def is_of_stream(self) -> bool:
         """Were the records written to standard output or another stream?"""
-        return self.manifest.facts.path == STREAM_PATH
+        return self.manifest.records_file.path == STREAM_PATH
 
     @property
     def is_stopped(self) -> bool:
@@ -122,10 +122,10 @@ def _require_same_names(checked: CheckedManifest) -> None:
     files, found = checked.files, checked.manifest
     if checked.is_of_stream:
         return
-    if found.facts.path != files.listed_records:
+    if found.records_file.path != files.listed_records:
         reject(
             files.manifest,
-            f"describes {found.facts.path}, not {files.listed_records}; verify that file by its own name",
+            f"describes {found.records_file.path}, not {files.listed_records}; verify that file by its own name",
         )
     if found.errors and found.errors.path != files.listed_errors:
         reject(files.manifest, f"lists {found.errors.path} as its errors file, not {files.listed_errors}")

@@ -11,8 +11,8 @@ from collector.model.ids import IdSet
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.checked_file import open_regular, reject
 from collector.snapshot.checked_manifest import CheckedManifest
-from collector.snapshot.lines import BadLine, read_error
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.lines import InvalidLine, read_error
+from collector.snapshot.manifest import FileEntry
 from collector.storage.compression import compression_of
 
 
@@ -47,22 +47,22 @@ def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
     )
 
 
-def _check_listed(checked: CheckedManifest, facts: FileFacts, ids: IdSet) -> CheckedErrors:
+def _check_listed(checked: CheckedManifest, entry: FileEntry, ids: IdSet) -> CheckedErrors:
     """Check the file that the manifest lists: at any path for a stream, else beside the records by its current name."""
     default_path = checked.files.errors
-    listed_path = checked.files.manifest.parent / facts.path if checked.is_of_stream else default_path
+    listed_path = checked.files.manifest.parent / entry.path if checked.is_of_stream else default_path
     path, *others = [each for each in dict.fromkeys((listed_path, default_path)) if os.path.lexists(each)] or [
         listed_path
     ]
     _check_lines(path, checked, ids)
     for other in others:
-        _require_copy(other, path, facts)
+        _require_copy(other, path, entry)
     return CheckedErrors(path)
 
 
-def _require_copy(other: Path, path: Path, facts: FileFacts) -> None:
+def _require_copy(other: Path, path: Path, entry: FileEntry) -> None:
     with open_regular(other) as file:
-        if not file.matches(facts):
+        if not file.matches(entry):
             reject(other, f"differs from {path}, the errors file of this snapshot; remove or rename it")
 
 
@@ -91,13 +91,13 @@ def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
         for where, line in file.lines(compression_of(path.name)):
             try:
                 connection_id, kind = read_error(line)
-            except BadLine as reason:
+            except InvalidLine as reason:
                 reject(path, f"{where}: {reason}")
             if not ids.add(connection_id):
                 reject(path, f"{where}: {connection_id} occurs twice, or also has a record")
             failed[kind] += 1
-        if facts := checked.manifest.errors:
-            file.require_match(facts, failed.total(), "errors")
+        if entry := checked.manifest.errors:
+            file.require_match(entry, failed.total(), "errors")
     if failed != checked.failed:
         reject(path, f"contains {_format_counts(failed)}, but the manifest counts {_format_counts(checked.failed)}")
 

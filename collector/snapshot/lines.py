@@ -66,26 +66,26 @@ _MASK_START: Final = b"[REDACTED"
 _MAX_CACHED_SHAPES: Final = 1024  # a million records have a handful
 
 
-class BadLine(Exception):
+class InvalidLine(Exception):
     """A line is not a record or not an error. The message gives the reason and never quotes the line."""
 
 
 def read_record(line: bytes) -> Record:
-    """Decode a record from a line without its line feed. Raises only `BadLine`."""
+    """Decode a record from a line without its line feed. Raises only `InvalidLine`."""
     if not (line.startswith(b"{") and line.endswith(b"}")):
-        raise BadLine("not a JSON object" if line else "an empty line")
+        raise InvalidLine("not a JSON object" if line else "an empty line")
     try:
         record: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         record = _parse_huge_integers(line, error.msg)
     if problem := _shape_error(tuple(record), tuple(map(type, record.values()))):
-        raise BadLine(problem)
+        raise InvalidLine(problem)
     if not is_canonical(record["id"]):
-        raise BadLine("invalid id")
+        raise InvalidLine("invalid id")
     if record["_schema"] != SCHEMA:
-        raise BadLine(f"the schema is not {SCHEMA}")
+        raise InvalidLine(f"the schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
-        raise BadLine("_collected_at is not a UTC time")
+        raise InvalidLine("_collected_at is not a UTC time")
     return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as checked above
 
 
@@ -94,7 +94,7 @@ def _parse_huge_integers(line: bytes, reason: str) -> Record:
     try:
         return parse(line)  # type: ignore[no-any-return]  # the line begins with a brace, so it is an object
     except NotJson:
-        raise BadLine(f"invalid JSON ({reason})") from None
+        raise InvalidLine(f"invalid JSON ({reason})") from None
 
 
 def has_only_text_lists(record: Record) -> bool:
@@ -128,20 +128,20 @@ def _is_unparsed(timestamp: Json) -> bool:
 
 
 def read_error(line: bytes) -> tuple[str, OutcomeKind]:
-    """The id and the outcome of an errors file's line without its line feed. Raises only `BadLine`."""
+    """The id and the outcome of an errors file's line without its line feed. Raises only `InvalidLine`."""
     try:
         found: Json = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadLine(f"invalid JSON ({error.msg})") from None
+        raise InvalidLine(f"invalid JSON ({error.msg})") from None
     if type(found) is not dict or found.keys() != _ERROR_TYPES.keys():
-        raise BadLine("the keys are not those of an error")
+        raise InvalidLine("the keys are not those of an error")
     for key, kinds in _ERROR_TYPES.items():
         if type(found[key]) not in kinds:
-            raise BadLine(f"{key} is of type {type(found[key]).__name__}")
+            raise InvalidLine(f"{key} is of type {type(found[key]).__name__}")
     if not is_canonical(found["id"]):
-        raise BadLine("invalid id")
+        raise InvalidLine("invalid id")
     if found["outcome"] not in _FAILURES or not is_utc(found["at"]) or found["attempts"] < 1:
-        raise BadLine("invalid outcome, time or number of attempts")
+        raise InvalidLine("invalid outcome, time or number of attempts")
     return found["id"], OutcomeKind(found["outcome"])
 
 

@@ -27,8 +27,8 @@ STREAM_PATH: Final = "-"
 """The `path` of records that were written to a stream, which has no file name."""
 
 
-class FileFacts(NamedTuple):
-    """The facts of a data file on the disk. `path` is relative to the manifest."""
+class FileEntry(NamedTuple):
+    """An entry of `files`: a data file on the disk. `path` is relative to the manifest."""
 
     path: str
     records: int
@@ -59,7 +59,7 @@ class RunReport:
     redaction: Mapping[str, Json] = field(default_factory=dict)
 
 
-def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
+def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
     """Encode the manifest as JSON. `files` holds the records first, then the errors file if one was written."""
     tally = report.ledger.tally
     document: dict[str, Any] = {
@@ -83,7 +83,7 @@ def encode(report: RunReport, files: Sequence[FileFacts]) -> bytes:
         },
         "requests": _encoded_requests(report.ledger.requests, report.pace),
         "pace": _encoded_pace(report.pace),
-        "files": [facts._asdict() for facts in files],
+        "files": [entry._asdict() for entry in files],
         "redactions": tally.redactions.total(),
         "redaction": {
             "paths": dict(tally.redactions.most_common()),
@@ -116,7 +116,7 @@ def _encoded_pace(pace: Throughput) -> dict[str, Json]:
 
 
 class Manifest(NamedTuple):
-    """The values of a decoded manifest: `facts` are those of the records, `errors` those of the errors file.
+    """The values of a decoded manifest: `records_file` and `errors` are the entries of `files`.
 
     A manifest of an earlier version does not list an errors file and does not count NUL characters.
     """
@@ -128,8 +128,8 @@ class Manifest(NamedTuple):
     organization_id: str | None
     input: dict[str, int]
     tally: Tally
-    facts: FileFacts
-    errors: FileFacts | None = None
+    records_file: FileEntry
+    errors: FileEntry | None = None
     counts_nuls: bool = True
 
 
@@ -149,21 +149,21 @@ def decode(content: bytes) -> Manifest:
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
         input={key: ledger["input"][key].count() for key in _INPUT_COUNTS},
         tally=_tally(found, ledger["outcomes"]),
-        facts=files[0],
+        records_file=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
     )
 
 
-def _files(found: Part) -> list[FileFacts]:
-    """The facts of the records, and of the errors file if it is listed."""
+def _files(found: Part) -> list[FileEntry]:
+    """The entries of the records and, if it is listed, of the errors file."""
     files = found.elements()
     if not files:
         found.reject("has no entry for the records")
     if len(files) > _MAX_FILES:
         files[_MAX_FILES].reject("unexpected; only the records and the errors file are listed")
     return [
-        FileFacts(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
+        FileEntry(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
         for each in files
     ]
 

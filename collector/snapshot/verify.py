@@ -24,7 +24,7 @@ from collector.snapshot.checked_file import CheckedFile, open_regular, reject
 from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
 from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
-from collector.snapshot.lines import BadLine, has_only_text_lists, read_record, tally_entry_of_line
+from collector.snapshot.lines import InvalidLine, has_only_text_lists, read_record, tally_entry_of_line
 
 
 class Verified(NamedTuple):
@@ -54,7 +54,7 @@ def verify(path: Path) -> Verified:
     checked, ids = read_manifest(path), IdSet()
     with open_regular(path) as file:
         contents = _check_records(file, checked, ids)
-        file.require_match(checked.manifest.facts, len(ids), "records")
+        file.require_match(checked.manifest.records_file, len(ids), "records")
     if len(ids) != checked.records:
         reject(path, f"contains {len(ids)} records, but the account in its manifest counts {checked.records}")
     errors = check_errors(checked, ids)
@@ -66,12 +66,12 @@ def verify(path: Path) -> Verified:
 
 
 def _verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
-    facts = checked.manifest.facts
+    records_file = checked.manifest.records_file
     return Verified(
         records=checked.records,
         errors=checked.failed.total(),
-        bytes=facts.bytes,
-        sha256=facts.sha256,
+        bytes=records_file.bytes,
+        sha256=records_file.sha256,
         status=checked.manifest.status,
         errors_file=errors.path,
         notes=tuple(filter(None, (errors.note, _note_on_run(checked)))),
@@ -139,7 +139,7 @@ def _check_records(file: CheckedFile, checked: CheckedManifest, ids: IdSet) -> _
     for where, line in file.lines(checked.files.compression):
         try:
             record = read_record(line)
-        except BadLine as reason:
+        except InvalidLine as reason:
             reject(file.path, f"{where}: {reason}")
         if record["_run_id"] != checked.manifest.run_id:
             reject(file.path, f"{where}: the record belongs to another run")

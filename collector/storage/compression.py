@@ -65,7 +65,7 @@ def compression_of(name: str) -> Compression:
     )
 
 
-def require(compression: Compression) -> None:
+def require_available(compression: Compression) -> None:
     """Raise `UsageError` if this installation does not support `compression`."""
     if compression is Compression.ZSTD:
         _zstd()

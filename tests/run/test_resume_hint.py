@@ -11,9 +11,13 @@ from collector.snapshot.sinks.resume import Resume
 SAME = "rerun the same command within 24 hours of its start to resume"
 
 
-def hint(text: str, resume: Resume, *, is_resumable: bool = True, has_left: bool = True) -> str | None:
+def hint(text: str, resume: Resume, *, is_resumable: bool = True, has_unfinished_files: bool = True) -> str | None:
     return resume_hint(
-        OutputTemplate(text), resume, snapshot="out/now.jsonl", is_resumable=is_resumable, has_left=has_left
+        OutputTemplate(text),
+        resume,
+        snapshot="out/now.jsonl",
+        is_resumable=is_resumable,
+        has_unfinished_files=has_unfinished_files,
     )
 
 
@@ -43,12 +47,12 @@ def test_the_hint_names_the_command_that_resumes_the_run(text: str, resume: Resu
 
 @pytest.mark.parametrize("resume", list(Resume))
 def test_without_files_to_resume_there_is_no_hint(resume: Resume) -> None:
-    assert hint("c.jsonl", resume, has_left=False) is None
+    assert hint("c.jsonl", resume, has_unfinished_files=False) is None
 
 
 @pytest.mark.parametrize("resume", list(Resume))
 def test_a_stream_cannot_be_resumed(resume: Resume) -> None:
-    advice = hint("-", resume, is_resumable=False, has_left=False)
+    advice = hint("-", resume, is_resumable=False, has_unfinished_files=False)
     assert advice is not None
     assert "cannot be resumed" in advice
     assert "--output" in advice

@@ -28,7 +28,7 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
-from collector.snapshot.manifest import FileFacts, encode
+from collector.snapshot.manifest import FileEntry, encode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume, RunHeader
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
@@ -87,7 +87,7 @@ class Process:
             await self._collect(sink, remaining, done, resumed.run_id if resumed else self.run_id)
         await sink.writer.finish(is_complete=True)
 
-        await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
+        await sink.publish(manifest_of(sink.file_entries(finished=True), self.run_id, sink.writer.committed))
         await sink.close()
 
     async def _collect(self, sink: FileSink, remaining: IdSet, done: list[str], run_id: str) -> None:
@@ -101,15 +101,15 @@ class Process:
                 self.committed = set(done[: sink.writer.committed.outcomes[OutcomeKind.OK]])
 
 
-def manifest_of(files: list[FileFacts], run_id: str, tally: Tally) -> bytes:
+def manifest_of(files: list[FileEntry], run_id: str, tally: Tally) -> bytes:
     return encode(report(Ledger(tally=tally), run_id=run_id), files)
 
 
 def older_files(path: Path) -> dict[Path, bytes]:
     """The snapshot of the day before, with its manifest."""
     tally = Tally(Counter({OutcomeKind.OK: 1}))
-    facts = FileFacts(path.name, 1, len(OLDER), hashlib.sha256(OLDER).hexdigest())
-    return {path: OLDER, path.with_name("c.manifest.json"): manifest_of([facts], "run-0", tally)}
+    entry = FileEntry(path.name, 1, len(OLDER), hashlib.sha256(OLDER).hexdigest())
+    return {path: OLDER, path.with_name("c.manifest.json"): manifest_of([entry], "run-0", tally)}
 
 
 def crashes(
@@ -144,8 +144,8 @@ def decompressed(path: Path, raw: bytes) -> bytes:
 def check_readable(where: str, path: Path, files: dict[Path, bytes]) -> None:
     """Between the crash and the next start, a manifest either matches the files beside it or is missing."""
     if path.with_name("c.manifest.json") in files:
-        for facts in json.loads(files[path.with_name("c.manifest.json")])["files"]:
-            assert hashlib.sha256(files[path.with_name(facts["path"])]).hexdigest() == facts["sha256"], where
+        for entry in json.loads(files[path.with_name("c.manifest.json")])["files"]:
+            assert hashlib.sha256(files[path.with_name(entry["path"])]).hexdigest() == entry["sha256"], where
     assert path in files, where
 
 
@@ -291,10 +291,10 @@ class _WithoutRecord(Process):
             sink.writer.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
         await sink.writer.finish(is_complete=True)
         try:
-            await sink.publish(manifest_of(sink.facts(finished=True), self.run_id, sink.writer.committed))
+            await sink.publish(manifest_of(sink.file_entries(finished=True), self.run_id, sink.writer.committed))
         except NothingCollected:
             self.is_rejected = True
-            await sink.leave(manifest_of(sink.facts(finished=False), self.run_id, sink.writer.committed))
+            await sink.leave(manifest_of(sink.file_entries(finished=False), self.run_id, sink.writer.committed))
         await sink.close()
 
 

@@ -14,7 +14,7 @@ from collector.model.control_chars import json_escaped
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot import manifest
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks.resume import RunHeader
 from tests.support.reports import report
 
@@ -67,7 +67,7 @@ def test_the_errors_file_the_manifest_and_the_run_header_are_escaped_too(mark: s
     assert_safe(error_line(outcome))
     assert_safe(RunHeader("run", "2026-01-01T00:00:00Z", "0", f"https://{mark}", f"v{mark}", 1).encode())
     encoded = report(base_url=f"https://{mark}", api_version=f"v{mark}", organization_id=f"o{mark}")
-    document = manifest.encode(encoded, [FileFacts(f"c{mark}.jsonl", 0, 0, "0")])
+    document = manifest.encode(encoded, [FileEntry(f"c{mark}.jsonl", 0, 0, "0")])
     assert not set(document.decode()) & set(UNSAFE)
     assert orjson.loads(document)["source"]["organization_id"] == f"o{mark}"
     assert orjson.loads(document)["files"][0]["path"] == f"c{mark}.jsonl"

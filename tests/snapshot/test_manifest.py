@@ -17,7 +17,7 @@ from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.throughput import Throughput, WaitReason
 from collector.snapshot.document import Malformed
-from collector.snapshot.manifest import FileFacts, Manifest, decode, encode
+from collector.snapshot.manifest import FileEntry, Manifest, decode, encode
 from tests.polytomic.test_normalize import anything
 from tests.support.reports import AT, report
 
@@ -36,11 +36,11 @@ def ledger_of(*kinds: OutcomeKind, invalid: int = 0) -> Ledger:
     return ledger
 
 
-FACTS = FileFacts("c.jsonl", 1, 20, "f" * 64)
-ERRORS = FileFacts("c.errors.jsonl", 1, 9, "e" * 64)
+FACTS = FileEntry("c.jsonl", 1, 20, "f" * 64)
+ERRORS = FileEntry("c.errors.jsonl", 1, 9, "e" * 64)
 
 
-def document(ledger: Ledger, *files: FileFacts, **changes: Any) -> dict[str, Any]:
+def document(ledger: Ledger, *files: FileEntry, **changes: Any) -> dict[str, Any]:
     defaults = {
         "finished_at": "2026-01-01T00:00:09.000000Z",
         "duration_s": 9.00049,
@@ -164,7 +164,7 @@ def test_an_encoded_manifest_is_decoded() -> None:
         ledger.tally.redactions,
         5,
     )
-    assert found.facts == FileFacts("c.jsonl", 1, 20, "f" * 64)
+    assert found.records_file == FileEntry("c.jsonl", 1, 20, "f" * 64)
 
 
 COMPLETE = document(ledger_of(OutcomeKind.OK))
@@ -229,9 +229,14 @@ def test_a_manifest_with_any_value_in_any_place_is_decoded_or_rejected_in_plain_
 
 
 def require_types(found: Manifest) -> None:
-    counts = [*found.input.values(), *found.tally.outcomes.values(), found.facts.bytes, found.facts.records]
+    counts = [
+        *found.input.values(),
+        *found.tally.outcomes.values(),
+        found.records_file.bytes,
+        found.records_file.records,
+    ]
     assert all(type(count) is int and count >= 0 for count in counts)
-    assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.facts[::3]))
+    assert all(type(text) is str for text in (found.run_id, found.status, found.ids_digest, *found.records_file[::3]))
 
 
 MALFORMED: dict[str, tuple[tuple[str | int, ...], Any]] = {
@@ -292,7 +297,7 @@ def test_the_errors_file_is_listed_after_the_records() -> None:
     found = document(ledger_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
     assert found["files"] == [FACTS._asdict(), ERRORS._asdict()]
     manifest = decode(json.dumps(found).encode())
-    assert (manifest.facts, manifest.errors) == (FACTS, ERRORS)
+    assert (manifest.records_file, manifest.errors) == (FACTS, ERRORS)
 
 
 def test_a_manifest_with_no_file_or_three_files_is_malformed() -> None:

@@ -21,7 +21,7 @@ from collector.model.errors import OutputError
 from collector.model.ledger import Ledger, PathCounts, Tally
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.manifest import FileFacts, encode
+from collector.snapshot.manifest import FileEntry, encode
 from collector.snapshot.sinks.publication import PublishedRun, complete, publish
 from collector.snapshot.sinks.resume import RunHeader
 from collector.storage.durable_files import Files, staged_path
@@ -49,8 +49,8 @@ def manifest_of(content: bytes, run_id: str, *, failed: int, errors: bytes = b""
     return encode(report(Ledger(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
 
 
-def facts_of(path: Path, content: bytes, records: int) -> FileFacts:
-    return FileFacts(path.name, records, len(content), hashlib.sha256(content).hexdigest())
+def facts_of(path: Path, content: bytes, records: int) -> FileEntry:
+    return FileEntry(path.name, records, len(content), hashlib.sha256(content).hexdigest())
 
 
 MANIFEST = {

@@ -15,7 +15,7 @@ from collector.model.record import FIELDS, Record
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
-from collector.snapshot.lines import BadLine, encode, read_record
+from collector.snapshot.lines import InvalidLine, encode, read_record
 from tests.polytomic.test_normalize import AT, ID, NEVER_NULL, RUN, TYPES, anything, connections, record_of
 from tests.support.scripted_server import connection
 
@@ -33,9 +33,9 @@ def line_of(record: Record) -> bytes:
 
 def reason_of(line: bytes) -> str:
     """The reason why a line is not a record. Decodes it twice, because the shapes of lines are cached."""
-    with pytest.raises(BadLine) as caught:
+    with pytest.raises(InvalidLine) as caught:
         read_record(line)
-    with pytest.raises(BadLine) as again:
+    with pytest.raises(InvalidLine) as again:
         read_record(line)
     assert str(caught.value) == str(again.value)
     return str(caught.value)
@@ -218,7 +218,7 @@ def test_any_other_bytes_raise_only_bad_line(line: bytes) -> None:
 def test_a_corrupt_line_is_a_bad_line_or_a_record(start: int, length: int, replacement: bytes) -> None:
     try:
         record = read_record(LINE[:start] + replacement + LINE[start + length :])
-    except BadLine:
+    except InvalidLine:
         return
     assert set(record) == set(FIELDS)
     assert canonical_id(record["id"]) == record["id"]

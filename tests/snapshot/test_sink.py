@@ -25,7 +25,7 @@ from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import MAX_LISTED
@@ -54,9 +54,9 @@ def decompressed(compressed: bytes, name: str) -> bytes:
 class Manifest:
     """Encodes a fake manifest, and keeps the facts that it was called with."""
 
-    facts: list[FileFacts] = field(default_factory=list)
+    facts: list[FileEntry] = field(default_factory=list)
 
-    def __call__(self, files: list[FileFacts]) -> bytes:
+    def __call__(self, files: list[FileEntry]) -> bytes:
         self.facts = files
         return b'{"format":"test"}\n'
 
@@ -138,19 +138,19 @@ async def begun(sink: Sink, run_id: str | None = None) -> Sink:
     return sink
 
 
-async def publish(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
+async def publish(sink: Sink, write_manifest: Callable[[list[FileEntry]], bytes] | None = None) -> None:
     await sink.writer.finish(is_complete=True)
     try:
-        await sink.publish((write_manifest or Manifest())(sink.facts(finished=True)))
+        await sink.publish((write_manifest or Manifest())(sink.file_entries(finished=True)))
     finally:
         await sink.close()
 
 
-async def leave(sink: Sink, write_manifest: Callable[[list[FileFacts]], bytes] | None = None) -> None:
+async def leave(sink: Sink, write_manifest: Callable[[list[FileEntry]], bytes] | None = None) -> None:
     with suppress(OutputError, Interrupted):
         await sink.writer.finish(is_complete=False)
     try:
-        await sink.leave((write_manifest or Manifest())(sink.facts(finished=False)))
+        await sink.leave((write_manifest or Manifest())(sink.file_entries(finished=False)))
     finally:
         await sink.close()
 
@@ -397,7 +397,7 @@ async def test_an_older_snapshot_is_unchanged_until_the_new_one_is_published(tmp
     sink.writer.put(ok(1))
     await sink.writer.flush()
 
-    def write_manifest(files: list[FileFacts]) -> bytes:
+    def write_manifest(files: list[FileEntry]) -> bytes:
         assert files[0].path == "c.jsonl"
         for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
             assert (tmp_path / name).read_bytes() == b"old"

@@ -15,7 +15,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.manifest import encode as manifest_of
 from collector.snapshot.verify import verify
 from tests.snapshot.test_crash_states import FAILING, outcome
@@ -38,12 +38,12 @@ def manifest() -> dict[str, Any]:
         ledger.add(each)
         digested.add(each.id)
     organization_id = next(each.record["organization_id"] for each in OUTCOMES if each.record)
-    facts = [
-        FileFacts(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
+    entries = [
+        FileEntry(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
         for name, content in FILES.items()
     ]
     run_report = report(ledger, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
-    found: dict[str, Any] = json.loads(manifest_of(run_report, facts))
+    found: dict[str, Any] = json.loads(manifest_of(run_report, entries))
     return found
 
 
@@ -76,7 +76,7 @@ def verified_values(found: dict[str, Any]) -> dict[str, str]:
         "ids": found["source"]["ids_digest"],
         "outcomes": [found["account"]["outcomes"][kind] for kind in OutcomeKind],
     }
-    files = {f"file {number}": [each[key] for key in FileFacts._fields] for number, each in enumerate(found["files"])}
+    files = {f"file {number}": [each[key] for key in FileEntry._fields] for number, each in enumerate(found["files"])}
     return {key: json.dumps(value) for key, value in {**proven, **files}.items()}
 
 

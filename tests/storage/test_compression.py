@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.storage.compression import Compression, compression_of, open_decompressed, require
+from collector.storage.compression import Compression, compression_of, open_decompressed, require_available
 from tests.support.zstd_compat import zstd
 
 
@@ -34,7 +34,7 @@ def test_the_suffix_of_a_name_determines_the_compression(name: str, compression:
 
 @pytest.mark.parametrize("compression", Compression)
 def test_this_installation_supports_every_compression(compression: Compression) -> None:
-    require(compression)
+    require_available(compression)
 
 
 @given(st.lists(st.binary(), max_size=5))

@@ -26,7 +26,7 @@ from collector.model.errors import Damaged, NothingCollected, OutputError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.publication import complete, publish, replaced_snapshot
 from collector.snapshot.sinks.quarantine import quarantine
@@ -102,7 +102,7 @@ class FileSink:
         self.writer: Writer = NoWriter()
         self._pending_notes: deque[bytes] = deque()  # repair notes that are not yet written
         self._earlier_repairs: dict[str, tuple[str, ...]] = {}  # from an earlier process
-        self.has_left = False
+        self.has_unfinished_files = False
 
     async def open(self) -> None:
         await to_thread.run_sync(self._open)
@@ -278,12 +278,12 @@ class FileSink:
             raise RuntimeError("call begin first")
         return self._output
 
-    def facts(self, *, finished: bool) -> list[FileFacts]:
+    def file_entries(self, *, finished: bool) -> list[FileEntry]:
         if self._output is None:
             return []
         paths = self._paths
         files = (paths.snapshot, paths.errors) if finished else (paths.partial, paths.partial_errors)
-        return self._output.lines.facts(*(path.name for path in files))
+        return self._output.lines.file_entries(*(path.name for path in files))
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._publish, manifest)
@@ -314,13 +314,13 @@ class FileSink:
         await to_thread.run_sync(self._leave, manifest)
 
     def _leave(self, manifest: bytes) -> None:
-        self.has_left = self._files.exists(
+        self.has_unfinished_files = self._files.exists(
             staged_path(self._paths.manifest)
         )  # the next start completes its publication
         if self._output is not None and self._files.exists(self._paths.partial):
             for journal in (self._output.records, self._output.errors):
                 journal.require_in_place()  # a manifest must not describe a missing file
-            self.has_left = True
+            self.has_unfinished_files = True
             self._files.write_atomically(self._paths.partial_manifest, manifest)
 
     async def close(self) -> None:

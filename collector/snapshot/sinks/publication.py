@@ -33,7 +33,7 @@ from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.document import Malformed
 from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.manifest import FileFacts, Manifest, decode
+from collector.snapshot.manifest import FileEntry, Manifest, decode
 from collector.snapshot.sinks import resume
 from collector.storage.durable_files import Files, staged_path, translated
 
@@ -82,7 +82,9 @@ def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
     described = manifest and _described_paths(manifest, paths)
     for path in dict.fromkeys((described.snapshot if described else paths.snapshot, paths.snapshot)):
         size = files.size(path) if files.exists(path) else 0
-        is_known_empty = described and described.snapshot == path and manifest and manifest.facts[1:3] == (0, size)
+        is_known_empty = (
+            described and described.snapshot == path and manifest and manifest.records_file[1:3] == (0, size)
+        )
         if size and not is_known_empty:
             return path
     return None
@@ -126,7 +128,12 @@ def _roll_back(files: Files, paths: SnapshotPaths) -> None:
         return
     held = _read(files, paths.held_paths[paths.manifest])
     described = held and _described_paths(held, paths)
-    if held and described and not files.exists(paths.manifest) and _matches(files, described.snapshot, held.facts):
+    if (
+        held
+        and described
+        and not files.exists(paths.manifest)
+        and _matches(files, described.snapshot, held.records_file)
+    ):
         _restore_held(files, paths)
     files.remove(*paths.held_paths.values())
 
@@ -141,25 +148,27 @@ def _read(files: Files, path: Path) -> Manifest | None:
 
 def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths | None:
     """The paths that the manifest describes: `paths`, or those of the output in another encoding."""
-    return next((each for each in (paths, *paths.other_encodings) if each.snapshot.name == manifest.facts.path), None)
+    return next(
+        (each for each in (paths, *paths.other_encodings) if each.snapshot.name == manifest.records_file.path), None
+    )
 
 
 def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
     """Do the records and the errors, under their current names, match the staged manifest?"""
     pairs = (
-        (described.partial, described.snapshot, staged.facts),
+        (described.partial, described.snapshot, staged.records_file),
         (described.partial_errors, described.errors, staged.errors),
     )
     return all(
-        _matches(files, unfinished if files.exists(unfinished) else final, facts)
-        for unfinished, final, facts in pairs
-        if facts is not None
+        _matches(files, unfinished if files.exists(unfinished) else final, entry)
+        for unfinished, final, entry in pairs
+        if entry is not None
     )
 
 
-def _matches(files: Files, path: Path, facts: FileFacts) -> bool:
-    """Does the file exist with the size and the digest of `facts`?"""
-    return files.exists(path) and files.size(path) == facts.bytes and files.digest(path) == facts.sha256
+def _matches(files: Files, path: Path, entry: FileEntry) -> bool:
+    """Does the file exist with the size and the digest of `entry`?"""
+    return files.exists(path) and files.size(path) == entry.bytes and files.digest(path) == entry.sha256
 
 
 def _published(manifest: Manifest) -> PublishedRun:

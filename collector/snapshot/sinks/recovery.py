@@ -17,7 +17,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.record import Record
 from collector.redaction.detect.reasons import UNKNOWN
-from collector.snapshot.lines import BadLine, read_record, tally_entry_of_line
+from collector.snapshot.lines import InvalidLine, read_record, tally_entry_of_line
 from collector.storage.blocks import CHUNK_SIZE, Pread, find_end, lines_of, read_blocks, read_chunks
 from collector.storage.checkpoint import Checkpoint
 from collector.storage.compression import Compression
@@ -106,7 +106,7 @@ def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found
             try:
                 record = read_record(line)
                 _require_requested(record, run_id, ids)
-            except BadLine as reason:
+            except InvalidLine as reason:
                 if compression is Compression.PLAIN:
                     found.end = offset
                     return _Defect(offset, str(reason))
@@ -119,9 +119,9 @@ def _read(pread: Pread, compression: Compression, run_id: str, ids: IdSet, found
 
 def _require_requested(record: Record, run_id: str, ids: IdSet) -> None:
     if record["_run_id"] != run_id:
-        raise BadLine("a record of another run")
+        raise InvalidLine("a record of another run")
     if not ids.mark_done(record["id"]):
-        raise BadLine("a record that occurs twice or was not requested")
+        raise InvalidLine("a record that occurs twice or was not requested")
 
 
 def _digest(pread: Pread, found: Recovered, synced: Checkpoint | None) -> _Defect | None:

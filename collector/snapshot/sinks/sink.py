@@ -14,7 +14,7 @@ from typing import Protocol
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 
 
@@ -69,12 +69,12 @@ class NoWriter:
 class Sink(Protocol):
     """The interface of every output. Any method can raise `OutputError`, `open` also `OutputLocked`.
 
-    `is_resumable` is True if a later run can resume a stopped one. `has_left` is True if this run left the files that
-    resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it.
+    `is_resumable` is True if a later run can resume a stopped one. `has_unfinished_files` is True if this run left the
+    files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it.
     """
 
     is_resumable: bool
-    has_left: bool
+    has_unfinished_files: bool
     writer: Writer
 
     async def open(self) -> None:
@@ -92,8 +92,8 @@ class Sink(Protocol):
         Raises `Damaged` if the user requires resuming and the run cannot be resumed.
         """
 
-    def facts(self, *, finished: bool) -> list[FileFacts]:
-        """The facts of the files for the manifest, by their final or unfinished names. Requires a finished writer.
+    def file_entries(self, *, finished: bool) -> list[FileEntry]:
+        """The entries of the files for the manifest, by their final or unfinished names. Requires a finished writer.
 
         The records are first, then the errors file if one was written. Empty before `begin`.
         """

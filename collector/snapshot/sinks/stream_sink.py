@@ -17,7 +17,7 @@ from collector.model.errors import OutputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import STREAM_PATH, FileFacts
+from collector.snapshot.manifest import STREAM_PATH, FileEntry
 from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
@@ -39,7 +39,7 @@ class StreamSink:
     """
 
     is_resumable = False
-    has_left = False
+    has_unfinished_files = False
 
     def __init__(
         self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int
@@ -85,12 +85,12 @@ class StreamSink:
     async def resume(self, header: RunHeader, ids: IdSet) -> None:
         pass
 
-    def facts(self, *, finished: bool) -> list[FileFacts]:
+    def file_entries(self, *, finished: bool) -> list[FileEntry]:
         errors = ""
         if self._errors_path and self._manifest_path:
             manifest_folder = os.path.realpath(self._manifest_path.parent)
             errors = os.path.relpath(os.path.realpath(self._errors_path), manifest_folder)
-        return self._outcome_writer.facts(STREAM_PATH, errors) if self._outcome_writer else []
+        return self._outcome_writer.file_entries(STREAM_PATH, errors) if self._outcome_writer else []
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._end, manifest, True)
@@ -133,7 +133,7 @@ class _WarningErrorWriter:
         self._warn = warn
         self.committed = Tally()
 
-    def facts(self, name: str) -> None:
+    def file_entry(self, name: str) -> None:
         pass
 
     def put(self, line: bytes, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink
-from collector.storage.compression import compression_of, require
+from collector.storage.compression import compression_of, require_available
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import rename_obstacle
 
@@ -47,8 +47,8 @@ def sink_for(
             _require_no_link(given_path or "")
         if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
             raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
-        require(compression_of(output))
-        require(compression_of(errors or ""))
+        require_available(compression_of(output))
+        require_available(compression_of(errors or ""))
         return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; the names beside an output file are fixed")
@@ -56,7 +56,7 @@ def sink_for(
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     target = _resolve_links(path)
     _require_usable_paths(output, SnapshotPaths(target))
-    require(compression_of(target.name))
+    require_available(compression_of(target.name))
     return FileSink(target, warn, resume=resume, allow_empty=allow_empty)
 
 

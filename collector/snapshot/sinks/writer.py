@@ -15,7 +15,7 @@ from collector.model.errors import OutputError
 from collector.model.ledger import Tally, TallyEntry, tally_entry
 from collector.model.outcome import Outcome
 from collector.snapshot.lines import encode, error_line
-from collector.snapshot.manifest import FileFacts
+from collector.snapshot.manifest import FileEntry
 from collector.storage.compression import Compression
 from collector.storage.journal import Journal
 
@@ -179,9 +179,9 @@ class BatchWriter:
         if before:
             raise before
 
-    def facts(self, name: str) -> FileFacts:
-        """The facts of the file, with `name` as its path."""
-        return FileFacts(name, self.committed.total, self.journal.bytes, self.journal.sha256)
+    def file_entry(self, name: str) -> FileEntry:
+        """The manifest entry of the file, with `name` as its path."""
+        return FileEntry(name, self.committed.total, self.journal.bytes, self.journal.sha256)
 
 
 def _count_whole_lines(lines: list[bytes], size: int) -> int:
@@ -193,8 +193,8 @@ def _count_whole_lines(lines: list[bytes], size: int) -> int:
 class LineWriter(Protocol):
     """Accepts lines: a `BatchWriter`, or a writer that only prints them."""
 
-    def facts(self, name: str) -> FileFacts | None:
-        """The facts of the file, with `name` as its path, or None without a file."""
+    def file_entry(self, name: str) -> FileEntry | None:
+        """The manifest entry of the file, with `name` as its path, or None without a file."""
 
     def put(self, line: bytes, outcome: Outcome) -> None:
         """Enqueue the line of an outcome. Never blocks."""
@@ -265,8 +265,8 @@ class OutcomeWriter:
         records, _ = self._writers
         return records.committed
 
-    def facts(self, records_name: str, errors_name: str) -> list[FileFacts]:
-        """The facts of the records and, if any id failed, of the errors file, with these names as their paths."""
+    def file_entries(self, records_name: str, errors_name: str) -> list[FileEntry]:
+        """The manifest entries of the records and, if any id failed, of the errors file, with these names as paths."""
         records, errors = self._writers
-        errors_facts = errors.facts(errors_name) if errors.committed.total else None
-        return [records.facts(records_name), *([errors_facts] if errors_facts else [])]
+        errors_entry = errors.file_entry(errors_name) if errors.committed.total else None
+        return [records.file_entry(records_name), *([errors_entry] if errors_entry else [])]
