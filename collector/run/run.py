@@ -156,8 +156,8 @@ class Run:
             await components.client.cool_down(seconds)
 
         fetcher = components.create_fetcher(self._identity.run_id)
-        if self._resumed_run and self._resumed_run.answered:
-            fetcher.set_probe_target(self._resumed_run.answered)
+        if self._resumed_run and self._resumed_run.answered_id:
+            fetcher.set_probe_target(self._resumed_run.answered_id)
         await collect(
             self._id_input.ids,
             fetcher,

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple, NoReturn
 from collector.model.errors import InputError
 from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
-from collector.snapshot.checked_file import open_regular, reject
-from collector.snapshot.document import Malformed
+from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
 from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
+from collector.snapshot.snapshot_file import open_regular, reject
 
 _INPUT_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
+_REMEDY: Final = "restore the manifest or collect again"
 _UNVERIFIABLE: Final = {
     Stage.PUBLISHED: "the snapshot cannot be verified; collect again",
     Stage.UNFINISHED: "the records cannot be verified: their run is in progress or was killed; wait for its end, or "
@@ -105,17 +106,23 @@ def _read(path: Path) -> Manifest:
     try:
         return decode(content)
     except Malformed as why:
-        reject(path, f"{why}, so the snapshot cannot be verified; restore the manifest or collect again")
+        reject(path, f"{why}, so the snapshot cannot be verified; {_REMEDY}")
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:
     ledger = Ledger(InputCount(**{key: found.input[key] for key in _INPUT_PARTS}), tally=found.tally)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
-        reject(path, "its account does not add up")
+        reject(
+            path,
+            f"its account does not add up, so the snapshot cannot be verified; {_REMEDY}",
+        )
     status, code = status_of(ledger, finished=True), exit_code_of(ledger)
     if found.status != _STOPPED and (found.status, found.exit_code) != (status, code):
         stated = f"{found.status} with exit code {found.exit_code}"
-        reject(path, f"states {stated}, but its account implies {status} with exit code {code:d}")
+        reject(
+            path,
+            f"states {stated}, but its account implies {status} with exit code {code:d}; {_REMEDY}",
+        )
 
 
 def _require_same_names(checked: CheckedManifest) -> None:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from collector.model.ids import IdSet
 from collector.model.outcome import OutcomeKind
-from collector.snapshot.checked_file import open_regular, reject
 from collector.snapshot.checked_manifest import CheckedManifest
 from collector.snapshot.lines import InvalidLine, read_error
 from collector.snapshot.manifest import FileEntry
+from collector.snapshot.snapshot_file import open_regular, reject
 from collector.storage.compression import compression_of
 
 

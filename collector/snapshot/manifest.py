@@ -15,7 +15,7 @@ from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
-from collector.snapshot.document import Part, read
+from collector.snapshot.json_document import JsonNode, parse
 
 FORMAT: Final = "collector.manifest/1"
 _SOURCE_TEXTS: Final = ("base_url", "api_version")
@@ -135,7 +135,7 @@ class Manifest(NamedTuple):
 
 def decode(content: bytes) -> Manifest:
     """Decode a manifest. Raises only `Malformed`."""
-    found = read(content)
+    found = parse(content)
     if found["format"].value != FORMAT:
         found["format"].reject(f"not {FORMAT}")
     _require_run_facts(found)
@@ -155,7 +155,7 @@ def decode(content: bytes) -> Manifest:
     )
 
 
-def _files(found: Part) -> list[FileEntry]:
+def _files(found: JsonNode) -> list[FileEntry]:
     """The entries of the records and, if it is listed, of the errors file."""
     files = found.elements()
     if not files:
@@ -168,7 +168,7 @@ def _files(found: Part) -> list[FileEntry]:
     ]
 
 
-def _require_run_facts(found: Part) -> None:
+def _require_run_facts(found: JsonNode) -> None:
     """Raise `Malformed` unless the facts about the run are present and have the expected types."""
     for text in (
         *(found["tool"][key] for key in ("name", "version")),
@@ -189,7 +189,7 @@ def _require_run_facts(found: Part) -> None:
         found["resumed"].reject("more than account.outcomes.ok")
 
 
-def _tally(found: Part, outcomes: Part) -> Tally:
+def _tally(found: JsonNode, outcomes: JsonNode) -> Tally:
     """The tally. A manifest of an earlier version may lack some counts, which are then 0."""
     nuls, unparsed = found.get("nul_characters"), found.get("unparsed_timestamps")
     return Tally(
@@ -202,7 +202,7 @@ def _tally(found: Part, outcomes: Part) -> Tally:
     )
 
 
-def _redactions(found: Part) -> PathCounts:
+def _redactions(found: JsonNode) -> PathCounts:
     """The number of masked values by path. A manifest of an earlier version has only the total."""
     redaction = found.get("redaction")
     if redaction is None:
@@ -210,7 +210,7 @@ def _redactions(found: Part) -> PathCounts:
     return _paths(redaction["paths"], found["redactions"])
 
 
-def _rules(found: Part) -> Counter[str]:
+def _rules(found: JsonNode) -> Counter[str]:
     """The number of masked values by rule. A manifest of an earlier version does not list rules."""
     redaction = found.get("redaction")
     by_rule = redaction.get("by_rule") if redaction else None
@@ -218,7 +218,7 @@ def _rules(found: Part) -> Counter[str]:
     return Counter(_paths(by_rule, total)) if by_rule else Counter({UNKNOWN: total.count()})
 
 
-def _paths(found: Part, total: Part) -> PathCounts:
+def _paths(found: JsonNode, total: JsonNode) -> PathCounts:
     """Counts by path. Raises `Malformed` unless their sum is `total`."""
     paths = PathCounts({path: count.count() for path, count in found.members()})
     if paths.total() != total.count():

@@ -20,11 +20,11 @@ from typing import NamedTuple
 from collector.model.errors import InputError
 from collector.model.ids import IdSet
 from collector.model.ledger import OTHER_PATHS, Tally
-from collector.snapshot.checked_file import CheckedFile, open_regular, reject
 from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
 from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
 from collector.snapshot.lines import InvalidLine, has_only_text_lists, read_record, tally_entry_of_line
+from collector.snapshot.snapshot_file import SnapshotFile, open_regular, reject
 
 
 class Verified(NamedTuple):
@@ -133,7 +133,7 @@ def _first_difference(noun: str, contents: Counter[str], expected: Counter[str])
     return None
 
 
-def _check_records(file: CheckedFile, checked: CheckedManifest, ids: IdSet) -> _Contents:
+def _check_records(file: SnapshotFile, checked: CheckedManifest, ids: IdSet) -> _Contents:
     max_unparsed, tally = checked.manifest.tally.unparsed_timestamps, Tally()
     organizations: dict[str, None] = {}
     for where, line in file.lines(checked.files.compression):

@@ -16,7 +16,7 @@ from collector.model.errors import ExitCode
 from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.throughput import Throughput, WaitReason
-from collector.snapshot.document import Malformed
+from collector.snapshot.json_document import Malformed
 from collector.snapshot.manifest import FileEntry, Manifest, decode, encode
 from tests.polytomic.test_normalize import anything
 from tests.support.reports import AT, report

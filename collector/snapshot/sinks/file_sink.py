@@ -172,8 +172,8 @@ class FileSink:
         """Quarantine a run that this one does not resume. Raises `Damaged` with `--resume always`."""
         if self._resume is Resume.ALWAYS:
             raise Damaged(f"{paths.partial}: {reason}; to quarantine it and start a new run, use --resume auto")
-        place = quarantine(self._files, paths, unfinished.run_id if unfinished else UNKNOWN_RUN)
-        self._warn(f"an unfinished run was quarantined: {place} ({reason})")
+        quarantined = quarantine(self._files, paths, unfinished.run_id if unfinished else UNKNOWN_RUN)
+        self._warn(f"an unfinished run was quarantined: {quarantined} ({reason})")
 
     def _resume_unfinished(self, header: RunHeader, unfinished: RunHeader | None, ids: IdSet) -> ResumedRun:
         if self._resume is Resume.NEVER:
@@ -207,7 +207,7 @@ class FileSink:
             unfinished.started_at,
             recovered.tally,
             tuple(recovered.organizations),
-            recovered.answered,
+            recovered.answered_id,
         )
 
     def _start(self, header: RunHeader) -> None:

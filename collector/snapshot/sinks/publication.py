@@ -31,7 +31,7 @@ from typing import NamedTuple
 from collector.model.errors import OutputError
 from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
-from collector.snapshot.document import Malformed
+from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileEntry, Manifest, decode
 from collector.snapshot.sinks import resume

@@ -29,14 +29,14 @@ class Recovered:
 
     tally: Tally = field(default_factory=Tally)
     organizations: dict[str, None] = field(default_factory=dict)
-    answered: str | None = None
+    answered_id: str | None = None
     end: int = 0
     torn_bytes: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     repairs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def add(self, line: bytes, record: Record) -> None:
-        self.answered = record["id"]
+        self.answered_id = record["id"]
         self.tally.add(tally_entry_of_line(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None

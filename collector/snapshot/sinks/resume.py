@@ -69,14 +69,14 @@ class RunHeader(NamedTuple):
 class ResumedRun(NamedTuple):
     """A run that an earlier process began: its id, its start and its tally.
 
-    `organizations` are those of its records. `answered` is the id of one record.
+    `organizations` are those of its records. `answered_id` is the id of one record.
     """
 
     run_id: str
     started_at: str
     tally: Tally
     organizations: tuple[str, ...]
-    answered: str | None = None
+    answered_id: str | None = None
 
 
 def decode(content: bytes) -> RunHeader | None:

@@ -14,7 +14,8 @@ from collector.snapshot.manifest import FileEntry
 from collector.storage.blocks import Block, digest_of, lines_of, read_blocks
 from collector.storage.compression import Compression
 
-_MAX_PROBLEM_CHARS: Final = 1000  # characters
+_MAX_PROBLEM_CHARS: Final = 1000
+_REMEDY: Final = "restore the file or collect again"
 
 
 def reject(path: Path, problem: str) -> NoReturn:
@@ -22,7 +23,7 @@ def reject(path: Path, problem: str) -> NoReturn:
     raise Damaged(f"{path}: {problem[:_MAX_PROBLEM_CHARS]}")
 
 
-class CheckedFile(NamedTuple):
+class SnapshotFile(NamedTuple):
     """A regular file, open for reading."""
 
     path: Path
@@ -45,11 +46,14 @@ class CheckedFile(NamedTuple):
         """Raise `Damaged` unless the file, which contains `count` lines, matches `entry`. `noun` names the lines."""
         if self.size != entry.bytes:
             at = min(self.size, entry.bytes)
-            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}")
+            reject(
+                self.path,
+                f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}; {_REMEDY}",
+            )
         if count != entry.records:
-            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}")
+            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}; {_REMEDY}")
         if not self.matches(entry):
-            reject(self.path, f"bytes 0 to {self.size}: the SHA-256 digest differs from its manifest's")
+            reject(self.path, f"bytes 0 to {self.size}: its SHA-256 digest is not that in its manifest; {_REMEDY}")
 
     def matches(self, entry: FileEntry) -> bool:
         """Does the file have the size and the digest of `entry`?"""
@@ -62,13 +66,13 @@ class CheckedFile(NamedTuple):
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[CheckedFile]:
+def open_regular(path: Path) -> Iterator[SnapshotFile]:
     """Open the file at `path`. Raises `Damaged` if it is missing and `InputError` if it cannot be read."""
     try:
         with open(path, "rb", opener=_open_without_blocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputError(f"{path}: not a regular file; name a snapshot that `collector collect -o` wrote")
-            yield CheckedFile(path, file)
+            yield SnapshotFile(path, file)
     except FileNotFoundError:
         raise Damaged(f"{path}: does not exist") from None
     except OSError as error:

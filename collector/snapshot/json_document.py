@@ -22,7 +22,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class JsonNode:
     """A value of a document. `place` is its path, such as `files[0].path`, and empty for the whole document."""
 
     value: Json
@@ -32,15 +32,15 @@ class Part:
         """Raise `Malformed` for this place."""
         raise Malformed(f"{self.place or 'the document'}: {problem}")
 
-    def __getitem__(self, key: str) -> Part:
+    def __getitem__(self, key: str) -> JsonNode:
         """The member `key` of an object. Raises `Malformed`."""
         found = self.get(key)
-        return found if found is not None else Part(None, self._place_of(key)).reject("is missing")
+        return found if found is not None else JsonNode(None, self._place_of(key)).reject("is missing")
 
-    def get(self, key: str) -> Part | None:
+    def get(self, key: str) -> JsonNode | None:
         """The member `key` of an object, or None if it is missing. Raises `Malformed` unless this is an object."""
         members = self._object
-        return Part(members[key], self._place_of(key)) if key in members else None
+        return JsonNode(members[key], self._place_of(key)) if key in members else None
 
     def _place_of(self, key: str) -> str:
         return f"{self.place}.{key}" if self.place else key
@@ -51,16 +51,16 @@ class Part:
             self.reject("not an object")
         return cast(dict[str, Json], self.value)
 
-    def members(self) -> Iterator[tuple[str, Part]]:
+    def members(self) -> Iterator[tuple[str, JsonNode]]:
         """Each member of an object whose keys are not known in advance. Raises `Malformed`."""
         for key, value in self._object.items():
-            yield key, Part(value, f'{self.place}["{key[:_MAX_KEY_CHARS]}"]')
+            yield key, JsonNode(value, f'{self.place}["{key[:_MAX_KEY_CHARS]}"]')
 
-    def elements(self) -> list[Part]:
+    def elements(self) -> list[JsonNode]:
         """The elements of an array. Raises `Malformed`."""
         if type(self.value) is not list:
             self.reject("not an array")
-        return [Part(value, f"{self.place}[{at}]") for at, value in enumerate(self.value)]
+        return [JsonNode(value, f"{self.place}[{at}]") for at, value in enumerate(self.value)]
 
     def text(self) -> str:
         """The value as text. Raises `Malformed` unless it is a string."""
@@ -95,9 +95,9 @@ class Part:
         return float(self.value)
 
 
-def read(content: bytes) -> Part:
+def parse(content: bytes) -> JsonNode:
     """Parse `content` as JSON. Raises only `Malformed`."""
     try:
-        return Part(orjson.loads(content))
+        return JsonNode(orjson.loads(content))
     except orjson.JSONDecodeError as error:
         raise Malformed(f"byte {error.pos}: invalid JSON") from None
