@@ -45,11 +45,11 @@ State = Mapping[Path, bytes]
 def manifest_of(content: bytes, run_id: str, *, failed: int, errors: bytes = b"") -> bytes:
     tally = Tally(redactions=PathCounts(a=3), by_rule=Counter(name=3), unparsed_timestamps=2)
     tally.outcomes.update({OutcomeKind.OK: content.count(b"\n"), OutcomeKind.NOT_FOUND: failed})
-    files = [facts_of(PATHS.snapshot, content, tally.total), *([facts_of(PATHS.errors, errors, 1)] if errors else [])]
+    files = [entry_of(PATHS.snapshot, content, tally.total), *([entry_of(PATHS.errors, errors, 1)] if errors else [])]
     return encode(report(Ledger(tally=tally), organization_id=ORGANIZATION, run_id=run_id), files)
 
 
-def facts_of(path: Path, content: bytes, records: int) -> FileEntry:
+def entry_of(path: Path, content: bytes, records: int) -> FileEntry:
     return FileEntry(path.name, records, len(content), hashlib.sha256(content).hexdigest())
 
 

@@ -377,7 +377,7 @@ def test_the_recovered_tally_equals_the_tally_at_collection(
 
 
 @given(st.binary(max_size=300), st.sampled_from(Compression), st.booleans(), st.integers(0, 3))
-def test_any_bytes_after_whole_lines_are_truncated_or_corruption(
+def test_any_bytes_after_whole_lines_are_a_torn_tail_or_corruption(
     tail: bytes, compression: Compression, is_checkpointed: bool, count: int
 ) -> None:
     content = compressed(LINES[:count], compression)

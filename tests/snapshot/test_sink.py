@@ -52,12 +52,12 @@ def decompressed(compressed: bytes, name: str) -> bytes:
 
 @dataclass
 class Manifest:
-    """Encodes a fake manifest, and keeps the facts that it was called with."""
+    """Encodes a fake manifest, and keeps the file entries that it was called with."""
 
-    facts: list[FileEntry] = field(default_factory=list)
+    entries: list[FileEntry] = field(default_factory=list)
 
     def __call__(self, files: list[FileEntry]) -> bytes:
-        self.facts = files
+        self.entries = files
         return b'{"format":"test"}\n'
 
 
@@ -242,7 +242,7 @@ async def test_a_run_without_a_record_is_published(subject: SinkUnderTest) -> No
     assert records(sink) == 0
 
 
-async def test_the_facts_describe_the_records(subject: SinkUnderTest) -> None:
+async def test_the_file_entries_describe_the_records(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     await sink.writer.flush()
@@ -250,11 +250,11 @@ async def test_the_facts_describe_the_records(subject: SinkUnderTest) -> None:
     manifest = Manifest()
     await publish(sink, manifest)
     content = subject.raw() if subject.raw else subject.published()
-    (facts,) = manifest.facts
-    assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
+    (entry,) = manifest.entries
+    assert entry[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
 
 
-async def test_the_facts_describe_the_errors_file_if_an_id_failed(subject: SinkUnderTest) -> None:
+async def test_the_file_entries_describe_the_errors_file_if_an_id_failed(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
     sink.writer.put(ok(1))
     await sink.writer.flush()
@@ -262,10 +262,10 @@ async def test_the_facts_describe_the_errors_file_if_an_id_failed(subject: SinkU
     sink.writer.put(failed(3))
     manifest = Manifest()
     await publish(sink, manifest)
-    _, facts = manifest.facts
+    _, entry = manifest.entries
     content = subject.errors()
-    assert facts.path.endswith("errors.jsonl")
-    assert facts[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
+    assert entry.path.endswith("errors.jsonl")
+    assert entry[1:] == (2, len(content), hashlib.sha256(content).hexdigest())
 
 
 # The stream sink.
@@ -387,7 +387,7 @@ async def test_a_stopped_run_keeps_its_unfinished_names_and_the_older_snapshot(t
         "c.partial.manifest.json",
         "c.partial.checkpoint",
     }
-    assert manifest.facts[0].path == "c.jsonl.partial"
+    assert manifest.entries[0].path == "c.jsonl.partial"
 
 
 async def test_an_older_snapshot_is_unchanged_until_the_new_one_is_published(tmp_path: Path) -> None:

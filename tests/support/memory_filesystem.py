@@ -121,7 +121,7 @@ class MemoryFileSystem:
         self._enter("lock")
         file = self._file(descriptor)
         if any(other.is_locked and other.inode is file.inode for other in self._opened.values() if other is not file):
-            raise _refused(errno.EAGAIN)
+            raise _os_error(errno.EAGAIN)
         file.is_locked = True
 
     def close(self, descriptor: int) -> None:
@@ -141,7 +141,7 @@ class MemoryFileSystem:
         self._enter("rename", mutates=old in self._names)
         inode = self._named(old)
         if old.parent != new.parent:
-            raise _refused(errno.EXDEV, old)
+            raise _os_error(errno.EXDEV, old)
         self._change(_NameChange(inode, old, new))
 
     def remove(self, path: Path) -> None:
@@ -150,7 +150,7 @@ class MemoryFileSystem:
 
     def mkdir(self, folder: Path) -> None:
         self._enter("mkdir")
-        raise _refused(errno.EEXIST, folder)
+        raise _os_error(errno.EEXIST, folder)
 
     def is_open_to_all(self, folder: Path) -> bool:
         return False
@@ -170,24 +170,25 @@ class MemoryFileSystem:
     def crash_states(self, cap: int = 2000, seed: int = 0) -> Iterator[MemoryFileSystem]:
         """The states after a crash of the machine at this time: each once, at most `cap` of them.
 
-        All states when there are no more combinations than `cap`. Else first all kept, all lost, what was done first
-        kept and the rest lost, each single thing lost, zeroed, torn or kept; then some at random, always the same.
+        Yields all states if there are at most `cap` combinations. Otherwise the order is: everything kept, everything
+        lost, each prefix of the changes kept, each single change lost, zeroed, torn or kept, then random combinations
+        by `seed`.
         """
         inodes = dict.fromkeys([*self._durable.values(), *(change.inode for change in self._pending)])
-        doubts = {inode: inode.doubt() for inode in inodes if inode.is_in_doubt}
-        sizes = [size for doubt in doubts.values() for size in doubt.sizes]
+        uncertainties = {inode: inode.uncertainty() for inode in inodes if inode.is_uncertain}
+        sizes = [size for uncertainty in uncertainties.values() for size in uncertainty.sizes]
         seen: set[int] = set()
         for choice in _choices(sizes, [2] * len(self._pending), cap, seed):
             if len(seen) == cap:
                 return
-            files = self._found(doubts, choice)
+            files = self._found(uncertainties, choice)
             if (state := hash(frozenset(files.items()))) not in seen:
                 seen.add(state)
                 yield MemoryFileSystem(files, block_size=self._block_size)
 
-    def _found(self, doubts: Mapping[_Inode, _Doubt], choice: _Choice) -> dict[Path, bytes]:
+    def _found(self, uncertainties: Mapping[_Inode, _Uncertainty], choice: _Choice) -> dict[Path, bytes]:
         left = iter(choice)
-        content = {inode: doubt.found(left) for inode, doubt in doubts.items()}
+        content = {inode: uncertainty.found(left) for inode, uncertainty in uncertainties.items()}
         names = dict(self._durable)
         for change, is_done in zip(self._pending, left, strict=True):
             if is_done:
@@ -207,15 +208,15 @@ class MemoryFileSystem:
 
     def _named(self, path: Path) -> _Inode:
         if path not in self._names:
-            raise _refused(errno.ENOENT, path)
+            raise _os_error(errno.ENOENT, path)
         return self._names[path]
 
     def _file(self, descriptor: int, *, read_only: int | None = None) -> _OpenFile:
         """The open file. Raises the error `read_only` if it is not open for writing."""
         if descriptor not in self._opened:
-            raise _refused(errno.EBADF)
+            raise _os_error(errno.EBADF)
         if read_only and not self._opened[descriptor].flags & os.O_RDWR:
-            raise _refused(read_only)
+            raise _os_error(read_only)
         return self._opened[descriptor]
 
     def __repr__(self) -> str:
@@ -230,11 +231,11 @@ class _Inode:
         self.content = bytearray(content)
         self._block_size = block_size
         self._lengths: list[int] = []  # since the last sync, the oldest first
-        self._earlier: dict[int, list[bytes]] = {}  # by number of the block, likewise
+        self._earlier: dict[int, list[bytes]] = {}  # by block number, the oldest first
         self._unsaved: set[int] = set()  # blocks that no later sync writes
 
     @property
-    def is_in_doubt(self) -> bool:
+    def is_uncertain(self) -> bool:
         return bool(self._lengths or self._earlier)
 
     def write(self, start: int, block: bytes) -> None:
@@ -253,9 +254,9 @@ class _Inode:
     def fail_to_sync(self) -> None:
         self._unsaved = set(self._earlier)
 
-    def doubt(self) -> _Doubt:
+    def uncertainty(self) -> _Uncertainty:
         blocks = {number: self._options(number, earlier) for number, earlier in self._earlier.items()}
-        return _Doubt(bytes(self.content), self._block_size, self._possible_lengths(), blocks)
+        return _Uncertainty(bytes(self.content), self._block_size, self._possible_lengths(), blocks)
 
     def _remember(self, start: int, end: int) -> None:
         """Keep the old content between these offsets."""
@@ -312,7 +313,7 @@ class _NameChange(NamedTuple):
             names[self.new] = self.inode
 
 
-class _Doubt(NamedTuple):
+class _Uncertainty(NamedTuple):
     """The possible contents of a file after a crash: each length with each option of each block."""
 
     content: bytes
@@ -345,9 +346,9 @@ def _choices(content: Sequence[int], names: Sequence[int], cap: int, seed: int) 
     if math.prod(sizes) <= cap:
         yield from itertools.product(*map(range, sizes))
         return
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(cap):
-        yield tuple(map(chance.randrange, sizes))
+        yield tuple(map(rng.randrange, sizes))
 
 
 def _prefixes(kept: _Choice, lost: _Choice, names: int) -> Iterator[_Choice]:
@@ -363,6 +364,6 @@ def _ending_with(newest: _T, others: Iterable[_T]) -> list[_T]:
     return [*dict.fromkeys(each for each in others if each != newest), newest]
 
 
-def _refused(number: int, path: Path | None = None) -> OSError:
+def _os_error(number: int, path: Path | None = None) -> OSError:
     """The kernel's error; OSError selects the class by its number."""
     return OSError(number, os.strerror(number), *([str(path)] if path else []))

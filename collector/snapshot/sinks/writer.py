@@ -214,7 +214,7 @@ class LineWriter(Protocol):
 
     @property
     def committed(self) -> Tally:
-        """The outcomes whose lines are safe."""
+        """The outcomes whose lines are synced, or written if the target is not durable."""
 
 
 class OutcomeWriter:
@@ -261,7 +261,7 @@ class OutcomeWriter:
 
     @property
     def committed_records(self) -> Tally:
-        """The records whose lines are safe."""
+        """The records whose lines are synced, or written if the target is not durable."""
         records, _ = self._writers
         return records.committed
 
