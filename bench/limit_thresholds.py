@@ -17,7 +17,7 @@ class Thresholds:
     From `settled` on, at most the share `max_throttled` of the requests is throttled. Below a limit of `slow_limit`
     requests/s it is at most one request in `slow_interval` seconds on average.
 
-    By `reached`, some `window` seconds have used the share `min_used` of the limit. From then on all together do.
+    By `reached`, a window of `window` seconds uses the share `min_used` of the limit; from then on, all time does.
     """
 
     settled: float = 30.0

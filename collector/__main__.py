@@ -2,12 +2,12 @@
 
 import gc
 
-from collector.cli.early_signals import heed
+from collector.cli.early_signals import install_handlers
 
 
 def main() -> None:
     """Run the command line."""
-    heed()
+    install_handlers()
     gc.disable()  # until the command is imported, see `cli.main`
     from collector.cli.main import main as run  # noqa: PLC0415  # slow: a signal may arrive meanwhile
 

@@ -17,7 +17,7 @@ _FIRST = 1
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def heed() -> None:
+def install_handlers() -> None:
     """Let signals end the process immediately, except those that the parent ignores."""
     if os.getpid() != _FIRST:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli.early_signals import heed
+from collector.cli.early_signals import install_handlers
 from tests.conftest import Running, Starting
 from tests.support.scripted_server import PATIENCE, hang, ids, serving
 
@@ -148,10 +148,10 @@ def test_a_process_other_than_pid_1_keeps_chosen_handlers(chosen: Callable[..., 
     at_first = signal.signal(signal.SIGINT, chosen)
     try:
         before = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
-        heed()
+        install_handlers()
         assert {signum: signal.getsignal(signum) for signum in signal.valid_signals()} == before
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        heed()
+        install_handlers()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGINT, at_first)
