@@ -77,7 +77,7 @@ async def collect_with_a_fault(call: Calling, folder: Path, fault: tuple[str, st
     injected = Fault(name, f"error={errno}", when, partial if name in CALLS_OF_PYTHON else None)
     async with serving(found) as server:
         done = await call(*command(server, output), under=injected.command(log))
-        fired = injected.times(log)
+        fired = injected.count(log)
         log.unlink(missing_ok=True)
         if fired and done.code:
             check_honest(output, done)
@@ -122,7 +122,7 @@ async def test_a_successful_sync_does_not_repair_an_earlier_failed_sync(call: Ca
     fault = Fault("fdatasync", "error=EIO", 1, partial)
     async with serving(found) as server:
         done = await call(*command(server, output), under=fault.command(log))
-    assert fault.times(log) == 1
+    assert fault.count(log) == 1
     assert done.code == 6, done.err
     result = check_stopped(output, Given(IDS), 6)
     assert result.outcomes == {"not_attempted": 40}
@@ -284,7 +284,7 @@ async def test_a_file_that_cannot_be_replaced_leaves_a_valid_older_snapshot(
         path = existing_partial(output) if replaced == output.name else tmp_path / replaced
         fault = Fault("/^rename", f"error={error}", "1+", path)
         done = await call(*command(server, output), under=fault.command(log))
-        assert fault.times(log) == 1
+        assert fault.count(log) == 1
         log.unlink()
         assert done.code == 6, done.err
         assert "cannot be written" in done.err

@@ -108,7 +108,7 @@ async def kill_before_each(call: Calling, folder: Path, name: str, suffix: str) 
             command = ["collect", *requested, "--base-url", server.url, "-o", str(output), "--rate", "0"]
             fault = Fault(name, "signal=KILL", fired + 1, partial if name == "write" else None)
             killed = await call(*command, under=fault.command(log))
-            if not fault.times(log):
+            if not fault.count(log):
                 assert killed.code == 0, killed.err
                 check_finished(output, Given(requested), 0)
                 return fired
@@ -165,7 +165,7 @@ async def test_a_run_killed_before_it_truncated_a_torn_tail_or_synced_the_trunca
         server.heads.clear()
         fault = Fault(call_before, "signal=KILL", 1, partial)
         killed = await call(*command, under=fault.command(tmp_path / "strace"))
-        assert (killed.code, fault.times(tmp_path / "strace")) == (-signal.SIGKILL, 1)
+        assert (killed.code, fault.count(tmp_path / "strace")) == (-signal.SIGKILL, 1)
         (tmp_path / "strace").unlink()
         done = await call(*command)
     assert done.code == 0, done.err

@@ -136,11 +136,11 @@ class DiskWithOutput:
         if not self.is_older:
             assert whole_ids(self.output) == set(self.requested) - set(self.api.missing)
 
-    def lose_power(self, *, in_part: bool) -> None:
+    def lose_power(self, *, partially: bool) -> None:
         """Cut the power; check that synced records survive and that few others are lost."""
         size, digest = self.checkpoint()
         written = whole_ids(self.partial)
-        self.disk.pull_plug(in_part=in_part)
+        self.disk.power_off(partially=partially)
         self.check_readable()
         start = self.collected.read_bytes()[:size] if self.collected.exists() else b""
         assert hashlib.sha256(start).hexdigest() == digest, "synced records are lost"
@@ -184,7 +184,7 @@ async def collect_to_the_end(start: Forking, output_disk: DiskWithOutput, rng: r
         kept = whole_ids(output_disk.collected)
         output_disk.api.forget()
         if not output_disk.disk.is_on:
-            output_disk.disk.switch_on(rng.randrange(1 << 32))
+            output_disk.disk.power_on(rng.randrange(1 << 32))
         running = await start(*output_disk.command)
         ended = asyncio.ensure_future(running.process.wait())
         await wait_for_random_time(rng, output_disk.api.server, ended, len(output_disk.requested) - len(kept))
@@ -192,7 +192,7 @@ async def collect_to_the_end(start: Forking, output_disk: DiskWithOutput, rng: r
         assert not kept & set(requested_ids(output_disk.api.server)), "requested again"
         if code == 0 or rng.random() < 0.7:
             losses += code != 0
-            output_disk.lose_power(in_part=rng.random() < 0.5)
+            output_disk.lose_power(partially=rng.random() < 0.5)
             assert safe <= whole_ids(output_disk.collected), "a record was lost that had survived before"
             safe = whole_ids(output_disk.collected)
             assert code or output_disk.is_over, "the output of a finished run is lost"
@@ -222,21 +222,21 @@ async def lose_power_before(start: Forking, folder: Path, suffix: str, call: str
             output_disk = DiskWithOutput(disk, suffix, requested, api)
             if rng.random() < 0.3:  # the older snapshot has no manifest
                 (disk.backing / "c.manifest.json").unlink()
-            disk.switch_on(rng.randrange(1 << 32), off_before=call)
+            disk.power_on(rng.randrange(1 << 32), fail_before=call)
             running = await start(*output_disk.command)
-            waiting = {asyncio.create_task(running.process.wait()), asyncio.create_task(disk.went_off())}
+            waiting = {asyncio.create_task(running.process.wait()), asyncio.create_task(disk.wait_until_off())}
             _, left = await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             was_lost = not disk.is_on
             for task in left:
                 task.cancel()
             await running.kill()
-            disk.pull_plug()
+            disk.power_off()
             output_disk.check_readable()
             kept = set() if output_disk.is_over else whole_ids(output_disk.collected)
             api.forget()
-            disk.switch_on()
+            disk.power_on()
             done = await (await start(*output_disk.command)).finished()
-            disk.pull_plug()  # the output of a finished run is synced
+            disk.power_off()  # the output of a finished run is synced
             assert done.code == 3, done.err
             assert "quarantined" not in done.err
             assert not kept & set(requested_ids(api.server)), "requested again"
@@ -269,18 +269,18 @@ async def test_records_are_synced_in_time_even_if_no_more_arrive(fork: Forking, 
     async with Api(silent_after=300).serving() as api:
         with power_loss_disk(tmp_path / "disk") as disk:
             output_disk = DiskWithOutput(disk, "", ids(400), api)
-            disk.switch_on()
+            disk.power_on()
             running = await fork(*output_disk.command)
             await output_disk.synced(300)
             await kill(running)
-            disk.pull_plug()
+            disk.power_off()
             kept = whole_ids(output_disk.collected)
             assert kept == api.answered
             api.forget()
             api.silent_after = None
-            disk.switch_on()
+            disk.power_on()
             done = await (await fork(*output_disk.command)).finished()
-            disk.pull_plug()
+            disk.power_off()
     assert done.code == 0, done.err
     assert set(requested_ids(api.server)) == set(output_disk.requested) - kept
     check_finished(output_disk.output, Given(output_disk.requested), 0)
@@ -289,7 +289,7 @@ async def test_records_are_synced_in_time_even_if_no_more_arrive(fork: Forking, 
 def test_the_power_loss_disk_loses_unsynced_data(tmp_path: Path) -> None:
     """Otherwise no test in this module could fail."""
     with power_loss_disk(tmp_path / "disk") as disk:
-        disk.switch_on()
+        disk.power_on()
         for name in ("named", "unnamed"):
             with (disk.mount / name).open("wb", buffering=0) as file:
                 file.write(b"synced")
@@ -301,5 +301,5 @@ def test_the_power_loss_disk_loses_unsynced_data(tmp_path: Path) -> None:
                 os.close(folder)
         (disk.mount / "named").rename(disk.mount / "renamed")
         assert (disk.mount / "renamed").read_bytes() == b"synced, not synced"
-        disk.pull_plug()
+        disk.power_off()
         assert {path.name: path.read_bytes() for path in disk.backing.iterdir()} == {"named": b"synced"}

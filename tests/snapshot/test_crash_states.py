@@ -130,7 +130,7 @@ def crashes(
             pass
         else:
             return
-        yield f"killed before call {call_number}", system.killed(), process
+        yield f"killed before call {call_number}", system.after_kill(), process
         for number, state in enumerate(system.crash_states(cap=cap)):
             yield f"crashed before call {call_number}, state {number}", state, process
 
@@ -207,7 +207,7 @@ def test_a_failed_close_does_not_lose_a_record(tmp_path: Path) -> None:
     )
     with suppress(OutputError):
         asyncio.run(Process(system, path).run())
-    check_next_run("every close failed", path, system.killed(), set())
+    check_next_run("every close failed", path, system.after_kill(), set())
 
 
 @pytest.mark.parametrize("is_permanent", [False, True], ids=["once", "from then on"])
@@ -235,7 +235,7 @@ def test_after_any_failed_call_the_run_fails_or_completes_and_the_next_run_compl
             failures += 1
         if calls < call_number:
             break
-        check_next_run(f"call {call_number} failed", path, system.killed(), process.committed)
+        check_next_run(f"call {call_number} failed", path, system.after_kill(), process.committed)
     assert failures > 20
 
 

@@ -98,7 +98,7 @@ def crashes_during(system: MemoryFileSystem, work: Callable[[MemoryFileSystem], 
 
 
 def states_after(system: MemoryFileSystem) -> Iterator[MemoryFileSystem]:
-    yield system.killed()
+    yield system.after_kill()
     yield from system.crash_states(cap=MAX_STATES)
 
 

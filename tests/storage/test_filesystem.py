@@ -472,7 +472,7 @@ def test_a_kill_loses_only_locks_and_descriptors() -> None:
     system.lock(descriptor)
     system.write(descriptor, b"unsynced")
     system.remove(B)
-    after = system.killed()
+    after = system.after_kill()
     assert after.files == {A: b"unsynced"}
     with pytest.raises(OSError, match="Bad file descriptor"):
         after.size(descriptor)
@@ -484,7 +484,7 @@ def test_a_crash_after_a_kill_may_lose_unsynced_data_until_the_next_process_sync
     system = MemoryFileSystem({B: b"old"}, block_size=4)
     write(system, A, b"unsynced")
     system.remove(B)
-    after = system.killed()
+    after = system.after_kill()
     assert [state.files for state in after.crash_states()] == [state.files for state in system.crash_states()]
     with opened(after, A) as descriptor:
         after.fdatasync(descriptor)
@@ -533,7 +533,7 @@ def test_a_crash_precedes_the_effect_of_its_call_and_all_later_calls_fail() -> N
         with pytest.raises(Crashed):
             call()
     assert contents_after_crash(system, A) == {None, b"", b"x", b"\0"}
-    assert system.killed().files == {A: b"x"}
+    assert system.after_kill().files == {A: b"x"}
 
 
 def test_a_crash_at_any_point_of_an_atomic_replace_leaves_the_old_or_the_new_content() -> None:
@@ -591,7 +591,7 @@ def test_data_lost_by_a_failed_sync_must_be_written_again() -> None:
             system.fdatasync(descriptor)
         system.fdatasync(descriptor)
         assert system.pread(descriptor, 10, 0) == b"abcdef"
-        assert {b"abcdef", b"ab\0\0ef", b"abcd\0\0", b"ab\0\0\0\0"} <= contents_after_crash(system.killed(), A)
+        assert {b"abcdef", b"ab\0\0ef", b"abcd\0\0", b"ab\0\0\0\0"} <= contents_after_crash(system.after_kill(), A)
         system.truncate(descriptor, 2)
         system.write(descriptor, b"cdef")
         system.fdatasync(descriptor)
@@ -599,7 +599,7 @@ def test_data_lost_by_a_failed_sync_must_be_written_again() -> None:
 
 
 def test_a_short_write_accepts_at_most_its_limit() -> None:
-    system = MemoryFileSystem(short=2)
+    system = MemoryFileSystem(max_write=2)
     with opened(system, A) as descriptor:
         assert [system.write(descriptor, block) for block in (b"abc", b"d", memoryview(b"efg"))] == [2, 1, 2]
     assert system.files == {A: b"abdef"}

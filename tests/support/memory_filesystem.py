@@ -45,10 +45,11 @@ class Crashed(BaseException):
 class MemoryFileSystem:
     """A `FileSystem` that starts with `files` on disk.
 
-    `operations` counts the calls that change something, the first is 1. The one with the number `crash_before` raises
-    `Crashed` instead of having an effect, and so does every call after it. A call that `fault` has an error for raises
-    it and has no other effect (but that of a failed sync; and a failed close has closed). A write takes at most
-    `short` bytes.
+    - `operations` counts the calls that change state, from 1.
+    - `crash_before`: the call with this number, and every call after it, raises `Crashed` without an effect.
+    - `fault`: a call for which it returns an error raises that error without an effect. Two exceptions: a failed sync
+      marks its data as clean, and a failed close still closes.
+    - `max_write`: the most bytes that one write accepts.
     """
 
     def __init__(
@@ -58,18 +59,18 @@ class MemoryFileSystem:
         block_size: int = 512,
         crash_before: int | None = None,
         fault: Fault | None = None,
-        short: int | None = None,
+        max_write: int | None = None,
     ) -> None:
         self.crash_before = crash_before
         self.fault = fault
-        self.short = short
+        self.max_write = max_write
         self.operations = 0
         self._block_size = block_size
         self._names = {path: _Inode(content, block_size) for path, content in (files or {}).items()}
         self._durable = dict(self._names)
         self._pending: list[_NameChange] = []
-        self._opened: dict[int, _OpenFile] = {}
-        self._numbers = itertools.count(3)
+        self._open_files: dict[int, _OpenFile] = {}
+        self._descriptors = itertools.count(3)
 
     @property
     def files(self) -> dict[Path, bytes]:
@@ -84,18 +85,18 @@ class MemoryFileSystem:
         inode = self._named(path)
         if flags & os.O_TRUNC:
             inode.truncate(0)
-        descriptor = next(self._numbers)
-        self._opened[descriptor] = _OpenFile(inode, flags)
+        descriptor = next(self._descriptors)
+        self._open_files[descriptor] = _OpenFile(inode, flags)
         return descriptor
 
     def write(self, descriptor: int, block: bytes | memoryview) -> int:
         self._enter("write", mutates=True)
         file = self._file(descriptor, read_only=errno.EBADF)
-        taken = bytes(block[: self.short])
+        accepted = bytes(block[: self.max_write])
         start = len(file.inode.content) if file.flags & os.O_APPEND else file.position
-        file.inode.write(start, taken)
-        file.position = start + len(taken)
-        return len(taken)
+        file.inode.write(start, accepted)
+        file.position = start + len(accepted)
+        return len(accepted)
 
     def pread(self, descriptor: int, size: int, offset: int) -> bytes:
         self._enter("pread")
@@ -120,13 +121,15 @@ class MemoryFileSystem:
     def lock(self, descriptor: int) -> None:
         self._enter("lock")
         file = self._file(descriptor)
-        if any(other.is_locked and other.inode is file.inode for other in self._opened.values() if other is not file):
+        if any(
+            other.is_locked and other.inode is file.inode for other in self._open_files.values() if other is not file
+        ):
             raise _os_error(errno.EAGAIN)
         file.is_locked = True
 
     def close(self, descriptor: int) -> None:
         self._file(descriptor)
-        del self._opened[descriptor]  # also when it fails (Linux, close(2))
+        del self._open_files[descriptor]  # even if the close fails (Linux, close(2))
         self._enter("close")
 
     def is_at(self, path: Path, descriptor: int) -> bool:
@@ -161,7 +164,7 @@ class MemoryFileSystem:
             change.apply(self._durable)
             self._pending.remove(change)
 
-    def killed(self) -> MemoryFileSystem:
+    def after_kill(self) -> MemoryFileSystem:
         """The state after the process is killed: all writes kept, all files closed and unlocked."""
         after = MemoryFileSystem(block_size=self._block_size)
         after._names, after._durable, after._pending = copy.deepcopy((self._names, self._durable, self._pending))
@@ -213,11 +216,11 @@ class MemoryFileSystem:
 
     def _file(self, descriptor: int, *, read_only: int | None = None) -> _OpenFile:
         """The open file. Raises the error `read_only` if it is not open for writing."""
-        if descriptor not in self._opened:
+        if descriptor not in self._open_files:
             raise _os_error(errno.EBADF)
-        if read_only and not self._opened[descriptor].flags & os.O_RDWR:
+        if read_only and not self._open_files[descriptor].flags & os.O_RDWR:
             raise _os_error(read_only)
-        return self._opened[descriptor]
+        return self._open_files[descriptor]
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{path.name}: {len(content)}" for path, content in sorted(self.files.items()))
@@ -230,40 +233,40 @@ class _Inode:
     def __init__(self, content: bytes, block_size: int) -> None:
         self.content = bytearray(content)
         self._block_size = block_size
-        self._lengths: list[int] = []  # since the last sync, the oldest first
-        self._earlier: dict[int, list[bytes]] = {}  # by block number, the oldest first
-        self._unsaved: set[int] = set()  # blocks that no later sync writes
+        self._lengths: list[int] = []  # since the last sync, oldest first
+        self._earlier: dict[int, list[bytes]] = {}  # block number → versions, oldest first
+        self._lost_by_failed_sync: set[int] = set()  # numbers of the blocks that no later sync writes
 
     @property
     def is_uncertain(self) -> bool:
         return bool(self._lengths or self._earlier)
 
     def write(self, start: int, block: bytes) -> None:
-        self._remember(min(start, len(self.content)), start + len(block))
+        self._record_change(min(start, len(self.content)), start + len(block))
         self.content.extend(bytes(max(0, start - len(self.content))))
         self.content[start : start + len(block)] = block
 
     def truncate(self, length: int) -> None:
-        self._remember(*sorted((length, len(self.content))))
+        self._record_change(*sorted((length, len(self.content))))
         self.content = self.content[:length].ljust(length, b"\0")
 
     def sync(self) -> None:
         self._lengths.clear()
-        self._earlier = {number: self._earlier[number] for number in self._unsaved}
+        self._earlier = {number: self._earlier[number] for number in self._lost_by_failed_sync}
 
     def fail_to_sync(self) -> None:
-        self._unsaved = set(self._earlier)
+        self._lost_by_failed_sync = set(self._earlier)
 
     def uncertainty(self) -> _Uncertainty:
         blocks = {number: self._options(number, earlier) for number, earlier in self._earlier.items()}
         return _Uncertainty(bytes(self.content), self._block_size, self._possible_lengths(), blocks)
 
-    def _remember(self, start: int, end: int) -> None:
+    def _record_change(self, start: int, end: int) -> None:
         """Keep the old content between these offsets."""
         self._lengths.append(len(self.content))
         for number in range(start // self._block_size, math.ceil(end / self._block_size)):
             self._earlier.setdefault(number, []).append(self._block(number))
-            self._unsaved.discard(number)
+            self._lost_by_failed_sync.discard(number)
 
     def _block(self, number: int) -> bytes:
         return bytes(self.content[number * self._block_size : (number + 1) * self._block_size])

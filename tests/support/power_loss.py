@@ -1,9 +1,9 @@
 """A disk that can lose power: the write-back file system, mounted by a separate process.
 
     with power_loss_disk(folder) as disk:
-        disk.switch_on(seed)
+        disk.power_on(seed)
         ...  # programs write below disk.mount
-        disk.pull_plug()
+        disk.power_off()
         ...  # disk.backing has the files as found after power returns
 
 It is unmounted when the block ends.
@@ -47,23 +47,23 @@ class PowerLossDisk:
         """Is it mounted, alive or dead?"""
         return f" {self.mount} " in Path("/proc/self/mounts").read_text()
 
-    def switch_on(self, seed: int = 0, off_before: str = "") -> None:
+    def power_on(self, seed: int = 0, fail_before: str = "") -> None:
         """Mount `backing`. The power fails before the given call, such as `rename:3`, the third rename."""
         assert self.process is None
         command = [sys.executable, "-m", "tests.support.write_back_fuse", str(self.backing), str(self.mount), str(seed)]
         self.process = subprocess.Popen(
-            [*command, *filter(None, [off_before])],
+            [*command, *filter(None, [fail_before])],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
-        assert self.process.stdout.readline() == b"mounted\n", "no FUSE file system may be mounted here"
+        assert self.process.stdout.readline() == b"mounted\n", "this system does not permit FUSE mounts"
 
-    def pull_plug(self, *, in_part: bool = False) -> None:
-        """Lose the unsynced data, or, if `in_part`, some of it. Open files become unusable."""
+    def power_off(self, *, partially: bool = False) -> None:
+        """Lose the unsynced data, or, if `partially`, some of it. Open files become unusable."""
         if self.process is not None:
-            if in_part:
+            if partially:
                 self.process.communicate(b"off\n", timeout=PATIENCE)
             self.process.kill()
             self.process.communicate()
@@ -72,9 +72,9 @@ class PowerLossDisk:
             subprocess.run(["umount", "-l", str(self.mount)], check=True)
         assert not self.is_mounted
 
-    async def went_off(self) -> None:
+    async def wait_until_off(self) -> None:
         """Wait until the power fails."""
-        while self.is_on:  # noqa: ASYNC110  # has no event
+        while self.is_on:  # noqa: ASYNC110  # the process offers no event
             await asyncio.sleep(0.005)
 
 
@@ -87,11 +87,11 @@ def power_loss_disk(folder: Path) -> Iterator[PowerLossDisk]:
     try:
         yield disk
     finally:
-        disk.pull_plug()
+        disk.power_off()
 
 
 @cache
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Why such a disk cannot be mounted here, or None."""
     if os.geteuid() != 0:
         return "only root may mount a disk"
@@ -100,13 +100,13 @@ def why_not() -> str | None:
     if shutil.which("fusermount3") is None:
         return "fuse3 is not installed"
     if not Path("/dev/fuse").exists():
-        return "there is no /dev/fuse"
+        return "/dev/fuse is missing"
     with TemporaryDirectory() as folder, power_loss_disk(Path(folder, "tried")) as disk:
         try:
-            disk.switch_on()
+            disk.power_on()
         except AssertionError as reason:
             return str(reason)
     return None
 
 
-needs_fuse = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+needs_fuse = pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason()))

@@ -3,7 +3,7 @@
     fault = Fault("fdatasync", "error=EIO", when=2)
     running = await start(..., under=fault.command(log))
     ...
-    assert fault.times(log) == 1
+    assert fault.count(log) == 1
 
 `-P` has no effect for a path that is missing or not absolute, so a test that uses it asserts that the fault fired.
 """
@@ -24,8 +24,9 @@ import pytest
 class Fault:
     """A system call and its fault: `error=EIO`, `signal=KILL`, `delay_enter=30s`.
 
-    `call` is a name or a regular expression as strace takes it; `when` is a number, or `2+` for all from the second;
-    `on` limits it to one path, which is made absolute and must be there.
+    - `call`: a name or a regular expression of strace.
+    - `when`: the number of the call, from 1, or `2+` for all from the second.
+    - `on`: the only path affected. It must exist, and is made absolute.
     """
 
     call: str
@@ -37,14 +38,14 @@ class Fault:
         """The prefix for a command, which keeps its process id, exit code and signals."""
         path = []
         if self.on is not None:
-            assert self.on.exists(), f"strace would inject nothing: {self.on} is not there"
+            assert self.on.exists(), f"{self.on} is missing, so strace would inject no fault"
             path = ["-P", str(self.on.resolve())]
         return [
             *("strace", "-D", "-f", "-qq", "-o", str(log), *path),
             *("-e", f"trace={self.call}", "-e", f"inject={self.call}:{self.effect}:when={self.when}"),
         ]
 
-    def times(self, log: Path) -> int:
+    def count(self, log: Path) -> int:
         """The number of injected faults in the log of strace."""
         text = log.read_text() if log.exists() else ""
         if "signal=KILL" in self.effect:
@@ -53,12 +54,12 @@ class Fault:
 
 
 @cache
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Why faults cannot be injected here, or None."""
     if shutil.which("strace") is None:
         return "strace is not installed"
     tried = subprocess.run(["strace", "-D", "-f", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False)
-    return "strace may not trace here" if tried.returncode or tried.stderr else None
+    return "this system does not permit tracing" if tried.returncode or tried.stderr else None
 
 
-needs_strace = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+needs_strace = pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason()))

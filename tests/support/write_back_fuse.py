@@ -61,16 +61,16 @@ class _File:
         del self.content[length:]
 
     def sync(self) -> None:
-        self._put(self.unsynced, len(self.content))
+        self._write(self.unsynced, len(self.content))
         self.unsynced.clear()
 
-    def sync_in_part(self, chance: random.Random, share: float) -> None:
+    def sync_partially(self, rng: random.Random, share: float) -> None:
         """Write some of the blocks to disk, and a length between the old and the new."""
         lengths = sorted([os.fstat(self.disk).st_size, len(self.content)])
-        length = len(self.content) if chance.random() < share else chance.randint(*lengths)
-        self._put({block for block in sorted(self.unsynced) if chance.random() < share}, length)
+        length = len(self.content) if rng.random() < share else rng.randint(*lengths)
+        self._write({block for block in sorted(self.unsynced) if rng.random() < share}, length)
 
-    def _put(self, blocks: set[int], length: int) -> None:
+    def _write(self, blocks: set[int], length: int) -> None:
         for start in (block * BLOCK for block in blocks):
             os.pwrite(self.disk, self.content[start : start + BLOCK].ljust(BLOCK, b"\0"), start)
         os.ftruncate(self.disk, length)
@@ -110,17 +110,17 @@ class _Folder:
 
     def sync(self) -> None:
         for change in self._unsynced:
-            self._put(change)
+            self._write(change)
         self._unsynced.clear()
 
-    def sync_in_part(self, chance: random.Random, share: float) -> None:
+    def sync_partially(self, rng: random.Random, share: float) -> None:
         """Apply some of the changes on disk: the first ones, as in a file system with a log, or any."""
-        changes = self._unsynced[: chance.randint(0, len(self._unsynced))] if chance.random() < 0.3 else self._unsynced
+        changes = self._unsynced[: rng.randint(0, len(self._unsynced))] if rng.random() < 0.3 else self._unsynced
         for change in changes:
-            if changes is not self._unsynced or chance.random() < share:
-                self._put(change)
+            if changes is not self._unsynced or rng.random() < share:
+                self._write(change)
 
-    def _put(self, change: _Change) -> None:
+    def _write(self, change: _Change) -> None:
         file, old, new = change
         if self.on_disk.get(old) is not file if old else new in self.on_disk:
             return  # the change it depends on is not on disk
@@ -144,35 +144,35 @@ def _rename(names: dict[str, _File], change: _Change) -> None:
 class _Power:
     """The power supply. It fails before a chosen call or at any time between two calls, and ends the process."""
 
-    def __init__(self, folder: _Folder, chance: random.Random, off_before: str) -> None:
+    def __init__(self, folder: _Folder, rng: random.Random, fail_before: str) -> None:
         self._folder = folder
-        self._chance = chance
-        self._call, _, number = off_before.partition(":")
-        self._left = int(number or 0)
-        self._calling = threading.Lock()
+        self._rng = rng
+        self._call, _, number = fail_before.partition(":")
+        self._calls_left = int(number or 0)
+        self._lock = threading.Lock()
 
     @contextmanager
     def on(self, call: str) -> Iterator[None]:
         """Keep the power on until this call ends, unless it is the chosen one."""
-        with self._calling:
-            self._left -= call == self._call
-            if self._call and not self._left:
+        with self._lock:
+            self._calls_left -= call == self._call
+            if self._call and not self._calls_left:
                 self._fail()
             yield
 
     def off(self) -> None:
-        with self._calling:
+        with self._lock:
             self._fail()
 
     def _fail(self) -> None:
-        if share := self._chance.choice([0.0, 0.3, 0.5, 0.7, 1.0]):
-            self._folder.sync_in_part(self._chance, share)
+        if share := self._rng.choice([0.0, 0.3, 0.5, 0.7, 1.0]):
+            self._folder.sync_partially(self._rng, share)
             for file in self._folder.on_disk.values():
-                file.sync_in_part(self._chance, share)
+                file.sync_partially(self._rng, share)
         os._exit(0)
 
 
-class LazyFileSystem:
+class WriteBackFileSystem:
     """The FUSE operations. A path is `/` or `/name`, or None for an open file without a name; `fh` is its handle."""
 
     use_ns = True
@@ -251,20 +251,20 @@ class LazyFileSystem:
         return self._folder.names[path[1:]]
 
 
-def main(backing: str, mount: str, seed: str, off_before: str = "") -> None:
+def main(backing: str, mount: str, seed: str, fail_before: str = "") -> None:
     """Mount, and serve until it is unmounted or the power fails."""
     folder = _Folder(Path(backing))
-    power = _Power(folder, random.Random(int(seed)), off_before)
+    power = _Power(folder, random.Random(int(seed)), fail_before)
 
-    def obey() -> None:
+    def wait_for_input() -> None:
         if sys.stdin.readline():
             power.off()
         subprocess.run(["umount", "-l", mount], check=False)
         os._exit(0)
 
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=wait_for_input, daemon=True).start()
     options = {"foreground": True, "nothreads": True, "use_ino": True, "hard_remove": True}
-    mfusepy.FUSE(LazyFileSystem(folder, power), mount, fsname="lazy", **options)
+    mfusepy.FUSE(WriteBackFileSystem(folder, power), mount, fsname="write-back", **options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The zstd of this Python: in the standard library since 3.14, a backport before."""
+"""The zstd module for this Python: from the standard library since 3.14, else from the backport."""
 
 from __future__ import annotations
 
