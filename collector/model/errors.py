@@ -7,7 +7,7 @@
     ├── KeyRefused            4   the API rejects the key
     ├── RunStopped            5   stopped before the end; the collected records are kept
     ├── OutputError           6   the system refuses to write
-    ├── OutputLocked          7   another run holds this output
+    ├── OutputLocked          7   another run holds the lock of this output
     ├── NothingCollected      3   no id was ok; the older snapshot stays
     ├── Damaged               8   a file of records is corrupt, or of another run
     ├── LedgerMismatch       70   a bug: the outcomes do not add up
@@ -79,7 +79,7 @@ class OutputError(CollectorError):
 
 
 class OutputLocked(CollectorError):
-    """Another run holds this output."""
+    """Another run holds the lock of this output."""
 
     exit_code = ExitCode.LOCKED
 

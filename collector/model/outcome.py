@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
     """The outcome of one id.
 
     - `attempts`: the number of attempts for this id, including those that could not connect.
-    - `at`: a time, RFC 3339 UTC.
+    - `at`: the time of the outcome, RFC 3339 UTC.
     - `record`: set if and only if `kind` is ok.
     - `redactions`: the record's masked values.
     - `unparsed_timestamps`: the number of its invalid timestamps, which are kept verbatim.

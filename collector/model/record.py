@@ -89,7 +89,7 @@ def names_of(*kinds: Kind) -> tuple[str, ...]:
 
 
 NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))
-"""Known paths below `data` that are deliberately discarded: logos, which are equal for all connections of a type."""
+"""Known paths below `data` that are deliberately discarded: logos, which are the same for all connections of a type."""
 
 Json: TypeAlias = Any
 """A parsed JSON value: None, bool, int, float, str, or a list or dict of these."""

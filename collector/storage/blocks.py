@@ -13,7 +13,7 @@ CHUNK_SIZE: Final = 1024 * 1024
 """Bytes per read."""
 
 _COMPRESSED_CHUNK_SIZE: Final = 4096  # compressed bytes per step: they may expand 30,000-fold
-_MAX_BLOCK_SIZE: Final = 256 * 1024 * 1024  # a line or a member is a few MB; the collector writes nothing longer
+_MAX_BLOCK_SIZE: Final = 256 * 1024 * 1024  # lines and members of the collector are a few MB
 
 Pread = Callable[[int, int], bytes]
 """(size, offset) → at most `size` bytes of the file from `offset`; empty at its end."""

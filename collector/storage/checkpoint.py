@@ -1,7 +1,7 @@
 """How much of an unfinished file is known to be on disk. Pure.
 
-A checkpoint only tells a torn tail from corruption: a crash of the machine explains a defect after the checkpoint, but
-not one before it. The lines of the file decide which ids are done.
+A checkpoint only distinguishes a torn tail from corruption. A crash of the machine can explain a defect after the
+checkpoint, but not one before it. The lines of the file decide which ids are done.
 
 After each sync, one checkpoint is appended, as a line with its own checksum. Sizes only grow, so the last whole
 checkpoint counts. Checkpoints are not synced: losing some in a crash only enlarges the part that may be torn.

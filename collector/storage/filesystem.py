@@ -197,7 +197,7 @@ class PosixFileSystem:
             self._lacks("sync folders", "a crash of the machine may undo the last change of names", error)
 
     def _make_private(self, descriptor: int, status: os.stat_result) -> None:
-        """Set mode 0600. Raises OSError for a file of another user, or with a second name: both can be traps."""
+        """Set mode 0600. Raises OSError for another user's file, and for a file with a second name (a hard link)."""
         if not is_owned(status):
             raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
         if status.st_nlink > 1:

@@ -40,8 +40,8 @@ def is_owned_by_other(status: os.stat_result) -> bool:
 def require_owned(path: Path | str, status: os.stat_result, *, is_private: bool = False) -> None:
     """Raise `NotOwned` unless the file or folder belongs to this user or root, and no other user can change it.
 
-    If it `is_private`, no other user may read it either. The suggested command then includes a chown, because chmod
-    alone would lock this user out.
+    If it `is_private`, no other user may read it either. For such a file of root the suggested command includes a
+    chown, because chmod alone would lock this user out.
     """
     private = "700" if stat.S_ISDIR(status.st_mode) else "600"
     can, forbidden, mode = ("use", 0o077, private) if is_private else ("change", 0o022, "go-w")

@@ -39,7 +39,7 @@ def rename_obstacle(path: Path) -> str | None:
 def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
     """Is this file a mount point? `os.path.ismount` misses a file of the same file system.
 
-    `mounts` is the system's list of mounts (proc(5)); without it, such a file is not recognized.
+    `mounts` is the system's list of mounts (proc(5)). Without it, a mounted file is not recognized.
     """
     if os.path.ismount(path):
         return True

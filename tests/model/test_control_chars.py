@@ -17,7 +17,7 @@ LINE_BREAKING = ["\u2028", "\u2029"]
 
 
 @pytest.mark.parametrize("character", [*CURSOR_MOVING, *DIRECTION_CHANGING, *LINE_BREAKING, *SURROGATES], ids=ascii)
-def test_a_control_direction_or_line_breaking_character_or_a_surrogate_is_escaped(character: str) -> None:
+def test_an_unsafe_character_is_escaped(character: str) -> None:
     number = ord(character)
     assert printable(f"a{character}b") == (f"a\\x{number:02x}b" if number < 0x100 else f"a\\u{number:04x}b")
 

@@ -47,7 +47,7 @@ def texts_with_surrogates(value: Any) -> Iterator[str]:
 
 
 @given(values)
-def test_a_value_with_any_surrogates_is_parsed_with_counted_repairs_and_can_be_written(value: Any) -> None:
+def test_every_text_and_key_with_a_lone_surrogate_is_repaired_and_counted(value: Any) -> None:
     body = json.dumps(value).encode()
     found, repairs = parse_repaired(body)
     assert len(repairs) == len(list(texts_with_surrogates(as_parsed(value))))

@@ -20,7 +20,7 @@ UNLIMITED = 1 << 40
 
 
 class File:
-    """A file that gives at max_read `max_read` bytes at once, as a disk may."""
+    """A file that returns at most `max_read` bytes per read, as a system may."""
 
     def __init__(self, content: bytes, max_read: int = UNLIMITED) -> None:
         self.content = content
