@@ -16,11 +16,11 @@ import sys
 import termios
 from collections.abc import Iterator
 from fcntl import ioctl
+from html import escape
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
-from xml.sax.saxutils import escape
 
 import pyte
 
