@@ -1,4 +1,4 @@
-"""What the documents say is what the program does."""
+"""The documentation matches the program."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def blocks(languages: str) -> list[str]:
 
 
 def first_cells(page: str, title: str = "") -> list[str]:
-    """What stands as code in the first cells of the tables of a page, or of one of its sections."""
+    """The code in the first column of the tables of a page, or of one of its sections."""
     section = PAGES[page].partition(f"\n## {title}\n")[2].partition("\n## ")[0] if title else PAGES[page]
     return [
         name for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE) for name in re.findall("`(.+?)`", cell)
@@ -69,7 +69,7 @@ def test_a_list_of_the_keys_of_a_record_is_whole_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("script", ["command_reference", "limits_reference", "record_reference", "rooms"])
-def test_a_page_that_is_made_from_the_code_says_what_the_code_says(script: str) -> None:
+def test_a_generated_page_matches_the_code(script: str) -> None:
     done = subprocess.run([sys.executable, f".ci/{script}.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, f"run python .ci/{script}.py"
 
@@ -123,7 +123,7 @@ def test_the_reference_explains_every_key_of_an_errors_line() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_flag_of_a_command_line_exists(command: str) -> None:
-    """A flag that a page gives to a command stands in that command's --help."""
+    """Every flag of a command on a page is in the help of that command."""
     lines = [line for text in blocks("sh|cron|console|ini") for line in re.split(r"[\n|]", text.replace("\\\n", ""))]
     flags = {
         flag

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-MODULES = sorted((ROOT / "collector").rglob("*.py"))
+MODULES = [each for room in ("collector", "tests", "bench", ".ci") for each in sorted((ROOT / room).rglob("*.py"))]
 
 OPENING = re.compile(
     r"""(?: \A\s* | \n\s*\n\s* | \n\s*(?=[-*>]\s|\d+\.\s) | [.!?][)\]"'”`*_]*\s+ )  # where a sentence begins
@@ -41,7 +41,7 @@ def prose(text: str) -> str:
 
 
 def of_module(path: Path) -> Iterator[str]:
-    """Offences in docstrings, those behind a name included."""
+    """Offences in docstrings, including those of constants."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             for line, sentence in offences(node.value.value):

@@ -1,6 +1,6 @@
 """The documentation site in a real browser: from a server and from the disk, wide and narrow, light and dark.
 
-Whatever leads to another host is blocked, and fails the test. `make docs` builds the site before.
+Requests to other hosts are blocked and fail the test. `make docs` builds the site before.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ MASK: Final = "[REDACTED]"
 class SecretCase:
     """A connection, the texts in it that must be masked, entirely and in part, and those that must stay.
 
-    A text that stays is looked for in the line as it is written, and in every string of it however deep it is wrapped.
+    The tests search for the latter in the line and in every string inside it, at any depth.
     """
 
     label: str
