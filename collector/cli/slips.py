@@ -1,15 +1,15 @@
 """Common slips on the command line, each with the command that the user probably meant.
 
-A message repeats an argument only if it is a command, an option, an id or the name of an existing file: any other text
-may be a key.
+These messages repeat an argument only if it is a command, an option, an id or the name of an existing file: any other
+text may be a key.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Final
 
 from collector.model.errors import Damaged, UsageError
@@ -26,7 +26,8 @@ _OTHER_NAMES: Final = {
     **dict.fromkeys(("example", "try"), "demo"),
     **dict.fromkeys(("mock", "serve", "server"), "sandbox"),
 }
-_NOT_A_SNAPSHOT: Final = {".manifest.json": "a manifest", ".errors.jsonl": "an errors file"}
+_MANIFEST: Final = ".manifest.json"
+_NOT_A_SNAPSHOT: Final = {_MANIFEST: "a manifest", ".errors.jsonl": "an errors file"}
 _LISTS_OF_IDS: Final = (".txt", ".csv", ".tsv", ".tab")
 
 
@@ -69,34 +70,54 @@ def reject_other_file(path: Path) -> None:
     """Raise `Damaged`, as for any file without its manifest, if this is a list of ids, a manifest or an errors file."""
     if not os.path.isfile(path) or os.path.lexists(SnapshotPaths(path).manifest):
         return
-    name = compression_of(path.name).strip(path.name)
-    if name.lower().endswith(_LISTS_OF_IDS):
+    if _has_ending(path, _LISTS_OF_IDS):
         raise Damaged(
             f"{path}: its name is that of a list of ids, and it has no manifest; verify reads snapshots; to collect "
-            f"the ids, run: collector collect --ids {quote(str(path))} -o connections.jsonl"
+            f"the ids, run: {_collect(path)} -o connections.jsonl"
         )
     for ending, kind in _NOT_A_SNAPSHOT.items():
-        if name.endswith(ending):
-            snapshot = quote(str(_snapshot_beside(path, name.removesuffix(ending))))
-            raise Damaged(f"{path}: this is {kind}, not a snapshot; run: collector verify {snapshot}")
+        if path.name.endswith(ending):
+            raise Damaged(f"{path}: this is {kind}, not a snapshot; {_verify_snapshot_of(path, ending)}")
 
 
-def _snapshot_beside(path: Path, stem: str) -> Path:
-    """The records that a manifest or an errors file belongs to, by the names of the files that exist."""
+def _use_of(path: str) -> str:
+    """The commands that take this file."""
+    file = Path(path)
+    collect = f"to collect its ids, run: {_collect(file)}"
+    for ending in filter(file.name.endswith, _NOT_A_SNAPSHOT):
+        use = "" if ending == _MANIFEST else f"{collect} -o connections.jsonl; "
+        return f"{use}to check its snapshot, {_verify_snapshot_of(file, ending)}"
+    if _has_ending(file, (".jsonl", ".ndjson")):
+        return f"{collect}; to check it, run: collector verify {_quoted(file)}"
+    return f"{collect} -o connections.jsonl"
+
+
+def _has_ending(path: Path, endings: tuple[str, ...]) -> bool:
+    """Does the name end so, apart from the suffix of a compression?"""
+    return compression_of(path.name).strip(path.name).lower().endswith(endings)
+
+
+def _collect(path: Path) -> str:
+    return f"collector collect --ids {_quoted(path)}"
+
+
+def _verify_snapshot_of(path: Path, ending: str) -> str:
+    """Advice to verify the records that belong to a manifest or an errors file, whose name has this ending."""
+    stem = path.name.removesuffix(ending)
     if stem.endswith(".partial"):
         names = [f"{name}.partial" for name in _names_of(stem.removesuffix(".partial"))]
     else:
         names = _names_of(stem)
-    return next(filter(os.path.isfile, map(path.with_name, names)), path.with_name(names[0]))
+    snapshot = next(filter(os.path.isfile, map(path.with_name, names)), None)
+    if snapshot is None:
+        return f"verify the file that collect -o wrote; {path.with_name(names[0])} does not exist"
+    return f"run: collector verify {_quoted(snapshot)}"
 
 
 def _names_of(stem: str) -> list[str]:
     return [f"{stem}{end}{compression.value}" for end in (".jsonl", "") for compression in Compression]
 
 
-def _use_of(path: str) -> str:
-    """The commands that take this file."""
-    collect = f"to collect its ids, run: collector collect --ids {quote(path)}"
-    if compression_of(path).strip(path).lower().endswith((".jsonl", ".ndjson")):
-        return f"{collect}; to check it, run: collector verify {quote(path)}"
-    return f"{collect} -o connections.jsonl"
+def _quoted(path: Path) -> str:
+    """The path as a shell takes it, and no command as an option."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))

@@ -125,7 +125,7 @@ class Ids:
 
     def __post_init__(self) -> None:
         for path in self.files:
-            _require(_is_path(path), "ids", "files", f"a list of file names; {path!r} is not one")
+            _require(_is_path(path), "ids", "files", f"a list of file names, not {path!r}; put ./ before a leading -")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ FILES = {
     "night.manifest.json": "{}",
     "part.jsonl.partial": "",
     "part.partial.manifest.json": "{}",
+    "gone.manifest.json": "{}",
+    "-dash.txt": f"{ID}\n",
     "folder/ids.txt": f"{ID}\n",
 }
 
@@ -35,6 +37,9 @@ SLIPS = {
     "ids.txt": "run: collector collect --ids ids.txt -o connections.jsonl",
     "'more ids.csv'": "run: collector collect --ids 'more ids.csv' -o connections.jsonl",
     "connections.jsonl": "to check it, run: collector verify connections.jsonl",
+    "connections.errors.jsonl": "; to check its snapshot, run: collector verify connections.jsonl",
+    "connections.manifest.json": "not a command; to check its snapshot, run: collector verify connections.jsonl",
+    "-dash.txt": "run: collector collect --ids ./-dash.txt -o connections.jsonl",
     "--ids ids.txt": "run: collector collect OPTIONS",
     "--all -o connections.jsonl": "run: collector collect OPTIONS",
     # Another word for a command, or for an option.
@@ -56,6 +61,9 @@ SLIPS = {
     "collect folder/ids.txt": "run: collector collect --ids folder/ids.txt",
     "collect connections.jsonl": "run: collector collect --ids connections.jsonl; to check it, run: collector verify",
     f"collect --ids {ID}": f"run: collector collect {ID}",
+    "collect -- -dash.txt": "run: collector collect --ids ./-dash.txt -o connections.jsonl",
+    "collect --ids -dash.txt": "put ./ before a leading -",
+    "collect night.manifest.json": "to check its snapshot, run: collector verify night.jsonl.gz",
     "collect -": "use --ids -",
     "collect --ids folder": "folder: ",
     # A folder as the output.
@@ -80,6 +88,7 @@ OTHER_FILES = {
     "verify connections.errors.jsonl": "run: collector verify connections.jsonl",
     "verify night.manifest.json": "run: collector verify night.jsonl.gz",
     "verify part.partial.manifest.json": "run: collector verify part.jsonl.partial",
+    "verify gone.manifest.json": "gone.jsonl does not exist",
 }
 """Files to verify that are not snapshots: exit code 8, as for any file without a manifest."""
 
