@@ -51,9 +51,10 @@ def sandbox(
         return write_lines(inventory.ids())
     try:
         return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
-    except (OSError, OverflowError) as error:  # OverflowError: an invalid port
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"--host {host} --port {port}: {why}") from None
+    except OverflowError:
+        raise UsageError(f"--port {port}: not a port; use 0 to 65535") from None
+    except OSError as error:
+        raise UsageError(f"--host {host} --port {port}: cannot listen: {error.strerror or error}") from None
 
 
 async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
@@ -82,4 +83,4 @@ def _faults(text: str) -> Faults:
     try:
         return Faults.parse(text)
     except FaultError as error:
-        raise UsageError(f"--faults: {error}") from None
+        raise UsageError(f"--faults: {error}; see collector sandbox --help") from None

@@ -33,7 +33,7 @@ to 1; the probabilities sum to at most 1.
                           lognormal:50ms:0.6 (median, sigma) and
                           uniform:10ms:80ms (minimum, maximum)
   close-after=7           close a connection after every 7th reply, unannounced"""
-"""Reference of the fault language: printed by `collector sandbox --help` and by every `FaultError`."""
+"""Reference of the fault language, printed by `collector sandbox --help` and by replies to invalid faults."""
 
 _ROUNDING_TOLERANCE: Final = 1e-9
 _MAX_DELAY_SECONDS: Final = 86_400.0
@@ -43,10 +43,10 @@ _T = TypeVar("_T")
 
 
 class FaultError(ValueError):
-    """An invalid description of faults. The message names the item and includes `FAULT_SYNTAX`."""
+    """An invalid description of faults. The message names the item."""
 
     def __init__(self, item: str, reason: str) -> None:
-        super().__init__(f"{item!r}: {reason}\n{FAULT_SYNTAX}")
+        super().__init__(f"{item!r}: {reason}")
         self.item = item
 
 

@@ -21,7 +21,7 @@ from collector.sandbox import responses
 from collector.sandbox.admin_api import ADMIN_PREFIX, AdminApi
 from collector.sandbox.api import SANDBOX_KEY, Api, Route, error_reply
 from collector.sandbox.fault_injection import FaultInjector
-from collector.sandbox.faults import Decision, FaultError, Faults
+from collector.sandbox.faults import FAULT_SYNTAX, Decision, FaultError, Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.request_log import UNANSWERED, RequestLog
 
@@ -130,7 +130,9 @@ class _RequestHandler:
     ) -> web.StreamResponse | None:
         headers = {VERSION_HEADER: _version(request)}
         if isinstance(faults, FaultError):
-            return await responses.send(request, error_reply(400, f"{FAULTS_HEADER}: {faults}"), headers)
+            return await responses.send(
+                request, error_reply(400, f"{FAULTS_HEADER}: {faults}\n{FAULT_SYNTAX}"), headers
+            )
         decision = faults.draw(self._rng) or _NORMAL_REPLY
         response = await self._fault_injector.respond(request, route, decision, headers)
         if response is not None and faults.close_after and self._is_last_reply(request, faults.close_after):

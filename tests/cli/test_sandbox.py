@@ -138,6 +138,8 @@ def test_an_invalid_option_of_the_sandbox_is_2_and_named(
     done = call_here("sandbox", *arguments)
     assert (done.code, done.out) == (2, b"")
     assert named in done.err
+    assert done.err.count("\n") == 1
+    assert len(done.err) < 250
     assert "Traceback" not in done.err
 
 

@@ -103,12 +103,11 @@ def test_blank_text_means_no_faults(text: str) -> None:
         ("500=0.6,hang=0.5", "500=0.6,hang=0.5"),
     ],
 )
-def test_an_error_names_the_item_and_shows_the_syntax(text: str, item: str) -> None:
+def test_an_error_names_the_item(text: str, item: str) -> None:
     with pytest.raises(FaultError) as caught:
         Faults.parse(text)
     assert caught.value.item == item
     assert str(caught.value).startswith(f"{item!r}: ")
-    assert FAULT_SYNTAX in str(caught.value)
 
 
 def test_every_example_in_the_syntax_parses() -> None:
