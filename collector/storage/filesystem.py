@@ -186,7 +186,7 @@ class PosixFileSystem:
 
     def is_open_to_all(self, folder: Path) -> bool:
         mode = folder.stat().st_mode
-        return bool(mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
+        return bool(stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
 
     def fsync_dir(self, folder: Path) -> None:
         try:

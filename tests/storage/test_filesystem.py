@@ -304,6 +304,10 @@ def test_a_folder_is_open_to_all_if_all_users_can_write_and_its_sticky_bit_is_no
     assert PosixFileSystem().is_open_to_all(tmp_path / "folder") is is_open
 
 
+def test_a_device_is_not_a_folder_open_to_all() -> None:
+    assert not PosixFileSystem().is_open_to_all(Path("/dev/null"))
+
+
 def test_a_failed_open_leaves_no_descriptor_open(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     os.link(tmp_path / "a", tmp_path / "b")
