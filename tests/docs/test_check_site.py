@@ -49,11 +49,40 @@ def test_a_sound_site_passes(body: str, tmp_path: Path) -> None:
         ('<img src="https://example.org/x.png">', "index.html: loads https://example.org/x.png"),
         ('<script src="//example.org/x.js"></script>', "index.html: loads //example.org/x.js"),
         ('<link rel="preconnect" href="https://example.org">', "index.html: loads https://example.org"),
+        ('<img srcset="picture.svg 1x, https://example.org/2.png 2x">', "index.html: loads https://example.org/2.png"),
+        ('<video poster="https://example.org/p.png">', "index.html: loads https://example.org/p.png"),
+        ('<video src="//example.org/v.mp4">', "index.html: loads //example.org/v.mp4"),
+        ('<svg><use href="https://example.org/i.svg#a"/></svg>', "index.html: loads https://example.org/i.svg#a"),
+        ('<p style="background: url(https://example.org/b.png)">', "index.html: loads https://example.org/b.png"),
+        ("<style>@import 'https://example.org/c.css';</style>", "index.html: loads https://example.org/c.css"),
     ],
 )
 def test_a_fault_of_a_page_is_named(body: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert CHECK.main(site(tmp_path, body)) == 1
     assert fault in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("site/own.css", "a { background: url('//example.org/b.png') }", "own.css: loads //example.org/b.png"),
+        ("site/own.css", '@import "https://example.org/c.css";', "own.css: loads https://example.org/c.css"),
+        ("README.md", "[x](docs/nope.md#a)", "README.md: docs/nope.md#a: does not exist"),
+        ("SECURITY.md", "![x](nope.svg)", "SECURITY.md: nope.svg: does not exist"),
+    ],
+)
+def test_a_fault_beside_the_pages_is_named(
+    name: str, text: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site(tmp_path, "") / name).write_text(text)
+    assert CHECK.main(tmp_path) == 1
+    assert fault in capsys.readouterr().out
+
+
+def test_data_in_a_style_sheet_and_files_of_the_repository_are_sound(tmp_path: Path) -> None:
+    (site(tmp_path, "") / "site/own.css").write_text("a { background: url(data:image/svg+xml,//x) }")
+    (tmp_path / "README.md").write_text("[x](docs/more.md#there) [y](https://example.org/)")
+    assert CHECK.main(tmp_path) == 0
 
 
 @pytest.mark.parametrize(
