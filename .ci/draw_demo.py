@@ -44,8 +44,10 @@ text {{ font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans M
 
 
 def main(arguments: list[str]) -> int:
-    picture = drawn(screen_after(captured_demo()))
-    (Path(arguments[0]) if arguments else PICTURE).write_text(picture, encoding="utf-8")
+    path = Path(arguments[0]) if arguments else PICTURE
+    if not path.parent.is_dir():
+        raise SystemExit(f"{path.parent}: not a folder; name a file in an existing folder")
+    path.write_text(drawn(screen_after(captured_demo())), encoding="utf-8")
     return 0
 
 

@@ -92,8 +92,10 @@ async def run_and_report(
     reporter: ConsoleReporter,
     environ: Mapping[str, str],
     watchdog: Watchdog | None = None,
+    *,
+    is_resumable: bool = True,
 ) -> int:
-    """Run once, report the result on stderr, and return the exit code."""
+    """Run once, report the result on stderr, and return the exit code. Advises to resume only if `is_resumable`."""
     run = _run_of(settings, id_input, reporter, environ, watchdog)
     try:
         failure = await run.execute()
@@ -110,7 +112,7 @@ async def run_and_report(
     if isinstance(failure, NothingCollected):
         print_message(f"nothing published: {failure}")
         return failure.exit_code
-    hint = None if isinstance(failure, Damaged) else run.resume_hint
+    hint = run.resume_hint if is_resumable and not isinstance(failure, Damaged) else None
     print_message(f"stopped: {failure}{f'; {hint}' if hint else ''}")
     return failure.exit_code
 

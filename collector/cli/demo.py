@@ -58,7 +58,9 @@ async def _demo(folder: Path) -> int:
     async with serve(inventory, faults=Faults.parse(_FAULTS), seed=7) as sandbox:
         settings = Settings(api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)))
         reporter = reporter_for(quiet=False, verbose=False)
-        code = await run_and_report(settings, id_input, reporter, {"POLYTOMIC_API_KEY": sandbox.key})
+        environ = {"POLYTOMIC_API_KEY": sandbox.key}
+        # The next demo has another port, so it begins anew.
+        code = await run_and_report(settings, id_input, reporter, environ, is_resumable=False)
         print_message(f"the sandbox API received {sandbox.log.summary().total} requests")
     return _show(output) if code == ExitCode.OK else code
 
@@ -71,7 +73,7 @@ def _show(output: Path) -> int:
         table = health_table(json.loads(line) for line in lines)
     if code := write_lines(map(_shortened, shown) if sys.stdout is not None and sys.stdout.isatty() else shown):
         return code
-    print_message(f"above: {_SHOWN} of {_CONNECTIONS:,} records; all are in {output}")
+    print_message(f"printed {_SHOWN} of {_CONNECTIONS:,} records; all are in {output}")
     print_table(table.drawn())
     print_message("next: check the file against its manifest:")
     print_command(f"collector verify {shlex.quote(str(output))}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
+import signal
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from collector.cli.health_table import health_table
 from collector.sandbox.inventory import Inventory
-from tests.conftest import Calling, Forking
+from tests.conftest import Calling, Forking, Starting
 from tests.support.output_oracle import Given, check_finished
 from tests.support.pty import on_a_terminal
 
@@ -55,6 +57,22 @@ async def test_the_demo_ends_with_a_table_of_the_snapshot_and_two_commands_that_
     refused = await call(*collect[1:], env={"POLYTOMIC_API_KEY": "", "COLLECTOR_BASE_URL": "http://127.0.0.1:9"})
     assert refused.code == 2
     assert "POLYTOMIC_API_KEY" in refused.err
+
+
+async def test_an_interrupted_demo_does_not_advise_to_resume_and_the_next_one_begins_anew(
+    start: Starting, call: Calling, tmp_path: Path
+) -> None:
+    running = await start("demo")
+    async with asyncio.timeout(30):
+        while not (tmp_path / "demo/connections.jsonl.partial").exists():  # noqa: ASYNC110  # no event to wait for
+            await asyncio.sleep(0.005)
+    running.send(signal.SIGINT)
+    done = await running.finished()
+    assert done.code == 130, done.err
+    assert "stopped: " in done.err
+    assert "resume" not in done.err
+    assert (await call("demo")).code == 0
+    check_finished(tmp_path / "demo/connections.jsonl", Given(list(Inventory(1000, seed=7).ids())), 0)
 
 
 async def test_a_terminal_gets_short_lines_and_a_coloured_table(fork: Forking) -> None:
