@@ -23,8 +23,8 @@ Example:
     help_epilogue="""\
 Exit codes:
   0    the snapshot matches its manifest
-  2    a file is missing or cannot be read
-  8    the snapshot does not match; the message names the first difference""",
+  2    the file is missing or cannot be read
+  8    it does not match its manifest, or has none; the message says why""",
 )
 
 
