@@ -15,7 +15,7 @@ class Thresholds:
     """The promise. Times are seconds after a step; shares are of all requests or of the limit.
 
     From `settled` on, at most the share `max_throttled` of the requests is throttled. Below a limit of `slow_limit`
-    requests/s it is at most one request in `slow_interval` seconds on average.
+    requests/s, the server throttles on average at most one request per `slow_interval` seconds.
 
     By `reached`, a window of `window` seconds uses the share `min_used` of the limit; from then on, all time does.
     """

@@ -83,7 +83,10 @@ class Running:
     pipes: list[asyncio.BaseTransport] = field(default_factory=list)
 
     def send(self, signum: signal.Signals) -> None:
-        """Send a signal with `os.kill`. The process's own method may reap it first, and the exit code would be 255."""
+        """Send a signal with `os.kill`.
+
+        `Process.send_signal` may reap the process; asyncio would then report the exit code 255.
+        """
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, signum)
 

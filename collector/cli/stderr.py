@@ -114,10 +114,10 @@ class StandardError(io.TextIOBase):
             self._below.flush()
 
     def __del__(self) -> None:
-        """Do not close the stream below, which has other owners; Python 3.13 and later would report that flushing
-        failed.
+        """Do not close the stream below, which has other owners.
 
-        No text is lost: the interpreter flushes `sys.stderr` at exit.
+        Python 3.13 and later would report that flushing it failed. No text is lost: the interpreter
+        flushes `sys.stderr` at exit.
         """
 
     def _pass_on(self, text: str) -> None:

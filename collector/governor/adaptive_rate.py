@@ -1,10 +1,10 @@
 """Learns the request rate that the server allows from accepted and throttled requests. Pure.
 
-Theory of operation. Until a request is throttled the rate is unlimited. From then on `limit_belief` holds a
-probability for each limit and each level of noise. A few times a second, and when a pause begins or ends, the rate
-becomes the one with the highest expected throughput. So noise costs little more than its pauses. Near a known limit
-the rate stays until a higher limit is more likely than not. It then climbs by at most 15 % per interval, and only as
-far as requests have used it, until the server throttles again.
+Theory of operation. Until a request is throttled the rate is unlimited. From then on `limit_belief` holds a probability
+for each limit and each level of noise. A few times a second, and when a pause begins or ends, the rate becomes the one
+with the highest expected throughput. So noise costs little more than its pauses. Near a known limit the rate stays
+until a higher limit is more likely than not. The rate then rises by at most 15 % per interval, and only while requests
+use it, until the server throttles again.
 
 The algorithm was chosen by simulation (`python -m tests.support.rate_rivals`). Its rival is the CUBIC curve of AWS'
 adaptive retries, which lowers the rate after every throttled request (RFC 9438; AWS SDKs and Tools Reference Guide,
@@ -109,8 +109,8 @@ class AdaptiveRate:
     def throttled(self, now: float, *, sent: float, begins_pause: bool = True, is_certain: bool = False) -> bool:
         """Count a throttled request that was `sent` then. Return True once a pause, when noise cannot explain it.
 
-        `begins_pause`: the first throttled reply since the last pause, or the probe's. `is_certain`: the server named
-        its limit. A throttled probe means that the pause was too short. It does not change the rate.
+        `begins_pause`: this is the first throttled reply since the last pause, or the reply to a probe. `is_certain`:
+        the server named its limit. A throttled probe means that the pause was too short. It does not change the rate.
         """
         if begins_pause:
             self._begin_pause(now, sent, is_certain=is_certain)

@@ -107,7 +107,7 @@ class CircuitBreaker:
         return True
 
     def paused(self, now: float, seconds: float, *, is_probe: bool) -> None:
-        """Open for a pause of `seconds` that a working server requested; of several pauses the latest end counts."""
+        """Open for a pause of `seconds` that a working server requested. Overlapping pauses end with the last one."""
         self.answered_at, self._failures = now, 0
         self._record(0)
         self._waits = 0

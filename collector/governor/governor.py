@@ -194,9 +194,10 @@ class Governor:
         self.events.append(Paused(seconds, reason, self._allowed, should_warn=should_warn))
 
     def is_isolated(self, permit: Permit, throttled_at: int | None) -> bool:
-        """Is this id throttled in isolation? The server accepted many others since it last throttled this one.
+        """Is this id throttled in isolation?
 
-        A throttled probe is never isolated: only the probe shows whether the pause was long enough.
+        That is so if the server has accepted many other requests since it last throttled this id. A throttled
+        probe is never isolated: only the probe shows whether the pause was long enough.
         """
         return (
             throttled_at is not None and not permit.is_probe and self.accepted - throttled_at >= _MIN_ACCEPTED_BETWEEN

@@ -8,7 +8,7 @@ limiters. Bayes' rule updates their weights:
 
 - *A request is accepted or throttled* at some rate, with the probability 1 - h or h. Below the limit h = p. Above it
   h = p + (1 - p)·x, where x grows to its full size within the next 10 %.
-- *Trailing requests*, in flight behind a throttled one, receive their replies. A full window throttles all of them,
+- *Trailing requests*, in flight after a throttled one, receive their replies. A full window throttles all of them,
   a bucket those beyond its limit, noise hardly any.
 - *Time passes.* The limit jumps with a constant hazard (Adams and MacKay, arXiv:0710.3742), more likely to a near
   value than to a far one. So an unlimited rate becomes likely again, and a known limit is tested again.
@@ -89,7 +89,7 @@ class LimitBelief:
         self._normalize()
 
     def trailing_throttled(self, throttled: int, trailing: int, rate: float) -> None:
-        """Update for `trailing` requests behind a throttled one at this rate, of which `throttled` were throttled."""
+        """Update for `trailing` requests after a throttled one at this rate, of which `throttled` were throttled."""
         if trailing > _MAX_TRAILING:
             throttled, trailing = round(throttled * _MAX_TRAILING / trailing), _MAX_TRAILING
         accepted = trailing - throttled

@@ -62,10 +62,10 @@ def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
     """Return the allowance that a reply states, or None if it states no usable one. Never raises.
 
     `headers` is a case-insensitive mapping. `now`, in seconds since the epoch, is used only for a reset that is a
-    timestamp in a reply without `Date`. The first usable field of this list counts. Of several items in it the
-    strictest counts: an exhausted one with the longest wait, else the one with the fewest requests per second.
+    timestamp in a reply without `Date`. The first usable field of this list is used. Of several items in it the
+    strictest is used: an exhausted one with the longest wait, else the one with the fewest requests per second.
 
-    - `RateLimit`. For an item without a time, the window of its policy in `RateLimit-Policy` counts. Lines of one name
+    - `RateLimit`. An item without a time has the window of its policy in `RateLimit-Policy`. Lines of one name
       are joined if the mapping has `getall` (RFC 9651 section 4.2); otherwise `get` returns the only value. A field
       that does not parse is ignored. So is an item that breaks a rule of the draft, or whose policy does not count
       requests.
@@ -81,8 +81,8 @@ def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
 def requested_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that a throttled reply asks to wait, or None if it does not say. Never raises.
 
-    `Retry-After` takes precedence (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it the reset of
-    an exhausted limit counts, or a reset without a count.
+    `Retry-After` takes precedence (draft-ietf-httpapi-ratelimit-headers-10, "Client Behavior"). Without it the wait is
+    the reset of an exhausted limit, or a reset without a count.
     """
     stated = retry_after(headers, now)
     if stated is not None:

@@ -122,5 +122,5 @@ def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text, so that no number is too large. Control characters are accepted: only the id of an item counts.
+# Numbers stay text, so that no number is too large. Control characters are accepted: only the id of an item is used.
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str, parse_int=str, strict=False)

@@ -1,6 +1,6 @@
 """Masks the secrets of a record: walks its objects with the verdicts of its type, and masks its texts.
 
-A secret is recognized by its position (`fields`: schemas, names, the user's rules) or by its form (`patterns`), also in
+A secret is recognized by its position (`fields`: schemas, names, the user's rules) or by its form (`patterns`), even in
 JSON inside a text. Its mask is always `[REDACTED]`, because even a length reveals something. With a fingerprint it is
 `[REDACTED:…]`, which changes only when the secret changes. In a URL or a sentence only the secret part is masked. null
 stays null. Values that the server masked get the same mask.

@@ -1,7 +1,7 @@
 """Masks known secrets, such as the API key, in free text and in bodies.
 
-By value: verbatim, in base64 (after any prefix, such as `organization:`), percent-encoded, escaped as in JSON or
-`repr`, and in any case. In text also by form: everything that looks like a secret.
+Finds a known secret verbatim, in base64 (after any prefix, such as `organization:`), percent-encoded, escaped as in
+JSON or `repr`, and in upper or lower case. In text, finds everything else that looks like a secret too.
 
 Texts are scrubbed in two places. Text that is stored or raised to a caller (the reason of a failure, a record) is
 scrubbed here, where it is created. Output on stderr passes through `cli.stderr`, from every module and library.
@@ -107,7 +107,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _needles_of(secret: str) -> set[str]:
-    """The secret as `_unescaped_lower` shows it, also if the secret itself contains an escape sequence."""
+    """The secret as `_unescaped_lower` shows it, even if the secret itself contains an escape sequence."""
     decoded = _HEX_ESCAPE.sub(_character_of, secret)
     return {text.replace("\\", "").lower() for text in (secret, decoded)}
 

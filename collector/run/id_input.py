@@ -99,10 +99,10 @@ def _error_of(text: str) -> str:
 def read_ids(arguments: Iterable[str], paths: Iterable[str], *, column: str, stdin: IO[bytes] | None = None) -> IdInput:
     """Read the ids of the arguments, then of each path in turn; `-` is stdin.
 
-    The extension of a path, in any case, determines its format: `.csv` and `.tsv` (the id in `column`), `.jsonl` and
-    `.ndjson` (the id under the key `id`), else text with one id per line and `#` comments. A further `.gz` or `.zst` is
-    decompressed. Stdin is JSON Lines if its first non-blank character is `{`, else text. A line ends with LF, CR LF or,
-    in a file without LF, CR. Raises `InputError` for a path that cannot be read or is not text.
+    The extension of a path, in upper or lower case, determines its format: `.csv` and `.tsv` (the id in `column`),
+    `.jsonl` and `.ndjson` (the id under the key `id`), else text with one id per line and `#` comments. A further `.gz`
+    or `.zst` is decompressed. Stdin is JSON Lines if its first non-blank character is `{`, else text. A line ends with
+    LF, CR LF or, in a file without LF, CR. Raises `InputError` for a path that cannot be read or is not text.
     """
     id_input = IdInput()
     for number, argument in enumerate(arguments, start=1):

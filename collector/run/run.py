@@ -62,7 +62,7 @@ class Run:
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
     ) -> None:
-        """The path of `output` was filled in with the run id of `identity`."""
+        """The caller has filled in the path of `output` with the run id of `identity`."""
         self._settings = settings
         self._identity = identity
         self._id_input = id_input

@@ -65,7 +65,7 @@ async def collect(
         await _raise_failure(producer)
     finally:
         producer.cancel()
-        with anyio.CancelScope(shield=True):  # an outer cancelled scope would interrupt this wait
+        with anyio.CancelScope(shield=True):  # a cancelled outer scope would interrupt this wait
             await asyncio.wait([producer])
 
 

@@ -4,7 +4,7 @@ Theory of operation. Two dialects share the extensions `.csv` and `.tsv`. RFC 41
 any delimiter, quotes a field that contains a delimiter, a quote or a line end. Database tools (psql, Hive,
 `mysql --batch`; IANA text/tab-separated-values) write tables without quoting, where a quote is an ordinary character.
 
-Tables with commas or semicolons are read strictly by RFC 4180. A quote that is never closed, or closed too early, is an
+Tables with commas or semicolons must conform to RFC 4180. A quote that is never closed, or closed too early, is an
 error. In tables with tabs or bars, each row is read in the dialect that yields the column count of the header,
 preferably as a single line.
 

@@ -108,7 +108,8 @@ def quarantined_path(path: Path, suffix: str | None) -> Path:
 def file_sets(records: Path) -> list[FileSet]:
     """The possible file sets of records with this name: an unfinished run, if the name is that of one, then a snapshot.
 
-    The order matters: the two may share a manifest, and a snapshot never has the name of an unfinished run.
+    The first set whose manifest exists is the right one: both may name the same manifest, and a snapshot never has the
+    name of an unfinished run.
     """
     return [*_unfinished(records), _published(records)]
 

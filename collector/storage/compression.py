@@ -32,7 +32,7 @@ class Compression(Enum):
     ZSTD = ".zst"
 
     def strip(self, name: str) -> str:
-        """`name` without this suffix, in any case."""
+        """`name` without this suffix, in upper or lower case."""
         return name[: -len(self.value)] if self.value and name.lower().endswith(self.value) else name
 
     def compress(self, block: bytes) -> bytes:
@@ -57,7 +57,7 @@ class Compression(Enum):
 
 
 def compression_of(name: str) -> Compression:
-    """The compression by a file's suffix, in any case."""
+    """The compression that a file's suffix names, in upper or lower case."""
     lowered = name.lower()
     return next(
         (compression for compression in (Compression.GZIP, Compression.ZSTD) if lowered.endswith(compression.value)),

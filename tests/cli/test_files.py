@@ -79,7 +79,7 @@ async def test_an_existing_file_with_a_wider_mode_is_narrowed_or_replaced(call: 
 async def test_a_link_under_a_name_of_the_run_is_6_and_its_target_is_unchanged(
     call: Calling, tmp_path: Path, path: Path, way: str
 ) -> None:
-    """A link of the user under the output's name is followed; the other files are written beside its target."""
+    """The run follows a symbolic link at the output path, and writes the other files beside its target."""
     target = tmp_path / "elsewhere/precious"
     target.parent.mkdir()
     if way == "soft":

@@ -57,7 +57,7 @@ async def test_the_older_snapshot_stays_and_verifies(call: Calling, api: Api, su
     before = api.contents(output, "c.manifest.json")
     api.lost = True
     done = await api.collect("--max-attempts", "1", output=output)
-    if status == 403:  # five in a row would indicate the key
+    if status == 403:  # five in a row would mean that the key is rejected
         assert done.code == 4, done.err
     else:
         assert done.code == 3, done.err

@@ -438,7 +438,7 @@ def all_but_the_head(folder: Path, finished: dict[str, bytes], header: bytes) ->
 
 
 def head_of(manifest: dict[str, Any]) -> bytes:
-    """The run header of the run whose manifest this is."""
+    """The header of the run that wrote this manifest."""
     source = manifest["source"]
     shared = {key: source[key] for key in ("ids_digest", "base_url", "api_version")}
     return json.dumps(

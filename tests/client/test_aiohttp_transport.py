@@ -50,7 +50,7 @@ async def open_aiohttp(
 async def test_a_localhost_name_that_resolves_elsewhere_is_not_connected_to(
     found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """glibc resolves `x.localhost`, and `localhost` if /etc/hosts lacks it, by files and name servers."""
+    """glibc looks up `localhost` and `x.localhost` in /etc/hosts and then in DNS, which may name another host."""
     resolve = socket.getaddrinfo
 
     def resolve_elsewhere(host: str, port: int, *rest: Any, **more: Any) -> list[Any]:

@@ -60,7 +60,7 @@ def test_latency_that_varies_without_a_queue_costs_little(variation: str, concur
 
 
 def _possible(latency: Callable[[float, Random], float], concurrency: int, seconds: float) -> int:
-    """Return the requests that a fixed number in flight completes."""
+    """Return the number of requests that are completed at a constant concurrency."""
     rng, free_at, done = Random(1), [0.0] * concurrency, 0
     while free_at[0] < seconds:
         now = heapq.heappop(free_at)

@@ -185,7 +185,7 @@ HOSTILE = "eyJ eyJ- sk- sk-a -sk sk_ api_ hvs. s. b. ya29. dp.st. perm- ls- 1//0
 )
 @pytest.mark.parametrize("start", HOSTILE.split())
 def test_the_time_is_linear_in_the_length(start: str, rests: tuple[str, ...]) -> None:
-    """Each text has 200,000 characters; quadratic time would be minutes."""
+    """Each text has 200,000 characters; a quadratic algorithm would take minutes."""
     for rest in rests:
         text = (start + rest) * (200_000 // len(start + rest))
         began = time.process_time()

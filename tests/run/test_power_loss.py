@@ -111,7 +111,7 @@ class DiskWithOutput:
         return not self.is_older and not (self.folder / "c.partial.run.json").exists()
 
     def checkpoint(self) -> tuple[int, str]:
-        """The size and the digest of the synced records, by the run's own checkpoint."""
+        """The size and the digest of the synced records, as the run's checkpoint states them."""
         path = self.folder / "c.partial.checkpoint"
         for line in reversed(path.read_bytes().split(b"\n") if path.exists() else []):
             text, _, check_sum = line.rpartition(b" ")

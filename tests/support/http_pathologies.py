@@ -1,4 +1,4 @@
-"""Every valid, unusual and broken reply that a client must cope with: reliability.md §3.3 as data.
+"""The valid, unusual and broken replies that a client must cope with, as data.
 
 A row states how a server replies to a request, the result of one attempt by a transport (`transport_contract`), and the
 outcome of the id in a complete run (`test_pathologies`). The rows do not depend on either test.
@@ -316,7 +316,7 @@ ODD_REPLIES: dict[str, Row] = {
     "200,000 deep": unusable(with_fields(deep=b"[" * 200_000 + b"]" * 200_000)),
     "200,000 deep, truncated": unusable(replying(b'{"data":' + b"[" * 200_000)),
     "101 deep": unusable(with_fields(deep=b"[" * 100 + b"]" * 100)),
-    "5,000 digits": good(with_fields(number=b"7" * 5000)),  # kept as text; Python converts 4,300 digits
+    "5,000 digits": good(with_fields(number=b"7" * 5000)),  # kept as text; Python converts at most 4,300 digits
     "more than 64 bits": good(with_fields(number=b"123456789012345678901234567890")),
     "lone surrogate": good(with_fields(text=b'"\\ud800"')),
     "raw surrogate": good(with_fields(text=b'"\xed\xa0\x80"')),

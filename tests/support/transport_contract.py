@@ -2,7 +2,7 @@
 
     from tests.support.transport_contract import *  # with a fixture `opening` that returns an `Opening`
 
-Tests the result of every row of reliability.md §3.3, and that the counts match the requests that the server received.
+Tests the result of every row of `http_pathologies`, and that the counts match the requests that the server received.
 `test_pathologies` tests the meaning of a reply or a failure for an id.
 """
 

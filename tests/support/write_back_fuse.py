@@ -3,8 +3,8 @@
     python -m tests.support.write_back_fuse BACKING MOUNT SEED [CALL:NUMBER]
 
 BACKING is the disk: a folder with the synced data, which is all that remains after a power failure. The blocks and the
-length of a file reach it when the file is synced, names when the folder is synced (POSIX promises no more). The power
-fails
+length of a file reach the disk when the file is synced. Its name reaches the disk when the folder is synced. POSIX
+promises no more. The power fails
 
 - when the process is killed: all unsynced data is lost;
 - when a line arrives on stdin, or before the call of that name and number (`rename:3`): a part of the unsynced data,

@@ -79,7 +79,10 @@ def _start(command: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process group of the command and wait for it, unless it belongs to another user (by sudo)."""
+    """Kill the process group of the command, and wait for it for at most 1 s.
+
+    A group that runs as another user (sudo) survives.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdout:

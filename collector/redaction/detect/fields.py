@@ -17,7 +17,7 @@ from collector.redaction.detect.schemas import packaged_fields, unmarked_address
 
 MAX_CACHED: Final = 4096
 MAX_CACHED_LENGTH: Final = 300
-"""Maximum number of cached verdicts, and of characters in a key or path: both are untrusted."""
+"""Limits of the cache: the number of verdicts, and the characters of a key or path. Keys and paths are untrusted."""
 
 
 class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
@@ -73,7 +73,7 @@ class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
     def of_pair(self, pair: Mapping[str, Json]) -> FieldVerdicts:
         """The verdicts on an object with a value, if a `name`, a `key` or a flag in it describes that value.
 
-        Labels and values count in any case: `{"Key": …, "Value": …}`. Without a value, `key` is an ordinary field.
+        The case of labels does not matter: `{"Key": …, "Value": …}`. Without a value, `key` is an ordinary field.
         """
         if "kty" in pair:
             return self._of_jwk(pair)

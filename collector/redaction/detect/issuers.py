@@ -10,8 +10,8 @@ Notation of a form, from left to right:
 - `<uuid>`: a UUID
 - `(live|test)`: one of these texts; an empty one is allowed
 - anything else stands for itself
-- `?` in front: ordinary words share the beginning, so what is behind it must look random; a form with a run of 20 or
-  more characters that can spell words demands that in any case
+- `?` in front: ordinary words share the beginning, so the rest must look random. So must the rest of every form in
+  which 20 or more characters in a row can spell words.
 
 Values that are public by design are not in the table: publishable keys (Stripe `pk_live_`, PostHog `phc_`, Mapbox
 `pk.`, Langfuse `pk-lf-`, Supabase `sb_publishable_`), account ids (Twilio `AC…`) and client ids.
@@ -83,7 +83,7 @@ class Form(NamedTuple):
         return found
 
     def pattern(self) -> str:
-        """A regular expression for the whole token, without a full stop behind it."""
+        """A regular expression for the whole token, without a full stop after it."""
         last, end = self.parts[-1], r"(?<!\.)"
         if not isinstance(last, Run):
             end += r"(?![^\W_])"
@@ -134,7 +134,7 @@ def _form(issuer: str, text: str) -> Form:
 
 
 def _may_hold_words(part: Run | tuple[str, ...]) -> bool:
-    """Is this a run long enough for several words, and for a random one to be told from them?"""
+    """Is this run long enough to hold several words, and to distinguish words from random characters?"""
     return isinstance(part, Run) and part.alphabet not in _WORDLESS and part.least >= _SHORTEST_WORDS
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA: Final = "schema"
-"""The type's schema marks the field as sensitive, or the unmarked field is known to hold a secret."""
+"""The type's schema marks the field as sensitive, or omits the mark although the field is known to hold a secret."""
 
 NAME: Final = "name"
 """The field's name is that of a secret."""

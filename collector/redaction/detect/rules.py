@@ -20,7 +20,7 @@ def is_rule(text: str) -> bool:
 class Rules:
     """The user's rules: `also` names secrets, `keep` names fields that are not secrets.
 
-    A rule is the name of a field, at any depth and in any case, or a path such as `auth.header.name` or
+    A rule is the name of a field, at any depth and in upper or lower case, or a path such as `auth.header.name` or
     `headers[].value`. The prefix `postgresql/` restricts it to that connection type.
     """
 

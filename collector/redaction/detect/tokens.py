@@ -11,9 +11,9 @@ characters, with 40 issuers. With 282 issuers it takes less than half the time f
 same time for host names and URLs. The regular expression rejects most words at their first letters, without running
 Python code.
 
-Time is linear in the length of the text. Only the last run of a form may be unlimited (tests hold the table to that),
-so a failed attempt costs at most the length of the form. Two kinds of failure could rescan an unlimited run: a JSON web
-token without its dots and a match that does not look random. Both are remembered until the end of that run.
+Time is linear in the length of the text. Only the last repetition of a form may be unbounded; a test checks this. So a
+failed match costs at most the length of the form. Two kinds of failure could rescan an unlimited run: a JSON web token
+without its dots and a match that does not look random. Both are remembered until the end of that run.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Candidate(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """The forms to try behind one beginning. `shortest` matches where one of them may match, in bounded time."""
+    """The forms to try after one beginning. `shortest` matches where one of them may match, in bounded time."""
 
     shortest: re.Pattern[str]
     each: tuple[_Candidate, ...]
@@ -154,7 +154,7 @@ def _mask_unanchored(text: str, unanchored: re.Pattern[str], substitute: Substit
 # Each pattern is compiled when a text first needs it: a short run pays for few of them.
 @cache
 def _beginning(is_escaped: bool) -> re.Pattern[str]:
-    """The trie of all beginnings; for an escaped text also behind `\\n` and `%3D`."""
+    """The trie of all beginnings; for an escaped text also after `\\n` and `%3D`."""
     return re.compile((rf"(?:\b|{_BEHIND_ESCAPE})" if is_escaped else r"\b") + _trie(_forms_by_beginning()))
 
 
