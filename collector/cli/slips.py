@@ -93,7 +93,7 @@ def _use_of(path: str) -> str:
 
 
 def _has_ending(path: Path, endings: tuple[str, ...]) -> bool:
-    """Does the name end so, apart from the suffix of a compression?"""
+    """Does the name have one of these endings, without the suffix of a compression?"""
     return compression_of(path.name).strip(path.name).lower().endswith(endings)
 
 
@@ -119,5 +119,5 @@ def _names_of(stem: str) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """The path as a shell takes it, and no command as an option."""
+    """The path quoted for a shell; `./` precedes a leading dash, which would begin an option."""
     return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))

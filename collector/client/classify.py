@@ -60,7 +60,7 @@ def raise_if_not_final(reply: Reply, now: float) -> None:
 
 
 def is_throttle(reply: Reply, now: float) -> bool:
-    """Is the reply throttled? A 403 or 503 counts only if it states a wait or an exhausted quota."""
+    """Is the reply throttled? A 403 or 503 is throttled only if it states a wait or an exhausted quota."""
     if reply.status == 429:
         return True
     if reply.status not in (403, 503):

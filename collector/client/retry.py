@@ -33,7 +33,7 @@ class RetryPolicy:
     """The limits of one id's attempts: their number, their total time, and the waits between them; in seconds.
 
     `within` covers attempts and the waits between them, but not waits of the whole run. With `waits_out_outages`
-    neither failures of the server nor throttled replies count; the run's own limits end the wait.
+    neither failures of the server nor throttled replies count as attempts; the run's own limits end the wait.
     """
 
     max_attempts: int = 5

@@ -31,7 +31,7 @@ _WINDOW_MASK = (1 << _WINDOW) - 1
 _MIN_WINDOW_FAILURES = _WINDOW // 2
 _MIN_FAILURES = 5
 _MAX_SILENCE = 10.0
-_MAX_WAITS = 10  # counted; the wait reaches its maximum earlier
+_MAX_WAITS = 10  # the count stops here; the wait reaches its maximum earlier
 
 
 class State(Enum):

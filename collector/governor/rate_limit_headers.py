@@ -198,10 +198,10 @@ _INFINITE_FROM, _EPOCH, _EPOCH_MILLISECONDS = 1e7, 1e9, 1e12
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds in `Retry-After`, or None if it is missing or invalid.
 
-    Accepts numbers as `stated_seconds` does, durations (`1m30s`) and an HTTP-date. A timestamp counts from the reply's
-    `Date`, so a wrong clock on either side does no harm; without `Date` it counts from `now` (seconds since the epoch).
-    A timestamp in the past is 0, and from 1e7 seconds on the wait is infinite. Of several lines the longest wait
-    counts, if the mapping has `getall`.
+    Accepts numbers as `stated_seconds` does, durations (`1m30s`) and an HTTP-date. The wait until a timestamp begins at
+    the reply's `Date`, so a wrong clock on either side does no harm; without `Date` it begins at `now` (seconds since
+    the epoch). It is 0 for a timestamp in the past, and infinite from 1e7 seconds on. If the mapping has `getall`, the
+    result is the longest wait of all lines.
     """
     getall = getattr(headers, "getall", None)
     lines = getall("Retry-After", ()) if getall else (headers.get("Retry-After", ""),)

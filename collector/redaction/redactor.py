@@ -68,7 +68,10 @@ class Redactor:
         self._walker.walk(configuration, verdicts, "configuration", masked)
 
     def redact_elsewhere(self, values: dict[str, Json], path: str, masked: Masked) -> None:
-        """Mask the secrets in fields outside a configuration, which no schema describes. Otherwise as above."""
+        """Mask the secrets in fields outside a configuration, in place. No schema describes these fields.
+
+        Appends their paths to `masked`.
+        """
         self._walker.walk(values, self._elsewhere, path, masked)
 
     @staticmethod

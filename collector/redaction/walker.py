@@ -76,7 +76,7 @@ class Walker:
         """The value with its secrets masked; `verdicts` are those of the object that contains it."""
         kind = type(value)
         if value is None or verdict is Verdict.ALLOWED_BY_USER:
-            if verdict is Verdict.ALLOWED_BY_USER:  # masks by the server count, as in every reader's count
+            if verdict is Verdict.ALLOWED_BY_USER:  # the server's masks count as ours do
                 masked.extend(Redaction(each, SERVER) for each in masked_paths(path, value))
             return value
         if kind is dict:

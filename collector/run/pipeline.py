@@ -39,7 +39,7 @@ async def collect(
     clock: Clock,
     cool_down: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Emit the outcome of each id. Ids that used up their attempts get one more at the end, after a cool-down.
+    """Emit the outcome of each id. Ids that used up their attempts get one more attempt at the end, after a cool-down.
 
     If this function is cancelled or raises, `second_pass` holds the outcomes that were not emitted.
     """

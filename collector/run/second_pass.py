@@ -1,8 +1,8 @@
 """Ids that used up their attempts, kept for one more attempt at the end of the run. Pure.
 
-A request that failed five times within seconds may succeed minutes later. The second pass begins when the last of
-these ids has cooled down. It is skipped if all their retries together took less than `_MIN_RETRY_SECONDS`: so short a
-run is not worth a cool-down of the same length.
+A request that failed five times within seconds may succeed minutes later. The second pass begins when the last of these
+ids has cooled down. It is skipped if all their retries together took less than `_MIN_RETRY_SECONDS`: a cool-down of the
+same length would not be worth it.
 """
 
 from __future__ import annotations

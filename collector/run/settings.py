@@ -158,7 +158,7 @@ class Retry:
     """The attempts per id, and the time limits of an attempt in seconds."""
 
     max_attempts: Annotated[int, Parameter(name="--max-attempts", converter=_integer, metavar="N")] = 5
-    "Requests per id, the first included; up to 10 throttled replies count apart."
+    "Requests per id, the first included; not counting up to 10 throttled replies."
     connect_timeout: Annotated[float, Parameter(name="--connect-timeout", metavar="S")] = 10.0
     "Seconds to connect."
     read_timeout: Annotated[float, Parameter(name="--read-timeout", metavar="S")] = 30.0

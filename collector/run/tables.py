@@ -248,7 +248,10 @@ def _position(names: list[str], column: str) -> int | None:
 
 
 def _swallowed_ids(row: _Row, row_id: str | None) -> Iterator[Cell]:
-    """Yield an invalid cell for each line of the row with an id other than `row_id`: a row that a quote may swallow."""
+    """Yield an invalid cell for each line of the row with an id other than `row_id`.
+
+    A quote may have swallowed the row of that id.
+    """
     expected = (row_id or "").lower()
     for line in row.lines:
         if any(found != expected for found in ids_in(line.text)):

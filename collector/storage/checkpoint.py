@@ -4,10 +4,10 @@ A checkpoint only distinguishes a torn tail from corruption. A crash of the mach
 checkpoint, but not one before it. The lines of the file decide which ids are done.
 
 After each sync, one checkpoint is appended, as a line with its own checksum. Sizes only grow, so the last whole
-checkpoint counts. Checkpoints are not synced: losing some in a crash only enlarges the part that may be torn.
+checkpoint is the valid one. Checkpoints are not synced: losing some in a crash only enlarges the part that may be torn.
 
 Between them are notes of repaired values, because the lines of the file do not show repairs. A note is synced before
-its line is written, and has no effect while that line is missing. The last whole note of an id counts.
+its line is written, and has no effect while that line is missing. The last whole note of an id is the valid one.
 """
 
 from __future__ import annotations

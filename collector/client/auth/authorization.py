@@ -1,8 +1,8 @@
 """Reads the API key of a run and builds the header that carries it.
 
-The first source found counts: `[api] key_command`, `key_file`, `key_fd` or `key_keyring`, of which a user may set one,
-then Polytomic's environment variables. Only a variable's name states the kind of key. A key from any other source is a
-partner or deployment key if an organization is set, otherwise a user key.
+The sources are, in order of precedence: `[api] key_command`, `key_file`, `key_fd` or `key_keyring`, of which a user may
+set one, then Polytomic's environment variables. Only a variable's name states the kind of key. A key from any other
+source is a partner or deployment key if an organization is set, otherwise a user key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collector.model.secret import Secret
 class KeySource(NamedTuple):
     """The location of the key: at most one of a command, a file, a descriptor and `SERVICE:USER` of the keyring.
 
-    `organization_id` means a partner or deployment key, used for that organization.
+    With `organization_id` it is a partner or deployment key, used for that organization.
     """
 
     command: str | None = None

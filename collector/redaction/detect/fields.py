@@ -23,9 +23,9 @@ MAX_CACHED_LENGTH: Final = 300
 class FieldVerdicts(dict[str, Union[Verdict, "FieldVerdicts"]]):
     """Key → verdict on its value, for one kind of object. The verdict on an array is that on its items.
 
-    As the verdict on an object, it means that some of its fields are secrets. A key without a verdict is judged by its
-    name on first use, and cached. If a schema marks a field inside: `is_known` means that any other value here is a
-    secret too, and `is_array` that the schema has an array here.
+    The verdict on a nested object is another `FieldVerdicts`: some of its fields are secrets. A key without a verdict
+    is judged by its name on first use, and cached. If a schema marks a field of this object, `is_known` means that any
+    other value in place of the object is a secret too, and `is_array` that the schema has an array of such objects.
     """
 
     def __init__(self, judge: FieldJudge, *, is_strict: bool, is_secret: bool = False) -> None:
@@ -261,7 +261,7 @@ class FieldJudge:
         return all(self.by_name(key) in _OPEN for key in path.replace("[]", "").split("."))
 
     def is_shared(self, verdicts: FieldVerdicts) -> bool:
-        """Are these verdicts shared by many objects, and so must not change?"""
+        """Do many objects share these verdicts? If so, they must not change."""
         return verdicts is self.loose or verdicts is self.strict
 
     def strictly(self, key: str) -> FieldVerdict:

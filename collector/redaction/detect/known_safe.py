@@ -128,7 +128,7 @@ def is_known_safe(text: str) -> bool:
 def is_position(text: str) -> bool:
     """Is it base64 of a readable location, such as a query's cursor?
 
-    A user and password (`user:password`) are not; a decoded object is read again for secrets by the caller.
+    A user and password (`user:password`) are not.
     """
     decoded = _decoded(text)
     return decoded is not None and _POSITION.fullmatch(decoded) is not None and not _MENTIONS_A_SECRET.search(decoded)

@@ -45,7 +45,7 @@ _LONG_RUN: Final = lazy_pattern(r"[A-Za-z0-9_.+/~:=!|-]{30,}")
 """Every token without a fixed beginning lies inside such a run."""
 _DENSE_RUN: Final = lazy_pattern(r"[A-Za-z0-9_+~=-]{16}|[A-Za-z0-9+/]{40}")
 """Part of every token without a fixed beginning; most URLs and host names lack one."""
-# AWS publishes no form for a secret access key but its length. Behind `/` or `.` it is part of a path or a host name.
+# AWS publishes no form for a secret access key but its length. After `/` or `.` it is part of a path or a host name.
 _AWS_KEY: Final = (
     r"(?<![\w./+-])(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])"
     r"[A-Za-z0-9/+]{40}(?![\w/+=-])"

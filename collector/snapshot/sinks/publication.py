@@ -77,7 +77,7 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
 
 
 def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
-    """The snapshot with records that an empty one at `paths` would replace, or whose manifest it would replace."""
+    """The snapshot with records whose file or manifest an empty snapshot at `paths` would replace."""
     manifest = _read(files, paths.manifest)
     described = manifest and _described_paths(manifest, paths)
     for path in dict.fromkeys((described.snapshot if described else paths.snapshot, paths.snapshot)):

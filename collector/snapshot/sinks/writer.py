@@ -156,8 +156,8 @@ class BatchWriter:
     async def finish(self, *, is_complete: bool = False) -> None:
         """Write and sync all lines. A complete but empty compressed file gets an empty member, so that it is valid.
 
-        Raises `OutputError` and `Interrupted` if the system refused a write, now or before. The lines that are safe all
-        the same are `committed`.
+        Raises `OutputError` and `Interrupted` if the system refused a write, now or before. The lines that are safe
+        nevertheless are `committed`.
         """
         async with self._write_lock:
             with anyio.CancelScope(shield=True):
