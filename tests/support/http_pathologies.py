@@ -3,7 +3,7 @@
 A row states how a server replies to a request, the result of one attempt by a transport (`transport_contract`), and the
 outcome of the id in a complete run (`test_pathologies`). The rows do not depend on either test.
 
-`otherwise:` marks where that table specifies another behaviour than the tool has.
+A comment `otherwise:` names another behaviour that was considered.
 """
 
 from __future__ import annotations
