@@ -32,7 +32,7 @@ Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
 
 
 def from_environment(environ: Mapping[str, str]) -> Source:
-    """Settings from `COLLECTOR_…`. `ConfigError` for an unknown variable of that prefix, unless it is a service link."""
+    """Settings from `COLLECTOR_…`. `ConfigError` for an unknown variable, unless it is a service link."""
 
     def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         known = {_variable(argument): argument for argument in arguments if _is_setting(argument)}

@@ -1,6 +1,7 @@
-"""No secret of one corpus is left in a line, and of the plain values of the other hardly any is masked.
+"""No secret of one corpus is left in a line, and hardly any plain value of the other is masked.
 
-The way is that of a run: the body of an answer in, a line of the snapshot out. See `secret_corpus`, `plain_corpus`.
+Each case takes the path of a run: the body of a reply in, a line of the snapshot out. See `secret_corpus`,
+`plain_corpus`.
 """
 
 from __future__ import annotations

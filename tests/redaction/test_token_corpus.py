@@ -1,7 +1,8 @@
 """Tokens of known issuers are masked in every place; look-alikes stay.
 
 `token_corpus` and `near_tokens.json` were written from the issuers' published formats, without sight of the table in
-`collector.redaction.detect.issuers`. Each value takes the way of a run: response body in, line of the snapshot out.
+`collector.redaction.detect.issuers`. Each value takes the path of a run: the body of a reply in, a line of the snapshot
+out.
 """
 
 from __future__ import annotations
