@@ -24,8 +24,11 @@ from tests.support.scripted_server import PATIENCE
 KEY = "canary-key-0451"
 """The key for servers that accept any key. It must not appear in any output of the program."""
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # if the tests run in the background, child processes inherit it
+# A shell that starts the tests in the background ignores these signals, and child processes inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _SOURCE = Path(collector.__file__).parent.parent
 
