@@ -71,8 +71,9 @@ async def test_an_interrupted_demo_does_not_advise_to_resume_and_the_next_one_be
     assert done.code == 130, done.err
     assert "stopped: " in done.err
     assert "resume" not in done.err
-    assert (await call("demo")).code == 0
-    check_finished(tmp_path / "demo/connections.jsonl", Given(list(Inventory(1000, seed=7).ids())), 0)
+    assert (await call("demo")).code == 0  # it may have quarantined the files of the first
+    assert (await call("verify", "demo/connections.jsonl")).code == 0
+    assert len((tmp_path / "demo/connections.jsonl").read_bytes().splitlines()) == 1000
 
 
 async def test_a_terminal_gets_short_lines_and_a_coloured_table(fork: Forking) -> None:
