@@ -66,13 +66,13 @@ FIXED = {
             "body of an error reply",
             "collector.client.transport.aiohttp_transport:_MAX_ERROR_BODY_BYTES",
             size,
-            "the status counts; the message is dropped",
+            "the status decides; the message is dropped",
         ),
         Limit(
             "time to read the body of an error reply",
             "collector.client.transport.aiohttp_transport:_ERROR_BODY_TIMEOUT",
             SECONDS,
-            "the status counts; the message is dropped",
+            "the status decides; the message is dropped",
         ),
         Limit(
             "encodings of one body (`Content-Encoding`)",
@@ -191,7 +191,7 @@ FIXED = {
             "one quoted field of a table that a database printed",
             "collector.run.tables:_MAX_SPAN_LINES",
             of("lines"),
-            "its quotes count as characters",
+            "its quotes are ordinary characters",
         ),
     ],
     "Files": [
@@ -220,9 +220,11 @@ FIXED = {
             "paths that one manifest distinguishes",
             "collector.model.ledger:_MAX_PATHS",
             COUNT,
-            "they count as `(other)`",
+            "they are counted as `(other)`",
         ),
-        Limit("length of such a path", "collector.model.ledger:_MAX_PATH_LENGTH", CHARACTERS, "it counts as `(other)`"),
+        Limit(
+            "length of such a path", "collector.model.ledger:_MAX_PATH_LENGTH", CHARACTERS, "it is counted as `(other)`"
+        ),
         Limit(
             "failed ids listed on standard error, without an errors file",
             "collector.snapshot.sinks.stream_sink:MAX_LISTED",
