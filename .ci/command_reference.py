@@ -25,7 +25,7 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 COMMANDS = """\
 # Commands
 
-Generated from the command line that the code declares, by `python .ci/command_reference.py`; a test compares them.
+`python .ci/command_reference.py` generates this page from the command line in the code. A test compares the two.
 `collector --help` and `collector COMMAND --help` print the same, `collector --version` the version.
 
 | command | what it does |
@@ -35,7 +35,7 @@ Generated from the command line that the code declares, by `python .ci/command_r
 SETTINGS = """\
 # Settings
 
-Generated from the settings that the code declares, by `python .ci/command_reference.py`; a test compares them.
+`python .ci/command_reference.py` generates this page from the settings in the code. A test compares the two.
 
 Every setting of `collector collect` has a flag, an environment variable and a place in a TOML file. The flag takes
 precedence over the variable, the variable over the file, the file over the default. A misspelt name is an error in each

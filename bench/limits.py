@@ -96,7 +96,7 @@ ALGORITHMS: Final[Mapping[str, Callable[[], Limit]]] = {
 
 
 class Segment(NamedTuple):
-    """The limit from one step to the next, in seconds since the first request."""
+    """The limit between two steps; `start` and `end` are seconds since the first request."""
 
     start: float
     end: float

@@ -81,7 +81,7 @@ def _search_cost(text: str, rounds: int) -> float:
 
 
 def reference(number: int) -> dict[str, Any]:
-    """Return the connection of the API's page, varied as for another connection of the same organization."""
+    """Return the example connection of the API reference, with names that depend on `number`."""
     actor = {"id": "12345678-1234-1234-1234-123456789012", "name": f"John Doe {number % 50}", "type": "user"}
     return {
         "api_calls_last_24_hours": 2021,

@@ -100,7 +100,7 @@ class Attempts:
 
     @property
     def is_isolated(self) -> bool:
-        """Does the server throttle this id at any rate?"""
+        """Does the server throttle this id alone, however slowly requests are sent?"""
         return self.last is not None and self.last.is_isolated
 
     @property

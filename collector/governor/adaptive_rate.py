@@ -107,7 +107,7 @@ class AdaptiveRate:
             self._belief.accepted(accepted, self._meter.lower_bound(self.rate))
 
     def throttled(self, now: float, *, sent: float, begins_pause: bool = True, is_certain: bool = False) -> bool:
-        """Count a throttled request that was `sent` then. Return True once a pause, when noise cannot explain it.
+        """Count a throttled request; `sent` is its time. Return True once a pause, when noise cannot explain it.
 
         `begins_pause`: this is the first throttled reply since the last pause, or the reply to a probe. `is_certain`:
         the server named its limit. A throttled probe means that the pause was too short. It does not change the rate.

@@ -76,7 +76,7 @@ class CircuitBreaker:
 
     @property
     def outage_wait(self) -> float:
-        """Seconds between the last two probes of an outage; 0 unless the wait is for an outage."""
+        """Seconds to wait before the next probe of an outage; 0 during any other pause."""
         return min(MAX_WAIT, FIRST_WAIT * 2 ** (self._waits - 1)) if self._waits else 0.0
 
     def _enter(self, state: State) -> None:

@@ -12,8 +12,8 @@ the quota is not shared. A file that was removed during the run is created again
 
 *Failures.* A process never blocks on the lock, because its event loop would block too. It retries after a millisecond.
 A process that is stopped while it holds the lock delays the others until it continues or dies; they stop sharing after
-`_MAX_LOCK_WAIT` seconds. They also stop when the file cannot be opened, read or written. The run then warns once and
-keeps its own ceiling.
+`_MAX_LOCK_WAIT` seconds. A process also stops sharing when it cannot open, read or write the file. The run then warns
+once and keeps its own ceiling.
 """
 
 from __future__ import annotations

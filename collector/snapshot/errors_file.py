@@ -42,8 +42,8 @@ def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
     _check_lines(default_path, checked, ids)
     return CheckedErrors(
         default_path,
-        f"{default_path}: only its ids and outcomes were compared, because the manifest has no digest of it; "
-        "an earlier version wrote it, or a run without --errors",
+        f"{default_path}: only its ids and outcomes were compared, because its manifest has no digest of it; "
+        "an earlier version wrote that manifest, or a run without --errors",
     )
 
 

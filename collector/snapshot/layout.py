@@ -60,7 +60,7 @@ class SnapshotPaths:
 
     @property
     def other_encodings(self) -> tuple[SnapshotPaths, ...]:
-        """The outputs with another compression, or none: they share every path with this one except the data."""
+        """This output with each other compression, or uncompressed: all paths but that of the data are the same."""
         names = {f"{self.stem}{extension}{each.value}" for extension in (".jsonl", "") for each in Compression}
         return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
 

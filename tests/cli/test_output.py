@@ -271,7 +271,7 @@ async def test_an_errors_file_or_manifest_that_cannot_be_written_is_6_before_the
 def test_an_errors_file_or_manifest_that_is_not_a_file_is_2_and_unchanged(
     call_here: Here, tmp_path: Path, flag: str, make: Callable[[Path], None]
 ) -> None:
-    """A manifest replaces the old file, and an empty errors file is removed, but never a device."""
+    """A run replaces an old manifest and removes an empty errors file, unless it is a device."""
     make(tmp_path / "special")
     before = (tmp_path / "special").stat()
     done = call_here("collect", *ids(1), "--base-url", NOWHERE, flag, "special")

@@ -118,7 +118,7 @@ def crashes(
     process_on: Callable[[MemoryFileSystem], Process] | None = None,
     before: Mapping[Path, bytes] | None = None,
 ) -> Iterator[tuple[str, MemoryFileSystem, Process]]:
-    """Every state that a crash before any call of the run may leave."""
+    """Every state that a crash may leave, for a crash before each call of the run."""
     call_number = 0
     while True:
         call_number += 1

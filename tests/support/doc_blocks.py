@@ -25,7 +25,7 @@ from tests.support.scripted_server import PATIENCE
 
 RUN = {"sh", "python"}
 SHOWN = {"console", "cron", "csv", "ini", "json", "sql", "text", "toml", "yaml"}
-"""Languages of blocks that are shown only; `toml` is a configuration, which is loaded."""
+"""Languages of blocks that the shell does not run. A test loads each `toml` block as a configuration."""
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[^`]*)")
 _EXIT_CODE = re.compile(r"\s*<!-- exit code: (\d+) -->\s*")

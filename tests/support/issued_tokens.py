@@ -13,7 +13,7 @@ from collector.redaction.detect.issuers import ALPHABETS, UUID, Form, Run
 
 ENOUGH: Final = 11
 LONGER: Final = 12
-"""An unlimited run gets this many characters more than its least."""
+"""An unlimited run gets this many characters more than its minimum."""
 
 
 def made(form: Form, rng: Random) -> str:

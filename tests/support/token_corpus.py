@@ -89,7 +89,7 @@ def _b64(maker: Maker, *, urlsafe: bool = False, pad: bool = True) -> Maker:
 
 
 def _b64_bytes(length: int, *, urlsafe: bool = False, pad: bool = True) -> Maker:
-    """Base64 of so many random bytes."""
+    """Base64 of `length` random bytes."""
 
     def make(rng: Random) -> str:
         raw = rng.randbytes(length)

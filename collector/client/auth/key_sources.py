@@ -122,7 +122,7 @@ def _require_private(label: str, path: str, status: os.stat_result) -> None:
     try:
         require_owned(path, status, is_private=True)
     except NotOwned as reason:
-        # Root mounts such a secret (Kubernetes with an fsGroup, Docker), readable through its group or by every user.
+        # A mounted secret (Kubernetes with an fsGroup, Docker) belongs to root; its group or every user can read it.
         is_mounted = not (is_owned(status) or is_owned_by_other(status))
         cat = shlex.quote(f"cat {shlex.quote(path)}")
         mounted = f"for a mounted secret use --key-command {cat}; otherwise: " if is_mounted else ""
