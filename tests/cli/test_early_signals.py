@@ -53,6 +53,16 @@ async def opened_by_a_reader(pipe: Path) -> int:
                 await asyncio.sleep(0.005)
 
 
+async def blocked(pid: int) -> None:
+    """Wait until a system call blocks the process.
+
+    Python runs no handler for a signal that arrives just before the call until the call returns.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 def slow_import_of(module: str, folder: Path) -> dict[str, str]:
     """An environment in which the import of a module takes 60 s and prints a line when it begins."""
     (folder / f"{module}.py").write_text(
@@ -88,6 +98,7 @@ async def test_it_ends_while_it_waits_for_ids(start: Starting, tmp_path: Path, s
     os.mkfifo(tmp_path / "ids")
     running = await start("collect", "--ids", "ids", "-o", "c.jsonl", under=NEW_PID_1)
     writer = await opened_by_a_reader(tmp_path / "ids")
+    await blocked(await first_of(running))
     try:
         code, said = await ended_by(running, signum)
     finally:
@@ -101,14 +112,15 @@ async def test_it_ends_while_it_waits_for_ids(start: Starting, tmp_path: Path, s
 async def test_it_ends_while_it_waits_for_a_key_and_so_does_the_key_command(
     start: Starting, tmp_path: Path, signum: signal.Signals
 ) -> None:
-    command = f"sh -c 'echo $$ > {tmp_path}/started; exec sleep 61.0451'"
+    seconds = f"61.04{signum:02}"  # other tests run beside this one
+    command = f"sh -c 'echo $$ > {tmp_path}/started; exec sleep {seconds}'"
     running = await start("collect", *ids(1), "--key-command", command, "-o", "c.jsonl", under=NEW_PID_1)
     async with asyncio.timeout(PATIENCE):
         while not (tmp_path / "started").exists():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     code, _ = await ended_by(running, signum)
     assert code == 128 + signum
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"61.0451" in _read(path)]
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if seconds.encode() in _read(path)]
 
 
 @as_pid_1

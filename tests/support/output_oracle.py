@@ -304,7 +304,7 @@ def _stem(output: Path) -> str:
 
 
 def whole_ids(path: Path) -> set[str]:
-    """The ids of an unfinished file's whole lines before any defect; of a compressed file, only those in whole members."""
+    """The ids of an unfinished file's whole lines before any defect; of a compressed one, those in whole members."""
     raw = path.read_bytes() if path.exists() else b""
     plain = b"".join(_whole_members(raw, path.name)) if ".jsonl." in path.name.removesuffix(".partial") else raw
     found: set[str] = set()
