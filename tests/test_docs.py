@@ -15,10 +15,11 @@ import pytest
 
 import collector
 from collector.model.errors import ExitCode
-from collector.model.ledger import Ledger
+from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
 from collector.model.throughput import Throughput
+from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.settings import Redact
 from collector.snapshot.lines import error_line
 from collector.snapshot.manifest import FileEntry, RunReport, encode
@@ -93,11 +94,13 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
     report = RunReport(
         *("run id", "version", "base URL", "API version", "digest", "start", "end"),
         duration_s=1.0,
-        ledger=Ledger(),
+        ledger=Ledger(InputCount(filtered=0)),
         finished=True,
         exit_code=0,
         pace=Throughput(),
         redaction=Redact().as_manifest(),
+        selection={"from_list": True, "filter": {}},
+        cross_check=CrossCheckReport().as_manifest(),
     )
     document = json.loads(encode(report, [facts]))
     assert document["account"]["outcomes"].keys() == set(OutcomeKind)

@@ -18,11 +18,12 @@ from collector.cli.config_sources import from_environment, from_toml
 from collector.cli.console import ConsoleReporter, print_message, reporter_for, summary
 from collector.cli.process_hardening import harden
 from collector.cli.slips import reject_misplaced
-from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected
+from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
 from collector.run.id_input import IdInput, read_ids
 from collector.run.identity import new_identity
+from collector.run.listing import unknown_types
 from collector.run.output import RunOutput
 from collector.run.run import Run
 from collector.run.settings import IDS, MESSAGES, Settings
@@ -132,6 +133,10 @@ def _run_of(
 ) -> Run:
     if not settings.ids.all:
         id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
+    elif settings.ids.from_list and id_input.count.lines:
+        raise UsageError("--from-list takes its ids from --all or from the input, not from both; remove one of them")
+    for text in unknown_types(settings.filter):
+        reporter.warn(f"--type {text}: not a known connection type; compare it with type_id in an earlier snapshot")
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(

@@ -132,14 +132,14 @@ class LineReporter(QuietReporter):
 
 
 def progress_line(ledger: Ledger, seconds: float) -> str:
-    """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`."""
+    """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`, or `250 so far, …` while ids are still found."""
     done, total = ledger.done, ledger.input.unique
     rate = (done - ledger.resumed) / seconds if seconds else 0.0
-    left = f"{(total - done) / rate:.0f} s left" if rate else "no estimate yet"
-    return (
-        f"{done} of {total} ({100 * done // total if total else 0} %), {rate:.1f}/s, "
-        f"{ledger.requests.retried} retries, {ledger.failed} failed, {left}"
-    )
+    part, left = f"{done} so far", ""
+    if ledger.has_all_ids:
+        part = f"{done} of {total} ({100 * done // total if total else 0} %)"
+        left = f", {(total - done) / rate:.0f} s left" if rate else ", no estimate yet"
+    return f"{part}, {rate:.1f}/s, {ledger.requests.retried} retries, {ledger.failed} failed{left}"
 
 
 class BarReporter(QuietReporter):
@@ -167,7 +167,8 @@ class BarReporter(QuietReporter):
             redirect_stdout=False,
             redirect_stderr=False,  # redirection would draw control characters of other writers
         )
-        self._task = progress.add_task("", total=ledger.input.unique, rate=0.0, retries=0, failed=0)
+        total = ledger.input.unique if ledger.has_all_ids else None
+        self._task = progress.add_task("", total=total, rate=0.0, retries=0, failed=0)
         with self._while_there_is_a_terminal():
             progress.start()
 
@@ -227,7 +228,9 @@ def summary(ledger: Ledger, pace: Throughput, *, seconds: float, where: str) -> 
 
 
 def _input_line(count: InputCount) -> str:
-    return f"input: {count.lines} lines, {count.duplicates} duplicate, {count.invalid} invalid, {count.blank} blank"
+    filtered = "" if count.filtered is None else f", {count.filtered} left out by filters"
+    parts = f"{count.duplicates} duplicate, {count.invalid} invalid, {count.blank} blank{filtered}"
+    return f"input: {count.lines} lines, {parts}"
 
 
 def _pace_lines(pace: Throughput) -> list[str]:

@@ -61,6 +61,17 @@ class IdSet:
         for packed in self._packed:
             self._packed[packed] = False
 
+    def discard(self, canonical: str) -> bool:
+        """Remove an id. Returns False if it is not in the set."""
+        return self._packed.pop(_pack(canonical), None) is not None
+
+    def all(self) -> Iterator[str]:
+        """Every id, done or not."""
+        return map(_unpack, self._packed)
+
+    def __contains__(self, canonical: str) -> bool:
+        return _pack(canonical) in self._packed
+
     def digest(self) -> str:
         """The SHA-256 (hex) over the sorted ids, each followed by a line feed."""
         digest = hashlib.sha256()

@@ -13,16 +13,20 @@ from collector.model.outcome import Outcome, OutcomeKind, Redaction
 
 @dataclass(slots=True)
 class InputCount:
-    """Lines of input: `lines` = `unique` + `duplicates` + `invalid` + `blank`."""
+    """Lines of input: `lines` = `unique` + `duplicates` + `invalid` + `blank` + `filtered`.
+
+    `filtered` counts the ids that a filter left out; None without a filter.
+    """
 
     unique: int = 0
     duplicates: int = 0
     invalid: int = 0
     blank: int = 0
+    filtered: int | None = None
 
     @property
     def lines(self) -> int:
-        return self.unique + self.duplicates + self.invalid + self.blank
+        return self.unique + self.duplicates + self.invalid + self.blank + (self.filtered or 0)
 
 
 @dataclass(slots=True)
@@ -122,12 +126,16 @@ class Tally:
 
 @dataclass(slots=True)
 class Ledger:
-    """The totals of a run: filled while it runs, reconciled once at its end."""
+    """The totals of a run: filled while it runs, reconciled once at its end.
+
+    `has_all_ids` is False as long as further ids may be found.
+    """
 
     input: InputCount = field(default_factory=InputCount)
     requests: RequestCount = field(default_factory=RequestCount)
     tally: Tally = field(default_factory=Tally)
     resumed: int = 0
+    has_all_ids: bool = True
 
     @property
     def outcomes(self) -> Counter[OutcomeKind]:

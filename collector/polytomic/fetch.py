@@ -8,15 +8,11 @@ from collector.client.failures import GaveUp
 from collector.client.messages import Reply, Request
 from collector.client.retry import RetryPolicy
 from collector.model.clock import Clock
-from collector.model.json_repair import JsonPath
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.model.record import nul_paths
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.model.timestamps import stamp
-from collector.polytomic.envelope import read_data, require_json
-from collector.polytomic.live_schemas import LiveSchemas
-from collector.polytomic.normalize import normalize, path_in, type_id_of
-from collector.redaction.redactor import Redactor
+from collector.polytomic.envelope import require_json
+from collector.polytomic.record_reader import RecordReader
 from collector.redaction.scrubber import Scrubber
 
 _MAX_MESSAGE_LENGTH = 300
@@ -30,17 +26,15 @@ class Fetcher:
     def __init__(
         self,
         client: Client,
+        reader: RecordReader,
         scrubber: Scrubber,
-        redactor: Redactor,
         run_id: str,
         *,
         clock: Clock,
-        schemas: LiveSchemas | None = None,
     ) -> None:
         self._client = client
+        self._reader = reader
         self._scrubber = scrubber
-        self._redactor = redactor
-        self._schemas = schemas
         self._run_id = run_id
         self._wall_time = clock.wall_time
 
@@ -77,25 +71,12 @@ class Fetcher:
         return outcome._replace(attempts=earlier.attempts + outcome.attempts)
 
     async def _outcome(self, connection_id: str, reply: Reply, attempts: int) -> Outcome:
-        at = stamp(self._wall_time())
         kind = final_outcome(reply.status)
         if kind is not OutcomeKind.OK:
+            at = stamp(self._wall_time())
             return Outcome(connection_id, kind, attempts, at, http_status=reply.status, error=self._message(reply))
         require_json(reply)
-        repairs: list[JsonPath] = []
-        data = read_data(self._scrubber.scrub_body(reply.body), repairs)
-        if self._schemas is not None:
-            await self._schemas.ensure_loaded(type_id_of(data))
-        record, redactions, unparsed = normalize(
-            data, connection_id, self._redactor, collected_at=at, run_id=self._run_id
-        )
-        outcome = Outcome(connection_id, kind, attempts, at, record, 200, None, redactions, unparsed)
-        nuls = nul_paths(reply.body, record)
-        if not repairs and not nuls:
-            return outcome
-        places = (path_in(record, keys) for keys in repairs if keys)
-        paths = tuple(self._redactor.path_of(place) for place in places if place is not None)
-        return outcome._replace(repairs=paths, nuls=nuls)
+        return await self._reader.read(connection_id, reply.body, attempts=attempts, run_id=self._run_id)
 
     def _message(self, reply: Reply) -> str:
         """The status and the API's message, in either of its two forms, such as `HTTP 404: connection not found`."""

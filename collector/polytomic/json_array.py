@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector.client.failures import BadPayload
 from collector.model.lazy_pattern import lazy_pattern
@@ -20,8 +20,15 @@ _COMMA = lazy_pattern(r"\s*,\s*")
 _AFTER_ITEM = lazy_pattern(r"\s*(?:,\s*|(?=\]))")
 
 
-async def items_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[object]:
-    """Yield the values of the array under `data`; nothing for null. Raises `BadPayload`."""
+class Item(NamedTuple):
+    """One item of the array: its value, in which numbers are texts, and its JSON (bytes that are not UTF-8 escaped)."""
+
+    value: object
+    text: str
+
+
+async def items_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[Item]:
+    """Yield the items of the array under `data`; nothing for null. Raises `BadPayload`."""
     scanner = _ArrayScanner()
     async for chunk in chunks:
         for item in scanner.feed(chunk):
@@ -43,7 +50,7 @@ class _ArrayScanner:
         self._is_done = False
         self._retry_length = 0  # characters at which another attempt to parse is worthwhile
 
-    def feed(self, chunk: bytes) -> list[object]:
+    def feed(self, chunk: bytes) -> list[Item]:
         """The items that `chunk` completes."""
         self._text += self._decode(chunk)
         if len(self._text) < self._retry_length:
@@ -54,7 +61,7 @@ class _ArrayScanner:
             self._enter()
         return self._take() if self._is_inside else []
 
-    def close(self) -> list[object]:
+    def close(self) -> list[Item]:
         """The remaining items. Raises `BadPayload` unless the array (or null) and the object around it are complete."""
         self._retry_length = 0
         items = self.feed(b"")
@@ -86,21 +93,21 @@ class _ArrayScanner:
         after = _COMMA.match(self._text, end)
         return after.end() if after else None
 
-    def _take(self) -> list[object]:
-        items: list[object] = []
+    def _take(self) -> list[Item]:
+        items: list[Item] = []
         at = len(self._text) - len(self._text.lstrip())
         while at < len(self._text):
             if self._text[at] == "]" and not self._is_item_due:
                 self._is_inside, self._is_done, at = False, True, at + 1
                 break
             try:
-                item, end = self._parse(self._text, at)
+                value, end = self._parse(self._text, at)
             except (ValueError, RecursionError):
                 break  # incomplete or invalid: `close` decides
             after = _AFTER_ITEM.match(self._text, end)
             if after is None:
                 break  # a number may continue in the next chunk
-            items.append(item)
+            items.append(Item(value, self._text[at:end]))
             self._is_item_due = "," in after[0]
             at = after.end()
         self._text = self._text[at:]
@@ -122,5 +129,5 @@ def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text, so that no number is too large. Control characters are accepted: only the id of an item is used.
+# Numbers stay text, so that no number is too large. Control characters are accepted: a record is parsed from the text.
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str, parse_int=str, strict=False)

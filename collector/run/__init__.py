@@ -2,7 +2,7 @@
 
 run, assembly, pipeline, second_pass, shutdown, watchdog    the run, its parts, and how it ends
 settings, identity, guards                                  settings, the run id, outcomes that end a run
-id_input, tables, csv_quoting                               input of ids
+id_input, tables, csv_quoting, listing                      input of ids; the list of connections
 output, output_template, leftovers, resume_hint             output files, and the files of earlier runs
 stream, observers/                                          the Python API; reports to the caller
 

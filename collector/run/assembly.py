@@ -29,8 +29,11 @@ from collector.model.clock import Clock
 from collector.model.errors import CollectorError
 from collector.model.ledger import Ledger
 from collector.model.secret import Secret
+from collector.polytomic.cross_check import CrossCheck
 from collector.polytomic.fetch import Fetcher
+from collector.polytomic.listed_records import ListedRecords
 from collector.polytomic.live_schemas import LiveSchemas
+from collector.polytomic.record_reader import RecordReader
 from collector.redaction.detect.rules import Rules
 from collector.redaction.fingerprint import fingerprinter
 from collector.redaction.redactor import Redactor
@@ -46,8 +49,12 @@ class Components(NamedTuple):
     """The connected parts of a run that access the API."""
 
     client: Client
+    reader: RecordReader
     create_fetcher: Callable[[str], Fetcher]
     "Maps a run id to the fetcher of that run. The id is known only after the output has begun."
+    create_listed_records: Callable[[str], ListedRecords]
+    "Maps a run id to the counterpart of the fetcher for the payloads of the list."
+    cross_check: CrossCheck | None = None
 
 
 @asynccontextmanager
@@ -87,8 +94,20 @@ async def open_components(
             schemas = (
                 LiveSchemas(client, redactor.add_schema, warn=reporter.warn) if settings.redact.live_schemas else None
             )
+            cross_check = CrossCheck(redactor.path_of) if settings.ids.cross_check else None
+            reader = RecordReader(
+                reply_scrubber,
+                redactor,
+                clock=SYSTEM_CLOCK,
+                schemas=schemas,
+                observe=cross_check.compare if cross_check else None,
+            )
             yield Components(
-                client, partial(Fetcher, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK, schemas=schemas)
+                client,
+                reader,
+                partial(Fetcher, client, reader, reply_scrubber, clock=SYSTEM_CLOCK),
+                partial(ListedRecords, reader, scrub=scrubber.scrub, clock=SYSTEM_CLOCK),
+                cross_check,
             )
 
 

@@ -41,6 +41,7 @@ class IdInput:
 
     ids: IdSet = field(default_factory=IdSet)
     count: InputCount = field(default_factory=InputCount)
+    left_out: IdSet = field(default_factory=IdSet)
     line_errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _reported: int = 0
@@ -57,6 +58,20 @@ class IdInput:
             self.count.unique += 1
         else:
             self.count.duplicates += 1
+
+    def leave_out(self, canonical: str) -> None:
+        """Remove an id because of a filter, and count it as filtered; an id that is not in the input is ignored."""
+        if self.ids.discard(canonical):
+            self.left_out.add(canonical)
+            self.count.unique -= 1
+            self.count.filtered = (self.count.filtered or 0) + 1
+
+    def forget_lines(self) -> None:
+        """Forget all lines but the unique ids, because their source is read again from its start."""
+        count = self.count
+        count.duplicates = count.invalid = count.blank = self._reported = 0
+        count.filtered = None if count.filtered is None else 0
+        self.line_errors.clear()
 
     def report_problems(self, warn: Callable[[str], None]) -> None:
         """Report the warnings and invalid lines not reported yet; lines beyond the first `MAX_REPORTED` are counted."""

@@ -24,15 +24,16 @@ from collector.model.errors import (
 )
 from collector.model.ledger import Ledger, exit_code_of
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.model.record import SCHEMA
+from collector.model.record import SCHEMA, Json
 from collector.model.secret import Environment
 from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
-from collector.polytomic.discovery import list_ids
+from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.assembly import SYSTEM_CLOCK, Components, open_components
 from collector.run.guards import require_access, require_organization
 from collector.run.id_input import IdInput
 from collector.run.identity import Identity
+from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput
 from collector.run.pipeline import collect
@@ -41,7 +42,7 @@ from collector.run.settings import Settings
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from collector.snapshot.manifest import RunReport, encode
-from collector.snapshot.sinks.resume import ResumedRun, RunHeader
+from collector.snapshot.sinks.resume import UNKNOWN_IDS, ResumedRun, RunHeader
 from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of buffered records, and between two updates of the progress
@@ -70,11 +71,12 @@ class Run:
         self._sink = output.sink
         self._reporter = reporter
         self._environ = Environment(environ)
-        self.ledger = Ledger(input=id_input.count)
+        self.ledger = Ledger(input=id_input.count, has_all_ids=False)
         self.throughput = Throughput()
         self.duration_s = 0.0
         self._organization_id: str | None = None
         self._resumed_run: ResumedRun | None = None
+        self._cross_check_report: CrossCheckReport | None = None
         self._second_pass = SecondPass()
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
@@ -85,6 +87,8 @@ class Run:
     @property
     def resume_hint(self) -> str | None:
         """Advice on how to resume this run after it stopped; None if it left no files."""
+        if self._settings.ids.from_list:
+            return "rerun the same command to read the list again"
         return self._output.resume_hint
 
     async def execute(self) -> CollectorError | None:
@@ -133,13 +137,14 @@ class Run:
 
     @property
     def _is_finished(self) -> bool:
-        return 0 < self.ledger.input.unique == self.ledger.done
+        return self.ledger.has_all_ids and self.ledger.input.unique == self.ledger.done
 
     async def _collect(self, components: Components, watchers: TaskGroup) -> None:
         with anyio.CancelScope() as workers:
             watchers.start_soon(self._shutdown.drain, components.client, workers)
             self._shutdown.can_drain = True
-            await self._discover(components)
+            if not self._settings.ids.from_list:
+                await self._discover(components)
             header = await to_thread.run_sync(self._header)  # in a thread: it hashes all ids
             try:
                 self._resume(await self._output.begin(header, self._id_input.ids))
@@ -147,8 +152,11 @@ class Run:
                 self._sink = self._output.sink
             watchers.start_soon(self._flush_periodically)
             self._reporter.begin(self.ledger)
-            if not self._is_finished:
+            if self._settings.ids.from_list:
+                await self._collect_listed(components)
+            elif not self._is_finished:
                 await self._run_workers(components)
+            self._cross_check(components)
 
     async def _run_workers(self, components: Components) -> None:
         async def cool_down(seconds: float) -> None:
@@ -177,13 +185,38 @@ class Run:
         self.ledger.add_resumed(resumed.tally)
 
     async def _discover(self, components: Components) -> None:
-        if not self._settings.ids.all:
-            return
-        found = await list_ids(components.client)
-        for number, text in enumerate(found, start=1):
-            self._id_input.add_line(text, "--all", number)
+        listing = Listing(self._settings, self._id_input)
+        await listing.find_ids(components.client, components.reader, components.cross_check)
+        self._require_ids(listing)
+
+    async def _collect_listed(self, components: Components) -> None:
+        listing = Listing(self._settings, self._id_input)
+        records = components.create_listed_records(self._identity.run_id)
+        await listing.collect(components.client, records, self._accept_outcome)
+        self._require_ids(listing)
+
+    def _require_ids(self, listing: Listing) -> None:
+        """The input is complete. Raise `InputError` unless it has ids, or a filter has left out all of them."""
         self._id_input.report_problems(self._reporter.warn)
-        self._id_input.require_ids("the list of --all", "check which organization the key reads (--organization-id)")
+        if listing.purpose is not None and not self._id_input.count.filtered:
+            self._id_input.require_ids(
+                f"the list of {listing.purpose}", "check which organization the key reads (--organization-id)"
+            )
+        self.ledger.has_all_ids = True
+
+    def _cross_check(self, components: Components) -> None:
+        if components.cross_check is not None:
+            id_input = self._id_input
+            self._cross_check_report = report = components.cross_check.report(id_input.ids, id_input.left_out)
+            self._reporter.warn(str(report))
+
+    def _selection(self) -> dict[str, Json]:
+        """How the ids were selected, as far as not by the input alone."""
+        ids, conditions = self._settings.ids, self._settings.filter
+        return {
+            **({"from_list": True} if ids.from_list else {}),
+            **({"filter": conditions.as_manifest()} if conditions.is_active else {}),
+        }
 
     async def _accept_outcome(self, outcome: Outcome) -> None:
         if outcome.record is not None:
@@ -237,7 +270,8 @@ class Run:
 
     def _header(self) -> RunHeader:
         api, redaction = self._settings.api, self._settings.redact.digest()
-        return RunHeader(*self._identity, self._ids_digest, api.base_url, api.version, SCHEMA, redaction)
+        digest = UNKNOWN_IDS if self._settings.ids.from_list else self._ids_digest
+        return RunHeader(*self._identity, digest, api.base_url, api.version, SCHEMA, redaction)
 
     def _manifest(self, failure: CollectorError | None) -> bytes:
         settings = self._settings
@@ -251,11 +285,13 @@ class Run:
             finished_at=stamp(time.time()),
             duration_s=self.duration_s,
             ledger=self.ledger,
-            finished=failure is None or isinstance(failure, NothingCollected),
+            finished=failure is None or (isinstance(failure, NothingCollected) and self.ledger.input.unique > 0),
             exit_code=exit_code_of(self.ledger) if failure is None else failure.exit_code,
             pace=self.throughput,
             organization_id=self._organization_id,
             redaction=settings.redact.as_manifest(),
+            selection=self._selection(),
+            cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
         )
         return encode(report, self._sink.file_entries(finished=failure is None))
 

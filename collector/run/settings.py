@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final
 
 from cyclopts import Group, Parameter, Token
@@ -21,18 +21,20 @@ from collector.client import address
 from collector.client.address import BadAddress
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
+from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
 from collector.snapshot.sinks.resume import Resume
 
 # The groups of the help page, in the order a user needs them.
 IDS: Final = Group("Ids", sort_key=1)
-_OUTPUT: Final = Group("Output", sort_key=2)
-_KEY: Final = Group("The key", sort_key=3)
-_LIMITS: Final = Group("Limits", sort_key=4)
-_RETRIES: Final = Group("Retries", sort_key=5)
-_API: Final = Group("The API", sort_key=6)
-_REDACTION: Final = Group("Redaction", sort_key=7)
-MESSAGES: Final = Group("Messages and settings", sort_key=8)
+_FILTERS: Final = Group("Filters", sort_key=2)
+_OUTPUT: Final = Group("Output", sort_key=3)
+_KEY: Final = Group("The key", sort_key=4)
+_LIMITS: Final = Group("Limits", sort_key=5)
+_RETRIES: Final = Group("Retries", sort_key=6)
+_API: Final = Group("The API", sort_key=7)
+_REDACTION: Final = Group("Redaction", sort_key=8)
+MESSAGES: Final = Group("Messages and settings", sort_key=9)
 
 
 def _integer(_type: object, tokens: Sequence[Token]) -> int:
@@ -123,9 +125,53 @@ class Ids:
     all: Annotated[bool, Parameter(name="--all", negative="")] = False
     "Collect every connection that the API lists."
 
+    from_list: Annotated[bool, Parameter(name="--from-list", negative="")] = False
+    "Write the payloads of the API's list: one request in all, not resumable."
+    cross_check: Annotated[bool, Parameter(name="--cross-check", negative="")] = False
+    "Compare the connections with the API's list, and report the differences."
+
     def __post_init__(self) -> None:
+        _require(
+            not (self.from_list and self.cross_check),
+            *("ids", "cross_check", "off with from_list, which fetches no connection to compare with the list"),
+        )
         for path in self.files:
             _require(_is_path(path), "ids", "files", f"a list of file names, not {path!r}; put ./ before a leading -")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions that a connection must meet, by its payload in the API's list. Patterns may contain `*` and `?`."""
+
+    type: Annotated[tuple[str, ...], Parameter(name="--type", negative="", metavar="TYPE")] = ()
+    "Only connections of these types, such as postgresql,snowflake; !TYPE excludes one. Repeatable."
+    status: Annotated[tuple[str, ...], Parameter(name="--status", negative="", metavar="STATUS")] = ()
+    "Only connections with these statuses; '!healthy' selects all others. Repeatable."
+    name: Annotated[tuple[str, ...], Parameter(name="--name", negative="", metavar="PATTERN")] = ()
+    "Only connections with these names, such as 'prod-*'; !PATTERN excludes names. Repeatable."
+    updated_since: Annotated[str | None, Parameter(name="--updated-since", metavar="DATE")] = None
+    "Only connections changed since this date, or time with an offset."
+
+    def __post_init__(self) -> None:
+        for key in ("type", "status"):
+            values = tuple(part.strip() for text in getattr(self, key) for part in text.split(","))
+            object.__setattr__(self, key, values)
+        for key in ("type", "status", "name"):
+            patterns = getattr(self, key)
+            _require(all(text.removeprefix("!") for text in patterns), "filter", key, "a list of patterns, none empty")
+        _require(
+            self.updated_since is None or parse_since(self.updated_since) is not None,
+            *("filter", "updated_since", "a date such as 2026-01-31, or a time with an offset (2026-01-31T06:00:00Z)"),
+        )
+
+    @property
+    def is_active(self) -> bool:
+        """Does it have any condition?"""
+        return self != Filter()
+
+    def as_manifest(self) -> dict[str, Any]:
+        """The conditions as the manifest records them; without those that are not set."""
+        return {key: value for key, value in asdict(self).items() if value}
 
 
 @dataclass(frozen=True)
@@ -246,6 +292,7 @@ class Settings:
 
     api: Annotated[Api, Parameter(name="*", group=_API)] = field(default_factory=Api)
     ids: Annotated[Ids, Parameter(name="*", group=IDS)] = field(default_factory=Ids)
+    filter: Annotated[Filter, Parameter(name="*", group=_FILTERS)] = field(default_factory=Filter)
     limits: Annotated[Limits, Parameter(name="*", group=_LIMITS)] = field(default_factory=Limits)
     retry: Annotated[Retry, Parameter(name="*", group=_RETRIES)] = field(default_factory=Retry)
     output: Annotated[Output, Parameter(name="*", group=_OUTPUT)] = field(default_factory=Output)
@@ -255,6 +302,10 @@ class Settings:
     def __post_init__(self) -> None:
         both = self.api.key_file == "-" and "-" in self.ids.files
         _require(not both, "api", "key_file", "other than - when the ids come from standard input")
+        _require(
+            not (self.redact.live_schemas and self.ids.from_list),
+            *("redact", "live_schemas", "off with from_list: each type would need a request while the list arrives"),
+        )
 
 
 def _require(is_valid: bool, section: str, key: str, requirement: str) -> None:

@@ -15,7 +15,6 @@ from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
 from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
 from collector.snapshot.snapshot_file import open_regular, reject
 
-_INPUT_PARTS: Final = ("unique", "duplicates", "invalid", "blank")
 _STOPPED: Final = "stopped"
 _REMEDY: Final = "restore the manifest or collect again"
 _UNVERIFIABLE: Final = {
@@ -110,7 +109,8 @@ def _read(path: Path) -> Manifest:
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:
-    ledger = Ledger(InputCount(**{key: found.input[key] for key in _INPUT_PARTS}), tally=found.tally)
+    parts = {key: count for key, count in found.input.items() if key != "lines"}
+    ledger = Ledger(InputCount(**parts), tally=found.tally)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
         reject(
             path,

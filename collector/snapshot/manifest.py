@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from collector.model.control_chars import json_escaped
-from collector.model.ledger import OTHER_PATHS, Ledger, PathCounts, RequestCount, Tally, status_of
+from collector.model.ledger import OTHER_PATHS, InputCount, Ledger, PathCounts, RequestCount, Tally, status_of
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.throughput import Throughput
@@ -21,6 +21,7 @@ FORMAT: Final = "collector.manifest/1"
 _SOURCE_TEXTS: Final = ("base_url", "api_version")
 _REQUEST_COUNTS: Final = ("sent", "unanswered", "retried", "throttled")
 _INPUT_COUNTS: Final = ("lines", "unique", "duplicates", "invalid", "blank")
+_FILTERED: Final = "filtered"
 _MAX_FILES: Final = 2
 
 STREAM_PATH: Final = "-"
@@ -40,7 +41,8 @@ class FileEntry(NamedTuple):
 class RunReport:
     """The facts of a run that its manifest records. Times are RFC 3339 UTC.
 
-    `redaction` holds the settings by which records were redacted. `finished` is False for a run that stopped.
+    `redaction` holds the settings by which records were redacted, `selection` those by which connections were selected,
+    and `cross_check` the result of a comparison with the list. `finished` is False for a run that stopped.
     """
 
     run_id: str
@@ -57,6 +59,8 @@ class RunReport:
     pace: Throughput
     organization_id: str | None = None
     redaction: Mapping[str, Json] = field(default_factory=dict)
+    selection: Mapping[str, Json] = field(default_factory=dict)
+    cross_check: Mapping[str, Json] | None = None
 
 
 def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
@@ -76,9 +80,10 @@ def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
             "api_version": report.api_version,
             "organization_id": report.organization_id,
             "ids_digest": report.ids_digest,
+            **report.selection,
         },
         "account": {
-            "input": {key: getattr(report.ledger.input, key) for key in _INPUT_COUNTS},
+            "input": _encoded_input(report.ledger.input),
             "outcomes": {str(kind): report.ledger.outcomes[kind] for kind in OutcomeKind},
         },
         "requests": _encoded_requests(report.ledger.requests, report.pace),
@@ -95,8 +100,14 @@ def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
         "nul_characters": {"values": tally.nuls.total(), "paths": dict(tally.nuls.most_common())},
         "unparsed_timestamps": tally.unparsed_timestamps,
         "resumed": report.ledger.resumed,
+        **({"cross_check": report.cross_check} if report.cross_check is not None else {}),
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _encoded_input(count: InputCount) -> dict[str, Json]:
+    filtered = {} if count.filtered is None else {_FILTERED: count.filtered}
+    return {**{key: getattr(count, key) for key in _INPUT_COUNTS}, **filtered}
 
 
 def _encoded_requests(requests: RequestCount, pace: Throughput) -> dict[str, Json]:
@@ -147,12 +158,19 @@ def decode(content: bytes) -> Manifest:
         exit_code=found["exit_code"].count(),
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
-        input={key: ledger["input"][key].count() for key in _INPUT_COUNTS},
+        input=_input(ledger["input"]),
         tally=_tally(found, ledger["outcomes"]),
         records_file=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
     )
+
+
+def _input(found: JsonNode) -> dict[str, int]:
+    """The counts of lines. A run without filters has no count of filtered ids."""
+    counts = {key: found[key].count() for key in _INPUT_COUNTS}
+    filtered = found.get(_FILTERED)
+    return counts if filtered is None else {**counts, _FILTERED: filtered.count()}
 
 
 def _files(found: JsonNode) -> list[FileEntry]:

@@ -54,7 +54,7 @@ async def test_the_options_of_collect_are_in_the_order_of_use(call: Calling) -> 
     page = (await call("collect", "--help")).out.decode()
     groups = re.findall(r"^([A-Z][A-Za-z ]+):$", page, re.MULTILINE)
     assert groups == [
-        *("Examples", "Ids", "Output", "The key", "Limits", "Retries", "The API", "Redaction"),
+        *("Examples", "Ids", "Filters", "Output", "The key", "Limits", "Retries", "The API", "Redaction"),
         *("Messages and settings", "Exit codes"),
     ]
 

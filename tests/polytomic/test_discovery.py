@@ -17,7 +17,7 @@ from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.governor.events import Event, Paused
 from collector.model.errors import InputError, KeyRefused, RunStopped
-from collector.polytomic.discovery import list_ids
+from collector.polytomic.discovery import ListedConnection, read_list
 from tests.support.clock import StoppedClock
 from tests.support.governor_harness import client_from_pacer, make_governor, make_pacer
 
@@ -29,6 +29,10 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
 )
 items = st.fixed_dictionaries({"id": st.uuids().map(str)}, optional={"name": st.text(), "configuration": values})
+
+
+async def read_ids(listed: AsyncIterator[ListedConnection]) -> list[str | None]:
+    return [connection.id async for connection in listed]
 
 
 async def beside(wanted: Awaitable[T], watch: Awaitable[None], clock: StoppedClock) -> T:
@@ -89,7 +93,9 @@ class Api:
         self.pacer = make_pacer(confirm, governor, clock, on_event=self.summary.append)
         try:
             return await beside(
-                list_ids(client_from_pacer(self.pacer, governor, clock, stream=self.stream)),
+                read_list(
+                    client_from_pacer(self.pacer, governor, clock, stream=self.stream), read_ids, purpose="--all"
+                ),
                 self.pacer.watch(outage_limit),
                 clock,
             )

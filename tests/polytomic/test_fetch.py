@@ -28,6 +28,7 @@ from collector.model.record import FIELDS
 from collector.model.secret import REDACTED
 from collector.polytomic.envelope import require_json
 from collector.polytomic.fetch import Fetcher
+from collector.polytomic.record_reader import RecordReader
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import SYSTEM_CLOCK
@@ -95,7 +96,8 @@ class Api:
             governor = make_governor()
             asking = make_client(transport.send, governor, self.clock, self.count)
             clock = SYSTEM_CLOCK._replace(wall_time=lambda: WALL)
-            yield Fetcher(asking, Scrubber([self.key]), Redactor(), "run-1", clock=clock)
+            scrubber = Scrubber([self.key])
+            yield Fetcher(asking, RecordReader(scrubber, Redactor(), clock=clock), scrubber, "run-1", clock=clock)
 
     async def fetch(self) -> Outcome:
         async with self.fetcher() as fetcher:

@@ -52,12 +52,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Given:
-    """The input of the run: its ids in lower or upper case, and the number of lines that added no id."""
+    """The input of the run: its ids in lower or upper case, and the number of lines that added no id.
+
+    `filtered` is None for a run without filters.
+    """
 
     ids: Collection[str]
     duplicates: int = 0
     invalid: int = 0
     blank: int = 0
+    filtered: int | None = None
 
     @property
     def unique(self) -> set[str]:
@@ -198,11 +202,12 @@ def _check_manifest(
     assert document["started_at"] <= document["finished_at"]
     assert document["source"]["ids_digest"] == _digest(unique)
     assert document["account"]["input"] == {
-        "lines": len(unique) + given.duplicates + given.invalid + given.blank,
+        "lines": len(unique) + given.duplicates + given.invalid + given.blank + (given.filtered or 0),
         "unique": len(unique),
         "duplicates": given.duplicates,
         "invalid": given.invalid,
         "blank": given.blank,
+        **({} if given.filtered is None else {"filtered": given.filtered}),
     }
     outcomes = document["account"]["outcomes"]
     assert outcomes.keys() == OUTCOMES

@@ -300,15 +300,18 @@ class FileSink:
 
     def _require_no_records_replaced(self) -> None:
         older = replaced_snapshot(self._files, self._paths)
-        if older is not None:
-            failed = ", ".join(
-                f"{count} {kind}" for kind, count in self.writer.committed.outcomes.most_common() if count
-            )
+        if older is None:
+            return
+        failed = ", ".join(f"{count} {kind}" for kind, count in self.writer.committed.outcomes.most_common() if count)
+        if not failed:
             raise NothingCollected(
-                f"no id was ok ({failed}); {older} was not replaced, the errors are in "
-                f"{self._paths.partial_errors}; check --base-url, the organization and the key, or use "
-                "--allow-empty to replace the snapshot with an empty one"
+                f"no connection passed the filters; {older} was not replaced; check the filters, or use --allow-empty "
+                "to replace the snapshot with an empty one"
             )
+        raise NothingCollected(
+            f"no id was ok ({failed}); {older} was not replaced, the errors are in {self._paths.partial_errors}; check "
+            "--base-url, the organization and the key, or use --allow-empty to replace the snapshot with an empty one"
+        )
 
     async def leave(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._leave, manifest)

@@ -14,6 +14,9 @@ from collector.model.ledger import Tally
 from collector.model.record import Json
 from collector.snapshot.lines import encode
 
+UNKNOWN_IDS: Final = ""
+"""The digest of ids that are known only at the end of their run, because they come with the records."""
+
 _MAX_AGE_SECONDS: Final = 24 * 3600.0
 _MAX_CLOCK_STEP_SECONDS: Final = 300.0  # the clock may have been set back by this much since
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,80}")  # it becomes part of file names
@@ -57,6 +60,8 @@ class RunHeader(NamedTuple):
         """
         if unfinished is None:
             raise Damaged("its run header is missing or invalid")
+        if self.ids_digest == unfinished.ids_digest == UNKNOWN_IDS:
+            raise Damaged("its records come from one reply of the API (--from-list), which cannot be resumed")
         differences = [text for key, text in _MUST_MATCH.items() if getattr(self, key) != getattr(unfinished, key)]
         if differences:
             raise Damaged(f"it has {' and '.join(differences)}")
