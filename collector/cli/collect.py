@@ -16,16 +16,19 @@ from cyclopts import App, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
 from collector.cli.console import ConsoleReporter, print_message, reporter_for, summary
+from collector.cli.plan import as_json, as_text
 from collector.cli.process_hardening import harden
 from collector.cli.slips import reject_misplaced
+from collector.cli.stdout import write_lines
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
 from collector.run.id_input import IdInput, read_ids
-from collector.run.identity import new_identity
+from collector.run.identity import Identity, new_identity
 from collector.run.listing import unknown_types
 from collector.run.output import RunOutput
-from collector.run.run import Run
+from collector.run.plan import Plan, make_plan
+from collector.run.run import Run, header_of
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 
@@ -68,9 +71,15 @@ def collect(
     config: Annotated[
         str | None, Parameter(metavar="FILE", group=MESSAGES, help="Read settings from a TOML file.")
     ] = None,
+    plan: Annotated[
+        bool, Parameter(negative="", group=MESSAGES, help="Print what the run would do, and collect nothing.")
+    ] = False,
+    json: Annotated[bool, Parameter(negative="", group=MESSAGES, help="Print the plan as JSON.")] = False,
     settings: Settings = Settings(),  # noqa: B008  # frozen
 ) -> int:
     """Collect and report the result."""
+    if json and not plan:
+        raise UsageError("--json is the format of --plan; records are always JSON Lines; add --plan or remove --json")
     log = settings.log
     reporter = reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
     for missing in harden():
@@ -80,6 +89,9 @@ def collect(
     reject_misplaced(ids, settings.ids)
     id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
     id_input.report_problems(reporter.warn)
+    if plan:
+        made = anyio.run(_plan, settings, id_input, reporter)
+        return write_lines(as_json(made) if json else as_text(made))
     with Watchdog(print_message) as watchdog:  # outside the loop, which waits for its threads at its end
         return anyio.run(
             partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog),
@@ -124,6 +136,14 @@ def _signals_to_hear() -> list[signal.Signals]:
     return [signal.SIGTERM, *(each for each in others if signal.getsignal(each) is not signal.SIG_IGN)]
 
 
+async def _plan(settings: Settings, id_input: IdInput, reporter: ConsoleReporter) -> Plan:
+    _require_input(settings, id_input, reporter)
+    identity, output = _identity_and_output(settings, reporter)
+    return await make_plan(
+        settings, id_input, output, header_of(settings, identity), reporter=reporter, environ=_ENVIRON
+    )
+
+
 def _run_of(
     settings: Settings,
     id_input: IdInput,
@@ -131,20 +151,30 @@ def _run_of(
     environ: Mapping[str, str],
     watchdog: Watchdog | None,
 ) -> Run:
-    if not settings.ids.all:
-        id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
-    elif settings.ids.from_list and id_input.count.lines:
-        raise UsageError("--from-list takes its ids from --all or from the input, not from both; remove one of them")
-    for text in unknown_types(settings.filter):
-        reporter.warn(f"--type {text}: not a known connection type; compare it with type_id in an earlier snapshot")
-    now = time.time()
-    identity = new_identity(now)
-    output = RunOutput(
-        settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
-    )
+    _require_input(settings, id_input, reporter)
+    identity, output = _identity_and_output(settings, reporter)
     return Run(
         *(settings, identity, id_input, output, reporter),
         environ=environ,
         signals=_signals_to_hear(),
         watchdog=watchdog,
     )
+
+
+def _require_input(settings: Settings, id_input: IdInput, reporter: ConsoleReporter) -> None:
+    """Raise `UsageError` unless the settings and the input select connections; warn about a doubtful filter."""
+    if not settings.ids.all:
+        id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
+    elif settings.ids.from_list and id_input.count.lines:
+        raise UsageError("--from-list takes its ids from --all or from the input, not from both; remove one of them")
+    for text in unknown_types(settings.filter):
+        reporter.warn(f"--type {text}: not a known connection type; compare it with type_id in an earlier snapshot")
+
+
+def _identity_and_output(settings: Settings, reporter: ConsoleReporter) -> tuple[Identity, RunOutput]:
+    now = time.time()
+    identity = new_identity(now)
+    output = RunOutput(
+        settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
+    )
+    return identity, output

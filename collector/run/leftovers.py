@@ -83,6 +83,14 @@ def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
     )
 
 
+def published_manifests(template: OutputTemplate) -> list[Path]:
+    """The manifests of the published snapshots of this output, newest first. Blocks."""
+    manifest = SnapshotPaths(Path(template.text)).manifest
+    pattern = pattern_of(str(manifest))
+    found = [path for path in _list_files(manifest.parent) if pattern.fullmatch(str(path))]
+    return sorted(found, key=_modified, reverse=True)
+
+
 def _list_files(folder: Path) -> Iterator[Path]:
     """The files in `folder`, or in every folder that matches it if it contains placeholders."""
     pattern = re.sub(r"\{(?:date|run_id)\}", "*", glob.escape(str(folder)))

@@ -74,6 +74,13 @@ class Listing:
             if not row.passes and row.id not in passed and (canonical := canonical_id(row.id or "")):
                 self._input.leave_out(canonical)
 
+    def require_ids(self) -> None:
+        """Raise `InputError` unless the complete input has ids, or a filter has left out all of them."""
+        if self.purpose is not None and not self._input.count.filtered:
+            self._input.require_ids(
+                f"the list of {self.purpose}", "check which organization the key reads (--organization-id)"
+            )
+
     async def collect(self, client: Client, records: ListedRecords, emit: Emit) -> None:
         """Emit the outcome of every selected connection of the list. Raises the errors of `read_list`."""
 

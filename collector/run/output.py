@@ -16,10 +16,11 @@ from anyio import to_thread
 
 from collector.model.errors import Damaged, OutputError, OutputLocked
 from collector.model.ids import IdSet
-from collector.run.leftovers import Leftover, leftover_warning, leftovers
+from collector.run.leftovers import Leftover, leftover_warning, leftovers, published_manifests
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
+from collector.snapshot.sinks.prospect import Prospect, prospect_of
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.target import sink_for
@@ -75,6 +76,27 @@ class RunOutput:
             self._warn(warning)
         return resumed
 
+    def prospect(self, header: RunHeader, ids: IdSet) -> tuple[Path | None, Prospect | None]:
+        """The path of the records and what `begin` would do with the files there; None for a stream. Changes no file.
+
+        Marks the ids of records that the run would keep as done. Raises `OutputError`.
+        """
+        if not self.sink.is_resumable:
+            return None, None
+        path, policy = Path(self.sink.place(finished=True)), self._settings.resume
+        found = leftovers(self._template_of(path), path)
+        for leftover in self._resumable_elsewhere(found, path):
+            if leftover.is_resumable_by(header, policy):
+                return leftover.snapshot, prospect_of(leftover.snapshot, header, ids, policy)
+        return path, prospect_of(path, header, ids, policy)
+
+    def earlier_manifests(self) -> list[Path]:
+        """The manifests of this output, of all dates and run ids, the newest first."""
+        if not self.sink.is_resumable:
+            return [Path(self._settings.manifest)] if self._settings.manifest else []
+        template = self._template_of(Path(self.sink.place(finished=True)))
+        return published_manifests(template)
+
     def _template_of(self, path: Path) -> OutputTemplate:
         """The template of all paths of this output. Without placeholders it is `path`, whose links are resolved."""
         has_placeholders = self._template.is_dated or self._template.has_run_id
@@ -84,15 +106,17 @@ class RunOutput:
         self, found: Sequence[Leftover], path: Path, header: RunHeader, ids: IdSet
     ) -> ResumedRun | None:
         """Resume an unfinished run of another date and replace the sink; None if there is no resumable run."""
-        has_unfinished = any(leftover.snapshot == path and not leftover.suffix for leftover in found)
-        if has_unfinished or not self._template.is_dated or self._template.has_run_id:
-            return None
-        for leftover in found:
+        for leftover in self._resumable_elsewhere(found, path):
             if leftover.is_resumable_by(header, self._settings.resume) or leftover.has_interrupted_publication:
                 resumed = await self._resume(leftover, path, header, ids)
                 if resumed is not None:
                     return resumed
         return None
+
+    def _resumable_elsewhere(self, found: Sequence[Leftover], path: Path) -> Sequence[Leftover]:
+        """The leftovers of other dates that this run may resume, if `path` itself has no unfinished run."""
+        has_unfinished = any(leftover.snapshot == path and not leftover.suffix for leftover in found)
+        return () if has_unfinished or not self._template.is_dated or self._template.has_run_id else found
 
     async def _resume(self, leftover: Leftover, path: Path, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         async with AsyncExitStack() as stack:

@@ -196,12 +196,9 @@ class Run:
         self._require_ids(listing)
 
     def _require_ids(self, listing: Listing) -> None:
-        """The input is complete. Raise `InputError` unless it has ids, or a filter has left out all of them."""
+        """The input is complete. Raise `InputError` if it has no ids to collect."""
         self._id_input.report_problems(self._reporter.warn)
-        if listing.purpose is not None and not self._id_input.count.filtered:
-            self._id_input.require_ids(
-                f"the list of {listing.purpose}", "check which organization the key reads (--organization-id)"
-            )
+        listing.require_ids()
         self.ledger.has_all_ids = True
 
     def _cross_check(self, components: Components) -> None:
@@ -269,9 +266,9 @@ class Run:
         return self._id_input.ids.digest()
 
     def _header(self) -> RunHeader:
-        api, redaction = self._settings.api, self._settings.redact.digest()
-        digest = UNKNOWN_IDS if self._settings.ids.from_list else self._ids_digest
-        return RunHeader(*self._identity, digest, api.base_url, api.version, SCHEMA, redaction)
+        return header_of(
+            self._settings, self._identity, UNKNOWN_IDS if self._settings.ids.from_list else self._ids_digest
+        )
 
     def _manifest(self, failure: CollectorError | None) -> bytes:
         settings = self._settings
@@ -294,6 +291,12 @@ class Run:
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
         )
         return encode(report, self._sink.file_entries(finished=failure is None))
+
+
+def header_of(settings: Settings, identity: Identity, ids_digest: str = UNKNOWN_IDS) -> RunHeader:
+    """The run header of a run with these settings."""
+    api, redaction = settings.api, settings.redact.digest()
+    return RunHeader(*identity, ids_digest, api.base_url, api.version, SCHEMA, redaction)
 
 
 async def _failure_of(step: Awaitable[None]) -> CollectorError | None:

@@ -4,6 +4,7 @@ sink, target               the interface, and the choice of a sink for a path
 file_sink, stream_sink     its two implementations
 writer                     lines written to a file in batches
 resume, recovery           unfinished runs: whether and how to resume them
+prospect                   what a run would do with them, without doing it
 publication, quarantine    the final renames; renaming of unfinished files that are kept
 
 Must not know: the origin of outcomes.

@@ -1,0 +1,87 @@
+"""`collector collect --plan`: the plan of a run as text for people or as JSON, on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from collector.model.control_chars import json_escaped, printable
+from collector.run.plan import Plan
+from collector.snapshot.sinks.prospect import Action, Prospect
+
+_LABEL_WIDTH = 10
+
+
+def as_json(plan: Plan) -> list[str]:
+    """The plan as one line of JSON."""
+    return [json_escaped(json.dumps(plan.as_json(), ensure_ascii=False).encode()).decode()]
+
+
+def as_text(plan: Plan) -> list[str]:
+    """The plan as lines, each with a label."""
+    return [printable(f"{label:{_LABEL_WIDTH}}{text}") for label, text in _rows(plan)]
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "input", _input(plan)
+    yield "requests", _requests(plan)
+    yield from zip(("time", ""), _times(plan), strict=False)
+    yield from plan.files.items()
+    if plan.prospect is None:
+        yield "output", "a stream, which cannot be resumed"
+    else:
+        yield "begins", _beginning(plan.prospect)
+        if plan.prospect.replaces is not None:
+            yield "replaces", f"the snapshot of {plan.prospect.replaces} records, once the new one is complete"
+
+
+def _input(plan: Plan) -> str:
+    count = plan.input
+    if plan.connections is None and not count.lines:
+        return "the ids of the list"
+    filtered = "" if count.filtered is None else f", {count.filtered} left out by filters"
+    return (
+        f"{count.lines} lines: {count.unique} ids, {count.duplicates} duplicate, {count.invalid} invalid, "
+        f"{count.blank} blank{filtered}"
+    )
+
+
+def _requests(plan: Plan) -> str:
+    if plan.connections is None:
+        return "1 for the list, none for connections"
+    parts = [*([f"{plan.lists} for the list"] if plan.lists else []), f"{plan.connections} for connections"]
+    return f"{', '.join(parts)}, plus retries"
+
+
+def _times(plan: Plan) -> Iterator[str]:
+    seconds = plan.seconds_at(plan.ceiling)
+    if seconds is None:
+        yield "no ceiling (--rate 0)"
+    else:
+        yield f"{_duration(seconds)} at the ceiling of {plan.ceiling:g} requests/s"
+    if plan.last_run is not None and (seconds := plan.seconds_at(plan.last_run.rate)) is not None:
+        yield f"{_duration(seconds)} at the pace of the last run, {plan.last_run.rate:g} requests/s"
+
+
+def _duration(seconds: float) -> str:
+    """Such as `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _beginning(prospect: Prospect) -> str:
+    unfinished = f"unfinished run {prospect.run_id or '(unknown)'}"
+    match prospect.action:
+        case Action.START:
+            return "a new run"
+        case Action.PUBLISH:
+            return "by completing the publication of an earlier run, without requests if it is this one"
+        case Action.RESUME:
+            return f"by resuming the {unfinished}, which has {prospect.records} records"
+        case Action.QUARANTINE:
+            return f"a new run; it quarantines the {unfinished}: {prospect.reason}"
+        case Action.REFUSE:
+            return f"not at all (exit code 8), because of the {unfinished}: {prospect.reason}"

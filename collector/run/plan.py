@@ -1,0 +1,145 @@
+"""The plan of a run: its input, requests, time and files, without the run.
+
+A plan sends at most the one request for the list, if the run reads the list before it begins. It takes no lock and
+changes no file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from collector.model.errors import CollectorError, first_of
+from collector.model.ledger import InputCount, Ledger
+from collector.model.record import Json
+from collector.run.assembly import open_components
+from collector.run.id_input import IdInput
+from collector.run.listing import Listing
+from collector.run.observers.reporter import Reporter
+from collector.run.output import RunOutput
+from collector.run.settings import Settings
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.prospect import Prospect
+from collector.snapshot.sinks.resume import RunHeader
+
+
+class LastRun(NamedTuple):
+    """The pace of the last run of the same output: its manifest, and the requests/s that it sent."""
+
+    manifest: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of a run.
+
+    - `lists`, `connections`: requests for the list and for connections, without retries. `connections` is None with
+      --from-list, which finds the number of connections in the list.
+    - `ceiling`: the rate ceiling in requests/s; 0 for none.
+    - `files`: the names of the records, errors and manifest; empty for standard output without --errors and --manifest.
+    - `prospect`: what the run does with the files of earlier runs; None for a stream.
+    """
+
+    input: InputCount
+    lists: int
+    connections: int | None
+    ceiling: float
+    last_run: LastRun | None
+    files: Mapping[str, str]
+    prospect: Prospect | None
+
+    @property
+    def requests(self) -> int:
+        """All requests, without retries."""
+        return self.lists + (self.connections or 0)
+
+    def seconds_at(self, rate: float) -> float | None:
+        """The time of all requests at a rate in requests/s; None for rate 0."""
+        return self.requests / rate if rate else None
+
+    def as_json(self) -> dict[str, Json]:
+        """The plan as a JSON document."""
+        count = {"lines": self.input.lines, **asdict(self.input)}
+        last = self.last_run
+        return {
+            "format": "collector.plan/1",
+            "input": {key: value for key, value in count.items() if value is not None},
+            "requests": {"list": self.lists, "connections": self.connections, "total": self.requests},
+            "at_ceiling": {"rate": self.ceiling, "seconds": self.seconds_at(self.ceiling)},
+            "at_pace_of_last_run": {**last._asdict(), "seconds": self.seconds_at(last.rate)} if last else None,
+            "files": dict(self.files),
+            "output": None if self.prospect is None else self.prospect._asdict(),
+        }
+
+
+async def make_plan(
+    settings: Settings,
+    id_input: IdInput,
+    output: RunOutput,
+    header: RunHeader,
+    *,
+    reporter: Reporter,
+    environ: Mapping[str, str],
+) -> Plan:
+    """Find the ids as the run would, and look at its output. Completes `id_input`.
+
+    `header` is that of the run, with any digest of ids. Raises the errors of a run before its first request for a
+    connection.
+    """
+    listing = Listing(settings, id_input)
+    if not settings.ids.from_list:
+        await _discover(settings, id_input, listing, reporter, environ)
+    ids = id_input.ids
+    if not settings.ids.from_list:
+        header = header._replace(ids_digest=ids.digest())
+    path, prospect = output.prospect(header, ids)
+    return Plan(
+        input=id_input.count,
+        lists=int(listing.purpose is not None),
+        connections=None if settings.ids.from_list else sum(1 for _ in ids),
+        ceiling=settings.limits.rate,
+        last_run=_last_run(output.earlier_manifests()),
+        files=_files_of(settings, path),
+        prospect=prospect,
+    )
+
+
+async def _discover(
+    settings: Settings, id_input: IdInput, listing: Listing, reporter: Reporter, environ: Mapping[str, str]
+) -> None:
+    failure: CollectorError | None = None
+    if listing.purpose is not None:
+        try:
+            async with open_components(settings, Ledger(), reporter, environ) as components:
+                await listing.find_ids(components.client, components.reader, None)
+        except* CollectorError as group:
+            failure = first_of(group)
+    if failure is not None:
+        raise failure
+    id_input.report_problems(reporter.warn)
+    listing.require_ids()
+
+
+def _files_of(settings: Settings, path: Path | None) -> dict[str, str]:
+    if path is None:
+        named = {"errors": settings.output.errors, "manifest": settings.output.manifest}
+        return {kind: name for kind, name in named.items() if name}
+    paths = SnapshotPaths(path)
+    return {"records": str(path), "errors": str(paths.errors), "manifest": str(paths.manifest)}
+
+
+def _last_run(manifests: Sequence[Path]) -> LastRun | None:
+    """The pace in the first manifest, the newest, that has one."""
+    for manifest in manifests:
+        try:
+            found = json.loads(manifest.read_bytes())
+            rate = found["requests"]["sent"] / found["duration_s"]
+        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+            continue
+        if rate > 0:
+            return LastRun(str(manifest), round(rate, 2))
+    return None
