@@ -9,7 +9,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from collector.sandbox.api import Api, error_reply
+from collector.sandbox.api import Api
+from collector.sandbox.replies import error_reply
 from collector.sandbox.request_log import RequestLog
 from collector.sandbox.responses import JSON_LINES, full_response, send, stream
 

@@ -65,6 +65,11 @@ class Inventory:
         return self._size
 
     @property
+    def size(self) -> int:
+        """The number of indexes."""
+        return self._size
+
+    @property
     def organization_id(self) -> str:
         """The id of the organization that all connections belong to."""
         return self.organization.id
@@ -82,12 +87,29 @@ class Inventory:
         """All ids, lazily, in index order."""
         return map(self._ids.encode, range(self._size))
 
+    def exists(self, index: int) -> bool:
+        """Does this inventory have a connection at an index?"""
+        return 0 <= index < self._size
+
     def connection(self, index: int) -> Connection:
         """The connection at an index, as the API returns it: each call creates a new, equal object.
 
         Raises `IndexError` outside 0 … size-1.
         """
         return self._connection(self._require_index(index))
+
+    def is_copy(self, index: int) -> bool:
+        """Is the connection at an index a shared copy of another one?"""
+        return self._is_copy(index, self.entropy("", index))
+
+    def copy_of(self, index: int) -> int | None:
+        """The index of the shared copy of the connection at an index, or None without a copy."""
+        copy = index + len(self._templates)
+        return copy if self.exists(copy) and self.is_copy(copy) else None
+
+    def entropy(self, kind: str, number: int) -> Entropy:
+        """64 bytes that determine a connection or, with a `kind` of up to 16 bytes, another object."""
+        return blake2b(number.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key, person=kind.encode()).digest()
 
     def other_connection(self, index: int) -> Connection:
         """A connection of this organization other than the one at `index`, which may lie outside the inventory."""
@@ -99,7 +121,7 @@ class Inventory:
         return index
 
     def _connection(self, index: int) -> Connection:
-        entropy = blake2b(index.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key).digest()
+        entropy = self.entropy("", index)
         template = self._templates[index * _TYPE_STRIDE % len(self._templates)]
         return {
             "id": self._ids.encode(index),
@@ -115,9 +137,12 @@ class Inventory:
             **self._optional_fields(entropy, index),
         }
 
+    def _is_copy(self, index: int, entropy: Entropy) -> bool:
+        return entropy[4] < 5 and index >= len(self._templates)
+
     def _optional_fields(self, entropy: Entropy, index: int) -> Connection:
         optional: Connection = {}
-        if entropy[4] < 5 and index >= len(self._templates):
+        if self._is_copy(index, entropy):
             optional["parent_connection_id"] = self._ids.encode(index - len(self._templates))
         if entropy[5] < 12:
             optional["rate_limit"] = rate_limit(entropy)

@@ -27,11 +27,12 @@ class Organization:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self.id: Final = self._uuid("organization")
+        self.id: Final = self.uuid("organization")
         self.name: Final = "Sandbox GmbH & Co."
         names = [f"{first} {last}" for first, last in product(_FIRST_NAMES, _LAST_NAMES)]
-        self._users = [{"id": self._uuid(name), "name": name, "type": "user"} for name in names]
-        self._policies = [self._uuid(f"policy {number}") for number in range(12)]
+        self._users = [{"id": self.uuid(name), "name": name, "type": "user"} for name in names]
+        self.domain: Final = "sandbox.example"
+        self._policies = [self.uuid(f"policy {number}") for number in range(12)]
 
     def __repr__(self) -> str:
         return f"<Organization {self.id}>"
@@ -39,6 +40,16 @@ class Organization:
     def user(self, number: int) -> Actor:
         """A user of the organization. Every integer is valid: numbers wrap around."""
         return dict(self._users[number % len(self._users)])
+
+    @property
+    def users(self) -> list[Actor]:
+        """All users."""
+        return [dict(user) for user in self._users]
+
+    @property
+    def policy_ids(self) -> list[str]:
+        """The ids of all policies."""
+        return list(self._policies)
 
     def policies(self, entropy: Entropy) -> list[str]:
         """The ids of up to three policies; most connections have none."""
@@ -58,9 +69,16 @@ class Organization:
             audit_fields["created_by"] = self.user(entropy[23])
         return audit_fields
 
-    def _uuid(self, name: str) -> str:
+    def uuid(self, name: str) -> str:
+        """The id of the object with this name."""
         digest = blake2b(name.encode(), digest_size=16, key=self._key).digest()
         return str(UUID(bytes=digest, version=4))
+
+
+def recent_time(number: int, entropy: Entropy) -> str:
+    """The time of the last change of the item at this position of a list that begins with the latest change."""
+    latest = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN
+    return _rfc3339(latest - 60 * number - entropy[21] % 60, 0, entropy)
 
 
 def rate_limit(entropy: Entropy) -> dict[str, Json] | None:

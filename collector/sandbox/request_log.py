@@ -14,8 +14,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NamedTuple
+
+from collector.sandbox.endpoints import Endpoint
 
 UNANSWERED: Final = 0
 """Status of a request without an HTTP reply, or without one so far."""
@@ -23,32 +24,6 @@ UNANSWERED: Final = 0
 _WINDOW_SECONDS: Final = 1.0
 
 _INDEX_BITS: Final = 40
-
-
-class Endpoint(IntEnum):
-    """The endpoints that the log distinguishes."""
-
-    OTHER = 0
-    CONNECTION = 1
-    CONNECTIONS = 2
-    ME = 3
-    TYPES = 4
-    TYPE = 5
-
-    @property
-    def template(self) -> str:
-        """The endpoint's path, with a placeholder for the id."""
-        return _TEMPLATES[self]
-
-
-_TEMPLATES = {
-    Endpoint.OTHER: "other",
-    Endpoint.CONNECTION: "/api/connections/{id}",
-    Endpoint.CONNECTIONS: "/api/connections",
-    Endpoint.ME: "/api/me",
-    Endpoint.TYPES: "/api/connection_types",
-    Endpoint.TYPE: "/api/connection_types/{id}",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import SANDBOX_KEY
 from tests.conftest import KEY, Calling, Finished, Running, Starting
 from tests.support.output_oracle import Given, Seen, check_finished
 from tests.support.scripted_server import free_port

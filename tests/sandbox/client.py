@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiohttp import ClientSession
+from yarl import URL
 
 from collector.model.record import Json
-from collector.sandbox.api import SANDBOX_KEY
+from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import FAULTS_HEADER, Sandbox
 
 TIMEOUT_SECONDS = 20
@@ -71,7 +72,7 @@ async def get_status(session: ClientSession, path: str, faults: str = "") -> int
 
 async def get_json(session: ClientSession, path: str, headers: Mapping[str, str] | None = None) -> Json:
     """GET a path, check that the status is 200 and return the JSON."""
-    async with session.get(path, headers=headers) as response:
+    async with session.get(URL(path, encoded=True), headers=headers) as response:
         assert response.status == 200
         return await response.json()
 

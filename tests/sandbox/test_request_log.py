@@ -8,7 +8,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox.request_log import UNANSWERED, Endpoint, OpenRequest, PerId, RequestLog, Target
+from collector.sandbox.endpoints import Endpoint
+from collector.sandbox.request_log import UNANSWERED, OpenRequest, PerId, RequestLog, Target
 
 
 class Clock:
