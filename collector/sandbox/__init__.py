@@ -2,7 +2,7 @@
 
 server, responses, admin_api, request_log          HTTP server, writing of replies, log of all requests, access to it
 api, routes, endpoints, replies, pagination, keys  replies of the API; parsing of paths, page tokens and keys
-inventory, organization, members                   connections, their organization, its users, roles and policies
+deployment, inventory, organization, members, identity  organizations, their connections, users, roles and policies
 syncs, activity                                    syncs and models; usage and schema status of a connection
 catalogue, schema, configuration, fake_values, id_scheme  connection types, configurations of connections, ids
 faults, fault_injection                            the fault language, and the execution of faults

@@ -46,7 +46,12 @@ class AdminApi:
         entries = self._log.entries()
         while lines := [
             orjson.dumps(
-                {"t": entry.arrival, "target": self._api.path(entry.target), "status": entry.status},
+                {
+                    "t": entry.arrival,
+                    "target": self._api.path(entry.target),
+                    "organization": entry.target.organization + 1,
+                    "status": entry.status,
+                },
                 option=orjson.OPT_APPEND_NEWLINE,
             )
             for entry in islice(entries, _LINES_PER_BATCH)

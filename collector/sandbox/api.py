@@ -12,39 +12,40 @@ from http import HTTPStatus
 import orjson
 
 from collector.model.ids import canonical_id
-from collector.model.record import Json
 from collector.sandbox.activity import schema_status, usage
 from collector.sandbox.catalogue import catalogue
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.endpoints import Endpoint
+from collector.sandbox.identity import identity
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.keys import Callers, KeyScope
-from collector.sandbox.members import email, policies, roles, users
+from collector.sandbox.keys import Callers
+from collector.sandbox.members import policies, roles, users
 from collector.sandbox.pagination import Page, PageError, page_token
 from collector.sandbox.replies import Reply, data_reply, error_reply, list_reply, streamed_list_reply
 from collector.sandbox.request_log import Target
-from collector.sandbox.routes import Route, list_name, logged_path, parse_route
+from collector.sandbox.routes import Route, logged_path, page_list, parse_route
 from collector.sandbox.schema import json_schema, list_item
-from collector.sandbox.syncs import Syncs
+
+_MEMBERS = {Endpoint.USERS: users, Endpoint.ROLES: roles, Endpoint.POLICIES: policies}
 
 
 class Api:
-    """The API of one organization."""
+    """The API of a deployment."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
-        self._syncs = Syncs(inventory)
-        self._callers = Callers(inventory.organization_id)
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._callers = Callers(deployment.organization_ids)
 
     def __repr__(self) -> str:
-        return f"<Api of {self._inventory!r}>"
+        return f"<Api of {self._deployment!r}>"
 
     def route(self, path: str, query: str = "", authorization: str | None = None) -> Route:
         """Parse a raw path, its query, and the `Authorization` header."""
-        return parse_route(path, query, self._callers.caller(authorization), self._inventory)
+        return parse_route(path, query, self._callers.caller(authorization), self._deployment)
 
     def path(self, target: Target) -> str:
         """The path that a client requests to reach `target`."""
-        return logged_path(target, self._inventory)
+        return logged_path(target, self._deployment)
 
     def reply_to(self, route: Route, method: str) -> Reply:
         """The reply to one request; errors are replies too."""
@@ -62,86 +63,76 @@ class Api:
         """A different connection in place of `reply`; `reply` itself when the request was not for a connection."""
         if route.endpoint is not Endpoint.CONNECTION or reply.status == HTTPStatus.UNAUTHORIZED:
             return reply
-        return data_reply(self._inventory.other_connection(route.index or 0))
+        return data_reply(self._deployment.inventories[route.organization].other_connection(route.index or 0))
 
     def _authorized_reply(self, route: Route) -> Reply:
-        match route.endpoint:
-            case Endpoint.CONNECTION | Endpoint.SHARED | Endpoint.SCHEMA_STATUS | Endpoint.USAGE:
-                return self._connection_reply(route)
-            case Endpoint.CONNECTIONS:
-                return streamed_list_reply(map(self._inventory.connection, range(len(self._inventory))))
-            case Endpoint.TYPE | Endpoint.TYPES:
-                return self._type_reply(route)
-            case Endpoint.BULK_SYNCS | Endpoint.MODEL_SYNCS | Endpoint.MODELS:
-                return self._page_reply(route)
-        return self._organization_reply(route)
-
-    def _connection_reply(self, route: Route) -> Reply:
         if route.index is None:
-            if canonical_id(route.raw_id) is None:
-                return error_reply(400, "the connection id is not a UUID")
-            return error_reply(404, "connection not found")
+            return self._reply_without_index(route)
+        if route.endpoint is Endpoint.TYPE:
+            return Reply(200, orjson.dumps(json_schema(catalogue()[route.index])))
+        if route.endpoint is Endpoint.PARTNER_ORGANIZATION:
+            return data_reply(self._deployment.organization(route.index))
+        return self._connection_reply(route, route.index)
+
+    def _connection_reply(self, route: Route, index: int) -> Reply:
+        inventory = self._deployment.inventories[route.organization]
         match route.endpoint:
-            case Endpoint.SHARED:
-                return self._shared_reply(route.index)
+            case Endpoint.CONNECTION:
+                return data_reply(inventory.connection(index))
             case Endpoint.SCHEMA_STATUS:
-                return data_reply(schema_status(self._inventory, route.index))
+                return data_reply(schema_status(inventory, index))
             case Endpoint.USAGE:
-                return data_reply(usage(self._inventory, self._syncs, route.index))
-        return data_reply(self._inventory.connection(route.index))
+                return data_reply(usage(inventory, self._deployment.syncs[route.organization], index))
+        return self._shared_reply(route, index)
 
-    def _shared_reply(self, index: int) -> Reply:
-        if self._inventory.is_copy(index):
+    def _reply_without_index(self, route: Route) -> Reply:
+        """The reply for a list or for the caller; or the error for an unknown id."""
+        inventory = self._deployment.inventories[route.organization]
+        match route.endpoint:
+            case Endpoint.CONNECTIONS:
+                return streamed_list_reply(map(inventory.connection, range(len(inventory))))
+            case Endpoint.TYPES:
+                return Reply(200, self._type_list)
+            case Endpoint.BULK_SYNCS | Endpoint.MODEL_SYNCS | Endpoint.MODELS:
+                return self._page_reply(route, inventory)
+            case Endpoint.ORGANIZATIONS:
+                return list_reply(self._deployment.organizations())
+        return self._organization_reply(route) if "{id}" not in route.endpoint.template else _unknown_id(route)
+
+    def _shared_reply(self, route: Route, index: int) -> Reply:
+        is_child = route.organization > 0
+        if is_child and route.endpoint is Endpoint.SHARED:
+            return error_reply(403, "permission denied: only the owner organization shares its connections")
+        if self._deployment.inventories[route.organization].is_copy(index):
             return error_reply(422, "the connection is a shared copy; request the copies of its parent")
-        copy = self._inventory.copy_of(index)
-        return list_reply([] if copy is None else [self._inventory.connection(copy)])
+        return list_reply([] if is_child else list(self._deployment.copies_of(index)))
 
-    def _page_reply(self, route: Route) -> Reply:
+    def _page_reply(self, route: Route, inventory: Inventory) -> Reply:
         if isinstance(route.page, PageError):
             return error_reply(400, str(route.page))
         page = route.page or Page()
-        items, next_start = self._syncs.page(route.endpoint, page)
-        token = None if next_start is None else page_token(page, next_start, list_name(route.endpoint, self._inventory))
+        items, next_start = self._deployment.syncs[route.organization].page(route.endpoint, page)
+        token = None if next_start is None else page_token(page, next_start, page_list(route.endpoint, inventory))
         pagination = {} if token is None else {"next_page_token": token}
         return Reply(200, orjson.dumps({"data": items or None, "pagination": pagination}))
-
-    def _type_reply(self, route: Route) -> Reply:
-        if route.endpoint is Endpoint.TYPES:
-            return Reply(200, self._type_list)
-        if route.index is None:
-            return error_reply(404, f"unknown connection type {route.raw_id!r}")
-        return Reply(200, orjson.dumps(json_schema(catalogue()[route.index])))
 
     @cached_property
     def _type_list(self) -> bytes:
         return orjson.dumps({"data": [list_item(connection_type) for connection_type in catalogue()]})
 
     def _organization_reply(self, route: Route) -> Reply:
-        organization = self._inventory.organization
-        match route.endpoint:
-            case Endpoint.ORGANIZATION:
-                return data_reply({"id": organization.id, "name": organization.name})
-            case Endpoint.USERS:
-                return list_reply(users(organization))
-            case Endpoint.ROLES:
-                return list_reply(roles(organization))
-            case Endpoint.POLICIES:
-                return list_reply(policies(organization))
-        return data_reply(self._identity(route.caller.scope))
+        organization = self._deployment.inventories[route.organization].organization
+        if list_members := _MEMBERS.get(route.endpoint):
+            return list_reply(list_members(organization))
+        if route.endpoint is Endpoint.ORGANIZATION:
+            return data_reply(self._deployment.organization(route.organization))
+        return data_reply(identity(organization, route.caller.scope))
 
-    def _identity(self, scope: KeyScope | None) -> Json:
-        organization = self._inventory.organization
-        is_user = scope in (KeyScope.USER, KeyScope.READER)
-        identity: dict[str, Json] = {
-            "organization_id": organization.id,
-            "organization_name": organization.name,
-            "is_user": is_user,
-            "is_organization": scope is KeyScope.ORGANIZATION,
-            "is_partner": False,
-            "is_system": scope is KeyScope.DEPLOYMENT,
-        }
-        if is_user:
-            number = 0 if scope is KeyScope.USER else 1
-            role = "admin" if scope is KeyScope.USER else "user"
-            identity |= {"id": organization.user(number)["id"], "email": email(organization, number), "role": role}
-        return identity
+
+def _unknown_id(route: Route) -> Reply:
+    if route.endpoint is Endpoint.TYPE:
+        return error_reply(404, f"unknown connection type {route.raw_id!r}")
+    kind = "organization" if route.endpoint is Endpoint.PARTNER_ORGANIZATION else "connection"
+    if canonical_id(route.raw_id) is None:
+        return error_reply(400, f"the {kind} id is not a UUID")
+    return error_reply(404, f"{kind} not found")

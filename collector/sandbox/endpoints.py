@@ -24,10 +24,13 @@ class Endpoint(IntEnum):
     BULK_SYNCS = 13
     MODEL_SYNCS = 14
     MODELS = 15
+    ORGANIZATIONS = 16
+    PARTNER_ORGANIZATION = 17
+    PARTNER_SHARED = 18
 
     @property
     def template(self) -> str:
-        """The endpoint's path, with a placeholder for the id."""
+        """The endpoint's path, with placeholders for ids."""
         return _TEMPLATES[self]
 
 
@@ -48,6 +51,9 @@ _TEMPLATES = {
     Endpoint.BULK_SYNCS: "/api/bulk/syncs",
     Endpoint.MODEL_SYNCS: "/api/syncs",
     Endpoint.MODELS: "/api/models",
+    Endpoint.ORGANIZATIONS: "/api/organizations",
+    Endpoint.PARTNER_ORGANIZATION: "/api/organizations/{id}",
+    Endpoint.PARTNER_SHARED: "/api/organizations/{organization}/connections/{id}/shared",
 }
 
 FIXED_PATHS = {

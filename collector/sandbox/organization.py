@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from collector.model.record import Json
-from collector.sandbox.fake_values import Entropy
+from collector.sandbox.fake_values import WORDS, Entropy
 
 Actor: TypeAlias = dict[str, str]
 
@@ -23,15 +23,15 @@ _UPDATE_SPAN: Final = 300 * 86_400
 
 
 class Organization:
-    """One organization with 36 users and 12 policies, all determined by `key`."""
+    """One organization with 36 users and 12 policies, all determined by `key`. Its name depends on its number."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, number: int = 1) -> None:
         self._key = key
         self.id: Final = self.uuid("organization")
-        self.name: Final = "Sandbox GmbH & Co."
+        self.name: Final = _name(number)
         names = [f"{first} {last}" for first, last in product(_FIRST_NAMES, _LAST_NAMES)]
         self._users = [{"id": self.uuid(name), "name": name, "type": "user"} for name in names]
-        self.domain: Final = "sandbox.example"
+        self.domain: Final = "sandbox.example" if number == 1 else f"customer-{number}.example"
         self._policies = [self.uuid(f"policy {number}") for number in range(12)]
 
     def __repr__(self) -> str:
@@ -73,6 +73,15 @@ class Organization:
         """The id of the object with this name."""
         digest = blake2b(name.encode(), digest_size=16, key=self._key).digest()
         return str(UUID(bytes=digest, version=4))
+
+
+def _name(number: int) -> str:
+    """The name of an organization. Consecutive ones look alike: `Amber & Sons`, `amber-sons`."""
+    if number == 1:
+        return "Sandbox GmbH & Co."
+    word = WORDS[number // 2 % len(WORDS) - 1]
+    repeated = f" {number // 2 // len(WORDS)}" if number // 2 > len(WORDS) else ""
+    return f"{word.title()} & Sons{repeated}" if number % 2 == 0 else f"{word}-sons{repeated}"
 
 
 def recent_time(number: int, entropy: Entropy) -> str:

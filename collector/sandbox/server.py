@@ -20,10 +20,11 @@ from aiohttp import web
 from collector.sandbox import responses
 from collector.sandbox.admin_api import ADMIN_PREFIX, AdminApi
 from collector.sandbox.api import Api
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.fault_injection import FaultInjector
 from collector.sandbox.faults import FAULT_SYNTAX, Decision, FaultError, Faults
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.keys import SANDBOX_KEY
+from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY, numbered
 from collector.sandbox.replies import error_reply
 from collector.sandbox.request_log import UNANSWERED, RequestLog
 from collector.sandbox.routes import Route
@@ -45,32 +46,40 @@ _NORMAL_REPLY: Final = Decision()
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running server: its base URL, the key it accepts, and its request log."""
+    """A running server: its base URL, the key of its first organization, and its request log.
+
+    `user_keys` has one key per organization. `partner_key` and `deployment_key` reach all of them.
+    """
 
     url: str
     key: str
     log: RequestLog
+    user_keys: tuple[str, ...] = (SANDBOX_KEY,)
+    partner_key: str = PARTNER_KEY
+    deployment_key: str = DEPLOYMENT_KEY
 
 
 @asynccontextmanager
 async def serve(
-    inventory: Inventory,
+    served: Inventory | Deployment,
     *,
     faults: Faults = _NO_FAULTS,
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int = 0,
 ) -> AsyncIterator[Sandbox]:
-    """Serve an inventory until the block ends. Port 0 selects a free port; `seed` determines which requests fail.
+    """Serve one organization, or a deployment of several, until the block ends.
 
-    Raises `OSError` when the address is unavailable.
+    Port 0 selects a free port; `seed` determines which requests fail. Raises `OSError` when the address is unavailable.
     """
+    deployment = Deployment(served) if isinstance(served, Inventory) else served
+    keys = tuple(numbered(SANDBOX_KEY, position) for position in range(len(deployment.inventories)))
     log = RequestLog(time.monotonic)
-    handler = _RequestHandler(Api(inventory), log, faults, Random(seed))
+    handler = _RequestHandler(Api(deployment), log, faults, Random(seed))
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS, handler_cancellation=True)
     listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1_024)
     try:
-        yield Sandbox(_url(listener), SANDBOX_KEY, log)
+        yield Sandbox(_url(listener), SANDBOX_KEY, log, keys)
     finally:
         await _close(listener)
         handler.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -62,6 +63,11 @@ async def open_session(sandbox: Sandbox, **headers: str) -> AsyncIterator[Client
     with_key = {"Authorization": f"Bearer {sandbox.key}", **headers}
     async with ClientSession(sandbox.url, headers=with_key) as session:
         yield session
+
+
+def basic_authorization(user: str, password: str) -> str:
+    """The `Authorization` header of a key with an organization's id, or of a key alone."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 async def get_status(session: ClientSession, path: str, faults: str = "") -> int:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from collector.model.record import Json
 from collector.sandbox.api import Api
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.endpoints import Endpoint
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import READER_KEY, SANDBOX_KEY
@@ -21,7 +22,7 @@ from collector.sandbox.replies import Reply
 from collector.sandbox.request_log import Target
 
 INVENTORY = Inventory(300, seed=2)
-API = Api(INVENTORY)
+API = Api(Deployment(INVENTORY))
 WITH_KEY = f"Bearer {SANDBOX_KEY}"
 UNKNOWN_UUID = "248df4b7-aa70-47b8-a036-33ac447e668d"
 
@@ -72,18 +73,18 @@ def test_the_list_contains_every_connection_once_in_index_order() -> None:
 
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 128])
 def test_a_list_of_any_size_is_complete_json(size: int) -> None:
-    api = Api(Inventory(size))
+    api = Api(Deployment(Inventory(size)))
     reply = api.reply_to(api.route("/api/connections", authorization=WITH_KEY), "GET")
     assert len(orjson.loads(_body(reply))["data"]) == size
 
 
 def test_an_empty_inventory_lists_null() -> None:
-    api = Api(Inventory(0))
+    api = Api(Deployment(Inventory(0)))
     assert _body(api.reply_to(api.route("/api/connections", authorization=WITH_KEY), "GET")) == b'{"data":null}'
 
 
 def test_the_list_is_produced_piece_by_piece() -> None:
-    reply = Api(Inventory(2**32)).reply_to(API.route("/api/connections", authorization=WITH_KEY), "GET")
+    reply = Api(Deployment(Inventory(2**32))).reply_to(API.route("/api/connections", authorization=WITH_KEY), "GET")
     assert isinstance(reply.body, Iterator)
     assert next(reply.body).startswith(b'{"data":[{"id":')
 
@@ -244,7 +245,7 @@ def test_a_page_token_is_valid_for_its_own_list_only() -> None:
 
 
 def test_an_inventory_without_connections_has_null_lists_of_syncs() -> None:
-    api = Api(Inventory(0))
+    api = Api(Deployment(Inventory(0)))
     for path in ("/api/bulk/syncs", "/api/syncs", "/api/models"):
         body = _body(api.reply_to(api.route(path, authorization=WITH_KEY), "GET"))
         assert orjson.loads(body) == {"data": None, "pagination": {}}

@@ -18,9 +18,12 @@ from yarl import URL
 
 from collector.model.record import Json
 from collector.sandbox.catalogue import catalogue
+from collector.sandbox.deployment import Deployment
+from collector.sandbox.endpoints import Endpoint
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.server import FAULTS_HEADER
-from tests.sandbox.client import get_json
+from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, READER_KEY, SANDBOX_KEY, Callers
+from collector.sandbox.server import FAULTS_HEADER, serve
+from tests.sandbox.client import basic_authorization, get_json, open_session
 
 _DATA = Path(__file__).parents[1] / "data"
 _UNKNOWN_UUID = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -105,15 +108,32 @@ async def test_the_error_for_an_invalid_page_is_as_documented(session: ClientSes
     await _validate(session, f"/api/syncs?{query}", "/api/syncs", 400)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/api/connections", "/api/me", "/api/connection_types", "/api/organization", "/api/organization/users"),
-        *("/api/permissions/policies", "/api/permissions/roles"),
-    ],
-)
-async def test_the_other_replies_are_as_documented(session: ClientSession, path: str) -> None:
-    await _validate(session, path, path, 200)
+_DEPLOYMENT = Deployment.of_size(3, 250, seed=7)
+_OWNER, _CHILD = _DEPLOYMENT.organization_ids[:2]
+_KEYS = [
+    *(f"Bearer {key}" for key in (SANDBOX_KEY, "sandbox-key-3", READER_KEY, PARTNER_KEY, DEPLOYMENT_KEY)),
+    *(basic_authorization(id, key) for id in (_OWNER, _CHILD) for key in (PARTNER_KEY, DEPLOYMENT_KEY)),
+    *(basic_authorization(key, "") for key in (SANDBOX_KEY, DEPLOYMENT_KEY)),
+    "Bearer wrong",
+]
+
+
+@pytest.mark.parametrize("authorization", _KEYS)
+async def test_every_reply_to_every_kind_of_key_is_as_documented(authorization: str) -> None:
+    caller = Callers(_DEPLOYMENT.organization_ids).caller(authorization)
+    parent = _DEPLOYMENT.inventories[caller.organization].id_at(0)
+    async with serve(_DEPLOYMENT) as sandbox, open_session(sandbox, Authorization=authorization) as session:
+        for endpoint in Endpoint:
+            if endpoint not in (Endpoint.OTHER, Endpoint.TYPE):
+                path = endpoint.template.replace("{organization}", _OWNER)
+                id = _CHILD if endpoint is Endpoint.PARTNER_ORGANIZATION else parent
+                template = endpoint.template.replace(
+                    "{organization}/connections/{id}", "{org_id}/connections/{connection_id}"
+                )
+                status = 401 if caller.scope is None else 403
+                if caller.may_read(endpoint):
+                    status = 403 if endpoint is Endpoint.SHARED and caller.organization else 200
+                await _validate(session, path.replace("{id}", id), template, status)
 
 
 @pytest.mark.parametrize(("id", "status"), [(_UNKNOWN_UUID, 404), ("x", 400)])
