@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from itertools import chain
 from typing import Annotated
 
 import anyio
@@ -12,8 +13,8 @@ from collector.cli.console import print_command, print_message
 from collector.cli.stderr import allow
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode, UsageError
+from collector.sandbox.deployment import MAX_ORGANIZATIONS, Deployment
 from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
-from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import FAULTS_HEADER, serve
 
 app = App(
@@ -24,8 +25,15 @@ Serve the sandbox API, a local Polytomic API to rehearse on, until Ctrl-C.
 
 Examples:
   collector sandbox
-  collector sandbox --faults 500=0.05,429=0.01:retry-after=2""",
+  collector sandbox --faults 500=0.05,429=0.01:retry-after=2
+  collector sandbox --organizations 3 --connections 200""",
     help_epilogue=f"""\
+The keys are public: sandbox-key of the first organization's administrator,
+sandbox-key-2 of the second's, and so on; sandbox-reader-key of a user who may
+not read users, roles and policies; sandbox-partner-key and
+sandbox-deployment-key of all organizations. The first organization owns the
+others, which have shared copies of some of its connections.
+
 The same seed makes the same connections. GET /_sandbox/requests returns the log
 of all requests. The header {FAULTS_HEADER} sets the faults of one request.
 
@@ -36,7 +44,8 @@ of all requests. The header {FAULTS_HEADER} sets the faults of one request.
 @app.default
 def sandbox(
     *,
-    connections: Annotated[int, Parameter(metavar="N", help="How many connections to serve.")] = 1000,
+    connections: Annotated[int, Parameter(metavar="N", help="How many connections each organization has.")] = 1000,
+    organizations: Annotated[int, Parameter(metavar="N", help="How many organizations to serve.")] = 1,
     seed: Annotated[int, Parameter(metavar="N", help="Seed of the connections and of the faults.")] = 7,
     faults: Annotated[str, Parameter(metavar="FAULTS", help="Faults to inject; see below.")] = "",
     host: Annotated[str, Parameter(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
@@ -46,22 +55,30 @@ def sandbox(
     ] = False,
 ) -> int:
     """Serve the connections, or list their ids."""
-    inventory = _inventory(connections, seed)
+    deployment = _deployment(organizations, connections, seed)
     if list_ids:
-        return write_lines(inventory.ids())
+        return write_lines(chain.from_iterable(inventory.ids() for inventory in deployment.inventories))
     try:
-        return anyio.run(_serve, inventory, _faults(faults), host, port, seed)
+        return anyio.run(_serve, deployment, _faults(faults), host, port, seed)
     except OverflowError:
         raise UsageError(f"--port {port}: not a port; use 0 to 65535") from None
     except OSError as error:
         raise UsageError(f"--host {host} --port {port}: cannot listen: {error.strerror or error}") from None
 
 
-async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, seed: int) -> int:
+async def _serve(deployment: Deployment, faults: Faults, host: str, port: int, seed: int) -> int:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with serve(inventory, faults=faults, host=host, port=port, seed=seed) as served:
-            allow([served.key, served.url, host])  # public: the key is in the README and opens only this API
-            print_message(f"{len(inventory)} connections at {served.url}; its key is {served.key}; Ctrl-C ends it")
+        async with serve(deployment, faults=faults, host=host, port=port, seed=seed) as served:
+            # These are public: the keys are in the help and open only this API.
+            allow([*served.user_keys, served.partner_key, served.deployment_key, served.url, host])
+            print_message(
+                f"{len(deployment.inventories[0])} connections at {served.url}; its key is {served.key}; Ctrl-C ends it"
+            )
+            if len(served.user_keys) > 1:
+                print_message(
+                    f"{len(served.user_keys)} organizations of as many connections each; "
+                    f"the last one's key is {served.user_keys[-1]}; the key of all is {served.partner_key}"
+                )
             print_message("to collect them, run in another terminal:")
             print_command(
                 f"POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl"
@@ -72,11 +89,13 @@ async def _serve(inventory: Inventory, faults: Faults, host: str, port: int, see
     return ExitCode.OK
 
 
-def _inventory(connections: int, seed: int) -> Inventory:
+def _deployment(organizations: int, connections: int, seed: int) -> Deployment:
     try:
-        return Inventory(connections, seed)
+        return Deployment.of_size(organizations, connections, seed)
     except ValueError as error:
-        raise UsageError(f"--connections {connections}: {error}") from None
+        is_served = 1 <= organizations <= MAX_ORGANIZATIONS
+        option = f"--connections {connections}" if is_served else f"--organizations {organizations}"
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _faults(text: str) -> Faults:

@@ -1,11 +1,11 @@
 """Sandbox: a local Polytomic API with made-up connections and fault injection.
 
-server, api, responses, admin_api    HTTP server, replies of the API, writing of replies, access to the request log
-inventory, organization              connections, and the organization that owns them
-configuration, fake_values           configurations of connections, and their values
-catalogue, schema, id_scheme         connection types, their JSON Schemas, ids computed from indexes
-faults, fault_injection              the fault language, and the execution of faults
-request_log                          all requests that the server received
+server, responses, admin_api, request_log          HTTP server, writing of replies, log of all requests, access to it
+api, routes, endpoints, replies, pagination, keys  replies of the API; parsing of paths, page tokens and keys
+deployment, inventory, organization, members, identity  organizations, their connections, users, roles and policies
+syncs, activity                                    syncs and models; usage and schema status of a connection
+catalogue, schema, configuration, fake_values, id_scheme  connection types, configurations of connections, ids
+faults, fault_injection                            the fault language, and the execution of faults
 
 Must not know: the rest of the collector, except the vocabulary in `model`.
 """

@@ -9,7 +9,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from collector.sandbox.api import Api, error_reply
+from collector.sandbox.api import Api
+from collector.sandbox.replies import error_reply
 from collector.sandbox.request_log import RequestLog
 from collector.sandbox.responses import JSON_LINES, full_response, send, stream
 
@@ -45,7 +46,12 @@ class AdminApi:
         entries = self._log.entries()
         while lines := [
             orjson.dumps(
-                {"t": entry.arrival, "target": self._api.path(entry.target), "status": entry.status},
+                {
+                    "t": entry.arrival,
+                    "target": self._api.path(entry.target),
+                    "organization": entry.target.organization + 1,
+                    "status": entry.status,
+                },
                 option=orjson.OPT_APPEND_NEWLINE,
             )
             for entry in islice(entries, _LINES_PER_BATCH)

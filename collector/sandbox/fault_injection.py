@@ -14,8 +14,10 @@ from typing import Final
 from aiohttp import web
 
 from collector.sandbox import responses
-from collector.sandbox.api import Api, Reply, Route, error_reply
+from collector.sandbox.api import Api
 from collector.sandbox.faults import Decision, FaultKind
+from collector.sandbox.replies import Reply, error_reply
+from collector.sandbox.routes import Route
 
 _HTML_PAGE: Final = b"<!doctype html><title>Sandbox</title><h1>Please sign in</h1>\n"
 _GARBAGE_SIZE: Final = 256
@@ -50,7 +52,7 @@ class FaultInjector:
                 return responses.full_response(200, _HTML_PAGE, headers, "text/html; charset=utf-8")
             case FaultKind.EMPTY:
                 return responses.full_response(200, b"", headers)
-        reply = self._api.reply_to(route, request.method, request.headers.get("Authorization"))
+        reply = self._api.reply_to(route, request.method)
         return await self._send_altered(request, route, reply, decision.kind, headers)
 
     async def _break_connection(self, request: web.BaseRequest, kind: FaultKind) -> None:

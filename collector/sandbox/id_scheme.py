@@ -18,11 +18,17 @@ _VERSION_AND_VARIANT = int.from_bytes(bytes.fromhex("0000f000c000000000000000"))
 _VERSION_4 = int.from_bytes(bytes.fromhex("000040008000000000000000"))
 
 
-class IdScheme:
-    """A bijection, determined by `seed`, between the indexes 0 … 2³²-1 and 2³² ids."""
+def organization_key(purpose: str, seed: int, organization: int) -> bytes:
+    """A key for hashes. The first organization's does not depend on how many there are."""
+    suffix = f" organization {organization}" if organization > 1 else ""
+    return blake2b(f"{purpose} {seed}{suffix}".encode(), digest_size=32).digest()
 
-    def __init__(self, seed: int) -> None:
-        self._key = blake2b(f"sandbox ids {seed}".encode(), digest_size=32).digest()
+
+class IdScheme:
+    """A bijection between the indexes 0 … 2³²-1 and 2³² ids, determined by a seed and the number of an organization."""
+
+    def __init__(self, seed: int, organization: int = 1) -> None:
+        self._key = organization_key("sandbox ids", seed, organization)
 
     def __repr__(self) -> str:
         return f"<IdScheme like {self.encode(0)}>"

@@ -1,8 +1,11 @@
-"""A made-up organization with any number of connections, each computed on demand and never stored.
+"""The connections of one organization, any number of them, each computed on demand and never stored.
 
 Theory of operation: `IdScheme` converts an index to an id and back. A keyed hash of the index, 64 bytes long,
 determines all other fields of the connection. Memory therefore does not depend on the number of connections. The
 same seed and index give the same connection in every process, whatever the inventory's size.
+
+The first organization of a seed owns the others. Some of their connections are shared copies of its own: those at the
+same index. A few of its own are copies, too: of the connection one round of types earlier.
 
 A field without a value is absent where the OpenAPI document does not allow null: the real server omits it too.
 """
@@ -18,7 +21,7 @@ from collector.model.record import Json
 from collector.sandbox.catalogue import ConnectionType, catalogue
 from collector.sandbox.configuration import configuration_factory
 from collector.sandbox.fake_values import CANARY, ENTROPY_SIZE, WORDS, Entropy
-from collector.sandbox.id_scheme import MAX_SIZE, IdScheme
+from collector.sandbox.id_scheme import MAX_SIZE, IdScheme, organization_key
 from collector.sandbox.organization import Organization, rate_limit
 
 Connection: TypeAlias = dict[str, Json]
@@ -28,6 +31,9 @@ _TYPE_STRIDE = 101
 
 _TEAMS = ("Finance", "Sales", "Marketing", "Support", "Product", "Data", "Operations", "Vertrieb München")
 _STAGES = ("production", "production", "staging", "EU", "US", "sandbox", "legacy", '"do not touch"')
+
+_OWN_COPIES, _SHARED_COPIES = 5, 24
+"""Of 256 connections, the number that are copies: in the first organization, and in the others."""
 
 _UNHEALTHY_STATUSES: Final = (
     ("unhealthy", "dial tcp: lookup db-1.{word}.example: no such host"),
@@ -45,23 +51,33 @@ _UNHEALTHY_STATUSES: Final = (
 class Inventory:
     """`size` connections of one organization. Any 247 consecutive ones cover all 247 types.
 
-    Raises `ValueError` for a size outside 0 … 2³².
+    Organizations are numbered from 1. Raises `ValueError` for a size outside 0 … 2³².
     """
 
-    def __init__(self, size: int, seed: int = 0) -> None:
+    def __init__(self, size: int, seed: int = 0, *, organization: int = 1) -> None:
         if not 0 <= size <= MAX_SIZE:
             raise ValueError(f"{size} connections are outside the range 0 to {MAX_SIZE}")
         self._size = size
         self._seed = seed
-        self._key = blake2b(f"sandbox inventory {seed}".encode(), digest_size=32).digest()
-        self._ids = IdScheme(seed)
-        self.organization: Final = Organization(self._key)
+        self._number = organization
+        self._key = organization_key("sandbox inventory", seed, organization)
+        self._ids = IdScheme(seed, organization)
+        self._owner_ids = IdScheme(seed)
+        self.organization: Final = Organization(self._key, organization)
         self._templates = _templates()
+        is_owner = organization == 1
+        self._copy_distance = len(self._templates) if is_owner else 0
+        self._copy_limit = _OWN_COPIES if is_owner else _SHARED_COPIES
 
     def __repr__(self) -> str:
-        return f"Inventory(size={self._size}, seed={self._seed})"
+        return f"Inventory(size={self._size}, seed={self._seed}, organization={self._number})"
 
     def __len__(self) -> int:
+        return self._size
+
+    @property
+    def size(self) -> int:
+        """The number of indexes."""
         return self._size
 
     @property
@@ -82,12 +98,29 @@ class Inventory:
         """All ids, lazily, in index order."""
         return map(self._ids.encode, range(self._size))
 
+    def exists(self, index: int) -> bool:
+        """Does this inventory have a connection at an index?"""
+        return 0 <= index < self._size
+
     def connection(self, index: int) -> Connection:
         """The connection at an index, as the API returns it: each call creates a new, equal object.
 
         Raises `IndexError` outside 0 … size-1.
         """
         return self._connection(self._require_index(index))
+
+    def is_copy(self, index: int) -> bool:
+        """Is the connection at an index a shared copy of another one?"""
+        return self._is_copy(index, self.entropy("", index))
+
+    def copy_of(self, owner_index: int) -> int | None:
+        """The index of this organization's copy of one of the owner's connections, or None without a copy."""
+        copy = owner_index + self._copy_distance
+        return copy if self.exists(copy) and self.is_copy(copy) else None
+
+    def entropy(self, kind: str, number: int) -> Entropy:
+        """64 bytes that determine a connection or, with a `kind` of up to 16 bytes, another object."""
+        return blake2b(number.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key, person=kind.encode()).digest()
 
     def other_connection(self, index: int) -> Connection:
         """A connection of this organization other than the one at `index`, which may lie outside the inventory."""
@@ -99,7 +132,7 @@ class Inventory:
         return index
 
     def _connection(self, index: int) -> Connection:
-        entropy = blake2b(index.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key).digest()
+        entropy = self.entropy("", index)
         template = self._templates[index * _TYPE_STRIDE % len(self._templates)]
         return {
             "id": self._ids.encode(index),
@@ -115,10 +148,13 @@ class Inventory:
             **self._optional_fields(entropy, index),
         }
 
+    def _is_copy(self, index: int, entropy: Entropy) -> bool:
+        return entropy[4] < self._copy_limit and index >= self._copy_distance
+
     def _optional_fields(self, entropy: Entropy, index: int) -> Connection:
         optional: Connection = {}
-        if entropy[4] < 5 and index >= len(self._templates):
-            optional["parent_connection_id"] = self._ids.encode(index - len(self._templates))
+        if self._is_copy(index, entropy):
+            optional["parent_connection_id"] = self._owner_ids.encode(index - self._copy_distance)
         if entropy[5] < 12:
             optional["rate_limit"] = rate_limit(entropy)
         if entropy[6] < 3:

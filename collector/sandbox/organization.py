@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from collector.model.record import Json
-from collector.sandbox.fake_values import Entropy
+from collector.sandbox.fake_values import WORDS, Entropy
 
 Actor: TypeAlias = dict[str, str]
 
@@ -23,15 +23,16 @@ _UPDATE_SPAN: Final = 300 * 86_400
 
 
 class Organization:
-    """One organization with 36 users and 12 policies, all determined by `key`."""
+    """One organization with 36 users and 12 policies, all determined by `key`. Its name depends on its number."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, number: int = 1) -> None:
         self._key = key
-        self.id: Final = self._uuid("organization")
-        self.name: Final = "Sandbox GmbH & Co."
+        self.id: Final = self.uuid("organization")
+        self.name: Final = _name(number)
         names = [f"{first} {last}" for first, last in product(_FIRST_NAMES, _LAST_NAMES)]
-        self._users = [{"id": self._uuid(name), "name": name, "type": "user"} for name in names]
-        self._policies = [self._uuid(f"policy {number}") for number in range(12)]
+        self._users = [{"id": self.uuid(name), "name": name, "type": "user"} for name in names]
+        self.domain: Final = "sandbox.example" if number == 1 else f"customer-{number}.example"
+        self._policies = [self.uuid(f"policy {number}") for number in range(12)]
 
     def __repr__(self) -> str:
         return f"<Organization {self.id}>"
@@ -39,6 +40,16 @@ class Organization:
     def user(self, number: int) -> Actor:
         """A user of the organization. Every integer is valid: numbers wrap around."""
         return dict(self._users[number % len(self._users)])
+
+    @property
+    def users(self) -> list[Actor]:
+        """All users."""
+        return [dict(user) for user in self._users]
+
+    @property
+    def policy_ids(self) -> list[str]:
+        """The ids of all policies."""
+        return list(self._policies)
 
     def policies(self, entropy: Entropy) -> list[str]:
         """The ids of up to three policies; most connections have none."""
@@ -58,9 +69,25 @@ class Organization:
             audit_fields["created_by"] = self.user(entropy[23])
         return audit_fields
 
-    def _uuid(self, name: str) -> str:
+    def uuid(self, name: str) -> str:
+        """The id of the object with this name."""
         digest = blake2b(name.encode(), digest_size=16, key=self._key).digest()
         return str(UUID(bytes=digest, version=4))
+
+
+def _name(number: int) -> str:
+    """The name of an organization. Consecutive ones look alike: `Amber & Sons`, `amber-sons`."""
+    if number == 1:
+        return "Sandbox GmbH & Co."
+    word = WORDS[number // 2 % len(WORDS) - 1]
+    repeated = f" {number // 2 // len(WORDS)}" if number // 2 > len(WORDS) else ""
+    return f"{word.title()} & Sons{repeated}" if number % 2 == 0 else f"{word}-sons{repeated}"
+
+
+def recent_time(number: int, entropy: Entropy) -> str:
+    """The time of the last change of the item at this position of a list that begins with the latest change."""
+    latest = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN
+    return _rfc3339(latest - 60 * number - entropy[21] % 60, 0, entropy)
 
 
 def rate_limit(entropy: Entropy) -> dict[str, Json] | None:

@@ -2,8 +2,8 @@
 
 Theory of operation: three parallel arrays store arrival, target and status in order of arrival, 18 bytes per request.
 The maxima (requests per second, requests in flight) are updated as requests arrive, so a summary is cheap. A target
-is one integer: an endpoint and, for connections and types, an index. All unknown ids share one index, so a request
-with a long id takes no more space than any other.
+is one integer: an endpoint, an organization and, for connections and types, an index. All unknown ids share one index,
+so a request with a long id takes no more space than any other.
 
 The clock is an argument. Must not know HTTP or ids.
 """
@@ -11,11 +11,12 @@ The clock is an argument. Must not know HTTP or ids.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NamedTuple
+
+from collector.sandbox.endpoints import Endpoint
 
 UNANSWERED: Final = 0
 """Status of a request without an HTTP reply, or without one so far."""
@@ -23,40 +24,19 @@ UNANSWERED: Final = 0
 _WINDOW_SECONDS: Final = 1.0
 
 _INDEX_BITS: Final = 40
-
-
-class Endpoint(IntEnum):
-    """The endpoints that the log distinguishes."""
-
-    OTHER = 0
-    CONNECTION = 1
-    CONNECTIONS = 2
-    ME = 3
-    TYPES = 4
-    TYPE = 5
-
-    @property
-    def template(self) -> str:
-        """The endpoint's path, with a placeholder for the id."""
-        return _TEMPLATES[self]
-
-
-_TEMPLATES = {
-    Endpoint.OTHER: "other",
-    Endpoint.CONNECTION: "/api/connections/{id}",
-    Endpoint.CONNECTIONS: "/api/connections",
-    Endpoint.ME: "/api/me",
-    Endpoint.TYPES: "/api/connection_types",
-    Endpoint.TYPE: "/api/connection_types/{id}",
-}
+_ORGANIZATION_BITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The object of a request. `index` is that of the connection or type; None for other endpoints and unknown ids."""
+    """The object of a request. `index` is that of the connection or type; None for other endpoints and unknown ids.
+
+    `organization` is the position, from 0, of the organization that the request is for.
+    """
 
     endpoint: Endpoint
     index: int | None = None
+    organization: int = 0
 
 
 class OpenRequest(NamedTuple):
@@ -92,6 +72,7 @@ class Summary:
     total: int
     by_status: dict[int, int]
     by_endpoint: dict[str, int]
+    by_organization: dict[int, int]
     peak_per_second: int
     peak_in_flight: int
     per_id: PerId
@@ -116,7 +97,7 @@ class RequestLog:
         self._arrivals = array("d")
         self._targets = array("q")
         self._statuses = array("h")
-        self._count_by_index = array("I")
+        self._counts: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))  # by organization, then by index
         self._distinct_ids = self._max_per_id = 0
         self._window_start = self._peak_per_second = 0
         self._peak_in_flight = self._in_flight
@@ -132,7 +113,7 @@ class RequestLog:
         self._peak_in_flight = max(self._peak_in_flight, self._in_flight)
         self._slide_window(now)
         if target.endpoint is Endpoint.CONNECTION and target.index is not None:
-            self._count_id(target.index)
+            self._count_id(self._counts[target.organization], target.index)
         return open_request
 
     def end(self, open_request: OpenRequest, status: int) -> None:
@@ -143,11 +124,17 @@ class RequestLog:
 
     def summary(self) -> Summary:
         """The numbers up to now."""
-        endpoints = Counter(code >> _INDEX_BITS for code in self._targets)
+        endpoints: Counter[str] = Counter()
+        organizations: Counter[int] = Counter()
+        for code, count in sorted(Counter(code >> _INDEX_BITS for code in self._targets).items()):
+            target = _decode_target(code << _INDEX_BITS)
+            endpoints[target.endpoint.template] += count
+            organizations[target.organization + 1] += count
         return Summary(
             total=len(self._arrivals),
             by_status=dict(sorted(Counter(self._statuses).items())),
-            by_endpoint={Endpoint(number).template: count for number, count in sorted(endpoints.items())},
+            by_endpoint=dict(endpoints),
+            by_organization=dict(sorted(organizations.items())),
             peak_per_second=self._peak_per_second,
             peak_in_flight=self._peak_in_flight,
             per_id=PerId(self._distinct_ids, self._max_per_id),
@@ -167,21 +154,22 @@ class RequestLog:
             self._window_start += 1
         self._peak_per_second = max(self._peak_per_second, len(arrivals) - self._window_start)
 
-    def _count_id(self, index: int) -> None:
-        missing = index + 1 - len(self._count_by_index)
+    def _count_id(self, count_by_index: array[int], index: int) -> None:
+        missing = index + 1 - len(count_by_index)
         if missing > 0:
-            self._count_by_index.frombytes(bytes(missing * self._count_by_index.itemsize))
-        self._count_by_index[index] += 1
-        count = self._count_by_index[index]
+            count_by_index.frombytes(bytes(missing * count_by_index.itemsize))
+        count_by_index[index] += 1
+        count = count_by_index[index]
         self._distinct_ids += count == 1
         self._max_per_id = max(self._max_per_id, count)
 
 
 def _encode_target(target: Target) -> int:
     index = 0 if target.index is None else target.index + 1
-    return target.endpoint << _INDEX_BITS | index
+    return (target.endpoint << _ORGANIZATION_BITS | target.organization) << _INDEX_BITS | index
 
 
 def _decode_target(code: int) -> Target:
-    endpoint, index = code >> _INDEX_BITS, code & (1 << _INDEX_BITS) - 1
-    return Target(Endpoint(endpoint), index - 1 if index else None)
+    group, index = code >> _INDEX_BITS, code & (1 << _INDEX_BITS) - 1
+    endpoint, organization = group >> _ORGANIZATION_BITS, group & (1 << _ORGANIZATION_BITS) - 1
+    return Target(Endpoint(endpoint), index - 1 if index else None, organization)

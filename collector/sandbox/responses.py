@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from collector.sandbox.api import Reply
+from collector.sandbox.replies import Reply
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"

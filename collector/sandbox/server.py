@@ -1,7 +1,7 @@
 """Serves the sandbox API on a socket: logs each request, may inject a fault, and sends the API's reply.
 
 Path of a request: `_RequestHandler → FaultInjector.respond → Api.reply_to → responses`. This uses a `web.Server`
-rather than a `web.Application`: a dictionary routes the six paths, and throughput is 25 % higher.
+rather than a `web.Application`: a dictionary routes the paths, and throughput is 25 % higher.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from aiohttp import web
 
 from collector.sandbox import responses
 from collector.sandbox.admin_api import ADMIN_PREFIX, AdminApi
-from collector.sandbox.api import SANDBOX_KEY, Api, Route, error_reply
+from collector.sandbox.api import Api
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.fault_injection import FaultInjector
 from collector.sandbox.faults import FAULT_SYNTAX, Decision, FaultError, Faults
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY, numbered
+from collector.sandbox.replies import error_reply
 from collector.sandbox.request_log import UNANSWERED, RequestLog
+from collector.sandbox.routes import Route
 
 VERSION_HEADER: Final = "X-Polytomic-Version"
 FAULTS_HEADER: Final = "X-Sandbox-Faults"
@@ -42,32 +46,40 @@ _NORMAL_REPLY: Final = Decision()
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running server: its base URL, the key it accepts, and its request log."""
+    """A running server: its base URL, the key of its first organization, and its request log.
+
+    `user_keys` has one key per organization. `partner_key` and `deployment_key` reach all of them.
+    """
 
     url: str
     key: str
     log: RequestLog
+    user_keys: tuple[str, ...] = (SANDBOX_KEY,)
+    partner_key: str = PARTNER_KEY
+    deployment_key: str = DEPLOYMENT_KEY
 
 
 @asynccontextmanager
 async def serve(
-    inventory: Inventory,
+    served: Inventory | Deployment,
     *,
     faults: Faults = _NO_FAULTS,
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int = 0,
 ) -> AsyncIterator[Sandbox]:
-    """Serve an inventory until the block ends. Port 0 selects a free port; `seed` determines which requests fail.
+    """Serve one organization, or a deployment of several, until the block ends.
 
-    Raises `OSError` when the address is unavailable.
+    Port 0 selects a free port; `seed` determines which requests fail. Raises `OSError` when the address is unavailable.
     """
+    deployment = Deployment(served) if isinstance(served, Inventory) else served
+    keys = tuple(numbered(SANDBOX_KEY, position) for position in range(len(deployment.inventories)))
     log = RequestLog(time.monotonic)
-    handler = _RequestHandler(Api(inventory), log, faults, Random(seed))
+    handler = _RequestHandler(Api(deployment), log, faults, Random(seed))
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS, handler_cancellation=True)
     listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1_024)
     try:
-        yield Sandbox(_url(listener), SANDBOX_KEY, log)
+        yield Sandbox(_url(listener), SANDBOX_KEY, log, keys)
     finally:
         await _close(listener)
         handler.stop()
@@ -101,10 +113,10 @@ class _RequestHandler:
         self._fault_injector.stop()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
+        path, _, query = request.raw_path.partition("?")
         if path.startswith(ADMIN_PREFIX):
             return await self._admin_api.respond(request, path)
-        route = self._api.route(path)
+        route = self._api.route(path, query, request.headers.get("Authorization"))
         open_request = self._log.begin(route.target)
         status = UNANSWERED
         try:

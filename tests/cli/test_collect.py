@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.fake_values import CANARY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import Sandbox, serve
 from tests.conftest import KEY, Calling
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped, check_stream

@@ -10,9 +10,9 @@ from time import monotonic
 
 import pytest
 
-from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import serve
 from tests.conftest import Calling, Forking
 from tests.support.output_oracle import Given, Seen, check_finished, check_stopped

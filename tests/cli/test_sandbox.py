@@ -13,8 +13,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from collector.sandbox.api import SANDBOX_KEY
+from collector.model.record import Json
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import PARTNER_KEY, SANDBOX_KEY, numbered
 from tests.conftest import KEY, Calling, Finished, Running, Starting
 from tests.support.output_oracle import Given, Seen, check_finished
 from tests.support.scripted_server import free_port
@@ -29,13 +31,13 @@ async def started(start: Starting, *arguments: str, port: int | None = None) -> 
     return running, found[1]
 
 
-async def got(url: str) -> dict[str, object]:
+async def got(url: str, key: str = SANDBOX_KEY) -> dict[str, Json]:
     """The JSON at an address."""
 
-    def get() -> dict[str, object]:
-        request = Request(url, headers={"Authorization": f"Bearer {SANDBOX_KEY}"})  # noqa: S310
+    def get() -> dict[str, Json]:
+        request = Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310
         with urlopen(request, timeout=20) as reply:  # noqa: S310
-            found: dict[str, object] = json.load(reply)
+            found: dict[str, Json] = json.load(reply)
             return found
 
     return await asyncio.to_thread(get)
@@ -115,6 +117,20 @@ async def test_list_ids_ends_quietly_if_the_reader_closes_the_pipe(start: Starti
     assert len(done.out.splitlines()) == 1
 
 
+async def test_several_organizations_are_served_each_with_a_key_that_is_shown(start: Starting, call: Calling) -> None:
+    running, url = await started(start, "--organizations", "3", "--connections", "5", "--seed", "2", port=0)
+    assert "3 organizations of as many connections each" in running.stderr.decode()
+    assert "sandbox-key-3" in running.stderr.decode()
+    assert PARTNER_KEY in running.stderr.decode()
+    deployment = Deployment.of_size(3, 5, seed=2)
+    for position, inventory in enumerate(deployment.inventories):
+        found = await got(f"{url}/api/connections", numbered(SANDBOX_KEY, position))
+        assert [each["id"] for each in found["data"]] == list(inventory.ids())
+    assert (await got(f"{url}/api/organizations", PARTNER_KEY))["data"] == deployment.organizations()
+    done = await call("sandbox", "--list-ids", "--organizations", "3", "--connections", "5", "--seed", "2")
+    assert done.out.decode().split() == [id for inventory in deployment.inventories for id in inventory.ids()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -123,6 +139,8 @@ async def test_list_ids_ends_quietly_if_the_reader_closes_the_pipe(start: Starti
         (["--faults", "500"], "500"),
         (["--faults", "500=0.6,503=0.6"], "more than 1"),
         (["--connections", "-1"], "-1"),
+        (["--organizations", "0"], "outside the range 1 to 1000"),
+        (["--organizations", "1001"], "1001"),
         (["--connections", "many"], "--connections: unable to convert"),
         (["--port", "70000"], "70000"),
         (["--port", "-1"], "-1"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiohttp import ClientSession
+from yarl import URL
 
 from collector.model.record import Json
-from collector.sandbox.api import SANDBOX_KEY
+from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import FAULTS_HEADER, Sandbox
 
 TIMEOUT_SECONDS = 20
@@ -63,6 +65,11 @@ async def open_session(sandbox: Sandbox, **headers: str) -> AsyncIterator[Client
         yield session
 
 
+def basic_authorization(user: str, password: str) -> str:
+    """The `Authorization` header of a key with an organization's id, or of a key alone."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 async def get_status(session: ClientSession, path: str, faults: str = "") -> int:
     """GET a path with these faults and return the status."""
     async with session.get(path, headers={FAULTS_HEADER: faults}, allow_redirects=False) as response:
@@ -71,7 +78,7 @@ async def get_status(session: ClientSession, path: str, faults: str = "") -> int
 
 async def get_json(session: ClientSession, path: str, headers: Mapping[str, str] | None = None) -> Json:
     """GET a path, check that the status is 200 and return the JSON."""
-    async with session.get(path, headers=headers) as response:
+    async with session.get(URL(path, encoded=True), headers=headers) as response:
         assert response.status == 200
         return await response.json()
 

@@ -24,6 +24,7 @@ async def test_requests_summarizes_the_requests_received(session: ClientSession,
         "total": 6,
         "by_status": {"200": 3, "400": 1, "404": 1, "503": 1},
         "by_endpoint": {"other": 1, "/api/connections/{id}": 4, "/api/me": 1},
+        "by_organization": {"1": 6},
         "peak_in_flight": 1,
         "per_id": {"ids": 2, "max": 2},
     }

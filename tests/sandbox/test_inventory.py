@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from itertools import islice
 
 import orjson
@@ -78,6 +79,14 @@ def test_any_247_consecutive_connections_cover_all_types() -> None:
     for start in (0, 100, TYPES + 1):
         types = {inventory.connection(index)["type"]["id"] for index in range(start, start + TYPES)}
         assert types == {connection_type.id for connection_type in catalogue()}
+
+
+def test_the_connections_of_a_seed_never_change() -> None:
+    """Users and other tests rely on them."""
+    inventory, digest = Inventory(1_000, seed=7), sha256()
+    for index in range(1_000):
+        digest.update(orjson.dumps(inventory.connection(index)))
+    assert digest.hexdigest() == "943690f5e9a5647ed4c8f7f42f1b6b45e37681b03b465f6b6162c07d1e712c74"
 
 
 def test_names_are_unique_within_the_organization() -> None:

@@ -8,7 +8,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox.request_log import UNANSWERED, Endpoint, OpenRequest, PerId, RequestLog, Target
+from collector.sandbox.endpoints import Endpoint
+from collector.sandbox.request_log import UNANSWERED, OpenRequest, PerId, RequestLog, Target
 
 
 class Clock:
@@ -22,7 +23,7 @@ class Clock:
 
 
 ME = Target(Endpoint.ME)
-targets = st.builds(Target, st.sampled_from(Endpoint), st.none() | st.integers(0, 2_000))
+targets = st.builds(Target, st.sampled_from(Endpoint), st.none() | st.integers(0, 2_000), st.integers(0, 999))
 
 
 @given(st.lists(st.integers(0, 8)))
@@ -58,6 +59,7 @@ def test_statuses_and_endpoints_each_sum_to_the_total(requests: list[tuple[Targe
     assert summary.total == len(requests)
     assert summary.by_status == Counter(status for _, status in requests)
     assert summary.by_endpoint == Counter(target.endpoint.template for target, _ in requests)
+    assert summary.by_organization == Counter(target.organization + 1 for target, _ in requests)
 
 
 @given(st.lists(st.integers(0, 50)))
@@ -69,6 +71,13 @@ def test_requests_are_counted_per_id(indexes: list[int]) -> None:
     log.begin(Target(Endpoint.TYPE, 3))
     counts = Counter(indexes)
     assert log.summary().per_id == PerId(ids=len(counts), max=max(counts.values(), default=0))
+
+
+def test_the_same_index_in_two_organizations_is_two_connections() -> None:
+    log = RequestLog(Clock())
+    for organization in (0, 1, 1, 2):
+        log.begin(Target(Endpoint.CONNECTION, 7, organization))
+    assert log.summary().per_id == PerId(ids=3, max=2)
 
 
 @given(st.lists(st.booleans()))

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import ClientSession, ServerDisconnectedError, TCPConnector
 
-from collector.sandbox.api import SANDBOX_KEY
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
+from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import FAULTS_HEADER, Sandbox, serve
 from tests.sandbox.client import (
     RawConnection,
