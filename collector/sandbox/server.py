@@ -22,7 +22,9 @@ from collector.sandbox.admin_api import ADMIN_PREFIX, AdminApi
 from collector.sandbox.api import Api
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.fault_injection import FaultInjector
-from collector.sandbox.faults import FAULT_SYNTAX, Decision, FaultError, Faults
+from collector.sandbox.fault_items import Decision
+from collector.sandbox.fault_schedule import FaultSchedule
+from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY, numbered
 from collector.sandbox.replies import error_reply
@@ -104,6 +106,7 @@ class _RequestHandler:
         self._api = api
         self._log = log
         self._faults = faults
+        self._schedule = FaultSchedule(faults, rng, time.monotonic)
         self._rng = rng
         self._admin_api = AdminApi(log, api)
         self._fault_injector = FaultInjector(api, rng)
@@ -132,10 +135,13 @@ class _RequestHandler:
         if not path.startswith("/api/"):
             return _NO_FAULTS
         text = request.headers.get(FAULTS_HEADER)
+        if text is None:
+            return self._faults
         try:
-            return self._faults if text is None else Faults.parse(text)
+            faults = Faults.parse(text)
         except FaultError as error:
             return error
+        return FaultError(text, "rate-limit and times need --faults") if faults.need_state else faults
 
     async def _respond(
         self, request: web.BaseRequest, route: Route, faults: Faults | FaultError
@@ -145,11 +151,16 @@ class _RequestHandler:
             return await responses.send(
                 request, error_reply(400, f"{FAULTS_HEADER}: {faults}\n{FAULT_SYNTAX}"), headers
             )
-        decision = faults.draw(self._rng) or _NORMAL_REPLY
+        decision = self._draw(faults, route) or _NORMAL_REPLY
         response = await self._fault_injector.respond(request, route, decision, headers)
         if response is not None and faults.close_after and self._is_last_reply(request, faults.close_after):
             await responses.send_and_close(request, response)
         return response
+
+    def _draw(self, faults: Faults, route: Route) -> Decision | None:
+        if faults is self._faults:
+            return self._schedule.draw(route.subject)
+        return faults.draw(self._rng, route.subject)
 
     def _is_last_reply(self, request: web.BaseRequest, close_after: int) -> bool:
         """Count a reply on this connection. Is it the last before the sandbox closes the connection?"""
