@@ -24,7 +24,8 @@ def _schedule(text: str, clock: Clock | None = None) -> FaultSchedule:
 @given(st.integers(1, 9), st.lists(st.integers(0, 8), max_size=60))
 def test_a_rate_limit_allows_its_replies_in_any_second_and_no_fewer(limit: int, pauses: list[int]) -> None:
     clock = Clock()
-    schedule, replies = _schedule(f"rate-limit={limit}", clock), []
+    schedule = _schedule(f"rate-limit={limit}", clock)
+    replies: list[float] = []
     for pause in pauses:
         clock.now += pause / 8
         in_window = sum(clock.now - reply < 1 for reply in replies)
