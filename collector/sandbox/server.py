@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -50,12 +50,14 @@ _NORMAL_REPLY: Final = Decision()
 class Sandbox:
     """A running server: its base URL, the key of its first organization, and its request log.
 
-    `user_keys` has one key per organization. `partner_key` and `deployment_key` reach all of them.
+    `advance` starts the next generation of the connections and returns its number. `user_keys` has one key per
+    organization. `partner_key` and `deployment_key` reach all of them.
     """
 
     url: str
     key: str
     log: RequestLog
+    advance: Callable[[], int]
     user_keys: tuple[str, ...] = (SANDBOX_KEY,)
     partner_key: str = PARTNER_KEY
     deployment_key: str = DEPLOYMENT_KEY
@@ -77,11 +79,12 @@ async def serve(
     deployment = Deployment(served) if isinstance(served, Inventory) else served
     keys = tuple(numbered(SANDBOX_KEY, position) for position in range(len(deployment.inventories)))
     log = RequestLog(time.monotonic)
-    handler = _RequestHandler(Api(deployment), log, faults, Random(seed))
+    api = Api(deployment)
+    handler = _RequestHandler(api, log, faults, Random(seed))
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS, handler_cancellation=True)
     listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1_024)
     try:
-        yield Sandbox(_url(listener), SANDBOX_KEY, log, keys)
+        yield Sandbox(_url(listener), SANDBOX_KEY, log, api.advance, keys)
     finally:
         await _close(listener)
         handler.stop()
