@@ -103,6 +103,8 @@ class Api:
                 return streamed_list_reply(map(inventory.connection, inventory.indexes()))
             case Endpoint.TYPES:
                 return Reply(200, self._type_list)
+            case Endpoint.STATUS:
+                return Reply(200, b"ok\n", "text/plain")
             case Endpoint.BULK_SYNCS | Endpoint.MODEL_SYNCS | Endpoint.MODELS:
                 return self._page_reply(route, inventory)
             case Endpoint.ORGANIZATIONS:

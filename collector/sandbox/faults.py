@@ -26,8 +26,8 @@ from collector.sandbox.fault_items import (
 )
 
 FAULT_SYNTAX: Final = """\
-Faults are separated by commas. All but the last three have a probability from 0
-to 1; the probabilities sum to at most 1, for each choice of requests.
+Faults are separated by commas. All but the last three have a probability from
+0 to 1; the probabilities sum to at most 1, for each choice of requests.
   500=0.05                reply with this status, 300 to 599; 3xx adds Location
   429=0.02:retry-after=1  and this Retry-After: seconds, date+2 (the HTTP date
                           2 s from now), none, or any text; default: 1 for 429,
@@ -41,22 +41,24 @@ to 1; the probabilities sum to at most 1, for each choice of requests.
   wrong-id=0.01           reply 200 with another connection
   empty=0.01              reply 200 with an empty body
   oversize=0.01           reply 200 with more than 9 MiB
-  503@bulk_syncs=0.1      only for one endpoint; also @organization-2 and @page-3,
-                          in any combination. 403@policies=1 plays a key without
-                          a permission, 404@usage=1 a server without an endpoint
+  503@bulk_syncs=0.1      only at one endpoint; also @organization-2, @page-3
+                          and combinations. 403@policies=1 plays a key without
+                          a permission, 404@usage=1 a server without a feature
   503@models=1:times=2    only the first 2 times
   rate-limit=5            reply 429 beyond 5 replies in any second; also with @
   latency=20ms            delay every reply, in ms or s; also
                           lognormal:50ms:0.6 (median, sigma) and
                           uniform:10ms:80ms (minimum, maximum)
   close-after=7           close a connection after every 7th reply, unannounced
-Endpoints: connection, connections, shared, schema_status, usage, me, types, type,
-organization, users, policies, roles, bulk_syncs, model_syncs, models,
+Endpoints: connection, connections, shared, schema_status, usage, me, types,
+type, organization, users, policies, roles, bulk_syncs, model_syncs, models,
 organizations, partner_organization, partner_shared."""
 """Reference of the fault language, printed by `collector sandbox --help` and by replies to invalid faults."""
 
 _KIND_BY_NAME: Final = {kind.value: kind for kind in FaultKind if kind not in (FaultKind.NONE, FaultKind.STATUS)}
-_ENDPOINT_BY_NAME: Final = {endpoint.name.lower(): endpoint for endpoint in Endpoint if endpoint is not Endpoint.OTHER}
+_ENDPOINT_BY_NAME: Final = {
+    endpoint.name.lower(): endpoint for endpoint in Endpoint if endpoint.template.startswith("/api/")
+}
 _ANY_SUBJECT: Final = Subject(Endpoint.OTHER)
 _ROUNDING_TOLERANCE: Final = 1e-9
 _MAX_DELAY_SECONDS: Final = 86_400.0
