@@ -35,7 +35,7 @@ class KeyScope(Enum):
     DEPLOYMENT = "a deployment key, as the user name"
 
 
-_PUBLIC: Final = frozenset({Endpoint.TYPES})
+_PUBLIC: Final = frozenset({Endpoint.TYPES, Endpoint.STATUS})
 _ADMINISTRATION: Final = frozenset({Endpoint.USERS, Endpoint.POLICIES, Endpoint.ROLES})
 _PARTNER: Final = frozenset({Endpoint.ORGANIZATIONS, Endpoint.PARTNER_ORGANIZATION, Endpoint.PARTNER_SHARED})
 _ALL: Final = frozenset(Endpoint)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.endpoints import FIXED_PATHS, PAGINATED, SUBRESOURCES, Endpoint
+from collector.sandbox.fault_items import Subject
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import Caller
 from collector.sandbox.pagination import Page, PageError, parse_page
@@ -40,6 +41,12 @@ class Route:
     def target(self) -> Target:
         """The part of the route that the request log stores."""
         return Target(self.endpoint, self.index, self.organization)
+
+    @property
+    def subject(self) -> Subject:
+        """The part of the route that selects faults."""
+        page = self.page.number if isinstance(self.page, Page) else None
+        return Subject(self.endpoint, self.organization + 1, page)
 
 
 def parse_route(path: str, query: str, caller: Caller, deployment: Deployment) -> Route:
