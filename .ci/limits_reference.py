@@ -90,7 +90,7 @@ FIXED = {
         ),
         Limit(
             "one item of that list",
-            "collector.polytomic.json_array:_MAX_ITEM_LENGTH",
+            "collector.model.json_array:MAX_ITEM_LENGTH",
             CHARACTERS,
             "the run stops (exit code 5)",
         ),

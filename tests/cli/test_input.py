@@ -115,13 +115,16 @@ async def test_an_id_inside_a_quoted_csv_field_is_reported_and_the_exit_code_is_
 
 
 HOSTILE = [
-    "{00000001-0000-4000-8000-00000000c0de}",
+    "{00000001-0000-4000-8000-00000000c0de",
+    "(00000001-0000-4000-8000-00000000c0de)",
+    "https://example.com/api/connections/00000001-0000-4000-8000-00000000c0de",
+    "https://app.polytomic.com/org/models/00000001-0000-4000-8000-00000000c0de",
     "urn:uuid:00000001-0000-4000-8000-00000000c0de",
     "0000000100004000800000000000c0de",
     "00000001-0000-4000-8000-00000000c0de/..",
     "\u0660" * 7 + "\u0661-0000-4000-8000-00000000c0de",
     "00000001-0000-4000-8000-00000000c0d",
-    "00000001-0000-4000-8000-00000000c0de\u2028",
+    "00000001-0000-4000-8000-00000000c0de\u2028x",
     "../../../etc/passwd",
     "%2e%2e",
     "00000001-0000-4000-8000-00000000c0de?x=1",
@@ -150,7 +153,7 @@ def binary_csv(folder: Path) -> str:
 
 
 def utf_16(folder: Path) -> str:
-    (folder / "ids.txt").write_text(ids(1)[0], encoding="utf-16")
+    (folder / "ids.txt").write_text(ids(1)[0], encoding="utf-16-le")
     return "ids.txt"
 
 

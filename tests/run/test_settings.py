@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
 from collector.model.errors import ConfigError, ExitCode
+from collector.run.id_formats import IdsFormat
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
 
@@ -35,6 +36,7 @@ SETTINGS: list[Change] = [
     ("api", "proxy", "--proxy", "http://proxy.example:3128", "http://proxy.example:3128"),
     ("ids", "files", "--ids", "ids.txt", ("ids.txt",)),
     ("ids", "column", "--ids-column", "connection", "connection"),
+    ("ids", "format", "--ids-format", "jsonl", IdsFormat.JSONL),
     ("redact", "also", "--redact-also", "api/auth.header.name", ("api/auth.header.name",)),
     ("redact", "keep", "--redact-keep", "client_id", ("client_id",)),
     ("redact", "fingerprint_key_file", "--fingerprint-key-file", "/etc/key", "/etc/key"),
@@ -118,7 +120,7 @@ def test_the_defaults_match_the_contract() -> None:
     assert settings.limits.outage_limit == 600
     assert settings.retry.max_attempts == 5
     assert (settings.retry.connect_timeout, settings.retry.read_timeout, settings.retry.total_timeout) == (10, 30, 60)
-    assert (settings.output.path, settings.ids.column) == ("-", "id")
+    assert (settings.output.path, settings.ids.column, settings.ids.format) == ("-", None, "auto")
 
 
 def test_every_setting_is_covered_by_these_tests() -> None:
