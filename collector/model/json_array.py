@@ -50,6 +50,11 @@ class ArrayScanner:
         self._is_done = False
         self._retry_length = 0  # characters at which another attempt to parse is worthwhile
 
+    @property
+    def has_array(self) -> bool:
+        """Has the beginning of the array arrived?"""
+        return self._is_inside or self._is_done
+
     def feed(self, chunk: str) -> list[object]:
         """The items that `chunk` completes. Raises `NotJson` if an item exceeds `MAX_ITEM_LENGTH`."""
         self._text += chunk

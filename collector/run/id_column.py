@@ -17,7 +17,7 @@ from collector.run.csv_quoting import strip_quotes
 from collector.run.id_cells import UnreadableIds
 
 _USUAL_NAMES: Final = frozenset({"id", "connection_id", "connection id", "connection-id", "connectionid"})
-_NAMED: Final = "'id', 'connection_id' or 'Connection ID'"
+_USUALLY: Final = "'id', 'connection_id' or 'Connection ID'"
 _MAX_SHOWN_LENGTH: Final = 40
 _MAX_SHOWN_COLUMNS: Final = 20
 _LONG_WORD: Final = re.compile(r"(?=[^\s,;]*[0-9])[^\s,;]{20,}")  # with a digit: rather a value than a name
@@ -45,13 +45,13 @@ def require_column(names: Sequence[str], column: str | None) -> int:
         return found[0]
     if not any(map(strip_quotes, names)):
         raise UnreadableIds("it has no header; a table begins with its column names")
-    wanted = _NAMED if column is None else repr(column)
     if not found:
+        wanted = _USUALLY if column is None else repr(column)
         raise UnreadableIds(
             f"none of its {len(names)} columns ({_listed(names)}) is named {wanted}; choose one with --ids-column"
         )
-    if len({strip_quotes(names[at]) for at in found}) < len(found) or column is not None:
-        raise UnreadableIds(f"{len(found)} of its columns are named {wanted}; rename all but one")
+    if column is not None or len({strip_quotes(names[at]) for at in found}) == 1:
+        raise UnreadableIds(f"{len(found)} of its columns are named {column or names[found[0]]!r}; rename all but one")
     raise UnreadableIds(
         f"{len(found)} of its columns ({_listed([names[at] for at in found])}) may hold the ids; "
         "choose one with --ids-column"

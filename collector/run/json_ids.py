@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 import orjson
 
@@ -16,8 +15,6 @@ from collector.model.json_array import MAX_ITEM_LENGTH, ArrayScanner, parse_item
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.run.id_cells import Cell, UnreadableIds
-
-_TWO_IDS: Final = "has the key id twice"
 
 
 def id_in_line(line: str) -> str | None:
@@ -41,19 +38,19 @@ def cells_in_array(chunks: Iterable[str]) -> Iterator[Cell]:
             number += 1
             yield _element(number, text)
     except NotJson:
-        raise UnreadableIds(_error_after(number)) from None
+        raise UnreadableIds(_error_after(number, has_array=scanner.has_array)) from None
 
 
 def _element(number: int, text: object) -> Cell:
     return Cell(number, text if isinstance(text, str) else None, unit="element")
 
 
-def _error_after(number: int) -> str:
-    if not number:
+def _error_after(number: int, *, has_array: bool) -> str:
+    if not has_array:
         return 'is neither a JSON array nor {"data": [...]}; for one object per line, use --ids-format jsonl'
     return (
-        f"the JSON after element {number} is invalid, truncated, or one element of more than {MAX_ITEM_LENGTH} "
-        "characters; write the file again"
+        f"after element {number} the JSON is invalid or truncated, or an element exceeds {MAX_ITEM_LENGTH} characters; "
+        "write the file again"
     )
 
 

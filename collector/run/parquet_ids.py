@@ -21,7 +21,7 @@ def cells_in_parquet(stream: IO[bytes], column: str | None) -> Iterator[Cell]:
     """A cell for each row. Raises `UnreadableIds` for a file without a suitable column, and for damaged files."""
     pyarrow, parquet = _pyarrow()
     try:
-        with _seekable(stream) as file, parquet.ParquetFile(file, pre_buffer=False) as table:
+        with _seekable(stream) as file, _open(parquet, file) as table:
             schema = table.schema_arrow
             at = require_column(schema.names, column)
             _require_texts(pyarrow, schema.types[at], schema.names[at])
@@ -32,6 +32,11 @@ def cells_in_parquet(stream: IO[bytes], column: str | None) -> Iterator[Cell]:
         raise UnreadableIds(
             f"is not a Parquet file, is damaged, or has an unsupported form ({type(error).__name__}); write it again"
         ) from None
+
+
+def _open(parquet: Any, file: IO[bytes]) -> Any:
+    """Without buffering whole row groups; checksums are optional in Parquet, and compared where they exist."""
+    return parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
 
 
 def _cells(table: Any, name: str) -> Iterator[Cell]:
