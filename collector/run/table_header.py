@@ -47,8 +47,8 @@ def read_header(lines: Iterator[Line], column: str | None, delimiter: str) -> He
         delimiter = separator[1]
         first = next(lines, Line(2, ""))
     texts = _texts_of_header(first, lines, delimiter)
-    for each in dict.fromkeys((delimiter, *_DELIMITERS)):
-        names = _names(texts, each)
+    names_by_delimiter = {each: _names(texts, each) for each in (delimiter, *_DELIMITERS)}
+    for each, names in names_by_delimiter.items():
         if matching_columns(names, column):
             return Header(require_column(names, column), len(names), each)
     if ids_in("\n".join(texts)):
@@ -56,7 +56,7 @@ def read_header(lines: Iterator[Line], column: str | None, delimiter: str) -> He
             f"its first line contains an id, but a table begins with its column names; add a line with the column name "
             f"{column or 'id'!r}, or name a file that contains only ids .txt"
         )
-    names = _names(texts, delimiter)
+    names = max(names_by_delimiter.values(), key=len)  # an error, which lists the columns
     return Header(require_column(names, column), len(names), delimiter)
 
 

@@ -144,6 +144,12 @@ def test_a_duplicate_column_name_is_an_error(header: str) -> None:
         read(f"{header}\n{A},{B}\n")
 
 
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+def test_a_missing_column_is_an_error_that_lists_the_columns_whatever_separates_them(delimiter: str) -> None:
+    with pytest.raises(UnreadableIds, match=r"none of its 3 columns \('a', 'b', 'c'\) is named 'id'"):
+        read(f"a{delimiter}b{delimiter}c\n{A}\n")
+
+
 @pytest.mark.parametrize("text", [f"{A}\n{B}\n", f"{A},x\n", f"\n{A}\n"])
 def test_a_table_without_a_header_is_an_error(text: str) -> None:
     with pytest.raises(UnreadableIds, match="its first line contains an id"):
