@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import anyio
 from cyclopts import App, Parameter
@@ -87,7 +88,12 @@ def collect(
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
-    id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
+    id_input = read_ids(
+        *(ids, settings.ids.files),
+        column=settings.ids.column,
+        format=settings.ids.format,
+        host=urlsplit(settings.api.base_url).hostname or "",
+    )
     id_input.report_problems(reporter.warn)
     if plan:
         made = anyio.run(_plan, settings, id_input, reporter)
