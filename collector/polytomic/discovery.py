@@ -20,7 +20,7 @@ from collector.polytomic.json_array import items_in
 
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Maximum size of the list. It is never in memory as a whole."""
-_LIST = Request("/api/connections", is_sole=True)
+LIST = Request("/api/connections", is_sole=True)
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
 
@@ -32,7 +32,7 @@ async def list_ids(client: Client) -> list[str | None]:
     """
     try:
         policy = replace(client.policy, within=inf, waits_out_outages=True)
-        return await client.stream(_LIST, _ids_of, policy, cap=MAX_LIST_BYTES)
+        return await client.stream(LIST, _ids_of, policy, cap=MAX_LIST_BYTES)
     except GaveUp as end:
         raise RunStopped(
             f"--all: the list of connections is unavailable after {end.attempts} attempts: {end.failure.reason}"
@@ -41,9 +41,20 @@ async def list_ids(client: Client) -> list[str | None]:
 
 async def _ids_of(reply: Reply, chunks: AsyncIterator[bytes]) -> list[str | None]:
     if reply.status != 200:
-        raise InputError(f"--all: GET {_LIST.target} returned HTTP {reply.status}; name the ids instead")
+        raise InputError(f"--all: GET {LIST.target} returned HTTP {reply.status}; name the ids instead")
     require_json(reply)
     return [_id_of(item) async for item in items_in(chunks)]
+
+
+async def first_id(reply: Reply, chunks: AsyncIterator[bytes]) -> str | None:
+    """The id of the first item in a list that arrives; the rest is not read. None for an empty list.
+
+    Raises `BadPayload`.
+    """
+    require_json(reply)
+    async for item in items_in(chunks):
+        return _id_of(item)
+    return None
 
 
 def _id_of(item: object) -> str | None:
