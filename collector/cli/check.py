@@ -42,7 +42,7 @@ Each line says OK, WARN (a run works, with a drawback), FAIL (a run fails) or
 SKIP (not checked), and what to do next. Standard output gets the lines, or with
 --json one document. -v lists all settings, also those with their defaults.
 
-The check sends at most six requests, under --rate. It reads the key, but no ids
+The check sends at most five requests, under --rate. It reads the key, but no ids
 from standard input. It writes only files that it removes, and replaces none.
 Every step has a time limit.
 

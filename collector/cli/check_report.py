@@ -71,7 +71,7 @@ def _lines_of(finding: Finding, *, verbose: bool) -> Iterator[str]:
     level = f"{finding.level:<5}"
     label = f"{_coloured(level, _COLOURS[finding.level])}{finding.check:<{len(_INDENT) - len(level)}}"
     message = printable(finding.message)
-    first, *more = wrap(message, _columns() - len(_INDENT)) if _is_terminal() else [message]
+    first, *more = wrap(message, _columns() - len(_INDENT), break_on_hyphens=False) if _is_terminal() else [message]
     yield label + first
     yield from (_INDENT + line for line in more)
     for each in finding.facts.get("settings", ()):
@@ -83,7 +83,8 @@ def _setting_lines(each: dict[str, object]) -> list[str]:
     text = printable(f"{each['setting']} = {_value(each['value'])} ({each['origin']})")
     if not _is_terminal():
         return [_OF_SETTINGS + text]
-    return wrap(text, _columns(), initial_indent=_OF_SETTINGS, subsequent_indent=_OF_SETTINGS + "  ")
+    more = _OF_SETTINGS + "  "
+    return wrap(text, _columns(), initial_indent=_OF_SETTINGS, subsequent_indent=more, break_on_hyphens=False)
 
 
 def _value(value: object) -> str:

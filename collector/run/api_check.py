@@ -27,7 +27,7 @@ _CLOUD_HOST: Final = "app.polytomic.com"
 _STATUS: Final = "/status.txt"
 _CONFIRMATION_DELAY: Final = 1.0  # seconds between a 401 and the request that confirms it
 _OF_A_REPLY: Final = (replies.VERSION, replies.CLOCK, replies.LIMITS)
-CHECKS: Final = (API, *_OF_A_REPLY, replies.READ)
+CHECKS: Final = (replies.STATUS, API, *_OF_A_REPLY, replies.READ)
 """The checks that need the API."""
 
 
@@ -45,13 +45,12 @@ class ApiCheck:
 
     async def run(self) -> None:
         """Make the checks. Raises no error of a request."""
-        if parse(self._settings.api.base_url).host != _CLOUD_HOST and not await self._check_status():
-            self._skip(CHECKS, "the server did not reply")
-            return
-        answer = await self._check_caller()
-        if answer is None:
+        answer = await self._check_status() or await self._check_caller()
+        if isinstance(answer, Finding):
+            self._report(answer)
             self._skip((*_OF_A_REPLY, replies.READ), "the server did not reply")
             return
+        self._report(self._judge_caller(answer))
         self._report(replies.check_version(answer.reply, self._settings.api.version))
         self._report(replies.check_clock(answer))
         self._report(replies.check_limits(answer.reply, answer.received_at, self._settings.limits.rate))
@@ -64,21 +63,22 @@ class ApiCheck:
         for each in checks:
             self._report(skipped(each, reason))
 
-    async def _check_status(self) -> bool:
-        """Is there a reply? The status is that of the deployment, not of the key."""
-        answer = await self._get(replies.STATUS, _STATUS)
-        if answer is None:
-            return False
+    async def _check_status(self) -> Finding | None:
+        """Check the health page, except of the cloud. Returns the failure of the API if there is no reply."""
+        if parse(self._settings.api.base_url).host == _CLOUD_HOST:
+            return None
+        answer = await self._get(API, _STATUS)
+        if isinstance(answer, Finding):
+            self._skip([replies.STATUS], f"no reply to GET {_STATUS}")
+            return answer
         self._report(replies.check_status(answer.reply))
-        return True
+        return None
 
-    async def _check_caller(self) -> Answer | None:
+    async def _check_caller(self) -> Answer | Finding:
         answer = await self._get(API, ME.target)
-        if answer is not None and answer.reply.status == 401:
+        if isinstance(answer, Answer) and answer.reply.status == 401:
             await self._clock.sleep(_CONFIRMATION_DELAY)
-            answer = await self._get(API, ME.target)
-        if answer is not None:
-            self._report(self._judge_caller(answer))
+            return await self._get(API, ME.target)
         return answer
 
     def _judge_caller(self, answer: Answer) -> Finding:
@@ -94,18 +94,9 @@ class ApiCheck:
 
     async def _check_read(self) -> None:
         id_ = self._id or await self._first_id()
-        if id_ is None:
-            return
-        target = f"{LIST.target}/{id_}"
-        answer = await self._get(replies.READ, target)
-        if answer is None:
-            return
-        if refused := replies.refusal(replies.READ, answer.reply, answer.received_at):
-            self._report(refused)
-        elif answer.reply.status != 200:
-            self._report(replies.unread(target, answer.reply.status, is_list=False))
-        else:
-            self._report(_judge_connection(target, answer))
+        if id_ is not None:
+            target = f"{LIST.target}/{id_}"
+            self._report(_judge_connection(target, await self._get(replies.READ, target)))
 
     async def _first_id(self) -> str | None:
         """The first id of the list. Reports the finding if there is none."""
@@ -126,18 +117,23 @@ class ApiCheck:
             )
         return id_
 
-    async def _get(self, check: str, target: str) -> Answer | None:
-        """The answer to one request. Reports the finding if there is none."""
+    async def _get(self, check: str, target: str) -> Answer | Finding:
+        """The answer to one request, or the finding if there is none."""
         try:
             return await self._probe.get(target)
         except AttemptFailed as error:
-            self._report(replies.failed_attempt(check, error))
+            return replies.failed_attempt(check, error, is_plain=self._settings.api.base_url.startswith("http:"))
         except CollectorError as error:
-            self._report(failure_from(check, error))
-        return None
+            return failure_from(check, error)
 
 
-def _judge_connection(target: str, answer: Answer) -> Finding:
+def _judge_connection(target: str, answer: Answer | Finding) -> Finding:
+    if isinstance(answer, Finding):
+        return answer
+    if refused := replies.refusal(replies.READ, answer.reply, answer.received_at):
+        return refused
+    if answer.reply.status != 200:
+        return replies.unread(target, answer.reply.status, is_list=False)
     try:
         require_json(answer.reply)
         read_data(answer.reply.body)

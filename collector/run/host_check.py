@@ -3,7 +3,7 @@
 key ─▸ ids ─▸ network ─▸ quota ─▸ requests ─▸ output
 
 `probes` gather facts and `checks` judge them. This module and its siblings `network_check`, `api_check` and
-`output_check` decide what can still be checked after a failure. They send at most six requests, replace no file and
+`output_check` decide what can still be checked after a failure. They send at most five requests, replace no file and
 leave none.
 """
 
@@ -115,6 +115,8 @@ class _HostCheck:
         """Read the ids of the arguments and files, and return the first. Standard input is left to the run."""
         files = [each for each in self._settings.ids.files if each != "-"]
         if not (self._ids or files):
+            if self._settings.ids.files:
+                self._skip([id_check.IDS], "standard input is left to the run")
             return None
         try:
             read = partial(read_ids, self._ids, files, column=self._settings.ids.column)

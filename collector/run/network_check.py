@@ -1,6 +1,6 @@
 """The network part of `collector check`: the name, its addresses, and TLS. Sends no request and no key.
 
-With a proxy, this process resolves and connects to the proxy only.
+With a proxy, this process resolves and connects to the proxy only, and the proxy opens a tunnel to the API.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from collector.client import address
 from collector.client.transport import tls
+from collector.client.transport.aiohttp_transport import proxy_of
 from collector.model.errors import ConfigError
 from collector.run.checks import addresses, certificates
 from collector.run.checks.finding import Finding, failure_from, skipped
@@ -51,13 +52,17 @@ async def _resolve(hop: addresses.Hop, within: float) -> list[str] | Finding:
 
 
 async def _check_tls(settings: Settings, hop: addresses.Hop, live: Sequence[str]) -> Finding:
-    api = settings.api
-    if not hop.is_encrypted:
-        host = address.parse(api.base_url)
-        return certificates.no_tls(api.base_url, is_loopback=host.is_loopback, has_proxy=hop.is_proxy)
+    settings_of_api, within = settings.api, settings.retry.connect_timeout
+    api = addresses.api_of(settings_of_api.base_url)
+    if not api.is_encrypted:
+        return certificates.no_tls(is_loopback=address.is_loopback(api.host))
     try:
-        context = tls.context_of(api.ca_file)
+        context = tls.context_of(settings_of_api.ca_file)
     except ConfigError as error:
         return failure_from(certificates.TLS, error, "name a PEM file in [api] ca_file")
-    handshakes = await network.shake_hands_with_each(hop, live, context, settings.retry.connect_timeout)
-    return certificates.check_handshakes(hop, handshakes, time.time())
+    if hop.is_proxy:
+        _, headers = proxy_of(settings_of_api.proxy)
+        handshakes = [await network.shake_hands_through(hop, headers, api, context, within)]
+    else:
+        handshakes = await network.shake_hands_with_each(hop, live, context, within)
+    return certificates.check_handshakes(api, handshakes, time.time())

@@ -23,6 +23,7 @@ import trustme
 from collector.governor.shared_quota import identity_of, quota_file
 from collector.model.secret import Secret
 from tests.conftest import KEY, Calling, Forking, Starting
+from tests.support.connect_proxy import tunnelling
 from tests.support.http_pathologies import NETWORK_PATHS, context_of, new_authority
 from tests.support.pty import on_a_terminal
 from tests.support.scripted_server import (
@@ -438,8 +439,14 @@ async def test_a_server_that_does_not_reply_ends_the_requests_at_the_time_out(ch
     async with serving(hang) as server:
         done = await check("--base-url", server.url, "--read-timeout", "0.5")
     assert done.code == 2
-    assert "no reply: no complete reply in time" in done.lines["status"]
-    assert (done.level("api"), done.level("read"), server.requests) == ("SKIP", "SKIP", 1)
+    assert "no reply: no complete reply in time; check whether it expects https" in done.lines["api"]
+    assert (done.level("status"), done.level("read"), server.requests) == ("SKIP", "SKIP", 1)
+
+
+async def test_the_ids_of_standard_input_are_left_to_the_run(check: Check) -> None:
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, "--ids", "-")
+    assert (done.code, done.level("ids"), done.level("read")) == (0, "SKIP", "OK")
 
 
 async def test_a_list_that_never_ends_is_not_read_to_its_end(check: Check) -> None:
@@ -471,9 +478,42 @@ async def test_a_proxy_that_rejects_the_password_is_2_and_the_password_is_not_sh
             "--base-url", target.url, env={"COLLECTOR_PROXY": str(target.proxy).replace("//", "//u:pass-word-9@")}
         )
     assert done.code == 2
-    assert "HTTP 407" in done.out
+    assert "the proxy rejected the credentials (HTTP 407)" in done.lines["tls"]
     assert "pass-word-9" not in done.out + done.err
-    assert done.level("tls") == "SKIP"
+
+
+@pytest.mark.parametrize("name", ["a proxy without a route", "a proxy that is busy"])
+async def test_a_proxy_that_opens_no_tunnel_is_2_and_named(check: Check, tmp_path: Path, name: str) -> None:
+    async with NETWORK_PATHS[name].open_target(tmp_path) as target:
+        done = await check("--base-url", target.url, "--proxy", str(target.proxy))
+    assert done.code == 2
+    assert re.search(r"the proxy opened no tunnel to api\.example:443 \(HTTP 50[23]\)", done.lines["tls"])
+
+
+async def test_a_proxy_that_does_not_reply_is_2_at_the_time_out(check: Check) -> None:
+    async with serving(hang) as proxy:
+        done = await check("--base-url", "https://api.example", "--proxy", proxy.url, "--connect-timeout", "0.5")
+    assert (done.code, done.err) == (2, "")
+    assert "no TLS handshake within 0.5 s" in done.lines["tls"]
+
+
+async def test_the_certificate_behind_a_proxy_is_checked_and_the_proxy_never_sees_the_key(
+    check: Check, authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    async with tunnelling() as tunnel, serving(api(), tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
+        env = {"COLLECTOR_PROXY": tunnel.url.replace("://", "://user:pass-word-9@")}
+        done = await check("--base-url", server.url, "--ca-file", "ca.pem", env=env)
+        untrusted = await check("--base-url", server.url, env=env)
+    assert done.code == 0, done.out
+    assert "the proxy 127.0.0.1 is an address" in done.lines["dns"]
+    assert "TLSv1.3" in done.lines["tls"]
+    assert done.level("read") == "OK"
+    assert all(b"Proxy-Authorization: Basic " in head for head in tunnel.heads)
+    assert KEY.encode() not in tunnel.passed + b"".join(tunnel.heads)
+    assert "pass-word-9" not in done.out + done.err
+    assert untrusted.code == 2
+    assert "set [api] ca_file" in untrusted.lines["tls"]
 
 
 # The output.

@@ -29,11 +29,19 @@ class Hop(NamedTuple):
         return f"the proxy {self.host}" if self.is_proxy else self.host
 
 
+def api_of(base_url: str) -> Hop:
+    """The host of the API."""
+    return _hop(address.parse(base_url), is_proxy=False)
+
+
 def hop_of(base_url: str, proxy: str | None) -> Hop:
-    """The host to connect to."""
-    found = address.parse(base_url) if proxy is None else address.proxy(proxy)
+    """The host that this process connects to."""
+    return api_of(base_url) if proxy is None else _hop(address.proxy(proxy), is_proxy=True)
+
+
+def _hop(found: address.Address, *, is_proxy: bool) -> Hop:
     is_encrypted = found.scheme == "https"
-    return Hop(found.host, found.port or (443 if is_encrypted else 80), is_encrypted, proxy is not None)
+    return Hop(found.host, found.port or (443 if is_encrypted else 80), is_encrypted, is_proxy)
 
 
 class Contact(NamedTuple):

@@ -23,7 +23,7 @@ class Certificate(NamedTuple):
 
 
 class Handshake(NamedTuple):
-    """One handshake with an address; `error` and `advice` are empty if it succeeded."""
+    """One handshake with an address, or with a name through a proxy; `error` and `advice` are empty if it succeeded."""
 
     address: str
     protocol: str = ""
@@ -68,10 +68,8 @@ def days_left(certificate: Certificate, now: float) -> int:
     return int((certificate.expires - now) // _DAY)
 
 
-def no_tls(base_url: str, *, is_loopback: bool, has_proxy: bool) -> Finding:
-    """The connection to the next host is not encrypted."""
-    if base_url.startswith("https:") and has_proxy:
-        return skipped(TLS, "the proxy connects to the API; the requests below check the API's certificate")
+def no_tls(*, is_loopback: bool) -> Finding:
+    """The connection to the API is not encrypted."""
     if is_loopback:
         return skipped(TLS, "plain http on this host")
     return warning(

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 
 from collector.client.auth.key_wrapping import KEY_VARIABLES
 from collector.model.errors import ConfigError
-from collector.run.checks.finding import Finding, failure_from, ok, warning
+from collector.run.checks.finding import Finding, failure, failure_from, ok, warning
 from collector.run.settings import Api
 
 CHECK = "key"
@@ -22,7 +22,10 @@ def check_key(source: str, scheme: str, notes: Sequence[str]) -> Finding:
 
 def no_key(error: ConfigError) -> Finding:
     """No usable key was found."""
-    return failure_from(CHECK, error, "set POLYTOMIC_API_KEY, or use --key-file")
+    _, separator, advice = str(error).partition("no API key: ")
+    if separator:
+        return failure(CHECK, "no API key", advice)
+    return failure_from(CHECK, error, "correct the source of the key, or set POLYTOMIC_API_KEY")
 
 
 def source_of(api: Api, variables: Container[str]) -> str:

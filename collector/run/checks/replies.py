@@ -45,8 +45,8 @@ def refusal(check: str, reply: Reply, now: float) -> Finding | None:
     return None
 
 
-def failed_attempt(check: str, error: AttemptFailed) -> Finding:
-    """The finding for a request without a usable reply."""
+def failed_attempt(check: str, error: AttemptFailed, *, is_plain: bool = False) -> Finding:
+    """The finding for a request without a usable reply; `is_plain`: it was sent over plain http."""
     match error:
         case Unauthorized():
             return failure(
@@ -66,10 +66,11 @@ def failed_attempt(check: str, error: AttemptFailed) -> Finding:
             return failure(
                 check, f"the server is out of order: {error.reason}", "check again later, or tell its operator"
             )
+    protocol = "whether it expects https, " if is_plain else ""
     return failure(
         check,
         f"no reply: {error.reason}",
-        "check the server and the network path to it; the limits are --connect-timeout and --read-timeout",
+        f"check {protocol}the server, and the network path to it (limits: --connect-timeout, --read-timeout)",
     )
 
 

@@ -6,9 +6,9 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -16,6 +16,8 @@ from collector.client.transport import tls
 from collector.run.checks.addresses import Contact, Hop
 from collector.run.checks.certificates import Certificate, Handshake, name_of
 from collector.run.probes.daemon_thread import in_daemon_thread
+
+_Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def resolve(hop: Hop, within: float) -> list[str]:
@@ -61,7 +63,8 @@ async def shake_hands_with_each(
     found: dict[str, Handshake] = {}
 
     async def shake_hands(address: str) -> None:
-        found[address] = await _shake_hands(hop, address, context, within)
+        connecting = asyncio.open_connection(address, hop.port, ssl=context, server_hostname=hop.host)
+        found[address] = await _shake_hands(address, connecting, within)
 
     async with anyio.create_task_group() as tasks:
         for each in addresses:
@@ -69,20 +72,64 @@ async def shake_hands_with_each(
     return [found[each] for each in addresses]
 
 
-async def _shake_hands(hop: Hop, address: str, context: ssl.SSLContext, within: float) -> Handshake:
+async def shake_hands_through(
+    proxy: Hop, headers: Mapping[str, str], api: Hop, context: ssl.SSLContext, within: float
+) -> Handshake:
+    """Open a tunnel through the proxy (RFC 9110 section 9.3.6), make a handshake with the API, and disconnect.
+
+    `headers` are for the proxy. It receives no other.
+    """
+    return await _shake_hands(api.host, _tunnel(proxy, headers, api, context), within)
+
+
+class _NoTunnel(Exception):
+    """The proxy opens no tunnel; the arguments are the reason and the advice."""
+
+
+async def _tunnel(proxy: Hop, headers: Mapping[str, str], api: Hop, context: ssl.SSLContext) -> _Streams:
+    name = f"[{api.host}]:{api.port}" if ":" in api.host else f"{api.host}:{api.port}"
+    reader, writer = await asyncio.open_connection(proxy.host, proxy.port, ssl=context if proxy.is_encrypted else None)
+    try:
+        lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}", *(f"{each}: {value}" for each, value in headers.items())]
+        writer.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+        await _require_tunnel(reader, name)
+        await writer.start_tls(context, server_hostname=api.host)
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return reader, writer
+
+
+async def _require_tunnel(reader: asyncio.StreamReader, name: str) -> None:
+    """Read the reply of a proxy; raise `_NoTunnel` unless it opened the tunnel."""
+    try:
+        status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1][:3].decode("ascii", "replace")
+    except (EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
+        raise _NoTunnel("the proxy's reply is not HTTP", "check [api] proxy and its port") from None
+    if status == "407":
+        advice = "put its user and password into the address in COLLECTOR_PROXY or [api] proxy"
+        raise _NoTunnel("the proxy rejected the credentials (HTTP 407)", advice)
+    if status != "200":
+        advice = "check --base-url, and whether the proxy allows this host and port"
+        raise _NoTunnel(f"the proxy opened no tunnel to {name} (HTTP {status})", advice)
+
+
+async def _shake_hands(address: str, connecting: Awaitable[_Streams], within: float) -> Handshake:
     try:
         with anyio.fail_after(within):
-            _, writer = await asyncio.open_connection(address, hop.port, ssl=context, server_hostname=hop.host)
+            _, writer = await connecting
+    except _NoTunnel as reason:
+        return Handshake(address, error=reason.args[0], advice=reason.args[1])
     except ssl.SSLCertVerificationError as error:
-        reason = f"the certificate does not verify ({error.verify_message})"
-        return Handshake(address, error=reason, advice=tls.certificate_advice(error))
+        text = f"the certificate does not verify ({error.verify_message.rstrip('.')})"
+        return Handshake(address, error=text, advice=tls.certificate_advice(error))
     except ssl.SSLError as error:
-        advice = (
-            "its operator must enable TLS 1.2 or newer" if tls.is_too_old(error) else "check --base-url and its port"
-        )
-        return Handshake(address, error=tls.describe(error), advice=advice)
+        text, _, advice = tls.describe(error).partition("; ")
+        if tls.is_too_old(error):
+            advice = "its operator must enable TLS 1.2 or newer"
+        return Handshake(address, error=text, advice=advice or "check --base-url and its port")
     except TimeoutError:
-        return Handshake(address, error=f"no TLS handshake within {within:g} s", advice="check the server")
+        return Handshake(address, error=f"no TLS handshake within {within:g} s", advice="check the server and its port")
     except OSError as error:
         return Handshake(address, error=f"the handshake broke: {_reason_of(error)}", advice="check the server")
     secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
