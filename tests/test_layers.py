@@ -22,11 +22,19 @@ PURE = (
     *("client.address", "client.classify", "client.failures", "client.messages", "client.retry"),
     *("client.auth.authorization", "client.auth.header", "client.auth.key_shape", "client.auth.key_wrapping"),
     "client.transport.content_coding",
-    *("polytomic.discovery", "polytomic.envelope", "polytomic.fetch", "polytomic.json_array", "polytomic.normalize"),
+    *(
+        "polytomic.caller",
+        "polytomic.discovery",
+        "polytomic.envelope",
+        "polytomic.fetch",
+        "polytomic.json_array",
+        "polytomic.normalize",
+    ),
     *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
     "storage.checkpoint",
     *("run.csv_quoting", "run.id_cells", "run.id_column", "run.id_formats", "run.json_ids", "run.table_header"),
     *("run.output_template", "run.resume_hint", "run.second_pass", "run.tables"),
+    "run.checks.*",
     *("cli.service_links", "cli.text_encoding"),
 )
 """Modules that use neither the system nor the clock nor the event loop."""

@@ -136,7 +136,7 @@ async def run_and_report(
     return failure.exit_code
 
 
-def _signals_to_hear() -> list[signal.Signals]:
+def signals_to_hear() -> list[signal.Signals]:
     """SIGTERM, and SIGINT and SIGHUP unless ignored, as they are under nohup and after `&` in a script."""
     others = (signal.SIGINT, signal.SIGHUP)
     return [signal.SIGTERM, *(each for each in others if signal.getsignal(each) is not signal.SIG_IGN)]
@@ -162,7 +162,7 @@ def _run_of(
     return Run(
         *(settings, identity, id_input, output, reporter),
         environ=environ,
-        signals=_signals_to_hear(),
+        signals=signals_to_hear(),
         watchdog=watchdog,
     )
 

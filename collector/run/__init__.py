@@ -7,6 +7,7 @@ id_column, tables, table_header, csv_quoting                input of ids: accoun
 listing                                                     the list of connections
 output, output_template, leftovers, resume_hint             output files, and the files of earlier runs
 plan                                                        a run in advance: its requests, time and files
+host_check, network_check, api_check, output_check, checks/, probes/    is this host ready for a run?
 stream, observers/                                          the Python API; reports to the caller
 
 Must not know: the command line, the sandbox, terminals.
