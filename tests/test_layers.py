@@ -32,9 +32,16 @@ PURE = (
     ),
     *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
     "storage.checkpoint",
-    *("run.csv_quoting", "run.id_cells", "run.id_column", "run.id_formats", "run.json_ids", "run.table_header"),
-    *("run.output_template", "run.resume_hint", "run.second_pass", "run.tables"),
-    "run.checks.*",
+    *(
+        "run.ids.csv_quoting",
+        "run.ids.id_cells",
+        "run.ids.id_column",
+        "run.ids.id_formats",
+        "run.ids.json_ids",
+        "run.ids.table_header",
+    ),
+    *("run.output_template", "run.resume_hint", "run.second_pass", "run.ids.tables"),
+    "run.readiness.checks.*",
     *("cli.service_links", "cli.text_encoding"),
 )
 """Modules that use neither the system nor the clock nor the event loop."""

@@ -20,8 +20,8 @@ from collector.cli.setting_origins import OriginRecorder
 from collector.cli.slips import reject_misplaced
 from collector.cli.stderr import add_secrets
 from collector.model.secret import Environment
-from collector.run.checks.configuration import check_configuration
-from collector.run.host_check import Console, check_host
+from collector.run.readiness.checks.configuration import check_configuration
+from collector.run.readiness.host_check import Console, check_host
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 

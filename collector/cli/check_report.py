@@ -17,8 +17,8 @@ from typing import Final
 from collector.cli.stdout import write_lines, writing
 from collector.model.control_chars import json_escaped, printable
 from collector.model.errors import ExitCode, OutputError
-from collector.run.checks.configuration import DEFAULT
-from collector.run.checks.finding import Finding, Level, exit_code_of
+from collector.run.readiness.checks.configuration import DEFAULT
+from collector.run.readiness.checks.finding import Finding, Level, exit_code_of
 from collector.version import VERSION
 
 FORMAT: Final = "collector.check/1"

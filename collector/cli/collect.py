@@ -24,8 +24,8 @@ from collector.cli.stdout import write_lines
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
-from collector.run.id_input import IdInput, read_ids
 from collector.run.identity import Identity, new_identity
+from collector.run.ids.id_input import IdInput, read_ids
 from collector.run.listing import unknown_types
 from collector.run.output import RunOutput
 from collector.run.plan import Plan, make_plan

@@ -23,7 +23,7 @@ from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
 from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
-from collector.run.id_formats import IdsFormat
+from collector.run.ids.id_formats import IdsFormat
 from collector.snapshot.sinks.resume import Resume
 
 # The groups of the help page, in the order a user needs them.

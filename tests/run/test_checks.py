@@ -15,13 +15,22 @@ from collector.client.failures import BadPayload, Throttled, TimedOut, Transient
 from collector.client.messages import Reply
 from collector.model.errors import ConfigError, ExitCode
 from collector.polytomic.caller import Caller
-from collector.run.checks import addresses, certificates, configuration, folder, ids, key, quota, replies
-from collector.run.checks.addresses import Contact, Hop
-from collector.run.checks.caller import check_caller
-from collector.run.checks.certificates import Certificate, Handshake
-from collector.run.checks.finding import Finding, Level, exit_code_of, failure, failure_from, ok, skipped, warning
-from collector.run.checks.folder import Rehearsal, Space
-from collector.run.checks.replies import Answer
+from collector.run.readiness.checks import addresses, certificates, configuration, folder, ids, key, quota, replies
+from collector.run.readiness.checks.addresses import Contact, Hop
+from collector.run.readiness.checks.caller import check_caller
+from collector.run.readiness.checks.certificates import Certificate, Handshake
+from collector.run.readiness.checks.finding import (
+    Finding,
+    Level,
+    exit_code_of,
+    failure,
+    failure_from,
+    ok,
+    skipped,
+    warning,
+)
+from collector.run.readiness.checks.folder import Rehearsal, Space
+from collector.run.readiness.checks.replies import Answer
 from collector.run.settings import Api, Settings
 
 DAY = 86_400.0

@@ -20,7 +20,7 @@ from collector.client.auth.key_shape import looks_like_api_key
 from collector.client.messages import Request
 from collector.client.transport.aiohttp_transport import url_of
 from collector.model.ids import canonical_id
-from collector.run.id_input import read_ids
+from collector.run.ids.id_input import read_ids
 from tests.conftest import Calling
 from tests.support.scripted_server import Exchange, Server, connection, response, serving
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collector.run.id_cells import UnreadableIds
-from collector.run.id_column import require_column
+from collector.run.ids.id_cells import UnreadableIds
+from collector.run.ids.id_column import require_column
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"
 KEY = "sk_" + "live_4eC39HqLyjWDarjtT1zdp7dc"  # in two parts, so that no scanner takes it for a key

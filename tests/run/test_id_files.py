@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from collector.model.errors import ExitCode, InputError
 from collector.model.ledger import InputCount
 from collector.run import id_text
-from collector.run.id_formats import IdsFormat
-from collector.run.id_input import IdInput, read_ids
-from collector.run.json_ids import cells_in_array
+from collector.run.ids.id_formats import IdsFormat
+from collector.run.ids.id_input import IdInput, read_ids
+from collector.run.ids.json_ids import cells_in_array
 from tests.support.zstd_compat import zstd
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"

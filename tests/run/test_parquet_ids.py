@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from collector.model.errors import ExitCode, InputError
 from collector.model.ledger import InputCount
-from collector.run.id_input import IdInput, read_ids
+from collector.run.ids.id_input import IdInput, read_ids
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"
 B = "348df4b7-aa70-47b8-a036-33ac447e668d"

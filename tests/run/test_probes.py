@@ -12,11 +12,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from collector.run.checks.addresses import Hop
 from collector.run.output_template import OutputTemplate
-from collector.run.probes.daemon_thread import in_daemon_thread
-from collector.run.probes.folder import is_held, rehearse, space_for
-from collector.run.probes.network import connect_to_each, resolve
+from collector.run.readiness.checks.addresses import Hop
+from collector.run.readiness.probes.daemon_thread import in_daemon_thread
+from collector.run.readiness.probes.folder import is_held, rehearse, space_for
+from collector.run.readiness.probes.network import connect_to_each, resolve
 from collector.storage.filesystem import FileSystem, PosixFileSystem
 from tests.support.scripted_server import PATIENCE, free_port, hang, serving
 

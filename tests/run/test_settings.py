@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
 from collector.model.errors import ConfigError, ExitCode
-from collector.run.id_formats import IdsFormat
+from collector.run.ids.id_formats import IdsFormat
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
 

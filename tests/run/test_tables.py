@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.ids import canonical_id, ids_in
-from collector.run.id_cells import Cell, UnreadableIds
-from collector.run.tables import read_column
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.tables import read_column
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"
 B = "348df4b7-aa70-47b8-a036-33ac447e668d"

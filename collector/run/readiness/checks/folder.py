@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collector.model.errors import ExitCode
-from collector.run.checks.finding import Finding, failure, ok, warning
+from collector.run.readiness.checks.finding import Finding, failure, ok, warning
 
 OUTPUT, LOCK, SPACE = "output", "lock", "space"
 _MARGIN = 2.0  # of the size of the last snapshot: it may grow, and stays until the new one is complete

@@ -14,7 +14,7 @@ import orjson
 from collector.model.json_array import MAX_ITEM_LENGTH, ArrayScanner, parse_item
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
-from collector.run.id_cells import Cell, UnreadableIds
+from collector.run.ids.id_cells import Cell, UnreadableIds
 
 
 def id_in_line(line: str) -> str | None:

@@ -13,7 +13,7 @@ from collector.client.messages import Reply, Request
 from collector.client.transport.aiohttp_transport import Transport
 from collector.governor.rate_ceiling import RateCeiling
 from collector.model.clock import Clock
-from collector.run.checks.replies import Answer
+from collector.run.readiness.checks.replies import Answer
 
 T = TypeVar("T")
 _LIST_CAP: Final = 1 << 24  # bytes; one item of the list is at most that long

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Final
 
-from collector.run.id_cells import UnreadableIds
+from collector.run.ids.id_cells import UnreadableIds
 
 MAX_LINE_LENGTH: Final = 64 * 1024 * 1024
 """Maximum length of a line in characters."""

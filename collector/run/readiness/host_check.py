@@ -22,18 +22,18 @@ from collector.governor.shared_quota import has_unknown_state
 from collector.model.errors import CollectorError, ConfigError, InputError
 from collector.model.secret import Environment, Secret
 from collector.redaction.scrubber import Scrubber
-from collector.run.api_check import CHECKS as API_CHECKS
-from collector.run.api_check import ApiCheck
 from collector.run.assembly import SYSTEM_CLOCK, open_wire, read_header, shared_file
-from collector.run.checks import ids as id_check
-from collector.run.checks import key, quota
-from collector.run.checks.finding import Finding, Level, skipped
-from collector.run.checks.replies import failed_attempt
-from collector.run.id_input import read_ids
-from collector.run.network_check import check_network
-from collector.run.output_check import check_output
-from collector.run.probes.api import ApiProbe
-from collector.run.probes.daemon_thread import in_daemon_thread
+from collector.run.ids.id_input import read_ids
+from collector.run.readiness.api_check import CHECKS as API_CHECKS
+from collector.run.readiness.api_check import ApiCheck
+from collector.run.readiness.checks import ids as id_check
+from collector.run.readiness.checks import key, quota
+from collector.run.readiness.checks.finding import Finding, Level, skipped
+from collector.run.readiness.checks.replies import failed_attempt
+from collector.run.readiness.network_check import check_network
+from collector.run.readiness.output_check import check_output
+from collector.run.readiness.probes.api import ApiProbe
+from collector.run.readiness.probes.daemon_thread import in_daemon_thread
 from collector.run.settings import Settings
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog

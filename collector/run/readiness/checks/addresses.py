@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from collector.client import address
 from collector.model.record import Json
-from collector.run.checks.finding import Finding, failure, ok, warning
+from collector.run.readiness.checks.finding import Finding, failure, ok, warning
 
 DNS, CONNECTION = "dns", "connection"
 

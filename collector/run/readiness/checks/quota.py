@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collector.run.checks.finding import Finding, ok, warning
+from collector.run.readiness.checks.finding import Finding, ok, warning
 
 QUOTA = "quota"
 

@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from collector.run.id_cells import Cell, UnreadableIds
-from collector.run.id_formats import PARQUET_MAGIC, IdsFormat, format_named, format_of_content, format_of_json
-from collector.run.id_text import decoded, is_decoded, lines_of, replace_invalid, rows_of
-from collector.run.json_ids import cells_in_array, id_in_line
-from collector.run.parquet_ids import cells_in_parquet
-from collector.run.tables import read_column
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.id_formats import PARQUET_MAGIC, IdsFormat, format_named, format_of_content, format_of_json
+from collector.run.ids.id_text import decoded, is_decoded, lines_of, replace_invalid, rows_of
+from collector.run.ids.json_ids import cells_in_array, id_in_line
+from collector.run.ids.parquet_ids import cells_in_parquet
+from collector.run.ids.tables import read_column
 from collector.storage.compression import Compression, compression_in, compression_of, decompressed
 
 STDIN: Final = "-"

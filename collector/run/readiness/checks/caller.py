@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.model.record import Json
 from collector.polytomic.caller import ME, Caller
-from collector.run.checks.finding import Finding, ok, warning
+from collector.run.readiness.checks.finding import Finding, ok, warning
 
 API = "api"
 

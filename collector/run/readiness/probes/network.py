@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import anyio
 
 from collector.client.transport import tls
-from collector.run.checks.addresses import Contact, Hop
-from collector.run.checks.certificates import Certificate, Handshake, name_of
-from collector.run.probes.daemon_thread import in_daemon_thread
+from collector.run.readiness.checks.addresses import Contact, Hop
+from collector.run.readiness.checks.certificates import Certificate, Handshake, name_of
+from collector.run.readiness.probes.daemon_thread import in_daemon_thread
 
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from collector.model.ids import ids_in
-from collector.run.csv_quoting import RowParser
-from collector.run.id_cells import UnreadableIds
-from collector.run.id_column import matching_columns, require_column
+from collector.run.ids.csv_quoting import RowParser
+from collector.run.ids.id_cells import UnreadableIds
+from collector.run.ids.id_column import matching_columns, require_column
 
 OFTEN_UNQUOTED: Final = frozenset("\t|")
 """Delimiters of tables in which a quote may be an ordinary character."""

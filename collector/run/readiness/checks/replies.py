@@ -13,7 +13,7 @@ from collector.client.messages import Reply
 from collector.governor.rate_limit_headers import allowance, quota
 from collector.model.errors import CollectorError, ExitCode
 from collector.model.record import Json
-from collector.run.checks.finding import Finding, failure, failure_from, ok, warning
+from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, warning
 
 CLOCK, LIMITS, READ, STATUS, VERSION = "clock", "limits", "read", "status", "version"
 _TOLERATED_SKEW: Final = 5.0  # seconds; `Date` has whole seconds, and a proxy may cache it

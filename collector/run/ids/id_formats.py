@@ -10,7 +10,7 @@ from typing import Final
 
 from collector.model.id_notation import written_id
 from collector.model.json_array import begins_envelope
-from collector.run.table_header import begins_table
+from collector.run.ids.table_header import begins_table
 
 
 class IdsFormat(StrEnum):

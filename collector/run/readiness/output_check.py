@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from collector.model.errors import CollectorError, ExitCode
-from collector.run.checks import folder
-from collector.run.checks.finding import Finding, failure, failure_from, ok, skipped
 from collector.run.identity import new_identity
 from collector.run.output import RunOutput
 from collector.run.output_template import OutputTemplate
-from collector.run.probes.daemon_thread import in_daemon_thread
-from collector.run.probes.folder import is_held, rehearse, space_for
+from collector.run.readiness.checks import folder
+from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, skipped
+from collector.run.readiness.probes.daemon_thread import in_daemon_thread
+from collector.run.readiness.probes.folder import is_held, rehearse, space_for
 from collector.run.settings import Output
 
 T = TypeVar("T")

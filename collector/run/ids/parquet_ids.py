@@ -10,8 +10,8 @@ from typing import IO, Any, Final
 from uuid import UUID
 
 from collector.model.errors import UsageError
-from collector.run.id_cells import Cell, UnreadableIds
-from collector.run.id_column import require_column
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.id_column import require_column
 
 _BATCH_SIZE: Final = 16 * 1024  # rows
 _UUID_BYTES: Final = 16

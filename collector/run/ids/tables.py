@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from collector.model.ids import ids_in
-from collector.run.csv_quoting import RowParser, strip_quotes
-from collector.run.id_cells import Cell, UnreadableIds
-from collector.run.table_header import OFTEN_UNQUOTED, Header, Line, never_closed, read_header
+from collector.run.ids.csv_quoting import RowParser, strip_quotes
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.table_header import OFTEN_UNQUOTED, Header, Line, never_closed, read_header
 
 _MAX_SPAN_LINES: Final = 1000  # of one field, in tables where a quote may be an ordinary character
 _MAX_LISTED_SPANS: Final = 20

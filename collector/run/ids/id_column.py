@@ -13,8 +13,8 @@ from typing import Final
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.control_chars import printable
 from collector.model.ids import ids_in
-from collector.run.csv_quoting import strip_quotes
-from collector.run.id_cells import UnreadableIds
+from collector.run.ids.csv_quoting import strip_quotes
+from collector.run.ids.id_cells import UnreadableIds
 
 _USUAL_NAMES: Final = frozenset({"id", "connection_id", "connection id", "connection-id", "connectionid"})
 _USUALLY: Final = "'id', 'connection_id' or 'Connection ID'"

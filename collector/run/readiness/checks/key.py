@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 
 from collector.client.auth.key_wrapping import KEY_VARIABLES
 from collector.model.errors import ConfigError
-from collector.run.checks.finding import Finding, failure, failure_from, ok, warning
+from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, warning
 from collector.run.settings import Api
 
 CHECK = "key"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from collector.model.errors import InputError
 from collector.model.ledger import InputCount
 from collector.model.record import Json
-from collector.run.checks.finding import Finding, failure, failure_from, ok, warning
+from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, warning
 
 IDS = "ids"
 

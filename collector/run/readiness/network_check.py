@@ -12,9 +12,9 @@ from collector.client import address
 from collector.client.transport import tls
 from collector.client.transport.aiohttp_transport import proxy_of
 from collector.model.errors import ConfigError
-from collector.run.checks import addresses, certificates
-from collector.run.checks.finding import Finding, failure_from, skipped
-from collector.run.probes import network
+from collector.run.readiness.checks import addresses, certificates
+from collector.run.readiness.checks.finding import Finding, failure_from, skipped
+from collector.run.readiness.probes import network
 from collector.run.settings import Settings
 
 _AFTER_DNS = (addresses.CONNECTION, certificates.TLS)

@@ -15,9 +15,9 @@ from collector.model.errors import InputError, UsageError
 from collector.model.id_notation import written_id
 from collector.model.ids import IdSet, canonical_id, ids_in
 from collector.model.ledger import InputCount
-from collector.run.id_cells import Cell, UnreadableIds
-from collector.run.id_files import STDIN, Reading, cells_in_file
-from collector.run.id_formats import IdsFormat
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.id_files import STDIN, Reading, cells_in_file
+from collector.run.ids.id_formats import IdsFormat
 
 MAX_REPORTED = 20
 """At most this many invalid lines are named; the rest are counted."""

@@ -16,11 +16,11 @@ from collector.model.errors import CollectorError
 from collector.polytomic.caller import ME, caller_in
 from collector.polytomic.discovery import LIST, first_id
 from collector.polytomic.envelope import read_data, require_json
-from collector.run.checks import replies
-from collector.run.checks.caller import API, check_caller, unknown_caller
-from collector.run.checks.finding import Finding, failure_from, skipped
-from collector.run.checks.replies import Answer
-from collector.run.probes.api import ApiProbe
+from collector.run.readiness.checks import replies
+from collector.run.readiness.checks.caller import API, check_caller, unknown_caller
+from collector.run.readiness.checks.finding import Finding, failure_from, skipped
+from collector.run.readiness.checks.replies import Answer
+from collector.run.readiness.probes.api import ApiProbe
 from collector.run.settings import Settings
 
 _CLOUD_HOST: Final = "app.polytomic.com"

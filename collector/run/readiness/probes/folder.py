@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from collector.run.checks.folder import Rehearsal, Space
 from collector.run.leftovers import list_files
 from collector.run.output_template import OutputTemplate, pattern_of
+from collector.run.readiness.checks.folder import Rehearsal, Space
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.filesystem import FileSystem, PosixFileSystem
 

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from collector.client import address
 from collector.model.record import Json
-from collector.run.checks.finding import Finding, ok
+from collector.run.readiness.checks.finding import Finding, ok
 from collector.run.settings import Settings
 
 DEFAULT: Final = "default"

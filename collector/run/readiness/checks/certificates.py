@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from collector.model.record import Json
-from collector.run.checks.addresses import Hop
-from collector.run.checks.finding import Finding, failure, ok, skipped, warning
+from collector.run.readiness.checks.addresses import Hop
+from collector.run.readiness.checks.finding import Finding, failure, ok, skipped, warning
 
 TLS: Final = "tls"
 _DAY: Final = 86_400.0
