@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from collector.model.errors import ExitCode, InputError
 from collector.model.ledger import InputCount
-from collector.run import id_text
+from collector.run.ids import id_text
 from collector.run.ids.id_formats import IdsFormat
 from collector.run.ids.id_input import IdInput, read_ids
 from collector.run.ids.json_ids import cells_in_array
