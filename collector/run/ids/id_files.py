@@ -77,7 +77,9 @@ def _cells_in_lines(lines: Iterable[str], extract: Callable[[str], str | None]) 
 
 
 def _id_in_text(line: str) -> str | None:
-    return line.partition("#")[0].strip() if is_decoded(line) else None
+    if not line.isascii() and not is_decoded(line):
+        return None
+    return line.partition("#")[0].strip() if "#" in line else line
 
 
 @contextmanager

@@ -45,7 +45,8 @@ class IdInput:
         if cell.text == "":
             self.count.blank += 1
         else:
-            self._count(cell, place, None if cell.text is None else written_id(cell.text, self.host))
+            text = cell.text or ""
+            self._count(cell, place, canonical_id(text) or written_id(text, self.host))
 
     def _count(self, cell: Cell, place: str, canonical: str | None) -> None:
         if canonical is None:

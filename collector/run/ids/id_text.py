@@ -66,7 +66,7 @@ def rows_of(chunks: Iterable[str]) -> Iterator[str]:
 
 def is_decoded(line: str) -> bool:
     """Was every byte of this line valid?"""
-    return line.isascii() or not _SURROGATE.search(line)
+    return not _SURROGATE.search(line)
 
 
 def replace_invalid(line: str) -> str:
