@@ -42,12 +42,12 @@ Each line says OK, WARN (a run works, with a drawback), FAIL (a run fails) or
 SKIP (not checked), and what to do next. Standard output gets the lines, or with
 --json one document. -v lists all settings, also those with their defaults.
 
-The check sends at most five requests, under --rate. It reads the key, but no ids
-from standard input. It writes only files that it removes, and replaces none.
-Every step has a time limit.
+The check sends at most five requests, under --rate. It does not read ids from
+standard input. It removes the files that it writes, and replaces none. Every
+step has a time limit.
 
-The options of collect have the same meaning; those without a use in a check are
-accepted, so that the check takes the options of a cron job.
+The options of collect have the same meaning. Options without a use in a check
+are accepted, so that it takes those of a cron job.
 
 Exit codes, that of the first FAIL:
   0    ready: every check is OK, WARN or SKIP

@@ -16,7 +16,7 @@ from signal import Signals
 from typing import Final, NamedTuple
 
 from collector.client import address
-from collector.client.auth.header import secrets_of
+from collector.client.auth.header import scheme_of, secrets_of
 from collector.client.failures import AttemptFailed
 from collector.governor.shared_quota import has_unknown_state
 from collector.model.errors import CollectorError, ConfigError, InputError
@@ -106,9 +106,8 @@ class _HostCheck:
         secrets = [*secrets_of(header), *(address.proxy(api.proxy).secrets if api.proxy else ())]
         self._console.hide_secrets(secrets)
         self._scrubber = Scrubber(secrets)
-        scheme = header.reveal().partition(" ")[0]
         source = key.source_of(api, {name for name, value in self._environ.items() if value})
-        self._report(key.check_key(source, scheme, notes))
+        self._report(key.check_key(source, scheme_of(header), notes))
         return header
 
     async def _check_ids(self) -> str | None:
