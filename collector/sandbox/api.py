@@ -66,7 +66,7 @@ class Api:
         if not route.caller.may_read(route.endpoint):
             if route.caller.scope is None:
                 return error_reply(401, "invalid or unknown API key")
-            return error_reply(403, f"permission denied: {route.caller.scope.value} cannot read this endpoint")
+            return error_reply(403, f"permission denied: {route.caller.scope} cannot read this endpoint")
         return self._authorized_reply(route)
 
     def other_connection(self, route: Route, reply: Reply) -> Reply:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal, Protocol
 
 from collector.sandbox.endpoints import Endpoint
 
@@ -29,12 +29,20 @@ class FaultKind(StrEnum):
     OVERSIZE = "oversize"
 
 
-class Subject(NamedTuple):
-    """The properties of a request that select faults. `organization` and `page` begin at 1; lists alone have pages."""
+class Subject(Protocol):
+    """The properties of a request that select faults. Organizations and pages are numbered from 1."""
 
-    endpoint: Endpoint
-    organization: int = 1
-    page: int | None = None
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint of the request."""
+
+    @property
+    def organization_number(self) -> int:
+        """The organization that the request is for."""
+
+    @property
+    def page_number(self) -> int | None:
+        """The page that the request asks for, or None where there are no pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,8 @@ class Selector:
         """Does the fault apply to this request?"""
         return (
             self.endpoint in (None, subject.endpoint)
-            and self.organization in (None, subject.organization)
-            and self.page in (None, subject.page)
+            and self.organization in (None, subject.organization_number)
+            and self.page in (None, subject.page_number)
         )
 
     def __str__(self) -> str:

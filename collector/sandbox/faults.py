@@ -59,7 +59,6 @@ _KIND_BY_NAME: Final = {kind.value: kind for kind in FaultKind if kind not in (F
 _ENDPOINT_BY_NAME: Final = {
     endpoint.name.lower(): endpoint for endpoint in Endpoint if endpoint.template.startswith("/api/")
 }
-_ANY_SUBJECT: Final = Subject(Endpoint.OTHER)
 _ROUNDING_TOLERANCE: Final = 1e-9
 _MAX_DELAY_SECONDS: Final = 86_400.0
 _MAX_SIGMA: Final = 10.0
@@ -94,10 +93,11 @@ class Faults:
         """Do these faults depend on earlier requests?"""
         return bool(self.rate_limits) or any(fault.times is not None for fault in self.items)
 
-    def draw(self, rng: Random, subject: Subject = _ANY_SUBJECT, exhausted: Container[Fault] = ()) -> Decision | None:
+    def draw(self, rng: Random, subject: Subject | None = None, exhausted: Container[Fault] = ()) -> Decision | None:
         """Decide the treatment of one request; None means a normal reply. `rng` is the only source of randomness.
 
-        `exhausted` faults do not occur. Rate limits are not decided here.
+        `exhausted` faults do not occur. Without a `subject`, only faults of all requests occur. Rate limits are not
+        decided here.
         """
         if not self.items and self.latency is None:
             return None
@@ -107,9 +107,9 @@ class Faults:
             return Decision(fault.kind, delay, fault.status, fault.retry_after, fault)
         return Decision(delay=delay) if delay else None
 
-    def _draw_fault(self, point: float, subject: Subject, exhausted: Container[Fault]) -> Fault | None:
+    def _draw_fault(self, point: float, subject: Subject | None, exhausted: Container[Fault]) -> Fault | None:
         for fault in self.items:
-            if fault not in exhausted and fault.selector.matches(subject):
+            if fault not in exhausted and _applies(fault.selector, subject):
                 point -= fault.probability
                 if point < 0:
                     return fault
@@ -123,6 +123,10 @@ class Faults:
             parts.append(f"close-after={self.close_after}")
         parts += map(str, self.rate_limits)
         return ",".join(parts)
+
+
+def _applies(selector: Selector, subject: Subject | None) -> bool:
+    return selector is EVERY_REQUEST or (subject is not None and selector.matches(subject))
 
 
 @lru_cache(maxsize=256)

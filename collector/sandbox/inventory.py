@@ -105,7 +105,9 @@ class Inventory:
     def index_of(self, id: str) -> int | None:
         """The index of an id in upper or lower case, or None when this inventory does not contain it."""
         index = self._ids.decode(id)
-        return index if index is not None and self.exists(index) else None
+        if index is None or index >= self._indexes:
+            return None
+        return index if self._history is None or self._history.exists(index) else None
 
     def indexes(self) -> Iterator[int]:
         """The indexes of all connections, lazily."""
@@ -125,13 +127,13 @@ class Inventory:
 
         Raises `IndexError` where there is none.
         """
-        if not self.exists(index):
+        if not 0 <= index < self._indexes:
             raise self._missing(index)
         return self._connection(index) if self._history is None else self._changed(index, self._history)
 
     def is_copy(self, index: int) -> bool:
         """Is the connection at an index a shared copy of another one?"""
-        return self._is_copy(index, self.entropy("", index))
+        return self._is_copy(index, self._entropy(index))
 
     def copy_of(self, owner_index: int) -> int | None:
         """The index of this organization's copy of one of the owner's connections, or None without a copy."""
@@ -139,7 +141,7 @@ class Inventory:
         return copy if self.exists(copy) and self.is_copy(copy) else None
 
     def entropy(self, kind: str, number: int) -> Entropy:
-        """64 bytes that determine a connection or, with a `kind` of up to 16 bytes, another object."""
+        """64 bytes that determine an object other than a connection. `kind` has up to 16 bytes."""
         return blake2b(number.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key, person=kind.encode()).digest()
 
     def other_connection(self, index: int) -> Connection:
@@ -154,6 +156,8 @@ class Inventory:
 
     def _changed(self, index: int, history: Churn) -> Connection:
         """The connection at an index with the changes that it has had."""
+        if not history.exists(index):
+            raise self._missing(index)
         connection, entropy = self._connection(index), self.entropy("change", index)
         if born := history.born_at(index):
             connection["created_at"] = connection["updated_at"] = time_of_generation(born, entropy)
@@ -178,12 +182,15 @@ class Inventory:
         del connection["status_error"]
         return {"status": "healthy"}
 
+    def _entropy(self, index: int) -> Entropy:
+        return blake2b(index.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key).digest()
+
     def _connection(self, index: int) -> Connection:
-        entropy = self.entropy("", index)
+        entropy = self._entropy(index)
         template = self._templates[index * _TYPE_STRIDE % len(self._templates)]
         return {
             "id": self._ids.encode(index),
-            "organization_id": self.organization_id,
+            "organization_id": self.organization.id,
             "name": template.name(entropy, index),
             "type": template.type(entropy),
             "configuration": template.configuration(entropy) if entropy[0] else None,

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.endpoints import FIXED_PATHS, PAGINATED, SUBRESOURCES, Endpoint
-from collector.sandbox.fault_items import Subject
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import Caller
 from collector.sandbox.pagination import Page, PageError, parse_page
@@ -43,10 +42,14 @@ class Route:
         return Target(self.endpoint, self.index, self.organization)
 
     @property
-    def subject(self) -> Subject:
-        """The part of the route that selects faults."""
-        page = self.page.number if isinstance(self.page, Page) else None
-        return Subject(self.endpoint, self.organization + 1, page)
+    def organization_number(self) -> int:
+        """The organization that the request is for, from 1."""
+        return self.organization + 1
+
+    @property
+    def page_number(self) -> int | None:
+        """The page that the request asks for, from 1, or None without a valid page."""
+        return self.page.number if isinstance(self.page, Page) else None
 
 
 def parse_route(path: str, query: str, caller: Caller, deployment: Deployment) -> Route:

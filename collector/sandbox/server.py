@@ -154,16 +154,12 @@ class _RequestHandler:
             return await responses.send(
                 request, error_reply(400, f"{FAULTS_HEADER}: {faults}\n{FAULT_SYNTAX}"), headers
             )
-        decision = self._draw(faults, route) or _NORMAL_REPLY
-        response = await self._fault_injector.respond(request, route, decision, headers)
+        is_shared = faults is self._faults
+        decision = self._schedule.draw(route) if is_shared else faults.draw(self._rng, route)
+        response = await self._fault_injector.respond(request, route, decision or _NORMAL_REPLY, headers)
         if response is not None and faults.close_after and self._is_last_reply(request, faults.close_after):
             await responses.send_and_close(request, response)
         return response
-
-    def _draw(self, faults: Faults, route: Route) -> Decision | None:
-        if faults is self._faults:
-            return self._schedule.draw(route.subject)
-        return faults.draw(self._rng, route.subject)
 
     def _is_last_reply(self, request: web.BaseRequest, close_after: int) -> bool:
         """Count a reply on this connection. Is it the last before the sandbox closes the connection?"""

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.sandbox.endpoints import Endpoint
-from collector.sandbox.fault_items import Decision, FaultKind, Subject
+from collector.sandbox.fault_items import Decision, FaultKind
 from collector.sandbox.fault_schedule import FaultSchedule
 from collector.sandbox.faults import Faults
+from tests.sandbox.client import Subject
 from tests.sandbox.test_request_log import Clock
 
 ME = Subject(Endpoint.ME)

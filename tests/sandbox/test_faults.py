@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.sandbox.endpoints import Endpoint
-from collector.sandbox.fault_items import Decision, Fault, FaultKind, Latency, RateLimit, Selector, Subject
+from collector.sandbox.fault_items import Decision, Fault, FaultKind, Latency, RateLimit, Selector
 from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
+from tests.sandbox.client import Subject
 
 
 class FixedRandom(Random):
