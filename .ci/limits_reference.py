@@ -102,7 +102,7 @@ FIXED = {
         ),
         Limit(
             "server's message in the errors file",
-            "collector.polytomic.fetch:_MAX_MESSAGE_LENGTH",
+            "collector.polytomic.envelope:MAX_ERROR_LENGTH",
             CHARACTERS,
             "it is truncated",
         ),
@@ -171,6 +171,24 @@ FIXED = {
             "collector.polytomic.live_schemas:_MAX_TYPES",
             COUNT,
             "packaged schemas apply",
+        ),
+    ],
+    "Side tables": [
+        Limit("rows per page", "collector.polytomic.page_cursor:PAGE_SIZE", COUNT, "the next page is requested"),
+        Limit(
+            "length of a page token", "collector.polytomic.page_cursor:_MAX_TOKEN_LENGTH", CHARACTERS, "table `partial`"
+        ),
+        Limit(
+            "pages in sequence without a new row",
+            "collector.polytomic.page_cursor:_MAX_STALE_PAGES",
+            COUNT,
+            "table `partial`",
+        ),
+        Limit(
+            "connections without a success at the start of a table",
+            "collector.polytomic.enrichment:_FIRST_REPLIES",
+            COUNT,
+            "the table is not read further",
         ),
     ],
     "Keys": [

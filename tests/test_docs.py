@@ -18,11 +18,12 @@ from collector.model.errors import ExitCode
 from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
+from collector.model.side_tables import TableStatus
 from collector.model.throughput import Throughput
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.settings import Redact
 from collector.snapshot.lines import error_line
-from collector.snapshot.manifest import FileEntry, RunReport, encode
+from collector.snapshot.manifest import FileEntry, RunReport, TableEntry, encode
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -69,7 +70,9 @@ def test_a_list_of_the_keys_of_a_record_is_whole_and_in_order() -> None:
     assert all(tuple(text.split()) == FIELDS for text in lists)
 
 
-@pytest.mark.parametrize("script", ["command_reference", "limits_reference", "record_reference", "rooms"])
+@pytest.mark.parametrize(
+    "script", ["command_reference", "limits_reference", "record_reference", "rooms", "side_tables_reference"]
+)
 def test_a_generated_page_matches_the_code(script: str) -> None:
     done = subprocess.run([sys.executable, f".ci/{script}.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, f"run python .ci/{script}.py"
@@ -102,9 +105,11 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
         selection={"from_list": True, "filter": {}},
         cross_check=CrossCheckReport().as_manifest(),
     )
-    document = json.loads(encode(report, [facts]))
+    table = TableEntry(facts, "users", "/api/organization/users", TableStatus.COMPLETE)
+    document = json.loads(encode(report, [facts], [table]))
     assert document["account"]["outcomes"].keys() == set(OutcomeKind)
     document["account"]["outcomes"], document["requests"]["by_status"] = {"OUTCOME": 0}, {"STATUS": 0}
+    document["requests"]["by_endpoint"] = {"ENDPOINT": 0}
     assert sorted(first_cells("docs/reference/files.md", "Manifest")) == sorted(keys_of(document))
 
 
@@ -114,7 +119,7 @@ def keys_of(value: object, path: str = "") -> Iterator[str]:
         for key, member in value.items():
             yield from keys_of(member, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list) and value:
-        yield from keys_of(value[0], f"{path}[]")
+        yield from sorted({key for element in value for key in keys_of(element, f"{path}[]")})
     else:
         yield path
 

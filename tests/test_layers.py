@@ -30,6 +30,7 @@ PURE = (
         "polytomic.json_array",
         "polytomic.normalize",
     ),
+    *("polytomic.page_cursor", "polytomic.rows", "polytomic.table_progress", "polytomic.typed_fields"),
     *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
     "storage.checkpoint",
     *(

@@ -124,7 +124,7 @@ async def run_and_report(
         return ExitCode.BROKEN_PIPE  # the reader closed the pipe, because it had read enough
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
-        for line in summary(run.ledger, run.throughput, seconds=run.duration_s, where=where):
+        for line in summary(run.ledger, run.throughput, seconds=run.duration_s, where=where, tables=run.tables):
             print_message(line)
     if failure is None:
         return exit_code_of(run.ledger)
@@ -181,6 +181,11 @@ def _identity_and_output(settings: Settings, reporter: ConsoleReporter) -> tuple
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(
-        settings.output, run_id=identity.run_id, now=now, backlog=settings.limits.concurrency, warn=reporter.warn
+        settings.output,
+        run_id=identity.run_id,
+        now=now,
+        backlog=settings.limits.concurrency,
+        warn=reporter.warn,
+        tables=settings.tables.include,
     )
     return identity, output

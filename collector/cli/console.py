@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +17,11 @@ from collector.governor.events import Event
 from collector.model.control_chars import printable
 from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import OutcomeKind
+from collector.model.side_tables import TableStatus
 from collector.model.throughput import Throughput
 from collector.run.observers.decisions import report
 from collector.run.observers.reporter import Reporter
+from collector.snapshot.manifest import TableEntry
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -133,6 +135,8 @@ class LineReporter(QuietReporter):
 
 def progress_line(ledger: Ledger, seconds: float) -> str:
     """`250 of 1000 (25 %), 49.8/s, 3 retries, 1 failed, 15 s left`, or `250 so far, …` while ids are still found."""
+    if ledger.current_table:
+        return f"side table {ledger.current_table}: {ledger.table_rows} rows, {ledger.requests.retried} retries"
     done, total = ledger.done, ledger.input.unique
     rate = (done - ledger.resumed) / seconds if seconds else 0.0
     part, left = f"{done} so far", ""
@@ -160,6 +164,7 @@ class BarReporter(QuietReporter):
             TextColumn("{task.fields[rate]:.0f}/s"),
             TextColumn("{task.fields[retries]} retries"),
             TextColumn("{task.fields[failed]} failed"),
+            TextColumn("{task.fields[table]}"),
             TimeRemainingColumn(),
             console=Console(file=for_terminal()),
             auto_refresh=False,
@@ -168,7 +173,7 @@ class BarReporter(QuietReporter):
             redirect_stderr=False,  # redirection would draw control characters of other writers
         )
         total = ledger.input.unique if ledger.has_all_ids else None
-        self._task = progress.add_task("", total=total, rate=0.0, retries=0, failed=0)
+        self._task = progress.add_task("", total=total, rate=0.0, retries=0, failed=0, table="")
         with self._while_there_is_a_terminal():
             progress.start()
 
@@ -183,6 +188,7 @@ class BarReporter(QuietReporter):
                 rate=(ledger.done - ledger.resumed) / task.elapsed if task.elapsed else 0.0,
                 retries=ledger.requests.retried,
                 failed=ledger.failed,
+                table=f"{ledger.current_table}: {ledger.table_rows} rows" if ledger.current_table else "",
                 refresh=True,
             )
 
@@ -207,7 +213,9 @@ class BarReporter(QuietReporter):
             self._progress = None
 
 
-def summary(ledger: Ledger, pace: Throughput, *, seconds: float, where: str) -> list[str]:
+def summary(
+    ledger: Ledger, pace: Throughput, *, seconds: float, where: str, tables: Sequence[TableEntry] = ()
+) -> list[str]:
     """The summary of a run, one line per item."""
     counted, requests, outcomes = ledger.input, ledger.requests, ledger.outcomes
     failed = [f"{outcomes[kind]} {kind}" for kind in OutcomeKind if kind is not OutcomeKind.OK and outcomes[kind]]
@@ -221,6 +229,7 @@ def summary(ledger: Ledger, pace: Throughput, *, seconds: float, where: str) -> 
     return [
         *(done if counted.unique else [f"nothing collected in {seconds:.1f} s"]),
         *([_input_line(counted)] if counted.lines else []),
+        *([f"side tables: {', '.join(map(_table_text, tables))}"] if tables else []),
         f"requests: {requests.sent} sent, {requests.retried} retried, {requests.throttled} throttled, "
         f"{pace.paused_s:.1f} s paused",
         *_pace_lines(pace),
@@ -231,6 +240,12 @@ def _input_line(count: InputCount) -> str:
     filtered = "" if count.filtered is None else f", {count.filtered} left out by filters"
     parts = f"{count.duplicates} duplicate, {count.invalid} invalid, {count.blank} blank{filtered}"
     return f"input: {count.lines} lines, {parts}"
+
+
+def _table_text(entry: TableEntry) -> str:
+    """`policies 12`, or `users 0 (unavailable)`."""
+    state = "" if entry.status is TableStatus.COMPLETE else f" ({entry.status})"
+    return f"{entry.table} {entry.file.records}{state}"
 
 
 def _pace_lines(pace: Throughput) -> list[str]:

@@ -18,7 +18,7 @@ from collector.cli.health_table import health_table
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode
 from collector.run.ids.id_input import IdInput
-from collector.run.settings import Api, Limits, Output, Settings
+from collector.run.settings import Api, Limits, Output, Settings, Tables
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
@@ -39,6 +39,7 @@ Standard output gets the first three records, whole in a pipe.""",
 _CONNECTIONS: Final = 1000
 _FAULTS: Final = "500=0.04,429=0.002:retry-after=1,reset=0.005,truncate=0.005,latency=lognormal:20ms:0.5"
 _FAULT_SEED: Final = 1  # pauses, but no probe fails, so a first run shows no outage
+_TABLES: Final = Tables(("policies", "users"))
 _SHOWN: Final = 3
 _WIDTH: Final = 80  # columns of a terminal
 
@@ -57,7 +58,9 @@ async def _demo(folder: Path) -> int:
     output = folder / "connections.jsonl"
     print_message(f"sandbox API: {_CONNECTIONS:,} connections; some requests fail on purpose")
     async with serve(inventory, faults=Faults.parse(_FAULTS), seed=_FAULT_SEED) as sandbox:
-        settings = Settings(api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)))
+        settings = Settings(
+            api=Api(base_url=sandbox.url), limits=Limits(rate=400.0), output=Output(path=str(output)), tables=_TABLES
+        )
         reporter = reporter_for(quiet=False, verbose=False)
         environ = {"POLYTOMIC_API_KEY": sandbox.key}
         # The next demo has another port, so it begins anew.

@@ -19,7 +19,9 @@ def as_json(plan: Plan) -> list[str]:
 
 def as_text(plan: Plan) -> list[str]:
     """The plan as lines, each with a label."""
-    return [printable(f"{label:{_LABEL_WIDTH}}{text}") for label, text in _rows(plan)]
+    rows = list(_rows(plan))
+    width = max(_LABEL_WIDTH, *(len(label) + 2 for label, _ in rows))
+    return [printable(f"{label:{width}}{text}") for label, text in rows]
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -47,9 +49,11 @@ def _input(plan: Plan) -> str:
 
 
 def _requests(plan: Plan) -> str:
-    if plan.connections is None:
-        return "1 for the list, none for connections"
-    parts = [*([f"{plan.lists} for the list"] if plan.lists else []), f"{plan.connections} for connections"]
+    parts = [
+        *([f"{plan.lists} for the list"] if plan.lists else []),
+        f"{plan.connections or 'none'} for connections",
+        *([f"at least {plan.tables} for side tables"] if plan.tables else []),
+    ]
     return f"{', '.join(parts)}, plus retries"
 
 
@@ -80,7 +84,8 @@ def _beginning(prospect: Prospect) -> str:
         case Action.PUBLISH:
             return "by completing the publication of an earlier run, without requests if it is this one"
         case Action.RESUME:
-            return f"by resuming the {unfinished}, which has {prospect.records} records"
+            tables = f" and the side tables {', '.join(sorted(prospect.tables))}" if prospect.tables else ""
+            return f"by resuming the {unfinished}, which has {prospect.records} records{tables}"
         case Action.QUARANTINE:
             return f"a new run; it quarantines the {unfinished}: {prospect.reason}"
         case Action.REFUSE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from collector.model.errors import ExitCode, LedgerMismatch
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
@@ -35,6 +35,7 @@ class RequestCount:
 
     `sent` were given to a connection. `unanswered` of these ended without a byte of a reply, so the server saw between
     `sent - unanswered` and `sent`. `retried` were not the first for their id; `throttled` got a throttled reply.
+    `by_endpoint` counts those sent by the template of their path.
     """
 
     sent: int = 0
@@ -42,6 +43,7 @@ class RequestCount:
     retried: int = 0
     throttled: int = 0
     by_status: Counter[int] = field(default_factory=Counter)
+    by_endpoint: Counter[str] = field(default_factory=Counter)
 
 
 OTHER_PATHS: Final = "(other)"
@@ -64,6 +66,19 @@ class PathCounts(Counter[str]):
         """Add the counts of several paths."""
         for path, number in counts.items():
             self.count(path, number)
+
+
+class ValueFindings(Protocol):
+    """The values that were masked, repaired or found odd in one record or row; see `Outcome`."""
+
+    @property
+    def redactions(self) -> Sequence[Redaction]: ...
+    @property
+    def unparsed_timestamps(self) -> int: ...
+    @property
+    def repairs(self) -> Sequence[str]: ...
+    @property
+    def nuls(self) -> Sequence[str]: ...
 
 
 class TallyEntry(NamedTuple):
@@ -99,14 +114,18 @@ class Tally:
     def add(self, outcome: TallyEntry | Outcome) -> None:
         """Count one outcome."""
         self.outcomes[outcome.kind] += 1
-        self.unparsed_timestamps += outcome.unparsed_timestamps
-        for path, rule in outcome.redactions:
+        self.add_values(outcome)
+
+    def add_values(self, found: ValueFindings) -> None:
+        """Count the values of an outcome's record, or of a row."""
+        self.unparsed_timestamps += found.unparsed_timestamps
+        for path, rule in found.redactions:
             self.redactions.count(path)
             self.by_rule[rule] += 1
-        if outcome.repairs or outcome.nuls:
-            for path in outcome.repairs:
+        if found.repairs or found.nuls:
+            for path in found.repairs:
                 self.repairs.count(path)
-            for path in outcome.nuls:
+            for path in found.nuls:
                 self.nuls.count(path)
 
     @property
@@ -128,7 +147,8 @@ class Tally:
 class Ledger:
     """The totals of a run: filled while it runs, reconciled once at its end.
 
-    `has_all_ids` is False as long as further ids may be found.
+    `has_all_ids` is False as long as further ids may be found. `unfinished_tables` counts side tables that are partial;
+    `current_table` is being read and has `table_rows` so far.
     """
 
     input: InputCount = field(default_factory=InputCount)
@@ -136,6 +156,9 @@ class Ledger:
     tally: Tally = field(default_factory=Tally)
     resumed: int = 0
     has_all_ids: bool = True
+    unfinished_tables: int = 0
+    current_table: str = ""
+    table_rows: int = 0
 
     @property
     def outcomes(self) -> Counter[OutcomeKind]:
@@ -177,13 +200,13 @@ class Ledger:
 
     @property
     def is_clean(self) -> bool:
-        """Is every unique id ok and every line of input an id?"""
+        """Is every unique id ok, every side table complete, and every line of input an id?"""
         return self.is_complete and not self.input.invalid
 
     @property
     def is_complete(self) -> bool:
-        """Is every unique id ok?"""
-        return self.outcomes[OutcomeKind.OK] == self.input.unique
+        """Is every unique id ok, and every side table complete?"""
+        return self.outcomes[OutcomeKind.OK] == self.input.unique and not self.unfinished_tables
 
 
 def status_of(ledger: Ledger, *, finished: bool) -> str:

@@ -1,11 +1,11 @@
-"""Polytomic API: finds, fetches and normalizes connections.
+"""Polytomic API: finds, fetches and normalizes connections, and reads side tables.
 
-discovery, json_array      the connections in the list of the API
-filters, cross_check       selection by listed payloads; the list compared with fetched connections
-fetch, listed_records      one id, or one item of the list → one outcome
-record_reader, normalize   one payload → one record
-caller, envelope           the owner of the key; the JSON object that wraps a reply's data
-live_schemas               the fields that the API currently marks as sensitive
+discovery, json_array, filters, cross_check   the list of connections: read, filtered, compared with fetched ones
+fetch, listed_records                         one id, or one item of the list → one outcome
+record_reader, normalize, typed_fields        one payload → one record
+enrichment, page_cursor, table_progress       the pages, or the replies per connection, of one side table
+rows                                          one item → one row of a side table
+caller, envelope, live_schemas                the owner of the key; a reply's data; the fields marked as sensitive
 
 Must not know: files, settings, the command line, aiohttp.
 """

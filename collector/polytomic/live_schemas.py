@@ -24,6 +24,7 @@ AddSchema: TypeAlias = Callable[[str, Mapping[str, bool]], None]
 """Adds the schema of a type: its id, and path of a field → is it marked as sensitive?"""
 
 _PATH: Final = "/api/connection_types/"
+_ENDPOINT: Final = f"{_PATH}{{id}}"
 _TYPE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # untrusted, and part of a URL path
 _MAX_TYPES: Final = 1000
 _TIMEOUT: Final = 30.0  # seconds; short, because records wait and the packaged schema can replace it
@@ -61,7 +62,7 @@ class LiveSchemas:
 
     async def _fetch(self, type_id: str) -> None:
         try:
-            request = Request(_PATH + type_id, within=self._policy.within)
+            request = Request(_PATH + type_id, within=self._policy.within, endpoint=_ENDPOINT)
             reply = await self._client.get(request, _unchanged, self._policy, is_probe_candidate=False)
             if reply.status == 200:
                 self._add_schema(type_id, fields_of_schema(parse_tolerantly(reply.body)[0]))

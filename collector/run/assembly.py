@@ -31,6 +31,7 @@ from collector.model.errors import CollectorError
 from collector.model.ledger import Ledger
 from collector.model.secret import Secret
 from collector.polytomic.cross_check import CrossCheck
+from collector.polytomic.enrichment import TableReader
 from collector.polytomic.fetch import Fetcher
 from collector.polytomic.listed_records import ListedRecords
 from collector.polytomic.live_schemas import LiveSchemas
@@ -55,6 +56,8 @@ class Components(NamedTuple):
     "Maps a run id to the fetcher of that run. The id is known only after the output has begun."
     create_listed_records: Callable[[str], ListedRecords]
     "Maps a run id to the counterpart of the fetcher for the payloads of the list."
+    create_table_reader: Callable[[str], TableReader]
+    "Maps a run id to the reader of its side tables."
     cross_check: CrossCheck | None = None
 
 
@@ -108,6 +111,7 @@ async def open_components(
                 reader,
                 partial(Fetcher, client, reader, reply_scrubber, clock=SYSTEM_CLOCK),
                 partial(ListedRecords, reader, scrub=scrubber.scrub, clock=SYSTEM_CLOCK),
+                partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK),
                 cross_check,
             )
 

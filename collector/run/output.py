@@ -7,7 +7,7 @@ never quarantines or removes files of another date; every run names them in one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -29,9 +29,19 @@ from collector.snapshot.sinks.target import sink_for
 class RunOutput:
     """The output of a run. Write to `sink`, which `begin` may replace."""
 
-    def __init__(self, settings: Output, *, run_id: str, now: float, backlog: int, warn: Callable[[str], None]) -> None:
-        """Raises `UsageError` or `OutputError` for a path that no run could write to."""
+    def __init__(
+        self,
+        settings: Output,
+        *,
+        run_id: str,
+        now: float,
+        backlog: int,
+        warn: Callable[[str], None],
+        tables: Collection[str] = (),
+    ) -> None:
+        """Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`."""
         self._settings = settings
+        self._tables = tables
         self._template = OutputTemplate(settings.path)
         self._now = now
         self._backlog = backlog
@@ -48,6 +58,7 @@ class RunOutput:
             backlog=self._backlog,
             resume=settings.resume,
             allow_empty=settings.allow_empty,
+            tables=self._tables,
         )
 
     @property

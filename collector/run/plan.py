@@ -15,6 +15,7 @@ from typing import NamedTuple
 from collector.model.errors import CollectorError, first_of
 from collector.model.ledger import InputCount, Ledger
 from collector.model.record import Json
+from collector.model.side_tables import SIDE_TABLES
 from collector.run.assembly import open_components
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
@@ -37,8 +38,9 @@ class LastRun(NamedTuple):
 class Plan:
     """The plan of a run.
 
-    - `lists`, `connections`: requests for the list and for connections, without retries. `connections` is None with
-      --from-list, which finds the number of connections in the list.
+    - `lists`, `connections`, `tables`: requests for the list, for connections and for side tables, without retries.
+      `connections` is None with --from-list, which finds their number in the list. Pages of side tables after the first
+      are not known yet, nor, with --from-list, the requests of tables per connection.
     - `ceiling`: the rate ceiling in requests/s; 0 for none.
     - `files`: the names of the records, errors and manifest; empty for standard output without --errors and --manifest.
     - `prospect`: what the run does with the files of earlier runs; None for a stream.
@@ -47,6 +49,7 @@ class Plan:
     input: InputCount
     lists: int
     connections: int | None
+    tables: int
     ceiling: float
     last_run: LastRun | None
     files: Mapping[str, str]
@@ -55,11 +58,15 @@ class Plan:
     @property
     def requests(self) -> int:
         """All requests, without retries."""
-        return self.lists + (self.connections or 0)
+        return self.lists + (self.connections or 0) + self.tables
 
     def seconds_at(self, rate: float) -> float | None:
         """The time of all requests at a rate in requests/s; None for rate 0."""
         return self.requests / rate if rate else None
+
+    @property
+    def _kept_tables(self) -> list[str]:
+        return sorted(self.prospect.tables) if self.prospect else []
 
     def as_json(self) -> dict[str, Json]:
         """The plan as a JSON document."""
@@ -68,11 +75,16 @@ class Plan:
         return {
             "format": "collector.plan/1",
             "input": {key: value for key, value in count.items() if value is not None},
-            "requests": {"list": self.lists, "connections": self.connections, "total": self.requests},
+            "requests": {
+                "list": self.lists,
+                "connections": self.connections,
+                "tables": self.tables,
+                "total": self.requests,
+            },
             "at_ceiling": {"rate": self.ceiling, "seconds": self.seconds_at(self.ceiling)},
             "at_pace_of_last_run": {**last._asdict(), "seconds": self.seconds_at(last.rate)} if last else None,
             "files": dict(self.files),
-            "output": None if self.prospect is None else self.prospect._asdict(),
+            "output": None if self.prospect is None else {**self.prospect._asdict(), "tables": self._kept_tables},
         }
 
 
@@ -101,11 +113,19 @@ async def make_plan(
         input=id_input.count,
         lists=int(listing.purpose is not None),
         connections=None if settings.ids.from_list else sum(1 for _ in ids),
+        tables=_table_requests(settings, len(ids), prospect),
         ceiling=settings.limits.rate,
         last_run=_last_run(output.earlier_manifests()),
         files=_files_of(settings, path),
         prospect=prospect,
     )
+
+
+def _table_requests(settings: Settings, connections: int, prospect: Prospect | None) -> int:
+    """The requests for side tables that are not finished: one per page of a list, at least one."""
+    finished = prospect.tables if prospect else frozenset[str]()
+    wanted = [SIDE_TABLES[name] for name in settings.tables.include if name not in finished]
+    return sum(connections if table.is_per_connection else 1 for table in wanted)
 
 
 async def _discover(
@@ -129,7 +149,9 @@ def _files_of(settings: Settings, path: Path | None) -> dict[str, str]:
         named = {"errors": settings.output.errors, "manifest": settings.output.manifest}
         return {kind: name for kind, name in named.items() if name}
     paths = SnapshotPaths(path)
-    return {"records": str(path), "errors": str(paths.errors), "manifest": str(paths.manifest)}
+    files = {"records": path, "errors": paths.errors, "manifest": paths.manifest}
+    files |= {name: paths.table(name) for name in settings.tables.include}
+    return {kind: str(each) for kind, each in files.items()}
 
 
 def _last_run(manifests: Sequence[Path]) -> LastRun | None:

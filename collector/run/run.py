@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from signal import Signals
 
 import anyio
@@ -40,8 +40,9 @@ from collector.run.pipeline import collect
 from collector.run.second_pass import SecondPass
 from collector.run.settings import Settings
 from collector.run.shutdown import Shutdown
+from collector.run.side_tables import SideTables
 from collector.run.watchdog import Watchdog
-from collector.snapshot.manifest import RunReport, encode
+from collector.snapshot.manifest import RunReport, TableEntry, encode
 from collector.snapshot.sinks.resume import UNKNOWN_IDS, ResumedRun, RunHeader
 from collector.version import VERSION
 
@@ -77,12 +78,18 @@ class Run:
         self._organization_id: str | None = None
         self._resumed_run: ResumedRun | None = None
         self._cross_check_report: CrossCheckReport | None = None
+        self._side_tables = SideTables(settings.tables.include, id_input.ids)
         self._second_pass = SecondPass()
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     def place(self, *, finished: bool) -> str:
         """The name of the file or stream that holds the records, for messages."""
         return self._sink.place(finished=finished)
+
+    @property
+    def tables(self) -> list[TableEntry]:
+        """The side tables that the run has finished."""
+        return self._sink.tables.entries(finished=False) if self._sink.tables else []
 
     @property
     def resume_hint(self) -> str | None:
@@ -137,7 +144,8 @@ class Run:
 
     @property
     def _is_finished(self) -> bool:
-        return self.ledger.has_all_ids and self.ledger.input.unique == self.ledger.done
+        has_all_outcomes = self.ledger.has_all_ids and self.ledger.input.unique == self.ledger.done
+        return has_all_outcomes and self._side_tables.is_done
 
     async def _collect(self, components: Components, watchers: TaskGroup) -> None:
         with anyio.CancelScope() as workers:
@@ -154,8 +162,9 @@ class Run:
             self._reporter.begin(self.ledger)
             if self._settings.ids.from_list:
                 await self._collect_listed(components)
-            elif not self._is_finished:
+            elif self.ledger.done < self.ledger.input.unique:
                 await self._run_workers(components)
+            await self._collect_tables(components)
             self._cross_check(components)
 
     async def _run_workers(self, components: Components) -> None:
@@ -201,6 +210,17 @@ class Run:
         listing.require_ids()
         self.ledger.has_all_ids = True
 
+    async def _collect_tables(self, components: Components) -> None:
+        if self._sink.tables is None:
+            self._side_tables.is_done = True  # the run was published before, with its tables
+            return
+        read = partial(
+            components.create_table_reader(self._identity.run_id).read,
+            workers=self._settings.limits.concurrency,
+            organization_id=self._organization_id,
+        )
+        await self._side_tables.collect(self._sink.tables, read, self.ledger, warn=self._reporter.warn)
+
     def _cross_check(self, components: Components) -> None:
         if components.cross_check is not None:
             id_input = self._id_input
@@ -227,6 +247,7 @@ class Run:
     def _write_outcome(self, outcome: Outcome) -> None:
         self._sink.writer.put(outcome)
         self.ledger.add(outcome)
+        self._side_tables.add(outcome)
 
     def _check_organization(self, found: str | None) -> None:
         if self._resumed_run is not None:
@@ -290,7 +311,10 @@ class Run:
             selection=self._selection(),
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
         )
-        return encode(report, self._sink.file_entries(finished=failure is None))
+        finished, tables = failure is None, self._sink.tables
+        return encode(
+            report, self._sink.file_entries(finished=finished), tables.entries(finished=finished) if tables else ()
+        )
 
 
 def header_of(settings: Settings, identity: Identity, ids_digest: str = UNKNOWN_IDS) -> RunHeader:

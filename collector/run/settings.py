@@ -21,6 +21,7 @@ from collector.client import address
 from collector.client.address import BadAddress
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
+from collector.model.side_tables import SIDE_TABLES
 from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
 from collector.run.ids.id_formats import IdsFormat
@@ -243,6 +244,20 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Tables:
+    """The side tables of a snapshot."""
+
+    include: Annotated[tuple[str, ...], Parameter(name="--with", negative="", metavar="SIDE_TABLES")] = ()
+    "Side tables to write beside the snapshot, such as policies,users. Repeatable."
+
+    def __post_init__(self) -> None:
+        names = tuple(dict.fromkeys(part.strip() for text in self.include for part in text.split(",")))
+        object.__setattr__(self, "include", names)
+        unknown = [name for name in names if name not in SIDE_TABLES]
+        _require(not unknown, "tables", "include", f"a list of side tables; there are {', '.join(SIDE_TABLES)}")
+
+
+@dataclass(frozen=True)
 class Redact:
     """The user's additions to the redaction rules: see docs/reference/masking.md."""
 
@@ -299,6 +314,7 @@ class Settings:
     limits: Annotated[Limits, Parameter(name="*", group=_LIMITS)] = field(default_factory=Limits)
     retry: Annotated[Retry, Parameter(name="*", group=_RETRIES)] = field(default_factory=Retry)
     output: Annotated[Output, Parameter(name="*", group=_OUTPUT)] = field(default_factory=Output)
+    tables: Annotated[Tables, Parameter(name="*", group=_OUTPUT)] = field(default_factory=Tables)
     redact: Annotated[Redact, Parameter(name="*", group=_REDACTION)] = field(default_factory=Redact)
     log: Annotated[Log, Parameter(name="*", group=MESSAGES)] = field(default_factory=Log)
 

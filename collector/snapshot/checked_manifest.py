@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, NoReturn
 from collector.model.errors import InputError
 from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
+from collector.model.side_tables import TableStatus
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
 from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
@@ -110,7 +111,8 @@ def _read(path: Path) -> Manifest:
 
 def _require_consistent(path: Path, found: Manifest) -> None:
     parts = {key: count for key, count in found.input.items() if key != "lines"}
-    ledger = Ledger(InputCount(**parts), tally=found.tally)
+    unfinished = sum(entry.status is TableStatus.PARTIAL for entry in found.tables)
+    ledger = Ledger(InputCount(**parts), tally=found.tally, unfinished_tables=unfinished)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
         reject(
             path,
@@ -136,5 +138,8 @@ def _require_same_names(checked: CheckedManifest) -> None:
         )
     if found.errors and found.errors.path != files.listed_errors:
         reject(files.manifest, f"lists {found.errors.path} as its errors file, not {files.listed_errors}")
+    for entry in found.tables:
+        if entry.file.path != (listed := files.table(entry.table)[1]):
+            reject(files.manifest, f"lists {entry.file.path} as its side table {entry.table}, not {listed}")
     if checked.is_stopped and files.stage is Stage.PUBLISHED:
         reject(files.manifest, f"states {_STOPPED}, but a stopped run does not publish a snapshot")

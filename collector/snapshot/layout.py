@@ -8,12 +8,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from collector.model.side_tables import SIDE_TABLES
 from collector.storage.compression import Compression, compression_of
 from collector.storage.durable_files import staged_path
 
 _RESERVED: Final = (
     *(".partial", ".errors", ".manifest.json", ".draft"),
-    *(".partial.run.json", ".partial.checkpoint", ".partial.lock"),
+    *(".partial.run.json", ".partial.checkpoint", ".partial.lock", ".partial.tables.json"),
+    *(f".partial{older}.{table}" for older in ("", ".older") for table in SIDE_TABLES),
 )
 _MAX_NAME_BYTES: Final = 255  # on every file system in common use
 _LONGEST_SUFFIX: Final = ".20260102T030405Z-01234567.99.draft"  # that quarantine and staging append
@@ -40,23 +42,39 @@ class SnapshotPaths:
         self.header = path.with_name(f"{stem}.partial.run.json")
         self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
         self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
+        self.partial_tables = path.with_name(f"{stem}.partial.tables.json")
         self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
         self.lock = path.with_name(f"{stem}.partial.lock")
-        self.staged = tuple(map(staged_path, (self.partial_manifest, self.checkpoint, self.header)))
+        self.staged = tuple(
+            map(staged_path, (self.partial_manifest, self.partial_tables, self.checkpoint, self.header))
+        )
+
+    def table(self, name: str) -> Path:
+        """The path of a side table."""
+        return self.snapshot.with_name(f"{self.stem}.{name}.jsonl")
+
+    def partial_table(self, name: str) -> Path:
+        """The path of a side table of an unfinished run."""
+        return self.snapshot.with_name(f"{self.stem}.partial.{name}.jsonl")
 
     @property
     def held_paths(self) -> dict[Path, Path]:
-        """The temporary paths of an older snapshot's manifest and errors file during a publication."""
+        """The temporary paths of an older snapshot's manifest, errors file and side tables during a publication."""
         older = f"{self.stem}.partial.older"
         return {
             self.manifest: self.manifest.with_name(f"{older}.manifest.json"),
             self.errors: self.errors.with_name(f"{older}.errors.jsonl"),
+            **{self.table(name): self.snapshot.with_name(f"{older}.{name}.jsonl") for name in SIDE_TABLES},
         }
 
     @property
     def unfinished(self) -> tuple[Path, ...]:
         """The files of an unfinished run. The run header is last: the run is unfinished while it exists."""
-        return self.partial, self.partial_errors, self.partial_manifest, self.checkpoint, self.header
+        return (
+            *(self.partial, self.partial_errors, self.partial_manifest),
+            *map(self.partial_table, SIDE_TABLES),
+            *(self.partial_tables, self.checkpoint, self.header),
+        )
 
     @property
     def other_encodings(self) -> tuple[SnapshotPaths, ...]:
@@ -98,6 +116,15 @@ class FileSet(NamedTuple):
     listed_records: str
     listed_errors: str
     compression: Compression
+
+    def table(self, name: str) -> tuple[Path, str]:
+        """The path of a side table, and the path by which the manifest lists it."""
+        if self.stage is Stage.PUBLISHED:
+            path = SnapshotPaths(self.records).table(name)
+            return path, path.name
+        listed = self.records.with_name(self.listed_records.removesuffix(".partial"))
+        path = SnapshotPaths(listed).partial_table(name)
+        return path.with_name(path.name + self.records.name.removeprefix(self.listed_records)), path.name
 
 
 def quarantined_path(path: Path, suffix: str | None) -> Path:

@@ -13,10 +13,13 @@ from collector.model.ids import is_canonical
 from collector.model.ledger import TallyEntry
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.record import JSON_TYPES, RECORD, SCHEMA, Json, Kind, Record, names_of, nul_paths
+from collector.model.side_tables import SIDE_TABLES
 from collector.model.strict_json import NotJson, parse
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
 from collector.redaction.detect.reasons import UNKNOWN
+
+_ROW_KEYS: Final = {table.name: tuple(field.name for field in table.fields) for table in SIDE_TABLES.values()}
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:
@@ -146,6 +149,17 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
 
 
 @lru_cache(_MAX_CACHED_SHAPES)
+def read_row(line: bytes, table: str) -> dict[str, Json]:
+    """Decode a row of a side table. Raises `InvalidLine` unless it is an object with the keys of that table."""
+    try:
+        row = parse(line)
+    except NotJson as reason:
+        raise InvalidLine(str(reason)) from None
+    if type(row) is not dict or tuple(row) != _ROW_KEYS[table]:
+        raise InvalidLine(f"not a row of {table}")
+    return row
+
+
 def _shape_error(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
     """The first problem of a record with these keys and types, or None."""
     found = dict(zip(keys, kinds, strict=True))

@@ -13,6 +13,7 @@ from collector.model.control_chars import json_escaped
 from collector.model.ledger import OTHER_PATHS, InputCount, Ledger, PathCounts, RequestCount, Tally, status_of
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
+from collector.model.side_tables import SIDE_TABLES, TableStatus
 from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.json_document import JsonNode, parse
@@ -35,6 +36,29 @@ class FileEntry(NamedTuple):
     records: int
     bytes: int
     sha256: str
+
+
+class TableEntry(NamedTuple):
+    """An entry of `files` for a side table: its file, its source, and whether it is whole.
+
+    Its rows are counted as `records` of the file; `redactions` are their masked values. The other fields are those of
+    `TableEnd`.
+    """
+
+    file: FileEntry
+    table: str
+    endpoint: str
+    status: TableStatus
+    pages: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    redactions: int = 0
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Json]:
+        """The entry in a manifest."""
+        facts = {**self._asdict(), "status": str(self.status)}
+        return {**facts.pop("file")._asdict(), **facts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +87,7 @@ class RunReport:
     cross_check: Mapping[str, Json] | None = None
 
 
-def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
+def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[TableEntry] = ()) -> bytes:
     """Encode the manifest as JSON. `files` holds the records first, then the errors file if one was written."""
     tally = report.ledger.tally
     document: dict[str, Any] = {
@@ -88,7 +112,7 @@ def encode(report: RunReport, files: Sequence[FileEntry]) -> bytes:
         },
         "requests": _encoded_requests(report.ledger.requests, report.pace),
         "pace": _encoded_pace(report.pace),
-        "files": [entry._asdict() for entry in files],
+        "files": [*(entry._asdict() for entry in files), *(entry.as_json() for entry in tables)],
         "redactions": tally.redactions.total(),
         "redaction": {
             "paths": dict(tally.redactions.most_common()),
@@ -115,6 +139,7 @@ def _encoded_requests(requests: RequestCount, pace: Throughput) -> dict[str, Jso
         **{key: getattr(requests, key) for key in _REQUEST_COUNTS},
         "paused_s": round(pace.paused_s, 3),
         "by_status": {str(status): count for status, count in sorted(requests.by_status.items())},
+        "by_endpoint": dict(sorted((+requests.by_endpoint).items())),
     }
 
 
@@ -142,6 +167,7 @@ class Manifest(NamedTuple):
     records_file: FileEntry
     errors: FileEntry | None = None
     counts_nuls: bool = True
+    tables: tuple[TableEntry, ...] = ()
 
 
 def decode(content: bytes) -> Manifest:
@@ -151,7 +177,7 @@ def decode(content: bytes) -> Manifest:
         found["format"].reject(f"not {FORMAT}")
     _require_run_facts(found)
     source, ledger = found["source"], found["account"]
-    files = _files(found["files"])
+    files, tables = _files(found["files"])
     return Manifest(
         run_id=found["run_id"].text(),
         status=found["status"].text(),
@@ -163,6 +189,7 @@ def decode(content: bytes) -> Manifest:
         records_file=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
+        tables=tuple(map(table_entry, tables)),
     )
 
 
@@ -173,17 +200,41 @@ def _input(found: JsonNode) -> dict[str, int]:
     return counts if filtered is None else {**counts, _FILTERED: filtered.count()}
 
 
-def _files(found: JsonNode) -> list[FileEntry]:
-    """The entries of the records and, if it is listed, of the errors file."""
-    files = found.elements()
+def _files(found: JsonNode) -> tuple[list[FileEntry], list[JsonNode]]:
+    """The entries of the records and, if it is listed, of the errors file; and the entries of side tables."""
+    entries = found.elements()
+    tables = [each for each in entries if each.get("table") is not None]
+    files = [each for each in entries if each.get("table") is None]
     if not files:
         found.reject("has no entry for the records")
+    if entries[: len(files)] != files:
+        found.reject("has the entry of a side table before those of the records and errors")
     if len(files) > _MAX_FILES:
-        files[_MAX_FILES].reject("unexpected; only the records and the errors file are listed")
-    return [
-        FileEntry(each["path"].path(), each["records"].count(), each["bytes"].count(), each["sha256"].text())
-        for each in files
-    ]
+        files[_MAX_FILES].reject("unexpected; only the records, the errors file and side tables are listed")
+    return [_file_entry(each) for each in files], tables
+
+
+def _file_entry(found: JsonNode) -> FileEntry:
+    return FileEntry(found["path"].path(), found["records"].count(), found["bytes"].count(), found["sha256"].text())
+
+
+def table_entry(found: JsonNode) -> TableEntry:
+    """Decode the entry of a side table. Raises only `Malformed`."""
+    if (name := found["table"].text()) not in SIDE_TABLES:
+        found["table"].reject("not a side table of this version")
+    if (status := found["status"].text()) not in set(TableStatus):
+        found["status"].reject("not a status of a side table")
+    return TableEntry(
+        _file_entry(found),
+        name,
+        found["endpoint"].text(),
+        TableStatus(status),
+        pages=found["pages"].count(),
+        skipped=found["skipped"].count(),
+        duplicates=found["duplicates"].count(),
+        redactions=found["redactions"].count(),
+        reason=found["reason"].text(),
+    )
 
 
 def _require_run_facts(found: JsonNode) -> None:

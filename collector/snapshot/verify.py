@@ -6,6 +6,7 @@ It compares:
 - the number of records and bytes, and the digest;
 - the masked values and the organization;
 - the errors file with the counted outcomes;
+- the rows, bytes and digest of each side table;
 - the ids of records and errors with the digest of the requested ids;
 - the manifest's status and exit code with its own account.
 """
@@ -24,6 +25,7 @@ from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
 from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
 from collector.snapshot.lines import InvalidLine, has_only_text_lists, read_record, tally_entry_of_line
+from collector.snapshot.side_table import check_tables
 from collector.snapshot.snapshot_file import SnapshotFile, open_regular, reject
 
 
@@ -58,14 +60,15 @@ def verify(path: Path) -> Verified:
     if len(ids) != checked.records:
         reject(path, f"contains {len(ids)} records, but the account in its manifest counts {checked.records}")
     errors = check_errors(checked, ids)
+    table_notes = check_tables(checked)
     if len(ids) == checked.unique and ids.digest() != checked.manifest.ids_digest:
         reject(path, "the ids of its records and errors are not the requested ids")
     if difference := contents.difference(_Contents.expected(checked, contents.nuls)):
         reject(path, difference)
-    return _verified(checked, errors)
+    return _verified(checked, errors, table_notes)
 
 
-def _verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
+def _verified(checked: CheckedManifest, errors: CheckedErrors, table_notes: list[str]) -> Verified:
     records_file = checked.manifest.records_file
     return Verified(
         records=checked.records,
@@ -74,7 +77,7 @@ def _verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
         sha256=records_file.sha256,
         status=checked.manifest.status,
         errors_file=errors.path,
-        notes=tuple(filter(None, (errors.note, _note_on_run(checked)))),
+        notes=tuple(filter(None, (errors.note, *table_notes, _note_on_run(checked)))),
     )
 
 

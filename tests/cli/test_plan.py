@@ -37,7 +37,7 @@ async def test_a_plan_of_given_ids_needs_no_key_and_sends_nothing(call: Calling,
         )
     assert server.requests == 0
     assert plan["input"] == {"lines": 4, "unique": 2, "duplicates": 1, "invalid": 1, "blank": 0}
-    assert plan["requests"] == {"list": 0, "connections": 2, "total": 2}
+    assert plan["requests"] == {"list": 0, "connections": 2, "tables": 0, "total": 2}
     assert plan["at_ceiling"] == {"rate": 4.0, "seconds": 0.5}
     assert plan["at_pace_of_last_run"] is None
     assert plan["files"]["errors"] == "out/c.errors.jsonl"
@@ -54,7 +54,7 @@ async def test_a_plan_of_all_sends_only_the_request_for_the_list(call: Calling) 
         assert sandbox.log.summary().total == 1
     assert plan["input"]["filtered"] + plan["input"]["unique"] == 300
     assert plan["requests"]["total"] == plan["input"]["unique"] + 1
-    assert listed["requests"] == {"list": 1, "connections": None, "total": 1}
+    assert listed["requests"] == {"list": 1, "connections": None, "tables": 0, "total": 1}
 
 
 async def _stopped(call: Calling, url: str, *options: str) -> Finished:

@@ -58,6 +58,7 @@ SETTINGS: list[Change] = [
     ("output", "errors", "--errors", "e.jsonl", "e.jsonl"),
     ("output", "manifest", "--manifest", "m.json", "m.json"),
     ("output", "resume", "--resume", "never", Resume.NEVER),
+    ("tables", "include", "--with", "policies", ("policies",)),
 ]
 SWITCHES = [
     ("redact", "live_schemas", "--live-schemas"),

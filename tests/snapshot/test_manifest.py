@@ -259,7 +259,7 @@ MALFORMED: dict[str, tuple[tuple[str | int, ...], Any]] = {
     "files[1]: not an object": (("files", 1), None),
     "files[1].path: not a path": (("files", 1, "path"), "a\0b"),
     "files[1].sha256: not a string": (("files", 1, "sha256"), None),
-    "files[2]: unexpected; only the records and the errors file are listed": (("files",), [{}] * 3),
+    "files[2]: unexpected; only the records, the errors file and side tables are listed": (("files",), [{}] * 3),
     "redactions: not the sum of redaction.paths": (("redactions",), 7),
     "redaction.paths: not an object": (("redaction", "paths"), 7),
     "nul_characters: not an object": (("nul_characters",), 0),

@@ -356,7 +356,7 @@ def test_old_data_keeps_its_manifest_whichever_step_is_refused(name: str, with_e
     assert refusals > 2
 
 
-HELD = {held: OLDER[path] for path, held in PATHS.held_paths.items()}
+HELD = {held: OLDER[path] for path, held in PATHS.held_paths.items() if path in OLDER}
 WITHOUT_MANIFEST = {PATHS.snapshot: OLDER[PATHS.snapshot], **unfinished(with_errors=True)}
 
 

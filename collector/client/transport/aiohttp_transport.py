@@ -22,6 +22,7 @@ import ssl
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, cast
@@ -54,6 +55,7 @@ _OK, _HTTP, _END_OF_HEAD = b"HTTP/1.1 200 ", b"HTTP/", b"\r\n\r\n"
 
 _TICK = 0.25  # seconds; the precision of timeouts
 _STREAM_TIMEOUT_FACTOR = 20
+_endpoint: ContextVar[str] = ContextVar("endpoint")  # of the task's request; aiohttp's middleware sees only its URL
 _ERROR_BODY_TIMEOUT = 1.0  # seconds for an error's body; a throttled or rejected reply must be known soon
 _MAX_ERROR_BODY_BYTES = 256 * 1024
 _KEEP_ALIVE = 15.0  # seconds; shorter than common servers' idle timeouts, so that the client closes first
@@ -199,6 +201,7 @@ class Transport:
             self._deadlines.stop(task)
 
     def _get(self, request: Request, **options: Any) -> aiohttp.client._RequestContextManager:
+        _endpoint.set(request.endpoint)
         return self._session.get(
             url_of(self._base_url, request),
             headers=self._request_headers,
@@ -211,12 +214,15 @@ class Transport:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Count each pass of aiohttp over the wire, and prevent aiohttp from repeating it."""
+        endpoint = _endpoint.get()
         self._count.sent += 1
+        self._count.by_endpoint[endpoint] += 1
         self._count.unanswered += 1  # until a reply arrives; a cancelled attempt stays unanswered
         try:
             response = await handler(request)
         except _NOT_CONNECTED as error:
             self._count.sent -= 1
+            self._count.by_endpoint[endpoint] -= 1
             self._count.unanswered -= 1
             raise _connect_failure(error) from None
         except aiohttp.ClientResponseError as error:

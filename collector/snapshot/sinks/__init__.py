@@ -5,6 +5,7 @@ file_sink, stream_sink     its two implementations
 writer                     lines written to a file in batches
 resume, recovery           unfinished runs: whether and how to resume them
 prospect                   what a run would do with them, without doing it
+table_files                side tables
 publication, quarantine    the final renames; renaming of unfinished files that are kept
 
 Must not know: the origin of outcomes.

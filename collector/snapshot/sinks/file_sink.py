@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -28,11 +28,12 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
-from collector.snapshot.sinks.publication import complete, publish, replaced_snapshot
+from collector.snapshot.sinks.publication import PublishedRun, complete, publish, replaced_snapshot
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.snapshot.sinks.resume import Resume, ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
+from collector.snapshot.sinks.table_files import TableFiles
 from collector.snapshot.sinks.writer import BatchWriter, OutcomeWriter
 from collector.storage import checkpoint
 from collector.storage.checkpoint import Checkpoint, RepairNote
@@ -87,17 +88,21 @@ class FileSink:
         *,
         resume: Resume = Resume.AUTO,
         allow_empty: bool = False,
+        tables: Collection[str] = (),
         system: FileSystem | None = None,
     ) -> None:
+        """`tables` are the side tables that the run is to write."""
         self._paths = SnapshotPaths(path)
         self._compression = compression_of(path.name)
         self._warn = warn
         self._resume = resume
         self._allow_empty = allow_empty
+        self._wanted_tables = frozenset(tables)
         self._files = Files(system or PosixFileSystem(warn), warn)
         self._lock: int | None = None
         self._partial: int | None = None
         self._is_published = False
+        self.tables: TableFiles | None = None
         self._output: _OpenOutput | None = None
         self.writer: Writer = NoWriter()
         self._pending_notes: deque[bytes] = deque()  # repair notes that are not yet written
@@ -125,7 +130,7 @@ class FileSink:
         paths, files = self._paths, self._files
         unfinished = resume.decode(files.read(paths.header) or b"")  # read before `complete`, which may remove it
         published = complete(files, paths)
-        if published and unfinished and unfinished.run_id == published.run_id and self._may_adopt(header, unfinished):
+        if published and unfinished and self._may_adopt(header, unfinished, published):
             self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
             return ResumedRun(unfinished.run_id, unfinished.started_at, published.tally, organizations)
@@ -148,7 +153,10 @@ class FileSink:
         complete(self._files, self._paths)
         return self._resume_unfinished(header, unfinished, ids) if self._is_unfinished(self._paths) else None
 
-    def _may_adopt(self, header: RunHeader, unfinished: RunHeader) -> bool:
+    def _may_adopt(self, header: RunHeader, unfinished: RunHeader, published: PublishedRun) -> bool:
+        """Is the published run the unfinished one, resumable, and with every table that this run is to write?"""
+        if unfinished.run_id != published.run_id or not self._wanted_tables <= published.tables:
+            return False
         try:
             header.check_resumable(unfinished, fresh=self._resume is Resume.AUTO)
         except Damaged:
@@ -200,6 +208,8 @@ class FileSink:
         if recovered.torn_bytes:
             self._warn(f"{paths.partial}: truncated a torn tail of {recovered.torn_bytes} bytes")
         self._files.remove(paths.partial_errors, paths.partial_manifest)  # failed ids are requested again
+        self.tables = TableFiles(self._files, paths, unfinished.run_id)
+        self.tables.load()
         self._write_to(descriptor, recovered)
         self._write_checkpoint()
         return ResumedRun(
@@ -222,6 +232,7 @@ class FileSink:
         descriptor = self._lock_partial()
         with translated(paths.partial):
             files.system.fsync_dir(paths.partial.parent)
+        self.tables = TableFiles(files, paths, header.run_id)
         self._write_to(descriptor, Recovered())
 
     def _write_to(self, descriptor: int, recovered: Recovered) -> None:
@@ -296,7 +307,7 @@ class FileSink:
             journal.require_unchanged()
         if not self.writer.committed.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_no_records_replaced()
-        publish(self._files, self._paths, manifest)
+        publish(self._files, self._paths, manifest, sorted(self.tables.finished) if self.tables else ())
 
     def _require_no_records_replaced(self) -> None:
         older = replaced_snapshot(self._files, self._paths)

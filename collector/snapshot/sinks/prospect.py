@@ -19,6 +19,7 @@ from collector.snapshot.manifest import decode
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.recovery import recover
 from collector.snapshot.sinks.resume import Resume, RunHeader
+from collector.snapshot.sinks.table_files import TableFiles
 from collector.storage import checkpoint
 from collector.storage.compression import compression_of
 from collector.storage.durable_files import Files, staged_path, translated
@@ -40,6 +41,7 @@ class Prospect(NamedTuple):
 
     - `run_id`, `started_at`: of the unfinished run, if its header is readable.
     - `records`: those that the run would keep.
+    - `tables`: the finished side tables that the run would keep.
     - `reason`: why it would quarantine the unfinished run, or refuse to continue it.
     - `replaces`: the records of the snapshot that it would replace; None if there is none, or if they are unknown.
     """
@@ -50,6 +52,7 @@ class Prospect(NamedTuple):
     records: int = 0
     reason: str | None = None
     replaces: int | None = None
+    tables: frozenset[str] = frozenset()
 
 
 def prospect_of(path: Path, header: RunHeader, ids: IdSet, policy: Resume) -> Prospect:
@@ -70,7 +73,10 @@ def prospect_of(path: Path, header: RunHeader, ids: IdSet, policy: Resume) -> Pr
         if policy is Resume.NEVER:
             raise Damaged("--resume never")
         resumable = header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
-        return found._replace(action=Action.RESUME, records=_recoverable(files, paths, resumable.run_id, ids))
+        records = _recoverable(files, paths, resumable.run_id, ids)
+        tables = TableFiles(files, paths, resumable.run_id)
+        tables.load()
+        return found._replace(action=Action.RESUME, records=records, tables=tables.finished)
     except Damaged as reason:
         action = Action.REFUSE if policy is Resume.ALWAYS else Action.QUARANTINE
         return found._replace(action=action, reason=str(reason))

@@ -3,9 +3,9 @@
     unfinished names durable
     staged manifest durable                from here on the next start completes an interrupted publication
     old manifest ─▸ held name              old data, no manifest beside it
-    old errors ─▸ held name
+    old errors, old side tables ─▸ held names
     .partial ─▸ snapshot                   new data, no manifest beside it
-    errors ─▸ their name
+    errors, side tables ─▸ their names
     staged manifest ─▸ manifest            the new set
     held and unfinished names removed, the run header last
 
@@ -25,12 +25,14 @@ snapshot the empty one is published, because an auditor needs its errors file an
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from collector.model.errors import OutputError
 from collector.model.ledger import Tally
 from collector.model.outcome import OutcomeKind
+from collector.model.side_tables import TableStatus
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileEntry, Manifest, decode
@@ -39,19 +41,20 @@ from collector.storage.durable_files import Files, staged_path, translated
 
 
 class PublishedRun(NamedTuple):
-    """A published run: its id, the tally of its manifest, and the organization of its records."""
+    """A published run: its id, its tally, the organization of its records, and its side tables that are not partial."""
 
     run_id: str
     tally: Tally
     organization_id: str | None
+    tables: frozenset[str] = frozenset()
 
 
-def publish(files: Files, paths: SnapshotPaths, manifest: bytes) -> None:
-    """Give the finished files their final names, and write `manifest` beside them."""
+def publish(files: Files, paths: SnapshotPaths, manifest: bytes, tables: Sequence[str] = ()) -> None:
+    """Give the finished files, with these side tables, their final names, and write `manifest` beside them."""
     with translated(paths.snapshot):  # else a crash could keep the staged manifest and lose the names it describes
         files.system.fsync_dir(paths.snapshot.parent)
     files.stage(paths.manifest, manifest)  # may fail for lack of space, so it precedes any rename
-    _rename_all(files, paths, has_errors=files.exists(paths.partial_errors))
+    _rename_all(files, paths, has_errors=files.exists(paths.partial_errors), tables=tables)
 
 
 def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
@@ -62,7 +65,8 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
     """
     staged = _read(files, staged_path(paths.manifest))
     if staged and (described := _described_paths(staged, paths)) and _matches_files(files, staged, described):
-        _rename_all(files, described, has_errors=staged.tally.total > staged.tally.outcomes[OutcomeKind.OK])
+        has_errors = staged.tally.total > staged.tally.outcomes[OutcomeKind.OK]
+        _rename_all(files, described, has_errors=has_errors, tables=[entry.table for entry in staged.tables])
         return _published(staged) if described is paths else None
     files.remove(staged_path(paths.manifest))
     _roll_back(files, paths)
@@ -90,22 +94,29 @@ def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
     return None
 
 
-def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool) -> None:
+def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool, tables: Sequence[str]) -> None:
     if files.exists(paths.partial):
-        _replace_records(files, paths)
+        _replace_records(files, paths, tables)
     if not has_errors:
         files.remove(paths.errors)
     elif files.exists(paths.partial_errors):
         files.rename(paths.partial_errors, paths.errors)
+    for name in tables:
+        if files.exists(paths.partial_table(name)):
+            files.rename(paths.partial_table(name), paths.table(name))
     files.rename(staged_path(paths.manifest), paths.manifest)
     files.remove(*paths.held_paths.values(), *paths.staged, *paths.unfinished)
 
 
-def _replace_records(files: Files, paths: SnapshotPaths) -> None:
-    """Hold the old manifest and errors, then rename the data. Restores the old set before it raises `OutputError`."""
+def _replace_records(files: Files, paths: SnapshotPaths, tables: Sequence[str]) -> None:
+    """Hold the old set, and the files that `tables` replace; then rename the data.
+
+    Restores the old set before it raises `OutputError`.
+    """
+    replaced = {paths.manifest, paths.errors, *map(paths.table, (*tables, *_old_tables(files, paths)))}
     try:
         for path, held in paths.held_paths.items():
-            if files.exists(path):
+            if path in replaced and files.exists(path):
                 files.rename(path, held)
         files.rename(paths.partial, paths.snapshot)
     except OutputError:
@@ -113,6 +124,12 @@ def _replace_records(files: Files, paths: SnapshotPaths) -> None:
             if files.exists(paths.partial):  # else the data was renamed, and only the sync failed
                 _restore_held(files, paths)
         raise
+
+
+def _old_tables(files: Files, paths: SnapshotPaths) -> list[str]:
+    """The side tables of the older snapshot, whose manifest may already be held."""
+    older = _read(files, paths.manifest) or _read(files, paths.held_paths[paths.manifest])
+    return [entry.table for entry in older.tables] if older else []
 
 
 def _restore_held(files: Files, paths: SnapshotPaths) -> None:
@@ -158,6 +175,7 @@ def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> 
     pairs = (
         (described.partial, described.snapshot, staged.records_file),
         (described.partial_errors, described.errors, staged.errors),
+        *((described.partial_table(each.table), described.table(each.table), each.file) for each in staged.tables),
     )
     return all(
         _matches(files, unfinished if files.exists(unfinished) else final, entry)
@@ -172,7 +190,8 @@ def _matches(files: Files, path: Path, entry: FileEntry) -> bool:
 
 
 def _published(manifest: Manifest) -> PublishedRun:
-    return PublishedRun(manifest.run_id, manifest.tally, manifest.organization_id)
+    whole = frozenset(entry.table for entry in manifest.tables if entry.status is not TableStatus.PARTIAL)
+    return PublishedRun(manifest.run_id, manifest.tally, manifest.organization_id, whole)
 
 
 def _run_id(files: Files, paths: SnapshotPaths) -> str | None:

@@ -19,7 +19,8 @@ def quarantine(files: Files, paths: SnapshotPaths, run_id: str) -> str:
     suffix = _suffix(files, paths, run_id, header)
     if header is not None:
         files.write_atomically(quarantined_path(paths.header, suffix), header)
-    for path in (paths.partial_errors, paths.partial_manifest, paths.checkpoint, paths.partial):
+    companions = (path for path in paths.unfinished if path not in {paths.partial, paths.header})
+    for path in (*companions, paths.partial):
         if files.exists(path):
             files.rename(path, quarantined_path(path, suffix))
     files.remove(paths.header)

@@ -16,6 +16,7 @@ from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
+from collector.snapshot.sinks.table_files import TableFiles
 
 
 class Writer(Protocol):
@@ -70,12 +71,14 @@ class Sink(Protocol):
     """The interface of every output. Any method can raise `OutputError`, `open` also `OutputLocked`.
 
     `is_resumable` is True if a later run can resume a stopped one. `has_unfinished_files` is True if this run left the
-    files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it.
+    files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it. `tables`
+    holds the side tables of a run that has begun; None for a stream and for a run that is published already.
     """
 
     is_resumable: bool
     has_unfinished_files: bool
     writer: Writer
+    tables: TableFiles | None
 
     async def open(self) -> None:
         """Lock the output before the first request."""

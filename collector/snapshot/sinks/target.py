@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from collector.model.errors import OutputError, UsageError
@@ -30,6 +30,7 @@ def sink_for(
     backlog: int,
     resume: Resume = Resume.AUTO,
     allow_empty: bool = False,
+    tables: Collection[str] = (),
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
@@ -49,6 +50,8 @@ def sink_for(
             raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
         require_available(compression_of(output))
         require_available(compression_of(errors or ""))
+        if tables:
+            raise UsageError("side tables (--with) are files beside a snapshot; name a file with --output")
         return StreamSink(output, errors, manifest, warn, backlog=backlog)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; the names beside an output file are fixed")
@@ -56,8 +59,10 @@ def sink_for(
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     target = _resolve_links(path)
     _require_usable_paths(output, SnapshotPaths(target))
+    for table in tables:
+        _require_usable_table(output, SnapshotPaths(target).table(table))
     require_available(compression_of(target.name))
-    return FileSink(target, warn, resume=resume, allow_empty=allow_empty)
+    return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables)
 
 
 def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
@@ -81,6 +86,20 @@ def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
             raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
         if why := rename_obstacle(path):
             raise OutputError(f"{path}: {why}")
+
+
+def _require_usable_table(output: str, path: Path) -> None:
+    if os.path.lexists(SnapshotPaths(path).manifest):
+        raise UsageError(
+            f"--output {output}: the side table {path} would replace a snapshot of that name; choose another name"
+        )
+    if os.path.isdir(path):
+        raise UsageError(f"--output {output}: its side table {path} is a folder; remove it or choose another name")
+    _require_no_link(path)
+    if _is_folder_or_device(path):
+        raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
+    if why := rename_obstacle(path):
+        raise OutputError(f"{path}: {why}")
 
 
 def _resolve_links(path: Path) -> Path:
