@@ -102,7 +102,7 @@ FIXED = {
         ),
         Limit(
             "server's message in the errors file",
-            "collector.polytomic.fetch:_MAX_MESSAGE_LENGTH",
+            "collector.polytomic.envelope:MAX_ERROR_LENGTH",
             CHARACTERS,
             "it is truncated",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from collector.model.errors import ExitCode, LedgerMismatch
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
@@ -66,6 +66,19 @@ class PathCounts(Counter[str]):
             self.count(path, number)
 
 
+class ValueFindings(Protocol):
+    """The values that were masked, repaired or found odd in one record or row; see `Outcome`."""
+
+    @property
+    def redactions(self) -> Sequence[Redaction]: ...
+    @property
+    def unparsed_timestamps(self) -> int: ...
+    @property
+    def repairs(self) -> Sequence[str]: ...
+    @property
+    def nuls(self) -> Sequence[str]: ...
+
+
 class TallyEntry(NamedTuple):
     """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
 
@@ -99,14 +112,18 @@ class Tally:
     def add(self, outcome: TallyEntry | Outcome) -> None:
         """Count one outcome."""
         self.outcomes[outcome.kind] += 1
-        self.unparsed_timestamps += outcome.unparsed_timestamps
-        for path, rule in outcome.redactions:
+        self.add_values(outcome)
+
+    def add_values(self, found: ValueFindings) -> None:
+        """Count the values of an outcome's record, or of a row."""
+        self.unparsed_timestamps += found.unparsed_timestamps
+        for path, rule in found.redactions:
             self.redactions.count(path)
             self.by_rule[rule] += 1
-        if outcome.repairs or outcome.nuls:
-            for path in outcome.repairs:
+        if found.repairs or found.nuls:
+            for path in found.repairs:
                 self.repairs.count(path)
-            for path in outcome.nuls:
+            for path in found.nuls:
                 self.nuls.count(path)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -22,6 +22,7 @@ class Kind(Enum):
     IDS = "array of ids"
     TEXTS = "array of texts"
     OBJECT = "object"
+    ARRAY = "array"
     VERSION = "integer: the version of this schema"
 
 
@@ -38,6 +39,26 @@ class Field(NamedTuple):
     is_nullable: bool = True
 
 
+AUDIT_FIELDS: Final = (
+    Field("created_at", Kind.TIME, "created_at", "creation time"),
+    Field("created_by_id", Kind.ID, "created_by.id", "its creator"),
+    Field("created_by_name", Kind.TEXT, "created_by.name", "name of that user"),
+    Field("created_by_type", Kind.TEXT, "created_by.type", "type of that user, such as `user`"),
+    Field("updated_at", Kind.TIME, "updated_at", "time of the last change"),
+    Field("updated_by_id", Kind.ID, "updated_by.id", "author of the last change"),
+    Field("updated_by_name", Kind.TEXT, "updated_by.name", "name of that user"),
+    Field("updated_by_type", Kind.TEXT, "updated_by.type", "type of that user, such as `user`"),
+)
+"""Creation and last change. Syncs and models have them too."""
+
+LAST_FIELDS: Final = (
+    Field("extra", Kind.OBJECT, None, "all other fields that the API sent, redacted", is_nullable=False),
+    Field("_collected_at", Kind.TIME, None, "time of the reply", is_nullable=False),
+    Field("_run_id", Kind.TEXT, None, "the run that collected it", is_nullable=False),
+    Field("_schema", Kind.VERSION, None, "1", is_nullable=False),
+)
+"""The last fields of a record, and of a row of a side table."""
+
 RECORD: Final = (
     Field("id", Kind.ID, "id", "the connection", is_nullable=False),
     Field("name", Kind.TEXT, "name", "its name"),
@@ -52,19 +73,9 @@ RECORD: Final = (
     Field("policies", Kind.IDS, "policies", "the policies that apply to it", is_nullable=False),
     Field("api_calls_last_24_hours", Kind.COUNT, "api_calls_last_24_hours", "calls to the system, if counted"),
     Field("rate_limit", Kind.OBJECT, "rate_limit", "the last rate limit that the system set"),
-    Field("created_at", Kind.TIME, "created_at", "creation time"),
-    Field("created_by_id", Kind.ID, "created_by.id", "its creator"),
-    Field("created_by_name", Kind.TEXT, "created_by.name", "name of that user"),
-    Field("created_by_type", Kind.TEXT, "created_by.type", "type of that user, such as `user`"),
-    Field("updated_at", Kind.TIME, "updated_at", "time of the last change"),
-    Field("updated_by_id", Kind.ID, "updated_by.id", "author of the last change"),
-    Field("updated_by_name", Kind.TEXT, "updated_by.name", "name of that user"),
-    Field("updated_by_type", Kind.TEXT, "updated_by.type", "type of that user, such as `user`"),
+    *AUDIT_FIELDS,
     Field("configuration", Kind.OBJECT, "configuration", "its settings, redacted"),
-    Field("extra", Kind.OBJECT, None, "all other fields that the API sent, redacted", is_nullable=False),
-    Field("_collected_at", Kind.TIME, None, "time of the reply", is_nullable=False),
-    Field("_run_id", Kind.TEXT, None, "the run that collected it", is_nullable=False),
-    Field("_schema", Kind.VERSION, None, "1", is_nullable=False),
+    *LAST_FIELDS,
 )
 """Every field, in the order of a record's keys."""
 
@@ -78,14 +89,15 @@ JSON_TYPES: Final[dict[Kind, type]] = {
     Kind.IDS: list,
     Kind.TEXTS: list,
     Kind.OBJECT: dict,
+    Kind.ARRAY: list,
     Kind.VERSION: int,
 }
 """The Python type of each kind's values after JSON parsing."""
 
 
-def names_of(*kinds: Kind) -> tuple[str, ...]:
-    """The fields of these kinds, in order."""
-    return tuple(field.name for field in RECORD if field.kind in kinds)
+def names_of(*kinds: Kind, fields: Iterable[Field] = RECORD) -> tuple[str, ...]:
+    """The names of the fields of these kinds, in order."""
+    return tuple(field.name for field in fields if field.kind in kinds)
 
 
 NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))

@@ -1,12 +1,18 @@
-"""The envelope of an API reply: a JSON object with an object under `data`. Pure."""
+"""The envelope of an API reply: a JSON object with an object under `data`, or with an error. Pure."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from collector.client.failures import BadPayload
 from collector.client.messages import Reply
 from collector.model.json_repair import JsonPath
 from collector.model.record import Json
 from collector.model.strict_json import NotJson, parse_tolerantly
+from collector.redaction.scrubber import Scrubber
+
+MAX_ERROR_LENGTH: Final = 300
+"""Maximum length of an error's text."""
 
 _PAGE_TYPES = ("html", "xml")  # also application/xhtml+xml
 
@@ -28,15 +34,33 @@ def read_data(body: bytes, repairs: list[JsonPath] | None = None) -> dict[str, J
 
     `strict_json.parse_tolerantly` documents the accepted JSON and the repairs. Raises only `BadPayload`.
     """
-    try:
-        document, repaired = parse_tolerantly(body)
-    except NotJson as reason:
-        raise BadPayload(str(reason), 200) from None
-    if not isinstance(document, dict):
-        raise BadPayload(f"the body is a JSON {type(document).__name__}, not an object", 200)
+    document, repaired = _parse_object(body)
     data = document.get("data")
     if not isinstance(data, dict):
         raise BadPayload("the body has no object under 'data'", 200)
     if repaired and repairs is not None:
         repairs.extend(path[1:] for path in repaired if path[0] == "data")
     return data
+
+
+def error_text(reply: Reply, scrubber: Scrubber) -> str:
+    """The status and the API's message, in either of its two forms, such as `HTTP 404: connection not found`."""
+    try:
+        # Scrub before truncating: a truncated key would no longer match.
+        body, _ = parse_tolerantly(scrubber.scrub_body(reply.body))
+    except NotJson:
+        body = None
+    error = body.get("error", body) if isinstance(body, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    text = f"{reply.summary}: {message}" if isinstance(message, str) and message else reply.summary
+    return scrubber.scrub(text[: 10 * MAX_ERROR_LENGTH])[:MAX_ERROR_LENGTH]
+
+
+def _parse_object(body: bytes) -> tuple[dict[str, Json], list[JsonPath]]:
+    try:
+        document, repaired = parse_tolerantly(body)
+    except NotJson as reason:
+        raise BadPayload(str(reason), 200) from None
+    if not isinstance(document, dict):
+        raise BadPayload(f"the body is a JSON {type(document).__name__}, not an object", 200)
+    return document, repaired

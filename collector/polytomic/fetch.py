@@ -9,13 +9,11 @@ from collector.client.messages import Reply, Request
 from collector.client.retry import RetryPolicy
 from collector.model.clock import Clock
 from collector.model.outcome import Outcome, OutcomeKind
-from collector.model.strict_json import NotJson, parse_tolerantly
 from collector.model.timestamps import stamp
-from collector.polytomic.envelope import require_json
+from collector.polytomic.envelope import MAX_ERROR_LENGTH, error_text, require_json
 from collector.polytomic.record_reader import RecordReader
 from collector.redaction.scrubber import Scrubber
 
-_MAX_MESSAGE_LENGTH = 300
 _PATH = "/api/connections/"
 _ONE_ATTEMPT = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
@@ -61,7 +59,7 @@ class Fetcher:
                 end.attempts,
                 at,
                 http_status=failure.status,
-                error=failure.reason[:_MAX_MESSAGE_LENGTH],
+                error=failure.reason[:MAX_ERROR_LENGTH],
                 retried_s=end.retried_s,
             )
 
@@ -74,18 +72,8 @@ class Fetcher:
         kind = final_outcome(reply.status)
         if kind is not OutcomeKind.OK:
             at = stamp(self._wall_time())
-            return Outcome(connection_id, kind, attempts, at, http_status=reply.status, error=self._message(reply))
+            return Outcome(
+                connection_id, kind, attempts, at, http_status=reply.status, error=error_text(reply, self._scrubber)
+            )
         require_json(reply)
         return await self._reader.read(connection_id, reply.body, attempts=attempts, run_id=self._run_id)
-
-    def _message(self, reply: Reply) -> str:
-        """The status and the API's message, in either of its two forms, such as `HTTP 404: connection not found`."""
-        try:
-            # Scrub before truncating: a truncated key would no longer match.
-            body, _ = parse_tolerantly(self._scrubber.scrub_body(reply.body))
-        except NotJson:
-            body = None
-        error = body.get("error", body) if isinstance(body, dict) else None
-        message = error.get("message") if isinstance(error, dict) else None
-        text = f"{reply.summary}: {message}" if isinstance(message, str) and message else reply.summary
-        return self._scrubber.scrub(text[: 10 * _MAX_MESSAGE_LENGTH])[:_MAX_MESSAGE_LENGTH]

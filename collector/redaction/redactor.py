@@ -12,11 +12,11 @@ found its last secret (`detect.reasons`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector.model.ids import is_canonical
 from collector.model.outcome import Masked, Redaction
-from collector.model.record import RECORD, Json, Kind, Record, names_of
+from collector.model.record import RECORD, Field, Json, Kind, Record, names_of
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.fields import FieldVerdicts, field_verdicts
 from collector.redaction.detect.masks import is_masked, is_servers_mask
@@ -32,14 +32,24 @@ from collector.redaction.walker import Walker
 _CANONICAL_LENGTH: Final = 36
 _MAX_TYPES: Final = 1024
 
-# Ids and timestamps too: invalid ones are kept verbatim, so they can be anything. The record's own id is the requested
-# one.
-_TEXTS: Final = tuple(
-    field.name
-    for field in RECORD
-    if field.kind in {Kind.ID, Kind.TEXT, Kind.TIME} and field.source is not None and field.name != "id"
-)
-_LISTS: Final = names_of(Kind.IDS, Kind.TEXTS)
+
+class TextFields(NamedTuple):
+    """The fields of a record or a row that may contain a secret by their form: texts, and arrays of texts."""
+
+    texts: tuple[str, ...]
+    arrays: tuple[str, ...]
+
+
+def text_fields(fields: Iterable[Field], *, but: str = "") -> TextFields:
+    """The texts among `fields` that the API sends, except the field `but`.
+
+    Ids and timestamps too: invalid ones are kept verbatim, so they can be anything.
+    """
+    sent = [field for field in fields if field.source is not None and field.name != but]
+    return TextFields(names_of(Kind.ID, Kind.TEXT, Kind.TIME, fields=sent), names_of(Kind.IDS, Kind.TEXTS, fields=sent))
+
+
+_OF_RECORD: Final = text_fields(RECORD, but="id")  # its own id is the requested one
 
 
 class Redactor:
@@ -48,6 +58,7 @@ class Redactor:
     def __init__(self, rules: Rules | None = None, fingerprint: Fingerprint | None = None) -> None:
         self._rules = rules or Rules()
         self._elsewhere = field_verdicts(None, self._rules, is_configuration=False)
+        self._by_known_safe: dict[tuple[str, ...], FieldVerdicts] = {}
         self._by_type: dict[str | None, FieldVerdicts] = {}
         self._substitute = Masker(fingerprint)
         self._walker = Walker(self._substitute, TextCache())
@@ -79,20 +90,39 @@ class Redactor:
         """The keys to a value as a path, with keys that are secrets masked."""
         return ".".join(map(masked_key, keys)).replace(".[]", "[]")
 
+    def redact_arrays(
+        self, arrays: dict[str, Json], path: str, masked: Masked, known_safe: tuple[str, ...] = ()
+    ) -> None:
+        """Mask the secrets in arrays outside a configuration, by name, in place. Appends their paths to `masked`.
+
+        `known_safe` are paths that are not secrets, although their names suggest it. An array that the user's rules
+        mask as a whole becomes an array of one mask.
+        """
+        if known_safe not in self._by_known_safe:
+            self._by_known_safe[known_safe] = field_verdicts(
+                None, self._rules, is_configuration=False, known_safe=known_safe
+            )
+        self._walker.walk(arrays, self._by_known_safe[known_safe], path, masked)
+        arrays.update((name, [items]) for name, items in arrays.items() if type(items) is not list)
+
     def redact_texts(self, record: Record, masked: Masked) -> None:
         """Mask texts of the record that have the form of a secret: systems quote their input in names and errors."""
-        safe = self._safe_texts
-        for key in _TEXTS:
-            text = record[key]
-            if text is not None and text not in safe:
-                record[key] = self._text(text, key, masked, safe)
+        self.redact_fields(record, _OF_RECORD, masked)
         error = record["status_error"]
         if error and error not in self._safe_errors:
             record["status_error"] = self._text(error, "status_error", masked, self._safe_errors)
-        for key in _LISTS:
-            for index, text in enumerate(record[key]):
+
+    def redact_fields(self, row: dict[str, Json], fields: TextFields, masked: Masked) -> None:
+        """Mask texts in these fields that have the form of a secret, in place. Appends their paths to `masked`."""
+        safe = self._safe_texts
+        for key in fields.texts:
+            text = row[key]
+            if text is not None and text not in safe:
+                row[key] = self._text(text, key, masked, safe)
+        for key in fields.arrays:
+            for index, text in enumerate(row[key]):
                 if text not in safe:
-                    record[key][index] = self._text(text, f"{key}[]", masked, safe)
+                    row[key][index] = self._text(text, f"{key}[]", masked, safe)
 
     def _text(self, text: str, path: str, masked: Masked, safe: TextCache) -> str:
         is_id_or_time = (len(text) == _CANONICAL_LENGTH and is_canonical(text)) or (text[-1:] == "Z" and is_utc(text))

@@ -205,15 +205,23 @@ def _is_flagged(pair: Mapping[str, Json]) -> bool:
 
 
 def field_verdicts(
-    type_id: str | None, rules: Rules, live: Mapping[str, bool] | None = None, *, is_configuration: bool = True
+    type_id: str | None,
+    rules: Rules,
+    live: Mapping[str, bool] | None = None,
+    *,
+    is_configuration: bool = True,
+    known_safe: Iterable[str] = (),
 ) -> FieldVerdicts:
     """The verdicts on a configuration of this connection type, or on the fields outside a configuration.
 
     `live` are the fields of the type's live schema: path → is it marked as sensitive? Its marks are added to those of
-    the packaged schema.
+    the packaged schema. `known_safe` are paths that are not secrets, although their names suggest it; the user's rules
+    override them.
     """
     judge = FieldJudge(rules.names(type_id), rules.paths(type_id))
     verdicts = FieldVerdicts(judge, is_strict=False)
+    for path in known_safe:
+        verdicts.set_verdict(path, judge.rule(path) or Verdict.KNOWN_SAFE)
     if not is_configuration:
         return verdicts
     packaged, live = packaged_fields(type_id), dict(live or {})
