@@ -23,7 +23,7 @@ PURE = (
     *("client.auth.authorization", "client.auth.header", "client.auth.key_shape", "client.auth.key_wrapping"),
     "client.transport.content_coding",
     *("polytomic.discovery", "polytomic.envelope", "polytomic.fetch", "polytomic.json_array", "polytomic.normalize"),
-    "polytomic.typed_fields",
+    *("polytomic.page_cursor", "polytomic.rows", "polytomic.table_progress", "polytomic.typed_fields"),
     *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
     "storage.checkpoint",
     *("run.csv_quoting", "run.output_template", "run.resume_hint", "run.second_pass", "run.tables"),

@@ -1,10 +1,11 @@
-"""Polytomic API: finds, fetches and normalizes connections.
+"""Polytomic API: finds, fetches and normalizes connections, and reads side tables.
 
-discovery, json_array                    the connections in the list of the API
-filters, cross_check                     selection by listed payloads; the list compared with fetched connections
-fetch, listed_records                    one id, or one item of the list → one outcome
-record_reader, normalize, typed_fields   one payload → one record
-envelope, live_schemas                   the object around a reply's data; the fields that the API marks as sensitive
+discovery, json_array, filters, cross_check   the list of connections: read, filtered, compared with fetched ones
+fetch, listed_records                         one id, or one item of the list → one outcome
+record_reader, normalize, typed_fields        one payload → one record
+enrichment, page_cursor, table_progress       the pages, or the replies per connection, of one side table
+rows                                          one item → one row of a side table
+envelope, live_schemas                        the object around a reply's data; the fields that the API marks as secret
 
 Must not know: files, settings, the command line, aiohttp.
 """

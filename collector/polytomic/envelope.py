@@ -1,8 +1,8 @@
-"""The envelope of an API reply: a JSON object with an object under `data`, or with an error. Pure."""
+"""The envelope of an API reply: a JSON object with an object or an array under `data`, or with an error. Pure."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector.client.failures import BadPayload
 from collector.client.messages import Reply
@@ -15,6 +15,18 @@ MAX_ERROR_LENGTH: Final = 300
 """Maximum length of an error's text."""
 
 _PAGE_TYPES = ("html", "xml")  # also application/xhtml+xml
+
+
+class Page(NamedTuple):
+    """The items of a reply, which may be one page of a list.
+
+    - `next_token`: the token of the next page, verbatim; empty for the last page.
+    - `repairs`: the paths of repaired values, relative to their item.
+    """
+
+    items: list[Json]
+    next_token: str = ""
+    repairs: tuple[JsonPath, ...] = ()
 
 
 def require_json(reply: Reply) -> None:
@@ -41,6 +53,30 @@ def read_data(body: bytes, repairs: list[JsonPath] | None = None) -> dict[str, J
     if repaired and repairs is not None:
         repairs.extend(path[1:] for path in repaired if path[0] == "data")
     return data
+
+
+def read_page(body: bytes, *, is_list: bool) -> Page:
+    """The items under `data` in `body`: an array, or one object unless it `is_list`. null is neither.
+
+    Raises only `BadPayload`.
+    """
+    document, repaired = _parse_object(body)
+    data = document.get("data", ...)
+    items = [] if data is None else data if is_list else [data]
+    if not isinstance(items, list) or not (is_list or all(isinstance(item, dict) for item in items)):
+        raise BadPayload(f"the body has no {'array' if is_list else 'object'} under 'data'", 200)
+    depth = 2 if is_list else 1
+    repairs = tuple(path[depth:] for path in repaired if path[0] == "data" and len(path) > depth)
+    return Page(items, _next_token(document.get("pagination")), repairs)
+
+
+def _next_token(pagination: Json) -> str:
+    token = pagination.get("next_page_token") if isinstance(pagination, dict) else pagination
+    if token is None:
+        return ""
+    if not isinstance(pagination, dict) or not isinstance(token, str):
+        raise BadPayload("the body has a page token that is not text", 200)
+    return token
 
 
 def error_text(reply: Reply, scrubber: Scrubber) -> str:
