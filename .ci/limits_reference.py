@@ -173,6 +173,24 @@ FIXED = {
             "packaged schemas apply",
         ),
     ],
+    "Side tables": [
+        Limit("rows per page", "collector.polytomic.page_cursor:PAGE_SIZE", COUNT, "the next page is requested"),
+        Limit(
+            "length of a page token", "collector.polytomic.page_cursor:_MAX_TOKEN_LENGTH", CHARACTERS, "table `partial`"
+        ),
+        Limit(
+            "pages in sequence without a new row",
+            "collector.polytomic.page_cursor:_MAX_STALE_PAGES",
+            COUNT,
+            "table `partial`",
+        ),
+        Limit(
+            "connections without a success at the start of a table",
+            "collector.polytomic.enrichment:_FIRST_REPLIES",
+            COUNT,
+            "the table is not read further",
+        ),
+    ],
     "Keys": [
         Limit("length of a key", "collector.client.auth.header:MAX_KEY_LENGTH", CHARACTERS, "exit code 2"),
         Limit("time for `key_command`", "collector.client.auth.key_sources:KEY_TIMEOUT", SECONDS, "exit code 2"),

@@ -69,7 +69,9 @@ def test_a_list_of_the_keys_of_a_record_is_whole_and_in_order() -> None:
     assert all(tuple(text.split()) == FIELDS for text in lists)
 
 
-@pytest.mark.parametrize("script", ["command_reference", "limits_reference", "record_reference", "rooms"])
+@pytest.mark.parametrize(
+    "script", ["command_reference", "limits_reference", "record_reference", "rooms", "side_tables_reference"]
+)
 def test_a_generated_page_matches_the_code(script: str) -> None:
     done = subprocess.run([sys.executable, f".ci/{script}.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, f"run python .ci/{script}.py"
