@@ -40,7 +40,7 @@ test: $(VENV)/test
 # Tests that depend on the Python version: those of the core, which uses the standard library, and the command line.
 CORE := model polytomic storage client $(addprefix cli/test_, argument_guard early_signals encodings input redaction \
   secrets service_links stderr stopping terminal tls verify) $(addprefix governor/test_, rate_limit_headers retry_after \
-  retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_input settings shutdown \
+  retry_budget) $(addprefix redaction/test_, redactor scrubber) $(addprefix run/test_, id_files id_input settings shutdown \
   watchdog) $(addprefix snapshot/test_, lines manifest read_lines writer)
 test-core: $(VENV)/test
 	$(BIN)/python -m pytest -m "not soak and not engines" --numprocesses 5 --dist worksteal --quiet $(foreach each,$(CORE),tests/$(each)$(if $(findstring /,$(each)),.py))

@@ -90,7 +90,7 @@ FIXED = {
         ),
         Limit(
             "one item of that list",
-            "collector.polytomic.json_array:_MAX_ITEM_LENGTH",
+            "collector.model.json_array:MAX_ITEM_LENGTH",
             CHARACTERS,
             "the run stops (exit code 5)",
         ),
@@ -201,13 +201,15 @@ FIXED = {
     "Id input": [
         Limit(
             "invalid lines named in messages",
-            "collector.run.id_input:MAX_REPORTED",
+            "collector.run.ids.id_input:MAX_REPORTED",
             COUNT,
             "further ones are counted only",
         ),
+        Limit("one line of a file", "collector.run.ids.id_text:MAX_LINE_LENGTH", CHARACTERS, "exit code 2"),
+        Limit("one element of a JSON array", "collector.model.json_array:MAX_ITEM_LENGTH", CHARACTERS, "exit code 2"),
         Limit(
             "one quoted field of a table that a database printed",
-            "collector.run.tables:_MAX_SPAN_LINES",
+            "collector.run.ids.tables:_MAX_SPAN_LINES",
             of("lines"),
             "its quotes are ordinary characters",
         ),

@@ -1,11 +1,10 @@
 """Command line: parses arguments, runs one command, returns its exit code.
 
 main, early_signals                              entry point of the console script
-collect, plan, verify, demo, sandbox             the commands, one per module; the plan of collect
-config_sources, service_links, text_encoding     settings from the environment and the config file
+collect, plan, check, verify, demo, sandbox      the commands, one per module; the plan of collect
+config_sources, setting_origins, service_links, text_encoding    sources and origins of settings
 argument_guard, process_hardening                protection of keys in arguments and in memory
-help_page, slips                                 help pages, and advice on common slips
-console, health_table, stderr, stdout            output
+help_page, slips, console, check_report, health_table, stderr, stdout    help, advice on slips, output
 
 Must not know: how a command does its work.
 """

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import anyio
 from cyclopts import App, Parameter
@@ -23,8 +24,8 @@ from collector.cli.stdout import write_lines
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
-from collector.run.id_input import IdInput, read_ids
 from collector.run.identity import Identity, new_identity
+from collector.run.ids.id_input import IdInput, read_ids
 from collector.run.listing import unknown_types
 from collector.run.output import RunOutput
 from collector.run.plan import Plan, make_plan
@@ -87,7 +88,12 @@ def collect(
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
-    id_input = read_ids(ids, settings.ids.files, column=settings.ids.column)
+    id_input = read_ids(
+        *(ids, settings.ids.files),
+        column=settings.ids.column,
+        format=settings.ids.format,
+        host=urlsplit(settings.api.base_url).hostname or "",
+    )
     id_input.report_problems(reporter.warn)
     if plan:
         made = anyio.run(_plan, settings, id_input, reporter)
@@ -130,7 +136,7 @@ async def run_and_report(
     return failure.exit_code
 
 
-def _signals_to_hear() -> list[signal.Signals]:
+def signals_to_hear() -> list[signal.Signals]:
     """SIGTERM, and SIGINT and SIGHUP unless ignored, as they are under nohup and after `&` in a script."""
     others = (signal.SIGINT, signal.SIGHUP)
     return [signal.SIGTERM, *(each for each in others if signal.getsignal(each) is not signal.SIG_IGN)]
@@ -156,7 +162,7 @@ def _run_of(
     return Run(
         *(settings, identity, id_input, output, reporter),
         environ=environ,
-        signals=_signals_to_hear(),
+        signals=signals_to_hear(),
         watchdog=watchdog,
     )
 

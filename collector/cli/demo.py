@@ -17,7 +17,7 @@ from collector.cli.console import print_command, print_message, print_table, rep
 from collector.cli.health_table import health_table
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode
-from collector.run.id_input import IdInput
+from collector.run.ids.id_input import IdInput
 from collector.run.settings import Api, Limits, Output, Settings
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory

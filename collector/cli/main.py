@@ -47,9 +47,10 @@ app["--version"].help = "Show the version."
 app.command(
     "collector.cli.collect:app", name="collect", sort_key=1, help="Collect connections: ids in, JSON Lines out."
 )
-app.command("collector.cli.verify:app", name="verify", sort_key=2, help="Compare a snapshot with its manifest.")
-app.command("collector.cli.demo:app", name="demo", sort_key=3, help="Collect 1,000 connections of the sandbox API.")
-app.command("collector.cli.sandbox:app", name="sandbox", sort_key=4, help="Serve the sandbox API, to rehearse on.")
+app.command("collector.cli.check:app", name="check", sort_key=2, help="Check whether this host is ready for a run.")
+app.command("collector.cli.verify:app", name="verify", sort_key=3, help="Compare a snapshot with its manifest.")
+app.command("collector.cli.demo:app", name="demo", sort_key=4, help="Collect 1,000 connections of the sandbox API.")
+app.command("collector.cli.sandbox:app", name="sandbox", sort_key=5, help="Serve the sandbox API, to rehearse on.")
 
 
 def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:

@@ -34,6 +34,9 @@ not read users, roles and policies; sandbox-partner-key and
 sandbox-deployment-key of all organizations. The first organization owns the
 others, which have shared copies of some of its connections.
 
+From one generation to the next, a third of --churn vanishes, a third is new
+and a third changes. POST /_sandbox/advance starts the next generation.
+
 The same seed makes the same connections. GET /_sandbox/requests returns the log
 of all requests. The header {FAULTS_HEADER} sets the faults of one request.
 
@@ -47,6 +50,11 @@ def sandbox(
     connections: Annotated[int, Parameter(metavar="N", help="How many connections each organization has.")] = 1000,
     organizations: Annotated[int, Parameter(metavar="N", help="How many organizations to serve.")] = 1,
     seed: Annotated[int, Parameter(metavar="N", help="Seed of the connections and of the faults.")] = 7,
+    churn: Annotated[
+        float,
+        Parameter(metavar="FRACTION", help="Part of the connections that changes; see below."),
+    ] = 0.0,
+    generation: Annotated[int, Parameter(metavar="N", help="The generation to start with.")] = 0,
     faults: Annotated[str, Parameter(metavar="FAULTS", help="Faults to inject; see below.")] = "",
     host: Annotated[str, Parameter(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(metavar="PORT", help="Port to listen on; 0 takes a free one.")] = 8710,
@@ -55,7 +63,7 @@ def sandbox(
     ] = False,
 ) -> int:
     """Serve the connections, or list their ids."""
-    deployment = _deployment(organizations, connections, seed)
+    deployment = _deployment(organizations, connections, seed, churn, generation)
     if list_ids:
         return write_lines(chain.from_iterable(inventory.ids() for inventory in deployment.inventories))
     try:
@@ -89,9 +97,13 @@ async def _serve(deployment: Deployment, faults: Faults, host: str, port: int, s
     return ExitCode.OK
 
 
-def _deployment(organizations: int, connections: int, seed: int) -> Deployment:
+def _deployment(organizations: int, connections: int, seed: int, churn: float, generation: int) -> Deployment:
+    if not 0 <= churn <= 1:
+        raise UsageError(f"--churn {churn}: outside the range 0 to 1; use for example 0.05")
+    if generation < 0 or (generation and not churn):
+        raise UsageError(f"--generation {generation}: use a whole number from 0, with --churn above 0")
     try:
-        return Deployment.of_size(organizations, connections, seed)
+        return Deployment.of_size(organizations, connections, seed, churn=churn, generation=generation)
     except ValueError as error:
         is_served = 1 <= organizations <= MAX_ORGANIZATIONS
         option = f"--connections {connections}" if is_served else f"--organizations {organizations}"

@@ -18,10 +18,11 @@ from collector.run.settings import Ids
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.compression import Compression, compression_of
 
-COMMANDS: Final = ("collect", "verify", "demo", "sandbox")
+COMMANDS: Final = ("collect", "check", "verify", "demo", "sandbox")
 _FIRST_WORDS: Final = (*COMMANDS, "--help", "--version")
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("download", "export", "fetch", "get", "pull", "run"), "collect"),
+    **dict.fromkeys(("doctor", "diagnose", "preflight", "ping"), "check"),
     **dict.fromkeys(("validate", "checksum"), "verify"),
     **dict.fromkeys(("example", "try"), "demo"),
     **dict.fromkeys(("mock", "serve", "server"), "sandbox"),

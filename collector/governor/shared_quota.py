@@ -28,7 +28,7 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
-from collector.governor.quota_state import SIZE, decode, encode, request_permit
+from collector.governor.quota_state import SIZE, UNKNOWN, decode, encode, request_permit
 from collector.governor.rate_ceiling import interval_of, next_arrival, seconds_until_free
 from collector.model.secret import Secret
 from collector.storage.ownership import NotOwned, require_owned
@@ -51,6 +51,19 @@ def quota_file(base_url: str, identity: str, parent: Path = Path("/tmp")) -> Pat
     """Return the file that all processes of this user with the same API and identity share."""
     digest = hashlib.sha256(f"{base_url.lower()}\0{identity}".encode()).hexdigest()
     return parent / f"collector-{os.geteuid()}" / f"quota-{digest[:16]}"
+
+
+def has_unknown_state(path: Path, now: float) -> bool:
+    """Does the file have content that no run can have written before `now` (monotonic seconds)? Raises no OSError.
+
+    The next permit replaces such content.
+    """
+    try:
+        with open(path, "rb", opener=_open_to_read) as file:
+            block = file.read(SIZE)
+    except OSError:
+        return False
+    return block != b"" and decode(block, now) == UNKNOWN
 
 
 class SharedQuota:
@@ -147,6 +160,10 @@ def _open(path: Path) -> int:
     _require_private(descriptor, path, stat.S_ISREG, "not a regular file")
     os.fchmod(descriptor, 0o600)  # whatever the umask
     return descriptor
+
+
+def _open_to_read(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _open_folder(path: Path) -> int:

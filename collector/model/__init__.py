@@ -1,10 +1,10 @@
 """Vocabulary of all rooms: ids, records, outcomes, the ledger, errors and time.
 
-record, side_tables, connection_types            the schemas of records, rows and configurations
-outcome, ledger, throughput                      results of a run; exactly one outcome per id
-ids, timestamps, clock, secret, control_chars    values with rules of their own
-strict_json, json_repair, lazy_pattern           parsing of text
-errors                                           errors that end a run, with their exit codes
+record, side_tables, connection_types                         the schemas of records, rows and configurations
+outcome, ledger, throughput                                   results of a run; exactly one outcome per id
+ids, id_notation, timestamps, clock, secret, control_chars    values with rules of their own
+strict_json, json_repair, json_array, lazy_pattern            parsing of text
+errors                                                        errors that end a run, with their exit codes
 
 Must not know: other rooms, files except its own data, sockets, the clock, the event loop.
 """

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Final
 
-_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_CANONICAL = re.compile(_ID, re.ASCII)
-_ANYWHERE = re.compile(rf"(?<![0-9a-f-]){_ID}(?![0-9a-f-])", re.ASCII | re.IGNORECASE)
+ID_PATTERN: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""A regular expression for a canonical id."""
+
+_CANONICAL = re.compile(ID_PATTERN, re.ASCII)
+_ANYWHERE = re.compile(rf"(?<![0-9a-f-]){ID_PATTERN}(?![0-9a-f-])", re.ASCII | re.IGNORECASE)
 
 
 def canonical_id(text: str) -> str | None:

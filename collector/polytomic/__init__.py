@@ -5,7 +5,7 @@ fetch, listed_records                         one id, or one item of the list �
 record_reader, normalize, typed_fields        one payload → one record
 enrichment, page_cursor, table_progress       the pages, or the replies per connection, of one side table
 rows                                          one item → one row of a side table
-envelope, live_schemas                        the object around a reply's data; the fields that the API marks as secret
+caller, envelope, live_schemas                the owner of the key; a reply's data; the fields marked as sensitive
 
 Must not know: files, settings, the command line, aiohttp.
 """

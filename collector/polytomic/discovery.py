@@ -22,7 +22,7 @@ from collector.polytomic.json_array import items_in
 
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Maximum size of the list. It is never in memory as a whole."""
-_LIST = Request("/api/connections", is_sole=True)
+LIST = Request("/api/connections", is_sole=True)
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
 T = TypeVar("T")
@@ -58,17 +58,28 @@ async def read_list(
     async def read_reply(reply: Reply, chunks: AsyncIterator[bytes]) -> T:
         if reply.status != 200:
             advice = "name the ids instead" if purpose == "--all" else f"name the ids, without {purpose}"
-            raise InputError(f"{purpose}: GET {_LIST.target} returned HTTP {reply.status}; {advice}")
+            raise InputError(f"{purpose}: GET {LIST.target} returned HTTP {reply.status}; {advice}")
         require_json(reply)
         return await read(_connections_in(chunks))
 
     try:
         policy = replace(client.policy, within=inf, waits_out_outages=True)
-        return await client.stream(_LIST, read_reply, policy, cap=MAX_LIST_BYTES)
+        return await client.stream(LIST, read_reply, policy, cap=MAX_LIST_BYTES)
     except GaveUp as end:
         raise RunStopped(
             f"{purpose}: the list of connections is unavailable after {end.attempts} attempts: {end.failure.reason}"
         ) from None
+
+
+async def first_id(reply: Reply, chunks: AsyncIterator[bytes]) -> str | None:
+    """The id of the first item in a list that arrives; the rest is not read. None for an empty list.
+
+    Raises `BadPayload`.
+    """
+    require_json(reply)
+    async for item in _connections_in(chunks):
+        return item.id
+    return None
 
 
 async def _connections_in(chunks: AsyncIterator[bytes]) -> AsyncIterator[ListedConnection]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import anyio
@@ -178,7 +179,31 @@ def _governor(settings: Settings, ceiling: RateCeiling, rng: random.Random) -> G
 
 
 def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> RateCeiling:
+    rate, file = settings.limits.rate, shared_file(settings, header)
+    return LocalCeiling(rate) if file is None else SharedQuota(file, rate, warn)
+
+
+async def read_header(settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
+    """Return the header that carries the key. `report` receives prompts and notes. Raises `ConfigError`."""
+    return await authorization(_key_source(settings.api), environ, report)
+
+
+@asynccontextmanager
+async def open_wire(
+    settings: Settings, header: Secret, warn: Callable[[str], None]
+) -> AsyncIterator[tuple[Transport, RateCeiling]]:
+    """Open the transport and the rate ceiling of a run, for requests without retries.
+
+    `warn` receives the reason if the quota cannot be shared. Raises `ConfigError`.
+    """
+    with closing(_ceiling(settings, header, warn)) as ceiling:
+        async with _transport(settings, header, Ledger()).opened() as transport:
+            yield transport, ceiling
+
+
+def shared_file(settings: Settings, header: Secret) -> Path | None:
+    """Return the file of the shared quota; None if the settings turn sharing off."""
     api, limits = settings.api, settings.limits
     if not (limits.share_quota and limits.rate):
-        return LocalCeiling(limits.rate)
-    return SharedQuota(quota_file(api.base_url, identity_of(api.organization_id, header)), limits.rate, warn)
+        return None
+    return quota_file(api.base_url, identity_of(api.organization_id, header))

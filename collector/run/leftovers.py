@@ -69,7 +69,7 @@ def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
     """The leftovers of this output, newest first. This process holds the lock of `output_path`. Blocks."""
     layout = SnapshotPaths(Path(template.text))
     groups: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-    paths = sorted(_list_files(layout.snapshot.parent))
+    paths = sorted(list_files(layout.snapshot.parent))
     for kind in (layout.partial, *(entry.partial for entry in layout.other_encodings), *layout.unfinished[1:]):
         pattern = pattern_of(str(kind))
         for match in filter(None, (pattern.fullmatch(str(path)) for path in paths)):
@@ -87,11 +87,11 @@ def published_manifests(template: OutputTemplate) -> list[Path]:
     """The manifests of the published snapshots of this output, newest first. Blocks."""
     manifest = SnapshotPaths(Path(template.text)).manifest
     pattern = pattern_of(str(manifest))
-    found = [path for path in _list_files(manifest.parent) if pattern.fullmatch(str(path))]
+    found = [path for path in list_files(manifest.parent) if pattern.fullmatch(str(path))]
     return sorted(found, key=_modified, reverse=True)
 
 
-def _list_files(folder: Path) -> Iterator[Path]:
+def list_files(folder: Path) -> Iterator[Path]:
     """The files in `folder`, or in every folder that matches it if it contains placeholders."""
     pattern = re.sub(r"\{(?:date|run_id)\}", "*", glob.escape(str(folder)))
     for entry in glob.glob(pattern, include_hidden=True) if "*" in pattern else [str(folder)]:

@@ -19,7 +19,7 @@ from collector.polytomic.discovery import ListedConnection, read_list
 from collector.polytomic.filters import ConnectionFilter, Patterns, parse_since
 from collector.polytomic.listed_records import ListedRecords
 from collector.polytomic.record_reader import RecordReader
-from collector.run.id_input import IdInput
+from collector.run.ids.id_input import IdInput
 from collector.run.pipeline import Emit
 from collector.run.settings import Filter, Settings
 

@@ -16,7 +16,7 @@ from collector.model.errors import CollectorError, first_of
 from collector.model.ledger import InputCount, Ledger
 from collector.model.record import Json
 from collector.run.assembly import open_components
-from collector.run.id_input import IdInput
+from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput

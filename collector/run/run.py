@@ -31,8 +31,8 @@ from collector.model.timestamps import stamp
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.assembly import SYSTEM_CLOCK, Components, open_components
 from collector.run.guards import require_access, require_organization
-from collector.run.id_input import IdInput
 from collector.run.identity import Identity
+from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput

@@ -23,6 +23,7 @@ from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
 from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
+from collector.run.ids.id_formats import IdsFormat
 from collector.snapshot.sinks.resume import Resume
 
 # The groups of the help page, in the order a user needs them.
@@ -119,9 +120,11 @@ class Ids:
     files: Annotated[
         tuple[str, ...], Parameter(name="--ids", negative="", allow_leading_hyphen=True, metavar="FILE")
     ] = ()
-    "File of ids: text, .csv, .tsv, .jsonl, .ndjson, each also .gz or .zst; - is standard input. Repeatable."
-    column: Annotated[str, Parameter(name="--ids-column", metavar="NAME")] = "id"
-    "Column of the ids in a CSV or TSV file."
+    "File of ids: text, .csv, .tsv, .jsonl, .json, .parquet, also .gz or .zst; - is standard input. Repeatable."
+    column: Annotated[str | None, Parameter(name="--ids-column", metavar="NAME")] = None
+    "Column of the ids in a table, if its name is not id, connection_id or Connection ID."
+    format: Annotated[IdsFormat, Parameter(name="--ids-format", metavar="FORMAT")] = IdsFormat.AUTO
+    "Format of all files: auto (by name, else by content), text, csv, tsv, jsonl, json or parquet."
     all: Annotated[bool, Parameter(name="--all", negative="")] = False
     "Collect every connection that the API lists."
 

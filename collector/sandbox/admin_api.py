@@ -1,4 +1,4 @@
-"""Endpoints beside the API that report and reset the request log."""
+"""Endpoints beside the API that report and reset the request log, and that advance the connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from collector.sandbox.api import Api
-from collector.sandbox.replies import error_reply
+from collector.sandbox.replies import Reply, error_reply
 from collector.sandbox.request_log import RequestLog
 from collector.sandbox.responses import JSON_LINES, full_response, send, stream
 
@@ -21,7 +21,7 @@ _LINES_PER_BATCH: Final = 500
 
 
 class AdminApi:
-    """GET and DELETE `/_sandbox/requests`, GET `/_sandbox/log`."""
+    """GET and DELETE `/_sandbox/requests`, GET `/_sandbox/log`, POST `/_sandbox/advance`."""
 
     def __init__(self, log: RequestLog, api: Api) -> None:
         self._log = log
@@ -38,9 +38,16 @@ class AdminApi:
                 return web.Response(status=204)
             case "GET", "log":
                 return await stream(request, self._lines(), {}, JSON_LINES)
-        return await send(
-            request, error_reply(404, "unknown path; use GET /_sandbox/requests or GET /_sandbox/log"), {}
-        )
+            case "POST", "advance":
+                return await send(request, self._advance(), {})
+        message = "unknown path; use GET /_sandbox/requests, GET /_sandbox/log or POST /_sandbox/advance"
+        return await send(request, error_reply(404, message), {})
+
+    def _advance(self) -> Reply:
+        try:
+            return Reply(200, orjson.dumps({"generation": self._api.advance()}))
+        except ValueError as error:
+            return error_reply(409, str(error))
 
     def _lines(self) -> Iterator[bytes]:
         entries = self._log.entries()

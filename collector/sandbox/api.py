@@ -39,6 +39,16 @@ class Api:
     def __repr__(self) -> str:
         return f"<Api of {self._deployment!r}>"
 
+    def advance(self) -> int:
+        """Serve the next generation of the connections from now on, and return its number.
+
+        Raises `ValueError` when the connections stay as they are. A list that is being sent remains that of its start.
+        """
+        if self._deployment.is_constant:
+            raise ValueError("the connections of this sandbox do not change; start it with --churn 0.05")
+        self._deployment = self._deployment.advanced()
+        return self._deployment.generation
+
     def route(self, path: str, query: str = "", authorization: str | None = None) -> Route:
         """Parse a raw path, its query, and the `Authorization` header."""
         return parse_route(path, query, self._callers.caller(authorization), self._deployment)
@@ -56,7 +66,7 @@ class Api:
         if not route.caller.may_read(route.endpoint):
             if route.caller.scope is None:
                 return error_reply(401, "invalid or unknown API key")
-            return error_reply(403, f"permission denied: {route.caller.scope.value} cannot read this endpoint")
+            return error_reply(403, f"permission denied: {route.caller.scope} cannot read this endpoint")
         return self._authorized_reply(route)
 
     def other_connection(self, route: Route, reply: Reply) -> Reply:
@@ -90,9 +100,11 @@ class Api:
         inventory = self._deployment.inventories[route.organization]
         match route.endpoint:
             case Endpoint.CONNECTIONS:
-                return streamed_list_reply(map(inventory.connection, range(len(inventory))))
+                return streamed_list_reply(map(inventory.connection, inventory.indexes()))
             case Endpoint.TYPES:
                 return Reply(200, self._type_list)
+            case Endpoint.STATUS:
+                return Reply(200, b"ok\n", "text/plain")
             case Endpoint.BULK_SYNCS | Endpoint.MODEL_SYNCS | Endpoint.MODELS:
                 return self._page_reply(route, inventory)
             case Endpoint.ORGANIZATIONS:

@@ -21,15 +21,36 @@ class Deployment:
         self._positions = {each.organization_id: position for position, each in enumerate(self.inventories)}
 
     @staticmethod
-    def of_size(organizations: int, connections: int, seed: int = 0) -> Deployment:
+    def of_size(
+        organizations: int, connections: int, seed: int = 0, *, churn: float = 0.0, generation: int = 0
+    ) -> Deployment:
         """Organizations with the same number of connections each. Raises `ValueError` for a number out of range."""
         if not 1 <= organizations <= MAX_ORGANIZATIONS:
             raise ValueError(f"{organizations} organizations are outside the range 1 to {MAX_ORGANIZATIONS}")
         numbers = range(1, organizations + 1)
-        return Deployment(*(Inventory(connections, seed, organization=number) for number in numbers))
+        return Deployment(
+            *(
+                Inventory(connections, seed, organization=number, churn=churn, generation=generation)
+                for number in numbers
+            )
+        )
 
     def __repr__(self) -> str:
         return f"<Deployment of {len(self.inventories)} organizations, the first with {self.inventories[0]!r}>"
+
+    @property
+    def generation(self) -> int:
+        """How often the connections have changed."""
+        return self.inventories[0].generation
+
+    @property
+    def is_constant(self) -> bool:
+        """Do the connections stay as they are?"""
+        return not any(inventory.churn for inventory in self.inventories)
+
+    def advanced(self) -> Deployment:
+        """The next generation of all organizations."""
+        return Deployment(*(inventory.at(inventory.generation + 1) for inventory in self.inventories))
 
     @property
     def organization_ids(self) -> list[str]:

@@ -27,6 +27,7 @@ class Endpoint(IntEnum):
     ORGANIZATIONS = 16
     PARTNER_ORGANIZATION = 17
     PARTNER_SHARED = 18
+    STATUS = 19
 
     @property
     def template(self) -> str:
@@ -54,6 +55,7 @@ _TEMPLATES = {
     Endpoint.ORGANIZATIONS: "/api/organizations",
     Endpoint.PARTNER_ORGANIZATION: "/api/organizations/{id}",
     Endpoint.PARTNER_SHARED: "/api/organizations/{organization}/connections/{id}/shared",
+    Endpoint.STATUS: "/status.txt",
 }
 
 FIXED_PATHS = {

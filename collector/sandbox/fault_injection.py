@@ -1,4 +1,4 @@
-"""Applies a `faults.Decision` to one request."""
+"""Applies a `fault_items.Decision` to one request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from collector.sandbox import responses
 from collector.sandbox.api import Api
-from collector.sandbox.faults import Decision, FaultKind
+from collector.sandbox.fault_items import Decision, FaultKind
 from collector.sandbox.replies import Reply, error_reply
 from collector.sandbox.routes import Route
 

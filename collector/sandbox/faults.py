@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from random import Random
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
+
+from collector.sandbox.endpoints import Endpoint
+from collector.sandbox.fault_items import (
+    EVERY_REQUEST,
+    Decision,
+    Fault,
+    FaultKind,
+    Latency,
+    RateLimit,
+    Selector,
+    Subject,
+)
 
 FAULT_SYNTAX: Final = """\
-Faults are separated by commas. All but the last two have a probability from 0
-to 1; the probabilities sum to at most 1.
+Faults are separated by commas. All but the last three have a probability from
+0 to 1; the probabilities sum to at most 1, for each choice of requests.
   500=0.05                reply with this status, 300 to 599; 3xx adds Location
   429=0.02:retry-after=1  and this Retry-After: seconds, date+2 (the HTTP date
                           2 s from now), none, or any text; default: 1 for 429,
@@ -29,12 +41,24 @@ to 1; the probabilities sum to at most 1.
   wrong-id=0.01           reply 200 with another connection
   empty=0.01              reply 200 with an empty body
   oversize=0.01           reply 200 with more than 9 MiB
+  503@bulk_syncs=0.1      only at one endpoint; also @organization-2, @page-3
+                          and combinations. 403@policies=1 plays a key without
+                          a permission, 404@usage=1 a server without a feature
+  503@models=1:times=2    only the first 2 times
+  rate-limit=5            reply 429 beyond 5 replies in any second; also with @
   latency=20ms            delay every reply, in ms or s; also
                           lognormal:50ms:0.6 (median, sigma) and
                           uniform:10ms:80ms (minimum, maximum)
-  close-after=7           close a connection after every 7th reply, unannounced"""
+  close-after=7           close a connection after every 7th reply, unannounced
+Endpoints: connection, connections, shared, schema_status, usage, me, types,
+type, organization, users, policies, roles, bulk_syncs, model_syncs, models,
+organizations, partner_organization, partner_shared."""
 """Reference of the fault language, printed by `collector sandbox --help` and by replies to invalid faults."""
 
+_KIND_BY_NAME: Final = {kind.value: kind for kind in FaultKind if kind not in (FaultKind.NONE, FaultKind.STATUS)}
+_ENDPOINT_BY_NAME: Final = {
+    endpoint.name.lower(): endpoint for endpoint in Endpoint if endpoint.template.startswith("/api/")
+}
 _ROUNDING_TOLERANCE: Final = 1e-9
 _MAX_DELAY_SECONDS: Final = 86_400.0
 _MAX_SIGMA: Final = 10.0
@@ -50,82 +74,6 @@ class FaultError(ValueError):
         self.item = item
 
 
-class FaultKind(StrEnum):
-    """The fault that replaces or alters the normal reply."""
-
-    NONE = "none"
-    STATUS = "status"
-    HANG = "hang"
-    RESET = "reset"
-    CLOSE = "close"
-    TRUNCATE = "truncate"
-    GARBAGE = "garbage"
-    HTML = "html"
-    WRONG_ID = "wrong-id"
-    EMPTY = "empty"
-    OVERSIZE = "oversize"
-
-
-_KIND_BY_NAME: Final = {kind.value: kind for kind in FaultKind if kind not in (FaultKind.NONE, FaultKind.STATUS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault and its probability.
-
-    `status` applies to `FaultKind.STATUS` only. `retry_after` is the header's value as the language writes it: `date+2`
-    means a date, None means no header.
-    """
-
-    kind: FaultKind
-    probability: float
-    status: int = 200
-    retry_after: str | None = None
-
-    def __str__(self) -> str:
-        if self.kind is not FaultKind.STATUS:
-            return f"{self.kind}={self.probability!r}"
-        retry_after = "none" if self.retry_after is None else self.retry_after
-        return f"{self.status}={self.probability!r}:retry-after={retry_after}"
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """The delay of replies. `first` is in seconds: the constant, the median or the lower bound.
-
-    `second` is the sigma of the lognormal distribution, or the upper bound of the uniform distribution in seconds.
-    """
-
-    distribution: Literal["fixed", "lognormal", "uniform"]
-    first: float
-    second: float = 0.0
-
-    def draw(self, rng: Random) -> float:
-        """Seconds to wait before one reply."""
-        if self.distribution == "lognormal":
-            return self.first * rng.lognormvariate(0.0, self.second)
-        if self.distribution == "uniform":
-            return rng.uniform(self.first, self.second)
-        return self.first
-
-    def __str__(self) -> str:
-        if self.distribution == "lognormal":
-            return f"latency=lognormal:{self.first!r}s:{self.second!r}"
-        if self.distribution == "uniform":
-            return f"latency=uniform:{self.first!r}s:{self.second!r}s"
-        return f"latency={self.first!r}s"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The treatment of one request: wait `delay` seconds, then apply `kind`."""
-
-    kind: FaultKind = FaultKind.NONE
-    delay: float = 0.0
-    status: int = 200
-    retry_after: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Faults:
     """All faults of a server or a request. `str()` gives a text that parses to an equal value."""
@@ -133,27 +81,38 @@ class Faults:
     items: tuple[Fault, ...] = ()
     latency: Latency | None = None
     close_after: int | None = None
+    rate_limits: tuple[RateLimit, ...] = ()
 
     @staticmethod
     def parse(text: str) -> Faults:
         """Parse the language of `FAULT_SYNTAX`; blank text means no faults. Raises `FaultError`."""
         return _parse(text)
 
-    def draw(self, rng: Random) -> Decision | None:
-        """Decide the treatment of one request; None means a normal reply. `rng` is the only source of randomness."""
+    @property
+    def need_state(self) -> bool:
+        """Do these faults depend on earlier requests?"""
+        return bool(self.rate_limits) or any(fault.times is not None for fault in self.items)
+
+    def draw(self, rng: Random, subject: Subject | None = None, exhausted: Container[Fault] = ()) -> Decision | None:
+        """Decide the treatment of one request; None means a normal reply. `rng` is the only source of randomness.
+
+        `exhausted` faults do not occur. Without a `subject`, only faults of all requests occur. Rate limits are not
+        decided here.
+        """
         if not self.items and self.latency is None:
             return None
-        fault = self._draw_fault(rng.random()) if self.items else None
+        fault = self._draw_fault(rng.random(), subject, exhausted) if self.items else None
         delay = self.latency.draw(rng) if self.latency is not None else 0.0
         if fault is not None:
-            return Decision(fault.kind, delay, fault.status, fault.retry_after)
+            return Decision(fault.kind, delay, fault.status, fault.retry_after, fault)
         return Decision(delay=delay) if delay else None
 
-    def _draw_fault(self, point: float) -> Fault | None:
+    def _draw_fault(self, point: float, subject: Subject | None, exhausted: Container[Fault]) -> Fault | None:
         for fault in self.items:
-            point -= fault.probability
-            if point < 0:
-                return fault
+            if fault not in exhausted and _applies(fault.selector, subject):
+                point -= fault.probability
+                if point < 0:
+                    return fault
         return None
 
     def __str__(self) -> str:
@@ -162,7 +121,12 @@ class Faults:
             parts.append(str(self.latency))
         if self.close_after is not None:
             parts.append(f"close-after={self.close_after}")
+        parts += map(str, self.rate_limits)
         return ",".join(parts)
+
+
+def _applies(selector: Selector, subject: Subject | None) -> bool:
+    return selector is EVERY_REQUEST or (subject is not None and selector.matches(subject))
 
 
 @lru_cache(maxsize=256)
@@ -170,8 +134,9 @@ def _parse(text: str) -> Faults:
     faults = Faults()
     for item in text.split(",") if text.strip() else ():
         faults = _add_item(faults, item.strip())
-    if math.fsum(fault.probability for fault in faults.items) > 1 + _ROUNDING_TOLERANCE:
-        raise FaultError(text, "probabilities sum to more than 1; lower some of them")
+    for selector in {fault.selector for fault in faults.items}:
+        if math.fsum(each.probability for each in faults.items if each.selector == selector) > 1 + _ROUNDING_TOLERANCE:
+            raise FaultError(text, "probabilities sum to more than 1; lower some of them")
     return faults
 
 
@@ -183,7 +148,25 @@ def _add_item(faults: Faults, item: str) -> Faults:
         return replace(faults, latency=_require_single(item, faults.latency, _parse_latency(item, value)))
     if name == "close-after":
         return replace(faults, close_after=_require_single(item, faults.close_after, _parse_count(item, value)))
-    return replace(faults, items=(*faults.items, _parse_fault(item, name, value)))
+    name, *parts = name.split("@")
+    selector = _parse_selector(item, parts) if parts else EVERY_REQUEST
+    if name == "rate-limit":
+        return replace(faults, rate_limits=(*faults.rate_limits, RateLimit(_parse_count(item, value), selector)))
+    return replace(faults, items=(*faults.items, _parse_fault(item, name, value, selector)))
+
+
+def _parse_selector(item: str, parts: Sequence[str]) -> Selector:
+    selector = Selector()
+    for part in parts:
+        if organization := re.fullmatch(r"organization-([1-9][0-9]{0,8})", part):
+            selector = replace(selector, organization=int(organization[1]))
+        elif page := re.fullmatch(r"page-([1-9][0-9]{0,8})", part):
+            selector = replace(selector, page=int(page[1]))
+        elif endpoint := _ENDPOINT_BY_NAME.get(part):
+            selector = replace(selector, endpoint=endpoint)
+        else:
+            raise FaultError(item, f"unknown selector @{part}; use an endpoint's name, @organization-N or @page-N")
+    return selector
 
 
 def _require_single(item: str, earlier: _T | None, value: _T) -> _T:
@@ -192,22 +175,34 @@ def _require_single(item: str, earlier: _T | None, value: _T) -> _T:
     return value
 
 
-def _parse_fault(item: str, name: str, value: str) -> Fault:
+def _parse_fault(item: str, name: str, value: str, selector: Selector) -> Fault:
+    probability, times, option = _split_options(item, value)
     if kind := _KIND_BY_NAME.get(name):
-        return Fault(kind, _parse_number(item, value, at_most=1))
+        if option is not None:
+            raise FaultError(item, "unknown option; the only one is times=N")
+        return Fault(kind, _parse_number(item, probability, at_most=1), selector=selector, times=times)
     if not re.fullmatch(r"[345][0-9]{2}", name):
         raise FaultError(item, f"unknown fault {name!r}")
-    probability, colon, option = value.partition(":")
-    retry_after = _parse_retry_after(item, option) if colon else "1"
-    if not colon and name != "429":
-        retry_after = None
-    return Fault(FaultKind.STATUS, _parse_number(item, probability, at_most=1), int(name), retry_after)
+    retry_after = "1" if name == "429" else None
+    if option is not None:
+        retry_after = _parse_retry_after(item, option)
+    number = _parse_number(item, probability, at_most=1)
+    return Fault(FaultKind.STATUS, number, int(name), retry_after, selector, times)
+
+
+def _split_options(item: str, value: str) -> tuple[str, int | None, str | None]:
+    """The probability, the number of times, and the text of the last option."""
+    probability, *options = value.split(":", 2)
+    if not options or not options[0].strip().startswith("times="):
+        return probability, None, ":".join(options) if options else None
+    times = _parse_count(item, options[0].strip().removeprefix("times="))
+    return probability, times, options[1] if len(options) > 1 else None
 
 
 def _parse_retry_after(item: str, option: str) -> str | None:
     name, equals, value = (part.strip() for part in option.partition("="))
     if name != "retry-after" or not equals:
-        raise FaultError(item, "unknown option; the only one is retry-after=VALUE")
+        raise FaultError(item, "unknown option; use times=N, retry-after=VALUE or both in this order")
     if not (value.isascii() and value.isprintable()):
         raise FaultError(item, "invalid Retry-After; use printable ASCII")
     return None if value == "none" else value
@@ -237,7 +232,7 @@ def _parse_seconds(item: str, text: str) -> float:
 
 def _parse_count(item: str, text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise FaultError(item, "invalid number of replies; use a whole number, 1 to 999999999")
+        raise FaultError(item, "invalid number; use a whole number, 1 to 999999999")
     return int(text)
 
 

@@ -7,30 +7,25 @@ same seed and index give the same connection in every process, whatever the inve
 The first organization of a seed owns the others. Some of their connections are shared copies of its own: those at the
 same index. A few of its own are copies, too: of the connection one round of types earlier.
 
+With `churn`, connections appear, vanish and change from one generation to the next; generation 0 is the state without.
+
 A field without a value is absent where the OpenAPI document does not allow null: the real server omits it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import Final
 
-from collector.model.record import Json
-from collector.sandbox.catalogue import ConnectionType, catalogue
-from collector.sandbox.configuration import configuration_factory
+from collector.sandbox.churn import Churn
 from collector.sandbox.fake_values import CANARY, ENTROPY_SIZE, WORDS, Entropy
 from collector.sandbox.id_scheme import MAX_SIZE, IdScheme, organization_key
-from collector.sandbox.organization import Organization, rate_limit
-
-Connection: TypeAlias = dict[str, Json]
+from collector.sandbox.organization import Organization, rate_limit, time_of_generation
+from collector.sandbox.type_templates import Connection, TypeTemplate, type_templates
 
 _TYPE_STRIDE = 101
 """Distance between the types of consecutive connections. Coprime to the number of types, so all of them occur."""
-
-_TEAMS = ("Finance", "Sales", "Marketing", "Support", "Product", "Data", "Operations", "Vertrieb München")
-_STAGES = ("production", "production", "staging", "EU", "US", "sandbox", "legacy", '"do not touch"')
 
 _OWN_COPIES, _SHARED_COPIES = 5, 24
 """Of 256 connections, the number that are copies: in the first organization, and in the others."""
@@ -51,34 +46,50 @@ _UNHEALTHY_STATUSES: Final = (
 class Inventory:
     """`size` connections of one organization. Any 247 consecutive ones cover all 247 types.
 
-    Organizations are numbered from 1. Raises `ValueError` for a size outside 0 … 2³².
+    Organizations are numbered from 1. About the fraction `churn` of the connections differs from one generation to the
+    next. Raises `ValueError` for a size outside 0 … 2³², also after the changes.
     """
 
-    def __init__(self, size: int, seed: int = 0, *, organization: int = 1) -> None:
+    def __init__(
+        self, size: int, seed: int = 0, *, organization: int = 1, churn: float = 0.0, generation: int = 0
+    ) -> None:
         if not 0 <= size <= MAX_SIZE:
             raise ValueError(f"{size} connections are outside the range 0 to {MAX_SIZE}")
         self._size = size
+        self.churn: Final = churn
+        self.generation: Final = generation
         self._seed = seed
         self._number = organization
         self._key = organization_key("sandbox inventory", seed, organization)
         self._ids = IdScheme(seed, organization)
         self._owner_ids = IdScheme(seed)
         self.organization: Final = Organization(self._key, organization)
-        self._templates = _templates()
+        self._templates = type_templates()
         is_owner = organization == 1
         self._copy_distance = len(self._templates) if is_owner else 0
         self._copy_limit = _OWN_COPIES if is_owner else _SHARED_COPIES
+        self._history = self._churned() if churn and generation and size else None
+        self._indexes = size if self._history is None else self._history.indexes
+        if self._indexes > MAX_SIZE:
+            raise ValueError(f"{size} connections at generation {generation} exceed {MAX_SIZE} ids")
 
     def __repr__(self) -> str:
-        return f"Inventory(size={self._size}, seed={self._seed}, organization={self._number})"
+        return (
+            f"Inventory(size={self._size}, seed={self._seed}, organization={self._number}, churn={self.churn}, "
+            f"generation={self.generation})"
+        )
 
     def __len__(self) -> int:
-        return self._size
+        return self._size if self._history is None else sum(1 for _ in self.indexes())
 
     @property
     def size(self) -> int:
-        """The number of indexes."""
+        """The number of connections at generation 0."""
         return self._size
+
+    def at(self, generation: int) -> Inventory:
+        """The same inventory at another generation."""
+        return Inventory(self._size, self._seed, organization=self._number, churn=self.churn, generation=generation)
 
     @property
     def organization_id(self) -> str:
@@ -86,32 +97,43 @@ class Inventory:
         return self.organization.id
 
     def id_at(self, index: int) -> str:
-        """The canonical id at an index. Raises `IndexError` outside 0 … size-1."""
-        return self._ids.encode(self._require_index(index))
+        """The canonical id at an index, even after its connection vanished. Raises `IndexError` at other indexes."""
+        if not 0 <= index < self._indexes:
+            raise self._missing(index)
+        return self._ids.encode(index)
 
     def index_of(self, id: str) -> int | None:
         """The index of an id in upper or lower case, or None when this inventory does not contain it."""
         index = self._ids.decode(id)
-        return index if index is not None and index < self._size else None
+        if index is None or index >= self._indexes:
+            return None
+        return index if self._history is None or self._history.exists(index) else None
+
+    def indexes(self) -> Iterator[int]:
+        """The indexes of all connections, lazily."""
+        indexes = range(self._indexes)
+        return iter(indexes) if self._history is None else filter(self._history.exists, indexes)
 
     def ids(self) -> Iterator[str]:
         """All ids, lazily, in index order."""
-        return map(self._ids.encode, range(self._size))
+        return map(self._ids.encode, self.indexes())
 
     def exists(self, index: int) -> bool:
         """Does this inventory have a connection at an index?"""
-        return 0 <= index < self._size
+        return 0 <= index < self._indexes and (self._history is None or self._history.exists(index))
 
     def connection(self, index: int) -> Connection:
         """The connection at an index, as the API returns it: each call creates a new, equal object.
 
-        Raises `IndexError` outside 0 … size-1.
+        Raises `IndexError` where there is none.
         """
-        return self._connection(self._require_index(index))
+        if not 0 <= index < self._indexes:
+            raise self._missing(index)
+        return self._connection(index) if self._history is None else self._changed(index, self._history)
 
     def is_copy(self, index: int) -> bool:
         """Is the connection at an index a shared copy of another one?"""
-        return self._is_copy(index, self.entropy("", index))
+        return self._is_copy(index, self._entropy(index))
 
     def copy_of(self, owner_index: int) -> int | None:
         """The index of this organization's copy of one of the owner's connections, or None without a copy."""
@@ -119,24 +141,56 @@ class Inventory:
         return copy if self.exists(copy) and self.is_copy(copy) else None
 
     def entropy(self, kind: str, number: int) -> Entropy:
-        """64 bytes that determine a connection or, with a `kind` of up to 16 bytes, another object."""
+        """64 bytes that determine an object other than a connection. `kind` has up to 16 bytes."""
         return blake2b(number.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key, person=kind.encode()).digest()
 
     def other_connection(self, index: int) -> Connection:
         """A connection of this organization other than the one at `index`, which may lie outside the inventory."""
         return self._connection((index + 1) % MAX_SIZE)
 
-    def _require_index(self, index: int) -> int:
-        if not 0 <= index < self._size:
-            raise IndexError(f"index {index} is outside an inventory of {self._size} connections")
-        return index
+    def _missing(self, index: int) -> IndexError:
+        return IndexError(f"index {index} is outside an inventory of {self._size} connections")
+
+    def _churned(self) -> Churn:
+        return Churn(self._size, self.churn, self.generation, int.from_bytes(self._key[:4]))
+
+    def _changed(self, index: int, history: Churn) -> Connection:
+        """The connection at an index with the changes that it has had."""
+        if not history.exists(index):
+            raise self._missing(index)
+        connection, entropy = self._connection(index), self.entropy("change", index)
+        if born := history.born_at(index):
+            connection["created_at"] = connection["updated_at"] = time_of_generation(born, entropy)
+        if changed := history.changed_at(index):
+            template = self._templates[index * _TYPE_STRIDE % len(self._templates)]
+            connection |= {
+                **self._changed_fields(connection, template, entropy),
+                "updated_at": time_of_generation(changed, entropy),
+                "updated_by": self.organization.user(entropy[22]),
+            }
+        return connection
+
+    def _changed_fields(self, connection: Connection, template: TypeTemplate, entropy: Entropy) -> Connection:
+        """A new name, a new configuration, or a new status: broken if it was healthy, else healthy."""
+        match entropy[0] % 3:
+            case 0:
+                return {"name": f"{connection['name']} (renamed)"}
+            case 1:
+                return {"configuration": template.configuration(entropy)}
+        if connection["status"] == "healthy":
+            return _unhealthy_fields(entropy)
+        del connection["status_error"]
+        return {"status": "healthy"}
+
+    def _entropy(self, index: int) -> Entropy:
+        return blake2b(index.to_bytes(4), digest_size=ENTROPY_SIZE, key=self._key).digest()
 
     def _connection(self, index: int) -> Connection:
-        entropy = self.entropy("", index)
+        entropy = self._entropy(index)
         template = self._templates[index * _TYPE_STRIDE % len(self._templates)]
         return {
             "id": self._ids.encode(index),
-            "organization_id": self.organization_id,
+            "organization_id": self.organization.id,
             "name": template.name(entropy, index),
             "type": template.type(entropy),
             "configuration": template.configuration(entropy) if entropy[0] else None,
@@ -165,34 +219,10 @@ class Inventory:
 def _status_fields(entropy: Entropy) -> Connection:
     if entropy[30] < 232:
         return {"status": "healthy"}
+    return _unhealthy_fields(entropy)
+
+
+def _unhealthy_fields(entropy: Entropy) -> Connection:
     status, error = _UNHEALTHY_STATUSES[entropy[30] % len(_UNHEALTHY_STATUSES)]
     secret = f"{CANARY}{entropy[31:39].hex()}"
     return {"status": status, "status_error": error.format(word=WORDS[entropy[31] % len(WORDS)], secret=secret)}
-
-
-class _TypeTemplate:
-    """The parts that all connections of one type share."""
-
-    def __init__(self, connection_type: ConnectionType) -> None:
-        self._name = connection_type.name
-        self._type = {
-            "id": connection_type.id,
-            "name": connection_type.name,
-            "logo_url": connection_type.logo_url,
-        }
-        self._operations = connection_type.operations
-        self.configuration = configuration_factory(connection_type)
-
-    def type(self, entropy: Entropy) -> Connection:
-        """The `type` object. Its operations are null for a few connections."""
-        return {**self._type, "operations": list(self._operations) if entropy[7] > 1 else None}
-
-    def name(self, entropy: Entropy, index: int) -> str:
-        """A name that is unique within the organization."""
-        team, stage = _TEAMS[entropy[8] % len(_TEAMS)], _STAGES[entropy[9] % len(_STAGES)]
-        return f"{self._name} {team} {stage} {index + 1}"
-
-
-@cache
-def _templates() -> tuple[_TypeTemplate, ...]:
-    return tuple(_TypeTemplate(connection_type) for connection_type in catalogue())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from collector.sandbox.endpoints import Endpoint
@@ -24,7 +24,7 @@ DEPLOYMENT_KEY: Final = "sandbox-deployment-key"
 """The keys that reach all organizations: alone to list them, with an organization's id for its connections."""
 
 
-class KeyScope(Enum):
+class KeyScope(StrEnum):
     """The scope of the key that a request was authenticated with."""
 
     USER = "a user's API key"
@@ -35,7 +35,7 @@ class KeyScope(Enum):
     DEPLOYMENT = "a deployment key, as the user name"
 
 
-_PUBLIC: Final = frozenset({Endpoint.TYPES})
+_PUBLIC: Final = frozenset({Endpoint.TYPES, Endpoint.STATUS})
 _ADMINISTRATION: Final = frozenset({Endpoint.USERS, Endpoint.POLICIES, Endpoint.ROLES})
 _PARTNER: Final = frozenset({Endpoint.ORGANIZATIONS, Endpoint.PARTNER_ORGANIZATION, Endpoint.PARTNER_SHARED})
 _ALL: Final = frozenset(Endpoint)

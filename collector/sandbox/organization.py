@@ -20,6 +20,7 @@ _FIRST_CREATED: Final = int(datetime(2019, 1, 1, tzinfo=UTC).timestamp())
 _CREATION_SPAN: Final = 2_300 * 86_400
 _UPDATE_SPAN: Final = 300 * 86_400
 """Seconds. Connections are created within 2,300 days from 2019 and last updated within 300 days of their creation."""
+_LATEST: Final = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN
 
 
 class Organization:
@@ -84,10 +85,14 @@ def _name(number: int) -> str:
     return f"{word.title()} & Sons{repeated}" if number % 2 == 0 else f"{word}-sons{repeated}"
 
 
+def time_of_generation(generation: int, entropy: Entropy) -> str:
+    """The time of a change that leads to a generation. There is one generation a day, after all other changes."""
+    return _rfc3339(_LATEST + 86_400 * generation - int.from_bytes(entropy[12:14]), 0, entropy)
+
+
 def recent_time(number: int, entropy: Entropy) -> str:
     """The time of the last change of the item at this position of a list that begins with the latest change."""
-    latest = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN
-    return _rfc3339(latest - 60 * number - entropy[21] % 60, 0, entropy)
+    return _rfc3339(_LATEST - 60 * number - entropy[21] % 60, 0, entropy)
 
 
 def rate_limit(entropy: Entropy) -> dict[str, Json] | None:
@@ -95,7 +100,7 @@ def rate_limit(entropy: Entropy) -> dict[str, Json] | None:
     state = entropy[24] % 3
     if state == 0:
         return None
-    since = _FIRST_CREATED + _CREATION_SPAN + _UPDATE_SPAN + entropy[25]
+    since = _LATEST + entropy[25]
     return {
         "currently_limited": state == 1,
         "limited_since": _rfc3339(since, 0, entropy) if state == 1 else None,

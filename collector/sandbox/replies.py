@@ -18,12 +18,16 @@ _BATCH_SIZE: Final = 64
 _PADDING_BYTES: Final = 9 << 20
 
 
+JSON: Final = "application/json"
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A status and a body: either complete, or an iterator that produces pieces on demand."""
 
     status: int
     body: bytes | Iterator[bytes]
+    content_type: str = JSON
 
     def padded(self) -> Reply:
         """The same JSON, followed by 9 MiB of spaces."""

@@ -10,9 +10,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from collector.sandbox.replies import Reply
+from collector.sandbox.replies import JSON, Reply
 
-JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -25,9 +24,9 @@ def full_response(status: int, body: bytes, headers: Mapping[str, str], content_
 
 
 async def send(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Respond with JSON. Pieces are written here; aiohttp writes a complete body once this has returned."""
+    """Respond with the reply. Pieces are written here; aiohttp writes a complete body once this has returned."""
     if isinstance(reply.body, bytes):
-        return full_response(reply.status, reply.body, headers)
+        return full_response(reply.status, reply.body, headers, reply.content_type)
     return await stream(request, reply.body, headers)
 
 

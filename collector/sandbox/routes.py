@@ -41,6 +41,16 @@ class Route:
         """The part of the route that the request log stores."""
         return Target(self.endpoint, self.index, self.organization)
 
+    @property
+    def organization_number(self) -> int:
+        """The organization that the request is for, from 1."""
+        return self.organization + 1
+
+    @property
+    def page_number(self) -> int | None:
+        """The page that the request asks for, from 1, or None without a valid page."""
+        return self.page.number if isinstance(self.page, Page) else None
+
 
 def parse_route(path: str, query: str, caller: Caller, deployment: Deployment) -> Route:
     """Parse a raw path and its query."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -22,7 +22,9 @@ from collector.sandbox.admin_api import ADMIN_PREFIX, AdminApi
 from collector.sandbox.api import Api
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.fault_injection import FaultInjector
-from collector.sandbox.faults import FAULT_SYNTAX, Decision, FaultError, Faults
+from collector.sandbox.fault_items import Decision
+from collector.sandbox.fault_schedule import FaultSchedule
+from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY, numbered
 from collector.sandbox.replies import error_reply
@@ -48,12 +50,14 @@ _NORMAL_REPLY: Final = Decision()
 class Sandbox:
     """A running server: its base URL, the key of its first organization, and its request log.
 
-    `user_keys` has one key per organization. `partner_key` and `deployment_key` reach all of them.
+    `advance` starts the next generation of the connections and returns its number. `user_keys` has one key per
+    organization. `partner_key` and `deployment_key` reach all of them.
     """
 
     url: str
     key: str
     log: RequestLog
+    advance: Callable[[], int]
     user_keys: tuple[str, ...] = (SANDBOX_KEY,)
     partner_key: str = PARTNER_KEY
     deployment_key: str = DEPLOYMENT_KEY
@@ -75,11 +79,12 @@ async def serve(
     deployment = Deployment(served) if isinstance(served, Inventory) else served
     keys = tuple(numbered(SANDBOX_KEY, position) for position in range(len(deployment.inventories)))
     log = RequestLog(time.monotonic)
-    handler = _RequestHandler(Api(deployment), log, faults, Random(seed))
+    api = Api(deployment)
+    handler = _RequestHandler(api, log, faults, Random(seed))
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS, handler_cancellation=True)
     listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1_024)
     try:
-        yield Sandbox(_url(listener), SANDBOX_KEY, log, keys)
+        yield Sandbox(_url(listener), SANDBOX_KEY, log, api.advance, keys)
     finally:
         await _close(listener)
         handler.stop()
@@ -104,6 +109,7 @@ class _RequestHandler:
         self._api = api
         self._log = log
         self._faults = faults
+        self._schedule = FaultSchedule(faults, rng, time.monotonic)
         self._rng = rng
         self._admin_api = AdminApi(log, api)
         self._fault_injector = FaultInjector(api, rng)
@@ -132,10 +138,13 @@ class _RequestHandler:
         if not path.startswith("/api/"):
             return _NO_FAULTS
         text = request.headers.get(FAULTS_HEADER)
+        if text is None:
+            return self._faults
         try:
-            return self._faults if text is None else Faults.parse(text)
+            faults = Faults.parse(text)
         except FaultError as error:
             return error
+        return FaultError(text, "rate-limit and times need --faults") if faults.need_state else faults
 
     async def _respond(
         self, request: web.BaseRequest, route: Route, faults: Faults | FaultError
@@ -145,8 +154,9 @@ class _RequestHandler:
             return await responses.send(
                 request, error_reply(400, f"{FAULTS_HEADER}: {faults}\n{FAULT_SYNTAX}"), headers
             )
-        decision = faults.draw(self._rng) or _NORMAL_REPLY
-        response = await self._fault_injector.respond(request, route, decision, headers)
+        is_shared = faults is self._faults
+        decision = self._schedule.draw(route) if is_shared else faults.draw(self._rng, route)
+        response = await self._fault_injector.respond(request, route, decision or _NORMAL_REPLY, headers)
         if response is not None and faults.close_after and self._is_last_reply(request, faults.close_after):
             await responses.send_and_close(request, response)
         return response

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Final, Protocol, cast
 
 from collector.model.errors import UsageError
 
@@ -56,6 +56,9 @@ class Compression(Enum):
         )
 
 
+_MAGIC: Final = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTD}  # RFC 1952 and RFC 8878
+
+
 def compression_of(name: str) -> Compression:
     """The compression that a file's suffix names, in upper or lower case."""
     lowered = name.lower()
@@ -63,6 +66,11 @@ def compression_of(name: str) -> Compression:
         (compression for compression in (Compression.GZIP, Compression.ZSTD) if lowered.endswith(compression.value)),
         Compression.PLAIN,
     )
+
+
+def compression_in(start: bytes) -> Compression:
+    """The compression of data that begins with these bytes, at least four unless the data is shorter."""
+    return next((compression for magic, compression in _MAGIC.items() if start.startswith(magic)), Compression.PLAIN)
 
 
 def require_available(compression: Compression) -> None:
@@ -74,19 +82,26 @@ def require_available(compression: Compression) -> None:
 @contextmanager
 def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
     """The file's decompressed bytes. Raises OSError if it is unreadable or its compressed data is invalid."""
-    compression = compression_of(path.name)
+    with path.open("rb") as stream, decompressed(stream, compression_of(path.name)) as plain:
+        yield plain
+
+
+@contextmanager
+def decompressed(stream: IO[bytes], compression: Compression) -> Iterator[IO[bytes]]:
+    """The decompressed bytes of a stream, which stays open. Raises OSError if they are invalid."""
     errors = compression.decompression_errors
     try:
-        with _open(compression, path) as stream:
+        if compression is Compression.PLAIN:
             yield stream
+        else:
+            with _open(compression, stream) as plain:
+                yield plain
     except errors as error:
         raise OSError(f"invalid {compression.value} data ({error})") from None
 
 
-def _open(compression: Compression, path: Path) -> IO[bytes]:
-    if compression is Compression.GZIP:
-        return cast(IO[bytes], gzip.open(path))
-    return cast(IO[bytes], _zstd().open(path)) if compression is Compression.ZSTD else path.open("rb")
+def _open(compression: Compression, stream: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(stream) if compression is Compression.GZIP else _zstd().open(stream))
 
 
 def _zstd() -> Any:

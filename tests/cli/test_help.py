@@ -61,7 +61,13 @@ async def test_the_options_of_collect_are_in_the_order_of_use(call: Calling) -> 
 
 @pytest.mark.parametrize(
     ("option", "default"),
-    [("--rate N", "[50]"), ("--resume WHEN", "[auto]"), ("--all", ""), ("--ids-column NAME", "[id]")],
+    [
+        ("--rate N", "[50]"),
+        ("--resume WHEN", "[auto]"),
+        ("--all", ""),
+        ("--ids-column NAME", ""),
+        ("--ids-format FORMAT", "[auto]"),
+    ],
 )
 async def test_a_default_is_shown_if_it_says_something(call: Calling, option: str, default: str) -> None:
     page = (await call("collect", "--help")).out.decode()

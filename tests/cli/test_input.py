@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import KEY, Calling, Finished
@@ -52,6 +54,57 @@ async def test_standard_input_that_begins_with_a_brace_is_json_lines(call: Calli
         )
     assert done.code == 0, done.err
     check_finished(tmp_path / "out/c.jsonl", Given(ids(3), blank=1), 0)
+
+
+async def test_ids_are_read_as_people_have_them(call: Calling, tmp_path: Path) -> None:
+    wanted = ids(12)
+    (tmp_path / "list.json").write_text(json.dumps({"data": [{"id": one} for one in wanted[:2]]}, indent=2))
+    (tmp_path / "excel.txt").write_text(f"Name\tConnection ID\n\u00c4\t{wanted[2]}\n", encoding="utf-16")
+    pq.write_table(pa.table({"ID": [wanted[3], None]}), tmp_path / "ids.parquet")
+    (tmp_path / "sql.txt").write_text(
+        f"'{wanted[4]}',\n{{{wanted[5]}}}\nhttps://app.polytomic.com/connections/{wanted[6]}\n"
+    )
+    files = [name for file in sorted(os.listdir(tmp_path)) for name in ("--ids", file)]
+    async with serving(found) as server:
+        arguments = [f"{{{wanted[7]}}}", f"{server.url}/org/connections/{wanted[8]}?tab=1", f"{wanted[9]},"]
+        done = await call(
+            *("collect", *arguments, *files, "--ids", "-", "--base-url", server.url, "-o", "out/c.jsonl"),
+            stdin=gzip.compress(json.dumps(wanted[10:]).encode()),
+        )
+    assert done.code == 3, done.err
+    check_finished(tmp_path / "out/c.jsonl", Given(wanted, invalid=1), 3, seen=Seen(server.requests, {200: 12}))
+    assert "ids.parquet: row 2: contains no id" in done.err
+
+
+async def test_a_format_can_be_given_for_files_and_standard_input(call: Calling, tmp_path: Path) -> None:
+    (tmp_path / "ids.dat").write_text(f"x;{ids(1)[0]}\n")
+    async with serving(found) as server:
+        run = ("collect", "--base-url", server.url, "-o", "out/c.jsonl", "--ids-column", "id", "--ids-format", "csv")
+        done = await call(*run, "--ids", "-", stdin=f"id;n\n{ids(1)[0]};1\n".encode())
+        failed = await call(*run, "--ids", "ids.dat")
+    assert (done.code, failed.code) == (0, 2), (done.err, failed.err)
+    check_finished(tmp_path / "out/c.jsonl", Given(ids(1)), 0)
+    assert "ids.dat: its first line contains an id, but a table begins with its column names" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("header", "listed"),
+    [
+        ("a,b", "('a', 'b')"),
+        (f"{KEY},b", ", 'b')"),
+        (f"{KEY * 3},b", "((not shown), 'b')"),
+        ("id,connection_id", "('id', 'connection_id')"),
+    ],
+)
+async def test_a_table_without_one_column_of_ids_is_2_and_lists_its_columns(
+    call: Calling, tmp_path: Path, header: str, listed: str
+) -> None:
+    (tmp_path / "ids.csv").write_text(f"{header}\n1,2\n")
+    done = await call("collect", "--ids", "ids.csv", "--base-url", NOWHERE)
+    assert done.code == 2
+    assert listed in done.err
+    assert "choose one with --ids-column" in done.err
+    assert KEY not in done.err
 
 
 async def test_a_snapshot_and_an_errors_file_are_valid_input(call: Calling, tmp_path: Path) -> None:
@@ -115,13 +168,16 @@ async def test_an_id_inside_a_quoted_csv_field_is_reported_and_the_exit_code_is_
 
 
 HOSTILE = [
-    "{00000001-0000-4000-8000-00000000c0de}",
+    "{00000001-0000-4000-8000-00000000c0de",
+    "(00000001-0000-4000-8000-00000000c0de)",
+    "https://example.com/api/connections/00000001-0000-4000-8000-00000000c0de",
+    "https://app.polytomic.com/org/models/00000001-0000-4000-8000-00000000c0de",
     "urn:uuid:00000001-0000-4000-8000-00000000c0de",
     "0000000100004000800000000000c0de",
     "00000001-0000-4000-8000-00000000c0de/..",
     "\u0660" * 7 + "\u0661-0000-4000-8000-00000000c0de",
     "00000001-0000-4000-8000-00000000c0d",
-    "00000001-0000-4000-8000-00000000c0de\u2028",
+    "00000001-0000-4000-8000-00000000c0de\u2028x",
     "../../../etc/passwd",
     "%2e%2e",
     "00000001-0000-4000-8000-00000000c0de?x=1",
@@ -150,7 +206,7 @@ def binary_csv(folder: Path) -> str:
 
 
 def utf_16(folder: Path) -> str:
-    (folder / "ids.txt").write_text(ids(1)[0], encoding="utf-16")
+    (folder / "ids.txt").write_text(ids(1)[0], encoding="utf-16-le")
     return "ids.txt"
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ import trustme
 from collector.model.secret import REDACTED
 from tests.conftest import KEY, Calling, clean_environment
 from tests.support.canary import assert_nowhere
+from tests.support.connect_proxy import tunnelling
 from tests.support.http_pathologies import context_of, new_authority
-from tests.support.scripted_server import Exchange, Scenario, Server, answer, found, free_port, ids, listening, serving
+from tests.support.scripted_server import Exchange, Scenario, Server, answer, found, free_port, ids, serving
 
 TOKEN = "location-token-99"
 SECRET = "proxy-password-77"
@@ -113,42 +114,6 @@ async def test_neither_netrc_nor_the_proxies_of_the_environment_are_used(call: C
     for head in server.heads:
         assert head.count(b"uthorization") == 1
         assert f"Authorization: Bearer {KEY}\r\n".encode() in head
-
-
-class Tunnel:
-    """A tunnelling proxy that records its requests and the number of tunnelled bytes."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.heads: list[bytes] = []
-        self.passed = bytearray()
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        host, _, port = head.split()[1].decode().rpartition(":")
-        up_reader, up_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        try:
-            await asyncio.gather(self._pass(reader, up_writer), self._pass(up_reader, writer))
-        finally:
-            up_writer.close()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while some := await reader.read(65536):
-                self.passed += some
-                writer.write(some)
-                await writer.drain()
-            writer.close()
-
-
-@asynccontextmanager
-async def tunnelling() -> AsyncIterator[Tunnel]:
-    tunnel = Tunnel()
-    async with listening(tunnel.talk) as port:
-        tunnel.url = f"http://127.0.0.1:{port}"
-        yield tunnel
 
 
 @pytest.fixture(scope="module")

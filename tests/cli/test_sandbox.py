@@ -110,6 +110,14 @@ async def test_list_ids_prints_the_ids_and_does_not_serve(call: Calling) -> None
     assert done.out.decode().split("\n") == [*Inventory(7, seed=9).ids(), ""]
 
 
+async def test_the_ids_change_with_the_generation(call: Calling) -> None:
+    arguments = ("sandbox", "--list-ids", "--connections", "60", "--churn", "0.1")
+    first, later = [(await call(*arguments, "--generation", number)).out.decode().split() for number in ("0", "2")]
+    assert first == list(Inventory(60, seed=7).ids())
+    assert later == list(Inventory(60, seed=7, churn=0.1, generation=2).ids())
+    assert 50 < len(set(first) & set(later)) < 60
+
+
 async def test_list_ids_ends_quietly_if_the_reader_closes_the_pipe(start: Starting) -> None:
     running = await start("sandbox", "--list-ids", "--connections", "100000", through="head -n 1")
     done = await running.finished()
@@ -141,6 +149,11 @@ async def test_several_organizations_are_served_each_with_a_key_that_is_shown(st
         (["--connections", "-1"], "-1"),
         (["--organizations", "0"], "outside the range 1 to 1000"),
         (["--organizations", "1001"], "1001"),
+        (["--churn", "1.5"], "--churn 1.5"),
+        (["--churn", "nan"], "--churn nan"),
+        (["--generation", "2"], "--generation 2"),
+        (["--generation", "-1", "--churn", "0.1"], "--generation -1"),
+        (["--generation", "9", "--churn", "1", "--connections", "4000000000"], "4000000000"),
         (["--connections", "many"], "--connections: unable to convert"),
         (["--port", "70000"], "70000"),
         (["--port", "-1"], "-1"),

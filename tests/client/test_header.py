@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key, secrets_of
+from collector.client.auth.header import (
+    MAX_KEY_LENGTH,
+    basic,
+    basic_without_organization,
+    bearer,
+    is_key,
+    scheme_of,
+    secrets_of,
+)
 from collector.model.secret import Secret
 from collector.redaction.scrubber import Scrubber
 
@@ -71,3 +79,8 @@ def test_a_very_short_key_is_found_only_in_its_encoded_form(key: str) -> None:
 @pytest.mark.parametrize("header", [bearer(KEY), basic("org", KEY), basic_without_organization(KEY)])
 def test_the_secrets_of_a_header_are_masked_when_printed(header: Secret) -> None:
     assert {repr(each) for each in secrets_of(header)} == {"'[REDACTED]'"}
+
+
+def test_the_scheme_of_a_header_is_its_first_word() -> None:
+    assert scheme_of(bearer(Secret("k"))) == "Bearer"
+    assert scheme_of(basic("o", Secret("k"))) == scheme_of(basic_without_organization(Secret("k"))) == "Basic"

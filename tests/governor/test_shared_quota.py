@@ -18,7 +18,7 @@ import pytest
 
 from collector.governor.quota_state import UNKNOWN, QuotaState, decode, encode
 from collector.governor.rate_ceiling import RateCeiling
-from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
+from collector.governor.shared_quota import SharedQuota, has_unknown_state, identity_of, quota_file
 from collector.model.secret import Secret
 
 RATE = 200
@@ -375,3 +375,19 @@ def test_the_repr_shows_the_interval_and_whether_the_quota_is_shared(path: Path)
 def test_the_file_records_when_the_next_permit_is_due(path: Path) -> None:
     make_quota(path)[0].try_acquire(100.0)
     assert decode(path.read_bytes(), 100.0) == QuotaState(100.0 + 0.021, 0.021, 100.0, float("inf"))
+
+
+def test_only_content_that_no_run_can_have_written_is_unknown(tmp_path: Path) -> None:
+    path, now = tmp_path / "collector-0" / "quota-0", time.monotonic()
+    assert not has_unknown_state(path, now)
+    path.parent.mkdir(mode=0o700)
+    for content, is_unknown in (
+        (b"", False),
+        (b"garbage", True),
+        (encode(QuotaState(now, 0.1, now, float("inf"))), False),
+        (encode(QuotaState(now + 1e6, 0.1, now, float("inf"))), True),
+    ):
+        path.write_bytes(content)
+        assert has_unknown_state(path, now) == is_unknown
+    (tmp_path / "link").symlink_to(path)
+    assert not has_unknown_state(tmp_path / "link", now)

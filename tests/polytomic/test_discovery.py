@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.client.failures import TimedOut, Transient
+from collector.client.failures import BadPayload, TimedOut, Transient
 from collector.client.messages import Reply, Request
 from collector.client.pacer import Pacer
 from collector.governor.events import Event, Paused
 from collector.model.errors import InputError, KeyRefused, RunStopped
-from collector.polytomic.discovery import ListedConnection, read_list
+from collector.polytomic.discovery import ListedConnection, first_id, read_list
 from tests.support.clock import StoppedClock
 from tests.support.governor_harness import client_from_pacer, make_governor, make_pacer
 
@@ -325,3 +325,25 @@ def test_other_members_may_precede_and_follow_the_list() -> None:
 def test_a_list_that_is_corrupt_after_its_last_item_is_rejected(body: bytes) -> None:
     with pytest.raises(RunStopped):
         ids_of(body)
+
+
+# The first id of a list.
+
+
+async def pieces(*texts: bytes) -> AsyncIterator[bytes]:
+    for text in texts:
+        yield text
+
+
+async def test_the_first_id_is_known_before_the_list_has_arrived() -> None:
+    reply = Reply(200, JSON, b"")
+    assert await first_id(reply, pieces(b'{"data":[{"id":"a"},', b"garbage")) == "a"
+    assert await first_id(reply, pieces(b'{"data":[]}')) is None
+    assert await first_id(reply, pieces(b'{"data":null}')) is None
+
+
+async def test_a_list_that_is_a_page_or_garbage_has_no_first_id() -> None:
+    with pytest.raises(BadPayload):
+        await first_id(Reply(200, {"Content-Type": "text/html"}, b""), pieces(b"<p>"))
+    with pytest.raises(BadPayload):
+        await first_id(Reply(200, JSON, b""), pieces(b"<p>"))

@@ -20,7 +20,7 @@ from collector.client.auth.key_shape import looks_like_api_key
 from collector.client.messages import Request
 from collector.client.transport.aiohttp_transport import url_of
 from collector.model.ids import canonical_id
-from collector.run.id_input import read_ids
+from collector.run.ids.id_input import read_ids
 from tests.conftest import Calling
 from tests.support.scripted_server import Exchange, Server, connection, response, serving
 
@@ -81,6 +81,12 @@ def is_id(text: str) -> bool:
     )
 
 
+def bare(text: str) -> str:
+    """The text without the spaces and the braces in which people write an id."""
+    stripped = text.strip()
+    return stripped[1:-1] if stripped.startswith("{") and stripped.endswith("}") else stripped
+
+
 def assert_harmless(text: str) -> None:
     found = canonical_id(text)
     assert (found is not None) == is_id(text)
@@ -123,11 +129,11 @@ HOSTILE = hostile_ids(2000, seed=5)
 
 
 def assert_only_ids_were_requested(server: Server, prefix: str, texts: Iterable[str]) -> set[str]:
-    """Check that every target is well-formed and that every stripped text that is an id was requested once."""
+    """Check that every target is well-formed and that every text that stands for an id was requested once."""
     for header in server.heads:
         line = header.split(b"\r\n", 1)[0].decode("ascii")
         assert re.fullmatch(rf"GET {prefix}/api/connections/[0-9a-f-]{{36}} HTTP/1\.1", line, re.ASCII), line
-    expected = {text.strip().lower() for text in texts if is_id(text.strip())}
+    expected = {bare(text).lower() for text in texts if is_id(bare(text))}
     assert expected
     requested = [target.rpartition("/")[2] for target in server.targets]
     assert sorted(requested) == sorted(expected)
@@ -136,9 +142,9 @@ def assert_only_ids_were_requested(server: Server, prefix: str, texts: Iterable[
 
 def assert_reported_by_place_only(messages: str, texts: Iterable[str]) -> None:
     for text in texts:
-        bare = text.strip()
-        if not is_id(bare) and len(bare) > 12:
-            assert bare not in messages
+        stripped = text.strip()
+        if not is_id(bare(text)) and len(stripped) > 12:
+            assert stripped not in messages
     assert not set(messages) & {"\x1b", "\x9b", "\x00", "\r", "\u202e", "\u2066"}
 
 
@@ -171,7 +177,7 @@ async def test_hostile_arguments_cause_only_valid_requests(call: Calling, tmp_pa
     texts = [text for text in texts if not looks_like_api_key(text)]  # rejected, see test_argument_guard
     counted = await collected(call, *texts, texts=texts, folder=tmp_path)
     assert counted["lines"] == len(texts)
-    assert counted["invalid"] == sum(not is_id(text.strip()) for text in texts)
+    assert counted["invalid"] == sum(not is_id(bare(text)) for text in texts)
 
 
 async def test_hostile_lines_of_text_cause_only_valid_requests(call: Calling, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
 from collector.model.errors import ConfigError, ExitCode
+from collector.run.ids.id_formats import IdsFormat
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
 
@@ -39,6 +40,7 @@ SETTINGS: list[Change] = [
     ("filter", "status", "--status", "!healthy", ("!healthy",)),
     ("filter", "name", "--name", "prod-*", ("prod-*",)),
     ("filter", "updated_since", "--updated-since", "2026-01-31", "2026-01-31"),
+    ("ids", "format", "--ids-format", "jsonl", IdsFormat.JSONL),
     ("redact", "also", "--redact-also", "api/auth.header.name", ("api/auth.header.name",)),
     ("redact", "keep", "--redact-keep", "client_id", ("client_id",)),
     ("redact", "fingerprint_key_file", "--fingerprint-key-file", "/etc/key", "/etc/key"),
@@ -124,7 +126,7 @@ def test_the_defaults_match_the_contract() -> None:
     assert settings.limits.outage_limit == 600
     assert settings.retry.max_attempts == 5
     assert (settings.retry.connect_timeout, settings.retry.read_timeout, settings.retry.total_timeout) == (10, 30, 60)
-    assert (settings.output.path, settings.ids.column) == ("-", "id")
+    assert (settings.output.path, settings.ids.column, settings.ids.format) == ("-", None, "auto")
 
 
 def test_every_setting_is_covered_by_these_tests() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.ids import canonical_id, ids_in
-from collector.run.tables import BadTable, Cell, read_column
+from collector.run.ids.id_cells import Cell, UnreadableIds
+from collector.run.ids.tables import read_column
 
 A = "248df4b7-aa70-47b8-a036-33ac447e668d"
 B = "348df4b7-aa70-47b8-a036-33ac447e668d"
@@ -79,7 +80,7 @@ rubbish = st.lists(st.sampled_from([*"\t,;|", '"', '""', "\n", "\r\n", "x", A, B
 def test_no_table_silently_loses_an_id_of_its_column(text: str, delimiter: str, header: str) -> None:
     try:
         check_nothing_is_lost(f"{header.format(delimiter)}\n{text}", delimiter)
-    except BadTable:
+    except UnreadableIds:
         return  # an error, so not silent
 
 
@@ -100,7 +101,7 @@ def check_nothing_is_lost(text: str, delimiter: str) -> None:
 def test_cells_follow_the_order_of_the_lines(text: str, delimiter: str) -> None:
     try:
         cells, _ = read(f"id{delimiter}n\n{text}", delimiter=delimiter)
-    except BadTable:
+    except UnreadableIds:
         return
     assert [cell.line for cell in cells] == sorted(cell.line for cell in cells)
     assert {cell.line for cell in cells} <= set(range(2, len(text) + 3))
@@ -139,19 +140,25 @@ def test_an_exact_column_name_wins_over_another_case() -> None:
 
 @pytest.mark.parametrize("header", ["id,id", "ID,Id"])
 def test_a_duplicate_column_name_is_an_error(header: str) -> None:
-    with pytest.raises(BadTable, match="2 of its columns are named 'id'"):
+    with pytest.raises(UnreadableIds, match="2 of its columns are named 'id'"):
         read(f"{header}\n{A},{B}\n")
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+def test_a_missing_column_is_an_error_that_lists_the_columns_whatever_separates_them(delimiter: str) -> None:
+    with pytest.raises(UnreadableIds, match=r"none of its 3 columns \('a', 'b', 'c'\) is named 'id'"):
+        read(f"a{delimiter}b{delimiter}c\n{A}\n")
 
 
 @pytest.mark.parametrize("text", [f"{A}\n{B}\n", f"{A},x\n", f"\n{A}\n"])
 def test_a_table_without_a_header_is_an_error(text: str) -> None:
-    with pytest.raises(BadTable, match="its first line contains an id"):
+    with pytest.raises(UnreadableIds, match="its first line contains an id"):
         read(text)
 
 
 def test_a_header_may_span_lines() -> None:
     assert texts_of(read(f'"note\nmore",id\nx,{A}\n')[0]) == [A]
-    with pytest.raises(BadTable, match="line 1: unexpected end of data"):
+    with pytest.raises(UnreadableIds, match="line 1: unexpected end of data"):
         read(f'"note,id\nx,{A}\n')
 
 
@@ -212,9 +219,9 @@ def test_an_open_quote_in_a_table_without_quoting_swallows_no_row(count: int) ->
 
 
 def test_a_quote_that_is_never_closed_is_an_error_even_in_a_long_file() -> None:
-    with pytest.raises(BadTable, match="line 2: unexpected end of data"):
+    with pytest.raises(UnreadableIds, match="line 2: unexpected end of data"):
         read('note,id\n"x\n' + f"y,{A}\n" * 200_000)
-    with pytest.raises(BadTable, match="line 1: unexpected end of data"):
+    with pytest.raises(UnreadableIds, match="line 1: unexpected end of data"):
         read('"note,id\n' + f"y,{A}\n" * 200_000)
 
 

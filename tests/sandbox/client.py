@@ -12,11 +12,20 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from collector.model.record import Json
+from collector.sandbox.endpoints import Endpoint
 from collector.sandbox.keys import SANDBOX_KEY
 from collector.sandbox.server import FAULTS_HEADER, Sandbox
 
 TIMEOUT_SECONDS = 20
 """Time limit of a wait that should end much earlier. No measurement depends on it."""
+
+
+class Subject(NamedTuple):
+    """The properties of a request that select faults."""
+
+    endpoint: Endpoint
+    organization_number: int = 1
+    page_number: int | None = None
 
 
 class RawResponse(NamedTuple):

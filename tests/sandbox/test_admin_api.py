@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 from aiohttp import ClientSession
 
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.server import Sandbox
-from tests.sandbox.client import get_json, get_status
+from collector.sandbox.server import Sandbox, serve
+from tests.sandbox.client import get_json, get_status, open_session
 
 
 async def test_requests_summarizes_the_requests_received(session: ClientSession, inventory: Inventory) -> None:
@@ -76,3 +77,36 @@ async def test_the_log_can_be_reset(session: ClientSession) -> None:
 async def test_no_key_is_needed(sandbox: Sandbox) -> None:
     async with ClientSession(sandbox.url) as session:
         await get_json(session, "/_sandbox/requests")
+
+
+async def test_advance_starts_the_next_generation_of_every_organization() -> None:
+    before = Deployment.of_size(2, 300, seed=7, churn=0.1)
+    async with serve(before) as sandbox, open_session(sandbox) as session:
+        for generation in (1, 2):
+            async with session.post("/_sandbox/advance") as response:
+                assert (response.status, await response.json()) == (200, {"generation": generation})
+        after = Deployment.of_size(2, 300, seed=7, churn=0.1, generation=2)
+        for inventory, key in zip(after.inventories, sandbox.user_keys, strict=True):
+            served = await get_json(session, "/api/connections", {"Authorization": f"Bearer {key}"})
+            assert served["data"] == [inventory.connection(index) for index in inventory.indexes()]
+        vanished = next(id for id in before.inventories[0].ids() if after.inventories[0].index_of(id) is None)
+        assert await get_status(session, f"/api/connections/{vanished}") == 404
+        async with session.get("/_sandbox/log") as response:
+            assert "{unknown}" in (await response.text()).splitlines()[-1]
+
+
+async def test_a_request_from_before_an_advance_keeps_its_path_in_the_log() -> None:
+    deployment = Deployment.of_size(1, 300, churn=0.1)
+    inventory, advanced = deployment.inventories[0], deployment.advanced().inventories[0]
+    vanished = next(id for id in inventory.ids() if advanced.index_of(id) is None)
+    async with serve(deployment) as sandbox, open_session(sandbox) as session:
+        await get_json(session, f"/api/connections/{vanished}")
+        assert sandbox.advance() == 1
+        async with session.get("/_sandbox/log") as response:
+            assert json.loads(await response.text())["target"] == f"/api/connections/{vanished}"
+
+
+async def test_advance_is_a_conflict_without_churn(session: ClientSession) -> None:
+    async with session.post("/_sandbox/advance") as response:
+        assert response.status == 409
+        assert "--churn" in (await response.json())["message"]

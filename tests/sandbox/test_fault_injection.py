@@ -6,17 +6,21 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientPayloadError, ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
+from collector.sandbox.deployment import Deployment
 from collector.sandbox.fault_injection import retry_after_header
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import FAULTS_HEADER, Sandbox, serve
 from tests.sandbox.client import (
+    TIMEOUT_SECONDS,
     RawConnection,
     get_json,
     get_status,
@@ -191,3 +195,55 @@ async def test_close_after_closes_the_connection_after_every_kth_reply_without_a
 async def test_close_after_also_applies_to_a_list(raw: RawConnection) -> None:
     raw.get("/api/connections", X_Sandbox_Faults="close-after=1")
     assert (await raw.reader.read()).endswith(b"0\r\n\r\n")
+
+
+SHARED_FAULTS = (
+    "401@organization-2=1,429@bulk_syncs@page-2=1:times=2,truncate@models@page-1=1,403@policies=1,404@usage=1,"
+    "rate-limit@organization-3=5"
+)
+
+
+async def test_faults_can_be_limited_to_an_organization_an_endpoint_and_a_page() -> None:
+    deployment = Deployment.of_size(3, 250)
+    async with serve(deployment, faults=Faults.parse(SHARED_FAULTS)) as sandbox, open_session(sandbox) as session:
+        other = {"Authorization": f"Bearer {sandbox.user_keys[1]}"}
+        async with session.get("/api/connections", headers=other) as response:
+            assert response.status == 401
+        assert await _status(session, "/api/connections") == 200
+        first = await get_json(session, "/api/bulk/syncs")
+        second = f"/api/bulk/syncs?page_token={quote(first['pagination']['next_page_token'], safe='')}"
+        assert [await _status(session, second) for _ in range(3)] == [429, 429, 200]
+        with pytest.raises(ClientPayloadError):
+            await get_json(session, "/api/models")
+        assert await _status(session, "/api/permissions/policies") == 403
+        assert await _status(session, f"/api/connections/{deployment.inventories[0].id_at(1)}/usage") == 404
+
+
+async def test_a_rate_limit_throttles_one_organization_only() -> None:
+    faults = Faults.parse("rate-limit@organization-3=5")
+    async with serve(Deployment.of_size(3, 1), faults=faults) as sandbox, open_session(sandbox) as session:
+        last = {"Authorization": f"Bearer {sandbox.user_keys[2]}"}
+        statuses = []
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while 429 not in statuses:
+                async with session.get("/api/me", headers=last) as response:
+                    statuses.append(response.status)
+                    retry_after = response.headers.get("Retry-After")
+        assert len(statuses) > 5
+        assert retry_after == "1"
+        assert [await _status(session, "/api/me") for _ in range(20)] == [200] * 20
+
+
+@pytest.mark.parametrize("faults", ["rate-limit=5", "500=1:times=1"])
+async def test_faults_that_depend_on_earlier_requests_are_not_accepted_for_one(
+    session: ClientSession, faults: str
+) -> None:
+    async with session.get("/api/me", headers={FAULTS_HEADER: faults}) as response:
+        assert response.status == 400
+        assert "--faults" in (await response.json())["message"]
+
+
+async def _status(session: ClientSession, path: str) -> int:
+    async with session.get(URL(path, encoded=True)) as response:
+        await response.read()
+        return response.status

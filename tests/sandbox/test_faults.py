@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.sandbox.faults import FAULT_SYNTAX, Decision, Fault, FaultError, FaultKind, Faults, Latency
+from collector.sandbox.endpoints import Endpoint
+from collector.sandbox.fault_items import Decision, Fault, FaultKind, Latency, RateLimit, Selector
+from collector.sandbox.faults import FAULT_SYNTAX, FaultError, Faults
+from tests.sandbox.client import Subject
 
 
 class FixedRandom(Random):
@@ -33,17 +36,24 @@ _latencies = st.one_of(
 _NAMED = sorted(set(FaultKind) - {FaultKind.NONE, FaultKind.STATUS})
 
 
+_optional_number = st.none() | st.integers(1, 999)
+_endpoints = st.sampled_from(sorted(set(Endpoint) - {Endpoint.OTHER, Endpoint.STATUS}))
+_selectors = st.builds(Selector, st.none() | _endpoints, _optional_number, _optional_number)
+_rate_limits = st.lists(st.builds(RateLimit, st.integers(1, 999), _selectors), max_size=3).map(tuple)
+
+
 @st.composite
 def _faults(draw: st.DrawFn) -> Faults:
     items = []
     for probability in draw(st.lists(st.floats(0, 0.1), max_size=9)):
         kind = draw(st.sampled_from([*_NAMED, FaultKind.STATUS]))
+        selector, times = draw(_selectors), draw(_optional_number)
         if kind is FaultKind.STATUS:
             retry_after = draw(st.none() | _header.filter(lambda text: text != "none"))
-            items.append(Fault(kind, probability, draw(st.integers(300, 599)), retry_after))
+            items.append(Fault(kind, probability, draw(st.integers(300, 599)), retry_after, selector, times))
         else:
-            items.append(Fault(kind, probability))
-    return Faults(tuple(items), draw(st.none() | _latencies), draw(st.none() | st.integers(1, 999)))
+            items.append(Fault(kind, probability, selector=selector, times=times))
+    return Faults(tuple(items), draw(st.none() | _latencies), draw(_optional_number), draw(_rate_limits))
 
 
 @given(_faults())
@@ -101,6 +111,18 @@ def test_blank_text_means_no_faults(text: str) -> None:
         ("close-after=1.5", "close-after=1.5"),
         ("close-after=1,close-after=1", "close-after=1"),
         ("500=0.6,hang=0.5", "500=0.6,hang=0.5"),
+        ("500@me=0.6,hang@me=0.5", "500@me=0.6,hang@me=0.5"),
+        ("500@=1", "500@=1"),
+        ("500@frob=1", "500@frob=1"),
+        ("500@other=1", "500@other=1"),
+        ("500@status=1", "500@status=1"),
+        ("500@organization-0=1", "500@organization-0=1"),
+        ("500@page-=1", "500@page-=1"),
+        ("latency@me=1s", "latency@me=1s"),
+        ("500=1:times=0", "500=1:times=0"),
+        ("hang=1:times=1:retry-after=1", "hang=1:times=1:retry-after=1"),
+        ("500=1:retry-after=1:times=x,rate-limit=0", "rate-limit=0"),
+        ("rate-limit=0.5", "rate-limit=0.5"),
     ],
 )
 def test_an_error_names_the_item(text: str, item: str) -> None:
@@ -114,7 +136,7 @@ def test_every_example_in_the_syntax_parses() -> None:
     examples = [
         line.split()[0] for line in FAULT_SYNTAX.splitlines() if line.startswith("  ") and "=" in line.split()[0]
     ]
-    assert len(examples) == 13
+    assert len(examples) == 16
     for example in examples:
         assert Faults.parse(example) != Faults()
 
@@ -158,6 +180,45 @@ def test_only_a_429_has_a_retry_after_by_default(text: str, retry_after: str | N
 )
 def test_each_fault_covers_its_share_of_the_unit_interval(point: float, expected: Decision | None) -> None:
     assert Faults.parse("500=0.25,hang=0.25").draw(FixedRandom(point)) == expected
+
+
+def test_the_syntax_names_every_endpoint() -> None:
+    named = FAULT_SYNTAX.partition("Endpoints: ")[2].rstrip(".").replace("\n", " ").split(", ")
+    outside = (Endpoint.OTHER, Endpoint.STATUS)
+    assert sorted(named) == sorted(endpoint.name.lower() for endpoint in Endpoint if endpoint not in outside)
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "occurs"),
+    [
+        ("500@models=1", Subject(Endpoint.MODELS), True),
+        ("500@models=1", Subject(Endpoint.USERS), False),
+        ("500@organization-2=1", Subject(Endpoint.USERS, 2), True),
+        ("500@organization-2=1", Subject(Endpoint.USERS, 1), False),
+        ("500@page-3=1", Subject(Endpoint.MODELS, 1, 3), True),
+        ("500@page-3=1", Subject(Endpoint.MODELS, 1, 2), False),
+        ("500@page-3=1", Subject(Endpoint.USERS), False),
+        ("500@models@page-3@organization-2=1", Subject(Endpoint.MODELS, 2, 3), True),
+        ("500@page-3@organization-2@models=1", Subject(Endpoint.MODELS, 2, 3), True),
+        ("500@models@page-3@organization-2=1", Subject(Endpoint.MODELS, 1, 3), False),
+        ("500@models@page-3@organization-2=1", Subject(Endpoint.MODEL_SYNCS, 2, 3), False),
+    ],
+)
+def test_a_fault_applies_only_to_the_selected_requests(text: str, subject: Subject, occurs: bool) -> None:
+    assert (Faults.parse(text).draw(Random(1), subject) is not None) is occurs
+
+
+def test_each_choice_of_requests_may_have_a_certain_fault() -> None:
+    faults = Faults.parse("500@models=1,503@organization-2=1,404=1")
+    drawn = [faults.draw(Random(1), subject) for subject in (Subject(Endpoint.MODELS, 2), Subject(Endpoint.ME, 2))]
+    assert [decision.status for decision in drawn if decision] == [500, 503]
+    assert faults.draw(Random(1), Subject(Endpoint.ME)) == Decision(FaultKind.STATUS, status=404)
+
+
+def test_an_exhausted_fault_leaves_its_share_to_normal_replies() -> None:
+    faults = Faults.parse("500=0.5:times=1,hang=0.25")
+    assert faults.draw(FixedRandom(0.3), exhausted=faults.items[:1]) is None
+    assert faults.draw(FixedRandom(0.2), exhausted=faults.items[:1]) == Decision(FaultKind.HANG)
 
 
 @given(st.integers())

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from collector.sandbox.catalogue import catalogue
 from collector.sandbox.fake_values import CANARY
 from collector.sandbox.id_scheme import MAX_SIZE
-from collector.sandbox.inventory import Connection, Inventory
+from collector.sandbox.inventory import Inventory
+from collector.sandbox.type_templates import Connection
 
 TYPES = len(catalogue())
 sizes = st.integers(1, MAX_SIZE)
@@ -64,6 +65,62 @@ def test_an_index_outside_the_inventory_is_rejected(index: int) -> None:
         Inventory(5).id_at(index)
     with pytest.raises(IndexError, match="an inventory of 5 connections"):
         Inventory(5).connection(index)
+
+
+def test_without_churn_every_generation_is_the_same() -> None:
+    first, later = Inventory(300), Inventory(300, generation=9)
+    assert [later.connection(index) for index in range(300)] == [first.connection(index) for index in range(300)]
+
+
+@given(st.integers(0, 300), st.floats(0.001, 1), st.integers(0, 9), st.integers(0, 9))
+def test_ids_lengths_and_indexes_of_a_generation_agree(size: int, churn: float, generation: int, seed: int) -> None:
+    inventory = Inventory(size, seed, churn=churn, generation=generation)
+    indexes = list(inventory.indexes())
+    assert len(inventory) == len(indexes) == len(set(inventory.ids()))
+    assert [inventory.index_of(id) for id in inventory.ids()] == indexes
+    assert [inventory.connection(index)["id"] for index in indexes] == list(inventory.ids())
+
+
+def test_a_vanished_connection_is_unknown_but_keeps_its_id() -> None:
+    before, after = (Inventory(300, churn=0.1, generation=generation) for generation in (0, 1))
+    vanished = [index for index in before.indexes() if not after.exists(index)]
+    assert len(vanished) == 10
+    for index in vanished:
+        assert after.index_of(before.id_at(index)) is None
+        assert after.id_at(index) == before.id_at(index)
+        with pytest.raises(IndexError):
+            after.connection(index)
+
+
+def test_changed_and_new_connections_say_so_in_their_times_and_the_others_stay() -> None:
+    before, after = (Inventory(900, seed=7, churn=0.1, generation=generation) for generation in (1, 2))
+    kept = [index for index in after.indexes() if before.exists(index)]
+    pairs = [(before.connection(index), after.connection(index)) for index in kept]
+    changed = [(old, new) for old, new in pairs if old != new]
+    assert 30 <= len(changed) <= 33
+    assert all(new["updated_at"] > old["updated_at"] for old, new in changed)
+    names = {key for old, new in changed for key in new if new[key] != old.get(key)}
+    assert names >= {"name", "configuration", "status", "status_error", "updated_at", "updated_by"}
+    latest = max(old["updated_at"] for old, _ in pairs)
+    new = [after.connection(index) for index in after.indexes() if index >= 930]
+    assert len(new) == 30
+    assert all(connection["created_at"] == connection["updated_at"] > latest[:10] for connection in new)
+
+
+def test_the_same_seed_gives_the_same_changes_and_another_seed_others() -> None:
+    one, same, other = (Inventory(300, seed, churn=0.3, generation=3) for seed in (1, 1, 2))
+    assert list(map(one.connection, one.indexes())) == list(map(same.connection, same.indexes()))
+    assert list(one.indexes()) != list(other.indexes())
+
+
+def test_changes_beyond_the_range_of_indexes_are_rejected() -> None:
+    with pytest.raises(ValueError, match="at generation 1 exceed"):
+        Inventory(MAX_SIZE, churn=0.5, generation=1)
+
+
+def test_a_huge_inventory_changes_without_a_table() -> None:
+    inventory = Inventory(2**31, churn=0.1, generation=5)
+    assert len(list(islice(inventory.ids(), 100))) == 100
 
 
 def test_each_call_returns_a_new_connection_object() -> None:

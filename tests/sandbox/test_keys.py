@@ -62,11 +62,11 @@ def test_only_a_partner_or_deployment_key_alone_may_read_the_organizations() -> 
 def test_a_partner_key_as_a_bearer_token_may_not_read_connections() -> None:
     for scope in (KeyScope.PARTNER, KeyScope.SYSTEM):
         readable = {endpoint for endpoint in Endpoint if Caller(scope).may_read(endpoint)}
-        assert readable == PARTNER_ENDPOINTS | {Endpoint.ME, Endpoint.TYPES}
+        assert readable == PARTNER_ENDPOINTS | {Endpoint.ME, Endpoint.TYPES, Endpoint.STATUS}
 
 
-def test_without_a_key_only_the_list_of_types_is_readable() -> None:
-    assert [endpoint for endpoint in Endpoint if ANONYMOUS.may_read(endpoint)] == [Endpoint.TYPES]
+def test_without_a_key_only_the_list_of_types_and_the_status_are_readable() -> None:
+    assert {endpoint for endpoint in Endpoint if ANONYMOUS.may_read(endpoint)} == {Endpoint.TYPES, Endpoint.STATUS}
 
 
 def test_keys_are_numbered_from_the_second_organization() -> None:

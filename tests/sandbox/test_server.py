@@ -84,6 +84,10 @@ async def test_the_server_can_stop_while_clients_connect() -> None:
     [
         ("/api/connections", ""),
         ("/api/me", ""),
+        ("/api/bulk/syncs", ""),
+        ("/api/organizations", ""),
+        ("/api/organization/users", ""),
+        ("/status.txt", ""),
         ("/api/nothing", ""),
         (f"/api/connections/{UNKNOWN_UUID}", ""),
         ("/api/me", "500=1"),
@@ -130,9 +134,18 @@ async def test_invalid_faults_are_a_bad_request_that_names_them(session: ClientS
 
 async def test_faults_apply_to_the_api_only() -> None:
     async with serve(Inventory(1), faults=Faults.parse("500=1")) as sandbox, open_session(sandbox) as session:
-        async with session.get("/status.txt") as response:
+        async with session.get("/elsewhere") as response:
             assert response.status == 404
+        async with session.get("/status.txt") as response:
+            assert response.status == 200
         await get_json(session, "/_sandbox/requests")
+
+
+async def test_the_status_of_the_server_is_a_text_that_needs_no_key(sandbox: Sandbox) -> None:
+    async with ClientSession(sandbox.url) as session, session.get("/status.txt") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        assert await response.text() == "ok\n"
+    assert sandbox.log.summary().by_endpoint == {"/status.txt": 1}
 
 
 async def test_the_seed_determines_which_requests_fail() -> None:

@@ -81,3 +81,16 @@ def test_small_inventories_have_syncs_of_existing_connections(size: int) -> None
 def test_pages_of_a_huge_inventory_are_computed_lazily() -> None:
     items, next_start = Syncs(Inventory(2**32)).page(Endpoint.BULK_SYNCS, Page(limit=3))
     assert (len(items), next_start) == (3, 3)
+
+
+@pytest.mark.parametrize("endpoint", PAGINATED)
+def test_after_changes_items_refer_to_existing_connections_and_keep_their_ids(endpoint: Endpoint) -> None:
+    inventory = Inventory(2_000, seed=4, churn=0.2, generation=2)
+    items, _ = Syncs(inventory).page(endpoint, Page(limit=10_000))
+    for item in items:
+        ids = [value for key, value in item.items() if key.endswith("connection_id")]
+        assert all(inventory.index_of(id) is not None for id in ids)
+    assert {item["id"] for item in items} < {item["id"] for item in _items(endpoint)}
+    first, next_start = Syncs(inventory).page(endpoint, Page(limit=7))
+    rest, _ = Syncs(inventory).page(endpoint, Page(2, next_start or 0, 10_000))
+    assert [*first, *rest] == items

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.storage.compression import Compression, compression_of, open_decompressed, require_available
+from collector.storage.compression import (
+    Compression,
+    compression_in,
+    compression_of,
+    decompressed,
+    open_decompressed,
+    require_available,
+)
 from tests.support.zstd_compat import zstd
 
 
@@ -30,6 +38,17 @@ from tests.support.zstd_compat import zstd
 def test_the_suffix_of_a_name_determines_the_compression(name: str, compression: Compression, stripped: str) -> None:
     assert compression_of(name) is compression
     assert compression.strip(name) == stripped
+
+
+@given(st.binary(), st.sampled_from(Compression))
+def test_the_first_bytes_tell_the_compression_of_a_stream(block: bytes, compression: Compression) -> None:
+    if compression is Compression.PLAIN:
+        block = b"t" + block
+    stream = io.BytesIO(compression.compress(block))
+    assert compression_in(stream.getvalue()[:4]) is compression
+    with decompressed(stream, compression) as plain:
+        assert plain.read() == block
+    assert not stream.closed
 
 
 @pytest.mark.parametrize("compression", Compression)

@@ -69,7 +69,7 @@ def test_startup_loads_only_reviewed_distributions(arguments: list[str]) -> None
 
 @STARTUPS
 def test_startup_loads_no_server_no_extra_and_no_test_tool(arguments: list[str]) -> None:
-    unwanted = ("aiohttp.web", "collector.sandbox", "keyring", "pytest", "_pytest", "hypothesis", "trustme")
+    unwanted = ("aiohttp.web", "collector.sandbox", "keyring", "pyarrow", "pytest", "_pytest", "hypothesis", "trustme")
     modules = loaded(arguments)["modules"]
     assert "collector" in modules
     assert [name for name in modules if name.startswith(unwanted)] == []

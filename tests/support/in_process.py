@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from collector.cli.collect import run_and_report
 from collector.cli.console import LineReporter
-from collector.run.id_input import read_ids
+from collector.run.ids.id_input import read_ids
 from collector.run.settings import Settings
 from tests.conftest import KEY
 

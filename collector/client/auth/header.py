@@ -36,6 +36,11 @@ def basic_without_organization(key: Secret) -> Secret:
     return Secret("Basic " + _base64(f"{key.reveal()}:"))
 
 
+def scheme_of(header: Secret) -> str:
+    """Return the scheme of this header: `Bearer` or `Basic`."""
+    return header.reveal().partition(" ")[0]
+
+
 def secrets_of(header: Secret) -> list[Revealed]:
     """Return the strings to scrub elsewhere because of this header: the key and its encoded form."""
     scheme, _, credential = header.reveal().partition(" ")

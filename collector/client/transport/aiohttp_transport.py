@@ -93,7 +93,7 @@ class Transport:
         # A session's headers, including the key, are also sent to its proxy (CONNECT); a request's headers are not.
         self._session_headers = all_headers if proxy is None else None
         self._request_headers = None if proxy is None else all_headers
-        self._proxy, self._proxy_headers = _proxy(proxy)
+        self._proxy, self._proxy_headers = proxy_of(proxy)
         if base_url.startswith("http:") and self._request_headers is not None:  # plain http uses no CONNECT
             self._request_headers |= self._proxy_headers
         self._require_loopback = require_loopback
@@ -385,7 +385,7 @@ async def _error_reply(response: aiohttp.ClientResponse, timeout: float) -> Repl
     return Reply(response.status, response.headers, b"".join(pieces), unread)
 
 
-def _proxy(text: str | None) -> tuple[str | None, dict[str, str]]:
+def proxy_of(text: str | None) -> tuple[str | None, dict[str, str]]:
     """Return the proxy's address without user and password, and the header that carries them."""
     if text is None:
         return None, {}

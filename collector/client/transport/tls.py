@@ -59,11 +59,14 @@ def describe(error: ssl.SSLError) -> str:
 
 def describe_certificate_error(error: Exception) -> str:
     """Describe why a certificate does not verify, and what to do."""
+    return f"({getattr(error, 'verify_message', type(error).__name__)}); {certificate_advice(error)}"
+
+
+def certificate_advice(error: Exception) -> str:
+    """Return what to do about a certificate that does not verify."""
     code = getattr(error, "verify_code", None)
     if code in _OUTSIDE_VALIDITY:
-        advice = "renew it, or correct this machine's clock"
-    elif code in _NAME_MISMATCH:
-        advice = "set --base-url to the name in the certificate"
-    else:
-        advice = "set [api] ca_file to the certificate of your certificate authority, or correct --base-url"
-    return f"({getattr(error, 'verify_message', type(error).__name__)}); {advice}"
+        return "renew it, or correct this machine's clock"
+    if code in _NAME_MISMATCH:
+        return "set --base-url to the name in the certificate"
+    return "set [api] ca_file to the certificate of your certificate authority, or correct --base-url"

@@ -1,0 +1,115 @@
+"""Rehearses in the output's folder the calls of a run, with files of its own, and removes them. Blocks.
+
+It never creates or opens a file of a run, except a lock file that exists: a run removes its lock file at its end, so an
+existing one is held, or is of a run that died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from collector.run.leftovers import list_files
+from collector.run.output_template import OutputTemplate, pattern_of
+from collector.run.readiness.checks.folder import Rehearsal, Space
+from collector.snapshot.layout import SnapshotPaths
+from collector.storage.filesystem import FileSystem, PosixFileSystem
+
+_BLOCK: Final = bytes(65_536)  # more than a file system stores in an inode
+
+
+class _Refused(Exception):
+    """The system refused a call; the message names it."""
+
+
+def rehearse(folder: Path, make_system: Callable[[Callable[[str], None]], FileSystem] = PosixFileSystem) -> Rehearsal:
+    """Create, write, sync, lock, rename and remove a file in `folder`, or in the nearest existing folder above it."""
+    missing: list[str] = []
+    probed = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    probed = folder if probed == folder.absolute() else probed
+    problem = ""
+    try:
+        _rehearse(make_system(missing.append), probed)
+    except _Refused as refused:
+        problem = str(refused)
+    return Rehearsal(folder, probed, problem, missing)
+
+
+def _rehearse(system: FileSystem, folder: Path) -> None:
+    first = folder / f".collector-check-{os.getpid()}-{secrets.token_hex(4)}"
+    second = first.with_name(f"{first.name}.renamed")
+    try:
+        with _step("no file can be created"):
+            descriptor = system.open(first, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            with _step("no file can be written"):
+                _write(system, descriptor)
+            with _step("no file can be synced to disk"):
+                system.fdatasync(descriptor)
+            with _step("no file can be locked"):
+                system.lock(descriptor)
+        finally:
+            system.close(descriptor)
+        with _step("no file can be renamed"):
+            system.rename(first, second)
+        with _step("the folder cannot be synced to disk"):
+            system.fsync_dir(folder)
+    finally:
+        for each in (first, second):
+            with contextlib.suppress(OSError):
+                system.remove(each)
+
+
+def _write(system: FileSystem, descriptor: int) -> None:
+    left = memoryview(_BLOCK)
+    while left:
+        left = left[system.write(descriptor, left) :]
+
+
+@contextmanager
+def _step(meaning: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _Refused(f"{meaning}: {error.strerror or error}") from None
+
+
+def is_held(path: Path) -> bool:
+    """Does another process hold the lock of this output? Keeps the lock no longer than the call."""
+    system = PosixFileSystem()
+    try:
+        descriptor = system.open(SnapshotPaths(path).lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        system.lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        system.close(descriptor)
+    return False
+
+
+def space_for(template: OutputTemplate, probed: Path) -> Space:
+    """The free space in an existing folder, and the newest snapshot of the outputs of `template`."""
+    disk = os.statvfs(probed)
+    free, has_inodes = disk.f_bavail * disk.f_frsize, disk.f_favail > 0 or disk.f_files == 0
+    newest = max(_snapshots(template), default=None)
+    return Space(free, has_inodes) if newest is None else Space(free, has_inodes, newest[1], newest[2])
+
+
+def _snapshots(template: OutputTemplate) -> Iterator[tuple[float, Path, int]]:
+    """The time of the last change, the path and the size of each snapshot."""
+    pattern = pattern_of(template.text)
+    for path in list_files(Path(template.text).parent):
+        found = pattern.fullmatch(str(path))
+        if found is None or found["suffix"]:
+            continue
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            yield status.st_mtime, path, status.st_size
