@@ -253,8 +253,8 @@ class TableEnd(NamedTuple):
     """The end of a table.
 
     - `reason`: of a table that is not complete, as the text of a warning.
-    - `pages`: the replies with rows, each of one request.
-    - `skipped`: the connections that the server knows no rows of, because it answered with an error such as 404.
+    - `pages`: the replies that were read, each of which may have no rows.
+    - `skipped`: the connections that the server answered with an error such as 404.
     - `duplicates`: rows that came again on a later page; only the first of them is written.
     - `tally`: the counts of masked, repaired and other values in its rows. Their paths begin with the table's name.
     """

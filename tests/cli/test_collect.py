@@ -146,7 +146,7 @@ async def test_a_messy_list_ends_in_3_with_each_failure_listed_and_each_bad_line
     async with serving(by_id(special, found)) as server:
         done = await call("collect", "--ids", "ids.txt", "--base-url", server.url, "-o", "out/c.jsonl", "--rate", "0")
     assert done.code == 3, done.err
-    given = Given([*good, *missing, *secret, *odd], duplicates=3, invalid=3, blank=2)
+    given = Given([*good, *missing, *secret, *odd], duplicates=4, invalid=2, blank=2)
     result = check_finished(
         tmp_path / "out/c.jsonl", given, 3, seen=Seen(server.requests, {200: 30, 404: 3, 403: 2, 422: 1})
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.client.failures import BadPayload
-from collector.polytomic.envelope import read_data
+from collector.polytomic.envelope import Page, read_data, read_page
 from tests.model.test_strict_json import BOM, dumped, json_values, scalars
 
 
@@ -67,3 +67,26 @@ def test_paths_of_repaired_values_are_relative_to_data() -> None:
     body = b'{"meta":1e400,"data":{"a":{"b":"\\ud800"},"n":[1e400]}}'
     assert read_data(body, repairs) == {"a": {"b": "\ufffd"}, "n": ["1e400"]}
     assert sorted(repairs) == [("a", "b"), ("n", "[]")]
+
+
+@given(st.binary() | st.text().map(str.encode) | json_values.map(dumped), st.booleans())
+def test_a_page_of_any_bytes_raises_at_most_a_bad_payload(body: bytes, is_list: bool) -> None:
+    with suppress(BadPayload):
+        assert isinstance(read_page(body, is_list=is_list), Page)
+
+
+@given(json_values, json_values, st.booleans())
+def test_a_page_of_any_values_is_read_or_rejected(data: Any, token: Any, is_list: bool) -> None:
+    with suppress(BadPayload):
+        page = read_page(dumped({"data": data, "pagination": {"next_page_token": token}}), is_list=is_list)
+        assert page.items == ([] if data is None else data if is_list else [data])
+        assert page.next_token == (token or "")
+
+
+def test_paths_of_repaired_values_are_relative_to_their_item() -> None:
+    body = b'{"pagination":1e400,"data":[{"a":{"b":"\\ud800"}},1e400]}'
+    with pytest.raises(BadPayload, match="page token"):
+        read_page(body, is_list=True)
+    page = read_page(body.replace(b'"pagination"', b'"meta"'), is_list=True)
+    assert page == Page([{"a": {"b": "\ufffd"}}, "1e400"], "", (("a", "b"),))
+    assert read_page(b'{"data":{"a":1e400}}', is_list=False).repairs == (("a",),)

@@ -2,10 +2,9 @@
 
 sink, target               the interface, and the choice of a sink for a path
 file_sink, stream_sink     its two implementations
-writer                     lines written to a file in batches
+writer, table_files        lines written to a file in batches; side tables
 resume, recovery           unfinished runs: whether and how to resume them
-prospect                   what a run would do with them, without doing it
-table_files                side tables
+prospect                   the same decisions in advance, without their effects
 publication, quarantine    the final renames; renaming of unfinished files that are kept
 
 Must not know: the origin of outcomes.
