@@ -43,7 +43,7 @@ Collect connections: ids in, JSON Lines out, every id accounted for.
 
 Examples:
   collector collect --all -o connections.jsonl
-  collector collect --ids ids.txt -o connections.jsonl
+  collector collect --ids ids.txt --with policies,users -o connections.jsonl
   collector collect ID ID > connections.jsonl""",
     help_epilogue="""\
 Every option can also be set as COLLECTOR_<OPTION> in the environment, or in the
@@ -54,7 +54,7 @@ keyring or POLYTOMIC_API_KEY, never from the value of an option.
 Exit codes:
   0    every id is ok
   2    usage or configuration
-  3    finished, but some ids failed or some input lines were invalid
+  3    finished, but some ids, input lines or side tables failed
   4    the key was refused
   5    stopped before the end; rerun to resume
   6    cannot write
