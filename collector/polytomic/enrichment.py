@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 import anyio
 
 from collector.client.client import Client
-from collector.client.failures import AttemptFailed, GaveUp, TooLarge
+from collector.client.failures import GaveUp, TooLarge
 from collector.client.messages import Reply, Request
 from collector.model.clock import Clock
 from collector.model.record import nul_paths
@@ -43,14 +43,10 @@ class _Refused(NamedTuple):
 
 
 class _Failed(NamedTuple):
-    """The attempts are spent."""
+    """Rows are missing, because the attempts are spent or the reply is not complete."""
 
-    failure: AttemptFailed
-    attempts: int
-
-    @property
-    def reason(self) -> str:
-        return f"{self.failure.reason[:MAX_ERROR_LENGTH]} (attempts: {self.attempts})"
+    reason: str
+    is_too_large: bool = False
 
 
 _Answer: TypeAlias = Batch | _Refused | _Failed
@@ -113,7 +109,8 @@ class _Endpoint:
         try:
             return await self._client.get(Request(target, endpoint=self._table.endpoint), read)
         except GaveUp as end:
-            return _Failed(end.failure, end.attempts)
+            reason = f"{end.failure.reason[:MAX_ERROR_LENGTH]} (attempts: {end.attempts})"
+            return _Failed(reason, isinstance(end.failure, TooLarge))
 
     def _batch(self, body: bytes, connection_id: str) -> Batch:
         """The rows in a body. Raises only `BadPayload`."""
@@ -134,7 +131,7 @@ async def _read_pages(table: SideTable, endpoint: _Endpoint, progress: TableProg
     cursor = PageCursor(table.endpoint, is_paged=table.is_paged)
     while True:
         answer = await endpoint.get(cursor.target)
-        if isinstance(answer, _Failed) and isinstance(answer.failure, TooLarge) and cursor.shrink():
+        if isinstance(answer, _Failed) and answer.is_too_large and cursor.shrink():
             continue
         if isinstance(answer, _Refused) and cursor.page == 1 and answer.status in _UNAVAILABLE:
             return progress.end(TableStatus.UNAVAILABLE, _unavailable(table, answer))
@@ -180,7 +177,10 @@ class _Connections:
         answer = await self._endpoint.get(self._table.endpoint.replace("{id}", connection_id), connection_id)
         if isinstance(answer, Batch):
             await self._progress.add(answer)
-        elif isinstance(answer, _Refused):
+            if not answer.next_token:
+                return
+            answer = _Failed("a page token, although the endpoint is not documented to have pages")
+        if isinstance(answer, _Refused):
             self._refused += 1
             self._first_refused = self._first_refused or answer
         else:
@@ -194,9 +194,10 @@ class _Connections:
 
     def _end(self) -> TableEnd:
         if self._first_failed is not None:
+            rest = "; no further connection was requested" if self._is_hopeless else ""
             problem = (
-                f"connections without a reply from GET {self._table.endpoint}: {self._failed}, the first with "
-                f"{self._first_failed.reason}; their rows are missing; {_RERUN}"
+                f"connections without a complete reply from GET {self._table.endpoint}: {self._failed}, the first "
+                f"with {self._first_failed.reason}; their rows are missing{rest}; {_RERUN}"
             )
             return self._progress.end(TableStatus.PARTIAL, problem, skipped=self._refused)
         if self._first_refused is not None and not self._progress.replies:

@@ -378,7 +378,8 @@ async def test_a_connection_without_a_reply_makes_the_table_partial() -> None:
         end = await found.read("usage", ids(10), workers=2)
     assert (end.status, end.rows, end.skipped) == (PARTIAL, 8, 1)
     assert end.reason.startswith(
-        "table usage: connections without a reply from GET /api/connections/{id}/usage: 1, the first with HTTP 500 ("
+        "table usage: connections without a complete reply from GET /api/connections/{id}/usage: 1, "
+        "the first with HTTP 500 (attempts: 5); their rows are missing"
     )
 
 
@@ -387,6 +388,7 @@ async def test_a_table_whose_first_twenty_connections_fail_is_partial_and_not_re
         end = await found.read("usage", ids(500), workers=1)
     assert (end.status, end.rows, server.requests) == (PARTIAL, 0, 60)
     assert "the body has no object under 'data' (attempts: 3)" in end.reason
+    assert "; no further connection was requested; " in end.reason
 
 
 async def test_the_usage_of_another_connection_is_not_written() -> None:
@@ -410,6 +412,13 @@ async def test_all_copies_of_a_parent_are_rows() -> None:
     assert (end.status, end.rows, end.pages, end.duplicates) == (COMPLETE, 2, 2, 1)
     assert [(row["parent_connection_id"], row["id"]) for row in found.rows] == [(ids(1)[0], each) for each in ids(2, 7)]
     assert [row["organization_id"] for row in found.rows] == [ids(1, 70)[0], None]
+
+
+async def test_copies_with_a_further_page_make_the_table_partial() -> None:
+    async with scripted(by_connection({ids(1)[0]: page(model(7), token="next")}, page())) as (found, server):
+        end = await found.read("shared", ids(2))
+    assert (end.status, end.rows, server.requests) == (PARTIAL, 1, 2)
+    assert "the first with a page token" in end.reason
 
 
 async def test_an_error_that_ends_the_run_ends_all_workers() -> None:
