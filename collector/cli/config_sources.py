@@ -41,6 +41,8 @@ def from_environment(environ: Mapping[str, str]) -> Source:
                 raise ConfigError(f"environment: {name} is not a setting{_suggestion(name, known)}")
         for name, argument in known.items():
             value = environ.get(name) or _polytomic_own(argument, environ)
+            if value and name in environ and is_service_link(name, environ):
+                continue  # of a linked container that is called `collector`, such as COLLECTOR_NAME=/web/collector
             if value:
                 _fill(argument, value.split(os.pathsep) if _is_list(argument) else [value], name, "environment")
 
@@ -62,6 +64,10 @@ def from_toml(environ: Mapping[str, str]) -> Source:
             values = value if isinstance(value, list) else [value]
             if isinstance(value, list) and not _is_list(by_place[section, key]):
                 raise ConfigError(f"{path}: [{section}] {key} is a list; it takes one value")
+            if any(
+                isinstance(item, list | dict) or (isinstance(value, list) and isinstance(item, bool)) for item in values
+            ):
+                raise ConfigError(f"{path}: [{section}] {key} has an element that is not a text or a number")
             _fill(by_place[section, key], [_plain(item) for item in values], f"[{section}] {key}", str(path))
 
     return fill

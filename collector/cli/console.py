@@ -106,6 +106,9 @@ class QuietReporter:
     def warn(self, text: str) -> None:
         print_message(text)
 
+    def tell(self, text: str) -> None:
+        pass
+
     def note(self, text: str) -> None:
         if self._verbose:
             self.warn(text)
@@ -120,6 +123,9 @@ class LineReporter(QuietReporter):
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._began = self._told = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        self.warn(text)
 
     def begin(self, ledger: Ledger) -> None:
         super().begin(ledger)
@@ -152,6 +158,9 @@ class BarReporter(QuietReporter):
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._progress: Progress | None = None
+
+    def tell(self, text: str) -> None:
+        self.warn(text)
 
     def begin(self, ledger: Ledger) -> None:
         from rich.console import Console  # noqa: PLC0415  # only on a terminal

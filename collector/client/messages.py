@@ -12,7 +12,8 @@ class Request(NamedTuple):
 
     `within` is its time limit in seconds; `is_retry` marks a repeated request. `throttled_at` is the number of requests
     that the server had accepted when it last throttled this one; None if it never did. `is_sole`: no other request is
-    sent until this one is answered, so its failures are an outage. `endpoint` is the template of the path, for counts.
+    sent until this one is answered, so its failures are an outage. `endpoint` is the template of the path, for counts;
+    empty if it is `target` itself.
     """
 
     target: str
@@ -20,7 +21,7 @@ class Request(NamedTuple):
     is_retry: bool = False
     throttled_at: int | None = None
     is_sole: bool = False
-    endpoint: str = "/api/connections/{id}"
+    endpoint: str = ""
 
 
 class Reply(NamedTuple):

@@ -61,11 +61,12 @@ class ArrayScanner(Generic[T]):
         self._text += chunk
         if len(self._text) < self._retry_length:
             return []
-        if len(self._text) > MAX_ITEM_LENGTH:
-            raise NotJson(f"an item of the list exceeds {MAX_ITEM_LENGTH} characters, or is not JSON")
         if not self._is_inside and not self._is_done:
             self._enter()
-        return self._take() if self._is_inside else []
+        items = self._take() if self._is_inside else []
+        if len(self._text) > MAX_ITEM_LENGTH:
+            raise NotJson(f"an item of the list exceeds {MAX_ITEM_LENGTH} characters, or is not JSON")
+        return items
 
     def close(self) -> list[T]:
         """The remaining items. Raises `NotJson` unless the array (or null) and the object around it are complete."""
@@ -122,7 +123,7 @@ class ArrayScanner(Generic[T]):
             at = after.end()
         self._text = self._text[at:]
         # Wait for twice the text: otherwise an item larger than a chunk would be parsed again with every chunk.
-        self._retry_length = 0 if items else 2 * len(self._text)
+        self._retry_length = 0 if items else min(2 * len(self._text), MAX_ITEM_LENGTH)
         return items
 
     def _is_end_of_document(self) -> bool:
@@ -149,9 +150,16 @@ def begins_envelope(text: str) -> bool:
 
 
 def _is_end_of_object(text: str) -> bool:
-    """Can `text` follow the first member of a JSON object?"""
+    """Can `text` follow the member `data` of a JSON object, without another member of that name?"""
+    keys: list[str] = []
+
+    def note_keys(pairs: list[tuple[str, object]]) -> None:
+        keys[:] = [key for key, _ in pairs]  # the outermost object comes last
+
     try:
-        _DECODER.decode(f'{{"data":0{text}')
+        json.loads(
+            f'{{"data":0{text}', object_pairs_hook=note_keys, parse_constant=_refuse, parse_int=str, strict=False
+        )
     except (ValueError, RecursionError):
         return False
-    return True
+    return keys.count("data") == 1

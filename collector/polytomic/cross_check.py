@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from collector.model.ids import IdSet
@@ -45,6 +46,11 @@ class CrossCheckReport:
     compared: int = 0
     different: int = 0
     paths: PathCounts = field(default_factory=PathCounts)
+
+    @property
+    def has_differences(self) -> bool:
+        """Is there any difference?"""
+        return bool(self.not_requested[0] or self.not_listed[0] or self.different)
 
     def as_manifest(self) -> dict[str, Json]:
         """The result as the manifest records it."""
@@ -92,18 +98,35 @@ class CrossCheck:
         self._compared = self._different = 0
         self._counts: dict[int, int] = {}
 
-    def add_listed(self, connection_id: str, payload: dict[str, Json]) -> None:
-        """Keep the fingerprint of a listed payload. The last one of an id that is listed twice applies."""
-        self._listed.add(connection_id)
-        self._fingerprints[connection_id] = _pack(self._hashes(payload))
+    def restart(self) -> None:
+        """Forget the list, which is read again from its start."""
+        self._listed = IdSet()
+        self._fingerprints.clear()
 
-    def compare(self, connection_id: str, payload: dict[str, Json]) -> None:
-        """Compare a fetched payload with the listed one, once per id; an id that is not listed is ignored."""
+    def add_listed(self, connection_id: str, payload: dict[str, Json] | None) -> None:
+        """Keep the fingerprint of a listed payload; None if it is malformed, and cannot be compared.
+
+        The last payload of an id that is listed twice applies.
+        """
+        self._listed.add(connection_id)
+        if payload is not None:
+            self._fingerprints[connection_id] = _pack(self._hashes(payload))
+
+    def prepare(self, connection_id: str, payload: dict[str, Json]) -> Callable[[], None]:
+        """Hash a fetched payload, which may change afterwards; the result compares it with the listed one.
+
+        Compares once per id, and ignores an id that is not listed.
+        """
+        if connection_id not in self._fingerprints:
+            return _ignore
+        return partial(self._compare, connection_id, self._hashes(payload))
+
+    def _compare(self, connection_id: str, fetched: dict[int, int]) -> None:
         packed = self._fingerprints.pop(connection_id, None)
         if packed is None:
             return
         self._compared += 1
-        listed, fetched = _unpack(packed), self._hashes(payload)
+        listed = _unpack(packed)
         different = [path for path in listed.keys() | fetched.keys() if listed.get(path) != fetched.get(path)]
         self._different += bool(different)
         for path in different:
@@ -137,6 +160,10 @@ class CrossCheck:
 
     def __repr__(self) -> str:
         return f"<CrossCheck of {len(self._listed)} listed connections, {self._compared} compared>"
+
+
+def _ignore() -> None:
+    pass
 
 
 def _fields_of(payload: dict[str, Json]) -> Iterator[tuple[tuple[str, ...], Json]]:

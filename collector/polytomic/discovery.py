@@ -22,7 +22,7 @@ from collector.polytomic.json_array import items_in
 
 MAX_LIST_BYTES = 1024 * 1024 * 1024
 """Maximum size of the list. It is never in memory as a whole."""
-LIST = Request("/api/connections", is_sole=True, endpoint="/api/connections")
+LIST = Request("/api/connections", is_sole=True)
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # as `surrogateescape` reads it
 
 T = TypeVar("T")

@@ -15,6 +15,7 @@ from collector.polytomic.record_reader import RecordReader
 from collector.redaction.scrubber import Scrubber
 
 _PATH = "/api/connections/"
+_ENDPOINT = f"{_PATH}{{id}}"
 _ONE_ATTEMPT = RetryPolicy(max_attempts=1, max_bad_payloads=1)
 
 
@@ -38,7 +39,7 @@ class Fetcher:
 
     def set_probe_target(self, connection_id: str) -> None:
         """Probe with this id, which was answered before, to tell an outage from broken ids."""
-        self._client.set_probe_target(Request(_PATH + connection_id))
+        self._client.set_probe_target(Request(_PATH + connection_id, endpoint=_ENDPOINT))
 
     async def fetch(self, connection_id: str, policy: RetryPolicy | None = None) -> Outcome:
         """The outcome of one canonical id. Raises only a `CollectorError`, which ends the run.
@@ -50,7 +51,8 @@ class Fetcher:
             return await self._outcome(connection_id, reply, number)
 
         try:
-            return await self._client.get(Request(_PATH + connection_id, is_retry=policy is not None), read, policy)
+            request = Request(_PATH + connection_id, is_retry=policy is not None, endpoint=_ENDPOINT)
+            return await self._client.get(request, read, policy)
         except GaveUp as end:
             failure, at = end.failure, stamp(self._wall_time())
             return Outcome(

@@ -17,8 +17,9 @@ from collector.polytomic.normalize import normalize, path_in, type_id_of
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 
-Observe: TypeAlias = Callable[[str, dict[str, Json]], None]
-"""Receives a connection's id and its payload before it is normalized; must not change or keep the payload."""
+Observe: TypeAlias = Callable[[str, dict[str, Json]], Callable[[], None]]
+"""Receives a connection's id and its payload, which it must not change or keep. The result is called once the payload
+is accepted."""
 
 
 class RecordReader:
@@ -46,9 +47,10 @@ class RecordReader:
         data = self.parse(body, repairs)
         if self._schemas is not None:
             await self._schemas.ensure_loaded(type_id_of(data))
-        if self._observe is not None:
-            self._observe(connection_id, data)
+        accept = self._observe(connection_id, data) if self._observe is not None else None
         record, redactions, unparsed = normalize(data, connection_id, self._redactor, collected_at=at, run_id=run_id)
+        if accept is not None:
+            accept()
         outcome = Outcome(connection_id, OutcomeKind.OK, attempts, at, record, 200, None, redactions, unparsed)
         nuls = nul_paths(body, record)
         if not repairs and not nuls:

@@ -66,5 +66,4 @@ class TableProgress:
             problem = (
                 f"items without an id: {self._without_key}; they are not rows; report them to the server's operator"
             )
-        reason = f"table {self._table.name}: {problem}" if problem else ""
-        return TableEnd(status, self._rows, self.replies, reason, skipped, self._duplicates, self._tally)
+        return TableEnd(status, self._rows, self.replies, problem, skipped, self._duplicates, self._tally)

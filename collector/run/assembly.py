@@ -104,7 +104,7 @@ async def open_components(
                 redactor,
                 clock=SYSTEM_CLOCK,
                 schemas=schemas,
-                observe=cross_check.compare if cross_check else None,
+                observe=cross_check.prepare if cross_check else None,
             )
             yield Components(
                 client,

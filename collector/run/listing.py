@@ -1,6 +1,6 @@
 """The list of connections as one run uses it.
 
-    find_ids    before the output begins: adds the ids (--all), applies the filters, keeps payloads to --cross-check
+    find_ids    before the output begins: adds the ids (--all), filters, fingerprints payloads for --cross-check
     collect     after it has begun: the payloads of the list become the records (--from-list)
 
 A list that breaks off is read again from its start, so each attempt begins with the state before the first one.
@@ -56,10 +56,12 @@ class Listing:
 
         async def read(items: AsyncIterator[ListedConnection]) -> list[_Row]:
             rows = []
+            if cross_check is not None:
+                cross_check.restart()
             async for item in items:
                 rows.append(_Row(item.id, self._filter is None or self._filter.matches(item.fields)))
                 if cross_check is not None:
-                    _keep_payload(item, reader, cross_check)
+                    _fingerprint(item, reader, cross_check)
             return rows
 
         if self.purpose is not None:
@@ -81,6 +83,17 @@ class Listing:
                 f"the list of {self.purpose}", "check which organization the key reads (--organization-id)"
             )
 
+    @property
+    def warning(self) -> str | None:
+        """A warning if the filters have left out every id; None otherwise."""
+        if self._input.ids or not self._input.count.filtered:
+            return None
+        conditions = " ".join(
+            f"--{key.replace('_', '-')} {value if isinstance(value, str) else ','.join(value)}"
+            for key, value in self._settings.filter.as_manifest().items()
+        )
+        return f"no connection passes the filters ({conditions}): nothing is left to collect; check them"
+
     async def collect(self, client: Client, records: ListedRecords, emit: Emit) -> None:
         """Emit the outcome of every selected connection of the list. Raises the errors of `read_list`."""
 
@@ -91,6 +104,7 @@ class Listing:
                 number += 1
                 if canonical := attempt.accept(item, number):
                     await emit(await records.outcome_of(canonical, item))
+            attempt.finish()
 
         await read_list(client, read, purpose="--from-list")
         for canonical in list(self._input.ids):
@@ -98,42 +112,51 @@ class Listing:
 
 
 class _Attempt:
-    """One reading of the list for --from-list. Ids that an earlier attempt has emitted are not emitted again."""
+    """One reading of the list for --from-list.
+
+    An id that this attempt or an earlier one has emitted is not emitted again. An id whose item a filter rejects is
+    left out only at the end of the list: another item of the id may pass, and a list that breaks off decides nothing.
+    """
 
     def __init__(self, id_input: IdInput, conditions: ConnectionFilter | None, *, is_all: bool) -> None:
         self._input = id_input
         self._filter = conditions
         self._is_all = is_all
         self._seen = IdSet()
+        self._rejected = IdSet()
         if is_all:
             id_input.forget_lines()
 
     def accept(self, item: ListedConnection, number: int) -> str | None:
         """Count an item, and return its id if its outcome is to be emitted."""
         canonical = canonical_id(item.id or "")
-        if canonical is None or not self._seen.add(canonical):
-            self._count_unusable(item, canonical, number)
+        if self._is_all:
+            self._count(item, canonical, number)
+        if canonical is None:
             return None
-        if self._is_all and canonical not in self._input.ids:
-            self._input.add_line(canonical, "--all", number)
         if self._filter is not None and not self._filter.matches(item.fields):
-            self._input.leave_out(canonical)
+            self._rejected.add(canonical)
             return None
         return canonical if self._input.ids.mark_done(canonical) else None
 
-    def _count_unusable(self, item: ListedConnection, canonical: str | None, number: int) -> None:
-        if not self._is_all:
-            return
-        if canonical is None:
-            self._input.add_line(item.id, "--all", number)
-        else:
+    def _count(self, item: ListedConnection, canonical: str | None, number: int) -> None:
+        if canonical is not None and not self._seen.add(canonical):
             self._input.count.duplicates += 1
+        elif canonical is None or canonical not in self._input.ids:  # else an earlier attempt has counted it
+            self._input.add_line(item.id, "--all", number)
+
+    def finish(self) -> None:
+        """The list is complete: leave out the rejected ids, and forget those that only an earlier attempt contained."""
+        for canonical in list(self._input.ids):  # those that were not emitted
+            if canonical in self._rejected:
+                self._input.leave_out(canonical)
+            elif self._is_all:
+                self._input.forget(canonical)
 
 
-def _keep_payload(item: ListedConnection, reader: RecordReader, cross_check: CrossCheck) -> None:
-    canonical, payload = canonical_id(item.id or ""), reader.payload_of(item.body)
-    if canonical and payload is not None:
-        cross_check.add_listed(canonical, payload)
+def _fingerprint(item: ListedConnection, reader: RecordReader, cross_check: CrossCheck) -> None:
+    if canonical := canonical_id(item.id or ""):
+        cross_check.add_listed(canonical, reader.payload_of(item.body))
 
 
 def _filter_of(settings: Filter) -> ConnectionFilter | None:

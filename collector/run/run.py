@@ -43,7 +43,7 @@ from collector.run.shutdown import Shutdown
 from collector.run.side_tables import SideTables
 from collector.run.watchdog import Watchdog
 from collector.snapshot.manifest import RunReport, TableEntry, encode
-from collector.snapshot.sinks.resume import UNKNOWN_IDS, ResumedRun, RunHeader
+from collector.snapshot.sinks.resume import UNKNOWN_IDS, Resume, ResumedRun, RunHeader
 from collector.version import VERSION
 
 _HEARTBEAT = 0.2  # seconds between two flushes of buffered records, and between two updates of the progress
@@ -95,7 +95,8 @@ class Run:
     def resume_hint(self) -> str | None:
         """Advice on how to resume this run after it stopped; None if it left no files."""
         if self._settings.ids.from_list:
-            return "rerun the same command to read the list again"
+            always = self._settings.output.resume is Resume.ALWAYS
+            return f"rerun the same command{' with --resume auto' if always else ''} to read the list again"
         return self._output.resume_hint
 
     async def execute(self) -> CollectorError | None:
@@ -208,6 +209,8 @@ class Run:
         """The input is complete. Raise `InputError` if it has no ids to collect."""
         self._id_input.report_problems(self._reporter.warn)
         listing.require_ids()
+        if warning := listing.warning:
+            self._reporter.warn(warning)
         self.ledger.has_all_ids = True
 
     async def _collect_tables(self, components: Components) -> None:
@@ -225,7 +228,7 @@ class Run:
         if components.cross_check is not None:
             id_input = self._id_input
             self._cross_check_report = report = components.cross_check.report(id_input.ids, id_input.left_out)
-            self._reporter.warn(str(report))
+            (self._reporter.warn if report.has_differences else self._reporter.tell)(str(report))
 
     def _selection(self) -> dict[str, Json]:
         """How the ids were selected, as far as not by the input alone."""

@@ -162,6 +162,7 @@ class Filter:
             object.__setattr__(self, key, values)
         for key in ("type", "status", "name"):
             patterns = getattr(self, key)
+            _require(not any(map(looks_like_api_key, patterns)), "filter", key, "a list of patterns, and not a key")
             _require(all(text.removeprefix("!") for text in patterns), "filter", key, "a list of patterns, none empty")
         _require(
             self.updated_since is None or parse_since(self.updated_since) is not None,

@@ -148,7 +148,6 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
     return found["id"], OutcomeKind(found["outcome"])
 
 
-@lru_cache(_MAX_CACHED_SHAPES)
 def read_row(line: bytes, table: str) -> dict[str, Json]:
     """Decode a row of a side table. Raises `InvalidLine` unless it is an object with the keys of that table."""
     try:
@@ -160,6 +159,7 @@ def read_row(line: bytes, table: str) -> dict[str, Json]:
     return row
 
 
+@lru_cache(_MAX_CACHED_SHAPES)
 def _shape_error(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
     """The first problem of a record with these keys and types, or None."""
     found = dict(zip(keys, kinds, strict=True))

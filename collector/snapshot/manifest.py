@@ -154,7 +154,8 @@ def _encoded_pace(pace: Throughput) -> dict[str, Json]:
 class Manifest(NamedTuple):
     """The values of a decoded manifest: `records_file` and `errors` are the entries of `files`.
 
-    A manifest of an earlier version does not list an errors file and does not count NUL characters.
+    `from_list`: the records are the payloads of the list. A manifest of an earlier version does not list an errors file
+    and does not count NUL characters.
     """
 
     run_id: str
@@ -168,6 +169,7 @@ class Manifest(NamedTuple):
     errors: FileEntry | None = None
     counts_nuls: bool = True
     tables: tuple[TableEntry, ...] = ()
+    from_list: bool = False
 
 
 def decode(content: bytes) -> Manifest:
@@ -190,6 +192,7 @@ def decode(content: bytes) -> Manifest:
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
         tables=tuple(map(table_entry, tables)),
+        from_list=source.get("from_list") is not None,
     )
 
 

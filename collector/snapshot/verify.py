@@ -86,6 +86,10 @@ def _note_on_run(checked: CheckedManifest) -> str | None:
     run = "stopped" if checked.is_stopped else "published nothing, because no id was ok"
     remainder = f"{checked.not_attempted} ids were not attempted" if checked.unique else "it had not found any ids"
     summary = f"{checked.files.records}: its run {run}; {remainder}"
+    if checked.manifest.from_list and checked.files.stage is Stage.UNFINISHED:
+        return (
+            f"{checked.files.records}: its run {run} while it read the list; rerun its command to read the list again"
+        )
     if checked.is_of_stream:
         return f"{summary}; collect again to get all records" if checked.is_stopped else None
     match checked.files.stage:

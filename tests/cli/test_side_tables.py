@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
 from tests.cli.test_collect import SANDBOX
 from tests.conftest import Calling
-from tests.support.scripted_server import Exchange, Scenario, answer, connection, error, found, ids, serving
+from tests.support.scripted_server import Exchange, Scenario, answer, connection, error, found, ids, in_turn_of, serving
 
 ALL_TABLES = ",".join(SIDE_TABLES)
 LATER: Scenario = error(429, "later", Retry_After="1000000")
@@ -60,7 +59,7 @@ async def test_every_table_is_written_listed_and_verified(call: Calling, tmp_pat
     for name, entry in listed.items():
         rows = rows_of(tmp_path / "out" / f"c.{name}.jsonl")
         assert entry["path"] == f"c.{name}.jsonl"
-        assert entry["records"] == len(rows)
+        assert entry["records"] == len(rows) > 0
         assert {tuple(row) for row in rows} <= {keys[name]}
         assert {row["_run_id"] for row in rows} <= {manifest["run_id"]}
     assert listed["usage"]["records"] == 300
@@ -86,7 +85,7 @@ async def test_a_table_that_the_server_refuses_is_empty_and_costs_no_connection(
     assert (listed["users"]["status"], listed["users"]["records"]) == ("unavailable", 0)
     assert (listed["policies"]["status"], listed["policies"]["records"]) == ("complete", 2)
     assert (tmp_path / "out/c.users.jsonl").read_bytes() == b""
-    assert done.err.count("side table users: unavailable") == 1
+    assert done.err.count("side table users: unavailable: GET /api/organization/users") == 1
     verified = await call("verify", "out/c.jsonl")
     assert verified.code == 0
     assert "unavailable" in verified.err
@@ -106,17 +105,6 @@ async def test_a_table_that_breaks_off_makes_the_snapshot_partial(call: Calling,
     assert len(rows_of(tmp_path / "out/c.bulk_syncs.jsonl")) == 1
     verified = await call("verify", "out/c.jsonl")
     assert verified.code == 0, verified.err
-
-
-def in_turn_of(*scenarios: Scenario) -> Scenario:
-    """The first scenario for the first request of this path, and so on; the last one for all further requests."""
-    count = Counter[str]()
-
-    async def scenario(exchange: Exchange) -> None:
-        count["requests"] += 1
-        await scenarios[min(count["requests"], len(scenarios)) - 1](exchange)
-
-    return scenario
 
 
 async def test_a_resumed_run_keeps_its_records_and_its_finished_tables(call: Calling, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def report_of(listed: dict[str, Any], fetched: dict[str, Any], left_out: list[st
     for id_, payload in listed.items():
         check.add_listed(id_, payload)
     for id_, payload in fetched.items():
-        check.compare(id_, payload)
+        check.prepare(id_, payload)()
     return check.report(id_set(list(fetched)), id_set(left_out or []))
 
 
@@ -124,8 +124,8 @@ def test_a_payload_is_compared_once() -> None:
     [one] = ids(1)
     check = CrossCheck(Redactor.path_of)
     check.add_listed(one, {"a": 1})
-    check.compare(one, {"a": 1})
-    check.compare(one, {"a": 2})  # another attempt after a reply that could not be used
+    check.prepare(one, {"a": 1})()
+    check.prepare(one, {"a": 2})()  # another attempt after a reply that could not be used
     assert check.report(id_set([one]), IdSet()).different == 0
 
 

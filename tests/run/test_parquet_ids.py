@@ -149,3 +149,26 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
 def test_only_parquet_files_import_pyarrow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert list(read(tmp_path, A.encode(), "ids.txt").ids) == [A]
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_a_file_with_a_changed_byte_is_an_error_or_yields_every_row(compression: str, tmp_path: Path) -> None:
+    file, rows = io.BytesIO(), [f"{number:08x}-0000-4000-8000-00000000c0de" for number in range(50)]
+    pq.write_table(pa.table({"id": rows}), file, row_group_size=7, compression=compression)
+    content = file.getvalue()
+    end_of_pages = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    errors = 0
+    for at in range(4, end_of_pages, 5):
+        changed = bytearray(content)
+        changed[at] ^= 0x16
+        try:
+            assert read(tmp_path, bytes(changed)).count.lines == len(rows), at
+        except InputError:
+            errors += 1
+    assert errors > 5
+
+
+def test_a_text_column_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
+    invalid = pa.array([A.encode(), b"\xff\xfe"], pa.binary()).cast(pa.string(), safe=False)
+    with pytest.raises(InputError, match="not UTF-8"):
+        read(tmp_path, parquet(invalid))

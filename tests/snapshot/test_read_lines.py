@@ -15,6 +15,7 @@ from collector.model.record import FIELDS, Record
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
+from collector.snapshot import lines
 from collector.snapshot.lines import InvalidLine, encode, read_record
 from tests.polytomic.test_normalize import AT, ID, NEVER_NULL, RUN, TYPES, anything, connections, record_of
 from tests.support.scripted_server import connection
@@ -228,3 +229,12 @@ def test_a_corrupt_line_is_a_bad_line_or_a_record(start: int, length: int, repla
 @pytest.mark.parametrize("timestamp", ["", "today", "2024-01-15T09:30:00Z", "2024-01-15T09:30:00.000000+00:00"])
 def test_a_collection_time_that_is_not_utc_is_rejected(timestamp: str) -> None:
     assert reason_of(line_of({**RECORD, "_collected_at": timestamp})) == "_collected_at is not a UTC time"
+
+
+def test_the_shape_of_many_records_is_checked_once() -> None:
+    read_record(LINE)
+    before = lines._shape_error.cache_info()
+    for _ in range(3):
+        read_record(LINE)
+    after = lines._shape_error.cache_info()
+    assert (after.hits - before.hits, after.misses) == (3, before.misses)

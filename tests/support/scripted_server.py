@@ -260,6 +260,16 @@ def in_turn(*scenarios: Scenario) -> Scenario:
     return scenario
 
 
+def in_turn_of(*scenarios: Scenario) -> Scenario:
+    """Like `in_turn`, but counts only the requests that reach this scenario."""
+    remaining = list(scenarios)
+
+    async def scenario(exchange: Exchange) -> None:
+        await (remaining.pop(0) if len(remaining) > 1 else remaining[0])(exchange)
+
+    return scenario
+
+
 def ending_after(answers: int, scenario: Scenario, end: Callable[[Exchange], None] = Exchange.close) -> Scenario:
     """The same scenario, but each connection ends after `answers` replies."""
     replies: Counter[int] = Counter()

@@ -201,7 +201,7 @@ class Transport:
             self._deadlines.stop(task)
 
     def _get(self, request: Request, **options: Any) -> aiohttp.client._RequestContextManager:
-        _endpoint.set(request.endpoint)
+        _endpoint.set(request.endpoint or request.target)
         return self._session.get(
             url_of(self._base_url, request),
             headers=self._request_headers,

@@ -57,11 +57,16 @@ class IdInput:
             self.count.duplicates += 1
 
     def leave_out(self, canonical: str) -> None:
-        """Remove an id because of a filter, and count it as filtered; an id that is not in the input is ignored."""
-        if self.ids.discard(canonical):
-            self.left_out.add(canonical)
-            self.count.unique -= 1
+        """Remove an id because of a filter, and count it as filtered. An id that is not in the input is only noted."""
+        self.left_out.add(canonical)
+        if self.forget(canonical):
             self.count.filtered = (self.count.filtered or 0) + 1
+
+    def forget(self, canonical: str) -> bool:
+        """Remove an id and its line. Returns False if it is not in the input."""
+        is_known = self.ids.discard(canonical)
+        self.count.unique -= is_known
+        return is_known
 
     def forget_lines(self) -> None:
         """Forget all lines but the unique ids, because their source is read again from its start."""

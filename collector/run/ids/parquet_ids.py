@@ -26,6 +26,8 @@ def cells_in_parquet(stream: IO[bytes], column: str | None) -> Iterator[Cell]:
             at = require_column(schema.names, column)
             _require_texts(pyarrow, schema.types[at], schema.names[at])
             yield from _cells(table, schema.names[at])
+    except UnicodeDecodeError:
+        raise UnreadableIds("its column of ids is not UTF-8; write it again") from None
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # from the system
             raise
@@ -45,6 +47,10 @@ def _cells(table: Any, name: str) -> Iterator[Cell]:
         for value in batch.column(0).to_pylist():
             number += 1
             yield Cell(number, _text_of(value), unit="row")
+    if number != table.metadata.num_rows:
+        raise UnreadableIds(
+            f"is corrupt: it contains {number} of the {table.metadata.num_rows} rows that it states; write it again"
+        )
 
 
 def _text_of(value: object) -> str | None:

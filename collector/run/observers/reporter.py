@@ -27,6 +27,9 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None:
         """Report a problem that the user should know about."""
 
+    def tell(self, text: str) -> None:
+        """Report a result that a quiet log omits."""
+
     def note(self, text: str) -> None:
         """Report a detail that only a verbose log contains."""
 
@@ -47,6 +50,9 @@ class NullReporter:
         pass
 
     def warn(self, text: str) -> None:
+        pass
+
+    def tell(self, text: str) -> None:
         pass
 
     def note(self, text: str) -> None:
