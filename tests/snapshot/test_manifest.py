@@ -98,6 +98,7 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
             "throttled": 2,
             "paused_s": 1.235,
             "by_status": {"200": 1, "404": 1, "500": 2},
+            "by_endpoint": {},
         },
         "pace": {
             "limited_by": {"server": 0.123, "own rate": 0.25, "latency": 0.627},
