@@ -78,6 +78,7 @@ class Run:
         self._organization_id: str | None = None
         self._resumed_run: ResumedRun | None = None
         self._cross_check_report: CrossCheckReport | None = None
+        self._listing = Listing(settings, id_input)
         self._side_tables = SideTables(settings.tables.include, id_input.ids)
         self._second_pass = SecondPass()
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
@@ -195,21 +196,19 @@ class Run:
         self.ledger.add_resumed(resumed.tally)
 
     async def _discover(self, components: Components) -> None:
-        listing = Listing(self._settings, self._id_input)
-        await listing.find_ids(components.client, components.reader, components.cross_check)
-        self._require_ids(listing)
+        await self._listing.find_ids(components.client, components.reader, components.cross_check)
+        self._require_ids()
 
     async def _collect_listed(self, components: Components) -> None:
-        listing = Listing(self._settings, self._id_input)
         records = components.create_listed_records(self._identity.run_id)
-        await listing.collect(components.client, records, self._accept_outcome)
-        self._require_ids(listing)
+        await self._listing.collect(components.client, records, self._accept_outcome)
+        self._require_ids()
 
-    def _require_ids(self, listing: Listing) -> None:
+    def _require_ids(self) -> None:
         """The input is complete. Raise `InputError` if it has no ids to collect."""
         self._id_input.report_problems(self._reporter.warn)
-        listing.require_ids()
-        if warning := listing.warning:
+        self._listing.require_ids()
+        if warning := self._listing.warning:
             self._reporter.warn(warning)
         self.ledger.has_all_ids = True
 
