@@ -43,8 +43,9 @@ of the three. The file is the one that `--config` or `COLLECTOR_CONFIG` names, e
 `$XDG_CONFIG_HOME/collector/config.toml` (`~/.config/collector/config.toml`). `config.example.toml` at the top of the
 repository shows every setting with its default. The file is UTF-8, with or without a byte order mark.
 
-A list has one flag for each value. In a variable, `:` separates the values. The API key is not a setting: see
-[Supply the API key](../how-to/keys.md).
+A list has one flag for each value. Commas also separate the values of `type`, `status` and `include`. In a variable,
+`:` separates the values of a list, so a value that contains `:` needs the file or the flag. The API key is not a
+setting: see [Supply the API key](../how-to/keys.md).
 """
 
 CODE = re.compile(r"(\(?)(--?[a-z][a-z-]*|\.[a-z]+|[^\s<]*[_\[{=][^\s<]*?)([.,;:)]*)")

@@ -45,7 +45,8 @@ organizations may have rows with the same key, so `organization_id` is part of t
 |---|---|
 {statuses}
 A connection that the server answers with an error, such as HTTP 404 for a type without a schema, is skipped and
-counted. The table is unavailable if the first {_FIRST_REPLIES} connections are all skipped, or all of fewer.
+counted. The table is unavailable if each of the first {_FIRST_REPLIES} connections is skipped, or each connection
+if there are fewer.
 
 ## Values
 

@@ -38,13 +38,14 @@ Examples:
   collector check --all -o connections.jsonl
   collector check --key-file /etc/collector/key --json""",
     help_epilogue="""\
-Each line says OK, WARN (a run works, with a drawback), FAIL (a run fails) or
-SKIP (not checked), and what to do next. Standard output gets the lines, or with
---json one document. -v lists all settings, also those with their defaults.
+Each line says OK, WARN (a run works, with a drawback or later), FAIL (a run
+fails) or SKIP (not checked), and what to do next. Standard output gets the
+lines, or with --json one document. -v lists all settings, also those with their
+defaults.
 
 The check sends at most five requests, under --rate. It does not read ids from
-standard input. It removes the files that it writes, and replaces none. Every
-step has a time limit.
+standard input. It removes the files that it writes, and replaces none except
+the file of the shared quota. Every step has a time limit.
 
 The options of collect have the same meaning. Options without a use in a check
 are accepted, so that it takes those of a cron job.

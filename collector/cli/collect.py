@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import anyio
 from cyclopts import App, Parameter
@@ -25,8 +24,8 @@ from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollec
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
 from collector.run.identity import Identity, new_identity
-from collector.run.ids.id_input import IdInput, read_ids
-from collector.run.listing import unknown_types
+from collector.run.ids.id_input import IdInput
+from collector.run.listing import require_input
 from collector.run.output import RunOutput
 from collector.run.plan import Plan, make_plan
 from collector.run.run import Run, header_of
@@ -46,13 +45,15 @@ Examples:
   collector collect --ids ids.txt --with policies,users -o connections.jsonl
   collector collect ID ID > connections.jsonl""",
     help_epilogue="""\
-Every option can also be set as COLLECTOR_<OPTION> in the environment, or in the
-TOML file of --config. An option overrides the environment; the environment
-overrides the file. The API key comes from a command, a file, a descriptor, the
-keyring or POLYTOMIC_API_KEY, never from the value of an option.
+Every option but --config, --plan and --json can also be set as
+COLLECTOR_<OPTION> in the environment, or in the TOML file of --config. An
+option overrides the environment; the environment overrides the file. In the
+environment, : separates the values of a list. The API key comes from a command,
+a file, a descriptor, the keyring or POLYTOMIC_API_KEY, never from the value of
+an option.
 
 Exit codes:
-  0    every id is ok
+  0    every id is ok, and no side table is partial
   2    usage or configuration
   3    finished, but some ids, input lines or side tables failed
   4    the key was refused
@@ -88,12 +89,7 @@ def collect(
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
-    id_input = read_ids(
-        *(ids, settings.ids.files),
-        column=settings.ids.column,
-        format=settings.ids.format,
-        host=urlsplit(settings.api.base_url).hostname or "",
-    )
+    id_input = settings.read_ids(ids, settings.ids.files)
     id_input.report_problems(reporter.warn)
     if plan:
         made = anyio.run(_plan, settings, id_input, reporter)
@@ -143,7 +139,7 @@ def signals_to_hear() -> list[signal.Signals]:
 
 
 async def _plan(settings: Settings, id_input: IdInput, reporter: ConsoleReporter) -> Plan:
-    _require_input(settings, id_input, reporter)
+    require_input(settings, id_input, reporter.warn)
     identity, output = _identity_and_output(settings, reporter)
     return await make_plan(
         settings, id_input, output, header_of(settings, identity), reporter=reporter, environ=_ENVIRON
@@ -157,7 +153,7 @@ def _run_of(
     environ: Mapping[str, str],
     watchdog: Watchdog | None,
 ) -> Run:
-    _require_input(settings, id_input, reporter)
+    require_input(settings, id_input, reporter.warn)
     identity, output = _identity_and_output(settings, reporter)
     return Run(
         *(settings, identity, id_input, output, reporter),
@@ -165,16 +161,6 @@ def _run_of(
         signals=signals_to_hear(),
         watchdog=watchdog,
     )
-
-
-def _require_input(settings: Settings, id_input: IdInput, reporter: ConsoleReporter) -> None:
-    """Raise `UsageError` unless the settings and the input select connections; warn about a doubtful filter."""
-    if not settings.ids.all:
-        id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
-    elif settings.ids.from_list and id_input.count.lines:
-        raise UsageError("--from-list takes its ids from --all or from the input, not from both; remove one of them")
-    for text in unknown_types(settings.filter):
-        reporter.warn(f"--type {text}: not a known connection type; compare it with type_id in an earlier snapshot")
 
 
 def _identity_and_output(settings: Settings, reporter: ConsoleReporter) -> tuple[Identity, RunOutput]:

@@ -84,7 +84,7 @@ async def _serve(deployment: Deployment, faults: Faults, host: str, port: int, s
             )
             if len(served.user_keys) > 1:
                 print_message(
-                    f"{len(served.user_keys)} organizations of as many connections each; "
+                    f"{len(served.user_keys)} organizations, each with as many connections; "
                     f"the last one's key is {served.user_keys[-1]}; the key of all is {served.partner_key}"
                 )
             print_message("to collect them, run in another terminal:")

@@ -210,7 +210,7 @@ class Ledger:
 
 
 def status_of(ledger: Ledger, *, finished: bool) -> str:
-    """`complete` (every unique id is ok), `partial` (finished, not all ok) or `stopped`."""
+    """`complete` (every unique id is ok, and no side table is partial), `partial` (finished otherwise) or `stopped`."""
     if not finished:
         return "stopped"
     return "complete" if ledger.is_complete else "partial"

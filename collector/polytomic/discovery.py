@@ -33,7 +33,7 @@ class ListedConnection(NamedTuple):
 
     - `id`: its id, verbatim; None if it has none.
     - `fields`: its payload, in which numbers are texts; empty for an item that is not an object.
-    - `body`: the payload under `data`, as the reply to a request for this connection would wrap it.
+    - `text`: its JSON, verbatim.
     """
 
     id: str | None
@@ -42,6 +42,7 @@ class ListedConnection(NamedTuple):
 
     @property
     def body(self) -> bytes:
+        """The payload under `data`, as the reply to a request for this connection would wrap it."""
         return b'{"data":' + self.text.encode("utf-8", "surrogateescape") + b"}"
 
 

@@ -3,10 +3,10 @@
 Theory of operation. A side table must not cost a connection its record, so failures are values: a table ends as
 complete, unavailable or partial. Each request has as many attempts as that for a connection.
 
-A list is unavailable if its first page gets a status of `_UNAVAILABLE`. Below a connection, an error such as 404 may
-concern that connection alone, which is then skipped and counted. The table is unavailable only if the first
-`_FIRST_REPLIES` connections, or all of fewer, are skipped; the others are then not requested. A connection whose
-attempts are spent makes the table partial.
+A list is unavailable if its first page gets the status 403, 404, 405, 410 or 501. Below a connection, an error such as
+404 may concern that connection alone, which is then skipped and counted. The table is unavailable only if each of the
+first 20 connections is skipped, or each connection if there are fewer; the others are then not requested. A connection
+whose attempts are spent makes the table partial.
 """
 
 from __future__ import annotations

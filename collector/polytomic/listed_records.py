@@ -18,7 +18,7 @@ _OK = 200
 
 
 class ListedRecords:
-    """Turns listed connections into outcomes. Never raises anything but a `CollectorError`."""
+    """Turns listed connections into outcomes. Raises only a `CollectorError`."""
 
     def __init__(self, reader: RecordReader, run_id: str, *, scrub: Callable[[str], str], clock: Clock) -> None:
         self._reader = reader

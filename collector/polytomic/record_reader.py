@@ -1,4 +1,7 @@
-"""One connection's JSON → one outcome with its record: parse, normalize, redact. Must not know where it came from."""
+"""One connection's JSON → one outcome with its record: parse, normalize, redact.
+
+Must not know whether a reply or the list contained it.
+"""
 
 from __future__ import annotations
 

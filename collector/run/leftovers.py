@@ -66,7 +66,7 @@ class Leftover(NamedTuple):
 
 
 def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
-    """The leftovers of this output, newest first. This process holds the lock of `output_path`. Blocks."""
+    """The leftovers of this output, newest first. A run holds the lock of `output_path`; a plan does not. Blocks."""
     layout = SnapshotPaths(Path(template.text))
     groups: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
     paths = sorted(list_files(layout.snapshot.parent))

@@ -8,11 +8,12 @@ A list that breaks off is read again from its start, so each attempt begins with
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 
 from collector.client.client import Client
 from collector.model.connection_types import connection_types
+from collector.model.errors import UsageError
 from collector.model.ids import IdSet, canonical_id
 from collector.polytomic.cross_check import CrossCheck
 from collector.polytomic.discovery import ListedConnection, read_list
@@ -169,6 +170,16 @@ def _filter_of(settings: Filter) -> ConnectionFilter | None:
         Patterns(settings.name),
         parse_since(since) if since else None,
     )
+
+
+def require_input(settings: Settings, id_input: IdInput, warn: Callable[[str], None]) -> None:
+    """Raise `UsageError` unless the settings and the input select connections; warn about a doubtful filter."""
+    if not settings.ids.all:
+        id_input.require_ids("the input", "pass ids, --ids FILE (- is standard input) or --all")
+    elif settings.ids.from_list and id_input.count.lines:
+        raise UsageError("--from-list takes its ids from --all or from the input, not from both; remove one of them")
+    for text in unknown_types(settings.filter):
+        warn(f"--type {text}: not a known connection type; compare it with type_id in an earlier snapshot")
 
 
 def unknown_types(settings: Filter) -> list[str]:

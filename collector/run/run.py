@@ -1,7 +1,8 @@
 """One run, from ids to published files.
 
-ids ─▸ workers ─▸ fetcher: id → Outcome
-          └─▸ sink, ledger
+list ─▸ ids ─▸ workers ─▸ fetcher: id → Outcome
+                  └─▸ sink, ledger
+side tables, after the ids ─▸ sink, ledger
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final
 
@@ -25,6 +25,7 @@ from collector.model.side_tables import SIDE_TABLES
 from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
 from collector.run.ids.id_formats import IdsFormat
+from collector.run.ids.id_input import IdInput, read_ids
 from collector.snapshot.sinks.resume import Resume
 
 # The groups of the help page, in the order a user needs them.
@@ -326,6 +327,11 @@ class Settings:
             not (self.redact.live_schemas and self.ids.from_list),
             *("redact", "live_schemas", "off with from_list: each type would need a request while the list arrives"),
         )
+
+    def read_ids(self, arguments: Iterable[str], files: Iterable[str]) -> IdInput:
+        """Read ids in the form that these settings describe. Raises the errors of `id_input.read_ids`."""
+        host = address.parse(self.api.base_url).host
+        return read_ids(arguments, files, column=self.ids.column, format=self.ids.format, host=host)
 
 
 def _require(is_valid: bool, section: str, key: str, requirement: str) -> None:

@@ -27,7 +27,7 @@ from collector.sandbox.fault_items import (
 
 FAULT_SYNTAX: Final = """\
 Faults are separated by commas. All but the last three have a probability from
-0 to 1; the probabilities sum to at most 1, for each choice of requests.
+0 to 1; those of faults with the same @ part sum to at most 1.
   500=0.05                reply with this status, 300 to 599; 3xx adds Location
   429=0.02:retry-after=1  and this Retry-After: seconds, date+2 (the HTTP date
                           2 s from now), none, or any text; default: 1 for 429,

@@ -103,7 +103,7 @@ class Stage(Enum):
 
 
 class FileSet(NamedTuple):
-    """The records of one run, their errors file and their manifest.
+    """The records of one run, with their errors file, side tables and manifest.
 
     `listed_records` and `listed_errors` are the paths by which the manifest lists the first two. `compression` is that
     of the records.

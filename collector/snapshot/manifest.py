@@ -88,7 +88,7 @@ class RunReport:
 
 
 def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[TableEntry] = ()) -> bytes:
-    """Encode the manifest as JSON. `files` holds the records first, then the errors file if one was written."""
+    """Encode the manifest as JSON. `files` holds the records, then the errors file if any; `tables` the side tables."""
     tally = report.ledger.tally
     document: dict[str, Any] = {
         "format": FORMAT,

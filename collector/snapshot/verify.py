@@ -45,7 +45,7 @@ class Verified(NamedTuple):
 
 
 def verify(path: Path) -> Verified:
-    """Compare the snapshot at `path`, compressed or not, with the manifest beside it and with the errors file.
+    """Compare the snapshot at `path`, compressed or not, with the manifest, errors file and side tables beside it.
 
     The `partial` files of an unfinished or quarantined run are compared with their own manifest.
 

@@ -263,7 +263,7 @@ async def test_one_dead_address_of_several_is_a_warning(call: Calling, with_name
     out = done.out.decode()
     assert done.code == 0, out
     assert "api.localhost resolves to 127.0.0.1, 127.0.0.2\n" in out
-    assert re.search(r"^WARN connection +1 of 2 addresses of api\.localhost accept no connection", out, re.MULTILINE)
+    assert re.search(r"^WARN connection +1 of 2 addresses of api\.localhost do not accept conn", out, re.MULTILINE)
     assert "127.0.0.2 (Connection refused)" in out
     assert re.search("^OK +read", out, re.MULTILINE)
 
@@ -351,7 +351,7 @@ REFUSALS: dict[str, tuple[dict[str, Scenario], int, str, str, str]] = {
         "throttles requests now (HTTP 429, for 30 s)",
     ),
     "a login": ({"me": error(511)}, 2, "api", "FAIL", "HTTP 511"),
-    "an empty list": ({"list": answer(b'{"data":null}')}, 0, "read", "WARN", "lists no connections"),
+    "an empty list": ({"list": answer(b'{"data":null}')}, 0, "read", "WARN", "GET /api/connections is empty"),
     "a list that is a page": ({"list": answer(b"<p>", media_type="text/html")}, 2, "read", "FAIL", "not JSON"),
     "a vanished connection": ({"connection": error(404)}, 0, "read", "WARN", "HTTP 404"),
     "a sick deployment": ({"status": error(500)}, 0, "status", "WARN", "HTTP 500"),
@@ -433,6 +433,38 @@ async def test_invalid_ids_are_seen(check: Check, tmp_path: Path, text: str, cod
     async with serving(api()) as server:
         done = await check("--base-url", server.url, "--ids", "ids.txt")
     assert (done.code, done.level("ids")) == (code, level)
+
+
+async def test_ids_are_read_in_the_form_that_the_options_describe(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text(json.dumps({"id": FIRST}))
+    async with serving(api()) as server:
+        done = await check(
+            *("--base-url", server.url, "--ids", "ids.txt", "--ids-format", "jsonl"),
+            f"{server.url}/api/connections/{ids(2)[1]}",
+        )
+    assert (done.code, done.level("ids")) == (0, "OK")
+    assert "2 unique ids in 2 lines" in done.lines["ids"]
+
+
+async def test_ids_beside_all_and_from_list_are_2_as_in_a_run(check: Check) -> None:
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, "--all", "--from-list", FIRST)
+    assert (done.code, done.level("ids")) == (2, "FAIL")
+    assert "not from both; remove one of them" in done.lines["ids"]
+
+
+async def test_an_unknown_type_is_a_warning(check: Check) -> None:
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, FIRST, "--type", "postgres-typo")
+    assert (done.code, done.level("ids")) == (0, "WARN")
+    assert "--type postgres-typo: not a known connection type; compare it" in done.lines["ids"]
+
+
+async def test_a_file_without_ids_is_accepted_beside_all_as_in_a_run(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("# none yet\n")
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, "--all", "--ids", "ids.txt")
+    assert (done.code, done.level("ids")) == (0, "OK")
 
 
 async def test_a_server_that_does_not_reply_ends_the_requests_at_the_time_out(check: Check) -> None:
@@ -523,7 +555,7 @@ async def test_an_output_that_cannot_be_written_is_6(check: Check) -> None:
     async with serving(api()) as server:
         done = await check("--base-url", server.url, "-o", "/proc/no-such-folder/o.jsonl")
     assert done.code == 6
-    assert "/proc: no file can be created" in done.lines["output"]
+    assert "/proc: cannot create a file" in done.lines["output"]
     assert done.level("read") == "OK"
 
 
@@ -549,6 +581,13 @@ async def test_the_folder_of_an_errors_file_is_checked_if_the_output_is_a_stream
     assert done.level("output") == "FAIL"
 
 
+async def test_side_tables_with_a_stream_are_2_as_in_a_run(check: Check) -> None:
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, "--with", "policies")
+    assert (done.code, done.level("output")) == (2, "FAIL")
+    assert "side tables" in done.lines["output"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0:
@@ -566,8 +605,9 @@ async def test_a_full_disk_is_6_and_the_probe_file_is_removed(check: Check, smal
     with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    done = await check("--base-url", f"http://127.0.0.1:{free_port()}", "-o", "disk/o.jsonl")
-    assert done.code == 2  # the connection fails before
+    async with serving(api()) as server:
+        done = await check("--base-url", server.url, "-o", "disk/o.jsonl")
+    assert done.code == 6
     assert "No space left on device" in done.lines["output"]
     assert done.level("space") == "FAIL"
     assert [path.name for path in small_disk.iterdir()] == ["filler"]

@@ -127,7 +127,7 @@ async def test_list_ids_ends_quietly_if_the_reader_closes_the_pipe(start: Starti
 
 async def test_several_organizations_are_served_each_with_a_key_that_is_shown(start: Starting, call: Calling) -> None:
     running, url = await started(start, "--organizations", "3", "--connections", "5", "--seed", "2", port=0)
-    assert "3 organizations of as many connections each" in running.stderr.decode()
+    assert "3 organizations, each with as many connections" in running.stderr.decode()
     assert "sandbox-key-3" in running.stderr.decode()
     assert PARTNER_KEY in running.stderr.decode()
     deployment = Deployment.of_size(3, 5, seed=2)

@@ -112,7 +112,7 @@ def test_the_column_can_be_chosen_and_must_be_unambiguous(tmp_path: Path) -> Non
     ids=["empty", "magic", "garbage", "truncated", "corrupt"],
 )
 def test_a_damaged_file_is_an_error_that_names_it(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ids.parquet: is not a Parquet file, is damaged, or has an unsupported form"):
+    with pytest.raises(InputError, match=r"ids.parquet: is not a Parquet file, is corrupt, or has an unsupported form"):
         read(tmp_path, content)
 
 

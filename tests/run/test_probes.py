@@ -48,11 +48,11 @@ def failing(call: str, number: int) -> Callable[[Warn], FileSystem]:
 @pytest.mark.parametrize(
     ("call", "number", "problem"),
     [
-        ("open", errno.EACCES, "no file can be created: Permission denied"),
-        ("write", errno.ENOSPC, "no file can be written: No space left on device"),
-        ("fdatasync", errno.EIO, "no file can be synced to disk: Input/output error"),
-        ("rename", errno.EPERM, "no file can be renamed: Operation not permitted"),
-        ("fsync_dir", errno.EIO, "the folder cannot be synced to disk: Input/output error"),
+        ("open", errno.EACCES, "cannot create a file: Permission denied"),
+        ("write", errno.ENOSPC, "cannot write a file: No space left on device"),
+        ("fdatasync", errno.EIO, "cannot sync a file to disk: Input/output error"),
+        ("rename", errno.EPERM, "cannot rename a file: Operation not permitted"),
+        ("fsync_dir", errno.EIO, "cannot sync the folder to disk: Input/output error"),
     ],
 )
 def test_a_refused_call_is_named_and_no_file_is_left(tmp_path: Path, call: str, number: int, problem: str) -> None:
@@ -70,7 +70,7 @@ def test_the_nearest_existing_folder_is_probed(tmp_path: Path) -> None:
     found = rehearse(tmp_path / "a" / "b")
     assert (found.probed, found.problem) == (tmp_path, "")
     (tmp_path / "file").touch()
-    assert rehearse(tmp_path / "file" / "b").problem == "no file can be created: Not a directory"
+    assert rehearse(tmp_path / "file" / "b").problem == "cannot create a file: Not a directory"
 
 
 def test_a_relative_folder_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

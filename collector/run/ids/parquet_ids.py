@@ -18,7 +18,7 @@ _UUID_BYTES: Final = 16
 
 
 def cells_in_parquet(stream: IO[bytes], column: str | None) -> Iterator[Cell]:
-    """A cell for each row. Raises `UnreadableIds` for a file without a suitable column, and for damaged files."""
+    """A cell for each row. Raises `UnreadableIds` for a file without a suitable column, and for corrupt files."""
     pyarrow, parquet = _pyarrow()
     try:
         with _seekable(stream) as file, _open(parquet, file) as table:
@@ -32,7 +32,7 @@ def cells_in_parquet(stream: IO[bytes], column: str | None) -> Iterator[Cell]:
         if isinstance(error, OSError) and error.errno:  # from the system
             raise
         raise UnreadableIds(
-            f"is not a Parquet file, is damaged, or has an unsupported form ({type(error).__name__}); write it again"
+            f"is not a Parquet file, is corrupt, or has an unsupported form ({type(error).__name__}); write it again"
         ) from None
 
 

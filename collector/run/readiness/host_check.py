@@ -3,8 +3,8 @@
 key ─▸ ids ─▸ network ─▸ quota ─▸ requests ─▸ output
 
 `probes` gather facts and `checks` judge them. This module and its siblings `network_check`, `api_check` and
-`output_check` decide what can still be checked after a failure. They send at most five requests, replace no file and
-leave none.
+`output_check` decide what can still be checked after a failure. They send at most five requests, leave no file,
+and replace none except the file of the shared quota.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from collector.client import address
 from collector.client.auth.header import scheme_of, secrets_of
 from collector.client.failures import AttemptFailed
 from collector.governor.shared_quota import has_unknown_state
-from collector.model.errors import CollectorError, ConfigError, InputError
+from collector.model.errors import CollectorError, ConfigError, InputError, UsageError
 from collector.model.secret import Environment, Secret
 from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import SYSTEM_CLOCK, open_wire, read_header, shared_file
-from collector.run.ids.id_input import read_ids
+from collector.run.ids.id_input import IdInput
+from collector.run.listing import require_input
 from collector.run.readiness.api_check import CHECKS as API_CHECKS
 from collector.run.readiness.api_check import ApiCheck
 from collector.run.readiness.checks import ids as id_check
 from collector.run.readiness.checks import key, quota
-from collector.run.readiness.checks.finding import Finding, Level, skipped
+from collector.run.readiness.checks.finding import Finding, Level, failure_from, skipped
 from collector.run.readiness.checks.replies import failed_attempt
 from collector.run.readiness.network_check import check_network
 from collector.run.readiness.output_check import check_output
@@ -78,12 +79,12 @@ class _HostCheck:
         id_ = await self._check_ids()
         is_reachable = await check_network(self._settings, self._report)
         if header is None:
-            self._skip((quota.QUOTA, *API_CHECKS), "there is no key")
+            self._skip((quota.QUOTA, *API_CHECKS), "the key is missing")
         elif not is_reachable:
             self._skip((quota.QUOTA, *API_CHECKS), "the host cannot be reached")
         else:
             await self._check_api(header, id_)
-        await check_output(self._settings.output, self._report)
+        await check_output(self._settings, self._report)
 
     def _report(self, finding: Finding) -> bool:
         """Report a finding without secrets; is it no failure?"""
@@ -118,13 +119,20 @@ class _HostCheck:
                 self._skip([id_check.IDS], "standard input is left to the run")
             return None
         try:
-            read = partial(read_ids, self._ids, files, column=self._settings.ids.column)
-            found = await in_daemon_thread(read, _IDS_WITHIN)
+            found = await in_daemon_thread(partial(self._settings.read_ids, self._ids, files), _IDS_WITHIN)
         except (InputError, TimeoutError) as error:
             self._report(id_check.unread(error, _IDS_WITHIN))
             return None
-        self._report(id_check.check_ids(found.count, found.line_errors))
+        self._report(self._judge_ids(found))
         return next(iter(found.ids), None)
+
+    def _judge_ids(self, found: IdInput) -> Finding:
+        notes: list[str] = []
+        try:
+            require_input(self._settings, found, notes.append)
+        except UsageError as error:
+            return failure_from(id_check.IDS, error)
+        return id_check.check_ids(found.count, found.line_errors, notes)
 
     async def _check_api(self, header: Secret, id_: str | None) -> None:
         """Check the quota and the API. Errors of the transport's settings are findings of the API."""
@@ -136,7 +144,7 @@ class _HostCheck:
             if await self._check_quota(probe, file, problems, was_unknown=was_unknown):
                 await ApiCheck(self._settings, probe, self._report, id_, SYSTEM_CLOCK).run()
             else:
-                self._skip(API_CHECKS, "there is no permit for a request")
+                self._skip(API_CHECKS, "no permit was available")
 
     async def _check_quota(
         self, probe: ApiProbe, file: Path | None, problems: Sequence[str], *, was_unknown: bool

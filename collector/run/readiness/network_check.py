@@ -44,7 +44,7 @@ async def _resolve(hop: addresses.Hop, within: float) -> list[str] | Finding:
     try:
         return await network.resolve(hop, within)
     except TimeoutError:
-        return addresses.unresolved(hop, f"no reply of the name servers within {within:g} s")
+        return addresses.unresolved(hop, f"the name servers did not reply within {within:g} s")
     except OSError as error:
         return addresses.unresolved(hop, error.strerror or str(error))
     except UnicodeError:

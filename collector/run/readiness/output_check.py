@@ -19,30 +19,37 @@ from collector.run.readiness.checks import folder
 from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, skipped
 from collector.run.readiness.probes.daemon_thread import in_daemon_thread
 from collector.run.readiness.probes.folder import is_held, rehearse, space_for
-from collector.run.settings import Output
+from collector.run.settings import Output, Settings
 
 T = TypeVar("T")
 _WITHIN: Final = 15.0  # seconds; a network file system may block for minutes
 
 
-async def check_output(settings: Output, report: Callable[[Finding], bool]) -> None:
+async def check_output(settings: Settings, report: Callable[[Finding], bool]) -> None:
     """Check the place of every output file. `report` returns False for a failure."""
     found = await _limited(partial(_output_of, settings))
     if isinstance(found, Finding):
         report(found)
         _skip(report, "there is no usable output path")
     elif found.sink.is_resumable:
-        await _check_snapshot(settings, Path(found.sink.place(finished=True)), report)
+        await _check_snapshot(settings.output, Path(found.sink.place(finished=True)), report)
     else:
-        await _check_stream(settings, report)
+        await _check_stream(settings.output, report)
 
 
-def _output_of(settings: Output) -> RunOutput | Finding:
+def _output_of(settings: Settings) -> RunOutput | Finding:
     """The output as a run would open it, which checks its path."""
     now = time.time()
     warnings: list[str] = []
     try:
-        return RunOutput(settings, run_id=new_identity(now).run_id, now=now, backlog=1, warn=warnings.append)
+        return RunOutput(
+            settings.output,
+            run_id=new_identity(now).run_id,
+            now=now,
+            backlog=1,
+            warn=warnings.append,
+            tables=settings.tables.include,
+        )
     except CollectorError as error:
         return failure_from(folder.OUTPUT, error, "correct --output")
 

@@ -1,4 +1,6 @@
-"""The file sink: the snapshot appears under its name whole or not at all, with its errors file and its manifest.
+"""The file sink: the snapshot appears under its name whole or not at all, with its other files.
+
+The other files are the errors file, the side tables and the manifest.
 
 open     acquire the locks before the first request
 begin    complete an interrupted publication; resume or quarantine an unfinished run

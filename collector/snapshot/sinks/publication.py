@@ -19,7 +19,7 @@ request.
 A run in which no id was ok does not replace a snapshot that contains records: see `replaced_snapshot`. Its files keep
 their unfinished names, as those of a stopped run do; their manifest has the status `partial`. Within 24 hours the next
 start resumes that run and requests all its ids again. Later it quarantines those files with a warning. Without an older
-snapshot the empty one is published, because an auditor needs its errors file and manifest.
+snapshot the empty one is published, because an auditor needs its errors file, side tables and manifest.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths 
 
 
 def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
-    """Do the records and the errors, under their current names, match the staged manifest?"""
+    """Do the records, errors and side tables, under their current names, match the staged manifest?"""
     pairs = (
         (described.partial, described.snapshot, staged.records_file),
         (described.partial_errors, described.errors, staged.errors),

@@ -1,4 +1,4 @@
-"""The interface of every output: a snapshot with its errors file and manifest, or a stream.
+"""The interface of every output: a snapshot with its errors file, side tables and manifest, or a stream.
 
 A sink accepts outcomes from many tasks and writes them in batches, in a thread. A slow disk or reader therefore slows
 down the workers and never blocks the event loop. A sink counts a record only once its whole line is written.

@@ -52,7 +52,7 @@ class Contact(NamedTuple):
 
 
 def check_names(hop: Hop, addresses: Sequence[str], *, require_loopback: bool) -> Finding:
-    """The name resolved to these addresses."""
+    """The finding for a name that resolves to these addresses."""
     listed: list[Json] = [*addresses]
     remote = [each for each in addresses if not address.is_loopback(each)]
     if require_loopback and remote:
@@ -68,7 +68,7 @@ def check_names(hop: Hop, addresses: Sequence[str], *, require_loopback: bool) -
 
 
 def unresolved(hop: Hop, reason: str) -> Finding:
-    """The name did not resolve."""
+    """The finding for a name that does not resolve."""
     return failure(
         DNS,
         f"{hop} does not resolve: {reason}",
@@ -77,7 +77,7 @@ def unresolved(hop: Hop, reason: str) -> Finding:
 
 
 def check_contacts(hop: Hop, contacts: Sequence[Contact]) -> Finding:
-    """The results of a connection to each address."""
+    """The finding for the results of a connection to each address."""
     dead = [each for each in contacts if each.error]
     facts: list[Json] = [{"address": each.address, "error": each.error or None} for each in contacts]
     if not dead:
@@ -92,7 +92,7 @@ def check_contacts(hop: Hop, contacts: Sequence[Contact]) -> Finding:
         )
     return warning(
         CONNECTION,
-        f"{len(dead)} of {len(contacts)} addresses of {hop} accept no connection to port {hop.port}: {listed}; "
+        f"{len(dead)} of {len(contacts)} addresses of {hop} do not accept connections to port {hop.port}: {listed}; "
         "requests use the others, after a delay",
         "remove the address from the name, or repair its server",
         contacts=facts,

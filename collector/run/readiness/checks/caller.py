@@ -10,7 +10,7 @@ API = "api"
 
 
 def check_caller(caller: Caller, organization_id: str | None) -> Finding:
-    """The API described the caller; `organization_id` is the setting."""
+    """The finding for a caller that the API describes; `organization_id` is the setting."""
     facts: dict[str, Json] = caller._asdict()
     text = ", ".join((_who(caller), _where(caller), _role(caller), _mode(caller)))
     if organization_id and caller.organization_id and caller.organization_id.lower() != organization_id.lower():
@@ -28,11 +28,11 @@ def check_caller(caller: Caller, organization_id: str | None) -> Finding:
 
 
 def unknown_caller(status: int) -> Finding:
-    """The API did not describe the caller."""
+    """The finding for a caller that the API does not describe."""
     return warning(
         API,
         f"GET {ME.target} returned HTTP {status}, so the API does not say whose key this is",
-        "nothing, if the check `read` succeeds; else check the key and --base-url",
+        "ignore this if the check `read` is OK; otherwise check the key and --base-url",
         status=status,
     )
 
@@ -56,5 +56,5 @@ def _role(caller: Caller) -> str:
 
 def _mode(caller: Caller) -> str:
     if caller.mode is None:
-        return "read-only or not: not stated"
+        return "mode not stated"
     return "read-only" if caller.mode == "read_only" else f"mode {caller.mode}, not read-only"

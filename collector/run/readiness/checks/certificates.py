@@ -42,7 +42,7 @@ def name_of(distinguished_name: Any) -> str:
 
 
 def check_handshakes(hop: Hop, handshakes: Sequence[Handshake], now: float) -> Finding:
-    """The results of a handshake with each address; `now` is in seconds since the epoch."""
+    """The finding for the results of a handshake with each address; `now` is in seconds since the epoch."""
     facts: dict[str, Json] = {"handshakes": [_facts_of(each, now) for each in handshakes]}
     failed = [each for each in handshakes if each.error]
     if failed:
@@ -69,7 +69,7 @@ def days_left(certificate: Certificate, now: float) -> int:
 
 
 def no_tls(*, is_loopback: bool) -> Finding:
-    """The connection to the API is not encrypted."""
+    """The finding for a connection to the API that is not encrypted."""
     if is_loopback:
         return skipped(TLS, "plain http on this host")
     return warning(

@@ -12,7 +12,7 @@ from collector.model.record import Json
 
 
 class Level(StrEnum):
-    """OK: as it should be. WARN: a run works, with a drawback. FAIL: a run fails. SKIP: not checked."""
+    """OK: as it should be. WARN: a run works, with a drawback or later. FAIL: a run fails. SKIP: not checked."""
 
     OK = "OK"
     WARN = "WARN"
@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of the check named `check`: what is the case, and `advice` on what to do next.
+    """The result of the check named `check`: a statement (`text`), and `advice` on what to do next.
 
     `exit_code` is that of a run which fails for this reason. `facts` are the details, for programs.
     """
@@ -51,7 +51,7 @@ def ok(check: str, text: str, **facts: Json) -> Finding:
 
 
 def warning(check: str, text: str, advice: str, **facts: Json) -> Finding:
-    """A run works, with a drawback."""
+    """A run works, with a drawback or later."""
     return Finding(check, Level.WARN, text, advice, facts=facts)
 
 

@@ -82,7 +82,9 @@ def check_space(folder: Path, found: Space) -> Finding:
     if found.free < max(1, found.last_bytes):
         return failure(SPACE, text, "free space, or use another disk", ExitCode.OUTPUT, **facts)
     if found.free < _MARGIN * found.last_bytes:
-        return warning(SPACE, text, "free space soon: both stay until the new one is complete", **facts)
+        return warning(
+            SPACE, text, "free space soon: the old and the new snapshot both need space until the run ends", **facts
+        )
     return ok(SPACE, text, **facts)
 
 

@@ -12,8 +12,11 @@ from collector.run.readiness.checks.finding import Finding, failure, failure_fro
 IDS = "ids"
 
 
-def check_ids(count: InputCount, line_errors: Sequence[str]) -> Finding:
-    """The input was read; `line_errors` are the messages about its invalid lines."""
+def check_ids(count: InputCount, line_errors: Sequence[str], notes: Sequence[str] = ()) -> Finding:
+    """The finding for an input that a run accepts.
+
+    `line_errors` are the messages about its invalid lines, and `notes` those about its filters.
+    """
     facts: dict[str, Json] = {
         "unique": count.unique,
         "duplicates": count.duplicates,
@@ -21,8 +24,6 @@ def check_ids(count: InputCount, line_errors: Sequence[str]) -> Finding:
         "blank": count.blank,
     }
     text = f"{count.unique:,} unique ids in {count.lines:,} lines"
-    if not count.unique:
-        return failure(IDS, f"no connection ids in {count.lines:,} lines", "name the right file or column", **facts)
     if count.invalid:
         return warning(
             IDS,
@@ -30,11 +31,14 @@ def check_ids(count: InputCount, line_errors: Sequence[str]) -> Finding:
             "correct them, or a run ends with exit code 3",
             **facts,
         )
+    if notes:
+        doubt, _, advice = notes[0].rpartition("; ")
+        return warning(IDS, f"{text}; {doubt}", advice, **facts)
     return ok(IDS, text, **facts)
 
 
 def unread(error: InputError | TimeoutError, within: float) -> Finding:
-    """The input could not be read."""
+    """The finding for an input that cannot be read."""
     if isinstance(error, InputError):
         return failure_from(IDS, error, "correct --ids")
     return failure(IDS, f"the files of ids cannot be read within {within:g} s", "check the disk or the pipe")

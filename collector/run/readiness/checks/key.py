@@ -13,7 +13,7 @@ CHECK = "key"
 
 
 def check_key(source: str, scheme: str, notes: Sequence[str]) -> Finding:
-    """The key was read from `source` and is sent by `scheme`; `notes` are remarks on its form."""
+    """The finding for a key that was read from `source` and is sent by `scheme`; `notes` are remarks on its form."""
     if notes:
         text, _, advice = notes[0].rpartition("; ")
         return warning(CHECK, text, advice, source=source, scheme=scheme)
@@ -21,7 +21,7 @@ def check_key(source: str, scheme: str, notes: Sequence[str]) -> Finding:
 
 
 def no_key(error: ConfigError) -> Finding:
-    """No usable key was found."""
+    """The finding without a usable key."""
     _, separator, advice = str(error).partition("no API key: ")
     if separator:
         return failure(CHECK, "no API key", advice)

@@ -10,7 +10,7 @@ QUOTA = "quota"
 
 
 def check_quota(path: Path, problem: str, *, was_unknown: bool) -> Finding:
-    """A permit was taken from the file; `problem` is the warning of the quota, or empty.
+    """The finding after a permit was taken from the file; `problem` is the warning of the quota, or empty.
 
     `was_unknown`: the file had content that no run on this clock has written.
     """
@@ -29,6 +29,6 @@ def check_quota(path: Path, problem: str, *, was_unknown: bool) -> Finding:
 
 
 def unshared(rate: float) -> Finding:
-    """The settings turn sharing off."""
+    """The finding for settings that turn sharing off."""
     reason = "--no-share-quota" if rate else "--rate 0"
     return ok(QUOTA, f"not shared with other runs ({reason})", file=None)

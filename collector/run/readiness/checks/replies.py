@@ -154,7 +154,7 @@ def check_status(reply: Reply) -> Finding:
     if 200 <= reply.status < 300 or reply.status == 401:
         return ok(STATUS, f"/status.txt returned HTTP {reply.status}: the deployment is up", **facts)
     if reply.status == 404:
-        return ok(STATUS, "the host has no /status.txt, as some deployments", **facts)
+        return ok(STATUS, "the host does not serve /status.txt; some deployments do not", **facts)
     return warning(
         STATUS, f"/status.txt returned HTTP {reply.status}", "look at the deployment's health check", **facts
     )
@@ -188,10 +188,10 @@ def unread(target: str, status: int, *, is_list: bool) -> Finding:
 
 
 def empty_list(target: str) -> Finding:
-    """The API lists no connection."""
+    """The finding for a list without connections."""
     return warning(
         READ,
-        f"GET {target} lists no connections",
+        f"the list of GET {target} is empty",
         "check which organization the key reads (--organization-id)",
         target=target,
     )

@@ -44,20 +44,20 @@ def _rehearse(system: FileSystem, folder: Path) -> None:
     first = folder / f".collector-check-{os.getpid()}-{secrets.token_hex(4)}"
     second = first.with_name(f"{first.name}.renamed")
     try:
-        with _step("no file can be created"):
+        with _step("cannot create a file"):
             descriptor = system.open(first, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
-            with _step("no file can be written"):
+            with _step("cannot write a file"):
                 _write(system, descriptor)
-            with _step("no file can be synced to disk"):
+            with _step("cannot sync a file to disk"):
                 system.fdatasync(descriptor)
-            with _step("no file can be locked"):
+            with _step("cannot lock a file"):
                 system.lock(descriptor)
         finally:
             system.close(descriptor)
-        with _step("no file can be renamed"):
+        with _step("cannot rename a file"):
             system.rename(first, second)
-        with _step("the folder cannot be synced to disk"):
+        with _step("cannot sync the folder to disk"):
             system.fsync_dir(folder)
     finally:
         for each in (first, second):
