@@ -123,14 +123,15 @@ class OverlayFileSystem:
         return self._names[path] is not None if path in self._names else self._real.exists(path)
 
     def rename(self, old: Path, new: Path) -> None:
+        self._require_writable_folder(old.parent)
         self._require_writable_folder(new.parent)
         content = self._content(old)
         self._names |= {old: None, new: content}
 
     def remove(self, path: Path) -> None:
+        self._require_writable_folder(path.parent)
         if not self.exists(path):
             raise _error(errno.ENOENT)
-        self._require_writable_folder(path.parent)
         self._names[path] = None
 
     def mkdir(self, folder: Path) -> None:
