@@ -82,7 +82,7 @@ def _beginning(prospect: Prospect) -> str:
         case Action.START:
             return "a new run"
         case Action.PUBLISH:
-            return "by completing the publication of an earlier run, without requests if it is this one"
+            return f"by completing the publication of the {unfinished}, which has {prospect.records} records"
         case Action.RESUME:
             tables = f" and the side tables {', '.join(sorted(prospect.tables))}" if prospect.tables else ""
             return f"by resuming the {unfinished}, which has {prospect.records} records{tables}"
@@ -90,3 +90,5 @@ def _beginning(prospect: Prospect) -> str:
             return f"a new run; it quarantines the {unfinished}: {prospect.reason}"
         case Action.REFUSE:
             return f"not at all (exit code 8), because of the {unfinished}: {prospect.reason}"
+        case Action.WAIT:
+            return "not at all (exit code 7): another run holds this output"

@@ -69,7 +69,7 @@ def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
     """The leftovers of this output, newest first. A run holds the lock of `output_path`; a plan does not. Blocks."""
     layout = SnapshotPaths(Path(template.text))
     groups: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-    paths = sorted(list_files(layout.snapshot.parent))
+    paths = sorted(_list_files(layout.snapshot.parent))
     for kind in (layout.partial, *(entry.partial for entry in layout.other_encodings), *layout.unfinished[1:]):
         pattern = pattern_of(str(kind))
         for match in filter(None, (pattern.fullmatch(str(path)) for path in paths)):
@@ -85,13 +85,17 @@ def leftovers(template: OutputTemplate, output_path: Path) -> list[Leftover]:
 
 def published_manifests(template: OutputTemplate) -> list[Path]:
     """The manifests of the published snapshots of this output, newest first. Blocks."""
-    manifest = SnapshotPaths(Path(template.text)).manifest
-    pattern = pattern_of(str(manifest))
-    found = [path for path in list_files(manifest.parent) if pattern.fullmatch(str(path))]
-    return sorted(found, key=_modified, reverse=True)
+    return files_of(str(SnapshotPaths(Path(template.text)).manifest))
 
 
-def list_files(folder: Path) -> Iterator[Path]:
+def files_of(path: str) -> list[Path]:
+    """The files whose path is `path` with any date and run id, newest first. Quarantined ones are left out. Blocks."""
+    pattern = pattern_of(path)
+    matches = filter(None, (pattern.fullmatch(str(each)) for each in _list_files(Path(path).parent)))
+    return sorted((Path(match[0]) for match in matches if not match["suffix"]), key=_modified, reverse=True)
+
+
+def _list_files(folder: Path) -> Iterator[Path]:
     """The files in `folder`, or in every folder that matches it if it contains placeholders."""
     pattern = re.sub(r"\{(?:date|run_id)\}", "*", glob.escape(str(folder)))
     for entry in glob.glob(pattern, include_hidden=True) if "*" in pattern else [str(folder)]:
@@ -118,19 +122,7 @@ def _modified(path: Path) -> float:
 
 
 def _is_running(files: Files, leftover: Leftover) -> bool:
-    if leftover.suffix:
-        return False
-    try:
-        descriptor = files.system.open(SnapshotPaths(leftover.snapshot).lock, os.O_RDONLY)
-    except OSError:  # a running process keeps its lock file
-        return False
-    try:
-        files.system.lock(descriptor)
-    except OSError:
-        return True
-    finally:
-        files.system.close(descriptor)
-    return False
+    return not leftover.suffix and files.is_locked(SnapshotPaths(leftover.snapshot).lock)
 
 
 def leftover_warning(found: Sequence[Leftover], now: float, output_path: Path) -> str | None:

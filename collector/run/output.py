@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -20,10 +21,12 @@ from collector.run.leftovers import Leftover, leftover_warning, leftovers, publi
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
-from collector.snapshot.sinks.prospect import Prospect, prospect_of
+from collector.snapshot.sinks.prospect import Action, Prospect, prospect_of
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.target import sink_for
+from collector.storage.filesystem import FileSystem
+from collector.storage.overlay import OverlayFileSystem
 
 
 class RunOutput:
@@ -38,6 +41,7 @@ class RunOutput:
         backlog: int,
         warn: Callable[[str], None],
         tables: Collection[str] = (),
+        system: FileSystem | None = None,
     ) -> None:
         """Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`."""
         self._settings = settings
@@ -46,6 +50,7 @@ class RunOutput:
         self._now = now
         self._backlog = backlog
         self._warn = warn
+        self._system = system
         self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
 
     def _sink_of(self, path: str) -> Sink:
@@ -59,6 +64,7 @@ class RunOutput:
             resume=settings.resume,
             allow_empty=settings.allow_empty,
             tables=self._tables,
+            system=self._system,
         )
 
     @property
@@ -80,38 +86,63 @@ class RunOutput:
         if not self.sink.is_resumable:
             return await self.sink.begin(header, ids)
         path = Path(self.sink.place(finished=True))
-        found = await to_thread.run_sync(leftovers, self._template_of(path), path)
+        found = await to_thread.run_sync(leftovers, self.template, path)
         resumed = await self._resume_earlier(found, path, header, ids) or await self.sink.begin(header, ids)
         used_path = Path(self.sink.place(finished=True))
         if warning := await to_thread.run_sync(leftover_warning, found, self._now, used_path):
             self._warn(warning)
         return resumed
 
-    def prospect(self, header: RunHeader, ids: IdSet) -> tuple[Path | None, Prospect | None]:
+    async def prospect(self, header: RunHeader, ids: IdSet) -> tuple[Path | None, Prospect | None]:
         """The path of the records and what `begin` would do with the files there; None for a stream. Changes no file.
 
-        Marks the ids of records that the run would keep as done. Raises `OutputError`.
+        Marks the ids that the run would not request as done. Raises `OutputError` where the run would.
         """
         if not self.sink.is_resumable:
             return None, None
-        path, policy = Path(self.sink.place(finished=True)), self._settings.resume
-        found = leftovers(self._template_of(path), path)
-        for leftover in self._resumable_elsewhere(found, path):
-            if leftover.is_resumable_by(header, policy):
-                return leftover.snapshot, prospect_of(leftover.snapshot, header, ids, policy)
-        return path, prospect_of(path, header, ids, policy)
+        overlay = OverlayFileSystem()
+        rehearsal = RunOutput(
+            self._settings,
+            run_id=header.run_id,
+            now=self._now,
+            backlog=self._backlog,
+            warn=lambda _: None,
+            tables=self._tables,
+            system=overlay,
+        )
+        try:
+            found = await rehearsal._rehearse(header, ids, overlay)
+        finally:
+            await _close(rehearsal.sink)
+        return Path(rehearsal.sink.place(finished=True)), found
+
+    async def _rehearse(self, header: RunHeader, ids: IdSet, overlay: FileSystem) -> Prospect:
+        resumed, is_refused = None, False
+        try:
+            await self.sink.open()
+            resumed = await self.begin(header, ids)
+        except OutputLocked:
+            return Prospect(Action.WAIT)
+        except Damaged:
+            is_refused = True
+        found = await to_thread.run_sync(partial(prospect_of, self.sink, resumed, overlay, is_refused=is_refused))
+        if found.action is not Action.PUBLISH:
+            return found
+        for each in tuple(ids):
+            ids.mark_done(each)
+        return found._replace(tables=frozenset(self._tables))
 
     def earlier_manifests(self) -> list[Path]:
         """The manifests of this output, of all dates and run ids, the newest first."""
         if not self.sink.is_resumable:
             return [Path(self._settings.manifest)] if self._settings.manifest else []
-        template = self._template_of(Path(self.sink.place(finished=True)))
-        return published_manifests(template)
+        return published_manifests(self.template)
 
-    def _template_of(self, path: Path) -> OutputTemplate:
-        """The template of all paths of this output. Without placeholders it is `path`, whose links are resolved."""
+    @property
+    def template(self) -> OutputTemplate:
+        """The template of all paths of this output. Without placeholders it is the path with its links resolved."""
         has_placeholders = self._template.is_dated or self._template.has_run_id
-        return self._template if has_placeholders else OutputTemplate(str(path))
+        return self._template if has_placeholders else OutputTemplate(self.sink.place(finished=True))
 
     async def _resume_earlier(
         self, found: Sequence[Leftover], path: Path, header: RunHeader, ids: IdSet

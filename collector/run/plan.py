@@ -1,16 +1,20 @@
 """The plan of a run: its input, requests, time and files, without the run.
 
-A plan sends at most the one request for the list, if the run reads the list before it begins. It takes no lock and
-changes no file.
+A plan sends at most the one request for the list, if the run reads the list before it begins. That request updates the
+file of the shared quota, as every request does. No other file is changed. The locks of outputs are probed for an
+instant, and not kept.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from anyio import to_thread
 
 from collector.model.errors import CollectorError, first_of
 from collector.model.ledger import InputCount, Ledger
@@ -42,7 +46,8 @@ class Plan:
       `connections` is None with --from-list, which finds their number in the list. Pages of side tables after the first
       are not known yet, nor, with --from-list, the requests of tables per connection.
     - `ceiling`: the rate ceiling in requests/s; 0 for none.
-    - `files`: the names of the records, errors and manifest; empty for standard output without --errors and --manifest.
+    - `files`: the names of the records, errors, manifest and side tables; for standard output those of --errors and
+      --manifest.
     - `prospect`: what the run does with the files of earlier runs; None for a stream.
     """
 
@@ -102,20 +107,18 @@ async def make_plan(
     `header` is that of the run, with any digest of ids. Raises the errors of a run before its first request for a
     connection.
     """
-    listing = Listing(settings, id_input)
+    listing, ids = Listing(settings, id_input), id_input.ids
     if not settings.ids.from_list:
         await _discover(settings, id_input, listing, reporter, environ)
-    ids = id_input.ids
-    if not settings.ids.from_list:
-        header = header._replace(ids_digest=ids.digest())
-    path, prospect = output.prospect(header, ids)
+        header = header._replace(ids_digest=await to_thread.run_sync(ids.digest))
+    path, prospect = await output.prospect(header, ids)
     return Plan(
         input=id_input.count,
         lists=int(listing.purpose is not None),
         connections=None if settings.ids.from_list else sum(1 for _ in ids),
         tables=_table_requests(settings, len(ids), prospect),
         ceiling=settings.limits.rate,
-        last_run=_last_run(output.earlier_manifests()),
+        last_run=await to_thread.run_sync(lambda: _last_run(output.earlier_manifests())),
         files=_files_of(settings, path),
         prospect=prospect,
     )
@@ -159,9 +162,9 @@ def _last_run(manifests: Sequence[Path]) -> LastRun | None:
     for manifest in manifests:
         try:
             found = json.loads(manifest.read_bytes())
-            rate = found["requests"]["sent"] / found["duration_s"]
-        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+            rate = round(found["requests"]["sent"] / found["duration_s"], 2)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             continue
-        if rate > 0:
-            return LastRun(str(manifest), round(rate, 2))
+        if 0 < rate < math.inf:
+            return LastRun(str(manifest), rate)
     return None

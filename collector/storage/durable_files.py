@@ -67,6 +67,20 @@ class Files:
                     raise
                 self.system.close(descriptor)  # its holder renamed or removed it between the open and the lock
 
+    def is_locked(self, path: Path) -> bool:
+        """Does another process hold the lock of this file? Keeps the lock no longer than the call."""
+        try:
+            descriptor = self.system.open(path, os.O_RDONLY)
+        except OSError:  # a running process keeps its lock file
+            return False
+        try:
+            self.system.lock(descriptor)
+        except OSError:
+            return True
+        finally:
+            self.system.close(descriptor)
+        return False
+
     def create(self, path: Path) -> int:
         """Open a new, empty file, replacing the contents of an existing one. Raises `OutputError`."""
         with translated(path):

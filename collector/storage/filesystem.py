@@ -197,11 +197,8 @@ class PosixFileSystem:
             self._lacks("sync folders", "a crash of the machine may undo the last change of names", error)
 
     def _make_private(self, descriptor: int, status: os.stat_result) -> None:
-        """Set mode 0600. Raises OSError for another user's file, and for a file with a second name (a hard link)."""
-        if not is_owned(status):
-            raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
-        if status.st_nlink > 1:
-            raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")
+        """Set mode 0600. Raises the errors of `require_own_file`."""
+        require_own_file(status)
         if stat.S_IMODE(status.st_mode) == _MODE:
             return
         try:
@@ -210,6 +207,14 @@ class PosixFileSystem:
             if error.errno not in _UNSUPPORTED | {errno.EPERM}:
                 raise
             self._lacks("keep permissions", "other users may read the output", error)
+
+
+def require_own_file(status: os.stat_result) -> None:
+    """Raises OSError for another user's file, and for a file with a second name (a hard link)."""
+    if not is_owned(status):
+        raise OSError(errno.EPERM, f"belongs to another user ({status.st_uid}); remove it")
+    if status.st_nlink > 1:
+        raise OSError(errno.EPERM, "has a second name (a hard link); remove one of them")
 
 
 def _sync_folder(folder: Path) -> None:

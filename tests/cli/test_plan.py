@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import PosixFileSystem
 from tests.cli.test_collect import SANDBOX
 from tests.conftest import Calling, Finished
 from tests.support.scripted_server import answer, connection, error, found, ids, in_turn, serving
@@ -168,3 +171,135 @@ async def test_json_without_plan_is_2(call: Calling) -> None:
     done = await call("collect", *ids(1), "--json")
     assert done.code == 2
     assert "--json is the format of --plan" in done.err
+
+
+TOO_LATE = error(429, "later", Retry_After="1000000")
+
+
+async def test_a_plan_of_an_output_that_another_run_holds_tells_so(call: Calling, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    files = Files(PosixFileSystem())
+    lock = files.open_locked(tmp_path / "out/c.partial.lock")
+    try:
+        command = ("collect", *ids(1), *OUTPUT)
+        text = await call(*command, "--plan")
+        plan = await plan_of(call, *ids(1), *OUTPUT)
+        assert (await call(*command)).code == 7
+    finally:
+        files.system.close(lock)
+    assert plan["output"]["action"] == "wait"
+    assert "not at all (exit code 7): another run holds this output" in text.out.decode()
+
+
+@pytest.mark.parametrize(
+    ("policy", "action", "code"), [("auto", "quarantine", 0), ("never", "quarantine", 0), ("always", "refuse", 8)]
+)
+@pytest.mark.parametrize(
+    ("output", "removed", "reason"),
+    [
+        ("out/c.jsonl.gz", None, "it belongs to the output c.jsonl"),
+        ("out/c.jsonl", "c.jsonl.partial", "its records are missing"),
+    ],
+)
+async def test_a_plan_tells_about_an_unfinished_run_without_records_here(
+    call: Calling, tmp_path: Path, output: str, removed: str | None, reason: str, policy: str, action: str, code: int
+) -> None:
+    async with serving(in_turn(found, found, TOO_LATE, found)) as server:
+        assert (await _stopped(call, server.url)).code == 5
+        if removed:
+            (tmp_path / "out" / removed).unlink()
+        before = files_in(tmp_path / "out")
+        command = (*ids(4), "--base-url", server.url, "-o", output, "--resume", policy)
+        plan = await plan_of(call, *command)
+        assert files_in(tmp_path / "out") == before
+        done = await call("collect", *command)
+    assert (plan["output"]["action"], done.code) == (action, code)
+    assert plan["output"]["reason"] in {reason, "--resume never"}
+    assert plan["output"]["reason"] in done.err
+
+
+async def test_a_plan_skips_a_corrupt_run_of_another_date(call: Calling, tmp_path: Path) -> None:
+    async with serving(in_turn(found, found, TOO_LATE, found)) as server:
+        command = (*ids(4), "--concurrency", "1", "--base-url", server.url, "-o", "out/{date}.jsonl")
+        assert (await call("collect", *command)).code == 5
+        for path in (tmp_path / "out").iterdir():
+            path.rename(path.with_name(f"2001-02-03{path.name[10:]}"))
+        partial = tmp_path / "out/2001-02-03.jsonl.partial"
+        partial.write_bytes(b"x" + partial.read_bytes()[1:])
+        before = files_in(tmp_path / "out")
+        plan = await plan_of(call, *command)
+        assert files_in(tmp_path / "out") == before
+        assert (await call("collect", *command)).code == 0
+    assert plan["output"]["action"] == "start"
+    assert plan["requests"]["connections"] == 4
+    assert (tmp_path / plan["files"]["records"]).exists()
+    assert partial.read_bytes() == before[partial.name]
+
+
+@pytest.mark.parametrize("output", ["file/c.jsonl", "file/new/c.jsonl", "sealed/c.jsonl", "sealed/new/c.jsonl"])
+async def test_a_plan_of_an_unusable_folder_ends_as_the_run_does(call: Calling, tmp_path: Path, output: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "sealed").mkdir(mode=0o500)
+    before = sorted(tmp_path.rglob("*"))
+    plan = await call("collect", *ids(1), "-o", output, "--plan")
+    assert sorted(tmp_path.rglob("*")) == before
+    async with serving(found) as server:
+        done = await call("collect", *ids(1), "--base-url", server.url, "-o", output)
+    assert (plan.code, plan.err) == (done.code, done.err if done.code else "")
+    assert done.code == 6 or os.access(tmp_path / "sealed", os.W_OK)  # root may write anywhere
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"requests":{"sent":1%s},"duration_s":1.5}' % ("0" * 400),
+        '{"requests":{"sent":1e999},"duration_s":1.5}',
+        '{"requests":{"sent":0.001},"duration_s":1.5}',
+        '{"requests":{"sent":NaN},"duration_s":1.5}',
+        '{"requests":{"sent":5},"duration_s":0}',
+        "[" * 100_000,
+        "[]",
+    ],
+    ids=["overflow", "infinite", "tiny", "not a number", "no duration", "deep", "another document"],
+)
+async def test_a_plan_skips_an_older_manifest_without_a_usable_pace(
+    call: Calling, tmp_path: Path, manifest: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/c.manifest.json").write_text(manifest)
+    plan = await plan_of(call, *ids(1), *OUTPUT)
+    assert plan["at_pace_of_last_run"] is None
+
+
+async def test_a_plan_of_an_interrupted_publication_plans_no_request(call: Calling, tmp_path: Path) -> None:
+    """The last rename, that of the manifest, is missing."""
+    async with serving(in_turn(found, found, TOO_LATE, found)) as server:
+        command = (*ids(4), "--concurrency", "1", "--base-url", server.url, *OUTPUT)
+        assert (await call("collect", *command)).code == 5
+        header = (tmp_path / "out/c.partial.run.json").read_bytes()
+        assert (await call("collect", *command)).code == 0
+        (tmp_path / "out/c.partial.run.json").write_bytes(header)
+        manifest = tmp_path / "out/c.manifest.json"
+        manifest.rename(tmp_path / "out/c.manifest.json.draft")
+        plan = await plan_of(call, *command)
+        text = await call("collect", *command, "--plan")
+        sent = server.requests
+        done = await call("collect", *command)
+        assert (done.code, server.requests) == (0, sent)
+    assert plan["output"]["action"] == "publish"
+    assert plan["output"]["records"] == 4
+    assert plan["requests"]["total"] == 0
+    assert f"the publication of the unfinished run {json.loads(header)['run_id']}" in text.out.decode()
+
+
+async def test_a_plan_does_not_promise_a_publication_whose_files_have_changed(call: Calling, tmp_path: Path) -> None:
+    async with serving(found) as server:
+        command = (*ids(4), "--base-url", server.url, *OUTPUT)
+        assert (await call("collect", *command)).code == 0
+        (tmp_path / "out/c.manifest.json").rename(tmp_path / "out/c.manifest.json.draft")
+        (tmp_path / "out/c.jsonl").write_bytes(b"{}\n")
+        plan = await plan_of(call, *command)
+        sent = server.requests
+        assert (await call("collect", *command)).code == 0
+        assert server.requests - sent == plan["requests"]["total"] == 4
+    assert plan["output"]["action"] == "start"

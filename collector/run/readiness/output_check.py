@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 from collector.model.errors import CollectorError, ExitCode
 from collector.run.identity import new_identity
 from collector.run.output import RunOutput
-from collector.run.output_template import OutputTemplate
 from collector.run.readiness.checks import folder
 from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, skipped
 from collector.run.readiness.probes.daemon_thread import in_daemon_thread
@@ -32,7 +31,7 @@ async def check_output(settings: Settings, report: Callable[[Finding], bool]) ->
         report(found)
         _skip(report, "there is no usable output path")
     elif found.sink.is_resumable:
-        await _check_snapshot(settings.output, Path(found.sink.place(finished=True)), report)
+        await _check_snapshot(found, report)
     else:
         await _check_stream(settings.output, report)
 
@@ -54,7 +53,8 @@ def _output_of(settings: Settings) -> RunOutput | Finding:
         return failure_from(folder.OUTPUT, error, "correct --output")
 
 
-async def _check_snapshot(settings: Output, path: Path, report: Callable[[Finding], bool]) -> None:
+async def _check_snapshot(output: RunOutput, report: Callable[[Finding], bool]) -> None:
+    path = Path(output.sink.place(finished=True))
     rehearsal = await _limited(partial(rehearse, path.parent))
     if isinstance(rehearsal, Finding):
         report(rehearsal)
@@ -63,9 +63,7 @@ async def _check_snapshot(settings: Output, path: Path, report: Callable[[Findin
     report(folder.check_rehearsal(rehearsal))
     held = await _limited(partial(is_held, path))
     report(held if isinstance(held, Finding) else folder.check_lock(path, is_held=held))
-    template = OutputTemplate(settings.path)
-    exact = template if template.is_dated or template.has_run_id else OutputTemplate(str(path))
-    space = await _limited(partial(space_for, exact, rehearsal.probed))
+    space = await _limited(partial(space_for, output.template, rehearsal.probed))
     report(space if isinstance(space, Finding) else folder.check_space(rehearsal.probed, space))
 
 

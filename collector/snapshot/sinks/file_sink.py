@@ -33,7 +33,7 @@ from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.publication import PublishedRun, complete, publish, replaced_snapshot
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
-from collector.snapshot.sinks.resume import Resume, ResumedRun, RunHeader
+from collector.snapshot.sinks.resume import RejectedRun, Resume, ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.table_files import TableFiles
 from collector.snapshot.sinks.writer import BatchWriter, OutcomeWriter
@@ -105,6 +105,7 @@ class FileSink:
         self._partial: int | None = None
         self._is_published = False
         self.tables: TableFiles | None = None
+        self.rejected: RejectedRun | None = None
         self._output: _OpenOutput | None = None
         self.writer: Writer = NoWriter()
         self._pending_notes: deque[bytes] = deque()  # repair notes that are not yet written
@@ -180,6 +181,7 @@ class FileSink:
 
     def _quarantine_or_raise(self, paths: SnapshotPaths, unfinished: RunHeader | None, reason: str) -> None:
         """Quarantine a run that this one does not resume. Raises `Damaged` with `--resume always`."""
+        self.rejected = self.rejected or RejectedRun(unfinished, reason)
         if self._resume is Resume.ALWAYS:
             raise Damaged(f"{paths.partial}: {reason}; to quarantine it and start a new run, use --resume auto")
         quarantined = quarantine(self._files, paths, unfinished.run_id if unfinished else UNKNOWN_RUN)

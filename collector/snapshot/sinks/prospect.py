@@ -1,29 +1,22 @@
-"""The prospect of a run: what it would do with the files at its output. Reads files, changes none, takes no lock.
+"""The prospect of a run: what it would do with the files at its output.
 
-It follows the decisions of `file_sink`, so a run that begins now would make the same ones.
+It is told from a sink that has begun on an `OverlayFileSystem`: the run's own decisions, without their effects.
 """
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from collector.model.errors import Damaged
-from collector.model.ids import IdSet
+from collector.model.outcome import OutcomeKind
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
-from collector.snapshot.sinks import resume
-from collector.snapshot.sinks.recovery import recover
-from collector.snapshot.sinks.resume import Resume, RunHeader
-from collector.snapshot.sinks.table_files import TableFiles
-from collector.storage import checkpoint
-from collector.storage.compression import compression_of
-from collector.storage.durable_files import Files, staged_path, translated
-from collector.storage.filesystem import PosixFileSystem
+from collector.snapshot.sinks.resume import ResumedRun
+from collector.snapshot.sinks.sink import Sink
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import FileSystem
 
 
 class Action(StrEnum):
@@ -34,6 +27,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     QUARANTINE = "quarantine"
     REFUSE = "refuse"
+    WAIT = "wait"
 
 
 class Prospect(NamedTuple):
@@ -55,50 +49,27 @@ class Prospect(NamedTuple):
     tables: frozenset[str] = frozenset()
 
 
-def prospect_of(path: Path, header: RunHeader, ids: IdSet, policy: Resume) -> Prospect:
-    """The prospect of a run with `header` and `ids`, whose ids that it would not request again are marked as done.
+def prospect_of(sink: Sink, resumed: ResumedRun | None, system: FileSystem, *, is_refused: bool = False) -> Prospect:
+    """The prospect of the run of a file sink that has begun on `system` with the result `resumed`, or refused to.
 
-    Raises `OutputError` for files that cannot be read.
+    Blocks. Raises `OutputError`.
     """
-    files, paths = Files(PosixFileSystem()), SnapshotPaths(path)
-    found = Prospect(Action.START, replaces=_records_at(files, paths))
-    if files.exists(staged_path(paths.manifest)):
-        return found._replace(action=Action.PUBLISH)
-    if not files.exists(paths.partial) or not (files.size(paths.partial) or files.exists(paths.partial_errors)):
-        return found
-    unfinished = resume.decode(files.read(paths.header) or b"")
-    if unfinished is not None:
-        found = found._replace(run_id=unfinished.run_id, started_at=unfinished.started_at)
-    try:
-        if policy is Resume.NEVER:
-            raise Damaged("--resume never")
-        resumable = header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
-        records = _recoverable(files, paths, resumable.run_id, ids)
-        tables = TableFiles(files, paths, resumable.run_id)
-        tables.load()
-        return found._replace(action=Action.RESUME, records=records, tables=tables.finished)
-    except Damaged as reason:
-        action = Action.REFUSE if policy is Resume.ALWAYS else Action.QUARANTINE
-        return found._replace(action=action, reason=str(reason))
-
-
-def _recoverable(files: Files, paths: SnapshotPaths, run_id: str, ids: IdSet) -> int:
-    """The number of intact records of an unfinished run. Raises `Damaged` for corruption."""
-    checkpoints = files.read(paths.checkpoint)
-    with translated(paths.partial):
-        descriptor = files.system.open(paths.partial, os.O_RDONLY)
-        try:
-            recovered = recover(
-                partial(files.system.pread, descriptor),
-                compression_of(paths.snapshot.name),
-                synced=checkpoint.decode(checkpoints or b""),
-                is_checkpointed=checkpoints is not None,
-                run_id=run_id,
-                ids=ids,
-            )
-        finally:
-            files.system.close(descriptor)
-    return recovered.tally.total
+    replaces = _records_at(Files(system), SnapshotPaths(Path(sink.place(finished=True))))
+    if resumed is not None:
+        action = Action.RESUME if sink.tables else Action.PUBLISH
+        return Prospect(
+            action,
+            resumed.run_id,
+            resumed.started_at,
+            resumed.tally.outcomes[OutcomeKind.OK],
+            replaces=replaces if sink.tables else None,  # the snapshot there is then that of the run itself
+            tables=sink.tables.finished if sink.tables else frozenset(),
+        )
+    if (rejected := sink.rejected) is None:
+        return Prospect(Action.START, replaces=replaces)
+    run_id, started_at = (rejected.header.run_id, rejected.header.started_at) if rejected.header else (None, None)
+    found = Prospect(Action.REFUSE, run_id, started_at, reason=rejected.reason)
+    return found if is_refused else found._replace(action=Action.QUARANTINE, replaces=replaces)
 
 
 def _records_at(files: Files, paths: SnapshotPaths) -> int | None:

@@ -84,6 +84,13 @@ class ResumedRun(NamedTuple):
     answered_id: str | None = None
 
 
+class RejectedRun(NamedTuple):
+    """An unfinished run that a run did not resume, the reason, and its header if it is readable."""
+
+    header: RunHeader | None
+    reason: str
+
+
 def decode(content: bytes) -> RunHeader | None:
     """Decode a run header, or return None if `content` is invalid."""
     try:

@@ -15,7 +15,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import FileEntry
-from collector.snapshot.sinks.resume import ResumedRun, RunHeader
+from collector.snapshot.sinks.resume import RejectedRun, ResumedRun, RunHeader
 from collector.snapshot.sinks.table_files import TableFiles
 
 
@@ -73,12 +73,14 @@ class Sink(Protocol):
     `is_resumable` is True if a later run can resume a stopped one. `has_unfinished_files` is True if this run left the
     files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it. `tables`
     holds the side tables of a run that has begun; None for a stream and for a run that is published already.
+    `rejected` is the first unfinished run that `begin` did not resume, but quarantined or refused to continue.
     """
 
     is_resumable: bool
     has_unfinished_files: bool
     writer: Writer
     tables: TableFiles | None
+    rejected: RejectedRun | None
 
     async def open(self) -> None:
         """Lock the output before the first request."""

@@ -18,7 +18,7 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import STREAM_PATH, FileEntry
-from collector.snapshot.sinks.resume import RunHeader
+from collector.snapshot.sinks.resume import RejectedRun, RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Writer
 from collector.snapshot.sinks.table_files import TableFiles
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
@@ -41,6 +41,7 @@ class StreamSink:
 
     is_resumable = False
     tables: TableFiles | None = None
+    rejected: RejectedRun | None = None
     has_unfinished_files = False
 
     def __init__(

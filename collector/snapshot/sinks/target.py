@@ -14,6 +14,7 @@ from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink
 from collector.storage.compression import compression_of, require_available
+from collector.storage.filesystem import FileSystem
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import rename_obstacle
 
@@ -31,10 +32,11 @@ def sink_for(
     resume: Resume = Resume.AUTO,
     allow_empty: bool = False,
     tables: Collection[str] = (),
+    system: FileSystem | None = None,
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
-    Raises `UsageError` and `OutputError` for a path that no run could write to.
+    `system` is for files of a snapshot. Raises `UsageError` and `OutputError` for a path that no run could write to.
     """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
@@ -62,7 +64,7 @@ def sink_for(
     for table in tables:
         _require_usable_table(output, SnapshotPaths(target).table(table))
     require_available(compression_of(target.name))
-    return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables)
+    return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables, system=system)
 
 
 def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:

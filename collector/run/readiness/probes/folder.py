@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from collector.run.leftovers import list_files
-from collector.run.output_template import OutputTemplate, pattern_of
+from collector.run.leftovers import files_of
+from collector.run.output_template import OutputTemplate
 from collector.run.readiness.checks.folder import Rehearsal, Space
 from collector.snapshot.layout import SnapshotPaths
+from collector.storage.durable_files import Files
 from collector.storage.filesystem import FileSystem, PosixFileSystem
 
 _BLOCK: Final = bytes(65_536)  # more than a file system stores in an inode
@@ -80,36 +81,15 @@ def _step(meaning: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Does another process hold the lock of this output? Keeps the lock no longer than the call."""
-    system = PosixFileSystem()
-    try:
-        descriptor = system.open(SnapshotPaths(path).lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        system.lock(descriptor)
-    except OSError:
-        return True
-    finally:
-        system.close(descriptor)
-    return False
+    """Does another process hold the lock of this output?"""
+    return Files(PosixFileSystem()).is_locked(SnapshotPaths(path).lock)
 
 
 def space_for(template: OutputTemplate, probed: Path) -> Space:
     """The free space in an existing folder, and the newest snapshot of the outputs of `template`."""
     disk = os.statvfs(probed)
     free, has_inodes = disk.f_bavail * disk.f_frsize, disk.f_favail > 0 or disk.f_files == 0
-    newest = max(_snapshots(template), default=None)
-    return Space(free, has_inodes) if newest is None else Space(free, has_inodes, newest[1], newest[2])
-
-
-def _snapshots(template: OutputTemplate) -> Iterator[tuple[float, Path, int]]:
-    """The time of the last change, the path and the size of each snapshot."""
-    pattern = pattern_of(template.text)
-    for path in list_files(Path(template.text).parent):
-        found = pattern.fullmatch(str(path))
-        if found is None or found["suffix"]:
-            continue
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            yield status.st_mtime, path, status.st_size
+    for newest in files_of(template.text):
+        with contextlib.suppress(OSError):  # removed since it was listed
+            return Space(free, has_inodes, newest, newest.stat().st_size)
+    return Space(free, has_inodes)
