@@ -1,6 +1,6 @@
 """Storage: files that survive a crash and that other users cannot modify.
 
-filesystem               the system calls as an interface, and its implementation
+filesystem, overlay      the system calls as an interface, its implementation, and one that keeps changes in memory
 durable_files, journal   atomic replacement of files; an append-only file
 checkpoint, blocks       the synced length of a journal, and reading it back
 compression              none, gzip, zstd

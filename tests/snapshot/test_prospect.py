@@ -95,7 +95,7 @@ async def prospect(path: Path, policy: Resume) -> tuple[Prospect, IdSet]:
 
 
 async def begin(path: Path, policy: Resume) -> tuple[Action, list[str], IdSet]:
-    """What a run really does, by its files and messages; its messages; and the ids that it still requests."""
+    """The action of a real run, told by its files; its messages; and the ids that it still requests."""
     messages: list[str] = []
     requested, resumed = id_set(), None
     sink = FileSink(path, messages.append, resume=policy)

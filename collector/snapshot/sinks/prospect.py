@@ -1,6 +1,6 @@
 """The prospect of a run: what it would do with the files at its output.
 
-It is told from a sink that has begun on an `OverlayFileSystem`: the run's own decisions, without their effects.
+A sink begins on an `OverlayFileSystem`, which changes no file: the decisions are those of the run itself.
 """
 
 from __future__ import annotations
