@@ -44,6 +44,9 @@ organizations may have rows with the same key, so `organization_id` is part of t
 | status | meaning |
 |---|---|
 {statuses}
+An endpoint that refuses the key (401 or 403), redirects, or does not exist costs only its table. Before a 401 ends the
+run, a connection that was answered before is requested again.
+
 A connection that the server answers with an error, such as HTTP 404 for a type without a schema, is skipped and
 counted. The table is unavailable if each of the first {_FIRST_REPLIES} connections is skipped, or each connection
 if there are fewer.

@@ -13,7 +13,7 @@ class Request(NamedTuple):
     `within` is its time limit in seconds; `is_retry` marks a repeated request. `throttled_at` is the number of requests
     that the server had accepted when it last throttled this one; None if it never did. `is_sole`: no other request is
     sent until this one is answered, so its failures are an outage. `endpoint` is the template of the path, for counts;
-    empty if it is `target` itself.
+    empty if it is `target` itself. `is_optional`: the key may be refused for this request alone.
     """
 
     target: str
@@ -22,6 +22,7 @@ class Request(NamedTuple):
     throttled_at: int | None = None
     is_sole: bool = False
     endpoint: str = ""
+    is_optional: bool = False
 
 
 class Reply(NamedTuple):

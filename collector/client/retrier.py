@@ -5,7 +5,8 @@ Theory of operation. A failure concerns one id: the id backs off and is requeste
 consequences: pauses and lower rates. Two cases are handled here.
 
 After a 401 the request is repeated once, while all others are held. A second 401 ends the run, which has then sent at
-most one request more than were in flight. When the breaker opens, an id that succeeded earlier becomes the probe, if
+most one request more than were in flight. If the key may be refused for one request alone, one that succeeded earlier
+is repeated instead. When the breaker opens, an id that succeeded earlier becomes the probe, if
 one exists: broken ids look like an outage, and only a good id distinguishes the two.
 """
 
@@ -79,7 +80,7 @@ class Retrier:
         if isinstance(result, FailedAttempt):
             return await self._retry_until_done(attempt, request, result, confirmations, policy or self.policy)
         self._governor.retry_budget.deposit()
-        if is_probe_candidate:
+        if is_probe_candidate and not request.is_optional:
             self.set_probe_target(request)
         return result
 
@@ -143,7 +144,8 @@ class Retrier:
         async with self._confirmation_lock:
             if confirmations != self._confirmations:  # another task has confirmed the key meanwhile
                 return
-            failure = await self._probe(request, after=_CONFIRMATION_DELAY)
+            confirming = self._probe_target if request.is_optional and self._probe_target else request
+            failure = await self._probe(confirming, after=_CONFIRMATION_DELAY)
             if isinstance(failure, Unauthorized):
                 self._pacer.stop()
                 raise KeyRefused("the API rejected the key (HTTP 401, twice); check the key and --base-url")

@@ -17,9 +17,10 @@ from typing import Final, NamedTuple, TypeAlias
 import anyio
 
 from collector.client.client import Client
-from collector.client.failures import GaveUp, TooLarge
+from collector.client.failures import GaveUp, TooLarge, Unauthorized
 from collector.client.messages import Reply, Request
 from collector.model.clock import Clock
+from collector.model.errors import ConfigError
 from collector.model.record import nul_paths
 from collector.model.side_tables import SideTable, TableEnd, TableStatus
 from collector.model.timestamps import stamp
@@ -31,7 +32,9 @@ from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 
 _FIRST_REPLIES: Final = 20
-_UNAVAILABLE: Final = frozenset((403, 404, 405, 410, 501))
+_REDIRECTED: Final = 302
+_UNAUTHORIZED: Final = 401
+_UNAVAILABLE: Final = frozenset((_REDIRECTED, _UNAUTHORIZED, 403, 404, 405, 410, 501))
 _RERUN: Final = "run again to read the table anew"
 
 
@@ -107,8 +110,12 @@ class _Endpoint:
             return self._batch(reply.body, connection_id)
 
         try:
-            return await self._client.get(Request(target, endpoint=self._table.endpoint), read)
+            return await self._client.get(Request(target, endpoint=self._table.endpoint, is_optional=True), read)
+        except ConfigError as error:  # connections were read, so only this endpoint redirects
+            return _Refused(_REDIRECTED, str(error))
         except GaveUp as end:
+            if isinstance(end.failure, Unauthorized):
+                return _Refused(_UNAUTHORIZED, end.failure.reason)
             reason = f"{end.failure.reason[:MAX_ERROR_LENGTH]} (attempts: {end.attempts})"
             return _Failed(reason, isinstance(end.failure, TooLarge))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from collector.model.errors import Damaged, KeyRefused
+from collector.model.errors import Damaged, KeyRefused, RunStopped
 from collector.model.ledger import Ledger
-from collector.model.outcome import OutcomeKind
+from collector.model.outcome import Outcome, OutcomeKind
 
 _FIRST_REPLIES: Final = 5  # if all of these are 403, the key is at fault and not the connections
 
@@ -19,6 +19,19 @@ def require_organization(found: str | None, known: Sequence[str], path: str) -> 
             f"{path}: contains records of organization {' and '.join(known)}, but this key reads organization {found}; "
             "use the other key, or quarantine the file with --resume never"
         )
+
+
+def require_readable(outcome: Outcome, path: str) -> None:
+    """Raise for an id of the unfinished file `path` whose connection could not be read again, with this `outcome`.
+
+    Raises `Damaged` if the key may not read it, and `RunStopped` if the reason may pass.
+    """
+    if outcome.kind in {OutcomeKind.NOT_FOUND, OutcomeKind.FORBIDDEN}:
+        raise Damaged(
+            f"{path}: contains the record of {outcome.id}, which this key cannot read ({outcome.error}); use the key "
+            "of its organization, or quarantine the file with --resume never"
+        )
+    raise RunStopped(f"cannot read {outcome.id} again before the side tables: {outcome.error}")
 
 
 def require_access(ledger: Ledger) -> None:

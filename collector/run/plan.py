@@ -112,10 +112,12 @@ async def make_plan(
         await _discover(settings, id_input, listing, reporter, environ)
         header = header._replace(ids_digest=await to_thread.run_sync(ids.digest))
     path, prospect = await output.prospect(header, ids)
+    remaining = sum(1 for _ in ids)
+    prospect = _without_incomplete(prospect, remaining)
     return Plan(
         input=id_input.count,
         lists=int(listing.purpose is not None),
-        connections=None if settings.ids.from_list else sum(1 for _ in ids),
+        connections=None if settings.ids.from_list else remaining,
         tables=_table_requests(settings, len(ids), prospect),
         ceiling=settings.limits.rate,
         last_run=await to_thread.run_sync(lambda: _last_run(output.earlier_manifests())),
@@ -129,6 +131,14 @@ def _table_requests(settings: Settings, connections: int, prospect: Prospect | N
     finished = prospect.tables if prospect else frozenset[str]()
     wanted = [SIDE_TABLES[name] for name in settings.tables.include if name not in finished]
     return sum(connections if table.is_per_connection else 1 for table in wanted)
+
+
+def _without_incomplete(prospect: Prospect | None, remaining: int) -> Prospect | None:
+    """Without the tables per connection, which lack the connections that the run is still to collect."""
+    if prospect is None or not remaining:
+        return prospect
+    lists = (name for name in prospect.tables if not SIDE_TABLES[name].is_per_connection)
+    return prospect._replace(tables=frozenset(lists))
 
 
 async def _discover(

@@ -31,7 +31,7 @@ from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.assembly import SYSTEM_CLOCK, Components, open_components
-from collector.run.guards import require_access, require_organization
+from collector.run.guards import require_access, require_organization, require_readable
 from collector.run.identity import Identity
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
@@ -217,12 +217,25 @@ class Run:
         if self._sink.tables is None:
             self._side_tables.is_done = True  # the run was published before, with its tables
             return
+        if not (self._side_tables.is_done or self._side_tables.has_new_records):
+            await self._confirm_organization(components)
         read = partial(
             components.create_table_reader(self._identity.run_id).read,
             workers=self._settings.limits.concurrency,
             organization_id=self._organization_id,
         )
         await self._side_tables.collect(self._sink.tables, read, self.ledger, warn=self._reporter.warn)
+
+    async def _confirm_organization(self, components: Components) -> None:
+        """Request a record of the resumed run again: no other record has shown which organization the key reads."""
+        known = self._resumed_run and self._resumed_run.answered_id
+        if known is None:
+            return
+        outcome = await components.create_fetcher(self._identity.run_id).fetch(known)
+        if outcome.record is not None:
+            self._check_organization(outcome.record["organization_id"])
+        else:
+            require_readable(outcome, self._sink.place(finished=False))
 
     def _cross_check(self, components: Components) -> None:
         if components.cross_check is not None:

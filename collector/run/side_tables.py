@@ -17,13 +17,18 @@ ReadTable: TypeAlias = Callable[[SideTable, Put, Iterable[str]], Awaitable[Table
 
 
 class SideTables:
-    """The tables that a run is to write, and the connections that they are read for."""
+    """The tables that a run is to write, and the connections that they are read for.
+
+    `has_new_records`: this process has collected a connection, so the tables per connection that an earlier process
+    finished lack it, and are read again.
+    """
 
     def __init__(self, names: Collection[str], ids: IdSet) -> None:
         self._tables = [table for name, table in SIDE_TABLES.items() if name in names]
         self._ids = ids
         self._failed = IdSet()
         self._copies = IdSet()
+        self.has_new_records = False
         self.is_done = not self._tables
 
     def add(self, outcome: Outcome) -> None:
@@ -32,13 +37,16 @@ class SideTables:
             return
         if outcome.kind is not OutcomeKind.OK:
             self._failed.add(outcome.id)
-        elif outcome.record is not None and outcome.record["parent_connection_id"] is not None:
-            self._copies.add(outcome.id)
+        elif outcome.record is not None:
+            self.has_new_records = True
+            if outcome.record["parent_connection_id"] is not None:
+                self._copies.add(outcome.id)
 
     async def collect(self, files: TableFiles, read: ReadTable, ledger: Ledger, *, warn: Callable[[str], None]) -> None:
         """Write every table that is not finished. Raises only a `CollectorError`, which ends the run."""
         for table in self._tables:
-            if table.name not in files.finished:
+            is_whole = not (table.is_per_connection and self.has_new_records)
+            if table.name not in files.finished or not is_whole:
                 await self._collect(table, files, read, ledger, warn=warn)
         ledger.current_table = ""
         entries = files.entries(finished=False)

@@ -120,12 +120,123 @@ async def test_a_resumed_run_keeps_its_records_and_its_finished_tables(call: Cal
         asked = len(server.targets)
         resumed = await call(*command)
         assert resumed.code == 0, resumed.err
-        assert [target.partition("?")[0] for target in server.targets[asked:]] == ["/api/organization/users"]
+        first, *others = [target.partition("?")[0] for target in server.targets[asked:]]
+        assert first.startswith("/api/connections/")  # which organization does the key read?
+        assert others == ["/api/organization/users"]
     manifest = manifest_of(tmp_path / "out")
     assert manifest["resumed"] == 3
     assert {name: each["records"] for name, each in tables_of(manifest).items()} == {"policies": 2, "users": 1}
     assert (await call("verify", "out/c.jsonl")).code == 0
     assert not list((tmp_path / "out").glob("*partial*"))
+
+
+async def test_a_table_per_connection_is_read_again_for_connections_that_a_resumed_run_adds(
+    call: Calling, tmp_path: Path
+) -> None:
+    one, two = ids(2)
+    usage = {f"/api/connections/{each}/usage": answer(b'{"data":{}}') for each in (one, two)}
+    routes = {
+        **usage,
+        **{f"/api/connections/{each}/shared": answer(b'{"data":[]}') for each in (one, two)},
+        f"/api/connections/{one}/shared": in_turn_of(LATER, answer(b'{"data":[]}')),
+        f"/api/connections/{two}": in_turn_of(error(404), answer(connection(two))),
+    }
+    async with serving(routed(routes)) as server:
+        command = ("collect", one, two, "--with", "usage,shared", "--base-url", server.url, "-o", "out/c.jsonl")
+        assert (await call(*command)).code == 5
+        assert len(rows_of(tmp_path / "out/c.partial.usage.jsonl")) == 1
+        done = await call(*command)
+    assert done.code == 0, done.err
+    assert {row["connection_id"] for row in rows_of(tmp_path / "out/c.usage.jsonl")} == {one, two}
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (answer(connection(ids(1)[0], organization_id="22222222-2222-4222-8222-222222222222")), 8),
+        (error(404), 8),
+        (error(403), 8),
+        (error(400), 5),
+    ],
+)
+async def test_a_key_of_another_organization_does_not_add_its_tables_to_a_resumed_run(
+    call: Calling, tmp_path: Path, reply: Scenario, code: int
+) -> None:
+    [one] = ids(1)
+    users = in_turn_of(LATER, answer(b'{"data":[]}'))
+    routes = {f"/api/connections/{one}": in_turn_of(found, reply), "/api/organization/users": users}
+    async with serving(routed(routes)) as server:
+        command = ("collect", one, "--with", "users", "--base-url", server.url, "-o", "out/c.jsonl")
+        assert (await call(*command)).code == 5
+        done = await call(*command)
+    assert done.code == code, done.err
+    assert not (tmp_path / "out/c.jsonl").exists()
+
+
+async def test_tables_that_are_unavailable_or_no_longer_wanted_are_not_kept(call: Calling, tmp_path: Path) -> None:
+    routes = {
+        "/api/permissions/policies": POLICIES,
+        "/api/permissions/roles": in_turn_of(error(403), answer(b'{"data":[{"id":"r-1"}]}')),
+        "/api/bulk/syncs": in_turn_of(LATER, answer(b'{"data":[]}')),
+    }
+    async with serving(routed(routes)) as server:
+        command = ("collect", *ids(1), "--base-url", server.url, "-o", "out/c.jsonl", "--with")
+        assert (await call(*command, "policies,roles,bulk_syncs")).code == 5
+        done = await call(*command, "roles,bulk_syncs")
+    assert done.code == 0, done.err
+    assert {name: each["records"] for name, each in tables_of(manifest_of(tmp_path / "out")).items()} == {
+        **{"roles": 1, "bulk_syncs": 0}
+    }
+    assert not list((tmp_path / "out").glob("*policies*"))
+
+
+@pytest.mark.parametrize("refusal", [error(401), answer(b"", "302 Found", Location="/login"), error(511)])
+async def test_an_endpoint_that_refuses_the_key_or_redirects_costs_only_its_table(
+    call: Calling, tmp_path: Path, refusal: Scenario
+) -> None:
+    routes = {"/api/permissions/policies": POLICIES, "/api/organization/users": refusal}
+    async with serving(routed(routes)) as server:
+        done = await call(
+            *("collect", *ids(2), "--with", "users,policies", "--base-url", server.url, "-o", "out/c.jsonl")
+        )
+    assert done.code == 0, done.err
+    listed = tables_of(manifest_of(tmp_path / "out"))
+    assert (listed["users"]["status"], listed["policies"]["status"]) == ("unavailable", "complete")
+
+
+async def test_a_key_that_is_revoked_during_the_tables_ends_the_run_with_4(call: Calling, tmp_path: Path) -> None:
+    [one] = ids(1)
+    routes = {f"/api/connections/{one}": in_turn_of(found, error(401)), "/api/organization/users": error(401)}
+    async with serving(routed(routes)) as server:
+        done = await call("collect", one, "--with", "users", "--base-url", server.url, "-o", "out/c.jsonl")
+    assert done.code == 4, done.err
+    assert len(rows_of(tmp_path / "out/c.jsonl.partial")) == 1
+
+
+async def test_an_output_never_replaces_a_side_table(call: Calling, tmp_path: Path) -> None:
+    async with serving(routed({"/api/permissions/policies": POLICIES})) as server:
+        command = ("collect", *ids(1), "--base-url", server.url)
+        assert (await call(*command, "-o", "c.jsonl", "--with", "policies")).code == 0
+        done = await call(*command, "-o", "c.policies.jsonl")
+        assert (await call(*command, "-o", "c.users.jsonl")).code == 0  # not a table of that snapshot
+    assert done.code == 2
+    assert "this is a side table of the snapshot" in done.err
+    assert (await call("verify", "c.jsonl")).code == 0
+
+
+async def test_a_folder_in_place_of_an_older_table_is_told_before_the_first_request(
+    call: Calling, tmp_path: Path
+) -> None:
+    async with serving(routed({"/api/permissions/policies": POLICIES})) as server:
+        command = ("collect", *ids(1), "--base-url", server.url, "-o", "c.jsonl")
+        assert (await call(*command, "--with", "policies")).code == 0
+        (tmp_path / "c.policies.jsonl").unlink()
+        (tmp_path / "c.policies.jsonl").mkdir()
+        sent = server.requests
+        done = await call(*command)
+        assert server.requests == sent
+    assert done.code == 2
+    assert "c.policies.jsonl is a folder; remove it" in done.err
 
 
 async def test_a_plan_counts_the_requests_of_tables_and_names_those_that_are_finished(

@@ -212,7 +212,7 @@ class FileSink:
         if recovered.torn_bytes:
             self._warn(f"{paths.partial}: truncated a torn tail of {recovered.torn_bytes} bytes")
         self._files.remove(paths.partial_errors, paths.partial_manifest)  # failed ids are requested again
-        self.tables = TableFiles(self._files, paths, unfinished.run_id)
+        self.tables = TableFiles(self._files, paths, unfinished.run_id, self._wanted_tables)
         self.tables.load()
         self._write_to(descriptor, recovered)
         self._write_checkpoint()
@@ -236,7 +236,7 @@ class FileSink:
         descriptor = self._lock_partial()
         with translated(paths.partial):
             files.system.fsync_dir(paths.partial.parent)
-        self.tables = TableFiles(files, paths, header.run_id)
+        self.tables = TableFiles(files, paths, header.run_id, self._wanted_tables)
         self._write_to(descriptor, Recovered())
 
     def _write_to(self, descriptor: int, recovered: Recovered) -> None:

@@ -8,7 +8,7 @@ A table that is not listed is read again from its start, because a page token ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -55,18 +55,21 @@ class TableWriter:
 class TableFiles:
     """The side tables of one run of an output."""
 
-    def __init__(self, files: Files, paths: SnapshotPaths, run_id: str) -> None:
+    def __init__(self, files: Files, paths: SnapshotPaths, run_id: str, wanted: Collection[str]) -> None:
+        """`wanted` are the tables that the run is to write."""
+        self._wanted = wanted
         self._files = files
         self._paths = paths
         self._run_id = run_id
         self._entries: dict[str, TableEntry] = {}
 
     def load(self) -> None:
-        """Keep the finished tables of an earlier process of this run. Blocks; raises `OutputError`."""
+        """Keep the wanted and complete tables of an earlier process of this run. Blocks; raises `OutputError`."""
         for entry in _listed(self._files.read(self._paths.partial_tables) or b"", self._run_id):
             path = self._paths.partial_table(entry.table)
             if (
-                entry.status is not TableStatus.PARTIAL
+                entry.table in self._wanted
+                and entry.status is TableStatus.COMPLETE
                 and self._files.exists(path)
                 and self._files.size(path) == entry.file.bytes
                 and self._files.digest(path) == entry.file.sha256

@@ -8,7 +8,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from collector.model.errors import OutputError, UsageError
+from collector.model.side_tables import SIDE_TABLES
+from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.manifest import decode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
@@ -60,9 +63,11 @@ def sink_for(
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     target = _resolve_links(path)
-    _require_usable_paths(output, SnapshotPaths(target))
-    for table in tables:
-        _require_usable_table(output, SnapshotPaths(target).table(table))
+    paths = SnapshotPaths(target)
+    _require_usable_paths(output, paths)
+    _require_no_side_table(output, paths)
+    for table in sorted({*tables, *_listed_tables(paths)}):  # those of an older snapshot are removed
+        _require_usable_table(output, paths.table(table))
     require_available(compression_of(target.name))
     return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables, system=system)
 
@@ -88,6 +93,26 @@ def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
             raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
         if why := rename_obstacle(path):
             raise OutputError(f"{path}: {why}")
+
+
+def _require_no_side_table(output: str, paths: SnapshotPaths) -> None:
+    """Raise `UsageError` if the snapshot would replace a side table of another one."""
+    stem, _, table = paths.stem.rpartition(".")
+    if table in SIDE_TABLES and stem:
+        owner = SnapshotPaths(paths.snapshot.with_name(f"{stem}.jsonl"))
+        if table in _listed_tables(owner):
+            raise UsageError(
+                f"--output {output}: this is a side table of the snapshot that {owner.manifest} describes; choose "
+                "another name"
+            )
+
+
+def _listed_tables(paths: SnapshotPaths) -> list[str]:
+    """The side tables in the manifest of a published snapshot; none if it is missing or invalid."""
+    try:
+        return [entry.table for entry in decode(paths.manifest.read_bytes()).tables]
+    except (OSError, Malformed):
+        return []
 
 
 def _require_usable_table(output: str, path: Path) -> None:
