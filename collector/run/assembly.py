@@ -73,7 +73,7 @@ async def open_components(
     header = await authorization(_key_source(settings.api), environ, reporter.warn)
     proxy = settings.api.proxy
     keys: list[str] = [*secrets_of(header)]
-    redactor = _redactor(settings.redact, keys)
+    redactor = redactor_of(settings.redact, keys)
     secrets = [*keys, *(address.proxy(proxy).secrets if proxy else ())]
     reporter.hide_secrets(secrets)
     scrubber = Scrubber(secrets)
@@ -149,8 +149,11 @@ def _leaf_exceptions(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _redactor(settings: Redact, secrets: list[str]) -> Redactor:
-    """The redactor for these settings. A fingerprint key that is read for it is appended to `secrets`."""
+def redactor_of(settings: Redact, secrets: list[str]) -> Redactor:
+    """The redactor for these settings. A fingerprint key that is read for it is appended to `secrets`.
+
+    Raises `ConfigError` for an unusable file of that key.
+    """
     fingerprint = None
     if settings.fingerprint_key_file is not None:
         # ASCII, as in every version: another encoding of the same file would change every fingerprint.

@@ -210,6 +210,16 @@ async def test_without_a_key_the_api_is_skipped_and_the_disk_is_checked(check: C
     assert done.level("api") == done.level("quota") == "SKIP"
 
 
+async def test_the_key_of_fingerprints_is_read_as_by_a_run(check: Check, tmp_path: Path) -> None:
+    async with serving(api()) as server:
+        missing = await check("--base-url", server.url, "--fingerprint-key-file", "missing")
+        (tmp_path / "secret").write_text("0123456789abcdef" * 4)
+        (tmp_path / "secret").chmod(0o600)
+        found = await check("--base-url", server.url, "--fingerprint-key-file", "secret")
+    assert (missing.code, missing.level("fingerprints")) == (2, "FAIL")
+    assert (found.code, found.level("fingerprints")) == (0, "OK")
+
+
 async def test_a_key_with_quotes_is_a_warning(check: Check) -> None:
     async with serving(api()) as server:
         done = await check("--base-url", server.url, env={"POLYTOMIC_API_KEY": f'"{KEY}"'})

@@ -22,14 +22,14 @@ from collector.governor.shared_quota import has_unknown_state
 from collector.model.errors import CollectorError, ConfigError, InputError, UsageError
 from collector.model.secret import Environment, Secret
 from collector.redaction.scrubber import Scrubber
-from collector.run.assembly import SYSTEM_CLOCK, open_wire, read_header, shared_file
+from collector.run.assembly import SYSTEM_CLOCK, open_wire, read_header, redactor_of, shared_file
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import require_input
 from collector.run.readiness.api_check import CHECKS as API_CHECKS
 from collector.run.readiness.api_check import ApiCheck
 from collector.run.readiness.checks import ids as id_check
 from collector.run.readiness.checks import key, quota
-from collector.run.readiness.checks.finding import Finding, Level, failure_from, skipped
+from collector.run.readiness.checks.finding import Finding, Level, failure_from, ok, skipped
 from collector.run.readiness.checks.replies import failed_attempt
 from collector.run.readiness.network_check import check_network
 from collector.run.readiness.output_check import check_output
@@ -39,6 +39,7 @@ from collector.run.settings import Settings
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 
+_FINGERPRINTS: Final = "fingerprints"
 _IDS_WITHIN: Final = 60.0  # seconds to read the files of ids
 
 
@@ -76,6 +77,7 @@ class _HostCheck:
 
     async def run(self) -> None:
         header = await self._check_key()
+        self._check_fingerprint_key()
         id_ = await self._check_ids()
         is_reachable = await check_network(self._settings, self._report)
         if header is None:
@@ -110,6 +112,17 @@ class _HostCheck:
         source = key.source_of(api, {name for name, value in self._environ.items() if value})
         self._report(key.check_key(source, scheme_of(header), notes))
         return header
+
+    def _check_fingerprint_key(self) -> None:
+        """Read the key of fingerprints, if there is one: a run reads it before its first request."""
+        if self._settings.redact.fingerprint_key_file is None:
+            return
+        try:
+            redactor_of(self._settings.redact, [])
+        except ConfigError as error:
+            self._report(failure_from(_FINGERPRINTS, error))
+        else:
+            self._report(ok(_FINGERPRINTS, "their key can be read"))
 
     async def _check_ids(self) -> str | None:
         """Read the ids of the arguments and files, and return the first. Standard input is left to the run."""
