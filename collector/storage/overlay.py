@@ -87,10 +87,11 @@ class OverlayFileSystem:
 
     def pread(self, descriptor: int, size: int, offset: int) -> bytes:
         content, base = self._opened[descriptor]
+        kept = b""
         if base is not None and offset < content.kept:
-            return self._real.pread(base, min(size, content.kept - offset), offset)
-        start = offset - content.kept
-        return bytes(content.added[start : start + size])
+            kept = self._real.pread(base, min(size, content.kept - offset), offset)
+        start = max(0, offset - content.kept)
+        return kept + content.added[start : start + size - len(kept)]
 
     def size(self, descriptor: int) -> int:
         return self._opened[descriptor].content.size
