@@ -110,6 +110,10 @@ class Files:
         with translated(path), self._reading(path) as descriptor:
             return digest_of(partial(self.system.pread, descriptor))
 
+    def has_content(self, path: Path, size: int, sha256: str) -> bool:
+        """Does the file exist with this size and this SHA-256 (hex)? Raises `OutputError`."""
+        return self.exists(path) and self.size(path) == size and self.digest(path) == sha256
+
     def write_atomically(self, path: Path, content: bytes) -> None:
         """Replace `path` atomically: it has the old or the new content, never a part. Raises `OutputError`."""
         self.rename(self.stage(path, content), path)

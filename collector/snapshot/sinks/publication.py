@@ -186,7 +186,7 @@ def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> 
 
 def _matches(files: Files, path: Path, entry: FileEntry) -> bool:
     """Does the file exist with the size and the digest of `entry`?"""
-    return files.exists(path) and files.size(path) == entry.bytes and files.digest(path) == entry.sha256
+    return files.has_content(path, entry.bytes, entry.sha256)
 
 
 def _published(manifest: Manifest) -> PublishedRun:

@@ -70,9 +70,7 @@ class TableFiles:
             if (
                 entry.table in self._wanted
                 and entry.status is TableStatus.COMPLETE
-                and self._files.exists(path)
-                and self._files.size(path) == entry.file.bytes
-                and self._files.digest(path) == entry.file.sha256
+                and self._files.has_content(path, entry.file.bytes, entry.file.sha256)
             ):
                 self._entries[entry.table] = entry
 

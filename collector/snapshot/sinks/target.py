@@ -88,11 +88,7 @@ def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
                 f"--output {output}: {path}, a file of this output, is a folder; remove it or choose another name"
             )
     for path in (paths.snapshot, paths.errors, paths.manifest):  # these files are replaced, not opened
-        _require_no_link(path)
-        if _is_folder_or_device(path):
-            raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
-        if why := rename_obstacle(path):
-            raise OutputError(f"{path}: {why}")
+        _require_replaceable(path)
 
 
 def _require_no_side_table(output: str, paths: SnapshotPaths) -> None:
@@ -122,6 +118,10 @@ def _require_usable_table(output: str, path: Path) -> None:
         )
     if os.path.isdir(path):
         raise UsageError(f"--output {output}: its side table {path} is a folder; remove it or choose another name")
+    _require_replaceable(path)
+
+
+def _require_replaceable(path: Path) -> None:
     _require_no_link(path)
     if _is_folder_or_device(path):
         raise OutputError(f"{path}: cannot be written: not a regular file; remove it")
