@@ -32,6 +32,7 @@ PURE = (
     ),
     *("polytomic.page_cursor", "polytomic.rows", "polytomic.table_progress", "polytomic.typed_fields"),
     *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
+    *("snapshot.checked_index", "snapshot.run_account"),
     "storage.checkpoint",
     *(
         "run.ids.csv_quoting",

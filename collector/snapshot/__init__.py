@@ -1,8 +1,8 @@
 """Snapshot: a data set on disk, its lines, its manifest, its file names, and its verification.
 
-lines                    an outcome ⇄ a line
+lines, layout            an outcome ⇄ a line; file names
 manifest, json_document  the manifest ⇄ its JSON document, read value by value
-layout                   file names
+organizations_index, checked_index, run_account  the index of several organizations ⇄ its JSON document
 checked_manifest, snapshot_file, errors_file, side_table, verify
                          comparison of a snapshot with its manifest
 sinks/                   writing of a snapshot by a run

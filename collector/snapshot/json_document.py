@@ -82,6 +82,12 @@ class JsonNode:
             self.reject("not a UTC time")
         return timestamp
 
+    def flag(self) -> bool:
+        """The value as a flag. Raises `Malformed` unless it is `true` or `false`."""
+        if type(self.value) is not bool:
+            self.reject("not true or false")
+        return self.value
+
     def count(self) -> int:
         """The value as a count. Raises `Malformed` unless it is an integer of at least 0."""
         if type(self.value) is not int or self.value < 0:

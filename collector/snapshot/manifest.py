@@ -112,7 +112,7 @@ def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[Table
         },
         "requests": _encoded_requests(report.ledger.requests, report.pace),
         "pace": _encoded_pace(report.pace),
-        "files": [*(entry._asdict() for entry in files), *(entry.as_json() for entry in tables)],
+        "files": encoded_files(files, tables),
         "redactions": tally.redactions.total(),
         "redaction": {
             "paths": dict(tally.redactions.most_common()),
@@ -127,6 +127,11 @@ def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[Table
         **({"cross_check": report.cross_check} if report.cross_check is not None else {}),
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def encoded_files(files: Sequence[FileEntry], tables: Sequence[TableEntry]) -> list[Json]:
+    """The entries of `files`: those of side tables come last."""
+    return [*(entry._asdict() for entry in files), *(entry.as_json() for entry in tables)]
 
 
 def _encoded_input(count: InputCount) -> dict[str, Json]:
@@ -179,42 +184,45 @@ def decode(content: bytes) -> Manifest:
         found["format"].reject(f"not {FORMAT}")
     _require_run_facts(found)
     source, ledger = found["source"], found["account"]
-    files, tables = _files(found["files"])
+    files, tables = listed_files(found["files"])
+    if not files:
+        found["files"].reject("has no entry for the records")
     return Manifest(
         run_id=found["run_id"].text(),
         status=found["status"].text(),
         exit_code=found["exit_code"].count(),
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
-        input=_input(ledger["input"]),
+        input=input_counts(ledger["input"]),
         tally=_tally(found, ledger["outcomes"]),
         records_file=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
-        tables=tuple(map(table_entry, tables)),
+        tables=tuple(tables),
         from_list=source.get("from_list") is not None,
     )
 
 
-def _input(found: JsonNode) -> dict[str, int]:
-    """The counts of lines. A run without filters has no count of filtered ids."""
+def input_counts(found: JsonNode) -> dict[str, int]:
+    """The counts of lines. A run without filters has no count of filtered ids. Raises only `Malformed`."""
     counts = {key: found[key].count() for key in _INPUT_COUNTS}
     filtered = found.get(_FILTERED)
     return counts if filtered is None else {**counts, _FILTERED: filtered.count()}
 
 
-def _files(found: JsonNode) -> tuple[list[FileEntry], list[JsonNode]]:
-    """The entries of the records and, if it is listed, of the errors file; and the entries of side tables."""
+def listed_files(found: JsonNode) -> tuple[list[FileEntry], list[TableEntry]]:
+    """The entries of the records and, if it is listed, of the errors file; and those of side tables.
+
+    The first list is empty for a run that ended before it had a file. Raises only `Malformed`.
+    """
     entries = found.elements()
     tables = [each for each in entries if each.get("table") is not None]
     files = [each for each in entries if each.get("table") is None]
-    if not files:
-        found.reject("has no entry for the records")
     if entries[: len(files)] != files:
         found.reject("has the entry of a side table before those of the records and errors")
     if len(files) > _MAX_FILES:
         files[_MAX_FILES].reject("unexpected; only the records, the errors file and side tables are listed")
-    return [_file_entry(each) for each in files], tables
+    return [_file_entry(each) for each in files], [table_entry(each) for each in tables]
 
 
 def _file_entry(found: JsonNode) -> FileEntry:
@@ -261,11 +269,16 @@ def _require_run_facts(found: JsonNode) -> None:
         found["resumed"].reject("more than account.outcomes.ok")
 
 
+def outcome_counts(found: JsonNode) -> Counter[OutcomeKind]:
+    """The number of ids by outcome. Raises only `Malformed`."""
+    return Counter({kind: found[kind].count() for kind in OutcomeKind})
+
+
 def _tally(found: JsonNode, outcomes: JsonNode) -> Tally:
     """The tally. A manifest of an earlier version may lack some counts, which are then 0."""
     nuls, unparsed = found.get("nul_characters"), found.get("unparsed_timestamps")
     return Tally(
-        Counter({kind: outcomes[kind].count() for kind in OutcomeKind}),
+        outcome_counts(outcomes),
         _redactions(found),
         unparsed.count() if unparsed else 0,
         _paths(found["repairs"]["paths"], found["repaired"]) if found.get("repaired") else PathCounts(),

@@ -1,0 +1,199 @@
+"""The account of one organization's run, as its manifest and the index of several organizations record it. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from collector.model.ledger import InputCount, Ledger, RequestCount, Tally
+from collector.model.outcome import OutcomeKind
+from collector.model.record import Json
+from collector.model.side_tables import TableStatus
+from collector.snapshot.json_document import JsonNode, Malformed, parse
+from collector.snapshot.manifest import (
+    FORMAT,
+    STREAM_PATH,
+    FileEntry,
+    TableEntry,
+    encoded_files,
+    input_counts,
+    listed_files,
+    outcome_counts,
+)
+
+REQUEST_COUNTS: Final = ("sent", "unanswered", "retried", "throttled")
+"""The first fields of `RequestCount`, which an index records."""
+
+_STATUS: Final = re.compile(r"[0-9]{3}", re.ASCII)
+
+
+class RunAccount(NamedTuple):
+    """The facts that an index repeats from a manifest. `files` are the records and the errors file, if there are any.
+
+    The requests are not counted by endpoint.
+    """
+
+    run_id: str
+    organization_id: str | None
+    ids_digest: str
+    input: dict[str, int]
+    outcomes: Counter[OutcomeKind]
+    requests: RequestCount
+    files: tuple[FileEntry, ...]
+    tables: tuple[TableEntry, ...]
+
+    def facts_as_json(self) -> dict[str, Json]:
+        """All but the files, as members of an entry of the index."""
+        return {
+            "run_id": self.run_id,
+            "organization_id": self.organization_id,
+            "ids_digest": self.ids_digest,
+            "input": self.input,
+            "outcomes": outcomes_as_json(self.outcomes),
+            "requests": requests_as_json(self.requests),
+        }
+
+    def files_as_json(self) -> list[Json]:
+        """The entries of its files and side tables."""
+        return encoded_files(self.files, self.tables)
+
+    def with_paths_through(self, folder: str) -> RunAccount:
+        """This account with paths through `folder`, where its manifest is. A stream has no path."""
+        return self._replace(
+            files=tuple(_in_folder(folder, entry) for entry in self.files),
+            tables=tuple(entry._replace(file=_in_folder(folder, entry.file)) for entry in self.tables),
+        )
+
+    @property
+    def is_of_stream(self) -> bool:
+        """Were the records written to standard output or another stream?"""
+        return any(entry.path == STREAM_PATH for entry in self.files)
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of its files and side tables, without that of a stream."""
+        entries = (*self.files, *(table.file for table in self.tables))
+        return [entry.path for entry in entries if entry.path != STREAM_PATH]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The totals from which the status and the exit code of a run that finished follow."""
+        parts = {key: count for key, count in self.input.items() if key != "lines"}
+        unfinished = sum(entry.status is TableStatus.PARTIAL for entry in self.tables)
+        return Ledger(InputCount(**parts), tally=Tally(self.outcomes), unfinished_tables=unfinished)
+
+    @property
+    def adds_up(self) -> bool:
+        """Are all lines of the input counted, and has each unique id one outcome?"""
+        ledger = self.ledger
+        return (self.input["lines"], self.input["unique"]) == (ledger.input.lines, ledger.done)
+
+
+def _in_folder(folder: str, entry: FileEntry) -> FileEntry:
+    if entry.path == STREAM_PATH:
+        return entry
+    return entry._replace(path=posixpath.normpath(posixpath.join(folder, entry.path)))
+
+
+NO_FACTS: Final = dict.fromkeys(("run_id", "organization_id", "ids_digest", "input", "outcomes", "requests"))
+"""The members of an entry of the index for a run that ended before it had an account."""
+
+
+class RunEnd(NamedTuple):
+    """The end of a run, and its account, as its manifest states them."""
+
+    status: str
+    exit_code: int
+    account: RunAccount
+
+
+def decode_manifest(content: bytes) -> RunEnd:
+    """The end of a run from its manifest. Raises only `Malformed`."""
+    found = parse(content)
+    if found["format"].value != FORMAT:
+        found["format"].reject(f"not {FORMAT}")
+    source, counts = found["source"], found["account"]
+    account = _account(found, source, counts, listed_files(found["files"]))
+    return RunEnd(found["status"].text(), found["exit_code"].count(), account)
+
+
+def decode_account(found: JsonNode) -> RunAccount | None:
+    """The account in an entry of the index; None if its run ended before it had one. Raises only `Malformed`."""
+    if found["run_id"].value is not None:
+        return _account(found, found, found, listed_files(found["files"]))
+    for key in NO_FACTS:
+        if found[key].value is not None:
+            found[key].reject("has a value, but run_id has none")
+    if found["files"].elements():
+        found["files"].reject("has entries, but run_id has no value")
+    return None
+
+
+def _account(
+    found: JsonNode, source: JsonNode, counts: JsonNode, files: tuple[list[FileEntry], list[TableEntry]]
+) -> RunAccount:
+    """The account whose parts are members of these objects."""
+    organization_id = source["organization_id"]
+    return RunAccount(
+        run_id=found["run_id"].text(),
+        organization_id=None if organization_id.value is None else organization_id.text(),
+        ids_digest=source["ids_digest"].text(),
+        input=input_counts(counts["input"]),
+        outcomes=outcome_counts(counts["outcomes"]),
+        requests=decode_requests(found["requests"]),
+        files=tuple(files[0]),
+        tables=tuple(files[1]),
+    )
+
+
+def decode_requests(found: JsonNode) -> RequestCount:
+    """The counts of requests. Raises only `Malformed`."""
+    by_status = {_status(key, count): count.count() for key, count in found["by_status"].members()}
+    sent, unanswered, retried, throttled = (found[key].count() for key in REQUEST_COUNTS)
+    return RequestCount(sent, unanswered, retried, throttled, Counter(by_status))
+
+
+def _status(key: str, found: JsonNode) -> int:
+    if not _STATUS.fullmatch(key):
+        raise Malformed(f"{found.place}: not an HTTP status")
+    return int(key)
+
+
+def requests_as_json(requests: RequestCount) -> dict[str, Json]:
+    """The counts of requests, as an index records them."""
+    by_status = {f"{status:03}": count for status, count in sorted((+requests.by_status).items())}
+    return {**{key: getattr(requests, key) for key in REQUEST_COUNTS}, "by_status": by_status}
+
+
+def outcomes_as_json(outcomes: Mapping[OutcomeKind, int]) -> dict[str, int]:
+    """The number of ids by outcome; every outcome has its key."""
+    return {str(kind): outcomes[kind] for kind in OutcomeKind}
+
+
+def sum_of_inputs(accounts: Iterable[RunAccount]) -> dict[str, int]:
+    """The sum of their counts of lines; `filtered` only if one of them has it."""
+    total = dict.fromkeys(("lines", "unique", "duplicates", "invalid", "blank"), 0)
+    for account in accounts:
+        for key, count in account.input.items():
+            total[key] = total.get(key, 0) + count
+    return total
+
+
+def sum_of_outcomes(accounts: Iterable[RunAccount]) -> Counter[OutcomeKind]:
+    """The sum of their outcomes."""
+    return sum((account.outcomes for account in accounts), Counter())
+
+
+def sum_of_requests(counts: Iterable[RequestCount]) -> RequestCount:
+    """The sum of counts of requests."""
+    total = RequestCount()
+    for each in counts:
+        total.sent += each.sent
+        total.unanswered += each.unanswered
+        total.retried += each.retried
+        total.throttled += each.throttled
+        total.by_status.update(each.by_status)
+    return total
