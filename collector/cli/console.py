@@ -175,7 +175,7 @@ class BarReporter(QuietReporter):
             TextColumn("{task.fields[failed]} failed"),
             TextColumn("{task.fields[table]}"),
             TimeRemainingColumn(),
-            console=Console(file=for_terminal()),
+            console=Console(file=for_terminal(), emoji=False),
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,

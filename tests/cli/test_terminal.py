@@ -177,6 +177,7 @@ ATTACKS = {
     "tab": "\tevil",
     "surrogate": "\ud800evil",
     "markup": "[red]evil[/red]",
+    "emoji": "c.jsonl:100:",
 }
 
 
@@ -191,7 +192,7 @@ async def test_no_text_of_the_api_imitates_a_message_of_the_collector(fork: Fork
             env=env,
         )
     assert code == 3, said
-    assert [name for name, attack in ATTACKS.items() if f"<{attack}>" in said] == ["markup"]
+    assert [name for name, attack in ATTACKS.items() if f"<{attack}>" in said] == ["markup", "emoji"]
     assert not re.search(r"[\r\n](\x1b\[[0-9;?]*[A-Za-z])*collector: 9 of 9", said)
     assert said.count("collector: 9 of 9") == 3
     assert "\t" not in said
