@@ -15,9 +15,10 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.config_sources import from_environment, from_toml
-from collector.cli.console import ConsoleReporter, print_message, reporter_for, summary
+from collector.cli.console import print_message, summary
 from collector.cli.plan import as_json, as_text
 from collector.cli.process_hardening import harden
+from collector.cli.progress import ConsoleReporter, reporter_for
 from collector.cli.slips import reject_misplaced
 from collector.cli.stdout import write_lines
 from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError

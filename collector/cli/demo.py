@@ -13,8 +13,9 @@ import anyio
 from cyclopts import App, Parameter
 
 from collector.cli.collect import run_and_report
-from collector.cli.console import print_command, print_message, print_table, reporter_for
+from collector.cli.console import print_command, print_message, print_table
 from collector.cli.health_table import health_table
+from collector.cli.progress import reporter_for
 from collector.cli.stdout import write_lines
 from collector.model.errors import ExitCode
 from collector.run.ids.id_input import IdInput
