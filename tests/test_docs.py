@@ -15,15 +15,17 @@ import pytest
 
 import collector
 from collector.model.errors import ExitCode
-from collector.model.ledger import InputCount, Ledger
+from collector.model.ledger import InputCount, Ledger, RequestCount
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
 from collector.model.side_tables import TableStatus
-from collector.model.throughput import Throughput
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.settings import Redact
 from collector.snapshot.lines import error_line
-from collector.snapshot.manifest import FileEntry, RunReport, TableEntry, encode
+from collector.snapshot.manifest import FileEntry, TableEntry, encode
+from collector.snapshot.organizations_index import IndexReport, OrganizationResult, OrganizationStatus
+from collector.snapshot.organizations_index import encode as encode_index
+from tests.support.reports import report as fake_report
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -94,13 +96,8 @@ def test_no_page_lists_an_exit_code_that_does_not_exist() -> None:
 
 def test_the_reference_explains_every_key_of_a_manifest() -> None:
     facts = FileEntry("c.jsonl", 1, 1, "00")
-    report = RunReport(
-        *("run id", "version", "base URL", "API version", "digest", "start", "end"),
-        duration_s=1.0,
-        ledger=Ledger(InputCount(filtered=0)),
-        finished=True,
-        exit_code=0,
-        pace=Throughput(),
+    report = fake_report(
+        Ledger(InputCount(filtered=0)),
         redaction=Redact().as_manifest(),
         selection={"from_list": True, "filter": {}},
         cross_check=CrossCheckReport().as_manifest(),
@@ -111,6 +108,20 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
     document["account"]["outcomes"], document["requests"]["by_status"] = {"OUTCOME": 0}, {"STATUS": 0}
     document["requests"]["by_endpoint"] = {"ENDPOINT": 0}
     assert sorted(first_cells("docs/reference/files.md", "Manifest")) == sorted(keys_of(document))
+
+
+def test_the_reference_explains_every_key_of_an_index() -> None:
+    manifest = encode(fake_report(Ledger(InputCount(filtered=0))), [FileEntry("c.jsonl", 0, 0, "00")])
+    result = OrganizationResult("id", None, None, 0, None, manifest, Path("c.manifest.json"))
+    report = IndexReport(
+        *("run id", "version", "base URL", "API version", "start", "end"), 1.0, RequestCount(), [result]
+    )
+    document = json.loads(encode_index(report, Path("organizations.manifest.json")))
+    assert document["account"]["organizations"].keys() == {"total", *OrganizationStatus}
+    document["account"]["organizations"] = {"total": 1, "STATUS": 0}
+    document["account"]["outcomes"], document["requests"]["by_status"] = {"OUTCOME": 0}, {"STATUS": 0}
+    document["organizations"] = [dict.fromkeys(document["organizations"][0])]
+    assert sorted(first_cells("docs/reference/files.md", "Index of several organizations")) == sorted(keys_of(document))
 
 
 def keys_of(value: object, path: str = "") -> Iterator[str]:

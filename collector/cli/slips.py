@@ -83,7 +83,11 @@ def reject_other_file(path: Path) -> None:
 
 def _use_of(path: str) -> str:
     """The commands that take this file."""
+    from collector.snapshot.verify_index import is_index_file  # noqa: PLC0415  # needed only here; slows every start
+
     file = Path(path)
+    if is_index_file(file):
+        return f"to check the snapshots that it lists, run: collector verify {_quoted(file)}"
     collect = f"to collect its ids, run: {_collect(file)}"
     for ending in filter(file.name.endswith, _NOT_A_SNAPSHOT):
         use = "" if ending == _MANIFEST else f"{collect} -o connections.jsonl; "

@@ -3,7 +3,7 @@
 lines, layout            an outcome ⇄ a line; file names
 manifest, json_document  the manifest ⇄ its JSON document, read value by value
 organizations_index, checked_index, run_account  the index of several organizations ⇄ its JSON document
-checked_manifest, snapshot_file, errors_file, side_table, verify
+checked_manifest, snapshot_file, errors_file, side_table, verify, verify_index
                          comparison of a snapshot with its manifest
 sinks/                   writing of a snapshot by a run
 

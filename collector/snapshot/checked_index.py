@@ -118,7 +118,7 @@ def _require_account(found: JsonNode, entry: OrganizationEntry, account: RunAcco
     status, code = status_of(account.ledger, finished=True), exit_code_of(account.ledger)
     if entry.status != status:
         found["status"].reject(f"{entry.status}, but the account implies {status}")
-    if entry.exit_code != code and not (entry.error and entry.exit_code == ExitCode.OUTPUT):
+    if entry.exit_code != code and not entry.failed_to_close:
         found["exit_code"].reject(f"{entry.exit_code}, but the account implies {code:d}")
 
 

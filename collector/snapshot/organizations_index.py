@@ -110,6 +110,11 @@ class OrganizationEntry(NamedTuple):
         """The label or the id, for messages."""
         return self.label or self.id or ""
 
+    @property
+    def failed_to_close(self) -> bool:
+        """Did its run finish, and then fail to close its files? Its manifest does not state that."""
+        return bool(self.error) and self.status not in _UNFINISHED and self.exit_code == ExitCode.OUTPUT
+
     def as_json(self) -> dict[str, Json]:
         """The entry in an index."""
         account = self.account
@@ -128,7 +133,7 @@ class OrganizationEntry(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The organizations of an index and its requests, without those of organizations that were kept."""
+    """The organizations of an index. `requests` are those of the run, without those of kept organizations."""
 
     run_id: str
     requests: RequestCount
@@ -214,11 +219,16 @@ def _entry(
     return OrganizationEntry(
         id=result.id,
         label=result.label,
-        name=result.name,
+        name=_encodable(result.name),
         status=status,
         exit_code=int(result.exit_code),
-        error=result.error,
+        error=_encodable(result.error),
         is_kept=result.is_kept,
         account=account,
         manifest=manifest,
     )
+
+
+def _encodable(text: str | None) -> str | None:
+    """The text with surrogates escaped, which a message may have from the name of a file."""
+    return text and text.encode(errors="backslashreplace").decode()

@@ -26,6 +26,7 @@ FILES = {
     "part.jsonl.partial": "",
     "part.partial.manifest.json": "{}",
     "gone.manifest.json": "{}",
+    "organizations.manifest.json": '{"format": "collector.organizations/1"}',
     "-dash.txt": f"{ID}\n",
     "folder/ids.txt": f"{ID}\n",
 }
@@ -39,6 +40,7 @@ SLIPS = {
     "connections.jsonl": "to check it, run: collector verify connections.jsonl",
     "connections.errors.jsonl": "; to check its snapshot, run: collector verify connections.jsonl",
     "connections.manifest.json": "not a command; to check its snapshot, run: collector verify connections.jsonl",
+    "organizations.manifest.json": "snapshots that it lists, run: collector verify organizations.manifest.json",
     "-dash.txt": "run: collector collect --ids ./-dash.txt -o connections.jsonl",
     "--ids ids.txt": "run: collector collect OPTIONS",
     "--all -o connections.jsonl": "run: collector collect OPTIONS",

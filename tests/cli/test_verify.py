@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Calling, Finished
+from tests.support.organizations import FIRST, INDEX, SECOND, THIRD, collect_organizations
 from tests.support.scripted_server import by_id, connection, error, found, hang, ids, raw, response, serving
 from tests.support.zstd_compat import zstd
 
@@ -586,3 +588,52 @@ async def test_a_missing_errors_file_of_a_snapshot_is_8_also_where_its_manifest_
     (tmp_path / "c.errors.jsonl").unlink()
     done = call_here("verify", str(path))
     assert (done.code, "c.errors.jsonl: does not exist, but the manifest counts 1 errors" in done.err) == (8, True)
+
+
+async def test_an_index_is_0_with_a_line_for_each_organization(call_here: Here, tmp_path: Path) -> None:
+    index = await collect_organizations(tmp_path)
+    done = call_here("verify", str(index))
+    assert (done.code, done.out) == (0, b""), done.err
+    first, second, third, fourth, whole, note = done.err.splitlines()
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(tmp_path.rglob("*.jsonl*"))]
+    assert re.fullmatch(f"collector: {FIRST}: complete: 3 records, 0 errors, [0-9]+ bytes, sha256 ([0-9a-f]+)", first)
+    errors = re.escape(str(tmp_path / f"{SECOND}.errors.jsonl"))
+    assert re.fullmatch(
+        f"collector: {SECOND}: partial: 4 records, 1 errors in {errors}, [0-9]+ bytes, sha256 .*", second
+    )
+    assert re.fullmatch(f"collector: {THIRD}: stopped: 2 records, 0 errors, [0-9]+ bytes, sha256 .*", third)
+    assert all(line[-64:] in digests for line in (first, second, third))
+    assert fourth == "collector: fourth: failed, exit code 4: the API rejects the key"
+    assert whole == (
+        f"collector: {index}: matches its manifests: 4 organizations, 9 records, 1 errors, stopped, exit code 3"
+    )
+    assert "its run stopped; 1 ids were not attempted; rerun its command" in note
+
+
+async def test_an_index_of_any_name_with_a_changed_file_is_8(call_here: Here, tmp_path: Path) -> None:
+    index = (await collect_organizations(tmp_path)).rename(tmp_path / "any")
+    assert call_here("verify", str(index)).code == 0
+    records = tmp_path / f"{SECOND}.jsonl"
+    records.write_bytes(records.read_bytes()[:-1])
+    done = call_here("verify", str(index))
+    assert (done.code, f"organization {SECOND}: {records}: byte " in done.err) == (8, True), done.err
+
+
+async def test_an_index_whose_file_cannot_be_read_is_2(call_here: Here, tmp_path: Path) -> None:
+    index = await collect_organizations(tmp_path)
+    (tmp_path / f"{SECOND}.jsonl").unlink()
+    (tmp_path / f"{SECOND}.jsonl").mkdir()
+    done = call_here("verify", str(index))
+    assert (done.code, f"organization {SECOND}: " in done.err) == (2, True), done.err
+
+
+async def test_a_file_with_the_name_of_an_index_and_other_content_is_8(call_here: Here, tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text("{}")
+    done = call_here("verify", str(tmp_path / INDEX))
+    assert (done.code, "this is a manifest, not a snapshot" in done.err) == (8, True), done.err
+
+
+async def test_an_index_of_a_later_version_is_8(call_here: Here, tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text('{"format": "collector.organizations/2"}')
+    done = call_here("verify", str(tmp_path / INDEX))
+    assert (done.code, "format: not collector.organizations/1, so the index" in done.err) == (8, True), done.err

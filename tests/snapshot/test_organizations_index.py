@@ -206,6 +206,11 @@ def test_the_entry_of_a_run_that_ended_before_it_had_a_file_counts_its_requests(
     assert decode(content).organizations[0].status is OrganizationStatus.STOPPED
 
 
+def test_a_message_with_a_file_name_that_is_not_utf_8_is_kept_with_escapes() -> None:
+    found = document(FAILED._replace(error="key\udcff: cannot be read"))
+    assert found["organizations"][0]["error"] == "key\\udcff: cannot be read"
+
+
 counts = st.integers(0, 1000)
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 

@@ -1,0 +1,217 @@
+"""Verify that the index of several organizations matches their manifests, and these their files.
+
+It compares the parts of the index with each other, each entry with the manifest that it lists, and each manifest with
+its files, as `verify` does. Reads every byte, writes no file and sends no request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+from collector.model.errors import Damaged, InputError
+from collector.model.outcome import OutcomeKind
+from collector.model.record import Json
+from collector.snapshot.checked_index import decode, is_index
+from collector.snapshot.json_document import Malformed
+from collector.snapshot.layout import FileSet, Stage, file_sets
+from collector.snapshot.organizations_index import Index, ManifestEntry, OrganizationEntry
+from collector.snapshot.run_account import RunAccount, RunEnd, decode_manifest
+from collector.snapshot.snapshot_file import open_regular, reject
+from collector.snapshot.verify import Verified, verify
+
+_START_BYTES: Final = 4096
+_MAX_TITLE_CHARS: Final = 200
+_REMEDY: Final = "restore the index or collect all organizations again"
+_RESTORE: Final = "restore the manifest or collect again"
+
+
+class VerifiedOrganization(NamedTuple):
+    """The result for an organization: `records` and `errors` are 0 if it ended before it had an account.
+
+    `files` are its files that were compared; None if it has no manifest.
+    """
+
+    title: str
+    status: str
+    exit_code: int
+    error: str | None
+    has_account: bool
+    records: int
+    errors: int
+    files: Verified | None
+
+
+class VerifiedIndex(NamedTuple):
+    """The result for an index that matches its manifests. `notes` state what could not be compared."""
+
+    status: str
+    exit_code: int
+    organizations: tuple[VerifiedOrganization, ...]
+    notes: tuple[str, ...]
+
+
+def is_index_file(path: Path) -> bool:
+    """Does the file at `path` claim to be an index? False for a file that cannot be read."""
+    try:
+        return os.path.isfile(path) and _starts_as_index(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _starts_as_index(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_index(file.read(_START_BYTES))
+
+
+def verify_index(path: Path) -> VerifiedIndex:
+    """Compare the index at `path` with the manifests that it lists, and each of these with its files.
+
+    Raises `Damaged` with the first mismatch, its organization and its file, and `InputError` for files that cannot be
+    read.
+    """
+    index = _read(path)
+    folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
+    organizations = tuple(_verified(each, path, folder) for each in index.organizations)
+    file_notes = [note for each in organizations if each.files for note in each.files.notes]
+    notes = (*_notes_on_accounts(path, index), *file_notes)
+    return VerifiedIndex(index.status, index.exit_code, organizations, notes)
+
+
+def _read(path: Path) -> Index:
+    with open_regular(path) as file:
+        content = file.file.read()
+    try:
+        return decode(content)
+    except Malformed as why:
+        reject(path, f"{why}, so the index cannot be verified; {_REMEDY}")
+
+
+def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
+    """Notes on the organizations of which only the account in the index was checked."""
+    without = [each for each in index.organizations if each.account and not each.manifest]
+    if streams := sum(each.account is not None and each.account.is_of_stream for each in without):
+        yield (
+            f"{path}: only the account of {streams} organizations was checked, because their records went to a stream; "
+            "to verify records, collect with -o FILE"
+        )
+    for each in without:
+        if each.account and not each.account.is_of_stream:
+            yield f"{path}: organization {_title(each)} left no files, so only its account was checked"
+
+
+def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOrganization:
+    account = entry.account
+    return VerifiedOrganization(
+        title=_title(entry),
+        status=str(entry.status),
+        exit_code=entry.exit_code,
+        error=entry.error,
+        has_account=account is not None,
+        records=account.outcomes[OutcomeKind.OK] if account else 0,
+        errors=account.ledger.failed if account else 0,
+        files=_verified_files(entry, index, folder),
+    )
+
+
+def _title(entry: OrganizationEntry) -> str:
+    return entry.title[:_MAX_TITLE_CHARS]
+
+
+def _verified_files(entry: OrganizationEntry, index: Path, folder: Path) -> Verified | None:
+    """The files of an organization, compared with each other; None without a manifest."""
+    try:
+        listed = _listed(entry, index, folder)
+        return listed and _verify(listed)
+    except Damaged as why:
+        raise Damaged(f"organization {_title(entry)}: {why}") from None
+    except InputError as why:
+        raise InputError(f"organization {_title(entry)}: {why}") from None
+
+
+class _Listed(NamedTuple):
+    """An entry of the index, and the files that it lists."""
+
+    index_path: Path
+    entry: OrganizationEntry
+    account: RunAccount
+    manifest: ManifestEntry
+    files: FileSet
+
+
+def _listed(entry: OrganizationEntry, index: Path, folder: Path) -> _Listed | None:
+    """The files of an organization that has a manifest. Raises `Damaged` unless its name is that which they imply."""
+    account, manifest = entry.account, entry.manifest
+    if account is None or manifest is None:
+        return None
+    if not (account.files and Path(account.files[0].path).name):
+        reject(index, f"lists the manifest {manifest.path}, but no records; {_REMEDY}")
+    sets = file_sets(folder / account.files[0].path)
+    files = next((each for each in sets if os.path.lexists(each.manifest)), sets[0])
+    if files.manifest != folder / manifest.path:
+        reject(index, f"lists {manifest.path} as the manifest of {files.records}, not {files.manifest}; {_REMEDY}")
+    return _Listed(index, entry, account, manifest, files)
+
+
+def _verify(listed: _Listed) -> Verified:
+    _require_same_facts(listed, _read_manifest(listed))
+    return verify(listed.files.records)
+
+
+def _read_manifest(listed: _Listed) -> RunEnd:
+    """The manifest, which has the size and the digest that the index states."""
+    path = listed.files.manifest
+    if not os.path.lexists(path):
+        _reject_missing(listed)
+    with open_regular(path) as file:
+        content = file.file.read()
+    try:
+        found = decode_manifest(content)
+    except Malformed as why:
+        reject(path, f"{why}, so the organization cannot be verified; {_RESTORE}")
+    if (len(content), hashlib.sha256(content).hexdigest()) != (listed.manifest.bytes, listed.manifest.sha256):
+        _reject_changed(listed, found)
+    return found
+
+
+def _reject_missing(listed: _Listed) -> NoReturn:
+    path = listed.files.manifest
+    if listed.files.stage is Stage.PUBLISHED:
+        reject(path, f"does not exist, so the organization cannot be verified; {_RESTORE}")
+    reject(path, f"does not exist; a later run may have resumed the organization, {_outdated(listed)}")
+
+
+def _reject_changed(listed: _Listed, found: RunEnd) -> NoReturn:
+    path, run_id = listed.files.manifest, listed.account.run_id
+    if found.account.run_id != run_id:
+        later = f"belongs to run {found.account.run_id}, and the index lists run {run_id}"
+        reject(path, f"{later}; another run replaced the files, {_outdated(listed)}")
+    if listed.files.stage is not Stage.PUBLISHED:
+        reject(path, f"differs from the index; a later run may have resumed the organization, {_outdated(listed)}")
+    reject(path, f"bytes 0 to {path.stat().st_size}: its size or SHA-256 digest is not that in the index; {_RESTORE}")
+
+
+def _outdated(listed: _Listed) -> str:
+    """The consequence of a later run, and the next step."""
+    name = listed.files.listed_records.removesuffix(".partial")
+    snapshot = listed.files.records.with_name(name)
+    return f"so the index is out of date; collect all organizations again, or verify {snapshot} alone"
+
+
+def _require_same_facts(listed: _Listed, found: RunEnd) -> None:
+    """Raise `Damaged` unless the entry repeats the manifest."""
+    entry, account = listed.entry, found.account.with_paths_through(os.path.dirname(listed.manifest.path))
+    stated = {"status": str(entry.status), "exit_code": entry.exit_code, **_facts(listed.account)}
+    expected = {"status": found.status, "exit_code": found.exit_code, **_facts(account)}
+    if entry.failed_to_close:
+        stated["exit_code"] = found.exit_code
+    for key, value in expected.items():
+        if stated[key] != value:
+            reject(listed.index_path, f"{key}: not that of {listed.files.manifest}; {_REMEDY}")
+
+
+def _facts(account: RunAccount) -> dict[str, Json]:
+    return {**account.facts_as_json(), "files": account.files_as_json()}
