@@ -5,7 +5,7 @@ collect, plan, check, verify, demo, sandbox      the commands, one per module; t
 config_sources, setting_origins, service_links, text_encoding    sources and origins of settings
 argument_guard, process_hardening                protection of keys in arguments and in memory
 help_page, slips, stderr, stdout, console, check_report, health_table    help, advice on slips, output
-progress, progress_display, live_display         reporters of runs, and their lines and bars
+progress, organization_progress, progress_display, live_display    reporters of runs; their lines and bars
 
 Must not know: how a command does its work.
 """

@@ -54,7 +54,6 @@ class LiveDisplay:
         if self._progress is not None and bar is not None:
             with self._while_there_is_a_terminal():
                 self._progress.remove_task(bar.task)
-                self._progress.refresh()
 
     def count(self, done: int, total: int) -> None:
         self._start()
@@ -83,10 +82,10 @@ class LiveDisplay:
             self._progress.console.print(message_line(text), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        for name in list(self._bars):  # rich draws more bars than the terminal has lines when it stops, and leaves some
-            self.hide(name)
         if self._progress is not None:
             with self._while_there_is_a_terminal():
+                for task in self._progress.task_ids:  # `stop` would leave bars that do not fit on the terminal
+                    self._progress.remove_task(task)
                 self._progress.stop()
         self._end()
 

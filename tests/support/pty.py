@@ -19,12 +19,13 @@ async def on_a_terminal(
         )
     finally:
         os.close(follower)
-    reading = asyncio.create_task(asyncio.to_thread(_drained, leader))
+    reading = asyncio.create_task(asyncio.to_thread(drained, leader))
     code = (await running.finished()).code
     return code, (await reading).decode(encoding)
 
 
-def _drained(leader: int) -> bytes:
+def drained(leader: int) -> bytes:
+    """All that the terminal receives until its other end is closed."""
     received = b""
     try:
         while chunk := os.read(leader, 65536):
