@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from collector.cli.check_report import CheckReport
 from collector.cli.collect import signals_to_hear
-from collector.cli.config_sources import from_environment, from_toml
+from collector.cli.config_sources import TomlSettings, from_environment
 from collector.cli.console import print_message
 from collector.cli.process_hardening import harden
 from collector.cli.setting_origins import OriginRecorder
@@ -56,7 +56,7 @@ Exit codes, that of the first FAIL:
   4    the key was refused
   6    the output cannot be written
   129, 130, 141, 143   interrupted by a signal""",
-    config=[from_environment(_ENVIRON), from_toml(_ENVIRON), _RECORDER],
+    config=[from_environment(_ENVIRON), TomlSettings(_ENVIRON), _RECORDER],
 )
 
 

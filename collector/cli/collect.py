@@ -14,8 +14,9 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
-from collector.cli.config_sources import from_environment, from_toml
+from collector.cli.config_sources import TomlSettings, from_environment
 from collector.cli.console import print_message, summary
+from collector.cli.organizations import collect_organizations
 from collector.cli.plan import as_json, as_text
 from collector.cli.process_hardening import harden
 from collector.cli.progress import ConsoleReporter, reporter_for
@@ -27,6 +28,7 @@ from collector.model.secret import Environment
 from collector.run.identity import Identity, new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import require_input
+from collector.run.organizations.selection import Selection
 from collector.run.output import RunOutput
 from collector.run.plan import Plan, make_plan
 from collector.run.run import Run, header_of
@@ -34,6 +36,7 @@ from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 
 _ENVIRON = Environment(os.environ)
+_TOML = TomlSettings(_ENVIRON)
 
 app = App(
     name="collect",
@@ -64,7 +67,7 @@ Exit codes:
   8    the unfinished file is corrupt or belongs to another run
   70   a bug in collector
   129, 130, 141, 143   interrupted by a signal""",
-    config=[from_environment(_ENVIRON), from_toml(_ENVIRON)],
+    config=[from_environment(_ENVIRON), _TOML],
 )
 
 
@@ -89,6 +92,7 @@ def collect(
         reporter.note(missing)
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
+    selection = Selection(settings, _TOML.organizations)
     reject_misplaced(ids, settings.ids)
     id_input = settings.read_ids(ids, settings.ids.files)
     id_input.report_problems(reporter.warn)
@@ -96,8 +100,12 @@ def collect(
         made = anyio.run(_plan, settings, id_input, reporter)
         return write_lines(as_json(made) if json else as_text(made))
     with Watchdog(print_message) as watchdog:  # outside the loop, which waits for its threads at its end
+        if selection.is_active:
+            job = partial(collect_organizations, selection, id_input, _ENVIRON, signals_to_hear(), watchdog)
+        else:
+            job = partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog)
         return anyio.run(
-            partial(run_and_report, settings, id_input, reporter, _ENVIRON, watchdog),
+            job,
             backend_options={"debug": True} if log.debug else {},  # otherwise PYTHONASYNCIODEBUG and -X dev apply
         )
 

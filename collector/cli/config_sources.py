@@ -20,11 +20,13 @@ from collector.cli import text_encoding
 from collector.cli.service_links import is_service_link
 from collector.cli.text_encoding import NotUTF8
 from collector.model.errors import ConfigError
+from collector.run.organizations.organization_settings import OrganizationSettings
 from collector.run.settings import Settings
 from collector.storage.ownership import NotOwned, read_owned
 
 ENV_PREFIX: Final = "COLLECTOR_"
 _NOT_SETTINGS = {"COLLECTOR_CONFIG"}
+_ORGANIZATIONS: Final = "organizations"
 
 
 Source: TypeAlias = Callable[[App, tuple[str, ...], ArgumentCollection], None]
@@ -49,28 +51,52 @@ def from_environment(environ: Mapping[str, str]) -> Source:
     return fill
 
 
-def from_toml(environ: Mapping[str, str]) -> Source:
+class TomlSettings:
     """Settings from a TOML file: that of `--config`, else that of `COLLECTOR_CONFIG`, else the user's default file.
 
     A file in the current folder is never read unless named, because it could send the key elsewhere. Raises
     `ConfigError` for a file that other users can modify, for an unreadable file and for an unknown setting.
+    `organizations` holds its `[[organizations]]` tables once it is read.
     """
 
-    def fill(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.organizations: tuple[OrganizationSettings, ...] = ()
+
+    def __call__(self, _app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         by_place = {argument.keys: argument for argument in arguments if _is_setting(argument)}
         named = [token.value for argument in arguments if "--config" in argument.names for token in argument.tokens]
-        path = Path(named[-1]) if named else _default_file(environ)
-        for section, key, value in _entries(_load(path), str(path)) if path else ():
-            values = value if isinstance(value, list) else [value]
-            if isinstance(value, list) and not _is_list(by_place[section, key]):
-                raise ConfigError(f"{path}: [{section}] {key} is a list; it takes one value")
-            if any(
-                isinstance(item, list | dict) or (isinstance(value, list) and isinstance(item, bool)) for item in values
-            ):
-                raise ConfigError(f"{path}: [{section}] {key} has an element that is not a text or a number")
-            _fill(by_place[section, key], [_plain(item) for item in values], f"[{section}] {key}", str(path))
+        path = Path(named[-1]) if named else _default_file(self._environ)
+        sections = dict(_load(path)) if path else {}
+        self.organizations = tuple(_organizations(sections.pop(_ORGANIZATIONS, []), str(path)))
+        for section, key, value in _entries(sections, str(path)):
+            _fill(by_place[section, key], _texts(value, by_place[section, key], path), f"[{section}] {key}", str(path))
 
-    return fill
+
+def _texts(value: object, argument: Argument, path: Path | None) -> list[str]:
+    """The texts of a value, as an option would give them."""
+    section, key = argument.keys
+    values = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and not _is_list(argument):
+        raise ConfigError(f"{path}: [{section}] {key} is a list; it takes one value")
+    if any(isinstance(item, list | dict) or (isinstance(value, list) and isinstance(item, bool)) for item in values):
+        raise ConfigError(f"{path}: [{section}] {key} has an element that is not a text or a number")
+    return [_plain(item) for item in values]
+
+
+def _organizations(tables: object, source: str) -> Iterator[OrganizationSettings]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(
+            f"{source}: organizations is not a list of tables; begin each organization with [[{_ORGANIZATIONS}]]"
+        )
+    known = [setting.name for setting in fields(OrganizationSettings)]
+    for table in tables:
+        for key in table.keys() - set(known):
+            raise ConfigError(f"{source}: [[{_ORGANIZATIONS}]] {key} is not a setting{_suggestion(key, known)}")
+        try:
+            yield OrganizationSettings(**table)
+        except ConfigError as reason:
+            raise ConfigError(f"{source}: {reason}") from None
 
 
 def _default_file(environ: Mapping[str, str]) -> Path | None:
@@ -89,7 +115,7 @@ def _entries(sections: Mapping[str, Any], source: str) -> Iterator[tuple[str, st
         make = known.get(name)
         if make is None or not isinstance(section, dict):
             what = "is not a section" if isinstance(section, dict) else "is outside a section"
-            raise ConfigError(f"{source}: [{name}] {what}{_suggestion(name, known)}")
+            raise ConfigError(f"{source}: [{name}] {what}{_suggestion(name, [*known, _ORGANIZATIONS])}")
         keys = [setting.name for setting in fields(make)]  # type: ignore[arg-type]  # always a dataclass
         for key, value in section.items():
             if key not in keys:

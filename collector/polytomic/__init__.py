@@ -5,7 +5,7 @@ fetch, listed_records                         one id, or one item of the list �
 record_reader, normalize, typed_fields        one payload → one record
 enrichment, page_cursor, table_progress       the pages, or the replies per connection, of one side table
 rows                                          one item → one row of a side table
-caller, envelope, live_schemas                the owner of the key; a reply's data; the fields marked as sensitive
+caller, organizations, envelope, live_schemas the owner of the key, its organizations; a reply's data; sensitive fields
 
 Must not know: files, settings, the command line, aiohttp.
 """

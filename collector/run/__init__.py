@@ -2,9 +2,9 @@
 
 run, assembly, pipeline, second_pass, side_tables,
 shutdown, watchdog                                          the run, its parts, and how it ends
-settings, identity, guards, ids/, listing                   settings; input of ids, and the list of connections
+settings, setting_rules, identity, guards, ids/, listing    settings; input of ids, and the list of connections
 output, output_template, leftovers, resume_hint, plan       output files, those of earlier runs; a run in advance
-readiness/                                                  is this host ready for a run?
+organizations/, readiness/                                   several organizations; is this host ready for a run?
 stream, observers/                                          the Python API; reports to the caller
 
 Must not know: the command line, the sandbox, terminals.

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import anyio
 
 from collector.client import address
-from collector.client.auth.authorization import KeySource, authorization
+from collector.client.auth.authorization import authorization
 from collector.client.auth.header import secrets_of
 from collector.client.auth.key_sources import from_file, without_line_end
 from collector.client.client import Client, open_client
@@ -41,7 +41,7 @@ from collector.redaction.fingerprint import fingerprinter
 from collector.redaction.redactor import Redactor
 from collector.redaction.scrubber import Scrubber
 from collector.run.observers.reporter import Reporter
-from collector.run.settings import Api, Redact, Settings
+from collector.run.settings import Redact, Settings
 from collector.version import VERSION
 
 SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
@@ -61,16 +61,36 @@ class Components(NamedTuple):
     cross_check: CrossCheck | None = None
 
 
+class Access(NamedTuple):
+    """The parts of a run's access to the API that it has in common with other runs of this process.
+
+    `header` carries the key; None if the run reads a key of its own. `share` joins the run's rate ceiling to a common
+    one. `organization_id` is the only organization whose records the run may collect; None for any.
+    """
+
+    header: Secret | None = None
+    share: Callable[[RateCeiling], RateCeiling] = lambda own: own
+    organization_id: str | None = None
+
+
+OWN_ACCESS: Final = Access()
+"""The access of a run that has nothing in common with others."""
+
+
 @asynccontextmanager
 async def open_components(
-    settings: Settings, ledger: Ledger, reporter: Reporter, environ: Mapping[str, str]
+    settings: Settings,
+    ledger: Ledger,
+    reporter: Reporter,
+    environ: Mapping[str, str],
+    access: Access = OWN_ACCESS,
 ) -> AsyncIterator[Components]:
     """Build and connect the components. The reporter receives every secret before the secret is used.
 
     Raises `ConfigError` for a missing key, an unusable key source or an unusable certificate file. Raises `RunStopped`
     in an exception group when the server has not replied for longer than the outage limit of the settings.
     """
-    header = await authorization(_key_source(settings.api), environ, reporter.warn)
+    header = access.header or await read_header(settings, environ, reporter.warn)
     proxy = settings.api.proxy
     keys: list[str] = [*secrets_of(header)]
     redactor = redactor_of(settings.redact, keys)
@@ -81,7 +101,8 @@ async def open_components(
     reply_scrubber = scrubber if settings.api.base_url.startswith("http:") else Scrubber(keys)
     rng = random.Random()
     _warn_about_plain_http(settings.api.base_url, reporter.warn)
-    with closing(_ceiling(settings, header, reporter.warn)) as ceiling, _scrub_failures(scrubber.scrub):
+    own_ceiling = _ceiling(settings, header, reporter.warn)
+    with closing(access.share(own_ceiling)) as ceiling, _scrub_failures(scrubber.scrub):
         async with open_client(
             _transport(settings, header, ledger),
             _governor(settings, ceiling, rng),
@@ -114,10 +135,6 @@ async def open_components(
                 partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK),
                 cross_check,
             )
-
-
-def _key_source(api: Api) -> KeySource:
-    return KeySource(api.key_command, api.key_file, api.key_fd, api.key_keyring, api.organization_id)
 
 
 def _warn_about_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
@@ -192,7 +209,7 @@ def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) ->
 
 async def read_header(settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
     """Return the header that carries the key. `report` receives prompts and notes. Raises `ConfigError`."""
-    return await authorization(_key_source(settings.api), environ, report)
+    return await authorization(settings.api.key_source, environ, report)
 
 
 @asynccontextmanager

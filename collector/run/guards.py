@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from collector.model.errors import Damaged, KeyRefused, RunStopped
+from collector.model.errors import ConfigError, Damaged, KeyRefused, RunStopped
 from collector.model.ledger import Ledger
 from collector.model.outcome import Outcome, OutcomeKind
 
@@ -18,6 +18,15 @@ def require_organization(found: str | None, known: Sequence[str], path: str) -> 
         raise Damaged(
             f"{path}: contains records of organization {' and '.join(known)}, but this key reads organization {found}; "
             "use the other key, or quarantine the file with --resume never"
+        )
+
+
+def require_owner(found: str | None, organization_id: str | None) -> None:
+    """Raise `ConfigError` for a record of another organization than `organization_id`, if that is known."""
+    if found is not None and organization_id is not None and found.lower() != organization_id.lower():
+        raise ConfigError(
+            f"the key reads organization {found}, but the records of {organization_id} were requested; correct the id "
+            "or the key"
         )
 
 

@@ -26,6 +26,7 @@ from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.target import sink_for
 from collector.storage.filesystem import FileSystem
+from collector.storage.journal import Turns
 from collector.storage.overlay import OverlayFileSystem
 
 
@@ -42,8 +43,12 @@ class RunOutput:
         warn: Callable[[str], None],
         tables: Collection[str] = (),
         system: FileSystem | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        """Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`."""
+        """Runs that write to the same stream have the same `turns`.
+
+        Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`.
+        """
         self._settings = settings
         self._tables = tables
         self._template = OutputTemplate(settings.path)
@@ -51,6 +56,7 @@ class RunOutput:
         self._backlog = backlog
         self._warn = warn
         self._system = system
+        self._turns = turns
         self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
 
     def _sink_of(self, path: str) -> Sink:
@@ -65,6 +71,7 @@ class RunOutput:
             allow_empty=settings.allow_empty,
             tables=self._tables,
             system=self._system,
+            turns=self._turns,
         )
 
     @property

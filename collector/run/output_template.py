@@ -10,13 +10,15 @@ from collector.model.errors import UsageError
 from collector.snapshot.layout import QUARANTINE_SUFFIX, RUN_ID
 
 _PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": RUN_ID}
+_OF_SEVERAL: Final = "{organization_id}"
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 
 
 class OutputTemplate(NamedTuple):
-    """An output path whose placeholders are not filled in yet."""
+    """An output path whose placeholders are not filled in yet. `option` names it in messages."""
 
     text: str
+    option: str = "--output"
 
     @property
     def is_dated(self) -> bool:
@@ -32,7 +34,8 @@ class OutputTemplate(NamedTuple):
         """The path for a run that begins at `now`. Raises `UsageError` for an unknown placeholder."""
         known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
         for unknown in set(_PLACEHOLDER.findall(self.text)) - known.keys():
-            raise UsageError(f"--output {self.text}: {unknown} is not a placeholder; use {{date}} or {{run_id}}")
+            problem = "needs --organizations" if unknown == _OF_SEVERAL else "is not a placeholder"
+            raise UsageError(f"{self.option} {self.text}: {unknown} {problem}; otherwise use {{date}} or {{run_id}}")
         return _PLACEHOLDER.sub(lambda found: known[found[0]], self.text)
 
     def fill_from_match(self, found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from signal import Signals
 
 import anyio
@@ -30,8 +31,8 @@ from collector.model.secret import Environment
 from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
 from collector.polytomic.cross_check import CrossCheckReport
-from collector.run.assembly import SYSTEM_CLOCK, Components, open_components
-from collector.run.guards import require_access, require_organization, require_readable
+from collector.run.assembly import OWN_ACCESS, SYSTEM_CLOCK, Access, Components, open_components
+from collector.run.guards import require_access, require_organization, require_owner, require_readable
 from collector.run.identity import Identity
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
@@ -64,8 +65,12 @@ class Run:
         environ: Mapping[str, str] = os.environ,
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
+        access: Access = OWN_ACCESS,
     ) -> None:
-        """The caller has filled in the path of `output` with the run id of `identity`."""
+        """The caller has filled in the path of `output` with the run id of `identity`.
+
+        `access` is what the run has in common with other runs of this process, which `stop` may end together.
+        """
         self._settings = settings
         self._identity = identity
         self._id_input = id_input
@@ -73,9 +78,11 @@ class Run:
         self._sink = output.sink
         self._reporter = reporter
         self._environ = Environment(environ)
+        self._access = access
         self.ledger = Ledger(input=id_input.count, has_all_ids=False)
         self.throughput = Throughput()
         self.duration_s = 0.0
+        self.manifest = b""  # the last one that the run made; empty before
         self._organization_id: str | None = None
         self._resumed_run: ResumedRun | None = None
         self._cross_check_report: CrossCheckReport | None = None
@@ -94,12 +101,21 @@ class Run:
         return self._sink.tables.entries(finished=False) if self._sink.tables else []
 
     @property
+    def manifest_path(self) -> Path | None:
+        """The file of the manifest that describes this run; None without such a file."""
+        return self._sink.written_manifest
+
+    @property
     def resume_hint(self) -> str | None:
         """Advice on how to resume this run after it stopped; None if it left no files."""
         if self._settings.ids.from_list:
             always = self._settings.output.resume is Resume.ALWAYS
             return f"rerun the same command{' with --resume auto' if always else ''} to read the list again"
         return self._output.resume_hint
+
+    def stop(self, reason: CollectorError, immediately: bool) -> None:
+        """Request the end of the run: after the requests in flight, or immediately."""
+        self._shutdown.stop(reason, immediately=immediately)
 
     async def execute(self) -> CollectorError | None:
         """Collect the connections and publish the records; return the failure that ended the run, if any.
@@ -119,7 +135,9 @@ class Run:
         try:
             with self._shutdown.run_scope:
                 async with (
-                    open_components(self._settings, self.ledger, self._reporter, self._environ) as components,
+                    open_components(
+                        self._settings, self.ledger, self._reporter, self._environ, self._access
+                    ) as components,
                     anyio.create_task_group() as watchers,
                 ):
                     watchers.start_soon(self._shutdown.enforce_max_duration, self._settings.limits.max_duration)
@@ -266,6 +284,7 @@ class Run:
         self._side_tables.add(outcome)
 
     def _check_organization(self, found: str | None) -> None:
+        require_owner(found, self._access.organization_id)
         if self._resumed_run is not None:
             require_organization(found, self._resumed_run.organizations, self._sink.place(finished=False))
         self._organization_id = self._organization_id or found
@@ -281,9 +300,11 @@ class Run:
         with anyio.CancelScope(shield=True):
             failure = await self._reconcile(failure)
             if failure is None:
-                failure = await _failure_of(self._sink.publish(self._manifest(None)))
+                self.manifest = self._manifest(None)
+                failure = await _failure_of(self._sink.publish(self.manifest))
             if failure is not None:
-                await _failure_of(self._sink.leave(self._manifest(failure)))
+                self.manifest = self._manifest(failure)
+                await _failure_of(self._sink.leave(self.manifest))
             file_failure = await _failure_of(self._sink.close())
         return failure or file_failure
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final
@@ -19,6 +18,7 @@ from cyclopts import Group, Parameter, Token
 
 from collector.client import address
 from collector.client.address import BadAddress
+from collector.client.auth.authorization import KeySource
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
 from collector.model.side_tables import SIDE_TABLES
@@ -26,7 +26,11 @@ from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
 from collector.run.ids.id_formats import IdsFormat
 from collector.run.ids.id_input import IdInput, read_ids
+from collector.run.setting_rules import check_key_source, is_organization_name, is_path, require, require_name
 from collector.snapshot.sinks.resume import Resume
+
+ALL: Final = "all"
+"""The value of `organizations` that selects all of them."""
 
 # The groups of the help page, in the order a user needs them.
 IDS: Final = Group("Ids", sort_key=1)
@@ -69,6 +73,8 @@ class Api:
     "API version to request (X-Polytomic-Version)."
     organization_id: Annotated[str | None, Parameter(name="--organization-id", metavar="ID")] = None
     "Organization to read, with a partner or deployment key."
+    organizations: Annotated[tuple[str, ...], Parameter(name="--organizations", negative="", metavar="all|ID,ID")] = ()
+    "Organizations to collect side by side, with a partner or deployment key; all takes every one. Repeatable."
     key_file: Annotated[
         str | None, Parameter(name="--key-file", allow_leading_hyphen=True, metavar="FILE", group=_KEY)
     ] = None
@@ -95,24 +101,18 @@ class Api:
         )
         if self.proxy is not None:
             _require_safe_proxy(self.proxy, self)
-        self._check_key_source()
-
-    def _check_key_source(self) -> None:
-        """Require at most one key source, and reject a key in place of a name, since messages show settings."""
-        values = {name: getattr(self, name) for name in ("key_command", "key_file", "key_fd", "key_keyring")}
-        used = [name for name, value in values.items() if value is not None]
-        _require(len(used) <= 1, "api", " and ".join(used), "alternatives; set only one key source")
-        service, _, user = (self.key_keyring or "s:u").rpartition(":")
-        _require(self.key_command != "", "api", "key_command", "a command")
-        _require(self.key_file is None or _is_path(self.key_file), "api", "key_file", "a file name or -")
-        _require(
-            self.key_fd is None or self.key_fd > 2, "api", "key_fd", "3 or above; for standard input use key_file = -"
-        )
-        _require(service != "" and user != "", "api", "key_keyring", "of the form SERVICE:USER")
+        for name in ("organization_id", "version"):
+            require_name("[api]", name, getattr(self, name))
         _require(":" not in (self.organization_id or ""), "api", "organization_id", "an id without a colon")
-        for name in ("key_file", "key_keyring", "organization_id", "version"):
-            text = str(getattr(self, name) or "")
-            _require(not looks_like_api_key(text) or os.path.exists(text), "api", name, "a name, and not a key")
+        object.__setattr__(self, "organizations", _organizations(self.organizations))
+        both = self.organization_id is not None and self.organizations
+        _require(not both, "api", "organization_id", "unset when organizations is set; name the organization there")
+        check_key_source("[api]", self.key_source)
+
+    @property
+    def key_source(self) -> KeySource:
+        """The source of the key."""
+        return KeySource(self.key_command, self.key_file, self.key_fd, self.key_keyring, self.organization_id)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Ids:
             *("ids", "cross_check", "off with from_list, which fetches no connection to compare with the list"),
         )
         for path in self.files:
-            _require(_is_path(path), "ids", "files", f"a list of file names, not {path!r}; put ./ before a leading -")
+            _require(is_path(path), "ids", "files", f"a list of file names, not {path!r}; put ./ before a leading -")
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,10 @@ class Limits:
     "Ceiling in requests/s, all attempts; 0 removes it."
     concurrency: Annotated[int, Parameter(name="--concurrency", converter=_integer, metavar="N")] = 32
     "Ceiling of requests in flight."
+    organizations_at_once: Annotated[
+        int, Parameter(name="--organizations-at-once", converter=_integer, metavar="N")
+    ] = 4
+    "Organizations to collect at the same time."
     max_duration: Annotated[float | None, Parameter(name="--max-duration", metavar="S")] = None
     "Stop after this many seconds (exit code 5)."
     max_pause: Annotated[float, Parameter(name="--max-pause", metavar="S")] = 900.0
@@ -200,6 +204,7 @@ class Limits:
     def __post_init__(self) -> None:
         _require(0 <= self.rate <= 100_000, "limits", "rate", "between 0 and 100000")
         _require(1 <= self.concurrency <= 1000, "limits", "concurrency", "between 1 and 1000")
+        _require(1 <= self.organizations_at_once <= 100, "limits", "organizations_at_once", "between 1 and 100")
         _require(self.max_duration is None or 0 < self.max_duration < math.inf, "limits", "max_duration", "above 0")
         _require(0 <= self.max_pause < math.inf, "limits", "max_pause", "0 or above")
         _require(0 < self.outage_limit < math.inf, "limits", "outage_limit", "above 0")
@@ -242,7 +247,7 @@ class Output:
     "Replace an older snapshot even if no id is ok."
 
     def __post_init__(self) -> None:
-        _require(_is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
+        _require(is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
 
 
 @dataclass(frozen=True)
@@ -335,13 +340,16 @@ class Settings:
 
 
 def _require(is_valid: bool, section: str, key: str, requirement: str) -> None:
-    if not is_valid:
-        raise ConfigError(f"[{section}] {key} must be {requirement}")
+    require(is_valid, f"[{section}]", key, requirement)
 
 
-def _is_path(path: str) -> bool:
-    """Is this a path, and not a flag after an option whose path is missing?"""
-    return path == "-" or (path != "" and "\0" not in path and not path.startswith("-"))
+def _organizations(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The named organizations, each once; `all` stands alone."""
+    names = tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",")))
+    _require(ALL not in names or names == (ALL,), "api", "organizations", f"{ALL} alone, or a list of organizations")
+    for name in names:
+        _require(is_organization_name(name), "api", "organizations", f"{ALL}, or a list of ids or labels")
+    return names
 
 
 def _base_url(text: str, *, allow_http: bool) -> str:

@@ -41,7 +41,9 @@ class RequestSender(Protocol):
 class Shutdown:
     """Whether and why a run is to stop.
 
-    `run_scope` cancels the whole run. Until `can_drain` is set, every request to stop cancels it.
+    `run_scope` cancels the whole run. Until `can_drain` is set, every request to stop cancels it. While `forward` is
+    set, it receives the requests instead, each with its reason and whether to stop immediately: the runs of several
+    organizations stop each by itself.
     """
 
     def __init__(self, warn: Callable[[str], None], signals: Iterable[Signals], watchdog: Watchdog | None) -> None:
@@ -51,6 +53,7 @@ class Shutdown:
         self._requested = anyio.Event()
         self._signal_count = 0
         self.can_drain = False
+        self.forward: Callable[[CollectorError, bool], None] | None = None
         self.reason: CollectorError | None = None
         self.run_scope = anyio.CancelScope()
 
@@ -73,13 +76,17 @@ class Shutdown:
         self._loop.call_soon_threadsafe(self._apply_signal, Signals(number), self._signal_count)
 
     def _apply_signal(self, signum: Signals, count: int) -> None:
-        self._request_stop(immediately=count > 1)
+        self.stop(Interrupted(signum), immediately=count > 1)
         if count == 1:
             self._warn(f"{signum.name}: finishing requests in flight; repeat to stop immediately")
 
-    def _request_stop(self, *, immediately: bool) -> None:
+    def stop(self, reason: CollectorError, *, immediately: bool = False) -> None:
+        """Request the end of the run, because of `reason` unless it has another one already."""
+        self.reason = self.reason or reason
         self._requested.set()
-        if immediately or not self.can_drain:
+        if self.forward is not None:
+            self.forward(self.reason, immediately)
+        elif immediately or not self.can_drain:
             self.run_scope.cancel()
 
     async def enforce_max_duration(self, seconds: float | None) -> None:
@@ -87,10 +94,10 @@ class Shutdown:
         if seconds is None:
             return
         await anyio.sleep(seconds)
-        self.reason = self.reason or RunStopped(f"--max-duration {seconds:g} s is reached")
+        reason = RunStopped(f"--max-duration {seconds:g} s is reached")
         if self._watchdog:
-            self._watchdog.arm(_EXIT_WITHIN, self.reason.exit_code)
-        self._request_stop(immediately=False)
+            self._watchdog.arm(_EXIT_WITHIN, (self.reason or reason).exit_code)
+        self.stop(reason)
 
     async def drain(self, sender: RequestSender, workers: anyio.CancelScope) -> None:
         """Wait until the run is to stop, let requests in flight finish within the grace period, cancel the workers."""

@@ -79,6 +79,20 @@ def read_manifest(path: Path) -> CheckedManifest:
     return checked
 
 
+def read_published(paths: SnapshotPaths) -> tuple[bytes, Manifest] | None:
+    """Read the manifest of a published snapshot, with its content.
+
+    Returns None if it is missing or invalid, does not fit the snapshot's size, or if its publication is not complete.
+    """
+    try:
+        content = paths.manifest.read_bytes()
+        manifest = decode(content)
+        is_whole = paths.snapshot.stat().st_size == manifest.records_file.bytes and not paths.header.exists()
+    except (Malformed, OSError):
+        return None
+    return (content, manifest) if is_whole else None
+
+
 def _files_of(path: Path) -> FileSet:
     """The file set that has a manifest, beside `path` or beside the target of its link."""
     sets = file_sets(path)

@@ -17,7 +17,8 @@ import contextlib
 import hashlib
 import select
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -27,12 +28,32 @@ from collector.storage.durable_files import output_error, translated
 from collector.storage.filesystem import FileSystem
 
 
+class Turns:
+    """Lets the journals of one stream append one block at a time, and none after one of them has failed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failure: CollectorError | None = None
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Wait for a turn, and keep it within the context. Raises the failure that ended an earlier turn."""
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            try:
+                yield
+            except CollectorError as failure:
+                self._failure = failure
+                raise
+
+
 class Journal:
     """Appends blocks to a file, and counts and digests its bytes.
 
     `open_file` returns the descriptor, on `open` or before the first block. `is_exclusive` means that only this journal
     writes the file, so a partial block can be truncated. With a `path`, the file must stay there unchanged. `bytes` and
-    `sha256` include the contents of an unfinished file.
+    `sha256` include the contents of an unfinished file. Journals of one stream append in `turns`.
     """
 
     def __init__(
@@ -45,6 +66,7 @@ class Journal:
         is_exclusive: bool = True,
         size: int = 0,
         digest: hashlib._Hash | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._system = system
         self._open_file = open_file
@@ -53,6 +75,7 @@ class Journal:
         self._is_exclusive = is_exclusive
         self._digest = digest or hashlib.sha256()
         self._synced_digest = self._digest.copy()
+        self._turns = turns or Turns()
         self._sync_failure: CollectorError | None = None
         self.failure: CollectorError | None = None
         self.name = name
@@ -80,6 +103,10 @@ class Journal:
         """
         if self.failure:
             raise self.failure
+        with self._turns.take():
+            self._append(block, is_lines)
+
+    def _append(self, block: bytes, is_lines: bool) -> None:
         descriptor = self.open()
         left = memoryview(block)
         try:

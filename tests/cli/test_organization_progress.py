@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from collector.cli.live_display import LiveDisplay, shortened
 from collector.cli.organization_progress import (
     ConsoleOrganizationsReporter,
-    OrganizationsReporter,
     organizations_reporter_for,
 )
 from collector.cli.progress_display import LineDisplay
@@ -62,7 +61,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
-def say_everything(reporter: OrganizationsReporter) -> None:
+def say_everything(reporter: ConsoleOrganizationsReporter) -> None:
     one = reporter.of("Acme")
     for each, end in ((one, ""), (reporter, " of all")):
         each.warn(f"a problem{end}")
@@ -207,12 +206,14 @@ def test_a_terminal_gets_bars_unless_quiet_or_plain(
     assert ("\x1b[" in screen_after(draw, monkeypatch).received) is has_bars
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, draw: Callable[[OrganizationsReporter], object], **size: int) -> Screen:
+def drawn(
+    monkeypatch: pytest.MonkeyPatch, draw: Callable[[ConsoleOrganizationsReporter], object], **size: int
+) -> Screen:
     return screen_after(lambda: draw(live()), monkeypatch, **size)
 
 
 def test_a_terminal_has_the_total_and_a_bar_for_each_running_organization(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(reporter: OrganizationsReporter) -> None:
+    def draw(reporter: ConsoleOrganizationsReporter) -> None:
         reporter.begin(40)
         states = [
             ledger(),
@@ -254,7 +255,7 @@ def test_a_terminal_has_the_total_and_a_bar_for_each_running_organization(monkey
 
 
 def test_the_bar_of_a_list_has_a_total_once_the_list_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(reporter: OrganizationsReporter) -> None:
+    def draw(reporter: ConsoleOrganizationsReporter) -> None:
         state = ledger(12, 12)
         state.has_all_ids = False
         run = reporter.of("Acme")
@@ -269,7 +270,7 @@ def test_the_bar_of_a_list_has_a_total_once_the_list_is_complete(monkeypatch: py
 def test_more_bars_than_lines_leave_the_screen_and_the_messages_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [UUID.format(number) for number in range(12)]
 
-    def draw(reporter: OrganizationsReporter) -> None:
+    def draw(reporter: ConsoleOrganizationsReporter) -> None:
         reporter.begin(40)
         runs = {name: reporter.of(name) for name in names}
         for run in runs.values():
@@ -288,7 +289,7 @@ def test_more_bars_than_lines_leave_the_screen_and_the_messages_whole(monkeypatc
 
 
 def test_the_end_erases_all_bars_also_those_that_did_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(reporter: OrganizationsReporter) -> None:
+    def draw(reporter: ConsoleOrganizationsReporter) -> None:
         reporter.begin(9)
         for name in map(str, range(8)):
             reporter.of(name).begin(ledger())
@@ -303,7 +304,7 @@ def test_the_end_erases_all_bars_also_those_that_did_not_fit(monkeypatch: pytest
 def test_names_move_no_cursor_and_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [EVIL, *(f"<{attack}>" for attack in ATTACKS.values()), "[red]x[/red]", "[/]", "a:100:b"]
 
-    def draw(reporter: OrganizationsReporter) -> None:
+    def draw(reporter: ConsoleOrganizationsReporter) -> None:
         reporter.begin(len(names))
         for name in names:
             run = reporter.of(name)
@@ -373,7 +374,7 @@ def test_a_failure_of_the_first_drawing_does_not_end_the_runs(
 def test_secrets_are_hidden_from_all_output_once_a_run_has_them(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool
 ) -> None:
-    def report(reporter: OrganizationsReporter) -> None:
+    def report(reporter: ConsoleOrganizationsReporter) -> None:
         one, other = reporter.of("Acme"), reporter.of("Zeta")
         reporter.begin(2)
         one.begin(ledger())

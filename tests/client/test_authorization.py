@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.client.auth.authorization import KeySource, authorization
+from collector.client.auth.authorization import KeySource, authorization, read_shared_key
 from collector.model.errors import ConfigError, ExitCode
 from collector.model.secret import Environment, Secret
 
@@ -93,6 +93,31 @@ async def test_a_configured_source_precedes_the_environment_which_has_an_order(t
     assert await header(KeySource(), **environ) == "Bearer first"
     environ["POLYTOMIC_API_KEY"] = ""
     assert await header(KeySource(), **environ) == "Bearer second"
+
+
+async def test_a_shared_key_is_a_bearer_token_alone_and_sent_with_the_id_of_each_organization(tmp_path: Path) -> None:
+    for source in every_source(tmp_path, KEY):
+        shared = await read_shared_key(source, {}, ignore)
+        assert shared.header.reveal() == f"Bearer {KEY}"
+        assert shared.header_for("org").reveal() == basic(f"org:{KEY}")
+        assert KEY not in repr(shared)
+
+
+async def test_a_shared_key_comes_from_the_variables_of_partners_and_deployments_before_that_of_users() -> None:
+    environ = {"POLYTOMIC_API_KEY": "last", "POLYTOMIC_DEPLOYMENT_KEY": "second", "POLYTOMIC_PARTNER_KEY": "first"}
+    for expected in ("first", "second", "last"):
+        shared = await read_shared_key(KeySource(), environ, ignore)
+        assert shared.header.reveal() == f"Bearer {expected}"
+        environ = {name: value for name, value in environ.items() if value != expected}
+
+
+async def test_an_invalid_shared_key_is_an_error_and_quotes_around_it_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the content cannot be a key"):
+        await read_shared_key(KeySource(file=file_with(tmp_path, "a b")), {}, ignore)
+    notes: list[str] = []
+    await read_shared_key(KeySource(), {"POLYTOMIC_PARTNER_KEY": f'"{KEY}"'}, notes.append)
+    assert ["the key is in quotes" in note for note in notes] == [True]
+    assert KEY not in notes[0]
 
 
 @pytest.mark.parametrize("environ", [{}, {"POLYTOMIC_API_KEY": ""}])

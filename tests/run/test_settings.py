@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import pytest
 from cyclopts import App, CycloptsError, Parameter
 
-from collector.cli.config_sources import from_environment, from_toml
+from collector.cli.config_sources import TomlSettings, from_environment
 from collector.model.errors import ConfigError, ExitCode
 from collector.run.ids.id_formats import IdsFormat
+from collector.run.organizations.organization_settings import OrganizationSettings
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
 
@@ -28,6 +29,7 @@ SETTINGS: list[Change] = [
     ("api", "base_url", "--base-url", "https://polytomic.example", "https://polytomic.example"),
     ("api", "version", "--api-version", "2024-02-08", "2024-02-08"),
     ("api", "organization_id", "--organization-id", "org", "org"),
+    ("api", "organizations", "--organizations", "emea,apac", ("emea", "apac")),
     ("api", "key_file", "--key-file", "/etc/key", "/etc/key"),
     ("api", "key_command", "--key-command", "pass show x", "pass show x"),
     ("api", "key_fd", "--key-fd", 3, 3),
@@ -46,6 +48,7 @@ SETTINGS: list[Change] = [
     ("redact", "fingerprint_key_file", "--fingerprint-key-file", "/etc/key", "/etc/key"),
     ("limits", "rate", "--rate", 12.5, 12.5),
     ("limits", "concurrency", "--concurrency", 3, 3),
+    ("limits", "organizations_at_once", "--organizations-at-once", 2, 2),
     ("limits", "max_duration", "--max-duration", 60.5, 60.5),
     ("limits", "max_pause", "--max-pause", 30, 30.0),
     ("limits", "outage_limit", "--outage-limit", 90, 90.0),
@@ -77,7 +80,7 @@ SWITCHES = [
 def parse(argv: Sequence[str] = (), environ: dict[str, str] | None = None) -> Settings:
     """The settings that a command receives."""
     environ = {} if environ is None else environ
-    app = App(config=[from_environment(environ), from_toml(environ)], result_action="return_value")
+    app = App(config=[from_environment(environ), TomlSettings(environ)], result_action="return_value")
 
     @app.default
     def command(
@@ -317,7 +320,7 @@ def test_a_file_that_is_not_toml_is_an_error_that_names_it(content: bytes, tmp_p
         ("[limit]\nrate = 1\n", r"\[limit\] is not a section; did you mean limits\?"),
         (
             "[zzz]\nrate = 1\n",
-            r"\[zzz\] is not a section; there are api, filter, ids, limits, log, output, redact, retry",
+            r"\[zzz\] is not a section; there are api, filter, ids, limits, log, organizations, output, redact, retry",
         ),
         ("[limits]\nrat = 1\n", r"\[limits\] rat is not a setting; did you mean rate\?"),
         ("[limits]\nmax_attempts = 1\n", r"\[limits\] max_attempts is not a setting"),
@@ -562,8 +565,77 @@ def test_the_example_configuration_equals_the_defaults(tmp_path: Path) -> None:
 
 def test_the_example_contains_every_setting_in_its_section() -> None:
     # A setting without a default is commented out.
-    found = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
+    found = tomllib.loads(re.sub(r"^# (\w+ = |\[\[)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
+    del found["organizations"]
     assert {(section, key) for section, keys in found.items() for key in keys} == set(every_setting())
+
+
+def test_the_example_shows_organizations_that_are_valid(tmp_path: Path) -> None:
+    content = re.sub(r"^# (\w+ = |\[\[)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
+    tables = content[content.index("\n[[organizations]]\n") :]
+    assert organizations_in(tmp_path, tables) == (
+        OrganizationSettings(label="emea", key_file="/etc/collector/emea-key"),
+        OrganizationSettings(id="248df4b7-aa70-47b8-a036-33ac447e668d", label="apac"),
+    )
+
+
+def organizations_in(folder: Path, content: str) -> tuple[OrganizationSettings, ...]:
+    """The organizations of a configuration file with this content."""
+    source = TomlSettings({})
+    app = App(config=[source], result_action="return_value")
+
+    @app.default
+    def command(*, config: str | None = None, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> None:  # noqa: B008  # frozen
+        assert settings == Settings()
+
+    app(["--config", file_with(folder, content)], exit_on_error=False, print_error=False)
+    return source.organizations
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[organizations]\nid = 'a'", "organizations is not a list of tables; begin each organization with"),
+        ("organizations = ['a']", "organizations is not a list of tables"),
+        ("[[organizations]]\nlabl = 'a'", r"\[\[organizations\]\] labl is not a setting; did you mean label\?"),
+        ("[[organizations]]", r"\[\[organizations\]\] id or label must be set"),
+        ("[[organizations]]\nid = 3", r"\[\[organizations\]\] id must be a text"),
+        ("[[organizations]]\nid = 'a'\nkey_fd = '3'", r"\[\[organizations\]\] key_fd must be an integer"),
+        ("[[organizations]]\nid = 'a'\nkey_fd = true", r"\[\[organizations\]\] key_fd must be an integer"),
+        ("[[organizations]]\nid = 'a/b'", r"\[\[organizations\]\] id must be 1 to 100 letters, digits"),
+        ("[[organizations]]\nlabel = '../b'\nkey_fd = 3", r"\[\[organizations\]\] label must be 1 to 100 letters"),
+        ("[[organizations]]\nlabel = 'a'", r"\[\[organizations\]\] a: without an id it needs the key of a user"),
+        (
+            "[[organizations]]\nid = 'a'\nkey_fd = 3\nkey_file = 'k'",
+            r"a: key_file and key_fd must be alternatives; set only one key source",
+        ),
+        ("[[organizations]]\nid = 'a'\nkey_fd = 2", "a: key_fd must be 3 or above"),
+        ("[[organizations]]\nid = 'a'\nkey_file = '4eC39HqLyjWDarjtT1zdp7dc'", "a: key_file must be a name, and not"),
+    ],
+)
+def test_an_invalid_organization_is_an_error_that_says_why(content: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        organizations_in(tmp_path, content)
+    assert "4eC39" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("organizations", "message"),
+    [
+        (("all", "a"), "must be all alone, or a list of organizations"),
+        (("a", ""), "must be all, or a list of ids or labels"),
+        (("a/b",), "must be all, or a list of ids or labels"),
+        (("4eC39HqLyjWDarjtT1zdp7dc",), "must be all, or a list of ids or labels"),
+    ],
+)
+def test_invalid_names_of_organizations_are_rejected(organizations: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^\[api\] organizations {message}$"):
+        Api(organizations=organizations)
+
+
+def test_one_organization_and_several_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"\[api\] organization_id must be unset when organizations is set"):
+        Api(organization_id="a", organizations=("b",))
 
 
 def test_the_example_comments_out_exactly_the_settings_without_a_default() -> None:

@@ -25,7 +25,7 @@ class Screen(NamedTuple):
 def screen_after(
     draw: Callable[[], object], patch: pytest.MonkeyPatch, *, columns: int = 80, lines: int = 24
 ) -> Screen:
-    """What a terminal of this size shows after `draw`, which finds it as stderr."""
+    """The screen of a terminal of this size after `draw`, which finds it as stderr."""
     leader, follower = os.openpty()
     with (
         ThreadPoolExecutor() as threads,

@@ -7,7 +7,7 @@ source is a partner or deployment key if an organization is set, otherwise a use
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key
@@ -30,6 +30,21 @@ class KeySource(NamedTuple):
     organization_id: str | None = None
 
 
+class SharedKey(NamedTuple):
+    """A partner or deployment key, which reaches several organizations."""
+
+    key: Secret
+
+    @property
+    def header(self) -> Secret:
+        """The header of requests for no single organization, such as the list of organizations."""
+        return bearer(self.key)
+
+    def header_for(self, organization_id: str) -> Secret:
+        """The header of requests for one organization."""
+        return basic(organization_id, self.key)
+
+
 async def authorization(key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
     """Return the value of the `Authorization` header.
 
@@ -37,11 +52,30 @@ async def authorization(key_source: KeySource, environ: Mapping[str, str], repor
 
     Raises `ConfigError` if the key is missing, its source cannot be used, or the content cannot be a key.
     """
-    source, content = await _read_source(key_source, environ, report)
+    source, content = await _read_source(key_source, environ, report, KEY_VARIABLES)
     is_user_key = source == "POLYTOMIC_API_KEY" or not (
         key_source.organization_id or source == "POLYTOMIC_DEPLOYMENT_KEY"
     )
-    key, removed = unwrap(content, is_bearer=is_user_key)
+    key = _unwrapped(source, content, report, is_bearer=is_user_key)
+    if is_user_key:
+        return bearer(key)
+    return basic(key_source.organization_id, key) if key_source.organization_id else basic_without_organization(key)
+
+
+async def read_shared_key(
+    key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]
+) -> SharedKey:
+    """Read a key as the partner or deployment key of several organizations, whichever source it has.
+
+    `POLYTOMIC_API_KEY` is the last of the variables here. Works like `authorization` otherwise.
+    """
+    source, content = await _read_source(key_source, environ, report, (*KEY_VARIABLES[1:], KEY_VARIABLES[0]))
+    return SharedKey(_unwrapped(source, content, report, is_bearer=False))
+
+
+def _unwrapped(source: str, content: Secret, report: Callable[[str], None], *, is_bearer: bool) -> Secret:
+    """Return the key in the content of a source. Raises `ConfigError` if it cannot be a key."""
+    key, removed = unwrap(content, is_bearer=is_bearer)
     if not is_key(key):
         encoding = "; it looks like UTF-16, save it as UTF-8" if is_utf_16(key) else ""
         raise ConfigError(
@@ -50,17 +84,15 @@ async def authorization(key_source: KeySource, environ: Mapping[str, str], repor
         )
     if removed:
         report(f"{source}: ignoring {' and '.join(removed)} around the key; store the key alone")
-    if is_user_key:
-        return bearer(key)
-    if is_quoted(key):
+    if not is_bearer and is_quoted(key):
         report(f"{source}: the key is in quotes, which are sent with it; remove them if the API rejects the key")
-    return basic(key_source.organization_id, key) if key_source.organization_id else basic_without_organization(key)
+    return key
 
 
 async def _read_source(
-    key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None]
+    key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None], variables: Sequence[str]
 ) -> tuple[str, Secret]:
-    """Return the name of the source and its content."""
+    """Return the name of the source and its content. Without a configured source it is the first of the `variables`."""
     if key_source.command is not None:
         return "[api] key_command", await from_command(key_source.command, environ)
     if key_source.file == "-":
@@ -71,7 +103,7 @@ async def _read_source(
         return f"[api] key_fd {key_source.fd}", await from_descriptor(key_source.fd)
     if key_source.keyring is not None:
         return f"[api] key_keyring {key_source.keyring}", await from_keyring(key_source.keyring)
-    for name in KEY_VARIABLES:
+    for name in variables:
         if environ.get(name):
             return name, Secret(environ[name])
     raise ConfigError(

@@ -1,7 +1,8 @@
 """Observers: the interface through which a run reports to its caller.
 
-reporter     the interface: warnings, notes, progress
-decisions    text for each decision of the governor
+reporter                  the interface: warnings, notes, progress
+organizations_reporter    that of several organizations
+decisions                 text for each decision of the governor
 
 Must not know: how a report is displayed.
 """

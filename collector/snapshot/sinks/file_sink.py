@@ -106,6 +106,7 @@ class FileSink:
         self._is_published = False
         self.tables: TableFiles | None = None
         self.rejected: RejectedRun | None = None
+        self.written_manifest: Path | None = None
         self._output: _OpenOutput | None = None
         self.writer: Writer = NoWriter()
         self._pending_notes: deque[bytes] = deque()  # repair notes that are not yet written
@@ -305,6 +306,7 @@ class FileSink:
 
     def _publish(self, manifest: bytes) -> None:
         if self._is_published:
+            self.written_manifest = self._paths.manifest
             return
         output = self._open_output
         for journal in (output.records, output.errors):
@@ -312,6 +314,7 @@ class FileSink:
         if not self.writer.committed.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_no_records_replaced()
         publish(self._files, self._paths, manifest, sorted(self.tables.finished) if self.tables else ())
+        self.written_manifest = self._paths.manifest
 
     def _require_no_records_replaced(self) -> None:
         older = replaced_snapshot(self._files, self._paths)
@@ -340,6 +343,7 @@ class FileSink:
                 journal.require_in_place()  # a manifest must not describe a missing file
             self.has_unfinished_files = True
             self._files.write_atomically(self._paths.partial_manifest, manifest)
+            self.written_manifest = self._paths.partial_manifest
 
     async def close(self) -> None:
         await to_thread.run_sync(self._close)

@@ -9,6 +9,7 @@ down the workers and never blocks the event loop. A sink counts a record only on
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from collector.model.ids import IdSet
@@ -74,6 +75,7 @@ class Sink(Protocol):
     files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it. `tables`
     holds the side tables of a run that has begun; None for a stream and for a run that is published already.
     `rejected` is the first unfinished run that `begin` did not resume, but quarantined or refused to continue.
+    `written_manifest` is the file of the manifest that describes this run, once it exists.
     """
 
     is_resumable: bool
@@ -81,6 +83,7 @@ class Sink(Protocol):
     writer: Writer
     tables: TableFiles | None
     rejected: RejectedRun | None
+    written_manifest: Path | None
 
     async def open(self) -> None:
         """Lock the output before the first request."""

@@ -25,7 +25,7 @@ from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWrit
 from collector.storage.compression import compression_of
 from collector.storage.durable_files import Files, output_error, staged_path
 from collector.storage.filesystem import PosixFileSystem
-from collector.storage.journal import Journal
+from collector.storage.journal import Journal, Turns
 
 _OPEN_RETRY_SECONDS: Final = 0.1  # between two attempts to open a pipe that has no reader yet
 
@@ -43,11 +43,21 @@ class StreamSink:
     tables: TableFiles | None = None
     rejected: RejectedRun | None = None
     has_unfinished_files = False
+    written_manifest: Path | None = None
 
     def __init__(
-        self, output: str, errors: str | None, manifest: str | None, warn: Callable[[str], None], *, backlog: int
+        self,
+        output: str,
+        errors: str | None,
+        manifest: str | None,
+        warn: Callable[[str], None],
+        *,
+        backlog: int,
+        turns: Turns | None = None,
     ) -> None:
+        """Sinks of the same stream have the same `turns`."""
         self._output = output
+        self._turns = turns
         self._errors_path = Path(errors) if errors else None
         self._manifest_path = Path(manifest) if manifest else None
         self._warn = warn
@@ -59,8 +69,8 @@ class StreamSink:
         self.writer: Writer = NoWriter()
 
     async def open(self) -> None:
-        descriptor, name = await _open_stream(self._output)
-        self._records = Journal(self._files.system, lambda: descriptor, name, is_exclusive=False)
+        descriptor, name = await _open(self._output)
+        self._records = Journal(self._files.system, lambda: descriptor, name, is_exclusive=False, turns=self._turns)
         self._records.open()
         records = BatchWriter(
             self._records,
@@ -89,10 +99,9 @@ class StreamSink:
         pass
 
     def file_entries(self, *, finished: bool) -> list[FileEntry]:
-        errors = ""
-        if self._errors_path and self._manifest_path:
-            manifest_folder = os.path.realpath(self._manifest_path.parent)
-            errors = os.path.relpath(os.path.realpath(self._errors_path), manifest_folder)
+        errors = os.path.realpath(self._errors_path) if self._errors_path else ""
+        if errors and self._manifest_path:
+            errors = os.path.relpath(errors, os.path.realpath(self._manifest_path.parent))
         return self._outcome_writer.file_entries(STREAM_PATH, errors) if self._outcome_writer else []
 
     async def publish(self, manifest: bytes) -> None:
@@ -109,6 +118,7 @@ class StreamSink:
             self._publish_errors(self._errors_path, self._errors.bytes, finished)
         if self._manifest_path:
             self._files.write_atomically(self._manifest_path, manifest)
+            self.written_manifest = self._manifest_path
 
     def _publish_errors(self, path: Path, size: int, finished: bool) -> None:
         staged = staged_path(path)
@@ -156,14 +166,19 @@ class _WarningErrorWriter:
         pass
 
 
-async def _open_stream(output: str) -> tuple[int, str]:
+async def _open(output: str) -> tuple[int, str]:
     if output != "-":
-        while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
-            await anyio.sleep(_OPEN_RETRY_SECONDS)
-        return descriptor, output
+        return await open_stream(output), output
     if sys.stdout is None:  # closed before the start; descriptor 1 may be another file by now
         raise OutputError("standard output is closed; name a file with -o")
     return os.dup(1), "standard output"
+
+
+async def open_stream(output: str) -> int:
+    """Open a pipe or device to write, and wait for the reader of a pipe. Raises `OutputError`."""
+    while (descriptor := _try_open(output)) is None:  # noqa: ASYNC110  # a pipe has no event for it
+        await anyio.sleep(_OPEN_RETRY_SECONDS)
+    return descriptor
 
 
 def _try_open(output: str) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from collector.model.errors import OutputError, UsageError
@@ -15,9 +16,10 @@ from collector.snapshot.manifest import decode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
-from collector.snapshot.sinks.stream_sink import StreamSink
+from collector.snapshot.sinks.stream_sink import StreamSink, open_stream
 from collector.storage.compression import compression_of, require_available
 from collector.storage.filesystem import FileSystem
+from collector.storage.journal import Turns
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import rename_obstacle
 
@@ -36,17 +38,19 @@ def sink_for(
     allow_empty: bool = False,
     tables: Collection[str] = (),
     system: FileSystem | None = None,
+    turns: Turns | None = None,
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
-    `system` is for files of a snapshot. Raises `UsageError` and `OutputError` for a path that no run could write to.
+    Sinks of the same stream have the same `turns`. `system` is for files of a snapshot. Raises `UsageError` and
+    `OutputError` for a path that no run could write to.
     """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
     if output in _STDOUT_PATHS:
         output = "-"
     path = Path(output)
-    if output == "-" or _is_stream(path):
+    if is_stream(output):
         for flag, given_path in (("--errors", errors), ("--manifest", manifest)):
             if given_path and _is_folder_or_device(Path(given_path)):
                 raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
@@ -57,7 +61,7 @@ def sink_for(
         require_available(compression_of(errors or ""))
         if tables:
             raise UsageError("side tables (--with) are files beside a snapshot; name a file with --output")
-        return StreamSink(output, errors, manifest, warn, backlog=backlog)
+        return StreamSink(output, errors, manifest, warn, backlog=backlog, turns=turns)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; the names beside an output file are fixed")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
@@ -70,6 +74,27 @@ def sink_for(
         _require_usable_table(output, paths.table(table))
     require_available(compression_of(target.name))
     return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables, system=system)
+
+
+def require_usable_file(option: str, path: Path) -> None:
+    """Raise `UsageError` or `OutputError` if no run could write this whole file, which an option names."""
+    if os.path.isdir(path):
+        raise UsageError(f"{option}: {path}, a file of this output, is a folder; choose another name")
+    _require_replaceable(path)
+
+
+@asynccontextmanager
+async def held_open(output: str) -> AsyncIterator[Turns]:
+    """Keep a stream open for the sinks of several runs, which append to it in the yielded turns.
+
+    The reader of a pipe would otherwise see its end whenever no run is writing. Raises `OutputError`.
+    """
+    descriptor = None if output == "-" or output in _STDOUT_PATHS else await open_stream(output)
+    try:
+        yield Turns()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
@@ -146,10 +171,13 @@ def _require_no_link(path: Path | str) -> None:
         raise OutputError(f"{path}: cannot be written: a symbolic link; name its target, or remove the link")
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(output: str) -> bool:
+    """Is this output standard output, a pipe or a device?"""
+    if output == "-" or output in _STDOUT_PATHS:
+        return True
     try:
-        mode = path.stat().st_mode
-    except OSError:
+        mode = os.stat(output).st_mode
+    except (OSError, ValueError):
         return False
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 

@@ -1,0 +1,57 @@
+"""`collector collect` for several organizations: runs them side by side and reports the result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from signal import Signals
+
+from collector.cli.console import print_message
+from collector.cli.organization_progress import organizations_reporter_for
+from collector.model.errors import ExitCode
+from collector.run.ids.id_input import IdInput
+from collector.run.listing import require_input
+from collector.run.organizations.organizations_run import OrganizationsEnd, OrganizationsRun
+from collector.run.organizations.selection import Selection
+from collector.run.watchdog import Watchdog
+from collector.snapshot.organizations_index import OrganizationResult
+
+
+async def collect_organizations(
+    selection: Selection,
+    id_input: IdInput,
+    environ: Mapping[str, str],
+    signals: Sequence[Signals],
+    watchdog: Watchdog,
+) -> int:
+    """Collect the selected organizations, report the result on stderr, and return the exit code."""
+    log = selection.settings.log
+    reporter = organizations_reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
+    try:
+        require_input(selection.settings, id_input, reporter.warn)
+        run = OrganizationsRun(selection, id_input, reporter, environ=environ, signals=signals, watchdog=watchdog)
+        end = await run.execute()
+    finally:
+        reporter.close()
+    if not log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:
+        print_message("; ".join(_summary(end)))
+    return end.exit_code
+
+
+def _summary(end: OrganizationsEnd) -> Iterator[str]:
+    """`2 of 3 organizations complete in 12.3 s`, `1 stopped`, and the index."""
+    complete = sum(result.exit_code == ExitCode.OK for result in end.results)
+    yield f"{complete} of {len(end.results)} organizations complete in {end.duration_s:.1f} s"
+    others = Counter(map(_state, end.results))
+    if others.total() > complete:
+        yield ", ".join(f"{count} {state}" for state, count in others.items() if state)
+    if end.index is not None:
+        yield f"index {end.index}"
+
+
+def _state(result: OrganizationResult) -> str:
+    """Such as `not complete (exit code 3)`; empty if it is complete."""
+    if result.exit_code == ExitCode.OK:
+        return ""
+    state = "not complete" if result.is_started else "not started"
+    return f"{state} (exit code {result.exit_code:d})"

@@ -1,0 +1,70 @@
+"""The organizations that a partner or deployment key reaches: the list `GET /api/organizations`.
+
+The list has one page, the owner organization first. Source: the API reference, "List Organizations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from collector.client.client import Client
+from collector.client.failures import BadPayload, GaveUp
+from collector.client.messages import Reply, Request
+from collector.model.errors import ConfigError, KeyRefused, RunStopped
+from collector.model.record import Json
+from collector.polytomic.envelope import read_page, require_json
+
+ORGANIZATIONS: Final = Request("/api/organizations", is_sole=True)
+_FORBIDDEN: Final = 403
+_NAME_THEM: Final = "or name each organization and its key in [[organizations]] of the configuration file"
+
+
+class ListedOrganization(NamedTuple):
+    """An organization: its id, verbatim, and its name, if the API states it."""
+
+    id: str
+    name: str | None = None
+
+
+async def read_organizations(client: Client) -> list[ListedOrganization]:
+    """Return the organizations that the key reaches, in the order of the list, each once.
+
+    Raises `KeyRefused` for a key that may not list organizations, `ConfigError` for a server without the list, and
+    `RunStopped` when the list is unavailable.
+    """
+    try:
+        return await client.get(ORGANIZATIONS, _read)
+    except GaveUp as end:
+        raise RunStopped(
+            f"the list of organizations is unavailable after {end.attempts} attempts: {end.failure.reason}; run again "
+            f"later, {_NAME_THEM}"
+        ) from None
+
+
+async def _read(reply: Reply, _number: int) -> list[ListedOrganization]:
+    if reply.status == _FORBIDDEN:
+        raise KeyRefused(
+            f"the key may not list organizations (GET {ORGANIZATIONS.target}: {reply.summary}), so it is not a "
+            f"partner's or deployment key; use one, for example in POLYTOMIC_PARTNER_KEY, {_NAME_THEM}"
+        )
+    if reply.status != 200:
+        raise ConfigError(f"the server does not list organizations ({reply.summary}); check --base-url, {_NAME_THEM}")
+    require_json(reply)
+    return organizations_in(reply.body)
+
+
+def organizations_in(body: bytes) -> list[ListedOrganization]:
+    """The organizations under `data` in a body, each once. Raises only `BadPayload`."""
+    found: dict[str, ListedOrganization] = {}
+    for number, item in enumerate(read_page(body, is_list=True).items, start=1):
+        listed = _organization(item if isinstance(item, dict) else {}, number)
+        found.setdefault(listed.id.lower(), listed)
+    return list(found.values())
+
+
+def _organization(item: Mapping[str, Json], number: int) -> ListedOrganization:
+    id, name = item.get("id"), item.get("name")
+    if not isinstance(id, str) or not id:
+        raise BadPayload(f"item {number} of the list of organizations has no id", 200)
+    return ListedOrganization(id, name if isinstance(name, str) and name else None)

@@ -1,0 +1,171 @@
+"""The run of one organization among several. Its failure is a value, so it never ends the runs of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from anyio import to_thread
+
+from collector.governor.common_ceiling import CommonCeiling
+from collector.model.errors import CollectorError, Damaged, ExitCode
+from collector.model.ledger import Ledger, exit_code_of
+from collector.model.outcome import OutcomeKind
+from collector.run.assembly import Access
+from collector.run.identity import Identity
+from collector.run.ids.id_input import IdInput
+from collector.run.observers.reporter import Reporter
+from collector.run.organizations.organization import Organization
+from collector.run.output import RunOutput
+from collector.run.run import Run
+from collector.snapshot.checked_manifest import read_published
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.organizations_index import OrganizationResult
+from collector.storage.journal import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The parts that the runs of all organizations have in common.
+
+    `now`, in seconds since the epoch, dates their paths. `continues` an interrupted run: the organizations that it
+    has completed are kept.
+    """
+
+    identity: Identity
+    now: float
+    environ: Mapping[str, str]
+    ceiling: CommonCeiling
+    turns: Turns | None = None
+    continues: bool = False
+
+
+class Ending(NamedTuple):
+    """How the run of an organization ended, with a text for people."""
+
+    result: OrganizationResult
+    text: str
+
+
+class MemberRun:
+    """Collects one organization. Call `execute` once; `stop` ends it early."""
+
+    def __init__(self, organization: Organization, common: Common, id_input: IdInput, reporter: Reporter) -> None:
+        self._organization = organization
+        self._common = common
+        self._id_input = id_input
+        self._reporter = reporter
+        self._run: Run | None = None
+        self._stop_reason: CollectorError | None = None
+
+    def stop(self, reason: CollectorError, immediately: bool) -> None:
+        """Request the end of the run: after the requests in flight, or immediately."""
+        self._stop_reason = reason
+        if self._run is not None:
+            self._run.stop(reason, immediately)
+
+    async def execute(self) -> Ending:
+        """Collect the organization. Raises no `CollectorError`; a bug is raised as an exception group."""
+        try:
+            output = self._output()
+            if self._common.continues and (kept := await to_thread.run_sync(self._kept, output)):
+                return kept
+            return await self._collect(output)
+        except CollectorError as failure:
+            return Ending(self._result(failure.exit_code, str(failure)), _failed(failure, None))
+
+    def _output(self) -> RunOutput:
+        settings = self._organization.settings
+        return RunOutput(
+            settings.output,
+            run_id=self._common.identity.run_id,
+            now=self._common.now,
+            backlog=settings.limits.concurrency,
+            warn=self._reporter.warn,
+            tables=settings.tables.include,
+            turns=self._common.turns,
+        )
+
+    def _kept(self, output: RunOutput) -> Ending | None:
+        """The ending of this organization in the interrupted run that this one continues; None if it had not ended."""
+        if not output.sink.is_resumable:
+            return None
+        paths = SnapshotPaths(Path(output.sink.place(finished=True)))
+        found = read_published(paths)
+        if found is None or found[1].run_id != self._common.identity.run_id:
+            return None
+        content, manifest = found
+        result = self._result(manifest.exit_code, None, manifest=content, manifest_path=paths.manifest, is_kept=True)
+        return Ending(result, f"{manifest.status} before the interruption: {paths.snapshot}")
+
+    async def _collect(self, output: RunOutput) -> Ending:
+        organization, common = self._organization, self._common
+        self._run = run = Run(
+            *(organization.settings, common.identity, self._id_input, output, self._reporter),
+            environ=common.environ,
+            access=Access(organization.header, common.ceiling.member, organization.id),
+        )
+        if self._stop_reason is not None:  # since before the run existed
+            run.stop(self._stop_reason, immediately=True)
+        failure = await run.execute()
+        manifest = (
+            await to_thread.run_sync(_content_of, run.manifest_path) if output.sink.is_resumable else run.manifest
+        )
+        exit_code = exit_code_of(run.ledger) if failure is None else failure.exit_code
+        result = self._result(
+            exit_code,
+            None if failure is None else str(failure),
+            manifest=manifest,
+            manifest_path=run.manifest_path,
+            is_kept=manifest not in {None, run.manifest},  # an earlier process wrote it, and was killed soon after
+        )
+        if failure is not None:
+            return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else run.resume_hint))
+        return Ending(result, _finished(run.ledger, run.place(finished=True)))
+
+    def broken(self, bug: str) -> Ending:
+        """The ending after a bug."""
+        return Ending(self._result(ExitCode.BUG, bug), f"stopped (exit code {ExitCode.BUG:d}) by a bug in collector")
+
+    def _result(
+        self,
+        exit_code: int,
+        error: str | None,
+        *,
+        manifest: bytes | None = None,
+        manifest_path: Path | None = None,
+        is_kept: bool = False,
+    ) -> OrganizationResult:
+        organization = self._organization
+        return OrganizationResult(
+            *(organization.id, organization.label, organization.title, exit_code, error, manifest, manifest_path),
+            is_kept=is_kept,
+        )
+
+
+def not_started(organization: Organization, reason: CollectorError) -> OrganizationResult:
+    """The result of an organization whose turn did not come before the end of the run."""
+    return OrganizationResult(
+        *(organization.id, organization.label, organization.title, reason.exit_code, str(reason)), is_started=False
+    )
+
+
+def _content_of(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path else None
+    except OSError:
+        return None
+
+
+def _finished(ledger: Ledger, place: str) -> str:
+    counted = ledger.input
+    failed = f", {ledger.failed} not ok" if ledger.failed else ""
+    invalid = f", {counted.invalid} invalid lines" if counted.invalid else ""
+    resumed = f", {ledger.resumed} taken over from an unfinished run" if ledger.resumed else ""
+    return f"{ledger.outcomes[OutcomeKind.OK]} of {counted.unique} connections in {place}{failed}{invalid}{resumed}"
+
+
+def _failed(failure: CollectorError, hint: str | None) -> str:
+    return f"stopped (exit code {failure.exit_code:d}): {failure}{f'; {hint}' if hint else ''}"

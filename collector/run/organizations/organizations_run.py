@@ -1,0 +1,228 @@
+"""Collects several organizations side by side, and writes their index.
+
+index locked ─▸ list of organizations ─▸ crew ─▸ one run per organization ─▸ results ─▸ index
+
+Each organization has its own key, governor, ledger, output and failure. In common they have the rate ceiling, the
+signals, `--max-duration` and the stream, if the output is one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from signal import Signals
+
+import anyio
+from anyio import to_thread
+
+from collector.client.auth.authorization import SharedKey, read_shared_key
+from collector.governor.common_ceiling import CommonCeiling
+from collector.model.errors import CollectorError, ExitCode, InputError, first_of
+from collector.model.ledger import Ledger
+from collector.model.secret import Environment
+from collector.model.timestamps import stamp
+from collector.polytomic.organizations import ListedOrganization, read_organizations
+from collector.run.assembly import Access, open_components
+from collector.run.identity import Identity, new_identity
+from collector.run.ids.id_input import IdInput
+from collector.run.observers.organizations_reporter import OrganizationsReporter
+from collector.run.organizations.file_names import require_disjoint, require_placeholder
+from collector.run.organizations.index_file import IndexFile, index_path
+from collector.run.organizations.member_run import Common, MemberRun, not_started
+from collector.run.organizations.organization import Organization
+from collector.run.organizations.selection import Selection
+from collector.run.output_template import OutputTemplate
+from collector.run.run import header_of
+from collector.run.shutdown import Shutdown
+from collector.run.watchdog import Watchdog
+from collector.snapshot.organizations_index import IndexReport, OrganizationResult, common_exit_code, encode
+from collector.snapshot.sinks.target import held_open, is_stream
+from collector.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationsEnd:
+    """The end of a run of several organizations; `index` is the file of its index, if it has one."""
+
+    results: Sequence[OrganizationResult]
+    index: Path | None
+    duration_s: float
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every organization is complete, the common exit code if all have the same, else 3."""
+        return common_exit_code([result.exit_code for result in self.results])
+
+
+class OrganizationsRun:
+    """Collects the organizations of a selection. Call `execute` once."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        id_input: IdInput,
+        reporter: OrganizationsReporter,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        signals: Iterable[Signals] = (),
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        self._selection = selection
+        self._settings = selection.settings
+        self._id_input = id_input
+        self._reporter = reporter
+        self._environ = Environment(environ)
+        self._is_to_stream = is_stream(selection.settings.output.path)
+        self._began = time.monotonic()
+        self._now = time.time()
+        self._ledger = Ledger()  # of the requests outside the organizations
+        self._ceiling = CommonCeiling(self._settings.limits.rate)
+        self._running: set[MemberRun] = set()
+        self._bugs: list[Exception] = []
+        self._shutdown = Shutdown(reporter.warn, signals, watchdog)
+
+    async def execute(self) -> OrganizationsEnd:
+        """Collect the organizations, and write their index.
+
+        Raises what prevents the start: `UsageError`, `KeyRefused`, `OutputError`, `OutputLocked`, `RunStopped` and
+        `Interrupted`; also `OutputError` if the index cannot be written. The failure of an organization is part of its
+        result. A bug is raised as an exception group, after the index is written.
+        """
+        end: OrganizationsEnd | None = None
+        failure: CollectorError | None = None
+        with self._shutdown.handle_signals():
+            try:
+                with self._shutdown.run_scope:
+                    async with anyio.create_task_group() as watchers:
+                        watchers.start_soon(self._shutdown.enforce_max_duration, self._settings.limits.max_duration)
+                        end = await self._execute()
+                        watchers.cancel_scope.cancel()
+            except* CollectorError as group:
+                failure = first_of(group)
+        if self._bugs:
+            raise ExceptionGroup("bugs in the runs of organizations", self._bugs)
+        if end is None:
+            raise failure or self._shutdown.reason or RuntimeError("cancelled without a reason")
+        return end
+
+    async def _execute(self) -> OrganizationsEnd:
+        output = self._settings.output
+        require_placeholder(output, is_stream=self._is_to_stream)
+        identity = new_identity(self._now)
+        async with AsyncExitStack() as stack:
+            turns = await stack.enter_async_context(held_open(output.path)) if self._is_to_stream else None
+            index = await self._open_index(stack, identity)
+            organizations = await self._find_organizations()
+            common = Common(identity, self._now, self._environ, self._ceiling, turns)
+            if index is not None and not self._is_to_stream:
+                common = await self._begin(index, common)
+            fill = partial(_filled, common)
+            require_disjoint(organizations, index.paths if index else (), fill, is_stream=self._is_to_stream)
+            results = await self._collect_all(organizations, common)
+            if index is not None:
+                await self._write(index, common.identity, results)
+        return OrganizationsEnd(results, index.path if index else None, time.monotonic() - self._began)
+
+    async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
+        output = self._settings.output
+        if self._is_to_stream and output.manifest is None:
+            return None
+        path = index_path(output.path, output.manifest, run_id=identity.run_id, now=self._now)
+        index = IndexFile(path, self._reporter.warn)
+        stack.push_async_callback(to_thread.run_sync, index.close)
+        await to_thread.run_sync(index.open)
+        return index
+
+    async def _begin(self, index: IndexFile, common: Common) -> Common:
+        """Mark the run as unfinished; it has the identity of the interrupted run that it continues, if there is one."""
+        own = header_of(self._settings, common.identity, self._selection.digest())
+        header = await to_thread.run_sync(index.begin, own, self._settings.output.resume)
+        if header is own:
+            return common
+        self._reporter.tell(f"continuing the interrupted run {header.run_id}, which started at {header.started_at}")
+        began = datetime.fromisoformat(header.started_at).timestamp()
+        return replace(common, identity=Identity(header.run_id, header.started_at), now=began, continues=True)
+
+    async def _find_organizations(self) -> list[Organization]:
+        key: SharedKey | None = None
+        if self._selection.needs_shared_key:
+            key = await read_shared_key(self._settings.api.key_source, self._environ, self._reporter.warn)
+        listed = await self._listed(key) if key and self._selection.needs_list else []
+        found = self._selection.organizations(key, listed)
+        if not found:
+            raise InputError("the API lists no organization for this key; check the key and --base-url")
+        if len(found) > 1 and self._id_input.count.lines:
+            raise InputError(
+                f"connection ids belong to one organization, and {len(found)} organizations are selected; use --all, "
+                "or name the organization of the ids with --organizations"
+            )
+        return found
+
+    async def _listed(self, key: SharedKey) -> list[ListedOrganization]:
+        access = Access(key.header, self._ceiling.member)
+        reporter = self._reporter.of("organizations")
+        async with open_components(self._settings, self._ledger, reporter, self._environ, access) as components:
+            return await read_organizations(components.client)
+
+    async def _collect_all(self, organizations: Sequence[Organization], common: Common) -> list[OrganizationResult]:
+        self._reporter.begin(len(organizations))
+        self._shutdown.forward = self._stop_running
+        results: dict[int, OrganizationResult] = {}
+
+        async def work() -> None:
+            for number, organization in waiting:
+                results[number] = await self._collect(organization, common)
+
+        waiting: Iterator[tuple[int, Organization]] = iter(enumerate(organizations))
+        async with anyio.create_task_group() as crew:
+            for _ in range(min(self._settings.limits.organizations_at_once, len(organizations))):
+                crew.start_soon(work)
+        return [results[number] for number in range(len(organizations))]
+
+    def _stop_running(self, reason: CollectorError, immediately: bool) -> None:
+        for member in self._running:
+            member.stop(reason, immediately)
+
+    async def _collect(self, organization: Organization, common: Common) -> OrganizationResult:
+        reason = self._shutdown.reason
+        if reason is not None:
+            return not_started(organization, reason)
+        # With one organization, the ids may come from the input; otherwise each has its own list.
+        id_input = self._id_input if self._id_input.count.lines else IdInput(host=self._id_input.host)
+        member = MemberRun(organization, common, id_input, self._reporter.of(organization.name))
+        self._running.add(member)
+        try:
+            ending = await member.execute()
+        except Exception as bug:  # raised at the end, so that the others finish
+            self._bugs.append(bug)
+            ending = member.broken(str(bug))
+        finally:
+            self._running.discard(member)
+        self._reporter.finish(organization.name, ending.text, has_failed=ending.result.exit_code != ExitCode.OK)
+        return ending.result
+
+    async def _write(self, index: IndexFile, identity: Identity, results: Sequence[OrganizationResult]) -> None:
+        api = self._settings.api
+        report = IndexReport(
+            run_id=identity.run_id,
+            version=VERSION,
+            base_url=api.base_url,
+            api_version=api.version,
+            started_at=identity.started_at,
+            finished_at=stamp(time.time()),
+            duration_s=time.monotonic() - self._began,
+            requests=self._ledger.requests,
+            organizations=results,
+        )
+        write = partial(index.write, encode(report, index.path), is_finished=self._shutdown.reason is None)
+        await to_thread.run_sync(write)
+
+
+def _filled(common: Common, path: str) -> str:
+    return OutputTemplate(path).fill(run_id=common.identity.run_id, now=common.now)

@@ -1,0 +1,156 @@
+"""Selects the organizations of a run: those of the configuration file, or of the API's list. Pure.
+
+The configuration file has precedence: with `[[organizations]]` tables, no list is requested, and `--organizations`
+selects among them by id or label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from collector.client.auth.authorization import SharedKey
+from collector.model.errors import ConfigError, UsageError
+from collector.polytomic.organizations import ListedOrganization
+from collector.run.organizations.organization import PLACEHOLDER, Organization, path_name_of
+from collector.run.organizations.organization_settings import OrganizationSettings
+from collector.run.setting_rules import is_organization_name
+from collector.run.settings import ALL, Settings
+
+_KEY_SETTINGS: Final = ("key_file", "key_command", "key_fd", "key_keyring")
+_MAX_NAMED: Final = 10  # organizations in a message
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which organizations a run is to collect, by its settings and the `[[organizations]]` of the configuration."""
+
+    settings: Settings
+    configured: tuple[OrganizationSettings, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for settings that contradict each other, and for two organizations of one name."""
+        if self.configured and self.settings.api.organization_id is not None:
+            raise ConfigError(
+                "[api] organization_id and [[organizations]] exclude each other; to collect one of several "
+                "organizations, name it with --organizations"
+            )
+        _require_distinct(self.configured)
+
+    @property
+    def is_active(self) -> bool:
+        """Are several organizations to be collected, or one of them by its name?"""
+        return bool(self.configured or self.settings.api.organizations)
+
+    @property
+    def needs_list(self) -> bool:
+        """Are the organizations those of the API's list?"""
+        return not self.configured
+
+    @property
+    def needs_shared_key(self) -> bool:
+        """Does any organization use the key of `[api]`?"""
+        return self.needs_list or not all(one.has_own_key for one in self._chosen_settings())
+
+    def digest(self) -> str:
+        """A digest that distinguishes runs that select other organizations, connections, side tables or paths."""
+        settings = self.settings
+        facts = [
+            *(settings.api.organizations, [(one.id, one.label) for one in self.configured], settings.output.path),
+            *(settings.ids.all, settings.ids.from_list, settings.filter.as_manifest(), settings.tables.include),
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def organizations(self, key: SharedKey | None, listed: Iterable[ListedOrganization] = ()) -> list[Organization]:
+        """The organizations in order, each once. `key` is the shared one, if needed.
+
+        Raises `UsageError` for an unknown organization.
+        """
+        return self._listed(key, listed) if self.needs_list else self._configured(key)
+
+    def _configured(self, key: SharedKey | None) -> list[Organization]:
+        return [
+            Organization(
+                _settings_of(self.settings, one.id, one.label, one if one.has_own_key else None),
+                one.id,
+                one.label,
+                header=key.header_for(one.id) if key and one.id and not one.has_own_key else None,
+            )
+            for one in self._chosen_settings()
+        ]
+
+    def _chosen_settings(self) -> Sequence[OrganizationSettings]:
+        wanted = self.settings.api.organizations
+        if wanted in ((), (ALL,)):
+            return self.configured
+        by_name = {name.lower(): one for one in self.configured for name in (one.id, one.label) if name}
+        known = [" ".join(filter(None, (one.id, one.label))) for one in self.configured]
+        for name in wanted:
+            if name.lower() not in by_name:
+                raise UsageError(f"--organizations {name}: not in the configuration file, which has {_listing(known)}")
+        return list(dict.fromkeys(by_name[name.lower()] for name in wanted))
+
+    def _listed(self, key: SharedKey | None, listed: Iterable[ListedOrganization]) -> list[Organization]:
+        known = {each.id.lower(): each for each in listed}
+        wanted = self.settings.api.organizations
+        for name in wanted if wanted != (ALL,) else ():
+            if name.lower() not in known:
+                reached = _listing([each.id for each in known.values()])
+                raise UsageError(f"--organizations {name}: the key does not reach it; it reaches {reached}")
+        chosen = known.values() if wanted == (ALL,) else [known[name.lower()] for name in wanted]
+        return [
+            Organization(
+                _settings_of(self.settings, each.id, None, None),
+                each.id,
+                title=each.name,
+                header=key.header_for(each.id) if key else None,
+            )
+            for each in chosen
+        ]
+
+
+def _settings_of(settings: Settings, id: str | None, label: str | None, key: OrganizationSettings | None) -> Settings:
+    """The settings of the run of one organization; with `key`, its own key source replaces that of `[api]`.
+
+    The run has no time limit and no manifest of a stream: those settings are for all organizations together.
+    """
+    name = path_name_of(id, label)
+    if not is_organization_name(name):
+        raise UsageError(
+            f"the API lists an organization whose id cannot be a part of file names ({len(name)} characters); name the "
+            "others with --organizations"
+        )
+    sources = {} if key is None else {each: getattr(key, each) for each in _KEY_SETTINGS}
+    api = replace(settings.api, organizations=(), organization_id=id, **sources)
+    output = settings.output
+    return replace(
+        settings,
+        api=api,
+        limits=replace(settings.limits, max_duration=None),
+        output=replace(
+            output,
+            path=output.path.replace(PLACEHOLDER, name),
+            errors=output.errors and output.errors.replace(PLACEHOLDER, name),
+            manifest=None,
+        ),
+    )
+
+
+def _require_distinct(configured: Iterable[OrganizationSettings]) -> None:
+    owners: dict[str, OrganizationSettings] = {}
+    for one in configured:
+        for name in filter(None, (one.label, path_name_of(one.id, one.label))):
+            if owners.setdefault(name.lower(), one) is not one:
+                raise ConfigError(
+                    f"two [[organizations]] are called {name}, so they would write the same files; give one of them "
+                    "another label or id"
+                )
+
+
+def _listing(names: Sequence[str]) -> str:
+    """`a, b and 3 more`, or `none`."""
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return (", ".join(names[:_MAX_NAMED]) or "none") + more
