@@ -16,8 +16,8 @@ from cyclopts import App, Parameter
 
 from collector.cli.config_sources import TomlSettings, from_environment
 from collector.cli.console import print_message, summary
-from collector.cli.organizations import collect_organizations
-from collector.cli.plan import as_json, as_text
+from collector.cli.organizations import collect_organizations, plan_and_report
+from collector.cli.plan import as_json, as_text, organizations_as_text
 from collector.cli.process_hardening import harden
 from collector.cli.progress import ConsoleReporter, reporter_for
 from collector.cli.slips import reject_misplaced
@@ -96,6 +96,9 @@ def collect(
     reject_misplaced(ids, settings.ids)
     id_input = settings.read_ids(ids, settings.ids.files)
     id_input.report_problems(reporter.warn)
+    if plan and selection.is_active:
+        plans = anyio.run(plan_and_report, selection, id_input, _ENVIRON)
+        return write_lines(as_json(plans) if json else organizations_as_text(plans)) or plans.exit_code
     if plan:
         made = anyio.run(_plan, settings, id_input, reporter)
         return write_lines(as_json(made) if json else as_text(made))

@@ -11,6 +11,7 @@ from collector.cli.organization_progress import organizations_reporter_for
 from collector.model.errors import ExitCode
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import require_input
+from collector.run.organizations.organizations_plan import OrganizationsPlan, plan_organizations
 from collector.run.organizations.organizations_run import OrganizationsEnd, OrganizationsRun
 from collector.run.organizations.selection import Selection
 from collector.run.watchdog import Watchdog
@@ -36,6 +37,17 @@ async def collect_organizations(
     if not log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:
         print_message("; ".join(_summary(end)))
     return end.exit_code
+
+
+async def plan_and_report(selection: Selection, id_input: IdInput, environ: Mapping[str, str]) -> OrganizationsPlan:
+    """Plan the run of the selected organizations. Raises the errors that would prevent it."""
+    log = selection.settings.log
+    reporter = organizations_reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
+    try:
+        require_input(selection.settings, id_input, reporter.warn)
+        return await plan_organizations(selection, id_input, reporter, environ=environ)
+    finally:
+        reporter.close()
 
 
 def _summary(end: OrganizationsEnd) -> Iterator[str]:

@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from collector.model.control_chars import json_escaped, printable
+from collector.run.organizations.organizations_plan import OrganizationPlan, OrganizationsPlan
 from collector.run.plan import Plan
 from collector.snapshot.sinks.prospect import Action, Prospect
 
 _LABEL_WIDTH = 10
 
 
-def as_json(plan: Plan) -> list[str]:
+def as_json(plan: Plan | OrganizationsPlan) -> list[str]:
     """The plan as one line of JSON."""
     return [json_escaped(json.dumps(plan.as_json(), ensure_ascii=False).encode()).decode()]
 
 
 def as_text(plan: Plan) -> list[str]:
     """The plan as lines, each with a label."""
-    rows = list(_rows(plan))
+    return _lines([*_work(plan), *zip(("time", ""), _times(plan), strict=False), *_outputs(plan)])
+
+
+def organizations_as_text(plan: OrganizationsPlan) -> list[str]:
+    """The plan of all organizations as lines with labels, then that of each as indented lines under its name."""
+    lines = _lines(list(_common(plan)))
+    for each in plan.organizations:
+        name, title = each.organization.name, each.organization.title
+        lines += ["", printable(f"{name} ({title})" if title else name), *_lines(list(_organization(each)), "  ")]
+    return lines
+
+
+def _lines(rows: Sequence[tuple[str, str]], indent: str = "") -> list[str]:
     width = max(_LABEL_WIDTH, *(len(label) + 2 for label, _ in rows))
-    return [printable(f"{label:{width}}{text}") for label, text in rows]
+    return [printable(f"{indent}{label:{width}}{text}") for label, text in rows]
 
 
-def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+def _common(plan: OrganizationsPlan) -> Iterator[tuple[str, str]]:
+    yield "organizations", f"{len(plan.organizations)}, at most {plan.at_once} at a time"
+    lists = f"{plan.lists} for the list of organizations; " if plan.lists else ""
+    yield "requests", f"{lists}{plan.requests} in total, plus retries"
+    yield "time", _time_at_ceiling(plan.seconds, plan.ceiling)
+    if plan.index is not None:
+        yield "index", str(plan.index)
+    if plan.continued is not None:
+        yield "begins", f"by continuing the interrupted run {plan.continued}"
+
+
+def _organization(found: OrganizationPlan) -> Iterator[tuple[str, str]]:
+    if found.plan is not None:
+        yield from _work(found.plan)
+        yield from _outputs(found.plan)
+    elif found.is_kept:
+        yield "kept", "the interrupted run has collected it"
+    else:
+        yield "fails", f"{found.error} (exit code {found.exit_code:d})"
+
+
+def _work(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "input", _input(plan)
     yield "requests", _requests(plan)
-    yield from zip(("time", ""), _times(plan), strict=False)
+
+
+def _outputs(plan: Plan) -> Iterator[tuple[str, str]]:
     yield from plan.files.items()
     if plan.prospect is None:
         yield "output", "a stream, which cannot be resumed"
@@ -58,13 +94,15 @@ def _requests(plan: Plan) -> str:
 
 
 def _times(plan: Plan) -> Iterator[str]:
-    seconds = plan.seconds_at(plan.ceiling)
-    if seconds is None:
-        yield "no ceiling (--rate 0)"
-    else:
-        yield f"{_duration(seconds)} at the ceiling of {plan.ceiling:g} requests/s"
+    yield _time_at_ceiling(plan.seconds_at(plan.ceiling), plan.ceiling)
     if plan.last_run is not None and (seconds := plan.seconds_at(plan.last_run.rate)) is not None:
         yield f"{_duration(seconds)} at the pace of the last run, {plan.last_run.rate:g} requests/s"
+
+
+def _time_at_ceiling(seconds: float | None, ceiling: float) -> str:
+    if seconds is None:
+        return "no ceiling (--rate 0)"
+    return f"{_duration(seconds)} at the ceiling of {ceiling:g} requests/s"
 
 
 def _duration(seconds: float) -> str:

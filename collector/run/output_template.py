@@ -34,7 +34,8 @@ class OutputTemplate(NamedTuple):
         """The path for a run that begins at `now`. Raises `UsageError` for an unknown placeholder."""
         known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
         for unknown in set(_PLACEHOLDER.findall(self.text)) - known.keys():
-            problem = "needs --organizations" if unknown == _OF_SEVERAL else "is not a placeholder"
+            is_of_several = unknown == _OF_SEVERAL and self.option == "--output"
+            problem = "needs --organizations" if is_of_several else "is not a placeholder"
             raise UsageError(f"{self.option} {self.text}: {unknown} {problem}; otherwise use {{date}} or {{run_id}}")
         return _PLACEHOLDER.sub(lambda found: known[found[0]], self.text)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from collector.model.errors import CollectorError, first_of
 from collector.model.ledger import InputCount, Ledger
 from collector.model.record import Json
 from collector.model.side_tables import SIDE_TABLES
-from collector.run.assembly import open_components
+from collector.run.assembly import OWN_ACCESS, Access, Components, open_components
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
@@ -101,15 +102,17 @@ async def make_plan(
     *,
     reporter: Reporter,
     environ: Mapping[str, str],
+    access: Access = OWN_ACCESS,
 ) -> Plan:
     """Find the ids as the run would, and look at its output. Completes `id_input`.
 
-    `header` is that of the run, with any digest of ids. Raises the errors of a run before its first request for a
-    connection.
+    `header` is that of the run, with any digest of ids, and `access` too. Raises the errors of a run before its first
+    request for a connection.
     """
     listing, ids = Listing(settings, id_input), id_input.ids
     if not settings.ids.from_list:
-        await _discover(settings, id_input, listing, reporter, environ)
+        opening = open_components(settings, Ledger(), reporter, environ, access)
+        await _discover(listing, id_input, opening, reporter.warn)
         header = header._replace(ids_digest=await to_thread.run_sync(ids.digest))
     path, prospect = await output.prospect(header, ids)
     remaining = sum(1 for _ in ids)
@@ -142,18 +145,21 @@ def _without_incomplete(prospect: Prospect | None, remaining: int) -> Prospect |
 
 
 async def _discover(
-    settings: Settings, id_input: IdInput, listing: Listing, reporter: Reporter, environ: Mapping[str, str]
+    listing: Listing,
+    id_input: IdInput,
+    opening: AbstractAsyncContextManager[Components],
+    warn: Callable[[str], None],
 ) -> None:
     failure: CollectorError | None = None
     if listing.purpose is not None:
         try:
-            async with open_components(settings, Ledger(), reporter, environ) as components:
+            async with opening as components:
                 await listing.find_ids(components.client, components.reader, None)
         except* CollectorError as group:
             failure = first_of(group)
     if failure is not None:
         raise failure
-    id_input.report_problems(reporter.warn)
+    id_input.report_problems(warn)
     listing.require_ids()
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from collector.model.errors import Damaged, OutputError
 from collector.run.output_template import OutputTemplate
+from collector.run.settings import Output
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.target import require_usable_file
@@ -27,16 +28,19 @@ INDEX_NAME: Final = "organizations.manifest.json"
 """The name of the index unless `--manifest` names it."""
 
 
-def index_path(output: str, manifest: str | None, *, run_id: str, now: float) -> Path:
-    """The path of the index: `manifest` filled in, else in the deepest folder of `output` without a placeholder.
+def index_path(output: Output, *, run_id: str, now: float, is_stream: bool) -> Path | None:
+    """The path of the index: `manifest` filled in, else in the deepest folder of `path` without a placeholder.
 
-    Raises `UsageError` for an unknown placeholder, and `UsageError` or `OutputError` for a path that cannot be written.
+    None for a stream without `manifest`. Raises `UsageError` for an unknown placeholder, and `UsageError` or
+    `OutputError` for a path that cannot be written.
     """
-    if manifest is not None:
-        path = Path(OutputTemplate(manifest, "--manifest").fill(run_id=run_id, now=now))
+    if output.manifest is not None:
+        path = Path(OutputTemplate(output.manifest, "--manifest").fill(run_id=run_id, now=now))
         require_usable_file("--manifest", path)
         return path
-    folder = Path(output).parent
+    if is_stream:
+        return None
+    folder = Path(output.path).parent
     while "{" in str(folder):
         folder = folder.parent
     path = folder / INDEX_NAME
@@ -68,11 +72,18 @@ class IndexFile:
 
     def begin(self, header: RunHeader, policy: Resume) -> RunHeader:
         """Mark the run as unfinished; returns its header, or that of the interrupted run that it continues."""
-        unfinished = resume.decode(self._files.read(self._header) or b"") if policy is not Resume.NEVER else None
-        with contextlib.suppress(Damaged):  # that run cannot be continued, so this one begins anew
-            return header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
+        if unfinished := self.continued(header, policy):
+            return unfinished
         self._files.write_atomically(self._header, header.encode())
         return header
+
+    def continued(self, header: RunHeader, policy: Resume) -> RunHeader | None:
+        """The header of the interrupted run that a run with `header` continues; None if it begins anew."""
+        unfinished = resume.decode(self._files.read(self._header) or b"") if policy is not Resume.NEVER else None
+        try:
+            return header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
+        except Damaged:
+            return None
 
     def write(self, content: bytes, *, is_finished: bool) -> None:
         """Replace the index. A run that is not finished stays marked. Raises `OutputError`."""

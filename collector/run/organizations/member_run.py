@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from anyio import to_thread
 
-from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import CollectorError, Damaged, ExitCode
 from collector.model.ledger import Ledger, exit_code_of
 from collector.model.outcome import OutcomeKind
 from collector.run.assembly import Access
-from collector.run.identity import Identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.reporter import Reporter
+from collector.run.organizations.common import Common
 from collector.run.organizations.organization import Organization
 from collector.run.output import RunOutput
 from collector.run.run import Run
-from collector.snapshot.checked_manifest import read_published
-from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.organizations_index import OrganizationResult
-from collector.storage.journal import Turns
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The parts that the runs of all organizations have in common.
-
-    `now`, in seconds since the epoch, dates their paths. `continues` an interrupted run: the organizations that it
-    has completed are kept.
-    """
-
-    identity: Identity
-    now: float
-    environ: Mapping[str, str]
-    ceiling: CommonCeiling
-    turns: Turns | None = None
-    continues: bool = False
 
 
 class Ending(NamedTuple):
@@ -70,33 +48,21 @@ class MemberRun:
         """Collect the organization. Raises no `CollectorError`; a bug is raised as an exception group."""
         try:
             output = self._output()
-            if self._common.continues and (kept := await to_thread.run_sync(self._kept, output)):
+            if kept := await to_thread.run_sync(self._kept, output):
                 return kept
             return await self._collect(output)
         except CollectorError as failure:
             return Ending(self._result(failure.exit_code, str(failure)), _failed(failure, None))
 
     def _output(self) -> RunOutput:
-        settings = self._organization.settings
-        return RunOutput(
-            settings.output,
-            run_id=self._common.identity.run_id,
-            now=self._common.now,
-            backlog=settings.limits.concurrency,
-            warn=self._reporter.warn,
-            tables=settings.tables.include,
-            turns=self._common.turns,
-        )
+        return self._common.output_of(self._organization, self._reporter.warn)
 
     def _kept(self, output: RunOutput) -> Ending | None:
         """The ending of this organization in the interrupted run that this one continues; None if it had not ended."""
-        if not output.sink.is_resumable:
+        found = self._common.completed_before(output)
+        if found is None:
             return None
-        paths = SnapshotPaths(Path(output.sink.place(finished=True)))
-        found = read_published(paths)
-        if found is None or found[1].run_id != self._common.identity.run_id:
-            return None
-        content, manifest = found
+        paths, content, manifest = found
         result = self._result(manifest.exit_code, None, manifest=content, manifest_path=paths.manifest, is_kept=True)
         return Ending(result, f"{manifest.status} before the interruption: {paths.snapshot}")
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from signal import Signals
@@ -21,23 +20,22 @@ from signal import Signals
 import anyio
 from anyio import to_thread
 
-from collector.client.auth.authorization import SharedKey, read_shared_key
 from collector.governor.common_ceiling import CommonCeiling
-from collector.model.errors import CollectorError, ExitCode, InputError, first_of
+from collector.model.errors import CollectorError, ExitCode, first_of
 from collector.model.ledger import Ledger
 from collector.model.secret import Environment
 from collector.model.timestamps import stamp
-from collector.polytomic.organizations import ListedOrganization, read_organizations
-from collector.run.assembly import Access, open_components
 from collector.run.identity import Identity, new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
+from collector.run.organizations.common import Common
+from collector.run.organizations.crew import work_side_by_side
+from collector.run.organizations.discovery import find_organizations
 from collector.run.organizations.file_names import require_disjoint, require_placeholder
 from collector.run.organizations.index_file import IndexFile, index_path
-from collector.run.organizations.member_run import Common, MemberRun, not_started
+from collector.run.organizations.member_run import MemberRun, not_started
 from collector.run.organizations.organization import Organization
 from collector.run.organizations.selection import Selection
-from collector.run.output_template import OutputTemplate
 from collector.run.run import header_of
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
@@ -118,22 +116,24 @@ class OrganizationsRun:
         async with AsyncExitStack() as stack:
             turns = await stack.enter_async_context(held_open(output.path)) if self._is_to_stream else None
             index = await self._open_index(stack, identity)
-            organizations = await self._find_organizations()
+            organizations = await find_organizations(
+                *(self._selection, self._reporter, self._environ, self._ceiling, self._ledger),
+                has_ids=self._id_input.count.lines > 0,
+            )
             common = Common(identity, self._now, self._environ, self._ceiling, turns)
             if index is not None and not self._is_to_stream:
                 common = await self._begin(index, common)
-            fill = partial(_filled, common)
-            require_disjoint(organizations, index.paths if index else (), fill, is_stream=self._is_to_stream)
+            index_paths = index.paths if index else ()
+            require_disjoint(organizations, index_paths, common.fill, is_stream=self._is_to_stream)
             results = await self._collect_all(organizations, common)
             if index is not None:
                 await self._write(index, common.identity, results)
         return OrganizationsEnd(results, index.path if index else None, time.monotonic() - self._began)
 
     async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
-        output = self._settings.output
-        if self._is_to_stream and output.manifest is None:
+        path = index_path(self._settings.output, run_id=identity.run_id, now=self._now, is_stream=self._is_to_stream)
+        if path is None:
             return None
-        path = index_path(output.path, output.manifest, run_id=identity.run_id, now=self._now)
         index = IndexFile(path, self._reporter.warn)
         stack.push_async_callback(to_thread.run_sync, index.close)
         await to_thread.run_sync(index.open)
@@ -146,50 +146,19 @@ class OrganizationsRun:
         if header is own:
             return common
         self._reporter.tell(f"continuing the interrupted run {header.run_id}, which started at {header.started_at}")
-        began = datetime.fromisoformat(header.started_at).timestamp()
-        return replace(common, identity=Identity(header.run_id, header.started_at), now=began, continues=True)
-
-    async def _find_organizations(self) -> list[Organization]:
-        key: SharedKey | None = None
-        if self._selection.needs_shared_key:
-            key = await read_shared_key(self._settings.api.key_source, self._environ, self._reporter.warn)
-        listed = await self._listed(key) if key and self._selection.needs_list else []
-        found = self._selection.organizations(key, listed)
-        if not found:
-            raise InputError("the API lists no organization for this key; check the key and --base-url")
-        if len(found) > 1 and self._id_input.count.lines:
-            raise InputError(
-                f"connection ids belong to one organization, and {len(found)} organizations are selected; use --all, "
-                "or name the organization of the ids with --organizations"
-            )
-        return found
-
-    async def _listed(self, key: SharedKey) -> list[ListedOrganization]:
-        access = Access(key.header, self._ceiling.member)
-        reporter = self._reporter.of("organizations")
-        async with open_components(self._settings, self._ledger, reporter, self._environ, access) as components:
-            return await read_organizations(components.client)
+        return common.continuing(header)
 
     async def _collect_all(self, organizations: Sequence[Organization], common: Common) -> list[OrganizationResult]:
         self._reporter.begin(len(organizations))
         self._shutdown.forward = self._stop_running
-        results: dict[int, OrganizationResult] = {}
-
-        async def work() -> None:
-            for number, organization in waiting:
-                results[number] = await self._collect(organization, common)
-
-        waiting: Iterator[tuple[int, Organization]] = iter(enumerate(organizations))
-        async with anyio.create_task_group() as crew:
-            for _ in range(min(self._settings.limits.organizations_at_once, len(organizations))):
-                crew.start_soon(work)
-        return [results[number] for number in range(len(organizations))]
+        at_once = self._settings.limits.organizations_at_once
+        return await work_side_by_side(organizations, at_once, partial(self._collect, common))
 
     def _stop_running(self, reason: CollectorError, immediately: bool) -> None:
         for member in self._running:
             member.stop(reason, immediately)
 
-    async def _collect(self, organization: Organization, common: Common) -> OrganizationResult:
+    async def _collect(self, common: Common, organization: Organization) -> OrganizationResult:
         reason = self._shutdown.reason
         if reason is not None:
             return not_started(organization, reason)
@@ -222,7 +191,3 @@ class OrganizationsRun:
         )
         write = partial(index.write, encode(report, index.path), is_finished=self._shutdown.reason is None)
         await to_thread.run_sync(write)
-
-
-def _filled(common: Common, path: str) -> str:
-    return OutputTemplate(path).fill(run_id=common.identity.run_id, now=common.now)

@@ -1,0 +1,172 @@
+"""The plan of a run of several organizations: that of each, and what they have in common.
+
+Sends the request for the list of organizations, if they come from it, and at most one for each organization's list of
+connections. Changes no file except that of the shared quota.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from anyio import to_thread
+
+from collector.governor.common_ceiling import CommonCeiling
+from collector.model.errors import CollectorError, ExitCode, first_of
+from collector.model.ledger import Ledger
+from collector.model.record import Json
+from collector.model.secret import Environment
+from collector.run.assembly import Access
+from collector.run.identity import new_identity
+from collector.run.ids.id_input import IdInput
+from collector.run.observers.organizations_reporter import OrganizationsReporter
+from collector.run.organizations.common import Common
+from collector.run.organizations.crew import work_side_by_side
+from collector.run.organizations.discovery import find_organizations
+from collector.run.organizations.file_names import require_disjoint, require_placeholder
+from collector.run.organizations.index_file import IndexFile, index_path
+from collector.run.organizations.organization import Organization
+from collector.run.organizations.selection import Selection
+from collector.run.plan import Plan, make_plan
+from collector.run.run import header_of
+from collector.snapshot.organizations_index import common_exit_code
+from collector.snapshot.sinks.target import is_stream
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPlan:
+    """The plan of one organization.
+
+    `plan` is None if the organization would fail with `error`, or if an interrupted run that is continued has completed
+    it (`is_kept`).
+    """
+
+    organization: Organization
+    plan: Plan | None = None
+    error: str | None = None
+    exit_code: int = ExitCode.OK
+    is_kept: bool = False
+
+    def as_json(self) -> dict[str, Json]:
+        """The plan as a part of a JSON document."""
+        return {
+            "id": self.organization.id,
+            "label": self.organization.label,
+            "name": self.organization.title,
+            "kept": self.is_kept,
+            "error": self.error,
+            "plan": self.plan.as_json() if self.plan else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationsPlan:
+    """The plan of all organizations. `lists` counts requests for the list of organizations.
+
+    `continued` is the id of the interrupted run that is continued, if any; `index` the file of the index, if any.
+    """
+
+    organizations: Sequence[OrganizationPlan]
+    lists: int
+    ceiling: float
+    at_once: int
+    index: Path | None
+    continued: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every organization has a plan, the common exit code if all fail alike, else 3."""
+        return common_exit_code([each.exit_code for each in self.organizations])
+
+    @property
+    def requests(self) -> int:
+        """All requests, without retries."""
+        return self.lists + sum(each.plan.requests for each in self.organizations if each.plan)
+
+    @property
+    def seconds(self) -> float | None:
+        """The time of all requests at the ceiling, which they have in common; None without a ceiling."""
+        return self.requests / self.ceiling if self.ceiling else None
+
+    def as_json(self) -> dict[str, Json]:
+        """The plan as a JSON document."""
+        return {
+            "format": "collector.organizations-plan/1",
+            "requests": {"organizations": self.lists, "total": self.requests},
+            "at_ceiling": {"rate": self.ceiling, "seconds": self.seconds},
+            "organizations_at_once": self.at_once,
+            "index": str(self.index) if self.index else None,
+            "continues": self.continued,
+            "organizations": [each.as_json() for each in self.organizations],
+        }
+
+
+async def plan_organizations(
+    selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, *, environ: Mapping[str, str]
+) -> OrganizationsPlan:
+    """Plan a run of several organizations. Raises the errors that would prevent it."""
+    settings, now = selection.settings, time.time()
+    is_to_stream = is_stream(settings.output.path)
+    require_placeholder(settings.output, is_stream=is_to_stream)
+    common = Common(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate))
+    index = index_path(settings.output, run_id=common.identity.run_id, now=now, is_stream=is_to_stream)
+    organizations = await _found(selection, id_input, reporter, common)
+    if index is not None and not is_to_stream:
+        common = await to_thread.run_sync(_continued, index, selection, common)
+    index_paths = IndexFile(index, reporter.warn).paths if index else ()
+    require_disjoint(organizations, index_paths, common.fill, is_stream=is_to_stream)
+    at_once = settings.limits.organizations_at_once
+    return OrganizationsPlan(
+        await work_side_by_side(organizations, at_once, partial(_plan, common, id_input, reporter)),
+        lists=int(selection.needs_list),
+        ceiling=settings.limits.rate,
+        at_once=at_once,
+        index=index,
+        continued=common.identity.run_id if common.continues else None,
+    )
+
+
+async def _found(
+    selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, common: Common
+) -> list[Organization]:
+    failure: CollectorError | None = None
+    try:
+        return await find_organizations(
+            *(selection, reporter, common.environ, common.ceiling, Ledger()), has_ids=id_input.count.lines > 0
+        )
+    except* CollectorError as group:
+        failure = first_of(group)
+    raise failure
+
+
+def _continued(index: Path, selection: Selection, common: Common) -> Common:
+    """The common parts, as those of the interrupted run that the run would continue, if there is one."""
+    settings = selection.settings
+    own = header_of(settings, common.identity, selection.digest())
+    header = IndexFile(index, lambda _: None).continued(own, settings.output.resume)
+    return common.continuing(header) if header else common
+
+
+async def _plan(
+    common: Common, id_input: IdInput, reporter: OrganizationsReporter, organization: Organization
+) -> OrganizationPlan:
+    settings, run_reporter = organization.settings, reporter.of(organization.name)
+    try:
+        output = common.output_of(organization, run_reporter.warn)
+        if await to_thread.run_sync(common.completed_before, output):
+            return OrganizationPlan(organization, is_kept=True)
+        plan = await make_plan(
+            settings,
+            id_input if id_input.count.lines else IdInput(host=id_input.host),
+            output,
+            header_of(settings, common.identity),
+            reporter=run_reporter,
+            environ=common.environ,
+            access=Access(organization.header, common.ceiling.member, organization.id),
+        )
+    except CollectorError as failure:
+        return OrganizationPlan(organization, error=str(failure), exit_code=failure.exit_code)
+    return OrganizationPlan(organization, plan)
