@@ -47,7 +47,8 @@ Collect connections: ids in, JSON Lines out, every id accounted for.
 Examples:
   collector collect --all -o connections.jsonl
   collector collect --ids ids.txt --with policies,users -o connections.jsonl
-  collector collect ID ID > connections.jsonl""",
+  collector collect ID ID > connections.jsonl
+  collector collect --all --organizations all -o 'out/{organization_id}.jsonl'""",
     help_epilogue="""\
 Every option but --config, --plan and --json can also be set as
 COLLECTOR_<OPTION> in the environment, or in the TOML file of --config. An
@@ -66,7 +67,8 @@ Exit codes:
   7    another run holds the output
   8    the unfinished file is corrupt or belongs to another run
   70   a bug in collector
-  129, 130, 141, 143   interrupted by a signal""",
+  129, 130, 141, 143   interrupted by a signal
+Several organizations: the common code, or 3 if they end with different ones.""",
     config=[from_environment(_ENVIRON), _TOML],
 )
 

@@ -236,11 +236,11 @@ class Output:
     """The files for records, errors and the manifest."""
 
     path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
-    "Snapshot to write; - is standard output. {date} and {run_id} are filled in; .gz and .zst compress."
+    "Snapshot to write; - is standard output. {date}, {run_id}, {organization_id} are filled in; .gz, .zst compress."
     errors: Annotated[str | None, Parameter(name="--errors", metavar="PATH")] = None
     "Errors file, if the output is standard output."
     manifest: Annotated[str | None, Parameter(name="--manifest", metavar="PATH")] = None
-    "Manifest, if the output is standard output."
+    "Manifest, if the output is standard output; with several organizations, their index."
     resume: Annotated[Resume, Parameter(name="--resume", metavar="WHEN")] = Resume.AUTO
     "Resume an unfinished run: auto, always or never."
     allow_empty: Annotated[bool, Parameter(name="--allow-empty", negative="")] = False

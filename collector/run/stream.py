@@ -30,10 +30,10 @@ async def collect(
     A connection that cannot be fetched is an outcome too. A failure that ends the collection is raised: `InputError`
     for an invalid id (before any request), `ConfigError` for a missing key, `KeyRefused`, `RunStopped`.
 
-    The sections `api`, `limits`, `retry` and `redact` of the settings apply, except `max_duration`. The key comes from
-    `environ` (default: the environment of the process) or from the settings. At most `concurrency` outcomes wait for
-    the consumer. A consumer that stops early closes the generator (`contextlib.aclosing`), which cancels the requests
-    in flight.
+    The sections `api`, `limits`, `retry` and `redact` of the settings apply, except `max_duration` and `organizations`.
+    The key comes from `environ` (default: the environment of the process) or from the settings. At most `concurrency`
+    outcomes wait for the consumer. A consumer that stops early closes the generator (`contextlib.aclosing`), which
+    cancels the requests in flight.
     """
     settings = settings or Settings()
     environ = Environment(os.environ if environ is None else environ)

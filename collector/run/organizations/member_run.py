@@ -13,8 +13,8 @@ from collector.model.outcome import OutcomeKind
 from collector.run.assembly import Access
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.reporter import Reporter
-from collector.run.organizations.common import Common
 from collector.run.organizations.organization import Organization
+from collector.run.organizations.run_context import RunContext
 from collector.run.output import RunOutput
 from collector.run.run import Run
 from collector.snapshot.organizations_index import OrganizationResult
@@ -30,9 +30,9 @@ class Ending(NamedTuple):
 class MemberRun:
     """Collects one organization. Call `execute` once; `stop` ends it early."""
 
-    def __init__(self, organization: Organization, common: Common, id_input: IdInput, reporter: Reporter) -> None:
+    def __init__(self, organization: Organization, context: RunContext, id_input: IdInput, reporter: Reporter) -> None:
         self._organization = organization
-        self._common = common
+        self._context = context
         self._id_input = id_input
         self._reporter = reporter
         self._run: Run | None = None
@@ -55,11 +55,11 @@ class MemberRun:
             return Ending(self._result(failure.exit_code, str(failure)), _failed(failure, None))
 
     def _output(self) -> RunOutput:
-        return self._common.output_of(self._organization, self._reporter.warn)
+        return self._context.output_of(self._organization, self._reporter.warn)
 
     def _kept(self, output: RunOutput) -> Ending | None:
         """The ending of this organization in the interrupted run that this one continues; None if it had not ended."""
-        found = self._common.completed_before(output)
+        found = self._context.completed_before(output)
         if found is None:
             return None
         paths, content, manifest = found
@@ -67,11 +67,11 @@ class MemberRun:
         return Ending(result, f"{manifest.status} before the interruption: {paths.snapshot}")
 
     async def _collect(self, output: RunOutput) -> Ending:
-        organization, common = self._organization, self._common
+        organization, context = self._organization, self._context
         self._run = run = Run(
-            *(organization.settings, common.identity, self._id_input, output, self._reporter),
-            environ=common.environ,
-            access=Access(organization.header, common.ceiling.member, organization.id),
+            *(organization.settings, context.identity, self._id_input, output, self._reporter),
+            environ=context.environ,
+            access=Access(organization.header, context.ceiling.member, organization.id),
         )
         if self._stop_reason is not None:  # since before the run existed
             run.stop(self._stop_reason, immediately=True)

@@ -23,12 +23,12 @@ from collector.run.assembly import Access
 from collector.run.identity import new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
-from collector.run.organizations.common import Common
 from collector.run.organizations.crew import work_side_by_side
 from collector.run.organizations.discovery import find_organizations
 from collector.run.organizations.file_names import require_disjoint, require_placeholder
 from collector.run.organizations.index_file import IndexFile, index_path
 from collector.run.organizations.organization import Organization
+from collector.run.organizations.run_context import RunContext
 from collector.run.organizations.selection import Selection
 from collector.run.plan import Plan, make_plan
 from collector.run.run import header_of
@@ -78,7 +78,7 @@ class OrganizationsPlan:
 
     @property
     def exit_code(self) -> int:
-        """0 if every organization has a plan, the common exit code if all fail alike, else 3."""
+        """0 if every organization has a plan, the context exit code if all fail alike, else 3."""
         return common_exit_code([each.exit_code for each in self.organizations])
 
     @property
@@ -111,61 +111,61 @@ async def plan_organizations(
     settings, now = selection.settings, time.time()
     is_to_stream = is_stream(settings.output.path)
     require_placeholder(settings.output, is_stream=is_to_stream)
-    common = Common(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate))
-    index = index_path(settings.output, run_id=common.identity.run_id, now=now, is_stream=is_to_stream)
-    organizations = await _found(selection, id_input, reporter, common)
+    context = RunContext(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate))
+    index = index_path(settings.output, run_id=context.identity.run_id, now=now, is_stream=is_to_stream)
+    organizations = await _found(selection, id_input, reporter, context)
     if index is not None and not is_to_stream:
-        common = await to_thread.run_sync(_continued, index, selection, common)
+        context = await to_thread.run_sync(_continued, index, selection, context)
     index_paths = IndexFile(index, reporter.warn).paths if index else ()
-    require_disjoint(organizations, index_paths, common.fill, is_stream=is_to_stream)
+    require_disjoint(organizations, index_paths, context.fill, is_stream=is_to_stream)
     at_once = settings.limits.organizations_at_once
     return OrganizationsPlan(
-        await work_side_by_side(organizations, at_once, partial(_plan, common, id_input, reporter)),
+        await work_side_by_side(organizations, at_once, partial(_plan, context, id_input, reporter)),
         lists=int(selection.needs_list),
         ceiling=settings.limits.rate,
         at_once=at_once,
         index=index,
-        continued=common.identity.run_id if common.continues else None,
+        continued=context.identity.run_id if context.continues else None,
     )
 
 
 async def _found(
-    selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, common: Common
+    selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, context: RunContext
 ) -> list[Organization]:
     failure: CollectorError | None = None
     try:
         return await find_organizations(
-            *(selection, reporter, common.environ, common.ceiling, Ledger()), has_ids=id_input.count.lines > 0
+            *(selection, reporter, context.environ, context.ceiling, Ledger()), has_ids=id_input.count.lines > 0
         )
     except* CollectorError as group:
         failure = first_of(group)
     raise failure
 
 
-def _continued(index: Path, selection: Selection, common: Common) -> Common:
-    """The common parts, as those of the interrupted run that the run would continue, if there is one."""
+def _continued(index: Path, selection: Selection, context: RunContext) -> RunContext:
+    """The context, as that of the interrupted run that the run would continue, if there is one."""
     settings = selection.settings
-    own = header_of(settings, common.identity, selection.digest())
+    own = header_of(settings, context.identity, selection.digest())
     header = IndexFile(index, lambda _: None).continued(own, settings.output.resume)
-    return common.continuing(header) if header else common
+    return context.continuing(header) if header else context
 
 
 async def _plan(
-    common: Common, id_input: IdInput, reporter: OrganizationsReporter, organization: Organization
+    context: RunContext, id_input: IdInput, reporter: OrganizationsReporter, organization: Organization
 ) -> OrganizationPlan:
     settings, run_reporter = organization.settings, reporter.of(organization.name)
     try:
-        output = common.output_of(organization, run_reporter.warn)
-        if await to_thread.run_sync(common.completed_before, output):
+        output = context.output_of(organization, run_reporter.warn)
+        if await to_thread.run_sync(context.completed_before, output):
             return OrganizationPlan(organization, is_kept=True)
         plan = await make_plan(
             settings,
             id_input if id_input.count.lines else IdInput(host=id_input.host),
             output,
-            header_of(settings, common.identity),
+            header_of(settings, context.identity),
             reporter=run_reporter,
-            environ=common.environ,
-            access=Access(organization.header, common.ceiling.member, organization.id),
+            environ=context.environ,
+            access=Access(organization.header, context.ceiling.member, organization.id),
         )
     except CollectorError as failure:
         return OrganizationPlan(organization, error=str(failure), exit_code=failure.exit_code)

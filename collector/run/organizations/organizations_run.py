@@ -2,7 +2,7 @@
 
 index locked ─▸ list of organizations ─▸ crew ─▸ one run per organization ─▸ results ─▸ index
 
-Each organization has its own key, governor, ledger, output and failure. In common they have the rate ceiling, the
+Each organization has its own key, governor, ledger, output and failure. In context they have the rate ceiling, the
 signals, `--max-duration` and the stream, if the output is one.
 """
 
@@ -28,13 +28,13 @@ from collector.model.timestamps import stamp
 from collector.run.identity import Identity, new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
-from collector.run.organizations.common import Common
 from collector.run.organizations.crew import work_side_by_side
 from collector.run.organizations.discovery import find_organizations
 from collector.run.organizations.file_names import require_disjoint, require_placeholder
 from collector.run.organizations.index_file import IndexFile, index_path
 from collector.run.organizations.member_run import MemberRun, not_started
 from collector.run.organizations.organization import Organization
+from collector.run.organizations.run_context import RunContext
 from collector.run.organizations.selection import Selection
 from collector.run.run import header_of
 from collector.run.shutdown import Shutdown
@@ -54,7 +54,7 @@ class OrganizationsEnd:
 
     @property
     def exit_code(self) -> int:
-        """0 if every organization is complete, the common exit code if all have the same, else 3."""
+        """0 if every organization is complete, the context exit code if all have the same, else 3."""
         return common_exit_code([result.exit_code for result in self.results])
 
 
@@ -120,14 +120,14 @@ class OrganizationsRun:
                 *(self._selection, self._reporter, self._environ, self._ceiling, self._ledger),
                 has_ids=self._id_input.count.lines > 0,
             )
-            common = Common(identity, self._now, self._environ, self._ceiling, turns)
+            context = RunContext(identity, self._now, self._environ, self._ceiling, turns)
             if index is not None and not self._is_to_stream:
-                common = await self._begin(index, common)
+                context = await self._begin(index, context)
             index_paths = index.paths if index else ()
-            require_disjoint(organizations, index_paths, common.fill, is_stream=self._is_to_stream)
-            results = await self._collect_all(organizations, common)
+            require_disjoint(organizations, index_paths, context.fill, is_stream=self._is_to_stream)
+            results = await self._collect_all(context, organizations)
             if index is not None:
-                await self._write(index, common.identity, results)
+                await self._write(index, context.identity, results)
         return OrganizationsEnd(results, index.path if index else None, time.monotonic() - self._began)
 
     async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
@@ -139,32 +139,34 @@ class OrganizationsRun:
         await to_thread.run_sync(index.open)
         return index
 
-    async def _begin(self, index: IndexFile, common: Common) -> Common:
+    async def _begin(self, index: IndexFile, context: RunContext) -> RunContext:
         """Mark the run as unfinished; it has the identity of the interrupted run that it continues, if there is one."""
-        own = header_of(self._settings, common.identity, self._selection.digest())
+        own = header_of(self._settings, context.identity, self._selection.digest())
         header = await to_thread.run_sync(index.begin, own, self._settings.output.resume)
         if header is own:
-            return common
+            return context
         self._reporter.tell(f"continuing the interrupted run {header.run_id}, which started at {header.started_at}")
-        return common.continuing(header)
+        return context.continuing(header)
 
-    async def _collect_all(self, organizations: Sequence[Organization], common: Common) -> list[OrganizationResult]:
+    async def _collect_all(
+        self, organizations: Sequence[Organization], context: RunContext
+    ) -> list[OrganizationResult]:
         self._reporter.begin(len(organizations))
         self._shutdown.forward = self._stop_running
         at_once = self._settings.limits.organizations_at_once
-        return await work_side_by_side(organizations, at_once, partial(self._collect, common))
+        return await work_side_by_side(organizations, at_once, partial(self._collect, context))
 
     def _stop_running(self, reason: CollectorError, immediately: bool) -> None:
         for member in self._running:
             member.stop(reason, immediately)
 
-    async def _collect(self, common: Common, organization: Organization) -> OrganizationResult:
+    async def _collect(self, context: RunContext, organization: Organization) -> OrganizationResult:
         reason = self._shutdown.reason
         if reason is not None:
             return not_started(organization, reason)
         # With one organization, the ids may come from the input; otherwise each has its own list.
         id_input = self._id_input if self._id_input.count.lines else IdInput(host=self._id_input.host)
-        member = MemberRun(organization, common, id_input, self._reporter.of(organization.name))
+        member = MemberRun(organization, context, id_input, self._reporter.of(organization.name))
         self._running.add(member)
         try:
             ending = await member.execute()

@@ -20,8 +20,8 @@ from collector.storage.journal import Turns
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
-    """What the runs have in common. `now`, in seconds since the epoch, dates their paths.
+class RunContext:
+    """The parts that the runs have in common. `now`, in seconds since the epoch, dates their paths.
 
     `continues` an interrupted run: the organizations that it has completed are kept.
     """
@@ -33,8 +33,8 @@ class Common:
     turns: Turns | None = None
     continues: bool = False
 
-    def continuing(self, header: RunHeader) -> Common:
-        """The common parts of runs that continue the interrupted one with this header, under its identity and date."""
+    def continuing(self, header: RunHeader) -> RunContext:
+        """The context of runs that continue the interrupted one with this header, under its identity and date."""
         began = datetime.fromisoformat(header.started_at).timestamp()
         return replace(self, identity=Identity(header.run_id, header.started_at), now=began, continues=True)
 
@@ -53,6 +53,7 @@ class Common:
             warn=warn,
             tables=settings.tables.include,
             turns=self.turns,
+            keeps_run_id=True,  # the index continues an interrupted run
         )
 
     def completed_before(self, output: RunOutput) -> tuple[SnapshotPaths, bytes, Manifest] | None:
