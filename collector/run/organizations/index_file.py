@@ -1,8 +1,7 @@
 """The index of a run of several organizations, on the disk: locked, marked as unfinished, and written last.
 
-    open ─ begin ─ … ─ finish   every organization had its turn: the index is written, the mark removed
-                     └ leave    the run was stopped: the index is written, the mark stays
-    (a kill: the mark stays, the older index too)
+    open ─ continued, mark ─ … ─ write ─ close    the index is written; the mark goes if all had their turn
+                             └ (kill)             the mark and the older index stay
 
 The mark is a run header. A process that finds one continues that run under its run id and its date, and keeps the
 organizations that it has completed. Each organization resumes its own unfinished files.
@@ -70,13 +69,6 @@ class IndexFile:
         self._lock = self._files.open_locked(self._lock_path)
         self._files.check_writable(self.path)
 
-    def begin(self, header: RunHeader, policy: Resume) -> RunHeader:
-        """Mark the run as unfinished; returns its header, or that of the interrupted run that it continues."""
-        if unfinished := self.continued(header, policy):
-            return unfinished
-        self._files.write_atomically(self._header, header.encode())
-        return header
-
     def continued(self, header: RunHeader, policy: Resume) -> RunHeader | None:
         """The header of the interrupted run that a run with `header` continues; None if it begins anew."""
         unfinished = resume.decode(self._files.read(self._header) or b"") if policy is not Resume.NEVER else None
@@ -84,6 +76,10 @@ class IndexFile:
             return header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
         except Damaged:
             return None
+
+    def mark(self, header: RunHeader) -> None:
+        """Mark the run with this header as unfinished. Raises `OutputError`."""
+        self._files.write_atomically(self._header, header.encode())
 
     def write(self, content: bytes, *, is_finished: bool) -> None:
         """Replace the index. A run that is not finished stays marked. Raises `OutputError`."""

@@ -40,6 +40,7 @@ from collector.run.run import header_of
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from collector.snapshot.organizations_index import IndexReport, OrganizationResult, common_exit_code, encode
+from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.target import held_open, is_stream
 from collector.version import VERSION
 
@@ -121,10 +122,14 @@ class OrganizationsRun:
                 has_ids=self._id_input.count.lines > 0,
             )
             context = RunContext(identity, self._now, self._environ, self._ceiling, turns)
-            if index is not None and not self._is_to_stream:
-                context = await self._begin(index, context)
+            header = header_of(self._settings, identity, self._selection.digest())
+            continued = None if self._is_to_stream else index  # a run that writes a stream cannot be continued
+            if continued is not None:
+                context = await self._continued(continued, header, context)
             index_paths = index.paths if index else ()
             require_disjoint(organizations, index_paths, context.fill, is_stream=self._is_to_stream)
+            if continued is not None and not context.continues:
+                await to_thread.run_sync(continued.mark, header)
             results = await self._collect_all(context, organizations)
             if index is not None:
                 await self._write(index, context.identity, results)
@@ -139,17 +144,16 @@ class OrganizationsRun:
         await to_thread.run_sync(index.open)
         return index
 
-    async def _begin(self, index: IndexFile, context: RunContext) -> RunContext:
-        """Mark the run as unfinished; it has the identity of the interrupted run that it continues, if there is one."""
-        own = header_of(self._settings, context.identity, self._selection.digest())
-        header = await to_thread.run_sync(index.begin, own, self._settings.output.resume)
-        if header is own:
+    async def _continued(self, index: IndexFile, own: RunHeader, context: RunContext) -> RunContext:
+        """The context, as that of the interrupted run that this one continues, if there is one."""
+        header = await to_thread.run_sync(index.continued, own, self._settings.output.resume)
+        if header is None:
             return context
         self._reporter.tell(f"continuing the interrupted run {header.run_id}, which started at {header.started_at}")
         return context.continuing(header)
 
     async def _collect_all(
-        self, organizations: Sequence[Organization], context: RunContext
+        self, context: RunContext, organizations: Sequence[Organization]
     ) -> list[OrganizationResult]:
         self._reporter.begin(len(organizations))
         self._shutdown.forward = self._stop_running
