@@ -91,6 +91,11 @@ async def _serve(deployment: Deployment, faults: Faults, host: str, port: int, s
             print_command(
                 f"POLYTOMIC_API_KEY={served.key} collector collect --base-url {served.url} --all -o out.jsonl"
             )
+            if len(served.user_keys) > 1:
+                print_command(
+                    f"POLYTOMIC_PARTNER_KEY={served.partner_key} collector collect --base-url {served.url} --all "
+                    "--organizations all -o 'out/{organization_id}.jsonl'"
+                )
             async for _ in signals:
                 break
             print_message(f"served {served.log.summary().total} requests")

@@ -83,7 +83,7 @@ class Run:
         self.throughput = Throughput()
         self.duration_s = 0.0
         self.manifest = b""  # the last one that the run made; empty before
-        self._organization_id: str | None = None
+        self.organization_id: str | None = None  # that of the first record
         self._resumed_run: ResumedRun | None = None
         self._cross_check_report: CrossCheckReport | None = None
         self._listing = Listing(settings, id_input)
@@ -211,7 +211,7 @@ class Run:
         if resumed is None:
             return
         self._identity = Identity(resumed.run_id, resumed.started_at)
-        self._organization_id = next(iter(resumed.organizations), None)
+        self.organization_id = next(iter(resumed.organizations), None)
         self.ledger.add_resumed(resumed.tally)
 
     async def _discover(self, components: Components) -> None:
@@ -240,7 +240,7 @@ class Run:
         read = partial(
             components.create_table_reader(self._identity.run_id).read,
             workers=self._settings.limits.concurrency,
-            organization_id=self._organization_id,
+            organization_id=self.organization_id,
         )
         await self._side_tables.collect(self._sink.tables, read, self.ledger, warn=self._reporter.warn)
 
@@ -287,7 +287,7 @@ class Run:
         require_owner(found, self._access.organization_id)
         if self._resumed_run is not None:
             require_organization(found, self._resumed_run.organizations, self._sink.place(finished=False))
-        self._organization_id = self._organization_id or found
+        self.organization_id = self.organization_id or found
 
     async def _flush_periodically(self) -> None:
         while True:
@@ -343,7 +343,7 @@ class Run:
             finished=failure is None or (isinstance(failure, NothingCollected) and self.ledger.input.unique > 0),
             exit_code=exit_code_of(self.ledger) if failure is None else failure.exit_code,
             pace=self.throughput,
-            organization_id=self._organization_id,
+            organization_id=self.organization_id,
             redaction=settings.redact.as_manifest(),
             selection=self._selection(),
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,

@@ -21,10 +21,11 @@ from collector.snapshot.organizations_index import OrganizationResult
 
 
 class Ending(NamedTuple):
-    """How the run of an organization ended, with a text for people."""
+    """How the run of an organization ended, with a text for people. `organization_id` is that of its records."""
 
     result: OrganizationResult
     text: str
+    organization_id: str | None = None
 
 
 class MemberRun:
@@ -64,7 +65,8 @@ class MemberRun:
             return None
         paths, content, manifest = found
         result = self._result(manifest.exit_code, None, manifest=content, manifest_path=paths.manifest, is_kept=True)
-        return Ending(result, f"{manifest.status} before the interruption: {paths.snapshot}")
+        text = f"{manifest.status} before the interruption: {paths.snapshot}"
+        return Ending(result, text, manifest.organization_id)
 
     async def _collect(self, output: RunOutput) -> Ending:
         organization, context = self._organization, self._context
@@ -89,11 +91,12 @@ class MemberRun:
         )
         if failure is not None:
             return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else run.resume_hint))
-        return Ending(result, _finished(run.ledger, run.place(finished=True)))
+        return Ending(result, _finished(run.ledger, run.place(finished=True)), run.organization_id)
 
-    def broken(self, bug: str) -> Ending:
+    def broken(self) -> Ending:
         """The ending after a bug."""
-        return Ending(self._result(ExitCode.BUG, bug), f"stopped (exit code {ExitCode.BUG:d}) by a bug in collector")
+        bug = "a bug in collector ended the run"
+        return Ending(self._result(ExitCode.BUG, bug), f"stopped (exit code {ExitCode.BUG:d}): {bug}")
 
     def _result(
         self,

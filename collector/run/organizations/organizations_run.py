@@ -83,6 +83,7 @@ class OrganizationsRun:
         self._ledger = Ledger()  # of the requests outside the organizations
         self._ceiling = CommonCeiling(self._settings.limits.rate)
         self._running: set[MemberRun] = set()
+        self._names: dict[str, str] = {}  # by the id of the organization to which the records belong
         self._bugs: list[Exception] = []
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
@@ -140,7 +141,7 @@ class OrganizationsRun:
         if path is None:
             return None
         index = IndexFile(path, self._reporter.warn)
-        stack.push_async_callback(to_thread.run_sync, index.close)
+        stack.push_async_callback(_close, index)
         await to_thread.run_sync(index.open)
         return index
 
@@ -176,11 +177,20 @@ class OrganizationsRun:
             ending = await member.execute()
         except Exception as bug:  # raised at the end, so that the others finish
             self._bugs.append(bug)
-            ending = member.broken(str(bug))
+            ending = member.broken()
         finally:
             self._running.discard(member)
         self._reporter.finish(organization.name, ending.text, has_failed=ending.result.exit_code != ExitCode.OK)
+        self._warn_of_twins(organization, ending.organization_id)
         return ending.result
+
+    def _warn_of_twins(self, organization: Organization, organization_id: str | None) -> None:
+        other = self._names.setdefault(organization_id, organization.name) if organization_id else organization.name
+        if other != organization.name:
+            self._reporter.warn(
+                f"{other} and {organization.name} are the same organization ({organization_id}), whose connections "
+                "are collected twice; correct a key in [[organizations]]"
+            )
 
     async def _write(self, index: IndexFile, identity: Identity, results: Sequence[OrganizationResult]) -> None:
         api = self._settings.api
@@ -197,3 +207,8 @@ class OrganizationsRun:
         )
         write = partial(index.write, encode(report, index.path), is_finished=self._shutdown.reason is None)
         await to_thread.run_sync(write)
+
+
+async def _close(index: IndexFile) -> None:
+    with anyio.CancelScope(shield=True):
+        await to_thread.run_sync(index.close)
