@@ -100,7 +100,7 @@ class Selection:
             if name.lower() not in known:
                 reached = _listing([each.id for each in known.values()])
                 raise UsageError(f"--organizations {name}: the key does not reach it; it reaches {reached}")
-        chosen = known.values() if wanted == (ALL,) else [known[name.lower()] for name in wanted]
+        chosen = known if wanted == (ALL,) else dict.fromkeys(map(str.lower, wanted))
         return [
             Organization(
                 _settings_of(self.settings, each.id, None, None),
@@ -108,7 +108,7 @@ class Selection:
                 title=each.name,
                 header=key.header_for(each.id) if key else None,
             )
-            for each in chosen
+            for each in map(known.__getitem__, chosen)
         ]
 
 
