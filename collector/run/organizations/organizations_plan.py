@@ -115,7 +115,7 @@ async def plan_organizations(
     index = index_path(settings.output, run_id=context.identity.run_id, now=now, is_stream=is_to_stream)
     organizations = await _found(selection, id_input, reporter, context)
     if index is not None and not is_to_stream:
-        context = await to_thread.run_sync(_continued, index, selection, context)
+        context = await to_thread.run_sync(_continued, index, selection, id_input, context)
     index_paths = IndexFile(index, reporter.warn).paths if index else ()
     require_disjoint(organizations, index_paths, context.fill, is_stream=is_to_stream)
     at_once = settings.limits.organizations_at_once
@@ -142,10 +142,10 @@ async def _found(
     raise failure
 
 
-def _continued(index: Path, selection: Selection, context: RunContext) -> RunContext:
+def _continued(index: Path, selection: Selection, id_input: IdInput, context: RunContext) -> RunContext:
     """The context, as that of the interrupted run that the run would continue, if there is one."""
     settings = selection.settings
-    own = header_of(settings, context.identity, selection.digest())
+    own = header_of(settings, context.identity, selection.digest(id_input.ids.digest()))
     header = IndexFile(index, lambda _: None).continued(own, settings.output.resume)
     return context.continuing(header) if header else context
 

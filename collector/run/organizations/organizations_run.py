@@ -123,7 +123,8 @@ class OrganizationsRun:
                 has_ids=self._id_input.count.lines > 0,
             )
             context = RunContext(identity, self._now, self._environ, self._ceiling, turns)
-            header = header_of(self._settings, identity, self._selection.digest())
+            digest = await to_thread.run_sync(self._digest)  # in a thread: it hashes all ids
+            header = header_of(self._settings, identity, digest)
             continued = None if self._is_to_stream else index  # a run that writes a stream cannot be continued
             if continued is not None:
                 context = await self._continued(continued, header, context)
@@ -135,6 +136,9 @@ class OrganizationsRun:
             if index is not None:
                 await self._write(index, context.identity, results)
         return OrganizationsEnd(results, index.path if index else None, time.monotonic() - self._began)
+
+    def _digest(self) -> str:
+        return self._selection.digest(self._id_input.ids.digest())
 
     async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
         path = index_path(self._settings.output, run_id=identity.run_id, now=self._now, is_stream=self._is_to_stream)

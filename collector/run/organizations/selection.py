@@ -55,10 +55,14 @@ class Selection:
         """Does any organization use the key of `[api]`?"""
         return self.needs_list or not all(one.has_own_key for one in self._chosen_settings())
 
-    def digest(self) -> str:
-        """A digest that distinguishes runs that select other organizations, connections, side tables or paths."""
+    def digest(self, ids_digest: str) -> str:
+        """A digest that distinguishes runs that select other organizations, connections, side tables or paths.
+
+        `ids_digest` is that of the connections that the input names.
+        """
         settings = self.settings
-        facts = [
+        facts: list[object] = [
+            ids_digest,
             *(settings.api.organizations, [(one.id, one.label) for one in self.configured], settings.output.path),
             *(settings.ids.all, settings.ids.from_list, settings.filter.as_manifest(), settings.tables.include),
         ]

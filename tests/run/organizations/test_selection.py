@@ -14,6 +14,7 @@ from collector.client.auth.authorization import SharedKey
 from collector.model.errors import ConfigError, UsageError
 from collector.model.secret import Secret
 from collector.polytomic.organizations import ListedOrganization
+from collector.run.ids.id_input import read_ids
 from collector.run.organizations.organization import Organization, path_name_of
 from collector.run.organizations.organization_settings import OrganizationSettings
 from collector.run.organizations.selection import Selection
@@ -198,6 +199,11 @@ def test_every_selection_has_the_wanted_organizations_once_in_their_order(
     assert [each.path_name.lower() for each in Selection(base, tables).organizations(None)] == expected
 
 
+def digest_of(settings: Settings, *tables: OrganizationSettings, connections: Sequence[str] = ()) -> str:
+    """The digest of a run with these connections in its input."""
+    return Selection(settings, tables).digest(read_ids(connections, (), column="id").ids.digest())
+
+
 CHANGES: dict[str, Settings] = {
     "other organizations": settings("a"),
     "another path": settings(ALL, output="other/{organization_id}.jsonl"),
@@ -210,14 +216,15 @@ CHANGES: dict[str, Settings] = {
 
 @pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES.keys())
 def test_runs_of_other_selections_have_other_digests(changed: Settings) -> None:
-    assert Selection(changed).digest() != Selection(settings(ALL)).digest()
+    assert digest_of(changed) != digest_of(settings(ALL))
 
 
-def test_the_digest_depends_on_the_tables_but_not_on_limits() -> None:
+def test_the_digest_depends_on_the_ids_and_the_configured_organizations_but_not_on_limits() -> None:
     base = settings(ALL)
-    digest = Selection(base).digest()
-    assert Selection(base, (own("emea"),)).digest() not in {digest, Selection(base, (own("apac"),)).digest()}
-    assert Selection(replace(base, limits=Limits(organizations_at_once=1, rate=1))).digest() == digest
+    tables = [(), (own("emea"),), (own("apac"),), (own("apac", id=FIRST),)]
+    digests = {digest_of(base, *each, connections=ids(count)) for each in tables for count in range(3)}
+    assert len(digests) == 3 * len(tables)
+    assert digest_of(replace(base, limits=Limits(organizations_at_once=1, rate=1))) in digests
 
 
 def test_the_name_in_paths_is_the_canonical_id_or_the_label() -> None:
