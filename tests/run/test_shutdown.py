@@ -150,6 +150,43 @@ async def test_without_a_duration_limit_the_run_is_not_stopped() -> None:
     assert run.shutdown.reason is None
 
 
+async def test_forwarded_requests_to_stop_reach_the_receiver_and_do_not_cancel_the_run() -> None:
+    run, received, has_all = EndlessRun(), list[tuple[CollectorError, bool]](), anyio.Event()
+
+    def receive(reason: CollectorError, immediately: bool) -> None:
+        received.append((reason, immediately))
+        if len(received) == 3:
+            has_all.set()
+
+    run.shutdown.forward = receive
+    with handling_signals(run), anyio.fail_after(10), run.shutdown.run_scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_send_signals, signal.SIGUSR1, signal.SIGUSR2)
+            await arrived(received, 1)
+            await run.shutdown.enforce_max_duration(0)
+            await has_all.wait()
+    assert not run.shutdown.run_scope.cancelled_caught
+    assert sorted(immediately for _, immediately in received) == [False, False, True]  # only the second signal
+    assert {reason for reason, _ in received} == {run.shutdown.reason}
+    assert reason(run) == (Interrupted, 128 + signal.SIGUSR1)
+    assert len(run.warnings) == 1
+
+
+async def test_the_duration_limit_is_forwarded_as_a_request_to_drain() -> None:
+    run, received = EndlessRun(), list[tuple[CollectorError, bool]]()
+    run.shutdown.forward = lambda *each: received.append(each)
+    await run.shutdown.enforce_max_duration(0)
+    [(found, immediately)] = received
+    assert (str(found), immediately) == ("--max-duration 0 s is reached", False)
+    assert not run.shutdown.run_scope.cancel_called
+
+
+async def arrived(received: list[tuple[CollectorError, bool]], count: int) -> None:
+    """Wait until this many requests to stop have arrived."""
+    while len(received) < count:  # noqa: ASYNC110  # no event to wait for
+        await anyio.sleep(0.001)
+
+
 async def _send_signals(*signums: signal.Signals) -> None:
     for signum in signums:
         await anyio.sleep(0.05)

@@ -8,7 +8,9 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import pytest
 from collector.model.errors import ExitCode, Interrupted, OutputError
 from collector.storage.durable_files import Files
 from collector.storage.filesystem import FileSystem, PosixFileSystem
-from collector.storage.journal import Journal
+from collector.storage.journal import Journal, Turns
 
 
 def create(path: Path, system: FileSystem | None = None) -> Journal:
@@ -174,3 +176,80 @@ def test_a_full_nonblocking_pipe_is_waited_for() -> None:
     thread.join()
     os.close(reader)
     assert b"".join(received) == block
+
+
+class SlowSystem(PosixFileSystem):
+    """Writes at most 7 bytes at a time, and lets other threads run between two writes."""
+
+    def write(self, descriptor: int, block: bytes | memoryview) -> int:
+        time.sleep(0)
+        return super().write(descriptor, block[:7])
+
+
+def stream_journals(descriptor: int, count: int) -> list[Journal]:
+    """Journals of one stream, as those of several organizations."""
+    system, turns = SlowSystem(), Turns()
+    return [
+        Journal(system, lambda: os.dup(descriptor), "a stream", is_exclusive=False, turns=turns) for _ in range(count)
+    ]
+
+
+def append_in_threads(journals: list[Journal], blocks: list[list[bytes]]) -> list[BaseException | None]:
+    """Append the blocks of each journal in a thread of its own; the failure of each thread."""
+
+    def append(journal: Journal, own: list[bytes]) -> None:
+        for block in own:
+            journal.append(block)
+
+    with ThreadPoolExecutor(len(journals)) as threads:
+        running = [threads.submit(append, *each) for each in zip(journals, blocks, strict=True)]
+        return [each.exception() for each in running]
+
+
+def test_the_journals_of_one_stream_append_whole_blocks_in_turns(tmp_path: Path) -> None:
+    blocks = [[f"{number} {block} ".encode() + b"x" * 60 + b"\n" for block in range(40)] for number in range(6)]
+    with (tmp_path / "stream").open("wb") as stream:
+        journals = stream_journals(stream.fileno(), 6)
+        assert append_in_threads(journals, blocks) == [None] * 6
+        for journal in journals:
+            journal.close()
+    lines = (tmp_path / "stream").read_bytes().splitlines(keepends=True)
+    assert sorted(lines) == sorted(block for own in blocks for block in own)
+    for own, journal in zip(blocks, journals, strict=True):
+        assert [line for line in lines if line in own] == own  # in the order of its journal
+        assert journal.bytes == sum(map(len, own))
+        assert journal.sha256 == hashlib.sha256(b"".join(own)).hexdigest()
+
+
+def test_after_one_journal_of_a_stream_failed_no_other_one_appends() -> None:
+    reader, writer = os.pipe()
+    first, second, third = stream_journals(writer, 3)
+    first.append(b"one\n")
+    second.append(b"two\n")
+    assert os.read(reader, 100) == b"one\ntwo\n"
+    os.close(reader)
+    failures = append_in_threads([first, second, third], [[b"three\n"]] * 3)
+    assert [type(failure) for failure in failures] == [Interrupted] * 3
+    assert len({id(failure) for failure in failures}) == 1
+    assert [journal.bytes for journal in (first, second, third)] == [4, 4, 0]
+    for journal in (first, second, third):
+        with pytest.raises(Interrupted):
+            journal.append(b"")
+        journal.close()
+    os.close(writer)
+
+
+def test_a_failure_of_a_journal_with_turns_of_its_own_concerns_no_other_one(tmp_path: Path) -> None:
+    failing, other = create(tmp_path / "a"), create(tmp_path / "b")
+    with file_size_limit(10), pytest.raises(OutputError):
+        failing.append(b"x" * 20)
+    other.append(b"x" * 20)
+    assert (tmp_path / "b").stat().st_size == 20
+
+
+def test_a_turn_ends_with_a_bug_without_ending_those_of_others() -> None:
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.take():
+        raise ZeroDivisionError
+    with turns.take():
+        pass
