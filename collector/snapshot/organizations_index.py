@@ -54,6 +54,7 @@ class OrganizationResult(NamedTuple):
     - `manifest`: the content of its manifest; None if it ended before it had one.
     - `manifest_path`: None if the manifest was not written, as for a stream.
     - `is_kept`: an earlier, interrupted process of this run had already completed the organization.
+    - `requests`: those that its run sent. With a manifest, the count in the manifest applies.
     """
 
     id: str | None
@@ -65,6 +66,7 @@ class OrganizationResult(NamedTuple):
     manifest_path: Path | None = None
     is_started: bool = True
     is_kept: bool = False
+    requests: RequestCount | None = None
 
 
 class IndexReport(NamedTuple):
@@ -178,11 +180,17 @@ def sent_for(entries: Sequence[OrganizationEntry]) -> list[RequestCount]:
     return [each.account.requests for each in entries if each.account and not each.is_kept]
 
 
+def _without_manifest(results: Sequence[OrganizationResult]) -> list[RequestCount]:
+    """The requests of each organization whose run ended before it had a manifest."""
+    return [each.requests for each in results if each.requests and each.manifest is None]
+
+
 def encode(report: IndexReport, path: Path) -> bytes:
     """Encode the index that is written to `path`: paths in it are relative to its folder, with links resolved."""
     folder = os.path.realpath(path.parent)
     entries = tuple(_entry_of(each, folder) for each in report.organizations)
-    index = Index(report.run_id, sum_of_requests([report.requests, *sent_for(entries)]), entries)
+    requests = [report.requests, *sent_for(entries), *_without_manifest(report.organizations)]
+    index = Index(report.run_id, sum_of_requests(requests), entries)
     document: dict[str, Any] = {
         "format": FORMAT,
         "run_id": report.run_id,

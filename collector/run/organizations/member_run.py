@@ -111,6 +111,7 @@ class MemberRun:
         return OrganizationResult(
             *(organization.id, organization.label, organization.title, exit_code, error, manifest, manifest_path),
             is_kept=is_kept,
+            requests=self._run.ledger.requests if self._run else None,
         )
 
 
