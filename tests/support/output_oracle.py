@@ -131,6 +131,57 @@ def _check_unfinished(output: Path, given: Given, exit_code: int, status: str, s
     return found
 
 
+def check_index(index: Path, exit_codes: Mapping[str, int], *, seen: int | None = None) -> dict[str, dict[str, Any]]:
+    """Assert that an index lists these organizations, by label or id, in order, and that it adds up.
+
+    Its entries must agree with the manifests that they name. `seen` are the requests of a run that kept no
+    organization. Returns the entries.
+    """
+    document = json.loads(index.read_bytes())
+    assert document["format"] == "collector.organizations/1"
+    assert _mode(index) == 0o600
+    entries = {each["label"] or each["id"]: each for each in document["organizations"]}
+    assert {name: each["exit_code"] for name, each in entries.items()} == exit_codes
+    assert list(entries) == list(exit_codes)
+    codes = set(exit_codes.values())
+    assert document["exit_code"] == (codes.pop() if len(codes) == 1 else 3)
+    counts = document["account"]["organizations"]
+    assert counts.pop("total") == len(entries)
+    assert Counter(each["status"] for each in entries.values()) == {
+        name: count for name, count in counts.items() if count
+    }
+    with_account = [each for each in entries.values() if each["run_id"]]
+    for part in ("input", "outcomes"):
+        expected: Counter[str] = Counter()
+        for each in with_account:
+            expected.update(each[part])
+        assert Counter(document["account"][part]) == expected
+    for each in entries.values():
+        _check_entry(index, each)
+    if seen is not None:
+        assert document["requests"]["sent"] == seen
+    return entries
+
+
+def _check_entry(index: Path, entry: Mapping[str, Any]) -> None:
+    """Assert that the entry of an organization repeats its manifest and lists its files."""
+    assert (entry["exit_code"] == 0) == (entry["status"] == "complete" and not entry["error"])
+    if entry["manifest"] is None:
+        return
+    path = index.parent / entry["manifest"]["path"]
+    raw = path.read_bytes()
+    assert (len(raw), hashlib.sha256(raw).hexdigest()) == (entry["manifest"]["bytes"], entry["manifest"]["sha256"])
+    manifest = json.loads(raw)
+    assert entry["status"] == manifest["status"]
+    assert entry["exit_code"] == manifest["exit_code"]
+    assert entry["run_id"] == manifest["run_id"]
+    assert (entry["input"], entry["outcomes"]) == (manifest["account"]["input"], manifest["account"]["outcomes"])
+    assert entry["requests"]["sent"] == manifest["requests"]["sent"]
+    for facts in entry["files"]:
+        content = (index.parent / facts["path"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (facts["bytes"], facts["sha256"])
+
+
 def check_stream(
     out: bytes, given: Given, exit_code: int, *, errors: Path, manifest: Path, seen: Seen | None = None
 ) -> Found:
