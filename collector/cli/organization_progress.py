@@ -32,7 +32,8 @@ class ConsoleOrganizationsReporter(MessageReporter):
         self._done += 1
         self._display.hide(name)
         self._count()
-        (self.warn if has_failed else self.tell)(f"{name}: {result}")
+        if result:
+            (self.warn if has_failed else self.tell)(f"{name}: {result}")
 
     def close(self) -> None:
         self._display.close()

@@ -21,7 +21,7 @@ class OrganizationsReporter(Protocol):
         """The reporter of one organization, whose messages begin with its name."""
 
     def finish(self, name: str, result: str, *, has_failed: bool = False) -> None:
-        """An organization has ended, with this result; one that has failed shows in a quiet log too."""
+        """An organization has ended, with this result, if it needs one; a failure shows in a quiet log too."""
 
     def warn(self, text: str) -> None:
         """Report a problem that the user should know about."""

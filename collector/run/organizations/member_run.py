@@ -21,7 +21,10 @@ from collector.snapshot.organizations_index import OrganizationResult
 
 
 class Ending(NamedTuple):
-    """How the run of an organization ended, with a text for people. `organization_id` is that of its records."""
+    """How the run of an organization ended, with a text for people, empty if it needs none.
+
+    `organization_id` is that of its records.
+    """
 
     result: OrganizationResult
     text: str
@@ -89,6 +92,8 @@ class MemberRun:
             manifest_path=run.manifest_path,
             is_kept=manifest not in {None, run.manifest},  # an earlier process wrote it, and was killed soon after
         )
+        if result.exit_code == ExitCode.BROKEN_PIPE:
+            return Ending(result, "")  # the reader closed the pipe, because it had read enough
         if failure is not None:
             return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else run.resume_hint))
         return Ending(result, _finished(run.ledger, run.place(finished=True)), run.organization_id)
