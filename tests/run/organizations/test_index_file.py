@@ -9,6 +9,7 @@ import pytest
 
 from collector.model.errors import ExitCode, OutputError, OutputLocked, UsageError
 from collector.run.organizations.index_file import INDEX_NAME, IndexFile, index_path
+from collector.run.settings import Output
 from collector.snapshot.sinks.resume import Resume, RunHeader
 
 RUN_ID, OTHER_RUN_ID = "20260102T030405Z-01234567", "20260103T030405Z-89abcdef"
@@ -34,6 +35,23 @@ def opened(folder: Path) -> IndexFile:
     return index
 
 
+def begin(index: IndexFile, own: RunHeader, policy: Resume) -> RunHeader:
+    """Begin a run, or continue the interrupted one; returns its header."""
+    if unfinished := index.continued(own, policy):
+        return unfinished
+    index.mark(own)
+    return own
+
+
+def path_of(output: str, manifest: str | None) -> Path | None:
+    return index_path(Output(output, manifest=manifest), run_id="r", now=0.0, is_stream=output == "-")
+
+
+def test_a_stream_has_an_index_only_if_it_is_named() -> None:
+    assert path_of("-", None) is None
+    assert path_of("-", "index.json") == Path("index.json")
+
+
 def mark(folder: Path, content: bytes) -> None:
     (folder / MARK).write_bytes(content)
     (folder / MARK).chmod(0o600)
@@ -55,30 +73,30 @@ def files_in(folder: Path) -> set[str]:
     ],
 )
 def test_the_index_is_in_the_deepest_folder_without_a_placeholder(output: str, expected: str) -> None:
-    assert index_path(output, None, run_id="r", now=0.0) == Path(expected)
+    assert path_of(output, None) == Path(expected)
 
 
 def test_an_option_names_the_index_with_placeholders() -> None:
-    found = index_path("{organization_id}.jsonl", "idx/{date}-{run_id}.json", run_id="r", now=0.0)
+    found = path_of("{organization_id}.jsonl", "idx/{date}-{run_id}.json")
     assert found == Path("idx/1970-01-01-r.json")
     with pytest.raises(UsageError, match=r"^--manifest \{day\}: \{day\} is not a placeholder"):
-        index_path("{organization_id}.jsonl", "{day}", run_id="r", now=0.0)
+        path_of("{organization_id}.jsonl", "{day}")
 
 
 def test_a_path_that_no_index_can_replace_is_rejected(tmp_path: Path) -> None:
     (tmp_path / INDEX_NAME).mkdir()
     with pytest.raises(UsageError, match=rf"^--output: {tmp_path}/{INDEX_NAME}, .* is a folder"):
-        index_path(f"{tmp_path}/{{organization_id}}.jsonl", None, run_id="r", now=0.0)
+        path_of(f"{tmp_path}/{{organization_id}}.jsonl", None)
     with pytest.raises(UsageError, match=rf"^--manifest: {tmp_path}, .* is a folder"):
-        index_path("-", str(tmp_path), run_id="r", now=0.0)
+        path_of("-", str(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path / "index.json")
     with pytest.raises(OutputError, match="a symbolic link; name its target"):
-        index_path("-", str(tmp_path / "link"), run_id="r", now=0.0)
+        path_of("-", str(tmp_path / "link"))
 
 
 def test_an_index_is_written_in_a_new_folder_and_leaves_no_other_file(tmp_path: Path) -> None:
     index = opened(tmp_path / "a/b")
-    assert index.begin(OWN, Resume.AUTO) is OWN
+    assert begin(index, OWN, Resume.AUTO) is OWN
     assert files_in(tmp_path / "a/b") == {MARK, LOCK}
     index.write(b"{}\n", is_finished=True)
     index.close()
@@ -89,7 +107,7 @@ def test_an_index_is_written_in_a_new_folder_and_leaves_no_other_file(tmp_path: 
 
 def test_all_files_of_the_index_are_among_its_paths(tmp_path: Path) -> None:
     index = opened(tmp_path)
-    index.begin(OWN, Resume.AUTO)
+    begin(index, OWN, Resume.AUTO)
     index.write(b"{}", is_finished=False)
     assert {path.name for path in index.paths} == files_in(tmp_path) == {INDEX_NAME, MARK, LOCK}
     index.close()
@@ -133,18 +151,18 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> N
 
 def test_a_stopped_run_stays_marked_and_the_next_one_continues_it(tmp_path: Path) -> None:
     first = opened(tmp_path)
-    first.begin(header(), Resume.AUTO)
+    begin(first, header(), Resume.AUTO)
     first.write(b"stopped", is_finished=False)
     first.close()
     assert files_in(tmp_path) == {INDEX_NAME, MARK}
     second = opened(tmp_path)
-    assert second.begin(OWN, Resume.AUTO) == header()
+    assert begin(second, OWN, Resume.AUTO) == header()
     second.write(b"whole", is_finished=True)
     second.close()
     assert (tmp_path / INDEX_NAME).read_bytes() == b"whole"
     assert files_in(tmp_path) == {INDEX_NAME}
     third = opened(tmp_path)
-    assert third.begin(OWN, Resume.AUTO) is OWN
+    assert begin(third, OWN, Resume.AUTO) is OWN
     third.close()
 
 
@@ -152,7 +170,7 @@ def test_a_continued_run_keeps_its_mark_until_it_is_finished(tmp_path: Path) -> 
     mark(tmp_path, header().encode())
     for _ in range(3):
         index = opened(tmp_path)
-        assert index.begin(OWN, Resume.AUTO) == header()
+        assert begin(index, OWN, Resume.AUTO) == header()
         index.close()
 
 
@@ -160,7 +178,7 @@ def test_a_continued_run_keeps_its_mark_until_it_is_finished(tmp_path: Path) -> 
 def test_the_mark_of_another_selection_is_replaced(tmp_path: Path, policy: Resume) -> None:
     mark(tmp_path, header(digest="other").encode())
     index = opened(tmp_path)
-    assert index.begin(OWN, policy) is OWN
+    assert begin(index, OWN, policy) is OWN
     assert (tmp_path / MARK).read_bytes() == OWN.encode()
     index.close()
 
@@ -168,7 +186,7 @@ def test_the_mark_of_another_selection_is_replaced(tmp_path: Path, policy: Resum
 def test_with_never_a_run_begins_anew(tmp_path: Path) -> None:
     mark(tmp_path, header().encode())
     index = opened(tmp_path)
-    assert index.begin(OWN, Resume.NEVER) is OWN
+    assert begin(index, OWN, Resume.NEVER) is OWN
     assert (tmp_path / MARK).read_bytes() == OWN.encode()
     index.close()
 
@@ -180,7 +198,7 @@ def test_a_run_older_than_24_hours_is_continued_only_with_always(
     mark(tmp_path, header().encode())
     later = header(OTHER_RUN_ID, started_at="2026-01-03T03:04:06.000000Z")
     index = opened(tmp_path)
-    assert index.begin(later, policy) == (header() if continues else later)
+    assert begin(index, later, policy) == (header() if continues else later)
     index.close()
 
 
@@ -188,7 +206,7 @@ def test_a_run_older_than_24_hours_is_continued_only_with_always(
 def test_an_unreadable_mark_is_replaced(tmp_path: Path, content: bytes) -> None:
     mark(tmp_path, content)
     index = opened(tmp_path)
-    assert index.begin(OWN, Resume.AUTO) is OWN
+    assert begin(index, OWN, Resume.AUTO) is OWN
     assert (tmp_path / MARK).read_bytes() == OWN.encode()
     index.close()
 
@@ -196,7 +214,7 @@ def test_an_unreadable_mark_is_replaced(tmp_path: Path, content: bytes) -> None:
 def test_an_older_index_stays_until_the_run_ends(tmp_path: Path) -> None:
     (tmp_path / INDEX_NAME).write_bytes(b"older")
     index = opened(tmp_path)
-    index.begin(OWN, Resume.AUTO)
+    begin(index, OWN, Resume.AUTO)
     assert (tmp_path / INDEX_NAME).read_bytes() == b"older"
     index.write(b"newer", is_finished=True)
     index.close()
