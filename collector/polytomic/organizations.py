@@ -6,6 +6,7 @@ The list has one page, the owner organization first. Source: the API reference, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from collector.client.client import Client
@@ -14,6 +15,7 @@ from collector.client.messages import Reply, Request
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
 from collector.model.record import Json
 from collector.polytomic.envelope import read_page, require_json
+from collector.redaction.scrubber import Scrubber
 
 ORGANIZATIONS: Final = Request("/api/organizations", is_sole=True)
 _FORBIDDEN: Final = 403
@@ -27,14 +29,14 @@ class ListedOrganization(NamedTuple):
     name: str | None = None
 
 
-async def read_organizations(client: Client) -> list[ListedOrganization]:
+async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedOrganization]:
     """Return the organizations that the key reaches, in the order of the list, each once.
 
-    Raises `KeyRefused` for a key that may not list organizations, `ConfigError` for a server without the list, and
-    `RunStopped` when the list is unavailable.
+    `scrubber` masks the key in the list, if the server repeats it. Raises `KeyRefused` for a key that may not list
+    organizations, `ConfigError` for a server without the list, and `RunStopped` when the list is unavailable.
     """
     try:
-        return await client.get(ORGANIZATIONS, _read)
+        return await client.get(ORGANIZATIONS, partial(_read, scrubber))
     except GaveUp as end:
         raise RunStopped(
             f"the list of organizations is unavailable after {end.attempts} attempts: {end.failure.reason}; run again "
@@ -42,7 +44,7 @@ async def read_organizations(client: Client) -> list[ListedOrganization]:
         ) from None
 
 
-async def _read(reply: Reply, _number: int) -> list[ListedOrganization]:
+async def _read(scrubber: Scrubber, reply: Reply, _number: int) -> list[ListedOrganization]:
     if reply.status == _FORBIDDEN:
         raise KeyRefused(
             f"the key may not list organizations (GET {ORGANIZATIONS.target}: {reply.summary}), so it is not a "
@@ -51,7 +53,7 @@ async def _read(reply: Reply, _number: int) -> list[ListedOrganization]:
     if reply.status != 200:
         raise ConfigError(f"the server does not list organizations ({reply.summary}); check --base-url, {_NAME_THEM}")
     require_json(reply)
-    return organizations_in(reply.body)
+    return organizations_in(scrubber.scrub_body(reply.body))
 
 
 def organizations_in(body: bytes) -> list[ListedOrganization]:

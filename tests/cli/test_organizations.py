@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import PARTNER_KEY, SANDBOX_KEY
 from collector.sandbox.server import serve
 from tests.conftest import Calling, Forking, Starting
+from tests.support.canary import KEY, assert_nowhere, forms_of
 from tests.support.output_oracle import Given, check_finished, check_index, check_stopped, check_unpublished
 from tests.support.scripted_server import PATIENCE, Exchange, answer, connection, ids, response, serving
 
@@ -413,3 +415,33 @@ async def test_a_quiet_run_prints_only_failures(call: Calling) -> None:
     assert done.code == 3
     [line] = lines_of(done.err)
     assert line.startswith(f"{SECOND}: stopped (exit code 4): ")
+
+
+async def test_a_key_that_the_server_repeats_is_in_no_file_and_no_message(call: Calling, tmp_path: Path) -> None:
+    """One organization gets records, one an error for each id, one a refusal of its key."""
+    echoed = list(forms_of(KEY).values())
+    names = ["good", "failing", "refused"]
+
+    async def reply(exchange: Exchange) -> None:
+        sent = exchange.header("Authorization") or ""
+        secrets = [sent, sent.partition(" ")[2], *echoed]
+        credential = base64.b64decode(sent.partition(" ")[2]).decode() if sent.startswith("Basic") else ""
+        texts = {"name": f"Acme {secrets}", "message": f"who is {secrets}?", "configuration": {"note": secrets}}
+        if exchange.target == "/api/organizations":
+            await answer(json.dumps({"data": [{**texts, "id": name} for name in names]}).encode())(exchange)
+        elif credential.startswith("refused:"):
+            await answer(json.dumps(texts).encode(), f"401 {sent}", X_Echo=sent)(exchange)
+        elif exchange.target == "/api/connections":
+            await answer(json.dumps({"data": [{**texts, "id": one} for one in ids(3)]}).encode())(exchange)
+        elif credential.startswith("failing:"):
+            await answer(json.dumps(texts).encode(), f"422 {sent}", X_Echo=sent)(exchange)
+        else:
+            body = connection(exchange.target.rpartition("/")[2], **texts, organization_id=None)
+            await exchange.write(response(body))
+
+    async with serving(reply) as server:
+        env = {"POLYTOMIC_PARTNER_KEY": KEY, "POLYTOMIC_API_KEY": ""}
+        done = await call(*command(server.url, "-v", "--debug"), env=env)
+    assert done.code == 3, done.err
+    check_index(tmp_path / INDEX, {"good": 0, "failing": 3, "refused": 4})
+    assert_nowhere(KEY, tmp_path, done.err, done.out.decode())

@@ -14,7 +14,9 @@ from collector.client.failures import BadPayload
 from collector.client.messages import Reply, Request
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
 from collector.polytomic.organizations import ListedOrganization, organizations_in, read_organizations
+from collector.redaction.scrubber import Scrubber
 from tests.model.test_strict_json import dumped, json_values
+from tests.support.canary import KEY, Search, forms_of
 from tests.support.clock import Clock
 from tests.support.governor_harness import make_client, make_governor
 
@@ -46,7 +48,7 @@ class Api:
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
     async def read(self) -> list[ListedOrganization]:
-        return await read_organizations(make_client(self, make_governor(), Clock()))
+        return await read_organizations(make_client(self, make_governor(), Clock()), Scrubber([KEY]))
 
 
 async def test_the_list_has_ids_verbatim_and_names_in_its_order() -> None:
@@ -165,3 +167,12 @@ async def test_a_list_that_stays_unreadable_stops_the_run_with_the_reason(last: 
         f"the list of organizations is unavailable after {api.requests} attempts: {reason}; run again later, or name"
     )
     assert api.requests > 1
+
+
+@pytest.mark.parametrize("form", forms_of(KEY).values(), ids=forms_of(KEY).keys())
+async def test_a_list_that_repeats_the_key_is_masked(form: str) -> None:
+    body = dumped({"data": [{"id": form, "name": f"Acme {form}"}]})
+    search = Search((KEY,))
+    for each in await Api(reply(200, body)).read():
+        search.look("an id and a name", f"{each.id} {each.name}".encode())
+    assert search.hits == []

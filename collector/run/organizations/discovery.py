@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from collector.client.auth.authorization import SharedKey, read_shared_key
+from collector.client.auth.header import secrets_of
 from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import InputError
 from collector.model.ledger import Ledger
 from collector.polytomic.organizations import ListedOrganization, read_organizations
+from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import Access, open_components
 from collector.run.observers.organizations_reporter import OrganizationsReporter
 from collector.run.organizations.organization import Organization
@@ -38,7 +40,7 @@ async def find_organizations(
     if selection.needs_list and key is not None:
         access, run_reporter = Access(key.header, ceiling.member), reporter.of(_LIST)
         async with open_components(selection.settings, ledger, run_reporter, environ, access) as components:
-            listed = await read_organizations(components.client)
+            listed = await read_organizations(components.client, Scrubber(secrets_of(key.header)))
     found = selection.organizations(key, listed)
     if not found:
         raise InputError("the API lists no organization for this key; check the key and --base-url")
