@@ -7,11 +7,12 @@ python .ci/command_reference.py --check    exit code 1 when one of them is not w
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
 from types import NoneType
-from typing import get_args, get_origin
+from typing import get_args, get_origin, get_type_hints
 
 from cyclopts import App
 from cyclopts.argument import Argument
@@ -19,6 +20,7 @@ from page import write_or_check
 
 from collector.cli.config_sources import ENV_PREFIX
 from collector.cli.main import app
+from collector.run.organizations.organization_settings import OrganizationSettings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -43,10 +45,28 @@ of the three. The file is the one that `--config` or `COLLECTOR_CONFIG` names, e
 `$XDG_CONFIG_HOME/collector/config.toml` (`~/.config/collector/config.toml`). `config.example.toml` at the top of the
 repository shows every setting with its default. The file is UTF-8, with or without a byte order mark.
 
-A list has one flag for each value. Commas also separate the values of `type`, `status` and `include`. In a variable,
-`:` separates the values of a list, so a value that contains `:` needs the file or the flag. The API key is not a
-setting: see [Supply the API key](../how-to/keys.md).
+A list has one flag for each value. Commas also separate the values of `type`, `status`, `include` and
+`organizations`. In a variable, `:` separates the values of a list, so a value that contains `:` needs the file or the
+flag. The API key is not a setting: see [Supply the API key](../how-to/keys.md).
 """
+
+ORGANIZATIONS = """
+## `[[organizations]]`
+
+Each table is an organization to collect: [Collect several organizations](../how-to/organizations.md). These settings have
+neither flags nor variables. `id` or `label` is required, and at most one source of the key may be set.
+
+| setting | type | meaning |
+|---|---|---|
+"""
+MEANINGS = {
+    "id": "Its id. The key is a partner or deployment key, by default that of `[api]`.",
+    "label": "Its name in messages and, without an `id`, in file names; without an `id`, the key is that of a user of it.",
+    "key_file": "File that holds its key.",
+    "key_command": "Command that prints its key.",
+    "key_fd": "Open descriptor to read its key from.",
+    "key_keyring": "Entry of the system keyring that holds its key.",
+}
 
 CODE = re.compile(r"(\(?)(--?[a-z][a-z-]*|\.[a-z]+|[^\s<]*[_\[{=][^\s<]*?)([.,;:)]*)")
 """A word of help text that a user types, between the punctuation around it."""
@@ -102,7 +122,16 @@ def option_table(title: str, options: list[Argument]) -> str:
 
 def settings_page(options: list[Argument]) -> str:
     settings = [each for each in options if len(each.keys) == 2]
-    return SETTINGS + "".join(
+    hints = get_type_hints(OrganizationSettings)
+    organizations = [
+        f"| `{each.name}` | {type_of(hints[each.name])} | {MEANINGS[each.name]} |\n"
+        for each in fields(OrganizationSettings)
+    ]
+    return SETTINGS + "".join([*sections_of(settings), ORGANIZATIONS, *organizations])
+
+
+def sections_of(settings: list[Argument]) -> Iterator[str]:
+    return (
         f"\n## `[{section}]`\n\n| setting, flag, variable | type, default | meaning |\n|---|---|---|\n"
         + "".join(map(setting_row, group))
         for section, group in groupby(settings, lambda each: each.keys[0])
