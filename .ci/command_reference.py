@@ -53,15 +53,15 @@ flag. The API key is not a setting: see [Supply the API key](../how-to/keys.md).
 ORGANIZATIONS = """
 ## `[[organizations]]`
 
-Each table is an organization to collect: [Collect several organizations](../how-to/organizations.md). These settings have
-neither flags nor variables. `id` or `label` is required, and at most one source of the key may be set.
+Each table is an organization to collect: [Collect several organizations](../how-to/organizations.md). These settings
+have neither flags nor variables. `id` or `label` is required, and at most one source of the key may be set.
 
 | setting | type | meaning |
 |---|---|---|
 """
 MEANINGS = {
     "id": "Its id. The key is a partner or deployment key, by default that of `[api]`.",
-    "label": "Its name in messages and, without an `id`, in file names; without an `id`, the key is that of a user of it.",
+    "label": "Its name in messages and, without an `id`, in file names. Without an `id`, the key is that of a user.",
     "key_file": "File that holds its key.",
     "key_command": "Command that prints its key.",
     "key_fd": "Open descriptor to read its key from.",
