@@ -44,9 +44,8 @@ class RunOutput:
         tables: Collection[str] = (),
         system: FileSystem | None = None,
         turns: Turns | None = None,
-        keeps_run_id: bool = False,
     ) -> None:
-        """Runs that write to the same stream have the same `turns`. `keeps_run_id`: the next run has this run id again.
+        """Runs that write to the same stream have the same `turns`.
 
         Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`.
         """
@@ -58,7 +57,6 @@ class RunOutput:
         self._warn = warn
         self._system = system
         self._turns = turns
-        self._keeps_run_id = keeps_run_id
         self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
 
     def _sink_of(self, path: str) -> Sink:
@@ -85,7 +83,6 @@ class RunOutput:
             snapshot=self.sink.place(finished=True),
             is_resumable=self.sink.is_resumable,
             has_unfinished_files=self.sink.has_unfinished_files,
-            keeps_run_id=self._keeps_run_id,
         )
 
     async def begin(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:

@@ -7,23 +7,14 @@ from collector.snapshot.sinks.resume import Resume
 
 
 def resume_hint(
-    template: OutputTemplate,
-    resume: Resume,
-    *,
-    snapshot: str,
-    is_resumable: bool,
-    has_unfinished_files: bool,
-    keeps_run_id: bool = False,
+    template: OutputTemplate, resume: Resume, *, snapshot: str, is_resumable: bool, has_unfinished_files: bool
 ) -> str | None:
-    """The advice in the imperative; None when the run left no files. `snapshot` is the path of its output.
-
-    `keeps_run_id`: the next run has the same run id, and so the same path.
-    """
+    """The advice in the imperative; None when the run left no files. `snapshot` is the path of its output."""
     if not is_resumable:
         return f"{snapshot} cannot be resumed; rerun from the start, or name a file with --output"
     if not has_unfinished_files:
         return None
-    changes = [f"--output {snapshot}"] if template.has_run_id and not keeps_run_id else []
+    changes = [f"--output {snapshot}"] if template.has_run_id else []
     changes += ["--resume auto"] if resume is Resume.NEVER else []
     within = " within 24 hours of its start" if resume is not Resume.ALWAYS else ""
     if changes:

@@ -16,6 +16,8 @@ from collector.run.observers.reporter import Reporter
 from collector.run.organizations.organization import Organization
 from collector.run.organizations.run_context import RunContext
 from collector.run.output import RunOutput
+from collector.run.output_template import OutputTemplate
+from collector.run.resume_hint import resume_hint
 from collector.run.run import Run
 from collector.snapshot.organizations_index import OrganizationResult
 
@@ -95,8 +97,24 @@ class MemberRun:
         if result.exit_code == ExitCode.BROKEN_PIPE:
             return Ending(result, "")  # the reader closed the pipe, because it had read enough
         if failure is not None:
-            return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else run.resume_hint))
+            return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else self._hint(run, output)))
         return Ending(result, _finished(run.ledger, run.place(finished=True)), run.organization_id)
+
+    def _hint(self, run: Run, output: RunOutput) -> str | None:
+        """Advice on how to resume. Only organizations that were stopped together are continued under their run id."""
+        settings = self._organization.settings
+        template, sink = OutputTemplate(settings.output.path), output.sink
+        if not template.has_run_id or settings.ids.from_list:
+            return run.resume_hint
+        if self._stop_reason is None:
+            return None  # the next run has another path
+        return resume_hint(
+            OutputTemplate(sink.place(finished=True)),
+            settings.output.resume,
+            snapshot=sink.place(finished=True),
+            is_resumable=sink.is_resumable,
+            has_unfinished_files=sink.has_unfinished_files,
+        )
 
     def broken(self) -> Ending:
         """The ending after a bug."""

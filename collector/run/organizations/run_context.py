@@ -53,7 +53,6 @@ class RunContext:
             warn=warn,
             tables=settings.tables.include,
             turns=self.turns,
-            keeps_run_id=True,  # the index continues an interrupted run
         )
 
     def completed_before(self, output: RunOutput) -> tuple[SnapshotPaths, bytes, Manifest] | None:
