@@ -117,9 +117,11 @@ class MemberRun:
         )
 
     def broken(self) -> Ending:
-        """The ending after a bug."""
-        bug = "a bug in collector ended the run"
-        return Ending(self._result(ExitCode.BUG, bug), f"stopped (exit code {ExitCode.BUG:d}): {bug}")
+        """The ending after a bug. The text of the bug may contain a secret, so only the masked output has it."""
+        run, bug = self._run, "a bug in collector ended the run"
+        manifest, path = (run.manifest or None, run.manifest_path) if run else (None, None)
+        result = self._result(ExitCode.BUG, bug, manifest=manifest, manifest_path=path)
+        return Ending(result, f"stopped (exit code {ExitCode.BUG:d}): {bug}")
 
     def _result(
         self,
