@@ -310,18 +310,41 @@ async def test_side_tables_and_filters_are_those_of_each_organization(call: Call
 
 
 async def test_a_slow_organization_delays_no_other_one(call: Calling, tmp_path: Path) -> None:
-    deployment = Deployment(
-        *(Inventory(size, 4, organization=number) for number, size in ((1, 150), (2, 150), (3, 16)))
-    )
-    async with serve(deployment, faults=Faults.parse("rate-limit@organization-3=5")) as sandbox:
-        done = await call(*command(sandbox.url, "--concurrency", "4"), env=PARTNER)
-        order = [entry.target.organization for entry in sandbox.log.entries()]
+    """The server replies to the slow one only after it has replied to every request of the others."""
+    names, replied, others_ended = ["slow", "b", "c"], list[str](), asyncio.Event()
+
+    async def reply(exchange: Exchange) -> None:
+        credential = (exchange.header("Authorization") or "").removeprefix("Basic ")
+        if exchange.target == "/api/organizations":
+            await answer(json.dumps({"data": [{"id": name} for name in names]}).encode())(exchange)
+        elif exchange.target == "/api/connections":
+            await answer(json.dumps({"data": [{"id": one} for one in ids(40)]}).encode())(exchange)
+        else:
+            name = base64.b64decode(credential).decode().partition(":")[0]
+            if name == "slow":
+                await others_ended.wait()
+            await exchange.write(response(connection(exchange.target.rpartition("/")[2], organization_id=None)))
+            replied.append(name)
+            if len(replied) == 80:
+                others_ended.set()
+
+    async with serving(reply) as server:
+        done = await call(*command(server.url, "--concurrency", "4"), env=PARTNER)
     assert done.code == 0, done.err
-    check_complete(tmp_path, deployment.inventories)
-    after_the_others = order[max(index for index, organization in enumerate(order) if organization != 2) + 1 :]
-    assert len(after_the_others) >= 5
-    entries = list(check_index(tmp_path / INDEX, dict.fromkeys(deployment.organization_ids, 0)).values())
-    assert [each["requests"]["throttled"] > 0 for each in entries] == [False, False, True]
+    assert replied[80:] == ["slow"] * 40
+    check_index(tmp_path / INDEX, dict.fromkeys(names, 0), seen=server.requests)
+
+
+async def test_a_limit_of_one_organization_slows_no_other_one(call: Calling, tmp_path: Path) -> None:
+    faults = Faults.parse("429@connection@organization-3=1:times=5:retry-after=0.05")
+    async with serve(SMALL, faults=faults) as sandbox:
+        done = await call(*command(sandbox.url), env=PARTNER)
+    assert done.code == 0, done.err
+    check_complete(tmp_path, SMALL.inventories)
+    entries = check_index(tmp_path / INDEX, dict.fromkeys(SMALL.organization_ids, 0))
+    manifests = [json.loads((tmp_path / f"out/{name}/c.manifest.json").read_bytes()) for name in entries]
+    assert [each["requests"]["throttled"] for each in manifests] == [0, 0, 5]
+    assert [each["requests"]["paused_s"] > 0 for each in manifests] == [False, False, True]
 
 
 async def test_an_outage_of_one_organization_stops_only_that_one(call: Calling, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from tests.cli.test_organizations import (
     lines_of,
     require_verifiable,
 )
-from tests.conftest import Calling, Forking, Starting
+from tests.conftest import Calling, Forking, Running, Starting
 from tests.support.output_oracle import RECORD_KEYS, check_index
 from tests.support.scripted_server import PATIENCE, Exchange, answer, connection, ids, response, serving
 
@@ -115,11 +116,20 @@ async def test_a_pipe_by_name_stays_open_until_the_last_organization_has_ended(s
     check_all_once(records_in(out))
 
 
+def handles(running: Running, signum: signal.Signals) -> bool:
+    """Has the process set a handler of its own for the signal?"""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{running.process.pid}/status").read_text())
+    assert caught is not None
+    return bool(int(caught[1], 16) >> (signum - 1) & 1)
+
+
 async def test_a_pipe_that_nobody_reads_can_be_given_up_by_a_signal(fork: Forking, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     async with serve(SMALL) as sandbox:
         running = await fork(*command(sandbox.url, output="pipe"), env=PARTNER)
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(PATIENCE):
+            while not handles(running, signal.SIGTERM):  # noqa: ASYNC110  # no event to wait for
+                await asyncio.sleep(0.005)
         running.send(signal.SIGTERM)
         done = await running.finished()
         assert sandbox.log.summary().total == 0
