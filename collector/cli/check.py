@@ -21,11 +21,13 @@ from collector.cli.slips import reject_misplaced
 from collector.cli.stderr import add_secrets
 from collector.model.secret import Environment
 from collector.run.readiness.checks.configuration import check_configuration
-from collector.run.readiness.host_check import Console, check_host
+from collector.run.readiness.host_check import check_host
+from collector.run.readiness.report import Console
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 
 _ENVIRON = Environment(os.environ)
+_TOML = TomlSettings(_ENVIRON)
 _RECORDER = OriginRecorder()
 
 app = App(
@@ -56,7 +58,7 @@ Exit codes, that of the first FAIL:
   4    the key was refused
   6    the output cannot be written
   129, 130, 141, 143   interrupted by a signal""",
-    config=[from_environment(_ENVIRON), TomlSettings(_ENVIRON), _RECORDER],
+    config=[from_environment(_ENVIRON), _TOML, _RECORDER],
 )
 
 
@@ -78,7 +80,7 @@ def check(
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
     report = CheckReport(is_json=is_json, quiet=log.quiet, verbose=log.verbose)
-    report.add(check_configuration(settings, _RECORDER.origins))
+    report.add(check_configuration(settings, _RECORDER.origins, _TOML.organizations))
     console = Console(report.add, print_message, add_secrets)
     with Watchdog(print_message) as watchdog:
         interruption = anyio.run(
@@ -87,6 +89,7 @@ def check(
                 settings,
                 ids,
                 console,
+                organizations=_TOML.organizations,
                 environ=_ENVIRON,
                 signals=signals_to_hear(),
                 watchdog=watchdog,

@@ -76,11 +76,14 @@ def _lines_of(finding: Finding, *, verbose: bool) -> Iterator[str]:
     yield from (_INDENT + line for line in more)
     for each in finding.facts.get("settings", ()):
         if verbose or each["origin"] != DEFAULT:
-            yield from _setting_lines(each)
+            yield from _detail_lines(f"{each['setting']} = {_value(each['value'])} ({each['origin']})")
+    for each in finding.facts.get("organizations", ()) if verbose else ():
+        names = [f"{name} = {_value(each[name])}" for name in ("id", "label") if each[name] is not None]
+        yield from _detail_lines(f"[[organizations]] {', '.join(names)} (key: {each['key']})")
 
 
-def _setting_lines(each: dict[str, object]) -> list[str]:
-    text = printable(f"{each['setting']} = {_value(each['value'])} ({each['origin']})")
+def _detail_lines(detail: str) -> list[str]:
+    text = printable(detail)
     if not _is_terminal():
         return [_OF_SETTINGS + text]
     more = _OF_SETTINGS + "  "

@@ -45,6 +45,14 @@ async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedO
 
 
 async def _read(scrubber: Scrubber, reply: Reply, _number: int) -> list[ListedOrganization]:
+    return organizations_of(reply, scrubber)
+
+
+def organizations_of(reply: Reply, scrubber: Scrubber) -> list[ListedOrganization]:
+    """The organizations in a final reply to `ORGANIZATIONS`.
+
+    `scrubber` is that of `read_organizations`. Raises `BadPayload`, and its `KeyRefused` and `ConfigError`.
+    """
     if reply.status == _FORBIDDEN:
         raise KeyRefused(
             f"the key may not list organizations (GET {ORGANIZATIONS.target}: {reply.summary}), so it is not a "

@@ -214,13 +214,16 @@ async def read_header(settings: Settings, environ: Mapping[str, str], report: Ca
 
 @asynccontextmanager
 async def open_wire(
-    settings: Settings, header: Secret, warn: Callable[[str], None]
+    settings: Settings,
+    header: Secret,
+    warn: Callable[[str], None],
+    share: Callable[[RateCeiling], RateCeiling] = OWN_ACCESS.share,
 ) -> AsyncIterator[tuple[Transport, RateCeiling]]:
     """Open the transport and the rate ceiling of a run, for requests without retries.
 
-    `warn` receives the reason if the quota cannot be shared. Raises `ConfigError`.
+    `warn` receives the reason if the quota cannot be shared. `share` is that of `Access`. Raises `ConfigError`.
     """
-    with closing(_ceiling(settings, header, warn)) as ceiling:
+    with closing(share(_ceiling(settings, header, warn))) as ceiling:
         async with _transport(settings, header, Ledger()).opened() as transport:
             yield transport, ceiling
 

@@ -98,16 +98,16 @@ def test_a_value_is_shown_without_what_may_be_secret(name: str, value: object, s
 @pytest.mark.parametrize(
     ("api", "variables", "source"),
     [
-        (Api(), {"POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY"}, "POLYTOMIC_API_KEY"),
-        (Api(), {"POLYTOMIC_DEPLOYMENT_KEY"}, "POLYTOMIC_DEPLOYMENT_KEY"),
-        (Api(key_command="echo secret"), {"POLYTOMIC_API_KEY"}, "the command of [api] key_command"),
-        (Api(key_file="/etc/collector/key"), set(), "the file /etc/collector/key"),
-        (Api(key_file="-"), set(), "standard input"),
-        (Api(key_fd=3), set(), "descriptor 3"),
-        (Api(key_keyring="service:user"), set(), "the keyring"),
+        (Api(), ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY"), "POLYTOMIC_API_KEY"),
+        (Api(), ("POLYTOMIC_DEPLOYMENT_KEY",), "POLYTOMIC_DEPLOYMENT_KEY"),
+        (Api(key_command="echo secret"), ("POLYTOMIC_API_KEY",), "the command of [api] key_command"),
+        (Api(key_file="/etc/collector/key"), (), "the file /etc/collector/key"),
+        (Api(key_file="-"), (), "standard input"),
+        (Api(key_fd=3), (), "descriptor 3"),
+        (Api(key_keyring="service:user"), (), "the keyring"),
     ],
 )
-def test_the_source_of_the_key_is_named(api: Api, variables: set[str], source: str) -> None:
+def test_the_source_of_the_key_is_named(api: Api, variables: tuple[str, ...], source: str) -> None:
     assert key.source_of(api, variables) == source
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key
 from collector.client.auth.key_sources import from_command, from_descriptor, from_file, from_keyring, from_stdin
-from collector.client.auth.key_wrapping import KEY_VARIABLES, is_quoted, is_utf_16, unwrap
+from collector.client.auth.key_wrapping import KEY_VARIABLES, SHARED_KEY_VARIABLES, is_quoted, is_utf_16, unwrap
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
 
@@ -69,7 +69,7 @@ async def read_shared_key(
 
     `POLYTOMIC_API_KEY` is the last of the variables here. Works like `authorization` otherwise.
     """
-    source, content = await _read_source(key_source, environ, report, (*KEY_VARIABLES[1:], KEY_VARIABLES[0]))
+    source, content = await _read_source(key_source, environ, report, SHARED_KEY_VARIABLES)
     return SharedKey(_unwrapped(source, content, report, is_bearer=False))
 
 

@@ -14,6 +14,8 @@ from typing import Final
 from collector.model.secret import Secret
 
 KEY_VARIABLES: Final = ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY", "POLYTOMIC_DEPLOYMENT_KEY")
+SHARED_KEY_VARIABLES: Final = (*KEY_VARIABLES[1:], KEY_VARIABLES[0])
+"""The same in their order of precedence for a key that several organizations share."""
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _ASSIGNMENT: Final = re.compile(rf"\s*(?:export\s+|set\s+|\$env:)?(?:{'|'.join(KEY_VARIABLES)})\s*=\s*", re.IGNORECASE)

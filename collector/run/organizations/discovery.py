@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from collector.client.auth.authorization import SharedKey, read_shared_key
 from collector.client.auth.header import secrets_of
 from collector.governor.common_ceiling import CommonCeiling
-from collector.model.errors import InputError
 from collector.model.ledger import Ledger
 from collector.polytomic.organizations import ListedOrganization, read_organizations
 from collector.redaction.scrubber import Scrubber
 from collector.run.assembly import Access, open_components
 from collector.run.observers.organizations_reporter import OrganizationsReporter
 from collector.run.organizations.organization import Organization
-from collector.run.organizations.selection import Selection
+from collector.run.organizations.selection import Selection, require_collectable
 
 _LIST = "organizations"  # the name of the list's requests in messages
 
@@ -42,11 +41,5 @@ async def find_organizations(
         async with open_components(selection.settings, ledger, run_reporter, environ, access) as components:
             listed = await read_organizations(components.client, Scrubber(secrets_of(key.header)))
     found = selection.organizations(key, listed)
-    if not found:
-        raise InputError("the API lists no organization for this key; check the key and --base-url")
-    if len(found) > 1 and has_ids:
-        raise InputError(
-            f"connection ids belong to one organization, and {len(found)} organizations are selected; use --all, or "
-            "name the organization of the ids with --organizations"
-        )
+    require_collectable(found, has_ids=has_ids)
     return found

@@ -63,6 +63,11 @@ class IndexFile:
         """All paths that the index uses."""
         return self.path, self._header, self._lock_path
 
+    @property
+    def lock(self) -> Path:
+        """The path of its lock file."""
+        return self._lock_path
+
     def open(self) -> None:
         """Lock the index. Raises `OutputError` and `OutputLocked`."""
         self._files.make_folder(self.path)

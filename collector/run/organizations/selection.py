@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.client.auth.authorization import SharedKey
-from collector.model.errors import ConfigError, UsageError
+from collector.model.errors import ConfigError, InputError, UsageError
 from collector.polytomic.organizations import ListedOrganization
 from collector.run.organizations.organization import PLACEHOLDER, Organization, path_name_of
 from collector.run.organizations.organization_settings import OrganizationSettings
@@ -114,6 +114,17 @@ class Selection:
             )
             for each in map(known.__getitem__, chosen)
         ]
+
+
+def require_collectable(organizations: Sequence[Organization], *, has_ids: bool) -> None:
+    """Raise `InputError` unless there are organizations, and only one if the input `has_ids`."""
+    if not organizations:
+        raise InputError("the API lists no organization for this key; check the key and --base-url")
+    if len(organizations) > 1 and has_ids:
+        raise InputError(
+            f"connection ids belong to one organization, and {len(organizations)} organizations are selected; use "
+            "--all, or name the organization of the ids with --organizations"
+        )
 
 
 def _settings_of(settings: Settings, id: str | None, label: str | None, key: OrganizationSettings | None) -> Settings:

@@ -26,7 +26,7 @@ _WITHIN: Final = 15.0  # seconds; a network file system may block for minutes
 
 async def check_output(settings: Settings, report: Callable[[Finding], bool]) -> None:
     """Check the place of every output file. `report` returns False for a failure."""
-    found = await _limited(partial(_output_of, settings))
+    found = await limited(partial(output_of, settings))
     if isinstance(found, Finding):
         report(found)
         _skip(report, "there is no usable output path")
@@ -36,7 +36,7 @@ async def check_output(settings: Settings, report: Callable[[Finding], bool]) ->
         await _check_stream(settings.output, report)
 
 
-def _output_of(settings: Settings) -> RunOutput | Finding:
+def output_of(settings: Settings) -> RunOutput | Finding:
     """The output as a run would open it, which checks its path."""
     now = time.time()
     warnings: list[str] = []
@@ -55,15 +55,15 @@ def _output_of(settings: Settings) -> RunOutput | Finding:
 
 async def _check_snapshot(output: RunOutput, report: Callable[[Finding], bool]) -> None:
     path = Path(output.sink.place(finished=True))
-    rehearsal = await _limited(partial(rehearse, path.parent))
+    rehearsal = await limited(partial(rehearse, path.parent))
     if isinstance(rehearsal, Finding):
         report(rehearsal)
         _skip(report, "the folder does not respond")
         return
     report(folder.check_rehearsal(rehearsal))
-    held = await _limited(partial(is_held, path))
+    held = await limited(partial(is_held, path))
     report(held if isinstance(held, Finding) else folder.check_lock(path, is_held=held))
-    space = await _limited(partial(space_for, output.template, rehearsal.probed))
+    space = await limited(partial(space_for, output.template, rehearsal.probed))
     report(space if isinstance(space, Finding) else folder.check_space(rehearsal.probed, space))
 
 
@@ -73,7 +73,7 @@ async def _check_stream(settings: Output, report: Callable[[Finding], bool]) -> 
     if not files:
         report(ok(folder.OUTPUT, "standard output or a pipe: not opened, no other file is written"))
     for each in dict.fromkeys(file.parent for file in files):
-        found = await _limited(partial(rehearse, each))
+        found = await limited(partial(rehearse, each))
         report(found if isinstance(found, Finding) else folder.check_rehearsal(found))
     _skip(report, "the output is standard output or a pipe")
 
@@ -83,7 +83,7 @@ def _skip(report: Callable[[Finding], bool], reason: str) -> None:
         report(skipped(check, reason))
 
 
-async def _limited(function: Callable[[], T]) -> T | Finding:
+async def limited(function: Callable[[], T]) -> T | Finding:
     """The result of a blocking call; the finding if the disk does not respond or refuses."""
     try:
         return await in_daemon_thread(function, _WITHIN)

@@ -27,16 +27,28 @@ class Rehearsal(NamedTuple):
 
 
 class Space(NamedTuple):
-    """Free bytes on the disk, whether it has free inodes, and the last snapshot of this output with its size."""
+    """Free bytes on the disk, whether it has free inodes, and the last snapshot of this output with its size.
+
+    For several outputs on one disk, `snapshots` is the number of the last snapshots, and `last_bytes` their sum.
+    """
 
     free: int
     has_inodes: bool = True
     last: Path | None = None
     last_bytes: int = 0
+    snapshots: int = 1
+
+    def with_snapshot(self, other: Space) -> Space:
+        """The same space with the last snapshot of one more output."""
+        if other.last is None:
+            return self
+        return self._replace(
+            last=self.last or other.last, last_bytes=self.last_bytes + other.last_bytes, snapshots=self.snapshots + 1
+        )
 
 
-def check_rehearsal(found: Rehearsal) -> Finding:
-    """Report the rehearsal of the calls of a run."""
+def check_rehearsal(found: Rehearsal, *, others: int = 0) -> Finding:
+    """Report the rehearsal of the calls of a run. It also applies to `others`: folders that a run creates there."""
     facts = {"folder": str(found.folder), "exists": found.probed == found.folder}
     if found.problem:
         return failure(
@@ -51,8 +63,11 @@ def check_rehearsal(found: Rehearsal) -> Finding:
         return warning(OUTPUT, f"{found.folder}: {text}", advice, **facts)
     done = "files can be created, written, synced, locked and renamed"
     if found.probed != found.folder:
-        return ok(OUTPUT, f"{found.folder} does not exist; a run creates it in {found.probed}, where {done}", **facts)
-    return ok(OUTPUT, f"{found.folder}: {done}", **facts)
+        missing = f"{found.folder} and {others:,} more do not exist; a run creates them in"
+        missing = missing if others else f"{found.folder} does not exist; a run creates it in"
+        return ok(OUTPUT, f"{missing} {found.probed}, where {done}", **facts)
+    more = f"; a run creates {others:,} folder{'s' if others > 1 else ''} in it" if others else ""
+    return ok(OUTPUT, f"{found.folder}: {done}{more}", **facts)
 
 
 def check_lock(path: Path, *, is_held: bool) -> Finding:
@@ -69,11 +84,11 @@ def check_lock(path: Path, *, is_held: bool) -> Finding:
 
 def check_space(folder: Path, found: Space) -> Finding:
     """Compare the free space with the size of the last snapshot."""
-    last = (
-        f"the last snapshot, {found.last}, has {size(found.last_bytes)}"
-        if found.last
-        else "there is no earlier snapshot"
-    )
+    last = "there is no earlier snapshot"
+    if found.last:
+        last = f"the last snapshot, {found.last}, has {size(found.last_bytes)}"
+    if found.snapshots > 1:
+        last = f"the last snapshots of {found.snapshots:,} organizations have {size(found.last_bytes)}"
     text = f"{folder}: {size(found.free)} free; {last}"
     facts = {"free_bytes": found.free, "last_snapshot": str(found.last) if found.last else None}
     facts["last_bytes"] = found.last_bytes if found.last else None

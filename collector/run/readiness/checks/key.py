@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
-from collector.client.auth.key_wrapping import KEY_VARIABLES
 from collector.model.errors import ConfigError
-from collector.run.readiness.checks.finding import Finding, failure, failure_from, ok, warning
+from collector.run.readiness.checks.finding import Finding, Level, failure, failure_from, ok, warning
 from collector.run.settings import Api
 
 CHECK = "key"
@@ -20,6 +20,13 @@ def check_key(source: str, scheme: str, notes: Sequence[str]) -> Finding:
     return ok(CHECK, f"read from {source}; sent as {scheme}", source=source, scheme=scheme)
 
 
+def check_shared_key(source: str, notes: Sequence[str]) -> Finding:
+    """The finding for a key that several organizations share."""
+    found = check_key(source, "Bearer", notes)
+    text = f"read from {source}; sent as Bearer for the list, and as Basic for each organization"
+    return replace(found, text=text) if found.level is Level.OK else found
+
+
 def no_key(error: ConfigError) -> Finding:
     """The finding without a usable key."""
     _, separator, advice = str(error).partition("no API key: ")
@@ -28,14 +35,17 @@ def no_key(error: ConfigError) -> Finding:
     return failure_from(CHECK, error, "correct the source of the key, or set POLYTOMIC_API_KEY")
 
 
-def source_of(api: Api, variables: Container[str]) -> str:
-    """The source of the key, without anything that may be part of it. `variables` are the names of set variables."""
+def source_of(api: Api, variables: Sequence[str], place: str = "[api]") -> str:
+    """The source of the key at this place of the configuration, without anything that may be part of it.
+
+    `variables` are the names of the variables that hold a key, in order of precedence.
+    """
     if api.key_command is not None:
-        return "the command of [api] key_command"
+        return f"the command of {place} key_command"
     if api.key_file is not None:
         return "standard input" if api.key_file == "-" else f"the file {api.key_file}"
     if api.key_fd is not None:
         return f"descriptor {api.key_fd}"
     if api.key_keyring is not None:
         return "the keyring"
-    return next((name for name in KEY_VARIABLES if name in variables), "no source")
+    return variables[0] if variables else "no source"

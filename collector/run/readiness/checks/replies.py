@@ -168,8 +168,8 @@ def check_read(target: str, answer: Answer) -> Finding:
     )
 
 
-def unread(target: str, status: int, *, is_list: bool) -> Finding:
-    """The finding for a final status other than 200 in reply to the real read."""
+def unread(target: str, status: int, *, is_list: bool, option: str = "--organization-id") -> Finding:
+    """The finding for a final status other than 200 in reply to the real read. `option` names the organization."""
     facts = {"target": target, "status": status}
     if is_list:
         return failure(
@@ -182,16 +182,16 @@ def unread(target: str, status: int, *, is_list: bool) -> Finding:
     return warning(
         READ,
         f"GET {target} returned HTTP {status}; the id may be of another organization, or deleted",
-        "check the ids and --organization-id",
+        f"check the ids and {option}",
         **facts,
     )
 
 
-def empty_list(target: str) -> Finding:
-    """The finding for a list without connections."""
+def empty_list(target: str, option: str) -> Finding:
+    """The finding for a list without connections. `option` names the organization."""
     return warning(
         READ,
         f"the list of GET {target} is empty",
-        "check which organization the key reads (--organization-id)",
+        f"check which organization the key reads ({option})",
         target=target,
     )

@@ -31,14 +31,19 @@ class _Refused(Exception):
 def rehearse(folder: Path, make_system: Callable[[Callable[[str], None]], FileSystem] = PosixFileSystem) -> Rehearsal:
     """Create, write, sync, lock, rename and remove a file in `folder`, or in the nearest existing folder above it."""
     missing: list[str] = []
-    probed = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
-    probed = folder if probed == folder.absolute() else probed
+    probed = nearest_existing(folder)
     problem = ""
     try:
         _rehearse(make_system(missing.append), probed)
     except _Refused as refused:
         problem = str(refused)
     return Rehearsal(folder, probed, problem, missing)
+
+
+def nearest_existing(folder: Path) -> Path:
+    """`folder`, or else the nearest existing folder above it."""
+    probed = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    return folder if probed == folder.absolute() else probed
 
 
 def _rehearse(system: FileSystem, folder: Path) -> None:
@@ -82,7 +87,12 @@ def _step(meaning: str) -> Iterator[None]:
 
 def is_held(path: Path) -> bool:
     """Does another process hold the lock of this output?"""
-    return Files(PosixFileSystem()).is_locked(SnapshotPaths(path).lock)
+    return is_locked(SnapshotPaths(path).lock)
+
+
+def is_locked(lock: Path) -> bool:
+    """Does another process hold this lock file?"""
+    return Files(PosixFileSystem()).is_locked(lock)
 
 
 def space_for(template: OutputTemplate, probed: Path) -> Space:

@@ -1,0 +1,76 @@
+"""The key part of `collector check`: reads each key once, and hides it in all findings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from collector.client import address
+from collector.client.auth.authorization import SharedKey, read_shared_key
+from collector.client.auth.header import scheme_of, secrets_of
+from collector.client.auth.key_wrapping import KEY_VARIABLES, SHARED_KEY_VARIABLES
+from collector.model.errors import ConfigError
+from collector.model.secret import Environment, Secret
+from collector.run.assembly import read_header
+from collector.run.organizations.organization import Organization
+from collector.run.readiness.checks import key
+from collector.run.readiness.report import Report
+from collector.run.settings import Settings
+
+T = TypeVar("T")
+
+
+async def check_key(settings: Settings, report: Report, environ: Environment) -> Secret | None:
+    """Read the key of a run; returns its header, or None after a failure."""
+    found = await _read(partial(read_header, settings, environ), settings, report)
+    if found is None:
+        return None
+    header, notes = found
+    _hide(header, settings, report)
+    report.add(key.check_key(_source(settings, environ, KEY_VARIABLES), scheme_of(header), notes))
+    return header
+
+
+async def check_shared_key(settings: Settings, report: Report, environ: Environment) -> SharedKey | None:
+    """Read the key that several organizations share; None after a failure."""
+    found = await _read(partial(read_shared_key, settings.api.key_source, environ), settings, report)
+    if found is None:
+        return None
+    shared, notes = found
+    _hide(shared.header, settings, report)
+    report.add(key.check_shared_key(_source(settings, environ, SHARED_KEY_VARIABLES), notes))
+    return shared
+
+
+async def check_own_key(organization: Organization, report: Report, environ: Environment) -> Secret | None:
+    """Read the key of an organization that has a source of its own; returns its header, or None after a failure."""
+    settings = organization.settings
+    found = await _read(partial(read_header, settings, environ), settings, report)
+    if found is None:
+        return None
+    header, notes = found
+    _hide(header, settings, report)
+    report.add(key.check_key(key.source_of(settings.api, (), "[[organizations]]"), scheme_of(header), notes))
+    return header
+
+
+async def _read(
+    read: Callable[[Callable[[str], None]], Awaitable[T]], settings: Settings, report: Report
+) -> tuple[T, list[str]] | None:
+    """The result of `read` and its notes on the key; None after a failure, which is reported."""
+    notes: list[str] = []
+    try:
+        return await read(report.prompt if settings.api.key_file == "-" else notes.append), notes
+    except ConfigError as error:
+        report.add(key.no_key(error))
+        return None
+
+
+def _hide(header: Secret, settings: Settings, report: Report) -> None:
+    proxy = settings.api.proxy
+    report.hide([*secrets_of(header), *(address.proxy(proxy).secrets if proxy else ())])
+
+
+def _source(settings: Settings, environ: Environment, variables: Sequence[str]) -> str:
+    return key.source_of(settings.api, [name for name in variables if environ.get(name)])
