@@ -45,9 +45,10 @@ fails) or SKIP (not checked), and what to do next. Standard output gets the
 lines, or with --json one document. -v lists all settings, also those with their
 defaults.
 
-The check sends at most five requests, under --rate. It does not read ids from
-standard input. It removes the files that it writes, and replaces none except
-the file of the shared quota. Every step has a time limit.
+The check sends at most five requests, under --rate. For several organizations
+it sends at most three requests, and four for each of the first ten. It does not
+read ids from standard input. It removes the files that it writes, and replaces
+none except the file of the shared quota. Every step has a time limit.
 
 The options of collect have the same meaning. Options without a use in a check
 are accepted, so that it takes those of a cron job.

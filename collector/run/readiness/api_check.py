@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collector.client.failures import AttemptFailed
-from collector.polytomic.caller import ME, caller_in
+from collector.polytomic.caller import ME, Caller, caller_in
 from collector.polytomic.discovery import LIST
 from collector.polytomic.envelope import read_data, require_json
 from collector.run.organizations.organization import Organization
@@ -37,6 +37,7 @@ class ApiCheck:
         self._report = report
         self._id = id_
         self._organization = organization
+        self.caller: Caller | None = None  # once the API has described it
 
     async def run(self, requests: ApiRequests) -> None:
         """Make the checks. Raises no error of a request."""
@@ -57,7 +58,7 @@ class ApiCheck:
         if reply.status != 200:
             return unknown_caller(reply.status)
         try:
-            caller = caller_in(reply)
+            self.caller = caller = caller_in(reply)
         except AttemptFailed as error:
             return replies.failed_attempt(API, error)
         if self._organization is not None:

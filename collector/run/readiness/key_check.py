@@ -15,6 +15,7 @@ from collector.model.secret import Environment, Secret
 from collector.run.assembly import read_header
 from collector.run.organizations.organization import Organization
 from collector.run.readiness.checks import key
+from collector.run.readiness.checks.finding import Finding
 from collector.run.readiness.report import Report
 from collector.run.settings import Settings
 
@@ -32,21 +33,24 @@ async def check_key(settings: Settings, report: Report, environ: Environment) ->
     return header
 
 
-async def check_shared_key(settings: Settings, report: Report, environ: Environment) -> SharedKey | None:
-    """Read the key that several organizations share; None after a failure."""
+async def check_shared_key(
+    settings: Settings, report: Report, environ: Environment, *, is_for_list: bool
+) -> SharedKey | None:
+    """Read the key that several organizations share; None after a failure. `is_for_list`: the API lists them."""
     found = await _read(partial(read_shared_key, settings.api.key_source, environ), settings, report)
     if found is None:
         return None
     shared, notes = found
     _hide(shared.header, settings, report)
-    report.add(key.check_shared_key(_source(settings, environ, SHARED_KEY_VARIABLES), notes))
+    source = _source(settings, environ, SHARED_KEY_VARIABLES)
+    report.add(key.check_shared_key(source, notes, is_for_list=is_for_list))
     return shared
 
 
 async def check_own_key(organization: Organization, report: Report, environ: Environment) -> Secret | None:
     """Read the key of an organization that has a source of its own; returns its header, or None after a failure."""
     settings = organization.settings
-    found = await _read(partial(read_header, settings, environ), settings, report)
+    found = await _read(partial(read_header, settings, environ), settings, report, key.no_own_key)
     if found is None:
         return None
     header, notes = found
@@ -56,14 +60,17 @@ async def check_own_key(organization: Organization, report: Report, environ: Env
 
 
 async def _read(
-    read: Callable[[Callable[[str], None]], Awaitable[T]], settings: Settings, report: Report
+    read: Callable[[Callable[[str], None]], Awaitable[T]],
+    settings: Settings,
+    report: Report,
+    judge: Callable[[ConfigError], Finding] = key.no_key,
 ) -> tuple[T, list[str]] | None:
     """The result of `read` and its notes on the key; None after a failure, which is reported."""
     notes: list[str] = []
     try:
         return await read(report.prompt if settings.api.key_file == "-" else notes.append), notes
     except ConfigError as error:
-        report.add(key.no_key(error))
+        report.add(judge(error))
         return None
 
 

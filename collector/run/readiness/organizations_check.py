@@ -18,6 +18,7 @@ from collector.client.failures import AttemptFailed
 from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import CollectorError
 from collector.model.secret import Environment
+from collector.polytomic.caller import Caller
 from collector.polytomic.organizations import ORGANIZATIONS, organizations_of
 from collector.redaction.scrubber import Scrubber
 from collector.run.ids.id_input import IdInput
@@ -59,6 +60,7 @@ class OrganizationsCheck:
         self._ids = ids
         self._report = report
         self._environ = environ
+        self._owners: dict[str, str] = {}  # the name of the first organization whose key reads this id
         self._server = ServerCheck(settings, report, CommonCeiling(settings.limits.rate).member)
 
     async def run(self) -> None:
@@ -66,7 +68,8 @@ class OrganizationsCheck:
         selection = self._check_selection()
         key = None
         if selection is not None and selection.needs_shared_key:
-            key = await check_shared_key(self._settings, self._report, self._environ)
+            is_for_list = selection.needs_list
+            key = await check_shared_key(self._settings, self._report, self._environ, is_for_list=is_for_list)
         check_fingerprint_key(self._settings, self._report)
         id_input = await check_ids(self._settings, self._ids, self._report)
         is_reachable = await check_network(self._settings, self._report.add)
@@ -158,7 +161,16 @@ class OrganizationsCheck:
             if requests is None:
                 report.skip(_OF_A_KEY, self._server.obstacle)
             else:
-                await ApiCheck(settings, self._server, report, id_, organization).run(requests)
+                check = ApiCheck(settings, self._server, report, id_, organization)
+                await check.run(requests)
+                self._check_twins(organization.name, check.caller)
+
+    def _check_twins(self, name: str, caller: Caller | None) -> None:
+        """Warn about the second of two organizations whose keys read the same one."""
+        if caller is not None and caller.organization_id is not None:
+            first = self._owners.setdefault(caller.organization_id.lower(), name)
+            if first != name:
+                self._report.add(checks.twins(first, name, caller.organization_id))
 
 
 def _obstacle(selection: Selection | None, key: SharedKey | None, *, is_reachable: bool) -> str:

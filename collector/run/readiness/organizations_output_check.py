@@ -74,7 +74,12 @@ async def check_organizations_output(settings: Settings, organizations: Sequence
         return
     for each in found.refused[:MAX_ASKED]:
         report.add(each)
-    await _check_folders(found.folders, report)
+    if found.folders:
+        await _check_folders(found.folders, report)
+    elif organizations:
+        report.add(ok(folder.OUTPUT, "standard output or a pipe: not opened, no other file is written"))
+    else:
+        report.skip([folder.OUTPUT], "the organizations are unknown")
     await _check_locks(found, report)
     await _check_space(found.snapshots, report)
 
@@ -114,8 +119,6 @@ async def _check_folders(folders: Sequence[Path], report: Report) -> None:
     if isinstance(groups, Finding):
         report.add(groups)
         return
-    if not groups:
-        report.add(ok(folder.OUTPUT, "standard output or a pipe: not opened, no other file is written"))
     for first, *others in groups[:MAX_ASKED]:
         found = await limited(partial(rehearse, first))
         report.add(found if isinstance(found, Finding) else folder.check_rehearsal(found, others=len(others)))
@@ -147,23 +150,24 @@ def _held(locks: Mapping[Path, Path]) -> Path | None:
 
 
 async def _check_space(snapshots: Sequence[_Snapshot], report: Report) -> None:
+    """Compare the space of each disk with the last snapshots on it together."""
     if not snapshots:
         report.skip([folder.SPACE], "there is no output file of an organization")
         return
-    found = await limited(partial(_spaces_of, snapshots))
-    if isinstance(found, Finding):
-        report.add(found)
-        return
-    for probed, space in found.values():
-        report.add(folder.check_space(probed, space))
-
-
-def _spaces_of(snapshots: Sequence[_Snapshot]) -> dict[int, tuple[Path, Space]]:
-    """The space of each disk, and the last snapshots on it together."""
     spaces: dict[int, tuple[Path, Space]] = {}
     for one in snapshots:
-        probed = nearest_existing(one.path.parent)
-        disk, found = os.stat(probed).st_dev, space_for(one.template, probed)
-        first, total = spaces.get(disk, (probed, found._replace(last=None, last_bytes=0, snapshots=0)))
-        spaces[disk] = first, total.with_snapshot(found)
-    return spaces
+        found = await limited(partial(_space_of, one))
+        if isinstance(found, Finding):
+            report.add(found)
+            return
+        disk, probed, space = found
+        first, total = spaces.get(disk, (probed, space._replace(last=None, last_bytes=0, snapshots=0)))
+        spaces[disk] = first, total.with_snapshot(space)
+    for probed, total in spaces.values():
+        report.add(folder.check_space(probed, total))
+
+
+def _space_of(snapshot: _Snapshot) -> tuple[int, Path, Space]:
+    """The disk of a snapshot, its folder, or the nearest one that exists, and the space there."""
+    probed = nearest_existing(snapshot.path.parent)
+    return os.stat(probed).st_dev, probed, space_for(snapshot.template, probed)

@@ -20,11 +20,18 @@ def check_key(source: str, scheme: str, notes: Sequence[str]) -> Finding:
     return ok(CHECK, f"read from {source}; sent as {scheme}", source=source, scheme=scheme)
 
 
-def check_shared_key(source: str, notes: Sequence[str]) -> Finding:
-    """The finding for a key that several organizations share."""
-    found = check_key(source, "Bearer", notes)
-    text = f"read from {source}; sent as Bearer for the list, and as Basic for each organization"
+def check_shared_key(source: str, notes: Sequence[str], *, is_for_list: bool) -> Finding:
+    """The finding for a key that several organizations share; `is_for_list`: the API lists them."""
+    found = check_key(source, "Bearer" if is_for_list else "Basic", notes)
+    use = "as Bearer for the list, and as Basic" if is_for_list else "as Basic with the id"
+    text = f"read from {source}; sent {use} for each organization"
     return replace(found, text=text) if found.level is Level.OK else found
+
+
+def no_own_key(error: ConfigError) -> Finding:
+    """The finding for an organization whose own key is not usable."""
+    found = failure_from(CHECK, error, "correct the source of its key")
+    return replace(found, text=found.text.replace("[api] key_", "[[organizations]] key_"))
 
 
 def no_key(error: ConfigError) -> Finding:

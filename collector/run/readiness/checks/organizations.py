@@ -13,7 +13,7 @@ from collector.polytomic.organizations import ORGANIZATIONS
 from collector.run.guards import require_owner
 from collector.run.organizations.organization import Organization
 from collector.run.readiness.checks.caller import API, check_caller
-from collector.run.readiness.checks.finding import Finding, Level, failure_from, ok, skipped
+from collector.run.readiness.checks.finding import Finding, Level, failure_from, ok, skipped, warning
 
 CHECK: Final = "organizations"
 MAX_ASKED: Final = 10
@@ -59,6 +59,16 @@ def check_owner(found: Finding, owner: Json, organization_id: str | None) -> Fin
     except ConfigError as error:
         return replace(failure_from(found.check, error), facts=found.facts)
     return found
+
+
+def twins(first: str, second: str, organization_id: str) -> Finding:
+    """The finding for two organizations whose keys read the same one."""
+    return warning(
+        CHECK,
+        f"the keys of {first} and {second} both read organization {organization_id}, so a run collects it twice",
+        "correct one of the keys, or remove its [[organizations]] table",
+        organization_id=organization_id,
+    )
 
 
 def named(finding: Finding, name: str) -> Finding:

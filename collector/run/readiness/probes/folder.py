@@ -99,7 +99,8 @@ def space_for(template: OutputTemplate, probed: Path) -> Space:
     """The free space in an existing folder, and the newest snapshot of the outputs of `template`."""
     disk = os.statvfs(probed)
     free, has_inodes = disk.f_bavail * disk.f_frsize, disk.f_favail > 0 or disk.f_files == 0
-    for newest in files_of(template.text):
+    is_fixed = not (template.is_dated or template.has_run_id)
+    for newest in [Path(template.text)] if is_fixed else files_of(template.text):
         with contextlib.suppress(OSError):  # removed since it was listed
             return Space(free, has_inodes, newest, newest.stat().st_size)
     return Space(free, has_inodes)
