@@ -250,7 +250,7 @@ async def test_each_configured_key_is_tried_and_the_first_failure_decides(check:
     options = check.configure(
         {"label": "eu", "key_file": check.key("eu", "sandbox-key")},
         {"label": "us", "key_file": check.key("us", "wrong-key-9")},
-        {"label": "missing", "key_file": "none.key"},
+        {"label": "missing", "key_file": "keys/no.key"},
         {"label": "apac", "id": THIRD, "key_command": "printf sandbox-partner-key"},
         {"id": SECOND},
     )
@@ -265,7 +265,7 @@ async def test_each_configured_key_is_tried_and_the_first_failure_decides(check:
         ("api", "us: the API rejected the key (HTTP 401); check the key, and that it belongs to the API at --base-url"),
         (
             "key",
-            "missing: [[organizations]] key_file none.key: No such file or directory; correct the source of its key",
+            "missing: [[organizations]] key_file keys/no.key: No such file or directory; correct the source of its key",
         ),
     ]
     assert done.of("key", "read from")[0].text == (

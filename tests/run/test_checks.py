@@ -15,7 +15,19 @@ from collector.client.failures import BadPayload, Throttled, TimedOut, Transient
 from collector.client.messages import Reply
 from collector.model.errors import ConfigError, ExitCode
 from collector.polytomic.caller import Caller
-from collector.run.readiness.checks import addresses, certificates, configuration, folder, ids, key, quota, replies
+from collector.run.organizations.organization import Organization
+from collector.run.organizations.organization_settings import OrganizationSettings
+from collector.run.readiness.checks import (
+    addresses,
+    certificates,
+    configuration,
+    folder,
+    ids,
+    key,
+    organizations,
+    quota,
+    replies,
+)
 from collector.run.readiness.checks.addresses import Contact, Hop
 from collector.run.readiness.checks.caller import check_caller
 from collector.run.readiness.checks.certificates import Certificate, Handshake
@@ -31,6 +43,7 @@ from collector.run.readiness.checks.finding import (
 )
 from collector.run.readiness.checks.folder import Rehearsal, Space
 from collector.run.readiness.checks.replies import Answer
+from collector.run.readiness.report import Console, Report
 from collector.run.settings import Api, Settings
 
 DAY = 86_400.0
@@ -254,7 +267,121 @@ def test_the_caller_is_described_as_far_as_the_api_says(
     assert text in found.text
 
 
+# Organizations.
+
+OWN, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("caller", "organization_id", "level", "code"),
+    [
+        (Caller("organization", None, OWN.upper(), "O"), OWN, Level.OK, 0),
+        (Caller("user", "a@b.example", OTHER, "O"), OWN, Level.FAIL, 2),
+        (Caller("user", "a@b.example", OTHER, "O"), None, Level.OK, 0),
+        (Caller("organization"), OWN, Level.OK, 0),
+        (Caller("partner"), None, Level.WARN, 0),
+    ],
+)
+def test_the_key_of_an_organization_must_read_that_organization(
+    caller: Caller, organization_id: str | None, level: Level, code: int
+) -> None:
+    found = organizations.check_member(caller, organization_id)
+    assert (found.level, found.exit_code, found.facts) == (level, code, caller._asdict())
+    assert "--organization-id" not in found.message
+
+
+@pytest.mark.parametrize("owner", [None, OWN, OWN.upper(), 7])
+def test_a_connection_of_the_organization_or_of_an_unstated_one_is_accepted(owner: Any) -> None:
+    found = ok("read", "1 byte")
+    assert organizations.check_owner(found, owner, OWN) is found
+    assert organizations.check_owner(found, OTHER, None) is found
+
+
+def test_a_connection_of_another_organization_is_the_failure_of_a_run() -> None:
+    found = organizations.check_owner(ok("read", "1 byte", bytes=1), OTHER, OWN)
+    assert (found.check, found.level, found.exit_code, found.facts) == ("read", Level.FAIL, 2, {"bytes": 1})
+    assert found.text == f"the key reads organization {OTHER}, but the records of {OWN} were requested"
+
+
+def test_a_finding_names_its_organization() -> None:
+    found = organizations.named(failure("read", "it fails", "mend it", ExitCode.KEY_REFUSED, status=403), "eu")
+    assert (found.message, found.exit_code) == ("eu: it fails; mend it", 4)
+    assert found.facts == {"organization": "eu", "status": 403}
+
+
+@given(st.integers(0, 40))
+def test_a_selection_names_at_most_ten_organizations_and_its_facts_name_all(count: int) -> None:
+    selected = [Organization(Settings(), str(number), title=f"T{number}") for number in range(count)]
+    found = organizations.check_listed(selected, 50)
+    assert len(re.findall(r"T[0-9]+ \(", found.text)) == min(count, 10)
+    assert found.text.endswith(f" and {count - 10} more") == (count > 10)
+    assert [each["name"] for each in found.facts["selected"]] == [each.title for each in selected]
+
+
+def test_the_organizations_of_the_configuration_are_facts_without_their_keys() -> None:
+    tables = [
+        OrganizationSettings(id=OWN, label="eu", key_command="echo secret"),
+        OrganizationSettings(label="us", key_keyring="service:user"),
+        OrganizationSettings(id=OTHER),
+    ]
+    found = configuration.check_configuration(Settings(), {}, tables)
+    assert found.facts["organizations"] == [
+        {"id": OWN, "label": "eu", "key": "key_command"},
+        {"id": None, "label": "us", "key": "key_keyring"},
+        {"id": OTHER, "label": None, "key": configuration.SHARED_KEY},
+    ]
+    assert "organizations" not in configuration.check_configuration(Settings(), {}).facts
+
+
+def test_a_missing_key_of_an_organization_names_its_table() -> None:
+    found = key.no_own_key(ConfigError("[api] key_file keys/eu: No such file or directory"))
+    assert found.message == (
+        "[[organizations]] key_file keys/eu: No such file or directory; correct the source of its key"
+    )
+
+
+def test_every_report_hides_the_secrets_of_all_organizations() -> None:
+    found: list[Finding] = []
+    hidden: list[str] = []
+    report = Report(Console(found.append, found.append, hidden.extend))  # type: ignore[arg-type]  # no prompt here
+    report.of("eu").hide(["secret-of-eu"])
+    report.of("us").hide(["secret-of-us"])
+    assert not report.of("apac").add(failure("read", "secret-of-eu and secret-of-us", "mend it"))
+    assert report.add(ok("read", "secret-of-us"))
+    assert hidden == ["secret-of-eu", "secret-of-us"]
+    assert not [each for each in found if "secret" in each.message]
+    assert found[0].text.startswith("apac: ")
+
+
 # Files.
+
+
+@given(st.lists(st.none() | st.integers(0, 10**6), max_size=5))
+def test_the_space_of_a_disk_is_compared_with_the_sum_of_its_last_snapshots(sizes: list[int | None]) -> None:
+    total = Space(10**6, snapshots=0)
+    for number, each in enumerate(sizes):
+        total = total.with_snapshot(Space(10**6) if each is None else Space(10**6, True, Path(str(number)), each))
+    known = [each for each in sizes if each is not None]
+    assert (total.snapshots, total.last_bytes) == (len(known), sum(known))
+    found = folder.check_space(Path("f"), total)
+    assert (found.level is Level.FAIL) == (sum(known) > 10**6)
+    assert ("organizations" in found.text) == (len(known) > 1)
+
+
+@pytest.mark.parametrize(
+    ("probed", "others", "text"),
+    [
+        ("out", 0, "a/b does not exist; a run creates it in out, where files can"),
+        ("out", 2, "a/b and 2 more do not exist; a run creates them in out, where files can"),
+        ("a/b", 0, "locked and renamed"),
+        ("a/b", 1, "locked and renamed; a run creates 1 folder in it"),
+        ("a/b", 2, "locked and renamed; a run creates 2 folders in it"),
+    ],
+)
+def test_folders_that_a_run_creates_in_one_share_its_finding(probed: str, others: int, text: str) -> None:
+    found = folder.check_rehearsal(Rehearsal(Path("a/b"), Path(probed)), others=others)
+    assert text in found.text
+    assert found.text.endswith(text) == (probed == "a/b")
 
 
 @given(st.integers(0, 10**13), st.integers(0, 10**13))

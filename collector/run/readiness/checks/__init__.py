@@ -4,6 +4,7 @@ finding                            one result, and the exit code of several
 configuration, key, ids, quota     the settings and their origins, the key, the ids, the shared quota
 addresses, certificates            names, connections, TLS
 replies, caller, folder            the API's replies, the caller, the output's folder
+organizations                      several organizations, and the keys of each
 
 Must not know: how a fact was found, the command line, sockets, files.
 """
