@@ -331,9 +331,9 @@ async def test_two_keys_of_one_organization_are_a_warning(check: Check) -> None:
     tables = [{"label": "eu", "key_file": key_file}, {"label": "us", "key_file": key_file}]
     async with serving_organizations() as sandbox:
         done = await check(sandbox.url, *check.configure(*tables))
-    warned = done.of("organizations", "the keys of ")
+    warned = done.of("organizations", "eu and us ")
     assert (done.code, [line.level for line in warned]) == (0, ["WARN"])
-    assert warned[0].text.startswith(f"the keys of eu and us both read organization {FIRST}, so a run collects it")
+    assert warned[0].text.startswith(f"eu and us are the same organization ({FIRST}), whose connections a run")
 
 
 async def test_an_organization_without_connections_is_a_warning_that_names_it(check: Check) -> None:
@@ -492,6 +492,16 @@ async def test_folders_that_a_run_creates_share_one_line_and_existing_ones_have_
     assert [line.text.partition(":")[0] for line in done.of("output")] == [f"out/{FIRST}", "out"]
     assert done.of("output")[1].text.endswith("; a run creates 2 folders in it")
     assert list((tmp_path / "out" / FIRST).iterdir()) == []
+
+
+async def test_at_most_ten_folders_are_checked(check: Check, tmp_path: Path) -> None:
+    many = Deployment.of_size(12, 1, seed=1)
+    for each in many.organization_ids:
+        (tmp_path / "out" / each).mkdir(parents=True)
+    async with serve(many) as sandbox:
+        done = await check(sandbox.url, "--organizations", "all", output="out/{organization_id}/c.jsonl")
+    assert (done.code, done.levels("output")) == (0, [*(["OK"] * 10), "SKIP"])
+    assert done.of("output")[-1].text == "3 of 13 folders are not checked"
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ async def _check_locks(outputs: _Outputs, report: Report) -> None:
         report.skip([folder.LOCK], "the output is standard output or a pipe")
         return
     held = await limited(partial(_held, outputs.locks))
-    report.add(held if isinstance(held, Finding) else folder.check_lock(held or Path(), is_held=held is not None))
+    report.add(held if isinstance(held, Finding) else folder.check_lock(held))
 
 
 def _held(locks: Mapping[Path, Path]) -> Path | None:

@@ -62,7 +62,7 @@ async def _check_snapshot(output: RunOutput, report: Callable[[Finding], bool]) 
         return
     report(folder.check_rehearsal(rehearsal))
     held = await limited(partial(is_held, path))
-    report(held if isinstance(held, Finding) else folder.check_lock(path, is_held=held))
+    report(held if isinstance(held, Finding) else folder.check_lock(path if held else None))
     space = await limited(partial(space_for, output.template, rehearsal.probed))
     report(space if isinstance(space, Finding) else folder.check_space(rehearsal.probed, space))
 

@@ -21,16 +21,14 @@ class Console(NamedTuple):
 class Report:
     """Passes findings to the console without secrets. With `name`, that of an organization, each one names it."""
 
-    def __init__(self, console: Console, name: str | None = None) -> None:
+    def __init__(self, console: Console, name: str | None = None, secrets: list[str] | None = None) -> None:
         self._console = console
         self._name = name
-        self._secrets: list[str] = []
+        self._secrets = [] if secrets is None else secrets
 
     def of(self, name: str) -> Report:
         """The report of one organization, which knows the same secrets."""
-        report = Report(self._console, name)
-        report._secrets = self._secrets
-        return report
+        return Report(self._console, name, self._secrets)
 
     def add(self, finding: Finding) -> bool:
         """Report a finding; is it no failure?"""

@@ -70,12 +70,12 @@ def check_rehearsal(found: Rehearsal, *, others: int = 0) -> Finding:
     return ok(OUTPUT, f"{found.folder}: {done}{more}", **facts)
 
 
-def check_lock(path: Path, *, is_held: bool) -> Finding:
-    """Report whether another run holds the output."""
-    if is_held:
+def check_lock(held: Path | None) -> Finding:
+    """Report the output that another run holds, if any."""
+    if held is not None:
         return warning(
             LOCK,
-            f"another run is writing {path}",
+            f"another run is writing {held}",
             "wait for it to end; a run that starts now ends with exit code 7",
             held=True,
         )

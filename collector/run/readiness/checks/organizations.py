@@ -65,8 +65,8 @@ def twins(first: str, second: str, organization_id: str) -> Finding:
     """The finding for two organizations whose keys read the same one."""
     return warning(
         CHECK,
-        f"the keys of {first} and {second} both read organization {organization_id}, so a run collects it twice",
-        "correct one of the keys, or remove its [[organizations]] table",
+        f"{first} and {second} are the same organization ({organization_id}), whose connections a run collects twice",
+        "correct a key in [[organizations]]",
         organization_id=organization_id,
     )
 
