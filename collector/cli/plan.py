@@ -44,7 +44,9 @@ def _common(plan: OrganizationsPlan) -> Iterator[tuple[str, str]]:
     yield "time", _time_at_ceiling(plan.seconds, plan.ceiling)
     if plan.index is not None:
         yield "index", str(plan.index)
-    if plan.continued is not None:
+    if plan.is_locked:
+        yield "begins", "not at all (exit code 7): another run holds this output"
+    elif plan.continued is not None:
         yield "begins", f"by continuing the interrupted run {plan.continued}"
 
 

@@ -29,22 +29,22 @@ from collector.storage.filesystem import FileSystem
 
 
 class Turns:
-    """Lets the journals of one stream append one block at a time, and none after one of them has failed."""
+    """Lets the journals of one stream append one block at a time, and none after the first `failure`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failure: CollectorError | None = None
+        self.failure: CollectorError | None = None
 
     @contextlib.contextmanager
     def take(self) -> Iterator[None]:
         """Wait for a turn, and keep it within the context. Raises the failure that ended an earlier turn."""
         with self._lock:
-            if self._failure:
-                raise self._failure
+            if self.failure:
+                raise self.failure
             try:
                 yield
             except CollectorError as failure:
-                self._failure = failure
+                self.failure = failure
                 raise
 
 

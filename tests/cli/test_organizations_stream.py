@@ -144,6 +144,17 @@ async def test_a_reader_that_has_read_enough_ends_the_command_silently(start: St
     assert done.err == ""
 
 
+async def test_a_stream_without_a_reader_ends_the_whole_run(start: Starting) -> None:
+    async with serving(big_records) as server:
+        options = ("--organizations-at-once", "1", "--concurrency", "1")
+        running = await start(*command(server.url, *options, output="-"), env=PARTNER, through="head -n 30")
+        done = await running.finished()
+        lists = [target for target in server.targets if target == "/api/connections"]
+    assert (done.code, done.out.count(b"\n")) == (141, 30), done.err
+    assert len(lists) == 2  # the first organization has 25 connections, and the third is not begun
+    assert done.err.count("\n") == 1  # the first organization is complete
+
+
 async def test_a_signal_ends_the_stream_with_whole_lines(fork: Forking) -> None:
     async with serve(SMALL, faults=Faults.parse("latency=50ms")) as sandbox:
         running = await fork(*command(sandbox.url, "--concurrency", "1", output="-"), env=PARTNER)

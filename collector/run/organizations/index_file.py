@@ -1,7 +1,7 @@
 """The index of a run of several organizations, on the disk: locked, marked as unfinished, and written last.
 
-    open ─ continued, mark ─ … ─ write ─ close    the index is written; the mark goes if all had their turn
-                             └ (kill)             the mark and the older index stay
+    open ─ find_interrupted, mark ─ … ─ write ─ close    the index is written; the mark goes if all had their turn
+                                    └ (kill)             the mark and the older index stay
 
 The mark is a run header. A process that finds one continues that run under its run id and its date, and keeps the
 organizations that it has completed. Each organization resumes its own unfinished files.
@@ -50,11 +50,13 @@ def index_path(output: Output, *, run_id: str, now: float, is_stream: bool) -> P
 class IndexFile:
     """The index at `path`, and the files beside it while its run is unfinished. Every method blocks."""
 
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
-        stem = path.name.removesuffix(".json").removesuffix(".manifest")
+    def __init__(self, path: Path, warn: Callable[[str], None], template: str | None = None) -> None:
+        """`template` is the path before its placeholders were filled in, for names that every run finds again."""
+        folder, stem = _mark_of(Path(template or path))
         self.path = path
-        self._header = path.with_name(f"{stem}.partial.run.json")
-        self._lock_path = path.with_name(f"{stem}.partial.lock")
+        self._warn = warn
+        self._header = folder / f"{stem}.partial.run.json"
+        self._lock_path = folder / f"{stem}.partial.lock"
         self._files = Files(PosixFileSystem(warn), warn)
         self._lock: int | None = None
 
@@ -70,16 +72,35 @@ class IndexFile:
 
     def open(self) -> None:
         """Lock the index. Raises `OutputError` and `OutputLocked`."""
-        self._files.make_folder(self.path)
+        for path in (self.path, self._lock_path):
+            self._files.make_folder(path)
         self._lock = self._files.open_locked(self._lock_path)
         self._files.check_writable(self.path)
 
-    def continued(self, header: RunHeader, policy: Resume) -> RunHeader | None:
-        """The header of the interrupted run that a run with `header` continues; None if it begins anew."""
-        unfinished = resume.decode(self._files.read(self._header) or b"") if policy is not Resume.NEVER else None
+    @property
+    def is_locked(self) -> bool:
+        """Does another run hold the lock?"""
+        return self._files.is_locked(self._lock_path)
+
+    def find_interrupted(self, header: RunHeader, policy: Resume) -> RunHeader | None:
+        """The header of the interrupted run that a run with `header` continues; None if it begins anew.
+
+        Warns of an interrupted run that it does not continue. Raises `Damaged` for it if the policy is to always
+        resume.
+        """
+        content = self._files.read(self._header)
+        if content is None or policy is Resume.NEVER:
+            return None
+        unfinished = resume.decode(content)
         try:
+            if unfinished is not None and unfinished.ids_digest != header.ids_digest:
+                raise Damaged("it has other organizations, connections, side tables or paths")
             return header.check_resumable(unfinished, fresh=policy is Resume.AUTO)
-        except Damaged:
+        except Damaged as reason:
+            run = f"the interrupted run {unfinished.run_id}" if unfinished else "an interrupted run"
+            if policy is Resume.ALWAYS:
+                raise Damaged(f"{self._header}: {run} cannot be continued: {reason}; use --resume auto") from None
+            self._warn(f"{run} is not continued: {reason}; the organizations that it has completed are collected again")
             return None
 
     def mark(self, header: RunHeader) -> None:
@@ -101,3 +122,12 @@ class IndexFile:
         with contextlib.suppress(OSError):
             self._files.system.close(self._lock)
         self._lock = None
+
+
+def _mark_of(path: Path) -> tuple[Path, str]:
+    """The folder and the stem of the names beside an index, which do not depend on the values of placeholders."""
+    folder = path.parent
+    while "{" in str(folder):
+        folder = folder.parent
+    name = "-".join(path.relative_to(folder).parts).replace("{", "").replace("}", "")
+    return folder, name.removesuffix(".json").removesuffix(".manifest")

@@ -10,8 +10,6 @@ from anyio import to_thread
 from collector.model.errors import CollectorError, Damaged, ExitCode
 from collector.model.ledger import Ledger, exit_code_of
 from collector.model.outcome import OutcomeKind
-from collector.run.assembly import Access
-from collector.run.ids.id_input import IdInput
 from collector.run.observers.reporter import Reporter
 from collector.run.organizations.organization import Organization
 from collector.run.organizations.run_context import RunContext
@@ -36,10 +34,9 @@ class Ending(NamedTuple):
 class MemberRun:
     """Collects one organization. Call `execute` once; `stop` ends it early."""
 
-    def __init__(self, organization: Organization, context: RunContext, id_input: IdInput, reporter: Reporter) -> None:
+    def __init__(self, organization: Organization, context: RunContext, reporter: Reporter) -> None:
         self._organization = organization
         self._context = context
-        self._id_input = id_input
         self._reporter = reporter
         self._run: Run | None = None
         self._stop_reason: CollectorError | None = None
@@ -76,9 +73,9 @@ class MemberRun:
     async def _collect(self, output: RunOutput) -> Ending:
         organization, context = self._organization, self._context
         self._run = run = Run(
-            *(organization.settings, context.identity, self._id_input, output, self._reporter),
+            *(organization.settings, context.identity, context.own_input, output, self._reporter),
             environ=context.environ,
-            access=Access(organization.header, context.ceiling.member, organization.id),
+            access=context.access_of(organization),
         )
         if self._stop_reason is not None:  # since before the run existed
             run.stop(self._stop_reason, immediately=True)

@@ -15,25 +15,25 @@ from pathlib import Path
 from anyio import to_thread
 
 from collector.governor.common_ceiling import CommonCeiling
-from collector.model.errors import CollectorError, ExitCode, first_of
+from collector.model.errors import CollectorError, ExitCode
 from collector.model.ledger import Ledger
 from collector.model.record import Json
 from collector.model.secret import Environment
-from collector.run.assembly import Access
 from collector.run.identity import new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
-from collector.run.organizations.crew import work_side_by_side
-from collector.run.organizations.discovery import find_organizations
-from collector.run.organizations.file_names import require_disjoint, require_placeholder
+from collector.run.organizations.concurrent_map import map_concurrently
+from collector.run.organizations.file_names import require_placeholder
 from collector.run.organizations.index_file import IndexFile, index_path
 from collector.run.organizations.organization import Organization
+from collector.run.organizations.preparation import prepare
 from collector.run.organizations.run_context import RunContext
 from collector.run.organizations.selection import Selection
 from collector.run.plan import Plan, make_plan
 from collector.run.run import header_of
 from collector.snapshot.organizations_index import common_exit_code
 from collector.snapshot.sinks.target import is_stream
+from collector.storage.journal import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class OrganizationPlan:
             "name": self.organization.title,
             "kept": self.is_kept,
             "error": self.error,
+            "exit_code": int(self.exit_code),
             "plan": self.plan.as_json() if self.plan else None,
         }
 
@@ -66,7 +67,8 @@ class OrganizationPlan:
 class OrganizationsPlan:
     """The plan of all organizations. `lists` counts requests for the list of organizations.
 
-    `continued` is the id of the interrupted run that is continued, if any; `index` the file of the index, if any.
+    `continued` is the id of the interrupted run that is continued, if any; `index` the file of the index, if any. If it
+    `is_locked`, another run holds it.
     """
 
     organizations: Sequence[OrganizationPlan]
@@ -75,10 +77,11 @@ class OrganizationsPlan:
     at_once: int
     index: Path | None
     continued: str | None
+    is_locked: bool
 
     @property
     def exit_code(self) -> int:
-        """0 if every organization has a plan, the context exit code if all fail alike, else 3."""
+        """0 if every organization has a plan, the common exit code if all fail alike, else 3."""
         return common_exit_code([each.exit_code for each in self.organizations])
 
     @property
@@ -100,6 +103,7 @@ class OrganizationsPlan:
             "organizations_at_once": self.at_once,
             "index": str(self.index) if self.index else None,
             "continues": self.continued,
+            "locked": self.is_locked,
             "organizations": [each.as_json() for each in self.organizations],
         }
 
@@ -111,48 +115,27 @@ async def plan_organizations(
     settings, now = selection.settings, time.time()
     is_to_stream = is_stream(settings.output.path)
     require_placeholder(settings.output, is_stream=is_to_stream)
-    context = RunContext(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate))
-    index = index_path(settings.output, run_id=context.identity.run_id, now=now, is_stream=is_to_stream)
-    organizations = await _found(selection, id_input, reporter, context)
-    if index is not None and not is_to_stream:
-        context = await to_thread.run_sync(_continued, index, selection, id_input, context)
-    index_paths = IndexFile(index, reporter.warn).paths if index else ()
-    require_disjoint(organizations, index_paths, context.fill, is_stream=is_to_stream)
+    context = RunContext(
+        *(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate), id_input),
+        turns=Turns() if is_to_stream else None,
+    )
+    path = index_path(settings.output, run_id=context.identity.run_id, now=now, is_stream=is_to_stream)
+    index = IndexFile(path, reporter.warn, settings.output.manifest) if path else None
+    prepared = await prepare(selection, context, index, reporter, Ledger())
     at_once = settings.limits.organizations_at_once
+    plan = partial(_plan, prepared.context, reporter)
     return OrganizationsPlan(
-        await work_side_by_side(organizations, at_once, partial(_plan, context, id_input, reporter)),
+        await map_concurrently(prepared.organizations, at_once, plan),
         lists=int(selection.needs_list),
         ceiling=settings.limits.rate,
         at_once=at_once,
-        index=index,
-        continued=context.identity.run_id if context.continues else None,
+        index=path,
+        continued=prepared.context.identity.run_id if prepared.context.continues else None,
+        is_locked=index is not None and await to_thread.run_sync(lambda: index.is_locked),
     )
 
 
-async def _found(
-    selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, context: RunContext
-) -> list[Organization]:
-    failure: CollectorError | None = None
-    try:
-        return await find_organizations(
-            *(selection, reporter, context.environ, context.ceiling, Ledger()), has_ids=id_input.count.lines > 0
-        )
-    except* CollectorError as group:
-        failure = first_of(group)
-    raise failure
-
-
-def _continued(index: Path, selection: Selection, id_input: IdInput, context: RunContext) -> RunContext:
-    """The context, as that of the interrupted run that the run would continue, if there is one."""
-    settings = selection.settings
-    own = header_of(settings, context.identity, selection.digest(id_input.ids.digest()))
-    header = IndexFile(index, lambda _: None).continued(own, settings.output.resume)
-    return context.continuing(header) if header else context
-
-
-async def _plan(
-    context: RunContext, id_input: IdInput, reporter: OrganizationsReporter, organization: Organization
-) -> OrganizationPlan:
+async def _plan(context: RunContext, reporter: OrganizationsReporter, organization: Organization) -> OrganizationPlan:
     settings, run_reporter = organization.settings, reporter.of(organization.name)
     try:
         output = context.output_of(organization, run_reporter.warn)
@@ -160,12 +143,12 @@ async def _plan(
             return OrganizationPlan(organization, is_kept=True)
         plan = await make_plan(
             settings,
-            id_input if id_input.count.lines else IdInput(host=id_input.host),
+            context.own_input,
             output,
             header_of(settings, context.identity),
             reporter=run_reporter,
             environ=context.environ,
-            access=Access(organization.header, context.ceiling.member, organization.id),
+            access=context.access_of(organization),
         )
     except CollectorError as failure:
         return OrganizationPlan(organization, error=str(failure), exit_code=failure.exit_code)

@@ -2,7 +2,7 @@
 
 index locked ─▸ list of organizations ─▸ crew ─▸ one run per organization ─▸ results ─▸ index
 
-Each organization has its own key, governor, ledger, output and failure. In context they have the rate ceiling, the
+Each organization has its own key, governor, ledger, output and failure. They have in common the rate ceiling, the
 signals, `--max-duration` and the stream, if the output is one.
 """
 
@@ -28,34 +28,41 @@ from collector.model.timestamps import stamp
 from collector.run.identity import Identity, new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
-from collector.run.organizations.crew import work_side_by_side
-from collector.run.organizations.discovery import find_organizations
-from collector.run.organizations.file_names import require_disjoint, require_placeholder
+from collector.run.organizations.concurrent_map import map_concurrently
+from collector.run.organizations.file_names import require_placeholder
 from collector.run.organizations.index_file import IndexFile, index_path
 from collector.run.organizations.member_run import MemberRun, not_started
 from collector.run.organizations.organization import Organization
+from collector.run.organizations.preparation import Preparation, prepare
 from collector.run.organizations.run_context import RunContext
 from collector.run.organizations.selection import Selection
-from collector.run.run import header_of
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from collector.snapshot.organizations_index import IndexReport, OrganizationResult, common_exit_code, encode
-from collector.snapshot.sinks.resume import RunHeader
 from collector.snapshot.sinks.target import held_open, is_stream
 from collector.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationsEnd:
-    """The end of a run of several organizations; `index` is the file of its index, if it has one."""
+    """The end of a run of several organizations.
+
+    `index` is the file of its index, if it has one; `failure` is that of the stream to which all wrote, if it failed.
+    """
 
     results: Sequence[OrganizationResult]
     index: Path | None
     duration_s: float
+    failure: CollectorError | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 if every organization is complete, the context exit code if all have the same, else 3."""
+        """0 if every organization is complete, the common exit code if all have the same, else 3.
+
+        A stream that failed ends the whole run with its own exit code.
+        """
+        if self.failure is not None:
+            return self.failure.exit_code
         return common_exit_code([result.exit_code for result in self.results])
 
 
@@ -118,52 +125,40 @@ class OrganizationsRun:
         async with AsyncExitStack() as stack:
             turns = await stack.enter_async_context(held_open(output.path)) if self._is_to_stream else None
             index = await self._open_index(stack, identity)
-            organizations = await find_organizations(
-                *(self._selection, self._reporter, self._environ, self._ceiling, self._ledger),
-                has_ids=self._id_input.count.lines > 0,
-            )
-            context = RunContext(identity, self._now, self._environ, self._ceiling, turns)
-            digest = await to_thread.run_sync(self._digest)  # in a thread: it hashes all ids
-            header = header_of(self._settings, identity, digest)
-            continued = None if self._is_to_stream else index  # a run that writes a stream cannot be continued
-            if continued is not None:
-                context = await self._continued(continued, header, context)
-            index_paths = index.paths if index else ()
-            require_disjoint(organizations, index_paths, context.fill, is_stream=self._is_to_stream)
-            if continued is not None and not context.continues:
-                await to_thread.run_sync(continued.mark, header)
-            results = await self._collect_all(context, organizations)
+            context = RunContext(identity, self._now, self._environ, self._ceiling, self._id_input, turns)
+            prepared = await prepare(self._selection, context, index, self._reporter, self._ledger)
+            await self._begin(index, prepared)
+            results = await self._collect_all(prepared)
             if index is not None:
-                await self._write(index, context.identity, results)
-        return OrganizationsEnd(results, index.path if index else None, time.monotonic() - self._began)
-
-    def _digest(self) -> str:
-        return self._selection.digest(self._id_input.ids.digest())
+                await self._write(index, prepared.context.identity, results)
+        return OrganizationsEnd(
+            *(results, index.path if index else None, time.monotonic() - self._began), turns.failure if turns else None
+        )
 
     async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
         path = index_path(self._settings.output, run_id=identity.run_id, now=self._now, is_stream=self._is_to_stream)
         if path is None:
             return None
-        index = IndexFile(path, self._reporter.warn)
+        index = IndexFile(path, self._reporter.warn, self._settings.output.manifest)
         stack.push_async_callback(_close, index)
         await to_thread.run_sync(index.open)
         return index
 
-    async def _continued(self, index: IndexFile, own: RunHeader, context: RunContext) -> RunContext:
-        """The context, as that of the interrupted run that this one continues, if there is one."""
-        header = await to_thread.run_sync(index.continued, own, self._settings.output.resume)
-        if header is None:
-            return context
-        self._reporter.tell(f"continuing the interrupted run {header.run_id}, which started at {header.started_at}")
-        return context.continuing(header)
+    async def _begin(self, index: IndexFile | None, prepared: Preparation) -> None:
+        """Mark the run as unfinished, or report which interrupted one it continues."""
+        identity = prepared.context.identity
+        if prepared.context.continues:
+            self._reporter.tell(
+                f"continuing the interrupted run {identity.run_id}, which started at {identity.started_at}"
+            )
+        elif index is not None and not self._is_to_stream:
+            await to_thread.run_sync(index.mark, prepared.header)
+        self._reporter.begin(len(prepared.organizations))
 
-    async def _collect_all(
-        self, context: RunContext, organizations: Sequence[Organization]
-    ) -> list[OrganizationResult]:
-        self._reporter.begin(len(organizations))
+    async def _collect_all(self, prepared: Preparation) -> list[OrganizationResult]:
         self._shutdown.forward = self._stop_running
         at_once = self._settings.limits.organizations_at_once
-        return await work_side_by_side(organizations, at_once, partial(self._collect, context))
+        return await map_concurrently(prepared.organizations, at_once, partial(self._collect, prepared.context))
 
     def _stop_running(self, reason: CollectorError, immediately: bool) -> None:
         for member in self._running:
@@ -173,9 +168,7 @@ class OrganizationsRun:
         reason = self._shutdown.reason
         if reason is not None:
             return not_started(organization, reason)
-        # With one organization, the ids may come from the input; otherwise each has its own list.
-        id_input = self._id_input if self._id_input.count.lines else IdInput(host=self._id_input.host)
-        member = MemberRun(organization, context, id_input, self._reporter.of(organization.name))
+        member = MemberRun(organization, context, self._reporter.of(organization.name))
         self._running.add(member)
         try:
             ending = await member.execute()
@@ -185,10 +178,12 @@ class OrganizationsRun:
         finally:
             self._running.discard(member)
         self._reporter.finish(organization.name, ending.text, has_failed=ending.result.exit_code != ExitCode.OK)
-        self._warn_of_twins(organization, ending.organization_id)
+        self._warn_of_duplicate(organization, ending.organization_id)
+        if context.turns is not None and context.turns.failure is not None:  # no organization can write any more
+            self._shutdown.stop(context.turns.failure)
         return ending.result
 
-    def _warn_of_twins(self, organization: Organization, organization_id: str | None) -> None:
+    def _warn_of_duplicate(self, organization: Organization, organization_id: str | None) -> None:
         other = self._names.setdefault(organization_id, organization.name) if organization_id else organization.name
         if other != organization.name:
             self._reporter.warn(

@@ -8,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from collector.governor.common_ceiling import CommonCeiling
+from collector.run.assembly import Access
 from collector.run.identity import Identity
+from collector.run.ids.id_input import IdInput
 from collector.run.organizations.organization import Organization
 from collector.run.output import RunOutput
 from collector.run.output_template import OutputTemplate
@@ -23,15 +25,31 @@ from collector.storage.journal import Turns
 class RunContext:
     """The parts that the runs have in common. `now`, in seconds since the epoch, dates their paths.
 
-    `continues` an interrupted run: the organizations that it has completed are kept.
+    With `turns` they write to one stream. `continues` an interrupted run: the organizations that it has completed are
+    kept.
     """
 
     identity: Identity
     now: float
     environ: Mapping[str, str]
     ceiling: CommonCeiling
+    id_input: IdInput
     turns: Turns | None = None
     continues: bool = False
+
+    @property
+    def is_to_stream(self) -> bool:
+        """Do all organizations write to one stream?"""
+        return self.turns is not None
+
+    def access_of(self, organization: Organization) -> Access:
+        """The access of the run of one organization."""
+        return Access(organization.header, self.ceiling.member, organization.id)
+
+    @property
+    def own_input(self) -> IdInput:
+        """The input of one run: the ids that the user names for the only organization, or an own list for each."""
+        return self.id_input if self.id_input.count.lines else IdInput(host=self.id_input.host)
 
     def continuing(self, header: RunHeader) -> RunContext:
         """The context of runs that continue the interrupted one with this header, under its identity and date."""

@@ -92,7 +92,7 @@ def _outputs_of(settings: Settings, organizations: Sequence[Organization]) -> _O
     try:
         require_placeholder(settings.output, is_stream=is_to_stream)
         index_file = index_path(settings.output, run_id=run_id, now=now, is_stream=is_to_stream)
-        index = IndexFile(index_file, lambda _: None) if index_file else None
+        index = IndexFile(index_file, lambda _: None, settings.output.manifest) if index_file else None
         fill = partial(_filled, run_id, now)
         require_disjoint(organizations, index.paths if index else (), fill, is_stream=is_to_stream)
     except CollectorError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.model.errors import ExitCode, OutputError, OutputLocked, UsageError
+from collector.model.errors import Damaged, ExitCode, OutputError, OutputLocked, UsageError
 from collector.run.organizations.index_file import INDEX_NAME, IndexFile, index_path
 from collector.run.settings import Output
 from collector.snapshot.sinks.resume import Resume, RunHeader
@@ -37,7 +37,7 @@ def opened(folder: Path) -> IndexFile:
 
 def begin(index: IndexFile, own: RunHeader, policy: Resume) -> RunHeader:
     """Begin a run, or continue the interrupted one; returns its header."""
-    if unfinished := index.continued(own, policy):
+    if unfinished := index.find_interrupted(own, policy):
         return unfinished
     index.mark(own)
     return own
@@ -174,13 +174,52 @@ def test_a_continued_run_keeps_its_mark_until_it_is_finished(tmp_path: Path) -> 
         index.close()
 
 
-@pytest.mark.parametrize("policy", [Resume.AUTO, Resume.ALWAYS])
-def test_the_mark_of_another_selection_is_replaced(tmp_path: Path, policy: Resume) -> None:
+def test_the_mark_of_another_selection_is_replaced_with_a_warning(tmp_path: Path) -> None:
     mark(tmp_path, header(digest="other").encode())
-    index = opened(tmp_path)
-    assert begin(index, OWN, policy) is OWN
+    warnings: list[str] = []
+    index = IndexFile(tmp_path / INDEX_NAME, warnings.append)
+    index.open()
+    assert begin(index, OWN, Resume.AUTO) is OWN
     assert (tmp_path / MARK).read_bytes() == OWN.encode()
     index.close()
+    [warning] = warnings
+    assert f"{RUN_ID} is not continued: it has other organizations" in warning
+
+
+@pytest.mark.parametrize("content", [header(digest="other").encode(), b"{}"])
+def test_with_always_an_interrupted_run_that_cannot_be_continued_is_an_error(tmp_path: Path, content: bytes) -> None:
+    mark(tmp_path, content)
+    index = opened(tmp_path)
+    with pytest.raises(Damaged, match=r"cannot be continued: it.*; use --resume auto"):
+        index.find_interrupted(OWN, Resume.ALWAYS)
+    assert (tmp_path / MARK).read_bytes() == content
+    index.close()
+
+
+@pytest.mark.parametrize("policy", Resume)
+def test_without_a_mark_a_run_begins_anew_whatever_the_policy(tmp_path: Path, policy: Resume) -> None:
+    index = opened(tmp_path)
+    assert index.find_interrupted(OWN, policy) is None
+    index.close()
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("i/{run_id}.json", "i/run_id.partial"),
+        ("i/{date}/{run_id}/x.manifest.json", "i/date-run_id-x.partial"),
+        ("i/x.json", "i/x.partial"),
+    ],
+)
+def test_every_run_finds_the_mark_of_an_index_whose_name_differs(tmp_path: Path, template: str, names: str) -> None:
+    for run_id in (RUN_ID, OTHER_RUN_ID):
+        path = Path(template.replace("{run_id}", run_id).replace("{date}", "2026-01-02"))
+        index = IndexFile(tmp_path / path, lambda _: None, str(tmp_path / template))
+        assert index.paths == (tmp_path / path, tmp_path / f"{names}.run.json", tmp_path / f"{names}.lock")
+        index.open()
+        assert index.is_locked is True
+        index.close()
+        assert index.is_locked is False
 
 
 def test_with_never_a_run_begins_anew(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collector.cli.organization_progress import ConsoleOrganizationsReporter
 from collector.cli.progress_display import NoDisplay
 from collector.model.errors import OutputError
 from collector.run.observers.reporter import Reporter
-from collector.run.organizations import member_run
+from collector.run.organizations import run_context
 from collector.run.organizations.index_file import IndexFile
 from collector.run.organizations.organizations_run import OrganizationsEnd, OrganizationsRun
 from collector.run.organizations.selection import Selection
@@ -116,7 +116,7 @@ async def test_a_bug_before_the_run_of_an_organization_exists_costs_no_other_one
             raise Bug("secret in a bug")
         return RunOutput(settings, **given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(member_run, "RunOutput", output)
+    monkeypatch.setattr(run_context, "RunOutput", output)
     async with serve(SMALL) as sandbox:
         with pytest.raises(ExceptionGroup, match=SHARED):
             await collect(tmp_path, sandbox.url)

@@ -1,4 +1,4 @@
-"""Works on the organizations side by side, a fixed number of them at a time."""
+"""Maps the organizations to results, a fixed number of them at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def work_side_by_side(items: Sequence[T], at_once: int, work: Callable[[T], Awaitable[R]]) -> list[R]:
+async def map_concurrently(items: Sequence[T], at_once: int, work: Callable[[T], Awaitable[R]]) -> list[R]:
     """Return the results of `work` in the order of the items; it runs for at most `at_once` items at a time.
 
     An exception of `work` is raised in an exception group, and cancels the others.
@@ -23,7 +23,7 @@ async def work_side_by_side(items: Sequence[T], at_once: int, work: Callable[[T]
         for number, item in waiting:
             results[number] = await work(item)
 
-    async with anyio.create_task_group() as crew:
+    async with anyio.create_task_group() as workers:
         for _ in range(min(at_once, len(items))):
-            crew.start_soon(work_in_turn)
+            workers.start_soon(work_in_turn)
     return [results[number] for number in range(len(items))]
