@@ -35,8 +35,9 @@ class OutputTemplate(NamedTuple):
         known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
         for unknown in set(_PLACEHOLDER.findall(self.text)) - known.keys():
             is_of_several = unknown == _OF_SEVERAL and self.option == "--output"
-            problem = "needs --organizations" if is_of_several else "is not a placeholder"
-            raise UsageError(f"{self.option} {self.text}: {unknown} {problem}; otherwise use {{date}} or {{run_id}}")
+            problem = "needs --organizations or [[organizations]]" if is_of_several else "is not a placeholder"
+            remedy = "add it, or use" if is_of_several else "use"
+            raise UsageError(f"{self.option} {self.text}: {unknown} {problem}; {remedy} {{date}} or {{run_id}}")
         return _PLACEHOLDER.sub(lambda found: known[found[0]], self.text)
 
     def fill_from_match(self, found: re.Match[str]) -> str:

@@ -346,9 +346,11 @@ def _require(is_valid: bool, section: str, key: str, requirement: str) -> None:
 def _organizations(texts: tuple[str, ...]) -> tuple[str, ...]:
     """The named organizations, each once; `all` stands alone."""
     names = tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",")))
-    _require(ALL not in names or names == (ALL,), "api", "organizations", f"{ALL} alone, or a list of organizations")
+    _require(
+        ALL not in names or names == (ALL,), "api", "organizations", f"{ALL} by itself, or a list of ids and labels"
+    )
     for name in names:
-        _require(is_organization_name(name), "api", "organizations", f"{ALL}, or a list of ids or labels")
+        _require(is_organization_name(name), "api", "organizations", f"{ALL} by itself, or a list of ids and labels")
     return names
 
 

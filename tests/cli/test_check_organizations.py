@@ -144,7 +144,12 @@ async def test_only_the_selected_organizations_are_asked_in_the_order_of_the_opt
 @pytest.mark.parametrize(
     ("options", "env", "code", "text"),
     [
-        (["--organizations", "nobody"], PARTNER, 2, "--organizations nobody: the key does not reach it; it reaches "),
+        (
+            ["--organizations", "nobody"],
+            PARTNER,
+            2,
+            "--organizations nobody: not in the API's list for this key, which has ",
+        ),
         (["--organizations", "all"], {"POLYTOMIC_API_KEY": "sandbox-key"}, 4, "the key may not list organizations"),
         (["--organizations", "all"], {"POLYTOMIC_API_KEY": "wrong-key-9"}, 4, "the API rejected the key (HTTP 401)"),
     ],
@@ -449,7 +454,7 @@ async def test_ids_for_several_organizations_are_2_with_the_message_of_a_run(che
         (
             "{organization_id}/{day}.jsonl",
             [],
-            "--output eu/{day}.jsonl: {day} is not a placeholder; otherwise use {date} or {run_id}",
+            "--output eu/{day}.jsonl: {day} is not a placeholder; use {date} or {run_id}",
         ),
         (OUTPUT, ["--manifest", "out/eu.jsonl"], "organization eu and the index would both write out/eu.jsonl; choose"),
         (

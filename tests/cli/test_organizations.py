@@ -73,7 +73,8 @@ async def test_all_organizations_are_collected_into_snapshots_of_their_own_and_a
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*SMALL.organization_ids, Path(INDEX).name}
     await require_verifiable(call, INDEX, *(f"out/{each}/c.jsonl" for each in SMALL.organization_ids))
     said = lines_of(done.err)
-    assert f"{SECOND}: 30 of 30 connections in out/{SECOND}/c.jsonl" in said
+    name = SMALL.organizations()[1]["name"]
+    assert f"{SECOND}: 30 of 30 connections of {name} in out/{SECOND}/c.jsonl" in said
     assert said[-1].startswith("3 of 3 organizations complete in ")
     assert said[-1].endswith(f"; index {INDEX}")
 
@@ -204,7 +205,10 @@ async def test_an_unknown_organization_is_an_error_before_any_file(call: Calling
         done = await call(*command(sandbox.url, organizations=f"{FIRST},{ids(1)[0]}"), env=PARTNER)
         assert sandbox.log.summary().total == 1
     assert done.code == 2
-    assert f"--organizations {ids(1)[0]}: the key does not reach it; it reaches {FIRST}, {SECOND}, {THIRD}" in done.err
+    assert (
+        f"--organizations {ids(1)[0]}: not in the API's list for this key, which has {FIRST}, {SECOND}, {THIRD}"
+        in done.err
+    )
     assert not list(tmp_path.glob("out/*"))
 
 

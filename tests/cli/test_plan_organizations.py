@@ -96,7 +96,7 @@ async def test_organizations_that_the_interrupted_run_has_completed_are_kept_in_
     ("options", "message"),
     [
         (("-o", "c.jsonl"), "write {organization_id} into its path"),
-        (("--organizations", "00000000-0000-4000-8000-000000000000"), "the key does not reach it; it reaches"),
+        (("--organizations", "00000000-0000-4000-8000-000000000000"), "not in the API's list for this key, which has"),
         (("--organization-id", IDS[0]), "organization_id must be unset"),
     ],
 )

@@ -622,10 +622,10 @@ def test_an_invalid_organization_is_an_error_that_says_why(content: str, message
 @pytest.mark.parametrize(
     ("organizations", "message"),
     [
-        (("all", "a"), "must be all alone, or a list of organizations"),
-        (("a", ""), "must be all, or a list of ids or labels"),
-        (("a/b",), "must be all, or a list of ids or labels"),
-        (("4eC39HqLyjWDarjtT1zdp7dc",), "must be all, or a list of ids or labels"),
+        (("all", "a"), "must be all by itself, or a list of ids and labels"),
+        (("a", ""), "must be all by itself, or a list of ids and labels"),
+        (("a/b",), "must be all by itself, or a list of ids and labels"),
+        (("4eC39HqLyjWDarjtT1zdp7dc",), "must be all by itself, or a list of ids and labels"),
     ],
 )
 def test_invalid_names_of_organizations_are_rejected(organizations: tuple[str, ...], message: str) -> None:

@@ -95,7 +95,7 @@ class MemberRun:
             return Ending(result, "")  # the reader closed the pipe, because it had read enough
         if failure is not None:
             return Ending(result, _failed(failure, None if isinstance(failure, Damaged) else self._hint(run, output)))
-        return Ending(result, _finished(run.ledger, run.place(finished=True)), run.organization_id)
+        return Ending(result, _finished(run.ledger, organization, run.place(finished=True)), run.organization_id)
 
     def _hint(self, run: Run, output: RunOutput) -> str | None:
         """Advice on how to resume. Only organizations that were stopped together are continued under their run id."""
@@ -151,12 +151,14 @@ def _content_of(path: Path | None) -> bytes | None:
         return None
 
 
-def _finished(ledger: Ledger, place: str) -> str:
-    counted = ledger.input
+def _finished(ledger: Ledger, organization: Organization, place: str) -> str:
+    counted, owner = ledger.input, f" of {organization.title}" if organization.title else ""
     failed = f", {ledger.failed} not ok" if ledger.failed else ""
     invalid = f", {counted.invalid} invalid lines" if counted.invalid else ""
     resumed = f", {ledger.resumed} taken over from an unfinished run" if ledger.resumed else ""
-    return f"{ledger.outcomes[OutcomeKind.OK]} of {counted.unique} connections in {place}{failed}{invalid}{resumed}"
+    return (
+        f"{ledger.outcomes[OutcomeKind.OK]} of {counted.unique} connections{owner} in {place}{failed}{invalid}{resumed}"
+    )
 
 
 def _failed(failure: CollectorError, hint: str | None) -> str:

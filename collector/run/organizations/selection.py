@@ -103,7 +103,7 @@ class Selection:
         for name in wanted if wanted != (ALL,) else ():
             if name.lower() not in known:
                 reached = _listing([each.id for each in known.values()])
-                raise UsageError(f"--organizations {name}: the key does not reach it; it reaches {reached}")
+                raise UsageError(f"--organizations {name}: not in the API's list for this key, which has {reached}")
         chosen = known if wanted == (ALL,) else dict.fromkeys(map(str.lower, wanted))
         return [
             Organization(

@@ -70,13 +70,13 @@ def test_an_organization_that_the_key_does_not_reach_is_an_error_that_lists_the_
     with pytest.raises(UsageError) as caught:
         listed(FIRST, "org-4")
     assert str(caught.value) == (
-        f"--organizations org-4: the key does not reach it; it reaches {FIRST.upper()}, {SECOND}, org-3"
+        f"--organizations org-4: not in the API's list for this key, which has {FIRST.upper()}, {SECOND}, org-3"
     )
 
 
 def test_a_long_list_in_an_error_ends_with_its_length() -> None:
     many = [ListedOrganization(f"org-{number}") for number in range(13)]
-    with pytest.raises(UsageError, match=r"it reaches org-0, .*, org-9 and 3 more$"):
+    with pytest.raises(UsageError, match=r"which has org-0, .*, org-9 and 3 more$"):
         Selection(settings("other")).organizations(KEY, many)
     with pytest.raises(UsageError, match=r"it reaches none$"):
         Selection(settings("other")).organizations(KEY, [])
