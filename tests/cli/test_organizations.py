@@ -14,7 +14,7 @@ import pytest
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
-from collector.sandbox.keys import PARTNER_KEY, SANDBOX_KEY
+from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY
 from collector.sandbox.server import serve
 from tests.conftest import Calling, Forking, Starting
 from tests.support.canary import KEY, assert_nowhere, forms_of
@@ -28,10 +28,10 @@ SMALL = Deployment.of_size(3, 30, seed=4)
 FIRST, SECOND, THIRD = SMALL.organization_ids
 
 
-def command(url: str, *more: str, organizations: str = "all", output: str = OUTPUT) -> list[str]:
+def command(url: str, *more: str, organizations: str = "all", output: str = OUTPUT, rate: str = "0") -> list[str]:
     """The command that collects all connections of these organizations."""
     return [
-        *("collect", "--all", "--organizations", organizations, "--base-url", url, "--rate", "0", "-o", output),
+        *("collect", "--all", "--organizations", organizations, "--base-url", url, "--rate", rate, "-o", output),
         *more,
     ]
 
@@ -77,6 +77,40 @@ async def test_all_organizations_are_collected_into_snapshots_of_their_own_and_a
     assert f"{SECOND}: 30 of 30 connections of {name} in out/{SECOND}/c.jsonl" in said
     assert said[-1].startswith("3 of 3 organizations complete in ")
     assert said[-1].endswith(f"; index {INDEX}")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"POLYTOMIC_PARTNER_KEY": PARTNER_KEY},
+        {"POLYTOMIC_DEPLOYMENT_KEY": DEPLOYMENT_KEY},
+        {"POLYTOMIC_API_KEY": PARTNER_KEY},
+        {"COLLECTOR_KEY_FILE": "key", "POLYTOMIC_PARTNER_KEY": "another-key"},
+    ],
+)
+async def test_the_key_of_all_organizations_has_any_source(call: Calling, tmp_path: Path, env: dict[str, str]) -> None:
+    write_private(tmp_path / "key", DEPLOYMENT_KEY)
+    async with serve(Deployment.of_size(2, 3, seed=4)) as sandbox:
+        done = await call(*command(sandbox.url, output="-"), env=env)
+    assert done.code == 0, done.err
+    assert len(done.out.splitlines()) == 6
+
+
+async def test_at_most_the_given_number_of_organizations_run_at_once(call: Calling) -> None:
+    async with serve(SMALL) as sandbox:
+        done = await call(*command(sandbox.url, "--organizations-at-once", "1", output="-"), env=PARTNER)
+        order = [each.target.organization for each in sandbox.log.entries()]
+    assert done.code == 0, done.err
+    assert order == sorted(order)
+    assert set(order) == {0, 1, 2}
+
+
+async def test_the_rate_is_that_of_all_organizations_together(call: Calling) -> None:
+    async with serve(SMALL) as sandbox:
+        done = await call(*command(sandbox.url, output="-", rate="40"), env=PARTNER)
+        peak = sandbox.log.summary().peak_per_second
+    assert done.code == 0, done.err
+    assert peak < 60  # three ceilings of 40 would let 90 pass
 
 
 async def test_a_refused_key_of_one_organization_costs_no_other_one(call: Calling, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from collector.sandbox.faults import Faults
 from collector.sandbox.server import serve
 from tests.cli.test_organizations import (
@@ -165,3 +167,19 @@ async def test_a_signal_ends_the_stream_with_whole_lines(fork: Forking) -> None:
         done = await running.finished()
     assert done.code == 143, done.err
     assert len(records_in(done.out)) >= 9
+
+
+@pytest.mark.soak
+async def test_a_signal_ends_a_run_whose_reader_has_stopped(start: Starting) -> None:
+    reader, writer = os.pipe()
+    async with serving(big_records) as server:
+        running = await start(*command(server.url, output="-"), env=PARTNER, stdout=writer)
+        os.close(writer)
+        await server.saw(12)
+        running.send(signal.SIGTERM)
+        done = await running.finished()
+    read = os.read(reader, 1 << 20)
+    os.close(reader)
+    assert done.code == 143, done.err
+    assert "Traceback" not in done.err
+    assert records_in(read[: read.rindex(b"\n") + 1])
