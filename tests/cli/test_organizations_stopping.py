@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from collector.sandbox.deployment import Deployment
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import Sandbox, serve
+from collector.snapshot.layout import SnapshotPaths
 from tests.cli.test_organizations import (
     FIRST,
     INDEX,
@@ -42,8 +44,8 @@ async def served(port: int, faults: str = "", deployment: Deployment = SMALL, se
         yield sandbox
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+async def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    async with asyncio.timeout(patience):
         while not condition():  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0.005)
 
@@ -206,9 +208,14 @@ async def test_a_path_with_every_placeholder_is_continued_under_its_run_id(
 
 
 def saved_ids(folder: Path, inventory: Inventory) -> set[str]:
-    """The ids of an organization that the unfinished run need not request again."""
-    path = folder / f"out/{inventory.organization_id}/c.jsonl"
-    return set(inventory.ids()) if path.exists() else whole_ids(path.with_name("c.jsonl.partial"))
+    """The ids of an organization that the run with the mark has collected, so that it need not request them again."""
+    paths = SnapshotPaths(folder / f"out/{inventory.organization_id}/c.jsonl")
+    if not (folder / MARK).exists():
+        return set()
+    run_id = json.loads((folder / MARK).read_bytes())["run_id"]
+    if paths.manifest.exists() and json.loads(paths.manifest.read_bytes())["run_id"] == run_id:
+        return set(inventory.ids())
+    return whole_ids(paths.partial)
 
 
 def requested_ids(sandbox: Sandbox, inventory: Inventory, position: int) -> set[str]:
@@ -225,14 +232,14 @@ async def collect_under_kills(fork: Forking, folder: Path, deployment: Deploymen
     total = sum(len(list(each.ids())) for each in deployment.inventories)
     async with served(free_port(), faults, deployment, seed) as sandbox:
         while True:
-            is_continued = (folder / MARK).exists()
-            saved = [saved_ids(folder, each) if is_continued else set() for each in deployment.inventories]
+            saved = [saved_ids(folder, each) for each in deployment.inventories]
             sandbox.log.clear()
             running = await fork(*command(sandbox.url), env=PARTNER)
             if kills < 3:
-                await wait_for_random_time(rng, sandbox, running, total // 4)
+                await wait_for_random_time(rng, sandbox, running, min(total // 4, 300))
                 kills += running.process.returncode is None
                 running.send(signal.SIGKILL)
+            await asyncio.wait_for(running.process.wait(), total)  # at 5 requests/s, longer than any other test waits
             done = await running.finished()
             assert "Traceback" not in done.err
             for position, inventory in enumerate(deployment.inventories):
@@ -245,7 +252,7 @@ async def collect_under_kills(fork: Forking, folder: Path, deployment: Deploymen
 async def wait_for_random_time(rng: random.Random, sandbox: Sandbox, running: Running, most: int) -> None:
     """Wait for a random number of requests and a random time, or until the process has ended."""
     ended, wanted = asyncio.ensure_future(running.process.wait()), rng.randrange(most)
-    await until(lambda: sandbox.log.summary().total >= wanted or ended.done())
+    await until(lambda: sandbox.log.summary().total >= wanted or ended.done(), patience=most)
     await asyncio.wait([ended], timeout=rng.random() * 0.3)
 
 
