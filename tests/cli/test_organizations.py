@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from collector.run.organizations.member_run import MemberRun
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.keys import DEPLOYMENT_KEY, PARTNER_KEY, SANDBOX_KEY
 from collector.sandbox.server import serve
-from tests.conftest import Calling, Forking, Starting
+from tests.conftest import Calling, Finished, Forking, Starting
 from tests.support.canary import KEY, assert_nowhere, forms_of
 from tests.support.output_oracle import Given, check_finished, check_index, check_stopped, check_unpublished
 from tests.support.scripted_server import PATIENCE, Exchange, answer, connection, ids, response, serving
@@ -279,7 +279,7 @@ async def test_output_paths_that_would_collide_or_are_invalid_are_errors(
     assert {path.name for path in tmp_path.iterdir()} <= {"home"}
 
 
-def test_labels_whose_files_would_collide_are_an_error(call_here: Any, tmp_path: Path) -> None:
+def test_labels_whose_files_would_collide_are_an_error(call_here: Callable[..., Finished], tmp_path: Path) -> None:
     tables = "".join(
         f"[[organizations]]\nlabel = '{label}'\nkey_file = 'k'\n" for label in ("a", "a.policies", "organizations")
     )
@@ -506,3 +506,18 @@ async def test_a_key_that_the_server_repeats_is_in_no_file_and_no_message(call: 
     assert done.code == 3, done.err
     check_index(tmp_path / INDEX, {"good": 0, "failing": 3, "refused": 4})
     assert_nowhere(KEY, tmp_path, done.err, done.out.decode())
+
+
+def test_a_bug_in_the_runs_is_70_after_the_index_is_written(
+    call_here: Callable[..., Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_run: MemberRun) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(MemberRun, "execute", fail)
+    write_private(tmp_path / "c.toml", "[[organizations]]\nlabel = 'a'\nkey_file = 'k'\n")
+    done = call_here("collect", "--config", "c.toml", "--all", "--base-url", "http://127.0.0.1:1", "-o", OUTPUT)
+    assert done.code == 70
+    assert "a: stopped (exit code 70): a bug in collector ended the run" in lines_of(done.err)
+    entries = check_index(tmp_path / INDEX, {"a": 70})
+    assert entries["a"]["error"] == "a bug in collector ended the run"
