@@ -78,7 +78,7 @@ def test_a_long_list_in_an_error_ends_with_its_length() -> None:
     many = [ListedOrganization(f"org-{number}") for number in range(13)]
     with pytest.raises(UsageError, match=r"which has org-0, .*, org-9 and 3 more$"):
         Selection(settings("other")).organizations(KEY, many)
-    with pytest.raises(UsageError, match=r"it reaches none$"):
+    with pytest.raises(UsageError, match=r"which has none$"):
         Selection(settings("other")).organizations(KEY, [])
 
 
