@@ -51,19 +51,16 @@ async def plan_and_report(selection: Selection, id_input: IdInput, environ: Mapp
 
 
 def _summary(end: OrganizationsEnd) -> Iterator[str]:
-    """`2 of 3 organizations complete in 12.3 s`, `1 stopped`, and the index."""
-    complete = sum(result.exit_code == ExitCode.OK for result in end.results)
+    """`2 of 3 organizations complete in 12.3 s`, `1 not complete (exit code 4)`, and the index."""
+    others = [result for result in end.results if result.exit_code != ExitCode.OK]
+    complete = len(end.results) - len(others)
     yield f"{complete} of {len(end.results)} organizations complete in {end.duration_s:.1f} s"
-    others = Counter(map(_state, end.results))
-    if others.total() > complete:
-        yield ", ".join(f"{count} {state}" for state, count in others.items() if state)
+    if others:
+        yield ", ".join(f"{count} {state}" for state, count in Counter(map(_state, others)).items())
     if end.index is not None:
         yield f"index {end.index}"
 
 
 def _state(result: OrganizationResult) -> str:
-    """Such as `not complete (exit code 3)`; empty if it is complete."""
-    if result.exit_code == ExitCode.OK:
-        return ""
-    state = "not complete" if result.is_started else "not started"
-    return f"{state} (exit code {result.exit_code:d})"
+    """Such as `not complete (exit code 3)`."""
+    return f"not {'complete' if result.is_started else 'started'} (exit code {result.exit_code:d})"

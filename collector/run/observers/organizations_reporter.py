@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
-from collector.run.observers.reporter import Reporter
+from collector.run.observers.reporter import Messages, Reporter
 
 
-class OrganizationsReporter(Protocol):
-    """Receives the messages of the whole run, and gives each organization a reporter of its own."""
-
-    def hide_secrets(self, secrets: Iterable[str]) -> None:
-        """Redact `secrets` from all output."""
+class OrganizationsReporter(Messages, Protocol):
+    """Receives the messages of the whole run, and has a reporter for the run of each organization."""
 
     def begin(self, total: int) -> None:
         """The number of organizations is known."""
@@ -22,12 +18,3 @@ class OrganizationsReporter(Protocol):
 
     def finish(self, name: str, result: str, *, has_failed: bool = False) -> None:
         """An organization has ended, with this result, if it needs one; a failure shows in a quiet log too."""
-
-    def warn(self, text: str) -> None:
-        """Report a problem that the user should know about."""
-
-    def tell(self, text: str) -> None:
-        """Report a result that a quiet log omits."""
-
-    def note(self, text: str) -> None:
-        """Report a detail that only a verbose log contains."""

@@ -9,20 +9,11 @@ from collector.governor.events import Event
 from collector.model.ledger import Ledger
 
 
-class Reporter(Protocol):
-    """Receives a run's progress and messages. Only `hide_secrets` receives secrets."""
+class Messages(Protocol):
+    """Receives messages. Only `hide_secrets` receives secrets."""
 
     def hide_secrets(self, secrets: Iterable[str]) -> None:
         """Redact `secrets` from all output. A run calls this before it uses them."""
-
-    def begin(self, ledger: Ledger) -> None:
-        """The ids are known and the first request is about to be sent; the run updates `ledger` from now on."""
-
-    def refresh(self) -> None:
-        """Update the progress display; called a few times per second."""
-
-    def report_decision(self, event: Event) -> None:
-        """Report a decision of the governor."""
 
     def warn(self, text: str) -> None:
         """Report a problem that the user should know about."""
@@ -32,6 +23,19 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None:
         """Report a detail that only a verbose log contains."""
+
+
+class Reporter(Messages, Protocol):
+    """Receives the messages and the progress of one run."""
+
+    def begin(self, ledger: Ledger) -> None:
+        """The ids are known and the first request is about to be sent; the run updates `ledger` from now on."""
+
+    def refresh(self) -> None:
+        """Update the progress display; called a few times per second."""
+
+    def report_decision(self, event: Event) -> None:
+        """Report a decision of the governor."""
 
 
 class NullReporter:
