@@ -17,12 +17,14 @@ others once, by at most `_GRACE`: its claim ends when a member asks that was tol
 times rather than the clock makes turns independent of the load: a busy event loop is late for all members, but still
 serves their timers in order.
 
-Processes take turns by other rules (`quota_state`), because their file records only one of those that wait.
+*Processes.* They take turns by other rules (`quota_state`), because their file records only one of those that wait.
+The permit of the quota is taken last. Only another process that takes it in between costs a member a permit of its own.
 """
 
 from __future__ import annotations
 
 from math import inf
+from typing import Protocol
 
 from collector.governor.rate_ceiling import RateCeiling, interval_of, seconds_until_free
 
@@ -31,10 +33,21 @@ _STEP = 0.001  # seconds; a claimant asks this much later for each claim ahead o
 _GRACE = 0.05  # seconds; timers whose times differ by more than that are served in order
 
 
-class CommonCeiling:
-    """A ceiling of `rate` requests per second for all members together; 0 means unlimited."""
+class Quota(RateCeiling, Protocol):
+    """A ceiling that can tell whether a permit is free."""
 
-    def __init__(self, rate: float) -> None:
+    def seconds_until_permit(self, now: float) -> float:
+        """Wait for a permit as `try_acquire` does, but do not take it."""
+
+
+class CommonCeiling:
+    """A ceiling of `rate` requests per second for all members together; 0 means unlimited.
+
+    With a `quota`, which must have the same rate, the members keep to it together with those of other processes.
+    """
+
+    def __init__(self, rate: float, quota: Quota | None = None) -> None:
+        self._quota = quota
         self._interval = interval_of(rate)
         self._turn_length = max(int(_TURN * rate), 1)  # in permits
         self._arrival = -inf
@@ -54,7 +67,8 @@ class CommonCeiling:
 
     def seconds_until_turn(self, member: _Member, now: float) -> float:
         """Return the seconds until a permit may be free for this member; 0 if one is free now. Takes no permit."""
-        return seconds_until_free(self._arrival, now) + _STEP * self._claims_ahead(member)
+        wait = seconds_until_free(self._arrival, now) + _STEP * self._claims_ahead(member)
+        return wait if wait or self._quota is None else self._quota.seconds_until_permit(now)
 
     def _claims_ahead(self, member: _Member) -> int:
         """Count the claims that precede this member's, and end those of silent members."""
@@ -69,17 +83,25 @@ class CommonCeiling:
                 claims += 1
         return claims
 
-    def take(self, member: _Member, now: float) -> None:
-        """Take the permit that is free for this member at `now`."""
+    def take(self, member: _Member, now: float) -> float:
+        """Take the free permit at `now` for this member, and return 0; or the wait, if another process has it."""
+        if self._quota is not None and (wait := self._quota.try_acquire(now)):
+            return wait
         self._arrival = max(self._arrival, now) + self._interval
         member.remaining -= 1
         if member.remaining == 0:
             self._ended_turns += 1
             member.last_turn, member.remaining = self._ended_turns, self._turn_length
+        return 0.0
 
     def leave(self, member: _Member) -> None:
         """End a membership; it may have ended before."""
         self._members.discard(member)
+
+    def close(self) -> None:
+        """Release the quota. The members are closed each by its run."""
+        if self._quota is not None:
+            self._quota.close()
 
     def __repr__(self) -> str:
         claims = sum(member.claimed_at > -inf for member in self._members)
@@ -106,10 +128,7 @@ class _Member:
             self.claimed_at = now + wait
             return wait
         self.claimed_at = -inf
-        wait = self._own.try_acquire(now)
-        if wait == 0:
-            self._common.take(self, now)
-        return wait
+        return self._own.try_acquire(now) or self._common.take(self, now)
 
     def close(self) -> None:
         self._common.leave(self)

@@ -94,14 +94,21 @@ class SharedQuota:
             self._arrival, self._waiting_since = arrival, inf
         return wait
 
+    def seconds_until_permit(self, now: float) -> float:
+        """Wait for a permit as `try_acquire` does, but do not take it."""
+        if next_arrival(self._arrival, now, self._interval) is None:
+            return seconds_until_free(self._arrival, now)
+        self._waiting_since = min(self._waiting_since, now)
+        return self._acquire_shared(now, takes=False) if self.is_shared else 0.0
+
     def close(self) -> None:
         """Stop sharing and close the file."""
         self.is_shared = False
         self._close()
 
-    def _acquire_shared(self, now: float) -> float:
+    def _acquire_shared(self, now: float, *, takes: bool = True) -> float:
         try:
-            return self._acquire_under_lock(self._open_current(), now)
+            return self._acquire_under_lock(self._open_current(), now, takes=takes)
         except BlockingIOError:
             return self._wait_for_lock(now)
         except OSError as error:
@@ -114,14 +121,15 @@ class SharedQuota:
             self._descriptor = _open(self._path)
         return self._descriptor
 
-    def _acquire_under_lock(self, descriptor: int, now: float) -> float:
+    def _acquire_under_lock(self, descriptor: int, now: float, *, takes: bool) -> float:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             self._locked_since = inf
             state, wait = request_permit(
                 decode(os.pread(descriptor, SIZE, 0), now), now, self._interval, self._waiting_since
             )
-            os.pwrite(descriptor, encode(state), 0)
+            if takes or wait:  # a wait is written too: the run that has waited longest has the next turn
+                os.pwrite(descriptor, encode(state), 0)
             return wait
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)

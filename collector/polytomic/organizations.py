@@ -1,12 +1,12 @@
 """The organizations that a partner or deployment key reaches: the list `GET /api/organizations`.
 
-The list has one page, the owner organization first. Source: the API reference, "List Organizations".
+The owner organization comes first. The API reference ("List Organizations") has no pages, but a server that sends the
+token of a next page, as for other lists, is asked for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Final, NamedTuple
 
 from collector.client.client import Client
@@ -15,6 +15,7 @@ from collector.client.messages import Reply, Request
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
 from collector.model.record import Json
 from collector.polytomic.envelope import read_page, require_json
+from collector.polytomic.page_cursor import PageCursor
 from collector.redaction.scrubber import Scrubber
 
 ORGANIZATIONS: Final = Request("/api/organizations", is_sole=True)
@@ -33,10 +34,30 @@ async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedO
     """Return the organizations that the key reaches, in the order of the list, each once.
 
     `scrubber` masks the key in the list, if the server repeats it. Raises `KeyRefused` for a key that may not list
-    organizations, `ConfigError` for a server without the list, and `RunStopped` when the list is unavailable.
+    organizations, `ConfigError` for a server without the list, and `RunStopped` when the list is unavailable or does
+    not end.
     """
+    cursor, found = PageCursor(ORGANIZATIONS.target, is_paged=False), dict[str, ListedOrganization]()
+    while True:
+        listed, next_token = await _read_page(client, cursor.target, scrubber)
+        new = {each.id.lower(): each for each in listed if each.id.lower() not in found}
+        found |= new
+        if not next_token:
+            return list(found.values())
+        if endless := cursor.advance(next_token, has_new_rows=bool(new)):
+            raise RunStopped(
+                f"GET {ORGANIZATIONS.target}: {endless}, so organizations may be missing; report it to the server's "
+                f"operator, {_NAME_THEM}"
+            )
+
+
+async def _read_page(client: Client, target: str, scrubber: Scrubber) -> tuple[list[ListedOrganization], str]:
+    async def read(reply: Reply, _number: int) -> tuple[list[ListedOrganization], str]:
+        listed = organizations_of(reply, scrubber)
+        return listed, read_page(scrubber.scrub_body(reply.body), is_list=True).next_token
+
     try:
-        return await client.get(ORGANIZATIONS, partial(_read, scrubber))
+        return await client.get(ORGANIZATIONS._replace(target=target, endpoint=ORGANIZATIONS.target), read)
     except GaveUp as end:
         raise RunStopped(
             f"the list of organizations is unavailable after {end.attempts} attempts: {end.failure.reason}; run again "
@@ -44,12 +65,8 @@ async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedO
         ) from None
 
 
-async def _read(scrubber: Scrubber, reply: Reply, _number: int) -> list[ListedOrganization]:
-    return organizations_of(reply, scrubber)
-
-
 def organizations_of(reply: Reply, scrubber: Scrubber) -> list[ListedOrganization]:
-    """The organizations in a final reply to `ORGANIZATIONS`.
+    """The organizations in a final reply to `ORGANIZATIONS`, or on one page of it.
 
     `scrubber` is that of `read_organizations`. Raises `BadPayload`, and its `KeyRefused` and `ConfigError`.
     """

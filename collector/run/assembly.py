@@ -23,6 +23,7 @@ from collector.client.auth.key_sources import from_file, without_line_end
 from collector.client.client import Client, open_client
 from collector.client.retry import RetryPolicy
 from collector.client.transport.aiohttp_transport import Timeouts, Transport
+from collector.governor.common_ceiling import CommonCeiling
 from collector.governor.governor import Governor
 from collector.governor.rate_ceiling import LocalCeiling, RateCeiling
 from collector.governor.shared_quota import SharedQuota, identity_of, quota_file
@@ -44,6 +45,7 @@ from collector.run.observers.reporter import Reporter
 from collector.run.settings import Redact, Settings
 from collector.version import VERSION
 
+_SEVERAL_ORGANIZATIONS: Final = "several organizations"  # the owner of a quota
 SYSTEM_CLOCK: Final = Clock(time.monotonic, time.time, anyio.sleep)
 
 
@@ -205,6 +207,14 @@ def _governor(settings: Settings, ceiling: RateCeiling, rng: random.Random) -> G
 def _ceiling(settings: Settings, header: Secret, warn: Callable[[str], None]) -> RateCeiling:
     rate, file = settings.limits.rate, shared_file(settings, header)
     return LocalCeiling(rate) if file is None else SharedQuota(file, rate, warn)
+
+
+def common_ceiling(settings: Settings, warn: Callable[[str], None]) -> CommonCeiling:
+    """The ceiling of all organizations of a run, and of other such runs of this user on this host."""
+    rate = settings.limits.rate
+    if not (settings.limits.share_quota and rate):
+        return CommonCeiling(rate)
+    return CommonCeiling(rate, SharedQuota(quota_file(settings.api.base_url, _SEVERAL_ORGANIZATIONS), rate, warn))
 
 
 async def read_header(settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:

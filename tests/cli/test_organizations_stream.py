@@ -146,6 +146,16 @@ async def test_a_reader_that_has_read_enough_ends_the_command_silently(start: St
     assert done.err == ""
 
 
+async def test_a_closed_standard_output_is_one_error_before_the_first_request(start: Starting) -> None:
+    async with serving(big_records) as server:
+        running = await start(*command(server.url, output="-"), env=PARTNER, closing=">&-")
+        done = await running.finished()
+        assert server.requests == 0
+    assert done.code == 6
+    assert done.err.count("\n") == 1
+    assert "standard output is closed; name a file with -o" in done.err
+
+
 async def test_a_stream_without_a_reader_ends_the_whole_run(start: Starting) -> None:
     async with serving(big_records) as server:
         options = ("--organizations-at-once", "1", "--concurrency", "1")

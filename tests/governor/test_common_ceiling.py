@@ -286,6 +286,33 @@ def test_a_member_whose_quota_other_processes_share_gets_its_share_of_both(tmp_p
     assert counts[1] >= 2 * fair
 
 
+@pytest.mark.parametrize("members", [1, 4])
+def test_two_processes_stay_under_the_rate_together_and_share_it(tmp_path: Path, members: int) -> None:
+    quotas = [SharedQuota(tmp_path / "folder" / "quota", 50, warn=pytest.fail) for _ in range(2)]
+    processes = [CommonCeiling(50, quota) for quota in quotas]
+    ceilings = [process.member(LocalCeiling(50)) for process in processes for _ in range(members)]
+    counts = permits_of(ceilings, seconds=40)
+    assert sum(counts) <= 40 * 50
+    assert sum(counts) >= 0.9 * 40 / interval_of(50)
+    for part in (counts[:members], counts[members:]):
+        assert sum(part) >= 0.4 * sum(counts)
+        assert min(part) >= 0.5 * sum(part) / members
+    for process in processes:
+        process.close()
+    assert not any(quota.is_shared for quota in quotas)
+
+
+def test_a_quota_that_another_process_has_taken_costs_no_permit_of_the_common_ceiling(tmp_path: Path) -> None:
+    quota, rival = (SharedQuota(tmp_path / "folder" / "quota", 1, warn=pytest.fail) for _ in range(2))
+    member = CommonCeiling(1, quota).member(LocalCeiling(0))
+    assert rival.try_acquire(100.0) == 0
+    assert member.try_acquire(100.1) > 0
+    assert member.try_acquire(101.2) == 0
+    assert rival.seconds_until_permit(101.3) > 0
+    assert rival.seconds_until_permit(102.3) == rival.seconds_until_permit(102.3) == 0  # it takes none
+    assert rival.try_acquire(102.3) == 0
+
+
 def permits_of(ceilings: Sequence[RateCeiling], seconds: float) -> list[int]:
     """Return the number of permits of each greedy caller; the timers are late by 0.1 ms."""
     counts = [0] * len(ceilings)

@@ -57,6 +57,36 @@ async def test_the_list_has_ids_verbatim_and_names_in_its_order() -> None:
     assert api.requests == 1
 
 
+class Pages:
+    """Serves pages of one organization each; a token is the number of its page."""
+
+    def __init__(self, *next_tokens: str) -> None:
+        self._next_tokens = next_tokens
+        self.targets: list[str] = []
+
+    async def __call__(self, request: Request) -> Reply:
+        self.targets.append(request.target)
+        page = int(request.target.rpartition("=")[2] or 0) if "=" in request.target else 0
+        token = self._next_tokens[page]
+        return reply(200, dumped({"data": [{"id": f"org-{page}"}], "pagination": {"next_page_token": token}}))
+
+    async def read(self) -> list[ListedOrganization]:
+        return await read_organizations(make_client(self, make_governor(), Clock()), Scrubber([KEY]))
+
+
+async def test_a_list_with_pages_is_read_to_its_last_one() -> None:
+    pages = Pages("1", "2", "")
+    assert [each.id for each in await pages.read()] == ["org-0", "org-1", "org-2"]
+    assert pages.targets == ["/api/organizations", *(f"/api/organizations?page_token={page}" for page in (1, 2))]
+
+
+async def test_a_page_token_that_comes_twice_ends_the_run_instead_of_missing_organizations() -> None:
+    with pytest.raises(
+        RunStopped, match="page 3 repeats the token of an earlier page, so organizations may be missing"
+    ):
+        await Pages("1", "2", "1").read()
+
+
 @pytest.mark.parametrize("body", [b'{"data":null}', b'{"data":[]}'])
 async def test_an_empty_list_has_no_organization(body: bytes) -> None:
     assert await Api(reply(200, body)).read() == []

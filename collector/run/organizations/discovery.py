@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from collector.client.auth.authorization import SharedKey, read_shared_key
@@ -31,7 +32,14 @@ async def find_organizations(
         return selection.organizations(None)
     key = await read_shared_key(selection.settings.api.key_source, context.environ, reporter.warn)
     listed = await _list(selection, key, context, reporter, ledger) if selection.needs_list else []
-    return selection.organizations(key, listed)
+    return _without_keys(selection.organizations(key, listed))
+
+
+def _without_keys(organizations: list[Organization]) -> list[Organization]:
+    """The organizations, with every form of the key masked in their titles, which the server may choose."""
+    headers = [each.header for each in organizations if each.header is not None]
+    scrubber = Scrubber([secret for header in headers for secret in secrets_of(header)])
+    return [replace(each, title=each.title and scrubber.scrub(each.title)) for each in organizations]
 
 
 async def _list(

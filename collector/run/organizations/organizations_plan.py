@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
 
-from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import CollectorError, ExitCode
 from collector.model.ledger import Ledger
 from collector.model.record import Json
 from collector.model.secret import Environment
+from collector.run.assembly import common_ceiling
 from collector.run.identity import new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
@@ -112,14 +113,19 @@ async def plan_organizations(
     selection: Selection, id_input: IdInput, reporter: OrganizationsReporter, *, environ: Mapping[str, str]
 ) -> OrganizationsPlan:
     """Plan a run of several organizations. Raises the errors that would prevent it."""
-    settings, now = selection.settings, time.time()
-    is_to_stream = is_stream(settings.output.path)
-    require_placeholder(settings.output, is_stream=is_to_stream)
-    context = RunContext(
-        *(new_identity(now), now, Environment(environ), CommonCeiling(settings.limits.rate), id_input),
-        turns=Turns() if is_to_stream else None,
-    )
-    path = index_path(settings.output, run_id=context.identity.run_id, now=now, is_stream=is_to_stream)
+    now, is_to_stream = time.time(), is_stream(selection.settings.output.path)
+    require_placeholder(selection.settings.output, is_stream=is_to_stream)
+    with closing(common_ceiling(selection.settings, reporter.warn)) as ceiling:
+        context = RunContext(
+            *(new_identity(now), now, Environment(environ), ceiling, id_input),
+            turns=Turns() if is_to_stream else None,
+        )
+        return await _plan_all(selection, context, reporter)
+
+
+async def _plan_all(selection: Selection, context: RunContext, reporter: OrganizationsReporter) -> OrganizationsPlan:
+    settings = selection.settings
+    path = index_path(settings.output, run_id=context.identity.run_id, now=context.now, is_stream=context.is_to_stream)
     index = IndexFile(path, reporter.warn, settings.output.manifest) if path else None
     prepared = await prepare(selection, context, index, reporter, Ledger())
     at_once = settings.limits.organizations_at_once

@@ -20,11 +20,11 @@ from signal import Signals
 import anyio
 from anyio import to_thread
 
-from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import CollectorError, ExitCode, first_of
 from collector.model.ledger import Ledger
 from collector.model.secret import Environment
 from collector.model.timestamps import stamp
+from collector.run.assembly import common_ceiling
 from collector.run.identity import Identity, new_identity
 from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
@@ -88,7 +88,7 @@ class OrganizationsRun:
         self._began = time.monotonic()
         self._now = time.time()
         self._ledger = Ledger()  # of the requests outside the organizations
-        self._ceiling = CommonCeiling(self._settings.limits.rate)
+        self._ceiling = common_ceiling(self._settings, reporter.warn)
         self._running: set[MemberRun] = set()
         self._names: dict[str, str] = {}  # by the id of the organization to which the records belong
         self._bugs: list[Exception] = []
@@ -123,6 +123,7 @@ class OrganizationsRun:
         require_placeholder(output, is_stream=self._is_to_stream)
         identity = new_identity(self._now)
         async with AsyncExitStack() as stack:
+            stack.callback(self._ceiling.close)
             turns = await stack.enter_async_context(held_open(output.path)) if self._is_to_stream else None
             index = await self._open_index(stack, identity)
             context = RunContext(identity, self._now, self._environ, self._ceiling, self._id_input, turns)

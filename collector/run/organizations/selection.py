@@ -105,6 +105,7 @@ class Selection:
                 reached = _listing([each.id for each in known.values()])
                 raise UsageError(f"--organizations {name}: not in the API's list for this key, which has {reached}")
         chosen = known if wanted == (ALL,) else dict.fromkeys(map(str.lower, wanted))
+        _require_path_names([known[name] for name in chosen])
         return [
             Organization(
                 _settings_of(self.settings, each.id, None, None),
@@ -127,17 +128,23 @@ def require_collectable(organizations: Sequence[Organization], *, has_ids: bool)
         )
 
 
+def _require_path_names(listed: Sequence[ListedOrganization]) -> None:
+    usable = [each.id for each in listed if is_organization_name(path_name_of(each.id, None))]
+    for each in listed:
+        if each.id not in usable:
+            called = f", called {each.name}," if each.name else ""
+            raise UsageError(
+                f"the API lists an organization{called} whose id cannot be a part of file names ({len(each.id)} "
+                f"characters); select others with --organizations: it has {_listing(usable)}"
+            )
+
+
 def _settings_of(settings: Settings, id: str | None, label: str | None, key: OrganizationSettings | None) -> Settings:
     """The settings of the run of one organization; with `key`, its own key source replaces that of `[api]`.
 
     The run has no time limit and no manifest of a stream: those settings are for all organizations together.
     """
     name = path_name_of(id, label)
-    if not is_organization_name(name):
-        raise UsageError(
-            f"the API lists an organization whose id cannot be a part of file names ({len(name)} characters); name the "
-            "others with --organizations"
-        )
     sources = {} if key is None else {each: getattr(key, each) for each in _KEY_SETTINGS}
     api = replace(settings.api, organizations=(), organization_id=id, **sources)
     output = settings.output

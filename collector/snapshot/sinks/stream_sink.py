@@ -169,9 +169,14 @@ class _WarningErrorWriter:
 async def _open(output: str) -> tuple[int, str]:
     if output != "-":
         return await open_stream(output), output
-    if sys.stdout is None:  # closed before the start; descriptor 1 may be another file by now
-        raise OutputError("standard output is closed; name a file with -o")
+    require_stdout()
     return os.dup(1), "standard output"
+
+
+def require_stdout() -> None:
+    """Raise `OutputError` if standard output was closed before the start; descriptor 1 may be another file by now."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; name a file with -o")
 
 
 async def open_stream(output: str) -> int:

@@ -16,7 +16,7 @@ from collector.snapshot.manifest import decode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
-from collector.snapshot.sinks.stream_sink import StreamSink, open_stream
+from collector.snapshot.sinks.stream_sink import StreamSink, open_stream, require_stdout
 from collector.storage.compression import compression_of, require_available
 from collector.storage.filesystem import FileSystem
 from collector.storage.journal import Turns
@@ -89,7 +89,10 @@ async def held_open(output: str) -> AsyncIterator[Turns]:
 
     The reader of a pipe would otherwise see its end whenever no run is writing. Raises `OutputError`.
     """
-    descriptor = None if output == "-" or output in _STDOUT_PATHS else await open_stream(output)
+    is_stdout = output == "-" or output in _STDOUT_PATHS
+    if is_stdout:
+        require_stdout()
+    descriptor = None if is_stdout else await open_stream(output)
     try:
         yield Turns()
     finally:
