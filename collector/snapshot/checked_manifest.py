@@ -19,12 +19,17 @@ from collector.snapshot.snapshot_file import open_regular, reject
 _STOPPED: Final = "stopped"
 _REMEDY: Final = "restore the manifest or collect again"
 _UNVERIFIABLE: Final = {
-    Stage.PUBLISHED: "the snapshot cannot be verified; collect again",
-    Stage.UNFINISHED: "the records cannot be verified: their run is in progress or was killed; wait for its end, or "
-    "rerun its command to resume it",
-    Stage.QUARANTINED: "the records cannot be verified: their run was killed and quarantined; delete them if they are "
-    "not needed",
+    Stage.PUBLISHED: ("the snapshot cannot be verified", "collect again"),
+    Stage.UNFINISHED: (
+        "the records cannot be verified: their run is in progress or was killed",
+        "wait for its end, or rerun its command to resume it",
+    ),
+    Stage.QUARANTINED: (
+        "the records cannot be verified: their run was killed and quarantined",
+        "delete them if they are not needed",
+    ),
 }
+"""The consequence of a missing manifest, and the next step."""
 
 
 class CheckedManifest(NamedTuple):
@@ -104,7 +109,8 @@ def _files_of(path: Path) -> FileSet:
 
 
 def _reject_without_manifest(files: FileSet) -> NoReturn:
-    reject(files.manifest, f"does not exist, so {_UNVERIFIABLE[files.stage]}")
+    consequence, remedy = _UNVERIFIABLE[files.stage]
+    reject(files.manifest, f"does not exist, so {consequence}", remedy)
 
 
 def _suggestion(path: Path) -> str:
@@ -120,7 +126,7 @@ def _read(path: Path) -> Manifest:
     try:
         return decode(content)
     except Malformed as why:
-        reject(path, f"{why}, so the snapshot cannot be verified; {_REMEDY}")
+        reject(path, f"{why}, so the snapshot cannot be verified", _REMEDY)
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:
@@ -128,17 +134,11 @@ def _require_consistent(path: Path, found: Manifest) -> None:
     unfinished = sum(entry.status is TableStatus.PARTIAL for entry in found.tables)
     ledger = Ledger(InputCount(**parts), tally=found.tally, unfinished_tables=unfinished)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
-        reject(
-            path,
-            f"its account does not add up, so the snapshot cannot be verified; {_REMEDY}",
-        )
+        reject(path, "its account does not add up, so the snapshot cannot be verified", _REMEDY)
     status, code = status_of(ledger, finished=True), exit_code_of(ledger)
     if found.status != _STOPPED and (found.status, found.exit_code) != (status, code):
         stated = f"{found.status} with exit code {found.exit_code}"
-        reject(
-            path,
-            f"states {stated}, but its account implies {status} with exit code {code:d}; {_REMEDY}",
-        )
+        reject(path, f"states {stated}, but its account implies {status} with exit code {code:d}", _REMEDY)
 
 
 def _require_same_names(checked: CheckedManifest) -> None:
@@ -148,12 +148,13 @@ def _require_same_names(checked: CheckedManifest) -> None:
     if found.records_file.path != files.listed_records:
         reject(
             files.manifest,
-            f"describes {found.records_file.path}, not {files.listed_records}; verify that file by its own name",
+            f"describes {found.records_file.path}, not {files.listed_records}",
+            "verify that file by its own name",
         )
     if found.errors and found.errors.path != files.listed_errors:
-        reject(files.manifest, f"lists {found.errors.path} as its errors file, not {files.listed_errors}")
+        reject(files.manifest, f"lists {found.errors.path} as its errors file, not {files.listed_errors}", _REMEDY)
     for entry in found.tables:
         if entry.file.path != (listed := files.table(entry.table)[1]):
-            reject(files.manifest, f"lists {entry.file.path} as its side table {entry.table}, not {listed}")
+            reject(files.manifest, f"lists {entry.file.path} as its side table {entry.table}, not {listed}", _REMEDY)
     if checked.is_stopped and files.stage is Stage.PUBLISHED:
-        reject(files.manifest, f"states {_STOPPED}, but a stopped run does not publish a snapshot")
+        reject(files.manifest, f"states {_STOPPED}, but a stopped run does not publish a snapshot", _REMEDY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from collector.model.ids import IdSet
 from collector.model.outcome import OutcomeKind
@@ -14,6 +14,8 @@ from collector.snapshot.lines import InvalidLine, read_error
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.snapshot_file import open_regular, reject
 from collector.storage.compression import compression_of
+
+_REMOVE: Final = "remove or rename it"
 
 
 class CheckedErrors(NamedTuple):
@@ -63,16 +65,13 @@ def _check_listed(checked: CheckedManifest, entry: FileEntry, ids: IdSet) -> Che
 def _require_copy(other: Path, path: Path, entry: FileEntry) -> None:
     with open_regular(other) as file:
         if not file.matches(entry):
-            reject(other, f"differs from {path}, the errors file of this snapshot; remove or rename it")
+            reject(other, f"differs from {path}, the errors file of this snapshot", _REMOVE)
 
 
 def _require_none(checked: CheckedManifest, default_path: Path) -> CheckedErrors:
     is_left_empty = checked.is_stopped and _is_empty(default_path)  # the run stopped before it wrote an error
     if os.path.lexists(default_path) and not is_left_empty:
-        reject(
-            default_path,
-            "unexpected: the manifest counts no errors and lists no errors file; remove or rename it",
-        )
+        reject(default_path, "unexpected: the manifest counts no errors and lists no errors file", _REMOVE)
     return CheckedErrors()
 
 
@@ -83,10 +82,7 @@ def _is_empty(path: Path) -> bool:
 def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
     failed: Counter[OutcomeKind] = Counter()
     if not os.path.lexists(path):
-        reject(
-            path,
-            f"does not exist, but the manifest counts {checked.failed.total()} errors; restore it or collect again",
-        )
+        reject(path, f"does not exist, but the manifest counts {checked.failed.total()} errors")
     with open_regular(path) as file:
         for where, line in file.lines(compression_of(path.name)):
             try:

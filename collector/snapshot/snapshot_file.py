@@ -18,9 +18,9 @@ _MAX_PROBLEM_CHARS: Final = 1000
 _REMEDY: Final = "restore the file or collect again"
 
 
-def reject(path: Path, problem: str) -> NoReturn:
-    """Raise `Damaged` for the file at `path`. Quotes of the file's content are truncated to a limit."""
-    raise Damaged(f"{path}: {problem[:_MAX_PROBLEM_CHARS]}")
+def reject(path: Path, problem: str, remedy: str = _REMEDY) -> NoReturn:
+    """Raise `Damaged` for the file at `path`, with the next step. Quotes of its content are truncated to a limit."""
+    raise Damaged(f"{path}: {problem[:_MAX_PROBLEM_CHARS]}; {remedy}")
 
 
 class SnapshotFile(NamedTuple):
@@ -46,14 +46,11 @@ class SnapshotFile(NamedTuple):
         """Raise `Damaged` unless the file, which contains `count` lines, matches `entry`. `noun` names the lines."""
         if self.size != entry.bytes:
             at = min(self.size, entry.bytes)
-            reject(
-                self.path,
-                f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}; {_REMEDY}",
-            )
+            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}")
         if count != entry.records:
-            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}; {_REMEDY}")
+            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}")
         if not self.matches(entry):
-            reject(self.path, f"bytes 0 to {self.size}: its SHA-256 digest is not that in its manifest; {_REMEDY}")
+            reject(self.path, f"bytes 0 to {self.size}: its SHA-256 digest is not that in its manifest")
 
     def matches(self, entry: FileEntry) -> bool:
         """Does the file have the size and the digest of `entry`?"""
@@ -74,7 +71,7 @@ def open_regular(path: Path) -> Iterator[SnapshotFile]:
                 raise InputError(f"{path}: not a regular file; name a snapshot that `collector collect -o` wrote")
             yield SnapshotFile(path, file)
     except FileNotFoundError:
-        raise Damaged(f"{path}: does not exist") from None
+        raise Damaged(f"{path}: does not exist; {_REMEDY}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -27,6 +27,7 @@ _START_BYTES: Final = 4096
 _MAX_TITLE_CHARS: Final = 200
 _REMEDY: Final = "restore the index or collect all organizations again"
 _RESTORE: Final = "restore the manifest or collect again"
+_RESUMED: Final = "a later run may have resumed the organization, so the index is out of date"
 
 
 class VerifiedOrganization(NamedTuple):
@@ -87,7 +88,7 @@ def _read(path: Path) -> Index:
     try:
         return decode(content)
     except Malformed as why:
-        reject(path, f"{why}, so the index cannot be verified; {_REMEDY}")
+        reject(path, f"{why}, so the index cannot be verified", _REMEDY)
 
 
 def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
@@ -148,11 +149,11 @@ def _listed(entry: OrganizationEntry, index: Path, folder: Path) -> _Listed | No
     if account is None or manifest is None:
         return None
     if not (account.files and Path(account.files[0].path).name):
-        reject(index, f"lists the manifest {manifest.path}, but no records; {_REMEDY}")
+        reject(index, f"lists the manifest {manifest.path}, but no records", _REMEDY)
     sets = file_sets(folder / account.files[0].path)
     files = next((each for each in sets if os.path.lexists(each.manifest)), sets[0])
     if files.manifest != folder / manifest.path:
-        reject(index, f"lists {manifest.path} as the manifest of {files.records}, not {files.manifest}; {_REMEDY}")
+        reject(index, f"lists {manifest.path} as the manifest of {files.records}, not {files.manifest}", _REMEDY)
     return _Listed(index, entry, account, manifest, files)
 
 
@@ -171,7 +172,7 @@ def _read_manifest(listed: _Listed) -> RunEnd:
     try:
         found = decode_manifest(content)
     except Malformed as why:
-        reject(path, f"{why}, so the organization cannot be verified; {_RESTORE}")
+        reject(path, f"{why}, so the organization cannot be verified", _RESTORE)
     if (len(content), hashlib.sha256(content).hexdigest()) != (listed.manifest.bytes, listed.manifest.sha256):
         _reject_changed(listed, found)
     return found
@@ -180,25 +181,25 @@ def _read_manifest(listed: _Listed) -> RunEnd:
 def _reject_missing(listed: _Listed) -> NoReturn:
     path = listed.files.manifest
     if listed.files.stage is Stage.PUBLISHED:
-        reject(path, f"does not exist, so the organization cannot be verified; {_RESTORE}")
-    reject(path, f"does not exist; a later run may have resumed the organization, {_outdated(listed)}")
+        reject(path, "does not exist, so the organization cannot be verified", _RESTORE)
+    reject(path, f"does not exist; {_RESUMED}", _remedy(listed))
 
 
 def _reject_changed(listed: _Listed, found: RunEnd) -> NoReturn:
     path, run_id = listed.files.manifest, listed.account.run_id
     if found.account.run_id != run_id:
         later = f"belongs to run {found.account.run_id}, and the index lists run {run_id}"
-        reject(path, f"{later}; another run replaced the files, {_outdated(listed)}")
+        reject(path, f"{later}; another run replaced the files, so the index is out of date", _remedy(listed))
     if listed.files.stage is not Stage.PUBLISHED:
-        reject(path, f"differs from the index; a later run may have resumed the organization, {_outdated(listed)}")
-    reject(path, f"bytes 0 to {path.stat().st_size}: its size or SHA-256 digest is not that in the index; {_RESTORE}")
+        reject(path, f"differs from the index; {_RESUMED}", _remedy(listed))
+    reject(path, f"bytes 0 to {path.stat().st_size}: its size or SHA-256 digest is not that in the index", _RESTORE)
 
 
-def _outdated(listed: _Listed) -> str:
-    """The consequence of a later run, and the next step."""
+def _remedy(listed: _Listed) -> str:
+    """The next step for an index that is out of date."""
     name = listed.files.listed_records.removesuffix(".partial")
     snapshot = listed.files.records.with_name(name)
-    return f"so the index is out of date; collect all organizations again, or verify {snapshot} alone"
+    return f"collect all organizations again, or verify {snapshot} alone"
 
 
 def _require_same_facts(listed: _Listed, found: RunEnd) -> None:
@@ -210,7 +211,7 @@ def _require_same_facts(listed: _Listed, found: RunEnd) -> None:
         stated["exit_code"] = found.exit_code
     for key, value in expected.items():
         if stated[key] != value:
-            reject(listed.index_path, f"{key}: not that of {listed.files.manifest}; {_REMEDY}")
+            reject(listed.index_path, f"{key}: not that of {listed.files.manifest}", _REMEDY)
 
 
 def _facts(account: RunAccount) -> dict[str, Json]:

@@ -146,6 +146,7 @@ async def test_an_invalid_record_is_8_at_its_offset(
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
     assert f"{path}: byte {sum(map(len, lines[:3]))}" in done.err, done.err
+    assert done.err.endswith("; restore the file or collect again\n"), done.err
 
 
 async def test_a_missing_record_that_the_account_has_is_8(
@@ -428,6 +429,7 @@ async def test_an_errors_file_with_another_value_is_8(
     errors.write_bytes(change(errors.read_bytes()))
     done = call_here("verify", str(path))
     assert done.code == 8, done.err
+    assert done.err.endswith("; restore the file or collect again\n"), done.err
 
 
 async def test_a_missing_file_is_named(call: Calling, call_here: Here, tmp_path: Path) -> None:
