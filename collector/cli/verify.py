@@ -9,9 +9,9 @@ from cyclopts import App, Parameter
 
 from collector.cli.console import print_message
 from collector.cli.slips import reject_other_file
-from collector.model.errors import ExitCode
+from collector.model.errors import Damaged, ExitCode, InputError
 from collector.snapshot.verify import Verified, verify
-from collector.snapshot.verify_index import VerifiedOrganization, is_index_file, verify_index
+from collector.snapshot.verify_index import VerifiedIndex, VerifiedOrganization, is_index_file, verify_index
 
 app = App(
     name="verify",
@@ -24,9 +24,9 @@ Examples:
   collector verify organizations.manifest.json""",
     help_epilogue="""\
 Exit codes:
-  0    the snapshot matches its manifest, or the index its manifests
-  2    the file is missing or cannot be read
-  8    it does not match its manifest, or has none; the message says why""",
+  0    the snapshot matches its manifest, or each organization of the index
+  2    a file is missing or cannot be read
+  8    a file does not match, or has no manifest; the message says why""",
 )
 
 
@@ -57,18 +57,38 @@ def _verify_organizations(index: Path) -> None:
     found = verify_index(index)
     for each in found.organizations:
         print_message(f"{each.title}: {_result(each)}")
-    records = sum(each.records for each in found.organizations)
-    errors = sum(each.errors for each in found.organizations)
-    print_message(
-        f"{index}: matches its manifests: {len(found.organizations)} organizations, {records} records, "
-        f"{errors} errors, {found.status}, exit code {found.exit_code}"
-    )
+    if not found.failures:
+        print_message(f"{index}: {_sums(found)}")
     for note in found.notes:
         print_message(note)
+    _require_no_failure(index, found)
+
+
+def _require_no_failure(index: Path, found: VerifiedIndex) -> None:
+    """Raise `Damaged` for any organization that does not match, else `InputError` for any that cannot be read."""
+    if found.failures:
+        is_damaged = any(isinstance(each, Damaged) for each in found.failures)
+        raise (Damaged if is_damaged else InputError)(
+            f"{index}: the files of {len(found.failures)} of {len(found.organizations)} organizations do not match or "
+            "cannot be read; do not load these files; the lines above give the next step for each"
+        )
+
+
+def _sums(found: VerifiedIndex) -> str:
+    records = sum(each.records for each in found.organizations)
+    errors = sum(each.errors for each in found.organizations)
+    verdict = "matches its manifests" if found.has_manifests else "its accounts add up"
+    return (
+        f"{verdict}: {len(found.organizations)} organizations, {records} records, {errors} errors, {found.status}, "
+        f"exit code {found.exit_code}"
+    )
 
 
 def _result(found: VerifiedOrganization) -> str:
-    """`complete: 12 records, 0 errors, 3456 bytes, sha256 ...`, or why it has no records."""
+    """`complete: 12 records, 0 errors, 3456 bytes, sha256 ...`, or why it has no records or does not match."""
+    if found.failure:
+        verdict = "does not match" if isinstance(found.failure, Damaged) else "cannot be verified"
+        return f"{verdict}: {found.failure}"
     status = found.status.replace("_", " ")
     if found.files:
         return f"{status}: {_figures(found.files)}"

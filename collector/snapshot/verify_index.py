@@ -33,7 +33,8 @@ _RESUMED: Final = "a later run may have resumed the organization, so the index i
 class VerifiedOrganization(NamedTuple):
     """The result for an organization: `records` and `errors` are 0 if it ended before it had an account.
 
-    `files` are its files that were compared; None if it has no manifest.
+    `files` are its files that were compared; None if it has no manifest. With a `failure` they do not match, or cannot
+    be read.
     """
 
     title: str
@@ -44,15 +45,26 @@ class VerifiedOrganization(NamedTuple):
     records: int
     errors: int
     files: Verified | None
+    failure: Damaged | InputError | None = None
 
 
 class VerifiedIndex(NamedTuple):
-    """The result for an index that matches its manifests. `notes` state what could not be compared."""
+    """The result for an index that does not contradict itself. `notes` state what could not be compared."""
 
     status: str
     exit_code: int
     organizations: tuple[VerifiedOrganization, ...]
     notes: tuple[str, ...]
+
+    @property
+    def failures(self) -> list[Damaged | InputError]:
+        """The failures of the organizations that have one."""
+        return [each.failure for each in self.organizations if each.failure]
+
+    @property
+    def has_manifests(self) -> bool:
+        """Has any organization been compared with its manifest?"""
+        return any(each.files for each in self.organizations)
 
 
 def is_index_file(path: Path) -> bool:
@@ -71,8 +83,8 @@ def _starts_as_index(path: Path) -> bool:
 def verify_index(path: Path) -> VerifiedIndex:
     """Compare the index at `path` with the manifests that it lists, and each of these with its files.
 
-    Raises `Damaged` with the first mismatch, its organization and its file, and `InputError` for files that cannot be
-    read.
+    A failure of an organization is part of its result. Raises `Damaged` for an index that is malformed or contradicts
+    itself, and `InputError` for one that cannot be read.
     """
     index = _read(path)
     folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
@@ -105,7 +117,11 @@ def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
 
 
 def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOrganization:
-    account = entry.account
+    account, files, failure = entry.account, None, None
+    try:
+        files = _verified_files(entry, index, folder)
+    except (Damaged, InputError) as why:
+        failure = why
     return VerifiedOrganization(
         title=_title(entry),
         status=str(entry.status),
@@ -114,7 +130,8 @@ def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOr
         has_account=account is not None,
         records=account.outcomes[OutcomeKind.OK] if account else 0,
         errors=account.ledger.failed if account else 0,
-        files=_verified_files(entry, index, folder),
+        files=files,
+        failure=failure,
     )
 
 
@@ -124,13 +141,8 @@ def _title(entry: OrganizationEntry) -> str:
 
 def _verified_files(entry: OrganizationEntry, index: Path, folder: Path) -> Verified | None:
     """The files of an organization, compared with each other; None without a manifest."""
-    try:
-        listed = _listed(entry, index, folder)
-        return listed and _verify(listed)
-    except Damaged as why:
-        raise Damaged(f"organization {_title(entry)}: {why}") from None
-    except InputError as why:
-        raise InputError(f"organization {_title(entry)}: {why}") from None
+    listed = _listed(entry, index, folder)
+    return listed and _verify(listed)
 
 
 class _Listed(NamedTuple):

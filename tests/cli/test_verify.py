@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 
 from tests.conftest import Calling, Finished
-from tests.support.organizations import FIRST, INDEX, SECOND, THIRD, collect_organizations
+from tests.support.organizations import (
+    FIRST,
+    INDEX,
+    SECOND,
+    THIRD,
+    as_stream,
+    collect_organization,
+    collect_organizations,
+    write_index,
+)
 from tests.support.scripted_server import by_id, connection, error, found, hang, ids, raw, response, serving
 from tests.support.zstd_compat import zstd
 
@@ -612,21 +621,50 @@ async def test_an_index_is_0_with_a_line_for_each_organization(call_here: Here, 
     assert "its run stopped; 1 ids were not attempted; rerun its command" in note
 
 
+async def test_an_index_without_manifests_is_not_said_to_match_them(call_here: Here, tmp_path: Path) -> None:
+    stream = as_stream(await collect_organization(tmp_path / "c.jsonl", FIRST, ids(2)))
+    index = write_index(tmp_path / INDEX, [stream])
+    done = call_here("verify", str(index))
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[1] == (
+        f"collector: {index}: its accounts add up: 1 organizations, 2 records, 0 errors, complete, exit code 0"
+    )
+
+
 async def test_an_index_of_any_name_with_a_changed_file_is_8(call_here: Here, tmp_path: Path) -> None:
     index = (await collect_organizations(tmp_path)).rename(tmp_path / "any")
     assert call_here("verify", str(index)).code == 0
-    records = tmp_path / f"{SECOND}.jsonl"
+    records, manifest = tmp_path / f"{SECOND}.jsonl", tmp_path / f"{FIRST}/c.manifest.json"
     records.write_bytes(records.read_bytes()[:-1])
+    manifest.unlink()
     done = call_here("verify", str(index))
-    assert (done.code, f"organization {SECOND}: {records}: byte " in done.err) == (8, True), done.err
+    assert done.code == 8, done.err
+    first, second, third, fourth, note, summary = done.err.splitlines()
+    assert first == (
+        f"collector: {FIRST}: does not match: {manifest}: does not exist, so the organization cannot be verified; "
+        "restore the manifest or collect again"
+    )
+    assert re.fullmatch(f"collector: {SECOND}: does not match: {records}: byte .*; restore the file or .*", second)
+    assert third.startswith(f"collector: {THIRD}: stopped: 2 records")
+    assert fourth.startswith("collector: fourth: failed")
+    assert "its run stopped" in note
+    assert summary == (
+        f"collector: {index}: the files of 2 of 4 organizations do not match or cannot be read; do not load these "
+        "files; the lines above give the next step for each"
+    )
 
 
-async def test_an_index_whose_file_cannot_be_read_is_2(call_here: Here, tmp_path: Path) -> None:
+async def test_an_index_whose_file_cannot_be_read_is_2_unless_another_does_not_match(
+    call_here: Here, tmp_path: Path
+) -> None:
     index = await collect_organizations(tmp_path)
     (tmp_path / f"{SECOND}.jsonl").unlink()
     (tmp_path / f"{SECOND}.jsonl").mkdir()
     done = call_here("verify", str(index))
-    assert (done.code, f"organization {SECOND}: " in done.err) == (2, True), done.err
+    assert (done.code, f"{SECOND}: cannot be verified: {tmp_path / SECOND}.jsonl: " in done.err) == (2, True), done.err
+    assert "the files of 1 of 4 organizations do not match or cannot be read" in done.err
+    (tmp_path / f"{FIRST}/c.jsonl.gz").unlink()
+    assert call_here("verify", str(index)).code == 8
 
 
 async def test_a_file_with_the_name_of_an_index_and_other_content_is_8(call_here: Here, tmp_path: Path) -> None:

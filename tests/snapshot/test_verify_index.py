@@ -16,7 +16,6 @@ from hypothesis import given, settings
 
 from collector.model.errors import Damaged, InputError
 from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.organizations_index import OrganizationResult
 from collector.snapshot.verify_index import is_index_file, verify_index
 from tests.snapshot.test_manifest import PYTHON_WORDING, mutated_manifests
 from tests.support.organizations import (
@@ -25,14 +24,25 @@ from tests.support.organizations import (
     INDEX,
     SECOND,
     THIRD,
+    as_stream,
     collect_organization,
     collect_organizations,
+    require_match,
     write_index,
 )
 from tests.support.reports import report
 from tests.support.scripted_server import ids
 
 LATER_RUN = "20260102T000000Z-0badcafe"
+
+
+def failure_of(index: Path, title: str) -> Damaged | InputError:
+    """The failure of the organization with this title, which must be the only one."""
+    found = verify_index(index)
+    failures = {each.title: each.failure for each in found.organizations if each.failure}
+    assert list(failures) == [title]
+    assert found.failures == list(failures.values())
+    return failures[title]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +62,7 @@ def index(collected: Path, tmp_path: Path) -> Path:
 
 def test_an_unchanged_index_matches_the_files_of_every_organization(index: Path) -> None:
     before = {path: path.read_bytes() for path in index.parent.rglob("*") if path.is_file()}
-    found = verify_index(index)
+    found = require_match(index)
     assert (found.status, found.exit_code) == ("stopped", 3)
     assert [(each.title, each.status, each.records, each.errors) for each in found.organizations] == [
         (FIRST, "complete", 3, 0),
@@ -93,10 +103,10 @@ def test_a_flipped_bit_in_any_file_is_found_and_its_organization_and_file_are_na
     content = path.read_bytes()
     for at in range(0, len(content), max(1, len(content) // 40)):
         path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-        with pytest.raises(Damaged) as error:
-            verify_index(index)
-        assert str(error.value).startswith(f"organization {name[: len(FIRST)]}: "), at
-        assert str(path) in str(error.value), at
+        failure = failure_of(index, name[: len(FIRST)])
+        assert isinstance(failure, Damaged), at
+        assert str(failure).startswith(f"{path}: "), at
+        assert re.search("; (restore|collect|verify) ", str(failure)), failure
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -104,11 +114,9 @@ def test_a_file_that_is_missing_or_has_more_bytes_is_named(index: Path, name: st
     path = index.parent / name
     with path.open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(Damaged, match=re.escape(str(path))):
-        verify_index(index)
+    assert str(failure_of(index, name[: len(FIRST)])).startswith(f"{path}: ")
     path.unlink()
-    with pytest.raises(Damaged, match=rf"{re.escape(str(path))}: does not exist"):
-        verify_index(index)
+    assert str(failure_of(index, name[: len(FIRST)])).startswith(f"{path}: does not exist")
 
 
 def leaves(value: Any, *above: str | int) -> list[tuple[str | int, ...]]:
@@ -139,9 +147,9 @@ def test_a_change_to_any_fact_in_an_entry_is_found(index: Path) -> None:
         parent[place[-1]] = changed_value(parent[place[-1]])
         index.write_text(json.dumps(changed))
         with pytest.raises(Damaged):
-            verify_index(index)
+            require_match(index)
     index.write_text(json.dumps(document))
-    assert verify_index(index)
+    require_match(index)
 
 
 def test_a_change_to_any_sum_or_to_the_status_is_found(index: Path) -> None:
@@ -177,7 +185,7 @@ def test_any_index_matches_or_is_rejected_in_plain_words(mutable: Path) -> None:
     def check(mutated: dict[str, Any]) -> None:
         mutable.write_text(json.dumps(mutated))
         try:
-            verify_index(mutable)
+            require_match(mutable)
         except (Damaged, InputError) as error:
             message = re.sub(r'\[".*"\]', "", str(error).replace(str(mutable.parent), ""))
         else:
@@ -189,13 +197,23 @@ def test_any_index_matches_or_is_rejected_in_plain_words(mutable: Path) -> None:
     check()
 
 
+def test_damage_to_one_organization_does_not_prevent_the_verification_of_the_others(index: Path) -> None:
+    for name in (FILES[0], FILES[3]):
+        (index.parent / name).unlink()
+    found = verify_index(index)
+    assert [(each.title, bool(each.files), bool(each.failure)) for each in found.organizations] == [
+        (FIRST, False, True),
+        (SECOND, False, True),
+        (THIRD, True, False),
+        ("fourth", False, False),
+    ]
+
+
 async def test_files_that_a_later_run_replaced_are_not_called_corrupt(index: Path) -> None:
     path = index.parent / f"{SECOND}.jsonl"
     await collect_organization(path, SECOND, ids(5), run_id=LATER_RUN)
-    with pytest.raises(Damaged) as error:
-        verify_index(index)
-    assert str(error.value) == (
-        f"organization {SECOND}: {SnapshotPaths(path).manifest}: belongs to run {LATER_RUN}, and the index lists run "
+    assert str(failure_of(index, SECOND)) == (
+        f"{SnapshotPaths(path).manifest}: belongs to run {LATER_RUN}, and the index lists run "
         f"{report().run_id}; another run replaced the files, so the index is out of date; collect all organizations "
         f"again, or verify {path} alone"
     )
@@ -212,11 +230,9 @@ async def test_an_organization_that_a_later_run_resumed_is_not_called_corrupt(
     manifest = SnapshotPaths(path).partial_manifest
     if stops_after is not None:
         manifest.write_bytes(manifest.read_bytes().replace(b'"duration_s": 1.0', b'"duration_s": 2.0'))
-    with pytest.raises(Damaged) as error:
-        verify_index(index)
     problem = "does not exist" if stops_after is None else "differs from the index"
-    assert str(error.value) == (
-        f"organization {THIRD}: {manifest}: {problem}; a later run may have resumed the organization, so the index is "
+    assert str(failure_of(index, THIRD)) == (
+        f"{manifest}: {problem}; a later run may have resumed the organization, so the index is "
         f"out of date; collect all organizations again, or verify {path} alone"
     )
 
@@ -225,9 +241,9 @@ def test_an_index_is_found_through_a_link_and_moves_with_its_files(index: Path, 
     (tmp_path / "deep").mkdir()
     link = tmp_path / "deep" / "link"
     link.symlink_to(index)
-    assert verify_index(link).exit_code == 3
+    assert require_match(link).exit_code == 3
     index.parent.rename(tmp_path / "moved")
-    assert verify_index(tmp_path / "moved" / INDEX).exit_code == 3
+    assert require_match(tmp_path / "moved" / INDEX).exit_code == 3
 
 
 async def test_an_index_in_another_folder_lists_its_files_by_a_way_through_links(tmp_path: Path) -> None:
@@ -235,7 +251,7 @@ async def test_an_index_in_another_folder_lists_its_files_by_a_way_through_links
     (tmp_path / "link").symlink_to("disk/deep")
     result = await collect_organization(tmp_path / "data/c.jsonl", FIRST, ids(2))
     index = write_index(tmp_path / "link" / "any name", [result])
-    assert [each.records for each in verify_index(index).organizations] == [2]
+    assert [each.records for each in require_match(index).organizations] == [2]
 
 
 async def test_the_index_of_a_stream_is_checked_as_far_as_its_account(tmp_path: Path) -> None:
@@ -247,12 +263,6 @@ async def test_the_index_of_a_stream_is_checked_as_far_as_its_account(tmp_path: 
         f"{tmp_path / INDEX}: only the account of 2 organizations was checked, because their records went to a stream; "
         "to verify records, collect with -o FILE",
     )
-
-
-def as_stream(result: OrganizationResult) -> OrganizationResult:
-    manifest = json.loads(result.manifest or b"")
-    manifest["files"][0]["path"] = "-"
-    return result._replace(manifest=json.dumps(manifest).encode(), manifest_path=None)
 
 
 async def test_an_organization_that_stopped_before_it_had_a_file_is_noted(tmp_path: Path) -> None:
@@ -267,7 +277,7 @@ async def test_an_organization_that_stopped_before_it_had_a_file_is_noted(tmp_pa
 async def test_a_run_that_failed_to_close_its_files_has_another_exit_code_than_its_manifest(tmp_path: Path) -> None:
     result = await collect_organization(tmp_path / "c.jsonl", FIRST, ids(2))
     index = write_index(tmp_path / INDEX, [result._replace(exit_code=6, error="c.jsonl: cannot be closed")])
-    assert verify_index(index).exit_code == 6
+    assert require_match(index).exit_code == 6
 
 
 CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
@@ -355,16 +365,14 @@ def test_an_index_that_contradicts_itself_is_rejected_with_the_place(
 def test_a_manifest_with_another_name_than_its_records_imply_is_rejected(index: Path) -> None:
     os.rename(index.parent / f"{SECOND}.manifest.json", index.parent / "x.manifest.json")
     index.write_text(index.read_text().replace(f"{SECOND}.manifest.json", "x.manifest.json"))
-    with pytest.raises(Damaged, match=rf"lists x.manifest.json as the manifest of .*{SECOND}.jsonl, not"):
-        verify_index(index)
+    assert f"{index}: lists x.manifest.json as the manifest of " in str(failure_of(index, SECOND))
 
 
 def test_an_index_without_a_path_for_its_records_is_rejected(index: Path) -> None:
     document = json.loads(index.read_bytes())
     document["organizations"][0]["files"] = []
     index.write_text(json.dumps(document))
-    with pytest.raises(Damaged, match=r"lists the manifest .*, but no records"):
-        verify_index(index)
+    assert re.search(r"lists the manifest .*, but no records", str(failure_of(index, FIRST)))
 
 
 @pytest.mark.parametrize("name", [".", "..", "/", "x/..", "x" * 300])
@@ -373,7 +381,7 @@ def test_an_index_with_any_name_for_its_records_is_rejected_in_plain_words(index
     document["organizations"][0]["files"][0]["path"] = name
     index.write_text(json.dumps(document))
     with pytest.raises((Damaged, InputError)) as error:
-        verify_index(index)
+        require_match(index)
     assert not PYTHON_WORDING.search(str(error.value))
 
 
@@ -381,8 +389,9 @@ def test_a_file_that_cannot_be_read_is_not_called_corrupt(index: Path) -> None:
     path = index.parent / f"{SECOND}.manifest.json"
     path.unlink()
     path.mkdir()
-    with pytest.raises(InputError, match=f"organization {SECOND}: .*{SECOND}.manifest.json: "):
-        verify_index(index)
+    failure = failure_of(index, SECOND)
+    assert isinstance(failure, InputError)
+    assert str(failure).startswith(f"{path}: ")
 
 
 def test_an_index_is_told_by_its_content(index: Path, tmp_path: Path) -> None:

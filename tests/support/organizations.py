@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from collector.snapshot.organizations_index import IndexReport, OrganizationResu
 from collector.snapshot.organizations_index import encode as index_of
 from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.target import sink_for
+from collector.snapshot.verify_index import VerifiedIndex, verify_index
 from tests.snapshot.test_crash_states import outcome
 from tests.support.reports import AT, report
 from tests.support.scripted_server import ids
@@ -63,6 +65,13 @@ async def collect_organization(
     )
 
 
+def as_stream(result: OrganizationResult) -> OrganizationResult:
+    """The result of an organization without errors, as if its records had gone to a stream."""
+    manifest = json.loads(result.manifest or b"")
+    manifest["files"][0]["path"] = "-"
+    return result._replace(manifest=json.dumps(manifest).encode(), manifest_path=None)
+
+
 def write_index(path: Path, organizations: Sequence[OrganizationResult]) -> Path:
     """Write the index of organizations that were collected."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,3 +99,11 @@ async def collect_organizations(folder: Path) -> Path:
             failed,
         ],
     )
+
+
+def require_match(index: Path) -> VerifiedIndex:
+    """Verify an index. Raises the first failure, of the index or of an organization."""
+    found = verify_index(index)
+    for failure in found.failures:
+        raise failure
+    return found

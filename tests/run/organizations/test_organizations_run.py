@@ -22,7 +22,7 @@ from collector.sandbox.deployment import Deployment
 from collector.sandbox.faults import Faults
 from collector.sandbox.keys import PARTNER_KEY
 from collector.sandbox.server import serve
-from collector.snapshot.verify_index import verify_index
+from tests.support.organizations import require_match
 from tests.support.output_oracle import Given, check_finished, check_index, check_stopped
 from tests.support.scripted_server import free_port
 
@@ -105,7 +105,7 @@ async def test_a_bug_in_one_run_is_raised_after_the_others_have_ended_and_the_in
     check_stopped(path_of(tmp_path, SECOND), Given(list(SMALL.inventories[1].ids())), 70)
     entries = check_index(tmp_path / INDEX, {FIRST: 0, SECOND: 70, THIRD: 0}, seen=seen)
     assert entries[SECOND]["error"] == "a bug in collector ended the run"
-    assert verify_index(tmp_path / INDEX).exit_code == 3
+    assert require_match(tmp_path / INDEX).exit_code == 3
 
 
 async def test_a_bug_before_the_run_of_an_organization_exists_costs_no_other_one(
@@ -176,7 +176,7 @@ async def test_after_an_index_that_could_not_be_written_every_completed_organiza
         assert sandbox.log.summary().by_endpoint == {"/api/organizations": 1}
     assert (end.exit_code, kept(end)) == (0, [True] * 3)
     check_index(tmp_path / INDEX, dict.fromkeys(SMALL.organization_ids, 0), seen=1)
-    assert verify_index(tmp_path / INDEX).status == "complete"
+    assert require_match(tmp_path / INDEX).status == "complete"
 
 
 async def test_a_snapshot_that_another_run_replaced_or_that_lost_its_manifest_is_collected_again(
@@ -235,4 +235,4 @@ async def test_a_publication_that_a_kill_interrupted_is_completed_and_kept(
     assert (end.exit_code, kept(end)) == (0, [True] * 3)
     assert not header.exists()
     check_index(tmp_path / INDEX, dict.fromkeys(SMALL.organization_ids, 0))
-    assert verify_index(tmp_path / INDEX).status == "complete"
+    assert require_match(tmp_path / INDEX).status == "complete"
