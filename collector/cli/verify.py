@@ -92,6 +92,8 @@ def _result(found: VerifiedOrganization) -> str:
     status = found.status.replace("_", " ")
     if found.files:
         return f"{status}: {_figures(found.files)}"
+    if found.errors_file:
+        return f"{status}: {found.records} records, not compared, {found.errors} errors in {found.errors_file}"
     if found.has_account:
         return f"{status}: {found.records} records, {found.errors} errors, not compared"
     return f"{status}, exit code {found.exit_code}" + (f": {found.error}" if found.error else "")

@@ -25,6 +25,19 @@ class CheckedErrors(NamedTuple):
     note: str | None = None
 
 
+class _Expected(NamedTuple):
+    """The number of errors by outcome, and the facts of their file if they are known, which the `source` states."""
+
+    failed: Counter[OutcomeKind]
+    entry: FileEntry | None
+    source: str
+
+
+def check_errors_of_stream(path: Path, entry: FileEntry, failed: Counter[OutcomeKind]) -> None:
+    """Compare the errors file of a stream with an index. Raises `Damaged` and `InputError`."""
+    _check_lines(path, _Expected(failed, entry, "the index"), IdSet())
+
+
 def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
     """Compare the errors file with the manifest, and add its ids to `ids`. Raises `Damaged` and `InputError`.
 
@@ -41,7 +54,7 @@ def check_errors(checked: CheckedManifest, ids: IdSet) -> CheckedErrors:
             note=f"{checked.files.manifest}: lists no errors file, so the ids and messages of {count} errors were not "
             "compared; to keep them, collect with --errors FILE"
         )
-    _check_lines(default_path, checked, ids)
+    _check_lines(default_path, _expected(checked), ids)
     return CheckedErrors(
         default_path,
         f"{default_path}: only its ids and outcomes were compared, because its manifest has no digest of it; "
@@ -56,7 +69,7 @@ def _check_listed(checked: CheckedManifest, entry: FileEntry, ids: IdSet) -> Che
     path, *others = [each for each in dict.fromkeys((listed_path, default_path)) if os.path.lexists(each)] or [
         listed_path
     ]
-    _check_lines(path, checked, ids)
+    _check_lines(path, _expected(checked), ids)
     for other in others:
         _require_copy(other, path, entry)
     return CheckedErrors(path)
@@ -79,10 +92,14 @@ def _is_empty(path: Path) -> bool:
     return path.is_file() and not path.stat().st_size
 
 
-def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
+def _expected(checked: CheckedManifest) -> _Expected:
+    return _Expected(checked.failed, checked.manifest.errors, "the manifest")
+
+
+def _check_lines(path: Path, expected: _Expected, ids: IdSet) -> None:
     failed: Counter[OutcomeKind] = Counter()
     if not os.path.lexists(path):
-        reject(path, f"does not exist, but the manifest counts {checked.failed.total()} errors")
+        reject(path, f"does not exist, but {expected.source} counts {expected.failed.total()} errors")
     with open_regular(path) as file:
         for where, line in file.lines(compression_of(path.name)):
             try:
@@ -92,10 +109,11 @@ def _check_lines(path: Path, checked: CheckedManifest, ids: IdSet) -> None:
             if not ids.add(connection_id):
                 reject(path, f"{where}: {connection_id} occurs twice, or also has a record")
             failed[kind] += 1
-        if entry := checked.manifest.errors:
-            file.require_match(entry, failed.total(), "errors")
-    if failed != checked.failed:
-        reject(path, f"contains {_format_counts(failed)}, but the manifest counts {_format_counts(checked.failed)}")
+        if expected.entry:
+            file.require_match(expected.entry, failed.total(), "errors", expected.source)
+    if failed != expected.failed:
+        found, counted = _format_counts(failed), _format_counts(expected.failed)
+        reject(path, f"contains {found}, but {expected.source} counts {counted}")
 
 
 def _format_counts(failed: Counter[OutcomeKind]) -> str:

@@ -214,8 +214,8 @@ def _entry_of(result: OrganizationResult, folder: str) -> OrganizationEntry:
         return _entry(result, status, None, None)
     found = decode_manifest(result.manifest)
     status = OrganizationStatus(found.status)
-    if result.manifest_path is None:
-        return _entry(result, status, found.account, None)
+    if result.manifest_path is None:  # without a manifest, a stream states the absolute path of its errors file
+        return _entry(result, status, found.account.with_paths_from(folder), None)
     path = os.path.relpath(os.path.realpath(result.manifest_path), folder)
     listed = ManifestEntry(path, len(result.manifest), hashlib.sha256(result.manifest).hexdigest())
     return _entry(result, status, found.account.with_paths_through(os.path.dirname(path)), listed)

@@ -67,10 +67,26 @@ class RunAccount(NamedTuple):
             tables=tuple(entry._replace(file=_in_folder(folder, entry.file)) for entry in self.tables),
         )
 
+    def with_paths_from(self, folder: str) -> RunAccount:
+        """This account with its absolute paths made relative to `folder`, which is absolute too."""
+        return self._replace(files=tuple(_from_folder(folder, entry) for entry in self.files))
+
     @property
     def is_of_stream(self) -> bool:
         """Were the records written to standard output or another stream?"""
         return any(entry.path == STREAM_PATH for entry in self.files)
+
+    @property
+    def errors_of_stream(self) -> FileEntry | None:
+        """The errors file of a run that wrote its records to a stream; None without one."""
+        return next((entry for entry in self.files if entry.path != STREAM_PATH), None) if self.is_of_stream else None
+
+    @property
+    def failed(self) -> Counter[OutcomeKind]:
+        """The number of requested ids that are not ok, by outcome."""
+        failed = Counter(self.outcomes)
+        del failed[OutcomeKind.OK], failed[OutcomeKind.NOT_ATTEMPTED]
+        return +failed
 
     @property
     def paths(self) -> list[str]:
@@ -96,6 +112,10 @@ def _in_folder(folder: str, entry: FileEntry) -> FileEntry:
     if entry.path == STREAM_PATH:
         return entry
     return entry._replace(path=posixpath.normpath(posixpath.join(folder, entry.path)))
+
+
+def _from_folder(folder: str, entry: FileEntry) -> FileEntry:
+    return entry._replace(path=posixpath.relpath(entry.path, folder)) if posixpath.isabs(entry.path) else entry
 
 
 NO_FACTS: Final = dict.fromkeys(("run_id", "organization_id", "ids_digest", "input", "outcomes", "requests"))

@@ -42,15 +42,18 @@ class SnapshotFile(NamedTuple):
             for at, line in lines_of(block):
                 yield _position(compression, block, at), line
 
-    def require_match(self, entry: FileEntry, count: int, noun: str) -> None:
-        """Raise `Damaged` unless the file, which contains `count` lines, matches `entry`. `noun` names the lines."""
+    def require_match(self, entry: FileEntry, count: int, noun: str, source: str = "its manifest") -> None:
+        """Raise `Damaged` unless the file, which contains `count` lines, matches `entry`, which the `source` states.
+
+        `noun` names the lines.
+        """
         if self.size != entry.bytes:
             at = min(self.size, entry.bytes)
-            reject(self.path, f"byte {at}: the file has {self.size} bytes, but its manifest states {entry.bytes}")
+            reject(self.path, f"byte {at}: the file has {self.size} bytes, but {source} states {entry.bytes}")
         if count != entry.records:
-            reject(self.path, f"contains {count} {noun}, but its manifest states {entry.records}")
+            reject(self.path, f"contains {count} {noun}, but {source} states {entry.records}")
         if not self.matches(entry):
-            reject(self.path, f"bytes 0 to {self.size}: its SHA-256 digest is not that in its manifest")
+            reject(self.path, f"bytes 0 to {self.size}: its SHA-256 digest is not that in {source}")
 
     def matches(self, entry: FileEntry) -> bool:
         """Does the file have the size and the digest of `entry`?"""

@@ -1,7 +1,8 @@
 """Verify that the index of several organizations matches their manifests, and these their files.
 
 It compares the parts of the index with each other, each entry with the manifest that it lists, and each manifest with
-its files, as `verify` does. Reads every byte, writes no file and sends no request.
+its files, as `verify` does. Of records that went to a stream, it compares the errors file with the entry.
+Reads every byte, writes no file and sends no request.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collector.model.errors import Damaged, InputError
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.snapshot.checked_index import decode, is_index
+from collector.snapshot.errors_file import check_errors_of_stream
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, Stage, file_sets
 from collector.snapshot.organizations_index import Index, ManifestEntry, OrganizationEntry
@@ -33,8 +35,8 @@ _RESUMED: Final = "a later run may have resumed the organization, so the index i
 class VerifiedOrganization(NamedTuple):
     """The result for an organization: `records` and `errors` are 0 if it ended before it had an account.
 
-    `files` are its files that were compared; None if it has no manifest. With a `failure` they do not match, or cannot
-    be read.
+    `files` are its files that were compared; None if it has no manifest. If its records went to a stream, `errors_file`
+    was compared. With a `failure` its files do not match, or cannot be read.
     """
 
     title: str
@@ -45,6 +47,7 @@ class VerifiedOrganization(NamedTuple):
     records: int
     errors: int
     files: Verified | None
+    errors_file: Path | None = None
     failure: Damaged | InputError | None = None
 
 
@@ -104,12 +107,12 @@ def _read(path: Path) -> Index:
 
 
 def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
-    """Notes on the organizations of which only the account in the index was checked."""
+    """Notes on the organizations whose records were not compared."""
     without = [each for each in index.organizations if each.account and not each.manifest]
     if streams := sum(each.account is not None and each.account.is_of_stream for each in without):
         yield (
-            f"{path}: only the account of {streams} organizations was checked, because their records went to a stream; "
-            "to verify records, collect with -o FILE"
+            f"{path}: the records of {streams} organizations were not compared, because they went to a stream; to "
+            "verify records, collect with -o FILE"
         )
     for each in without:
         if each.account and not each.account.is_of_stream:
@@ -117,9 +120,10 @@ def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
 
 
 def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOrganization:
-    account, files, failure = entry.account, None, None
+    account, files, errors_file, failure = entry.account, None, None, None
     try:
         files = _verified_files(entry, index, folder)
+        errors_file = _verified_errors(account, folder)
     except (Damaged, InputError) as why:
         failure = why
     return VerifiedOrganization(
@@ -131,12 +135,22 @@ def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOr
         records=account.outcomes[OutcomeKind.OK] if account else 0,
         errors=account.ledger.failed if account else 0,
         files=files,
+        errors_file=errors_file,
         failure=failure,
     )
 
 
 def _title(entry: OrganizationEntry) -> str:
     return entry.title[:_MAX_TITLE_CHARS]
+
+
+def _verified_errors(account: RunAccount | None, folder: Path) -> Path | None:
+    """The errors file of records that went to a stream, compared with its entry; None without one."""
+    if account is None or account.errors_of_stream is None:
+        return None
+    path = folder / account.errors_of_stream.path
+    check_errors_of_stream(path, account.errors_of_stream, account.failed)
+    return path
 
 
 def _verified_files(entry: OrganizationEntry, index: Path, folder: Path) -> Verified | None:

@@ -71,6 +71,7 @@ async def test_a_stream_may_have_an_index_and_a_file_of_errors_for_each_organiza
     assert counts == {FIRST: 30, SECOND: 30 - len(errors)}
     assert entries[SECOND]["outcomes"]["not_found"] == len(errors) > 0
     assert [each["manifest"] for each in entries.values()] == [None] * 3
+    assert [file["path"] for file in entries[SECOND]["files"]] == ["-", f"{SECOND}.errors.jsonl"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.json", f"{SECOND}.errors.jsonl"}
     await require_verifiable(call, "out/index.json")
 

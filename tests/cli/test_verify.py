@@ -631,6 +631,19 @@ async def test_an_index_without_manifests_is_not_said_to_match_them(call_here: H
     )
 
 
+async def test_an_index_of_a_stream_names_the_errors_file_that_was_compared(call_here: Here, tmp_path: Path) -> None:
+    errors = tmp_path / "c.errors.jsonl"
+    stream = as_stream(await collect_organization(tmp_path / "c.jsonl", SECOND, ids(5)), errors)
+    index = write_index(tmp_path / INDEX, [stream])
+    done = call_here("verify", str(index))
+    assert done.code == 0, done.err
+    first, *_ = done.err.splitlines()
+    assert first == f"collector: {SECOND}: partial: 4 records, not compared, 1 errors in {errors}"
+    errors.unlink()
+    done = call_here("verify", str(index))
+    assert (done.code, f"{SECOND}: does not match: {errors}: does not exist" in done.err) == (8, True), done.err
+
+
 async def test_an_index_of_any_name_with_a_changed_file_is_8(call_here: Here, tmp_path: Path) -> None:
     index = (await collect_organizations(tmp_path)).rename(tmp_path / "any")
     assert call_here("verify", str(index)).code == 0

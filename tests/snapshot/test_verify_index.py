@@ -260,9 +260,60 @@ async def test_the_index_of_a_stream_is_checked_as_far_as_its_account(tmp_path: 
     found = verify_index(write_index(tmp_path / INDEX, streams))
     assert [(each.status, each.records, each.files) for each in found.organizations] == [("complete", 2, None)] * 2
     assert found.notes == (
-        f"{tmp_path / INDEX}: only the account of 2 organizations was checked, because their records went to a stream; "
-        "to verify records, collect with -o FILE",
+        f"{tmp_path / INDEX}: the records of 2 organizations were not compared, because they went to a stream; to "
+        "verify records, collect with -o FILE",
     )
+
+
+@pytest.fixture
+async def stream_index(tmp_path: Path) -> Path:
+    """The index of a stream with four records, and one error in a file in another folder."""
+    result = await collect_organization(tmp_path / "data/c.jsonl", SECOND, ids(5))
+    return write_index(tmp_path / "out" / INDEX, [as_stream(result, tmp_path / "data/c.errors.jsonl")])
+
+
+def test_the_errors_file_of_a_stream_is_listed_relative_to_the_index_and_compared(
+    stream_index: Path, tmp_path: Path
+) -> None:
+    [entry] = json.loads(stream_index.read_bytes())["organizations"]
+    assert [file["path"] for file in entry["files"]] == ["-", "../data/c.errors.jsonl"]
+    tmp_path.rename(tmp_path.with_name("moved"))
+    index = tmp_path.with_name("moved") / "out" / INDEX
+    [organization] = require_match(index).organizations
+    assert (organization.files, organization.records, organization.errors) == (None, 4, 1)
+    assert organization.errors_file
+    assert organization.errors_file.samefile(index.parent.parent / "data/c.errors.jsonl")
+
+
+def test_a_change_to_the_errors_file_of_a_stream_is_found(stream_index: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data/c.errors.jsonl"
+    content = path.read_bytes()
+    for at in range(0, len(content), max(1, len(content) // 40)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        assert isinstance(failure_of(stream_index, SECOND), Damaged), at
+    for changed, problem in (
+        (b"", f"byte 0: the file has 0 bytes, but the index states {len(content)}"),
+        (content + content, f"byte {len(content)}: "),
+        (content[:-1], "byte "),
+    ):
+        path.write_bytes(changed)
+        assert f"data/c.errors.jsonl: {problem}" in str(failure_of(stream_index, SECOND))
+    path.unlink()
+    assert "data/c.errors.jsonl: does not exist, but the index counts 1 errors; restore the file or collect" in str(
+        failure_of(stream_index, SECOND)
+    )
+
+
+def test_a_change_to_the_entry_of_an_errors_file_of_a_stream_is_found(stream_index: Path) -> None:
+    document = json.loads(stream_index.read_bytes())
+    for key in ("path", "records", "bytes", "sha256"):
+        changed = json.loads(stream_index.read_bytes())
+        entry = changed["organizations"][0]["files"][1]
+        entry[key] = changed_value(entry[key])
+        stream_index.write_text(json.dumps(changed))
+        assert isinstance(failure_of(stream_index, SECOND), Damaged), key
+        stream_index.write_text(json.dumps(document))
+    require_match(stream_index)
 
 
 async def test_an_organization_that_stopped_before_it_had_a_file_is_noted(tmp_path: Path) -> None:

@@ -65,10 +65,11 @@ async def collect_organization(
     )
 
 
-def as_stream(result: OrganizationResult) -> OrganizationResult:
-    """The result of an organization without errors, as if its records had gone to a stream."""
+def as_stream(result: OrganizationResult, errors: Path | None = None) -> OrganizationResult:
+    """The result of an organization as if its records had gone to a stream, and its errors, if any, to this file."""
     manifest = json.loads(result.manifest or b"")
-    manifest["files"][0]["path"] = "-"
+    for entry, path in zip(manifest["files"], filter(None, ("-", errors)), strict=True):
+        entry["path"] = str(path)
     return result._replace(manifest=json.dumps(manifest).encode(), manifest_path=None)
 
 
