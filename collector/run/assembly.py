@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import anyio
 
 from collector.client import address
-from collector.client.auth.authorization import authorization
+from collector.client.auth.authorization import KeySource, authorization
 from collector.client.auth.header import secrets_of
 from collector.client.auth.key_sources import from_file, without_line_end
 from collector.client.client import Client, open_client
@@ -66,13 +66,15 @@ class Components(NamedTuple):
 class Access(NamedTuple):
     """The parts of a run's access to the API that it has in common with other runs of this process.
 
-    `header` carries the key; None if the run reads a key of its own. `share` joins the run's rate ceiling to a common
-    one. `organization_id` is the only organization whose records the run may collect; None for any.
+    `header` carries the key. Without it the run reads a key of its own, from `key_source` or else from that of its
+    settings. `share` joins the run's rate ceiling to a common one. `organization_id` is the only organization whose
+    records the run may collect; None for any.
     """
 
     header: Secret | None = None
     share: Callable[[RateCeiling], RateCeiling] = lambda own: own
     organization_id: str | None = None
+    key_source: KeySource | None = None
 
 
 OWN_ACCESS: Final = Access()
@@ -92,7 +94,8 @@ async def open_components(
     Raises `ConfigError` for a missing key, an unusable key source or an unusable certificate file. Raises `RunStopped`
     in an exception group when the server has not replied for longer than the outage limit of the settings.
     """
-    header = access.header or await read_header(settings, environ, reporter.warn)
+    key_source = access.key_source or settings.api.key_source
+    header = access.header or await authorization(key_source, environ, reporter.warn)
     proxy = settings.api.proxy
     keys: list[str] = [*secrets_of(header)]
     redactor = redactor_of(settings.redact, keys)
@@ -215,11 +218,6 @@ def common_ceiling(settings: Settings, warn: Callable[[str], None]) -> CommonCei
     if not (settings.limits.share_quota and rate):
         return CommonCeiling(rate)
     return CommonCeiling(rate, SharedQuota(quota_file(settings.api.base_url, _SEVERAL_ORGANIZATIONS), rate, warn))
-
-
-async def read_header(settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]) -> Secret:
-    """Return the header that carries the key. `report` receives prompts and notes. Raises `ConfigError`."""
-    return await authorization(settings.api.key_source, environ, report)
 
 
 @asynccontextmanager

@@ -34,8 +34,9 @@ def require_name(place: str, key: str, text: str | None) -> None:
     require(text is None or not looks_like_api_key(text) or os.path.exists(text), place, key, "a name, and not a key")
 
 
-def check_key_source(place: str, source: KeySource) -> None:
+def check_key_source(source: KeySource) -> None:
     """Require at most one source of the key, and a valid one."""
+    place = source.place
     values = {f"key_{name}": getattr(source, name) for name in ("command", "file", "fd", "keyring")}
     used = [name for name, value in values.items() if value is not None]
     require(len(used) <= 1, place, " and ".join(used), "alternatives; set only one key source")

@@ -107,7 +107,7 @@ class Api:
         object.__setattr__(self, "organizations", _organizations(self.organizations))
         both = self.organization_id is not None and self.organizations
         _require(not both, "api", "organization_id", "unset when organizations is set; name the organization there")
-        check_key_source("[api]", self.key_source)
+        check_key_source(self.key_source)
 
     @property
     def key_source(self) -> KeySource:

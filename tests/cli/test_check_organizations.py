@@ -171,7 +171,7 @@ async def test_without_the_shared_key_nothing_is_sent(check: Check) -> None:
         done = await check(sandbox.url, "--organizations", "all", env={"POLYTOMIC_API_KEY": ""})
         assert endpoints(sandbox) == []
     assert done.code == 2
-    assert done.failures[0].text.startswith("no API key; set POLYTOMIC_API_KEY")
+    assert done.failures[0].text.startswith("no API key; set POLYTOMIC_PARTNER_KEY or POLYTOMIC_DEPLOYMENT_KEY")
     assert {done.levels(each)[0] for each in (*SERVER, "api", "read")} == {"SKIP"}
 
 
@@ -270,14 +270,15 @@ async def test_each_configured_key_is_tried_and_the_first_failure_decides(check:
         ("api", "us: the API rejected the key (HTTP 401); check the key, and that it belongs to the API at --base-url"),
         (
             "key",
-            "missing: [[organizations]] key_file keys/no.key: No such file or directory; correct the source of its key",
+            "missing: [[organizations]] missing key_file keys/no.key: No such file or directory; correct the source of "
+            "its key",
         ),
     ]
     assert done.of("key", "read from")[0].text == (
         "read from POLYTOMIC_PARTNER_KEY; sent as Basic with the id for each organization"
     )
     assert done.of("key", "eu: ")[0].text == "eu: read from the file eu.key; sent as Bearer"
-    assert "apac: read from the command of [[organizations]] key_command; sent as Basic" in done.out
+    assert "apac: read from the command of [[organizations]] apac key_command; sent as Basic" in done.out
     assert done.of("read", "missing: ")[0].text == "missing: its key is missing"
     assert [done.of("read", name)[0].level for name in ("eu", "us", "apac", SECOND)] == ["OK", "SKIP", "OK", "OK"]
     assert [len(done.of(each)) for each in SERVER] == [1, 1, 1, 1, 1]

@@ -201,6 +201,15 @@ async def test_organizations_of_the_configuration_file_have_labels_and_keys_of_t
     await require_verifiable(call, INDEX)
 
 
+async def test_a_missing_key_of_an_organization_names_its_table(call: Calling, tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    write_private(tmp_path / "c.toml", "[[organizations]]\nlabel = 'apac'\nkey_file = 'keys/apac'\n")
+    done = await call("collect", "--config", "c.toml", "--all", "-o", OUTPUT, env={})
+    message = "[[organizations]] apac key_file keys/apac: No such file or directory"
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert "[api]" not in done.err
+
+
 def write_private(path: Path, content: str) -> None:
     path.write_text(content)
     path.chmod(0o600)

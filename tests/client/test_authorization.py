@@ -120,6 +120,31 @@ async def test_an_invalid_shared_key_is_an_error_and_quotes_around_it_are_report
     assert KEY not in notes[0]
 
 
+@pytest.mark.parametrize(
+    ("key_source", "setting"),
+    [
+        (KeySource(file="/nowhere/key"), "key_file /nowhere/key: "),
+        (KeySource(command="no-such-command"), "key_command cannot be run: "),
+        (KeySource(command="false"), "key_command ended with exit code 1"),
+        (KeySource(command="true"), "key_command: the content cannot be a key"),
+        (KeySource(fd=9999), "key_fd 9999: "),
+        (KeySource(keyring="s:no-such-user"), "key_keyring"),
+    ],
+)
+@pytest.mark.parametrize("place", ["[api]", "[[organizations]] apac"])
+async def test_a_message_names_the_place_of_the_key_source_in_the_configuration(
+    key_source: KeySource, setting: str, place: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await authorization(key_source._replace(place=place), os.environ, ignore)
+    assert str(caught.value).startswith(f"{place} {setting}")
+
+
+async def test_a_missing_shared_key_is_an_error_that_advises_the_variables_of_partners_and_deployments() -> None:
+    with pytest.raises(ConfigError, match="no API key: set POLYTOMIC_PARTNER_KEY or POLYTOMIC_DEPLOYMENT_KEY, or give"):
+        await read_shared_key(KeySource(), {}, ignore)
+
+
 @pytest.mark.parametrize("environ", [{}, {"POLYTOMIC_API_KEY": ""}])
 async def test_a_missing_key_is_an_error_that_lists_the_sources(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="no API key: set POLYTOMIC_API_KEY") as caught:

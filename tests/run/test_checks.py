@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.client.auth.authorization import KeySource
 from collector.client.failures import BadPayload, Throttled, TimedOut, Transient, Unauthorized
 from collector.client.messages import Reply
 from collector.model.errors import ConfigError, ExitCode
@@ -44,7 +45,7 @@ from collector.run.readiness.checks.finding import (
 from collector.run.readiness.checks.folder import Rehearsal, Space
 from collector.run.readiness.checks.replies import Answer
 from collector.run.readiness.report import Console, Report
-from collector.run.settings import Api, Settings
+from collector.run.settings import Settings
 
 DAY = 86_400.0
 HOP = Hop("api.example", 443, is_encrypted=True)
@@ -109,19 +110,24 @@ def test_a_value_is_shown_without_what_may_be_secret(name: str, value: object, s
 
 
 @pytest.mark.parametrize(
-    ("api", "variables", "source"),
+    ("key_source", "variables", "source"),
     [
-        (Api(), ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY"), "POLYTOMIC_API_KEY"),
-        (Api(), ("POLYTOMIC_DEPLOYMENT_KEY",), "POLYTOMIC_DEPLOYMENT_KEY"),
-        (Api(key_command="echo secret"), ("POLYTOMIC_API_KEY",), "the command of [api] key_command"),
-        (Api(key_file="/etc/collector/key"), (), "the file /etc/collector/key"),
-        (Api(key_file="-"), (), "standard input"),
-        (Api(key_fd=3), (), "descriptor 3"),
-        (Api(key_keyring="service:user"), (), "the keyring"),
+        (KeySource(), ("POLYTOMIC_API_KEY", "POLYTOMIC_PARTNER_KEY"), "POLYTOMIC_API_KEY"),
+        (KeySource(), ("POLYTOMIC_DEPLOYMENT_KEY",), "POLYTOMIC_DEPLOYMENT_KEY"),
+        (KeySource(command="echo secret"), ("POLYTOMIC_API_KEY",), "the command of [api] key_command"),
+        (
+            KeySource(command="echo secret", place="[[organizations]] eu"),
+            (),
+            "the command of [[organizations]] eu key_command",
+        ),
+        (KeySource(file="/etc/collector/key"), (), "the file /etc/collector/key"),
+        (KeySource(file="-"), (), "standard input"),
+        (KeySource(fd=3), (), "descriptor 3"),
+        (KeySource(keyring="service:user"), (), "the keyring"),
     ],
 )
-def test_the_source_of_the_key_is_named(api: Api, variables: tuple[str, ...], source: str) -> None:
-    assert key.source_of(api, variables) == source
+def test_the_source_of_the_key_is_named(key_source: KeySource, variables: tuple[str, ...], source: str) -> None:
+    assert key.source_of(key_source, variables) == source
 
 
 # The network.
@@ -333,11 +339,11 @@ def test_the_organizations_of_the_configuration_are_facts_without_their_keys() -
     assert "organizations" not in configuration.check_configuration(Settings(), {}).facts
 
 
-def test_a_missing_key_of_an_organization_names_its_table() -> None:
-    found = key.no_own_key(ConfigError("[api] key_file keys/eu: No such file or directory"))
-    assert found.message == (
-        "[[organizations]] key_file keys/eu: No such file or directory; correct the source of its key"
-    )
+def test_a_missing_key_is_advised_where_it_belongs() -> None:
+    error = ConfigError("key_file keys/eu: No such file or directory")
+    assert key.no_own_key(error).message.endswith("; correct the source of its key")
+    assert key.no_key(error).message.endswith("; correct the source of the key, or set POLYTOMIC_API_KEY")
+    assert key.no_shared_key(error).message.endswith("; correct the source of the key, or set POLYTOMIC_PARTNER_KEY")
 
 
 def test_every_report_hides_the_secrets_of_all_organizations() -> None:

@@ -607,10 +607,10 @@ def organizations_in(folder: Path, content: str) -> tuple[OrganizationSettings, 
         ("[[organizations]]\nlabel = 'a'", r"\[\[organizations\]\] a: without an id it needs the key of a user"),
         (
             "[[organizations]]\nid = 'a'\nkey_fd = 3\nkey_file = 'k'",
-            r"a: key_file and key_fd must be alternatives; set only one key source",
+            r"a key_file and key_fd must be alternatives; set only one key source",
         ),
-        ("[[organizations]]\nid = 'a'\nkey_fd = 2", "a: key_fd must be 3 or above"),
-        ("[[organizations]]\nid = 'a'\nkey_file = '4eC39HqLyjWDarjtT1zdp7dc'", "a: key_file must be a name, and not"),
+        ("[[organizations]]\nid = 'a'\nkey_fd = 2", "a key_fd must be 3 or above"),
+        ("[[organizations]]\nid = 'a'\nkey_file = '4eC39HqLyjWDarjtT1zdp7dc'", "a key_file must be a name, and not"),
     ],
 )
 def test_an_invalid_organization_is_an_error_that_says_why(content: str, message: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ source is a partner or deployment key if an organization is set, otherwise a use
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from collector.client.auth.header import MAX_KEY_LENGTH, basic, basic_without_organization, bearer, is_key
 from collector.client.auth.key_sources import from_command, from_descriptor, from_file, from_keyring, from_stdin
@@ -16,11 +16,14 @@ from collector.client.auth.key_wrapping import KEY_VARIABLES, SHARED_KEY_VARIABL
 from collector.model.errors import ConfigError
 from collector.model.secret import Secret
 
+_PARTNER_OR_DEPLOYMENT: Final = " or ".join(SHARED_KEY_VARIABLES[:2])
+
 
 class KeySource(NamedTuple):
     """The location of the key: at most one of a command, a file, a descriptor and `SERVICE:USER` of the keyring.
 
-    With `organization_id` it is a partner or deployment key, used for that organization.
+    With `organization_id` it is a partner or deployment key, used for that organization. Messages name the `place` of
+    the setting in the configuration.
     """
 
     command: str | None = None
@@ -28,6 +31,7 @@ class KeySource(NamedTuple):
     fd: int | None = None
     keyring: str | None = None
     organization_id: str | None = None
+    place: str = "[api]"
 
 
 class SharedKey(NamedTuple):
@@ -69,7 +73,9 @@ async def read_shared_key(
 
     `POLYTOMIC_API_KEY` is the last of the variables here. Works like `authorization` otherwise.
     """
-    source, content = await _read_source(key_source, environ, report, SHARED_KEY_VARIABLES)
+    source, content = await _read_source(
+        key_source, environ, report, SHARED_KEY_VARIABLES, advised=_PARTNER_OR_DEPLOYMENT
+    )
     return SharedKey(_unwrapped(source, content, report, is_bearer=False))
 
 
@@ -90,23 +96,37 @@ def _unwrapped(source: str, content: Secret, report: Callable[[str], None], *, i
 
 
 async def _read_source(
-    key_source: KeySource, environ: Mapping[str, str], report: Callable[[str], None], variables: Sequence[str]
+    key_source: KeySource,
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+    variables: Sequence[str],
+    *,
+    advised: str = KEY_VARIABLES[0],
 ) -> tuple[str, Secret]:
-    """Return the name of the source and its content. Without a configured source it is the first of the `variables`."""
+    """Return the name of the source and its content. Without a configured source it is the first of the `variables`.
+
+    If none of them is set, the message advises to set those `advised`.
+    """
+    setting = f"{key_source.place} key"
     if key_source.command is not None:
-        return "[api] key_command", await from_command(key_source.command, environ)
+        setting = f"{setting}_command"
+        return setting, await from_command(key_source.command, environ, setting=setting)
     if key_source.file == "-":
-        return '[api] key_file = "-"', await from_stdin(report)
+        setting = f'{setting}_file = "-"'
+        return setting, await from_stdin(report, setting)
     if key_source.file is not None:
-        return f"[api] key_file {key_source.file}", from_file(key_source.file)
+        setting = f"{setting}_file"
+        return f"{setting} {key_source.file}", from_file(key_source.file, setting)
     if key_source.fd is not None:
-        return f"[api] key_fd {key_source.fd}", await from_descriptor(key_source.fd)
+        setting = f"{setting}_fd"
+        return f"{setting} {key_source.fd}", await from_descriptor(key_source.fd, setting)
     if key_source.keyring is not None:
-        return f"[api] key_keyring {key_source.keyring}", await from_keyring(key_source.keyring)
+        setting = f"{setting}_keyring"
+        return f"{setting} {key_source.keyring}", await from_keyring(key_source.keyring, setting=setting)
     for name in variables:
         if environ.get(name):
             return name, Secret(environ[name])
     raise ConfigError(
-        "no API key: set POLYTOMIC_API_KEY, or give its source with --key-file, --key-command, --key-fd or "
-        "--key-keyring, or in the [api] section of the configuration file"
+        f"no API key: set {advised}, or give its source with --key-file, --key-command, --key-fd or --key-keyring, or "
+        "in the [api] section of the configuration file"
     )

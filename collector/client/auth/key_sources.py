@@ -1,9 +1,9 @@
 """Reads a key from a command, a file, standard input, a descriptor or the system's keyring.
 
 Each source returns its content as a `Secret` without checking it, and raises `ConfigError` if it cannot be read.
-Messages never contain the content. No source blocks the event loop, and each ends immediately on cancellation: a
-command is killed with its process group, a read is abandoned, and the keyring, which cannot be stopped, is left to its
-thread.
+Messages name the `setting` that gives the source, and never contain the content. No source blocks the event loop, and
+each ends immediately on cancellation: a command is killed with its process group, a read is abandoned, and the keyring,
+which cannot be stopped, is left to its thread.
 
 A `BytesIO` holds the bytes during the read, because a traceback with local variables does not show its content.
 """
@@ -41,12 +41,14 @@ _MAX_READ: Final = MAX_KEY_LENGTH + _WRAPPING  # bytes; a longer text is never a
 _STDIN: Final = 0
 
 
-async def from_command(command: str, environ: Mapping[str, str], within: float = KEY_TIMEOUT) -> Secret:
+async def from_command(
+    command: str, environ: Mapping[str, str], within: float = KEY_TIMEOUT, setting: str = "[api] key_command"
+) -> Secret:
     """Return the output of a command; it runs without a shell, and its stderr is discarded.
 
     It runs in a new session, so it cannot prompt, and receives neither this process's keys nor its standard input.
     """
-    process = _start(command, {name: value for name, value in environ.items() if name not in KEY_VARIABLES})
+    process = _start(command, {name: value for name, value in environ.items() if name not in KEY_VARIABLES}, setting)
     try:
         with anyio.fail_after(within):
             printed = await _read(cast("IO[bytes]", process.stdout).fileno())
@@ -54,15 +56,15 @@ async def from_command(command: str, environ: Mapping[str, str], within: float =
                 await anyio.sleep(0.005)
         exit_code = process.returncode  # None for endless output, which is not a key
     except TimeoutError:
-        raise ConfigError(f"[api] key_command returned no key within {within:g} s; run it by hand to see why") from None
+        raise ConfigError(f"{setting} returned no key within {within:g} s; run it by hand to see why") from None
     finally:
         _kill_group(process)
     if exit_code:
-        raise ConfigError(f"[api] key_command ended with exit code {exit_code}; run it by hand to see why")
+        raise ConfigError(f"{setting} ended with exit code {exit_code}; run it by hand to see why")
     return printed
 
 
-def _start(command: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(command: str, environ: Mapping[str, str], setting: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603  # the user's own command, split without a shell
             shlex.split(command) or [""],
@@ -73,9 +75,9 @@ def _start(command: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except OSError as error:
-        raise ConfigError(f"[api] key_command cannot be run: {error.strerror}") from None
+        raise ConfigError(f"{setting} cannot be run: {error.strerror}") from None
     except ValueError as error:
-        raise ConfigError(f"[api] key_command cannot be run: {error}") from None
+        raise ConfigError(f"{setting} cannot be run: {error}") from None
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -94,7 +96,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 def from_file(path: str, setting: str = "[api] key_file", *, encoding: str = "utf-8") -> Secret:
     """Return the content of a regular file that this user or root owns and no other user can access.
 
-    `setting` names the setting in messages. The check applies to the file that was opened. Symbolic links are followed,
+    The check applies to the file that was opened. Symbolic links are followed,
     because Kubernetes mounts secrets as links; a user who can change the link could replace the file as well.
     """
     try:
@@ -129,10 +131,10 @@ def _require_private(label: str, path: str, status: os.stat_result) -> None:
         raise ConfigError(f"{label}: {mounted}{reason}") from None
 
 
-async def from_stdin(report: Callable[[str], None]) -> Secret:
+async def from_stdin(report: Callable[[str], None], setting: str = '[api] key_file = "-"') -> Secret:
     """Return the first line of standard input; at a terminal `report` receives a prompt, and echo is off."""
     if sys.stdin is None:
-        raise ConfigError('[api] key_file = "-": standard input is closed; connect it or use another key source')
+        raise ConfigError(f"{setting}: standard input is closed; connect it or use another key source")
     try:
         if not os.isatty(_STDIN):
             return await _read(_STDIN, line=True)
@@ -141,7 +143,7 @@ async def from_stdin(report: Callable[[str], None]) -> Secret:
             return await _read(_STDIN, line=True)
     except (OSError, termios.error) as error:
         reason = os.strerror(error.args[0])
-        raise ConfigError(f'[api] key_file = "-": standard input cannot be read: {reason}') from None
+        raise ConfigError(f"{setting}: standard input cannot be read: {reason}") from None
 
 
 @contextlib.contextmanager
@@ -157,52 +159,52 @@ def _echo_off(terminal: int) -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
-async def from_descriptor(number: int) -> Secret:
+async def from_descriptor(number: int, setting: str = "[api] key_fd") -> Secret:
     """Read a descriptor that was passed to this process to its end, and close it.
 
     Python's own descriptors are not inheritable (PEP 446), so an inheritable one was passed by the parent process.
     """
     try:
         if not os.get_inheritable(number):
-            raise ConfigError(f"[api] key_fd {number} was not passed; pass it as in: --key-fd {number} {number}< FILE")
+            raise ConfigError(f"{setting} {number} was not passed; pass it as in: {number}< FILE")
         try:
             return await _read(number)
         finally:
             os.close(number)
     except OSError as error:
-        raise ConfigError(f"[api] key_fd {number}: {error.strerror}; pass it as in: {number}< FILE") from None
+        raise ConfigError(f"{setting} {number}: {error.strerror}; pass it as in: {number}< FILE") from None
 
 
-async def from_keyring(entry: str, within: float = KEY_TIMEOUT) -> Secret:
+async def from_keyring(entry: str, within: float = KEY_TIMEOUT, setting: str = "[api] key_keyring") -> Secret:
     """Return the password of `SERVICE:USER` in the system's keyring (package and extra `keyring`)."""
     service, _, user = entry.rpartition(":")
     try:
         with anyio.fail_after(within):
-            found = await _in_daemon_thread(lambda: _look_up(service, user))
+            found = await _in_daemon_thread(lambda: _look_up(service, user, setting))
     except TimeoutError:
         raise ConfigError(
-            f"[api] key_keyring: the keyring returned no key within {within:g} s; if it is locked, unlock it"
+            f"{setting}: the keyring returned no key within {within:g} s; if it is locked, unlock it"
         ) from None
     if found is None:
         raise ConfigError(
-            f"[api] key_keyring {entry}: the keyring has no such entry; "
+            f"{setting} {entry}: the keyring has no such entry; "
             f"run: keyring set {shlex.quote(service)} {shlex.quote(user)}"
         )
     return found
 
 
-def _look_up(service: str, user: str) -> Secret | None:
+def _look_up(service: str, user: str, setting: str) -> Secret | None:
     try:
         import keyring  # noqa: PLC0415  # an extra; other runs skip the import
     except ImportError:
         raise ConfigError(
-            "[api] key_keyring needs the package keyring; run: pip install 'polytomic-collector[keyring]'"
+            f"{setting} needs the package keyring; run: pip install 'polytomic-collector[keyring]'"
         ) from None
     try:
         found = keyring.get_password(service, user)
     except BaseException as error:  # backends are plug-ins and may raise anything: a Rust panic, SystemExit
         raise ConfigError(
-            f"[api] key_keyring: the system's keyring cannot be used ({type(error).__name__}); "
+            f"{setting}: the system's keyring cannot be used ({type(error).__name__}); "
             f"to see why, run: keyring get {shlex.quote(service)} {shlex.quote(user)}"
         ) from None
     return None if found is None else Secret(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from collector.client.auth.authorization import KeySource
 from collector.model.ids import canonical_id
 from collector.model.secret import Secret
 from collector.run.settings import Settings
@@ -16,7 +17,7 @@ class Organization:
     """An organization to collect with `settings`, whose output path contains its `path_name`.
 
     `id` or `label` is set; `title` is its name in the API's list. `header` carries a key that several organizations
-    share; without it the settings name the source of its own key.
+    share; without it the key comes from a `key_source` of its own.
     """
 
     settings: Settings
@@ -24,6 +25,7 @@ class Organization:
     label: str | None = None
     title: str | None = None
     header: Secret | None = None
+    key_source: KeySource | None = None
 
     @property
     def path_name(self) -> str:

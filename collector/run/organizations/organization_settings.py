@@ -42,7 +42,7 @@ class OrganizationSettings:
                 f"{_PLACE} {self.label}: without an id it needs the key of a user of the organization; set key_file, "
                 "key_command, key_fd or key_keyring, or add the id for the key of [api]"
             )
-        check_key_source(f"{_PLACE} {self.name}:", self.key_source)
+        check_key_source(self.key_source)
 
     @property
     def name(self) -> str:
@@ -52,7 +52,8 @@ class OrganizationSettings:
     @property
     def key_source(self) -> KeySource:
         """The source of its key; without any source if it uses the key of `[api]`."""
-        return KeySource(self.key_command, self.key_file, self.key_fd, self.key_keyring, self.id)
+        sources = (self.key_command, self.key_file, self.key_fd, self.key_keyring)
+        return KeySource(*sources, self.id, place=f"{_PLACE} {self.label or self.id}")
 
     @property
     def has_own_key(self) -> bool:

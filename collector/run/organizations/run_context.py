@@ -44,7 +44,7 @@ class RunContext:
 
     def access_of(self, organization: Organization) -> Access:
         """The access of the run of one organization."""
-        return Access(organization.header, self.ceiling.member, organization.id)
+        return Access(organization.header, self.ceiling.member, organization.id, organization.key_source)
 
     @property
     def own_input(self) -> IdInput:

@@ -17,10 +17,9 @@ from collector.model.errors import ConfigError, InputError, UsageError
 from collector.polytomic.organizations import ListedOrganization
 from collector.run.organizations.organization import PLACEHOLDER, Organization, path_name_of
 from collector.run.organizations.organization_settings import OrganizationSettings
-from collector.run.setting_rules import is_organization_name
+from collector.run.setting_rules import is_organization_name, require
 from collector.run.settings import ALL, Settings
 
-_KEY_SETTINGS: Final = ("key_file", "key_command", "key_fd", "key_keyring")
 _MAX_NAMED: Final = 10  # organizations in a message
 
 
@@ -39,6 +38,9 @@ class Selection:
                 "organizations, name it with --organizations"
             )
         _require_distinct(self.configured)
+        for one in self.configured:
+            both = one.key_file == "-" and "-" in self.settings.ids.files
+            require(not both, one.key_source.place, "key_file", "other than - when the ids come from standard input")
 
     @property
     def is_active(self) -> bool:
@@ -78,10 +80,11 @@ class Selection:
     def _configured(self, key: SharedKey | None) -> list[Organization]:
         return [
             Organization(
-                _settings_of(self.settings, one.id, one.label, one if one.has_own_key else None),
+                _settings_of(self.settings, one.id, one.label),
                 one.id,
                 one.label,
                 header=key.header_for(one.id) if key and one.id and not one.has_own_key else None,
+                key_source=one.key_source if one.has_own_key else None,
             )
             for one in self._chosen_settings()
         ]
@@ -108,7 +111,7 @@ class Selection:
         _require_path_names([known[name] for name in chosen])
         return [
             Organization(
-                _settings_of(self.settings, each.id, None, None),
+                _settings_of(self.settings, each.id, None),
                 each.id,
                 title=each.name,
                 header=key.header_for(each.id) if key else None,
@@ -139,14 +142,13 @@ def _require_path_names(listed: Sequence[ListedOrganization]) -> None:
             )
 
 
-def _settings_of(settings: Settings, id: str | None, label: str | None, key: OrganizationSettings | None) -> Settings:
-    """The settings of the run of one organization; with `key`, its own key source replaces that of `[api]`.
+def _settings_of(settings: Settings, id: str | None, label: str | None) -> Settings:
+    """The settings of the run of one organization.
 
     The run has no time limit and no manifest of a stream: those settings are for all organizations together.
     """
     name = path_name_of(id, label)
-    sources = {} if key is None else {each: getattr(key, each) for each in _KEY_SETTINGS}
-    api = replace(settings.api, organizations=(), organization_id=id, **sources)
+    api = replace(settings.api, organizations=(), organization_id=id)
     output = settings.output
     return replace(
         settings,

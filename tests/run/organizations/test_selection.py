@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client.auth.authorization import SharedKey
+from collector.client.auth.authorization import KeySource, SharedKey
 from collector.model.errors import ConfigError, UsageError
 from collector.model.secret import Secret
 from collector.polytomic.organizations import ListedOrganization
@@ -121,19 +121,15 @@ def test_the_shared_key_is_sent_with_the_id_and_an_own_key_replaces_it() -> None
     assert shared.header is not None
     assert shared.header.reveal() == KEY.header_for(FIRST).reveal()
     assert (with_own.header, label_alone.header) == (None, None)
-    assert with_own.settings.api.key_source._asdict() == {
-        **dict.fromkeys(("command", "fd", "keyring")),
-        "file": "own-key",
-        "organization_id": SECOND,
-    }
-    assert label_alone.settings.api.key_source.organization_id is None
+    assert shared.key_source is None
+    assert with_own.key_source == KeySource(file="own-key", organization_id=SECOND, place=f"[[organizations]] {SECOND}")
+    assert label_alone.key_source == KeySource(file="own-key", place="[[organizations]] emea")
 
 
-def test_an_own_key_source_replaces_every_other_source() -> None:
-    base = replace(settings(), api=Api(key_command="pass show partner"))
-    emea, apac = Selection(base, (own("emea"), OrganizationSettings(id=FIRST, label="apac"))).organizations(KEY)
-    assert (emea.settings.api.key_command, emea.settings.api.key_file) == (None, "own-key")
-    assert (apac.settings.api.key_command, apac.settings.api.key_file) == ("pass show partner", None)
+def test_the_first_line_of_standard_input_is_not_both_a_key_and_an_id() -> None:
+    table = OrganizationSettings(label="emea", key_file="-")
+    with pytest.raises(ConfigError, match=r"^\[\[organizations\]\] emea key_file must be other than - when the ids"):
+        Selection(settings(ids=Ids(files=("-",))), (table,))
 
 
 def test_the_run_of_an_organization_has_its_own_paths_and_neither_time_limit_nor_manifest_of_all() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from collector.client.auth.authorization import KeySource
 from collector.model.errors import ConfigError
 from collector.run.readiness.checks.finding import Finding, Level, failure, failure_from, ok, warning
-from collector.run.settings import Api
 
 CHECK = "key"
 
@@ -30,29 +30,33 @@ def check_shared_key(source: str, notes: Sequence[str], *, is_for_list: bool) ->
 
 def no_own_key(error: ConfigError) -> Finding:
     """The finding for an organization whose own key is not usable."""
-    found = failure_from(CHECK, error, "correct the source of its key")
-    return replace(found, text=found.text.replace("[api] key_", "[[organizations]] key_"))
+    return failure_from(CHECK, error, "correct the source of its key")
 
 
-def no_key(error: ConfigError) -> Finding:
-    """The finding without a usable key."""
+def no_shared_key(error: ConfigError) -> Finding:
+    """The finding without a usable key for several organizations."""
+    return no_key(error, "POLYTOMIC_PARTNER_KEY")
+
+
+def no_key(error: ConfigError, variable: str = "POLYTOMIC_API_KEY") -> Finding:
+    """The finding without a usable key; it may also come from this `variable`."""
     _, separator, advice = str(error).partition("no API key: ")
     if separator:
         return failure(CHECK, "no API key", advice)
-    return failure_from(CHECK, error, "correct the source of the key, or set POLYTOMIC_API_KEY")
+    return failure_from(CHECK, error, f"correct the source of the key, or set {variable}")
 
 
-def source_of(api: Api, variables: Sequence[str], place: str = "[api]") -> str:
-    """The source of the key at this place of the configuration, without anything that may be part of it.
+def source_of(key_source: KeySource, variables: Sequence[str]) -> str:
+    """The source of the key, without anything that may be part of it.
 
     `variables` are the names of the variables that hold a key, in order of precedence.
     """
-    if api.key_command is not None:
-        return f"the command of {place} key_command"
-    if api.key_file is not None:
-        return "standard input" if api.key_file == "-" else f"the file {api.key_file}"
-    if api.key_fd is not None:
-        return f"descriptor {api.key_fd}"
-    if api.key_keyring is not None:
+    if key_source.command is not None:
+        return f"the command of {key_source.place} key_command"
+    if key_source.file is not None:
+        return "standard input" if key_source.file == "-" else f"the file {key_source.file}"
+    if key_source.fd is not None:
+        return f"descriptor {key_source.fd}"
+    if key_source.keyring is not None:
         return "the keyring"
     return variables[0] if variables else "no source"
