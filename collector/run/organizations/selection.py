@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from collector.client.auth.authorization import SharedKey
+from collector.client.auth.authorization import KeySource, SharedKey
 from collector.model.errors import ConfigError, InputError, UsageError
 from collector.polytomic.organizations import ListedOrganization
 from collector.run.organizations.organization import PLACEHOLDER, Organization, path_name_of
@@ -31,16 +31,18 @@ class Selection:
     configured: tuple[OrganizationSettings, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for settings that contradict each other, and for two organizations of one name."""
+        """Raises `ConfigError` for settings that contradict each other, and for two tables of one name or one stream.
+
+        Raises `UsageError` for an organization that is not among the configured ones.
+        """
         if self.configured and self.settings.api.organization_id is not None:
             raise ConfigError(
                 "[api] organization_id and [[organizations]] exclude each other; to collect one of several "
                 "organizations, name it with --organizations"
             )
         _require_distinct(self.configured)
-        for one in self.configured:
-            both = one.key_file == "-" and "-" in self.settings.ids.files
-            require(not both, one.key_source.place, "key_file", "other than - when the ids come from standard input")
+        if self.configured:
+            self._require_readable(self._key_sources())
 
     @property
     def is_active(self) -> bool:
@@ -56,6 +58,18 @@ class Selection:
     def needs_shared_key(self) -> bool:
         """Does any organization use the key of `[api]`?"""
         return self.needs_list or not all(one.has_own_key for one in self._chosen_settings())
+
+    def _require_readable(self, key_sources: Sequence[KeySource]) -> None:
+        """Raise `ConfigError` if a stream would hold two keys, or a key and the ids."""
+        _require_distinct_streams(key_sources)
+        for source in key_sources:
+            both = source.file == "-" and "-" in self.settings.ids.files
+            require(not both, source.place, "key_file", "other than - when the ids come from standard input")
+
+    def _key_sources(self) -> list[KeySource]:
+        """The sources from which a run of the configured organizations reads keys."""
+        own = [one.key_source for one in self._chosen_settings() if one.has_own_key]
+        return [self.settings.api.key_source, *own] if self.needs_shared_key else own
 
     def digest(self, ids_digest: str) -> str:
         """A digest that distinguishes runs that select other organizations, connections, side tables or paths.
@@ -172,6 +186,26 @@ def _require_distinct(configured: Iterable[OrganizationSettings]) -> None:
                     f"two [[organizations]] are called {name}, so they would write the same files; give one of them "
                     "another label or id"
                 )
+
+
+def _require_distinct_streams(key_sources: Iterable[KeySource]) -> None:
+    """Raise `ConfigError` if two keys would come from one stream, which can be read only once."""
+    owners: dict[str, str] = {}
+    for source in key_sources:
+        stream = _stream_of(source)
+        if stream in owners:
+            raise ConfigError(
+                f"{owners[stream]} and {source.place} both read their key from {stream}, which holds only one; give "
+                "one of them another key source"
+            )
+        if stream is not None:
+            owners[stream] = source.place
+
+
+def _stream_of(source: KeySource) -> str | None:
+    if source.file == "-":
+        return "standard input"
+    return None if source.fd is None else f"descriptor {source.fd}"
 
 
 def _listing(names: Sequence[str]) -> str:

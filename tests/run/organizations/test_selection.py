@@ -132,6 +132,28 @@ def test_the_first_line_of_standard_input_is_not_both_a_key_and_an_id() -> None:
         Selection(settings(ids=Ids(files=("-",))), (table,))
 
 
+@pytest.mark.parametrize(("source", "stream"), [({"key_file": "-"}, "standard input"), ({"key_fd": 7}, "descriptor 7")])
+def test_two_keys_do_not_come_from_one_stream(source: dict[str, Any], stream: str) -> None:
+    emea, apac = OrganizationSettings(label="emea", **source), OrganizationSettings(id=FIRST, label="apac", **source)
+    message = f"both read their key from {stream}, which holds only one; give one of them another key source"
+    with pytest.raises(ConfigError) as caught:
+        Selection(settings(), (emea, own("amer"), apac))
+    assert str(caught.value) == f"[[organizations]] emea and [[organizations]] apac {message}"
+    base = replace(settings(), api=Api(**source))
+    with pytest.raises(ConfigError) as caught:
+        Selection(base, (OrganizationSettings(id=SECOND), apac))
+    assert str(caught.value) == f"[api] and [[organizations]] apac {message}"
+
+
+def test_keys_may_come_from_several_streams_and_from_one_that_a_single_selected_organization_reads() -> None:
+    stdin = OrganizationSettings(label="emea", key_file="-")
+    tables = (stdin, OrganizationSettings(label="apac", key_fd=7), OrganizationSettings(label="amer", key_fd=8))
+    assert len(configured(*tables)) == 3
+    base = replace(settings("emea"), api=Api(key_file="-", organizations=("emea",)))
+    twice = (stdin, OrganizationSettings(label="apac", key_file="-"))
+    assert [each.name for each in Selection(base, twice).organizations(None)] == ["emea"]
+
+
 def test_the_run_of_an_organization_has_its_own_paths_and_neither_time_limit_nor_manifest_of_all() -> None:
     base = Settings(
         api=Api(organizations=(ALL,)),
