@@ -39,9 +39,9 @@ class ApiCheck:
         self._organization = organization
         self.caller: Caller | None = None  # once the API has described it
 
-    async def run(self, requests: ApiRequests) -> None:
+    async def run(self, api: ApiRequests) -> None:
         """Make the checks. Raises no error of a request."""
-        answer = await requests.get_confirmed(API, ME.target)
+        answer = await api.get_confirmed(API, ME.target)
         self._report.add(self._judge_caller(answer) if isinstance(answer, Answer) else answer)
         self._server.judge(answer)
         if isinstance(answer, Finding):
@@ -49,7 +49,7 @@ class ApiCheck:
         elif replies.refusal(API, answer.reply, answer.received_at) is not None:
             self._report.skip([replies.READ], "the API refused the request before")
         else:
-            self._report.add(await self._read(requests))
+            self._report.add(await self._read(api))
 
     def _judge_caller(self, answer: Answer) -> Finding:
         reply = answer.reply
@@ -65,13 +65,13 @@ class ApiCheck:
             return check_member(caller, self._organization.id)
         return check_caller(caller, self._settings.api.organization_id)
 
-    async def _read(self, requests: ApiRequests) -> Finding:
+    async def _read(self, api: ApiRequests) -> Finding:
         option = "--organization-id" if self._organization is None else "--organizations"
-        id_ = self._id or await requests.first_id(option)
+        id_ = self._id or await api.first_id(option)
         if isinstance(id_, Finding):
             return id_
         target = f"{LIST.target}/{id_}"
-        answer = await requests.get(replies.READ, target)
+        answer = await api.get(replies.READ, target)
         return answer if isinstance(answer, Finding) else self._judge_connection(target, answer, option)
 
     def _judge_connection(self, target: str, answer: Answer, option: str) -> Finding:

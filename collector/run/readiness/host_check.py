@@ -73,8 +73,8 @@ async def _check_run(settings: Settings, ids: Sequence[str], report: Report, env
 
 async def _check_api(settings: Settings, header: Secret, id_: str | None, report: Report) -> None:
     server = ServerCheck(settings, report)
-    async with server.open(settings, header) as requests:
-        if requests is None:
+    async with server.open(settings, header) as api:
+        if api is None:
             report.skip([replies.READ], server.obstacle)
         else:
-            await ApiCheck(settings, server, report, id_).run(requests)
+            await ApiCheck(settings, server, report, id_).run(api)

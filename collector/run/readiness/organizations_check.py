@@ -113,20 +113,20 @@ class OrganizationsCheck:
         """The selected organizations of the API's list; empty if they are unknown."""
         if key is None:  # a list needs the shared key
             return []
-        async with self._server.open(self._settings, key.header) as requests:
-            if requests is None:
+        async with self._server.open(self._settings, key.header) as api:
+            if api is None:
                 self._report.skip([checks.CHECK], self._server.obstacle)
                 return []
-            found = await self._request_list(selection, key, requests)
+            found = await self._request_list(selection, key, api)
         if isinstance(found, Finding):
             self._report.add(found)
             return []
         return found
 
     async def _request_list(
-        self, selection: Selection, key: SharedKey, requests: ApiRequests
+        self, selection: Selection, key: SharedKey, api: ApiRequests
     ) -> list[Organization] | Finding:
-        answer = await requests.get_confirmed(checks.CHECK, ORGANIZATIONS.target)
+        answer = await api.get_confirmed(checks.CHECK, ORGANIZATIONS.target)
         self._server.judge(answer)
         if isinstance(answer, Finding):
             return answer
@@ -157,12 +157,12 @@ class OrganizationsCheck:
             report.skip(_OF_A_KEY, "its key is missing")
             return
         settings = organization.settings
-        async with self._server.open(settings, header) as requests:
-            if requests is None:
+        async with self._server.open(settings, header) as api:
+            if api is None:
                 report.skip(_OF_A_KEY, self._server.obstacle)
             else:
                 check = ApiCheck(settings, self._server, report, id_, organization)
-                await check.run(requests)
+                await check.run(api)
                 self._check_twins(organization.name, check.caller)
 
     def _check_twins(self, name: str, caller: Caller | None) -> None:

@@ -59,14 +59,14 @@ class ServerCheck:
         problems: list[str] = []
         async with open_wire(settings, header, problems.append, self._share) as (transport, ceiling):
             probe = ApiProbe(transport, ceiling, SYSTEM_CLOCK, settings.retry.total_timeout)
-            requests = ApiRequests(probe, SYSTEM_CLOCK, is_plain=settings.api.base_url.startswith("http:"))
+            api = ApiRequests(probe, SYSTEM_CLOCK, is_plain=settings.api.base_url.startswith("http:"))
             if not self._is_begun:
                 self._is_begun = True
                 if await self._check_quota(probe, file, problems, was_unknown=was_unknown):
-                    await self._check_status(requests)
+                    await self._check_status(api)
                 else:
                     self._stop(CHECKS[1:], "no permit was available")
-            yield None if self.obstacle else requests
+            yield None if self.obstacle else api
 
     async def _check_quota(
         self, probe: ApiProbe, file: Path | None, problems: Sequence[str], *, was_unknown: bool
@@ -79,11 +79,11 @@ class ServerCheck:
             return self._report.add(quota.unshared(self._settings.limits.rate))
         return self._report.add(quota.check_quota(file, problems[0] if problems else "", was_unknown=was_unknown))
 
-    async def _check_status(self, requests: ApiRequests) -> None:
+    async def _check_status(self, api: ApiRequests) -> None:
         """Check the health page, except of the cloud. Without a reply, the API fails."""
         if parse(self._settings.api.base_url).host == _CLOUD_HOST:
             return
-        answer = await requests.get(API, _STATUS)
+        answer = await api.get(API, _STATUS)
         if isinstance(answer, Answer):
             self._has_replied = True
             self._report.add(replies.check_status(answer.reply))
