@@ -76,6 +76,7 @@ def slow_import_of(module: str, folder: Path) -> dict[str, str]:
 async def test_it_ends_while_it_is_still_importing(start: Starting, tmp_path: Path, signum: signal.Signals) -> None:
     running = await start("collect", *ids(1), under=NEW_PID_1, env=slow_import_of("cyclopts", tmp_path))
     await running.wait_for_stderr("importing")
+    await blocked(await first_of(running))
     assert await ended_by(running, signum) == (128 + signum, "importing\n")
 
 
