@@ -30,6 +30,13 @@ class ListedOrganization(NamedTuple):
     name: str | None = None
 
 
+class OrganizationPage(NamedTuple):
+    """One page of the list: its organizations, each once, and the token of the next page, empty for the last one."""
+
+    organizations: list[ListedOrganization]
+    next_token: str
+
+
 async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedOrganization]:
     """Return the organizations that the key reaches, in the order of the list, each once.
 
@@ -39,22 +46,22 @@ async def read_organizations(client: Client, scrubber: Scrubber) -> list[ListedO
     """
     cursor, found = PageCursor(ORGANIZATIONS.target, is_paged=False), dict[str, ListedOrganization]()
     while True:
-        listed, next_token = await _read_page(client, cursor.target, scrubber)
-        new = {each.id.lower(): each for each in listed if each.id.lower() not in found}
-        found |= new
-        if not next_token:
+        page = await _read_page(client, cursor.target, scrubber)
+        known = len(found)
+        for each in page.organizations:
+            found.setdefault(each.id.lower(), each)
+        if not page.next_token:
             return list(found.values())
-        if endless := cursor.advance(next_token, has_new_rows=bool(new)):
+        if endless := cursor.advance(page.next_token, has_new_rows=len(found) > known):
             raise RunStopped(
                 f"GET {ORGANIZATIONS.target}: {endless}, so organizations may be missing; report it to the server's "
                 f"operator, {_NAME_THEM}"
             )
 
 
-async def _read_page(client: Client, target: str, scrubber: Scrubber) -> tuple[list[ListedOrganization], str]:
-    async def read(reply: Reply, _number: int) -> tuple[list[ListedOrganization], str]:
-        listed = organizations_of(reply, scrubber)
-        return listed, read_page(scrubber.scrub_body(reply.body), is_list=True).next_token
+async def _read_page(client: Client, target: str, scrubber: Scrubber) -> OrganizationPage:
+    async def read(reply: Reply, _number: int) -> OrganizationPage:
+        return page_of(reply, scrubber)
 
     try:
         return await client.get(ORGANIZATIONS._replace(target=target, endpoint=ORGANIZATIONS.target), read)
@@ -65,8 +72,8 @@ async def _read_page(client: Client, target: str, scrubber: Scrubber) -> tuple[l
         ) from None
 
 
-def organizations_of(reply: Reply, scrubber: Scrubber) -> list[ListedOrganization]:
-    """The organizations in a final reply to `ORGANIZATIONS`, or on one page of it.
+def page_of(reply: Reply, scrubber: Scrubber) -> OrganizationPage:
+    """The page of organizations in a final reply to `ORGANIZATIONS`.
 
     `scrubber` is that of `read_organizations`. Raises `BadPayload`, and its `KeyRefused` and `ConfigError`.
     """
@@ -78,16 +85,16 @@ def organizations_of(reply: Reply, scrubber: Scrubber) -> list[ListedOrganizatio
     if reply.status != 200:
         raise ConfigError(f"the server does not list organizations ({reply.summary}); check --base-url, {_NAME_THEM}")
     require_json(reply)
-    return organizations_in(scrubber.scrub_body(reply.body))
+    return page_in(scrubber.scrub_body(reply.body))
 
 
-def organizations_in(body: bytes) -> list[ListedOrganization]:
-    """The organizations under `data` in a body, each once. Raises only `BadPayload`."""
-    found: dict[str, ListedOrganization] = {}
-    for number, item in enumerate(read_page(body, is_list=True).items, start=1):
+def page_in(body: bytes) -> OrganizationPage:
+    """The page of organizations under `data` in a body, each once. Raises only `BadPayload`."""
+    page, found = read_page(body, is_list=True), dict[str, ListedOrganization]()
+    for number, item in enumerate(page.items, start=1):
         listed = _organization(item if isinstance(item, dict) else {}, number)
         found.setdefault(listed.id.lower(), listed)
-    return list(found.values())
+    return OrganizationPage(list(found.values()), page.next_token)
 
 
 def _organization(item: Mapping[str, Json], number: int) -> ListedOrganization:

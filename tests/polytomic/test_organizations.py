@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.client.failures import BadPayload
 from collector.client.messages import Reply, Request
 from collector.model.errors import ConfigError, KeyRefused, RunStopped
-from collector.polytomic.organizations import ListedOrganization, organizations_in, read_organizations
+from collector.polytomic.organizations import ListedOrganization, page_in, read_organizations
 from collector.redaction.scrubber import Scrubber
 from tests.model.test_strict_json import dumped, json_values
 from tests.support.canary import KEY, Search, forms_of
@@ -94,13 +94,13 @@ async def test_an_empty_list_has_no_organization(body: bytes) -> None:
 
 @pytest.mark.parametrize("name", [None, "", 3, ["a"]])
 def test_a_name_that_is_not_text_is_absent(name: Any) -> None:
-    assert organizations_in(dumped({"data": [{"id": "a", "name": name}]})) == [ListedOrganization("a")]
+    assert page_in(dumped({"data": [{"id": "a", "name": name}]})).organizations == [ListedOrganization("a")]
 
 
 def test_an_organization_that_is_listed_twice_in_any_case_counts_once() -> None:
     items = [{"id": "b"}, {"id": FIRST.upper(), "name": "Acme"}, {"id": FIRST, "name": "later"}, {"id": "b"}]
     expected = [ListedOrganization("b"), ListedOrganization(FIRST.upper(), "Acme")]
-    assert organizations_in(dumped({"data": items})) == expected
+    assert page_in(dumped({"data": items})).organizations == expected
 
 
 @pytest.mark.parametrize(
@@ -120,21 +120,21 @@ def test_an_organization_that_is_listed_twice_in_any_case_counts_once() -> None:
 )
 def test_a_body_that_is_not_a_list_of_organizations_is_rejected_with_a_reason(body: bytes, reason: str) -> None:
     with pytest.raises(BadPayload) as caught:
-        organizations_in(body)
+        page_in(body)
     assert caught.value.reason.startswith(reason)
 
 
 @given(st.binary() | json_values.map(dumped) | json_values.map(lambda value: dumped({"data": value})))
 def test_any_body_raises_at_most_a_bad_payload(body: bytes) -> None:
     with suppress(BadPayload):
-        for each in organizations_in(body):
+        for each in page_in(body).organizations:
             assert isinstance(each.id, str)
             assert each.id
 
 
 @given(organizations)
 def test_every_listed_organization_is_found_once_in_order(items: list[dict[str, Any]]) -> None:
-    found = [each.id for each in organizations_in(dumped({"data": items}))]
+    found = [each.id for each in page_in(dumped({"data": items})).organizations]
     assert [each.lower() for each in found] == list(dict.fromkeys(each["id"].lower() for each in items))
     assert set(found) <= {each["id"] for each in items}
 

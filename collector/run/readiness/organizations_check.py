@@ -19,7 +19,7 @@ from collector.governor.common_ceiling import CommonCeiling
 from collector.model.errors import CollectorError
 from collector.model.secret import Environment
 from collector.polytomic.caller import Caller
-from collector.polytomic.organizations import ORGANIZATIONS, organizations_of
+from collector.polytomic.organizations import ORGANIZATIONS, page_of
 from collector.redaction.scrubber import Scrubber
 from collector.run.ids.id_input import IdInput
 from collector.run.organizations.organization import Organization
@@ -136,7 +136,7 @@ class OrganizationsCheck:
 
     def _select(self, selection: Selection, key: SharedKey, answer: Answer) -> list[Organization] | Finding:
         try:
-            listed = organizations_of(answer.reply, Scrubber(secrets_of(key.header)))
+            listed = page_of(answer.reply, Scrubber(secrets_of(key.header))).organizations
             found = selection.organizations(key, listed)
             require_collectable(found, has_ids=False)
         except AttemptFailed as error:
