@@ -39,12 +39,17 @@ def index_path(output: Output, *, run_id: str, now: float, is_stream: bool) -> P
         return path
     if is_stream:
         return None
-    folder = Path(output.path).parent
-    while "{" in str(folder):
-        folder = folder.parent
-    path = folder / INDEX_NAME
+    path = _fixed_folder(Path(output.path)) / INDEX_NAME
     require_usable_file("--output", path)
     return path
+
+
+def index_of(
+    output: Output, warn: Callable[[str], None], *, run_id: str, now: float, is_stream: bool
+) -> IndexFile | None:
+    """The index at `index_path`, whose errors it raises; None without one."""
+    path = index_path(output, run_id=run_id, now=now, is_stream=is_stream)
+    return IndexFile(path, warn, output.manifest) if path else None
 
 
 class IndexFile:
@@ -124,10 +129,13 @@ class IndexFile:
         self._lock = None
 
 
+def _fixed_folder(path: Path) -> Path:
+    """The deepest folder of a path without a placeholder."""
+    return next(folder for folder in path.parents if "{" not in str(folder))
+
+
 def _mark_of(path: Path) -> tuple[Path, str]:
     """The folder and the stem of the names beside an index, which do not depend on the values of placeholders."""
-    folder = path.parent
-    while "{" in str(folder):
-        folder = folder.parent
+    folder = _fixed_folder(path)
     name = "-".join(path.relative_to(folder).parts).replace("{", "").replace("}", "")
     return folder, name.removesuffix(".json").removesuffix(".manifest")

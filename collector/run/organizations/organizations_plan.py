@@ -25,7 +25,7 @@ from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
 from collector.run.organizations.concurrent_map import map_concurrently
 from collector.run.organizations.file_names import require_placeholder
-from collector.run.organizations.index_file import IndexFile, index_path
+from collector.run.organizations.index_file import index_of
 from collector.run.organizations.organization import Organization
 from collector.run.organizations.preparation import prepare
 from collector.run.organizations.run_context import RunContext
@@ -124,9 +124,8 @@ async def plan_organizations(
 
 
 async def _plan_all(selection: Selection, context: RunContext, reporter: OrganizationsReporter) -> OrganizationsPlan:
-    settings = selection.settings
-    path = index_path(settings.output, run_id=context.identity.run_id, now=context.now, is_stream=context.is_to_stream)
-    index = IndexFile(path, reporter.warn, settings.output.manifest) if path else None
+    settings, run_id = selection.settings, context.identity.run_id
+    index = index_of(settings.output, reporter.warn, run_id=run_id, now=context.now, is_stream=context.is_to_stream)
     prepared = await prepare(selection, context, index, reporter, Ledger())
     at_once = settings.limits.organizations_at_once
     plan = partial(_plan, prepared.context, reporter)
@@ -135,7 +134,7 @@ async def _plan_all(selection: Selection, context: RunContext, reporter: Organiz
         lists=int(selection.needs_list),
         ceiling=settings.limits.rate,
         at_once=at_once,
-        index=path,
+        index=index.path if index else None,
         continued=prepared.context.identity.run_id if prepared.context.continues else None,
         is_locked=index is not None and await to_thread.run_sync(lambda: index.is_locked),
     )

@@ -1,6 +1,6 @@
 """Collects several organizations side by side, and writes their index.
 
-index locked ─▸ list of organizations ─▸ crew ─▸ one run per organization ─▸ results ─▸ index
+index locked ─▸ list of organizations ─▸ workers ─▸ one run per organization ─▸ results ─▸ index
 
 Each organization has its own key, governor, ledger, output and failure. They have in common the rate ceiling, the
 signals, `--max-duration` and the stream, if the output is one.
@@ -30,7 +30,7 @@ from collector.run.ids.id_input import IdInput
 from collector.run.observers.organizations_reporter import OrganizationsReporter
 from collector.run.organizations.concurrent_map import map_concurrently
 from collector.run.organizations.file_names import require_placeholder
-from collector.run.organizations.index_file import IndexFile, index_path
+from collector.run.organizations.index_file import IndexFile, index_of
 from collector.run.organizations.member_run import MemberRun, not_started
 from collector.run.organizations.organization import Organization
 from collector.run.organizations.preparation import Preparation, prepare
@@ -137,10 +137,10 @@ class OrganizationsRun:
         )
 
     async def _open_index(self, stack: AsyncExitStack, identity: Identity) -> IndexFile | None:
-        path = index_path(self._settings.output, run_id=identity.run_id, now=self._now, is_stream=self._is_to_stream)
-        if path is None:
+        output, warn = self._settings.output, self._reporter.warn
+        index = index_of(output, warn, run_id=identity.run_id, now=self._now, is_stream=self._is_to_stream)
+        if index is None:
             return None
-        index = IndexFile(path, self._reporter.warn, self._settings.output.manifest)
         stack.push_async_callback(_close, index)
         await to_thread.run_sync(index.open)
         return index

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from collector.model.errors import CollectorError
 from collector.run.identity import new_identity
 from collector.run.organizations.file_names import require_disjoint, require_placeholder
-from collector.run.organizations.index_file import IndexFile, index_path
+from collector.run.organizations.index_file import IndexFile, index_of
 from collector.run.organizations.organization import Organization
 from collector.run.output_template import OutputTemplate
 from collector.run.readiness.checks import folder
@@ -91,8 +91,7 @@ def _outputs_of(settings: Settings, organizations: Sequence[Organization]) -> _O
     is_to_stream = is_stream(settings.output.path)
     try:
         require_placeholder(settings.output, is_stream=is_to_stream)
-        index_file = index_path(settings.output, run_id=run_id, now=now, is_stream=is_to_stream)
-        index = IndexFile(index_file, lambda _: None, settings.output.manifest) if index_file else None
+        index = index_of(settings.output, lambda _: None, run_id=run_id, now=now, is_stream=is_to_stream)
         fill = partial(_filled, run_id, now)
         require_disjoint(organizations, index.paths if index else (), fill, is_stream=is_to_stream)
     except CollectorError as error:
