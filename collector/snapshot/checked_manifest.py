@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from collector.model.errors import InputError
-from collector.model.ledger import InputCount, Ledger, exit_code_of, status_of
+from collector.model.ledger import exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
-from collector.model.side_tables import TableStatus
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
-from collector.snapshot.manifest import STREAM_PATH, Manifest, decode
+from collector.snapshot.manifest import STREAM_PATH, Manifest, decode, failed_outcomes, ledger_of
 from collector.snapshot.snapshot_file import open_regular, reject
 
 _STOPPED: Final = "stopped"
@@ -66,9 +65,7 @@ class CheckedManifest(NamedTuple):
     @property
     def failed(self) -> Counter[OutcomeKind]:
         """The number of requested ids that are not ok, by outcome."""
-        failed = Counter(self.manifest.tally.outcomes)
-        del failed[OutcomeKind.OK], failed[OutcomeKind.NOT_ATTEMPTED]
-        return +failed
+        return failed_outcomes(self.manifest.tally.outcomes)
 
 
 def read_manifest(path: Path) -> CheckedManifest:
@@ -130,9 +127,7 @@ def _read(path: Path) -> Manifest:
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:
-    parts = {key: count for key, count in found.input.items() if key != "lines"}
-    unfinished = sum(entry.status is TableStatus.PARTIAL for entry in found.tables)
-    ledger = Ledger(InputCount(**parts), tally=found.tally, unfinished_tables=unfinished)
+    ledger = ledger_of(found.input, found.tally, found.tables)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
         reject(path, "its account does not add up, so the snapshot cannot be verified", _REMEDY)
     status, code = status_of(ledger, finished=True), exit_code_of(ledger)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -309,3 +309,17 @@ def _paths(found: JsonNode, total: JsonNode) -> PathCounts:
     if paths.total() != total.count():
         total.reject(f"not the sum of {found.place}")
     return paths
+
+
+def ledger_of(lines: Mapping[str, int], tally: Tally, tables: Iterable[TableEntry]) -> Ledger:
+    """The totals from which the status and the exit code of a finished run follow; `lines` are the counts of input."""
+    parts = {key: count for key, count in lines.items() if key != "lines"}
+    unfinished = sum(entry.status is TableStatus.PARTIAL for entry in tables)
+    return Ledger(InputCount(**parts), tally=tally, unfinished_tables=unfinished)
+
+
+def failed_outcomes(outcomes: Mapping[OutcomeKind, int]) -> Counter[OutcomeKind]:
+    """The number of requested ids that are not ok, by outcome."""
+    failed = Counter(outcomes)
+    del failed[OutcomeKind.OK], failed[OutcomeKind.NOT_ATTEMPTED]
+    return +failed

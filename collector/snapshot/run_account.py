@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from collector.model.ledger import InputCount, Ledger, RequestCount, Tally
+from collector.model.ledger import Ledger, RequestCount, Tally
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
-from collector.model.side_tables import TableStatus
 from collector.snapshot.json_document import JsonNode, Malformed, parse
 from collector.snapshot.manifest import (
     FORMAT,
@@ -19,7 +18,9 @@ from collector.snapshot.manifest import (
     FileEntry,
     TableEntry,
     encoded_files,
+    failed_outcomes,
     input_counts,
+    ledger_of,
     listed_files,
     outcome_counts,
 )
@@ -84,9 +85,7 @@ class RunAccount(NamedTuple):
     @property
     def failed(self) -> Counter[OutcomeKind]:
         """The number of requested ids that are not ok, by outcome."""
-        failed = Counter(self.outcomes)
-        del failed[OutcomeKind.OK], failed[OutcomeKind.NOT_ATTEMPTED]
-        return +failed
+        return failed_outcomes(self.outcomes)
 
     @property
     def paths(self) -> list[str]:
@@ -97,9 +96,7 @@ class RunAccount(NamedTuple):
     @property
     def ledger(self) -> Ledger:
         """The totals from which the status and the exit code of a run that finished follow."""
-        parts = {key: count for key, count in self.input.items() if key != "lines"}
-        unfinished = sum(entry.status is TableStatus.PARTIAL for entry in self.tables)
-        return Ledger(InputCount(**parts), tally=Tally(self.outcomes), unfinished_tables=unfinished)
+        return ledger_of(self.input, Tally(self.outcomes), self.tables)
 
     @property
     def adds_up(self) -> bool:
