@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from signal import Signals
 
 from collector.cli.console import print_message
-from collector.cli.organization_progress import organizations_reporter_for
+from collector.cli.organization_progress import ConsoleOrganizationsReporter, organizations_reporter_for
 from collector.model.errors import ExitCode
 from collector.run.ids.id_input import IdInput
 from collector.run.listing import require_input
@@ -26,28 +27,27 @@ async def collect_organizations(
     watchdog: Watchdog,
 ) -> int:
     """Collect the selected organizations, report the result on stderr, and return the exit code."""
-    log = selection.settings.log
-    reporter = organizations_reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
-    try:
-        require_input(selection.settings, id_input, reporter.warn)
+    with _reporter(selection, id_input) as reporter:
         run = OrganizationsRun(selection, id_input, reporter, environ=environ, signals=signals, watchdog=watchdog)
         end = await run.execute()
-    finally:
-        reporter.close()
-    if not log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:
+    if not selection.settings.log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:
         print_message("; ".join(_summary(end)))
     return end.exit_code
 
 
 async def plan_and_report(selection: Selection, id_input: IdInput, environ: Mapping[str, str]) -> OrganizationsPlan:
     """Plan the run of the selected organizations. Raises the errors that would prevent it."""
-    log = selection.settings.log
-    reporter = organizations_reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
-    try:
-        require_input(selection.settings, id_input, reporter.warn)
+    with _reporter(selection, id_input) as reporter:
         return await plan_organizations(selection, id_input, reporter, environ=environ)
-    finally:
-        reporter.close()
+
+
+@contextmanager
+def _reporter(selection: Selection, id_input: IdInput) -> Iterator[ConsoleOrganizationsReporter]:
+    """The reporter, which draws until the end of the context. Raises `UsageError` for an unusable input."""
+    log = selection.settings.log
+    with closing(organizations_reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)) as reporter:
+        require_input(selection.settings, id_input, reporter.warn)
+        yield reporter
 
 
 def _summary(end: OrganizationsEnd) -> Iterator[str]:

@@ -45,11 +45,6 @@ class OrganizationSettings:
         check_key_source(self.key_source)
 
     @property
-    def name(self) -> str:
-        """The text that replaces `{organization_id}`: the id, or else the label."""
-        return self.id or self.label or ""
-
-    @property
     def key_source(self) -> KeySource:
         """The source of its key; without any source if it uses the key of `[api]`."""
         sources = (self.key_command, self.key_file, self.key_fd, self.key_keyring)
