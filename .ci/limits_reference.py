@@ -225,6 +225,18 @@ FIXED = {
             "the next poll syncs, within 1 s",
         ),
         Limit(
+            "ids and outcomes in the window of `--order input`",
+            "collector.run.record_order:_MAX_PLACES",
+            COUNT,
+            "no further id is requested until the first one ends",
+        ),
+        Limit(
+            "records that wait in it",
+            "collector.run.record_order:_MAX_HELD_BYTES",
+            size,
+            "likewise",
+        ),
+        Limit(
             "age of an unfinished run that `--resume auto` resumes",
             "collector.snapshot.sinks.resume:_MAX_AGE_SECONDS",
             lambda value: f"{value / 3600:g} hours",
@@ -289,6 +301,7 @@ DEFAULTS = {
     "read_timeout": ("retry.read_timeout", SECONDS),
     "total_timeout": ("retry.total_timeout", SECONDS),
     "id_timeout": ("retry.id_timeout", SECONDS),
+    "max_record_bytes": ("output.max_record_bytes", of("bytes")),
 }
 
 

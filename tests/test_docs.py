@@ -20,7 +20,7 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
 from collector.model.side_tables import TableStatus
 from collector.polytomic.cross_check import CrossCheckReport
-from collector.run.settings import Redact
+from collector.run.settings import Output, Redact
 from collector.snapshot.lines import error_line
 from collector.snapshot.manifest import FileEntry, TableEntry, encode
 from collector.snapshot.organizations_index import IndexReport, OrganizationResult, OrganizationStatus
@@ -99,6 +99,7 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
     report = fake_report(
         Ledger(InputCount(filtered=0)),
         redaction=Redact().as_manifest(),
+        output=Output().as_manifest(),
         selection={"from_list": True, "filter": {}},
         cross_check=CrossCheckReport().as_manifest(),
     )

@@ -31,7 +31,14 @@ PURE = (
         "polytomic.normalize",
     ),
     *("polytomic.page_cursor", "polytomic.rows", "polytomic.table_progress", "polytomic.typed_fields"),
-    *("snapshot.json_document", "snapshot.lines", "snapshot.manifest", "snapshot.sinks.resume", "snapshot.sinks.sink"),
+    *(
+        "snapshot.json_document",
+        "snapshot.line_form",
+        "snapshot.lines",
+        "snapshot.manifest",
+        "snapshot.sinks.resume",
+        "snapshot.sinks.sink",
+    ),
     *("snapshot.checked_index", "snapshot.run_account"),
     "storage.checkpoint",
     *(
@@ -42,7 +49,7 @@ PURE = (
         "run.ids.json_ids",
         "run.ids.table_header",
     ),
-    *("run.output_template", "run.resume_hint", "run.second_pass", "run.ids.tables"),
+    *("run.output_template", "run.reorder_window", "run.resume_hint", "run.second_pass", "run.ids.tables"),
     "run.readiness.checks.*",
     *("cli.service_links", "cli.text_encoding"),
 )

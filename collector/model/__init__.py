@@ -1,6 +1,6 @@
 """Vocabulary of all rooms: ids, records, outcomes, the ledger, errors and time.
 
-record, side_tables, connection_types                         the schemas of records, rows and configurations
+record, record_form, side_tables, connection_types            the schemas of records, rows and configurations
 outcome, ledger, throughput                                   results of a run; exactly one outcome per id
 ids, id_notation, timestamps, clock, secret, control_chars    values with rules of their own
 strict_json, json_repair, json_array, lazy_pattern            parsing of text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -98,6 +98,16 @@ JSON_TYPES: Final[dict[Kind, type]] = {
 def names_of(*kinds: Kind, fields: Iterable[Field] = RECORD) -> tuple[str, ...]:
     """The names of the fields of these kinds, in order."""
     return tuple(field.name for field in fields if field.kind in kinds)
+
+
+def sent_times(fields: Iterable[Field] = RECORD) -> tuple[str, ...]:
+    """The names of the timestamps that the API sends."""
+    return names_of(Kind.TIME, fields=(field for field in fields if field.source is not None))
+
+
+def count_texts(extra: Mapping[str, Json], names: Iterable[str]) -> int:
+    """Count the fields that are text in `extra`. A timestamp is text there if it is not RFC 3339 and was not kept."""
+    return sum(type(extra.get(name)) is str for name in names)
 
 
 NOT_KEPT: Final = (("type", "logo_url"), ("type", "logo_dark_url"))

@@ -22,6 +22,7 @@ from collector.client.messages import Reply, Request
 from collector.model.clock import Clock
 from collector.model.errors import ConfigError
 from collector.model.record import nul_paths
+from collector.model.record_form import Timestamps
 from collector.model.side_tables import SideTable, TableEnd, TableStatus
 from collector.model.timestamps import stamp
 from collector.polytomic.envelope import MAX_ERROR_LENGTH, error_text, read_page, require_json
@@ -58,11 +59,21 @@ _Answer: TypeAlias = Batch | _Refused | _Failed
 class TableReader:
     """Reads the side tables of a run."""
 
-    def __init__(self, client: Client, scrubber: Scrubber, redactor: Redactor, run_id: str, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        scrubber: Scrubber,
+        redactor: Redactor,
+        run_id: str,
+        *,
+        clock: Clock,
+        timestamps: Timestamps = Timestamps.KEEP,
+    ) -> None:
         self._client = client
         self._scrubber = scrubber
         self._redactor = redactor
         self._run_id = run_id
+        self._timestamps = timestamps
         self._clock = clock
 
     async def read(
@@ -80,7 +91,13 @@ class TableReader:
         tasks. `organization_id` is that of the run, for rows that name none. Raises only a `CollectorError`, which ends
         the run, and the exceptions of `put`: in an exception group for a table per connection.
         """
-        rows = RowNormalizer(table, self._redactor, run_id=self._run_id, organization_id=organization_id)
+        rows = RowNormalizer(
+            table,
+            self._redactor,
+            run_id=self._run_id,
+            organization_id=organization_id,
+            timestamps=self._timestamps,
+        )
         endpoint = _Endpoint(table, rows, self._client, self._scrubber, clock=self._clock)
         progress = TableProgress(table, put)
         if table.is_per_connection:

@@ -11,27 +11,42 @@ from typing import Final
 
 from collector.client.failures import BadPayload
 from collector.model.outcome import Redaction
-from collector.model.record import FIELDS, NOT_KEPT, RECORD, SCHEMA, Json, Kind, Record
+from collector.model.record import FIELDS, NOT_KEPT, RECORD, SCHEMA, Json, Kind, Record, count_texts, sent_times
+from collector.model.record_form import Timestamps
 from collector.model.secret import REDACTED
-from collector.polytomic.typed_fields import expected_in, lower_id, normalize_times, take, take_nested, take_texts
+from collector.polytomic.typed_fields import (
+    expected_in,
+    lower_id,
+    move_invalid_times,
+    normalize_times,
+    take,
+    take_nested,
+    take_texts,
+)
 from collector.redaction.redactor import Redactor
 
 _TOP_LEVEL: Final = expected_in(RECORD, "")
 _NESTED: Final = tuple((parent, expected_in(RECORD, parent)) for parent in ("type", "created_by", "updated_by"))
 _PARENTS: Final = frozenset(parent for parent, _ in _NESTED)
 _LOWERCASE_IDS: Final = tuple(field.name for field in RECORD if field.kind is Kind.ID and field.name != "id")
-_TIMES: Final = tuple(field.name for field in RECORD if field.kind is Kind.TIME and field.source)
+_TIMES: Final = sent_times()
 _DISCARDED: Final = tuple(key for _, key in NOT_KEPT)
 _TEXT_OR_NULL: Final = (str, type(None))
 
 
 def normalize(
-    data: dict[str, Json], connection_id: str, redactor: Redactor, *, collected_at: str, run_id: str
+    data: dict[str, Json],
+    connection_id: str,
+    redactor: Redactor,
+    *,
+    collected_at: str,
+    run_id: str,
+    timestamps: Timestamps = Timestamps.KEEP,
 ) -> tuple[Record, tuple[Redaction, ...], int]:
     """The record of `connection_id` (canonical), built from a body's `data`, which is consumed.
 
-    Also returns the masked values and the number of unparsable timestamps, which are kept verbatim. Raises only
-    `BadPayload`, if the body is of another connection.
+    Also returns the masked values and the number of unparsable timestamps, which are kept verbatim, in their fields or
+    in `extra`. Raises only `BadPayload`, if the body is of another connection.
     """
     record: Record = dict.fromkeys(FIELDS)
     masked = list[Redaction]()
@@ -48,10 +63,13 @@ def normalize(
     if "configuration" in data:  # not an object: no field of a schema applies to it
         data["configuration"] = REDACTED  # `redact_elsewhere` counts it as masked by the server
     record["extra"] = data
+    unparsed = normalize_times(record, _TIMES)
+    if unparsed and timestamps is Timestamps.STRICT:
+        unparsed -= move_invalid_times(record, _TIMES)
     redactor.redact_elsewhere(data, "extra", masked)
+    unparsed += count_texts(data, _TIMES) if data else 0
     if configuration := record["configuration"]:
         redactor.redact_configuration(configuration, record["type_id"], masked)
-    unparsed = normalize_times(record, _TIMES)
     if (rate_limit := record["rate_limit"]) is not None:
         redactor.redact_elsewhere(rate_limit, "rate_limit", masked)
         unparsed += normalize_times(rate_limit, ("limited_since", "expires_at"))

@@ -13,6 +13,7 @@ from collector.model.clock import Clock
 from collector.model.json_repair import JsonPath
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import Json, nul_paths
+from collector.model.record_form import Timestamps
 from collector.model.timestamps import stamp
 from collector.polytomic.envelope import read_data
 from collector.polytomic.live_schemas import LiveSchemas
@@ -36,11 +37,13 @@ class RecordReader:
         clock: Clock,
         schemas: LiveSchemas | None = None,
         observe: Observe | None = None,
+        timestamps: Timestamps = Timestamps.KEEP,
     ) -> None:
         self._scrubber = scrubber
         self._redactor = redactor
         self._schemas = schemas
         self._observe = observe
+        self._timestamps = timestamps
         self._wall_time = clock.wall_time
 
     async def read(self, connection_id: str, body: bytes, *, attempts: int, run_id: str) -> Outcome:
@@ -51,7 +54,9 @@ class RecordReader:
         if self._schemas is not None:
             await self._schemas.ensure_loaded(type_id_of(data))
         accept = self._observe(connection_id, data) if self._observe is not None else None
-        record, redactions, unparsed = normalize(data, connection_id, self._redactor, collected_at=at, run_id=run_id)
+        record, redactions, unparsed = normalize(
+            data, connection_id, self._redactor, collected_at=at, run_id=run_id, timestamps=self._timestamps
+        )
         if accept is not None:
             accept()
         outcome = Outcome(connection_id, OutcomeKind.OK, attempts, at, record, 200, None, redactions, unparsed)

@@ -11,11 +11,20 @@ from typing import NamedTuple
 from collector.client.failures import BadPayload
 from collector.model.ids import canonical_id
 from collector.model.outcome import Masked, Redaction
-from collector.model.record import Json, Kind, names_of
+from collector.model.record import Json, Kind, count_texts, names_of, sent_times
+from collector.model.record_form import Timestamps
 from collector.model.secret import REDACTED
 from collector.model.side_tables import SHARED, TABLE_SCHEMA, Row, SideTable
 from collector.polytomic.normalize import normalize
-from collector.polytomic.typed_fields import expected_in, lower_id, normalize_times, take, take_nested, take_texts
+from collector.polytomic.typed_fields import (
+    expected_in,
+    lower_id,
+    move_invalid_times,
+    normalize_times,
+    take,
+    take_nested,
+    take_texts,
+)
 from collector.redaction.redactor import Redactor, text_fields
 
 
@@ -51,15 +60,24 @@ class _Fields:
         self.arrays = names_of(Kind.ARRAY, fields=sent)
         self.objects = tuple(name for name in names_of(Kind.OBJECT, fields=sent) if sources[name])
         self.configurations = tuple(name for name in self.objects if name.endswith("configuration"))
-        self.times = tuple(name for name in names_of(Kind.TIME, fields=sent) if sources[name])
+        self.times = sent_times(sent)
         self.texts = text_fields(sent)
 
 
 class RowNormalizer:
     """Makes rows of one table. `organization_id` is that of the run, for rows that name none."""
 
-    def __init__(self, table: SideTable, redactor: Redactor, *, run_id: str, organization_id: str | None) -> None:
+    def __init__(
+        self,
+        table: SideTable,
+        redactor: Redactor,
+        *,
+        run_id: str,
+        organization_id: str | None,
+        timestamps: Timestamps = Timestamps.KEEP,
+    ) -> None:
         self._table = table
+        self._timestamps = timestamps
         self._fields = _Fields(table)
         self._redactor = redactor
         self._run_id = run_id
@@ -78,8 +96,11 @@ class RowNormalizer:
         row, key = self._take(item, connection_id)
         if key is None:
             return None
-        masked = self._redact(row)
         unparsed = normalize_times(row, self._fields.times)
+        if unparsed and self._timestamps is Timestamps.STRICT:
+            unparsed -= move_invalid_times(row, self._fields.times)
+        masked = self._redact(row)
+        unparsed += count_texts(row["extra"], self._fields.times)
         in_texts: Masked = []
         self._redactor.redact_fields(row, self._fields.texts, in_texts)
         row["organization_id"] = row["organization_id"] or self._organization_id
@@ -135,7 +156,12 @@ class RowNormalizer:
             return None
         _take_connection(item, "parent_connection_id", parent_id)
         row, redactions, unparsed = normalize(
-            item, connection_id, self._redactor, collected_at=collected_at, run_id=self._run_id
+            item,
+            connection_id,
+            self._redactor,
+            collected_at=collected_at,
+            run_id=self._run_id,
+            timestamps=self._timestamps,
         )
         row["parent_connection_id"] = parent_id
         return NormalizedRow(row, (parent_id, connection_id), self._below_table(redactions), unparsed)

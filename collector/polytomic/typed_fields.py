@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from collector.model.ids import canonical_id
 from collector.model.record import JSON_TYPES, Field, Json, Kind
-from collector.model.timestamps import to_utc
+from collector.model.timestamps import is_utc, to_utc
 
 Expected: TypeAlias = tuple[tuple[str, str, type], ...]
 """Per field: its name in the API's object, its name in the record, and its JSON type."""
@@ -68,6 +68,14 @@ def normalize_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
             else:
                 values[key] = timestamp
     return unparsed
+
+
+def move_invalid_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
+    """Move the timestamps under `keys` that are not normalized to `extra`, and return their number."""
+    invalid = [key for key in keys if (text := values[key]) is not None and not is_utc(text)]
+    for key in invalid:
+        values["extra"][key], values[key] = values[key], None
+    return len(invalid)
 
 
 def lower_id(text: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """One run: from settings and ids to published files.
 
-run, assembly, pipeline, second_pass, side_tables,
+run, assembly, pipeline, second_pass, side_tables, record_order, reorder_window,
 shutdown, watchdog                                          the run, its parts, and how it ends
 settings, setting_rules, identity, guards, ids/, listing    settings; input of ids, and the list of connections
 output, output_template, leftovers, resume_hint, plan       output files, those of earlier runs; a run in advance

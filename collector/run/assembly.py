@@ -125,19 +125,21 @@ async def open_components(
                 LiveSchemas(client, redactor.add_schema, warn=reporter.warn) if settings.redact.live_schemas else None
             )
             cross_check = CrossCheck(redactor.path_of) if settings.ids.cross_check else None
+            timestamps = settings.output.timestamps
             reader = RecordReader(
                 reply_scrubber,
                 redactor,
                 clock=SYSTEM_CLOCK,
                 schemas=schemas,
                 observe=cross_check.prepare if cross_check else None,
+                timestamps=timestamps,
             )
             yield Components(
                 client,
                 reader,
                 partial(Fetcher, client, reader, reply_scrubber, clock=SYSTEM_CLOCK),
                 partial(ListedRecords, reader, scrub=scrubber.scrub, clock=SYSTEM_CLOCK),
-                partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK),
+                partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK, timestamps=timestamps),
                 cross_check,
             )
 

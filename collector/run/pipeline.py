@@ -38,14 +38,18 @@ async def collect(
     second_pass: SecondPass,
     clock: Clock,
     cool_down: Callable[[float], Awaitable[None]],
+    on_deferral: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Emit the outcome of each id. Ids that used up their attempts get one more attempt at the end, after a cool-down.
 
+    `on_deferral` receives each of those ids before the next one is taken.
     If this function is cancelled or raises, `second_pass` holds the outcomes that were not emitted.
     """
 
     async def emit_or_defer(outcome: Outcome) -> None:
-        if not second_pass.keep_if_exhausted(outcome, clock.monotonic()):
+        if second_pass.keep_if_exhausted(outcome, clock.monotonic()):
+            on_deferral(outcome.id)
+        else:
             await emit(outcome)
 
     async def fetch_again(id_: str) -> Outcome:

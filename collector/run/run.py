@@ -1,7 +1,8 @@
 """One run, from ids to published files.
 
 list ─▸ ids ─▸ workers ─▸ fetcher: id → Outcome
-                  └─▸ sink, ledger
+                  ├─▸ ledger
+                  └─▸ line ─▸ record order ─▸ sink
 side tables, after the ids ─▸ sink, ledger
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from signal import Signals
@@ -39,11 +40,13 @@ from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput
 from collector.run.pipeline import collect
+from collector.run.record_order import record_order
 from collector.run.second_pass import SecondPass
 from collector.run.settings import Settings
 from collector.run.shutdown import Shutdown
 from collector.run.side_tables import SideTables
 from collector.run.watchdog import Watchdog
+from collector.snapshot.lines import EncodedOutcome, encode_outcome
 from collector.snapshot.manifest import RunReport, TableEntry, encode
 from collector.snapshot.sinks.resume import UNKNOWN_IDS, Resume, ResumedRun, RunHeader
 from collector.version import VERSION
@@ -87,8 +90,9 @@ class Run:
         self._resumed_run: ResumedRun | None = None
         self._cross_check_report: CrossCheckReport | None = None
         self._listing = Listing(settings, id_input)
-        self._side_tables = SideTables(settings.tables.include, id_input.ids)
+        self._side_tables = SideTables(settings.tables.include, id_input.ids, settings.output.configuration_as)
         self._second_pass = SecondPass()
+        self._order = record_order(settings.output.order)
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     def place(self, *, finished: bool) -> str:
@@ -197,13 +201,14 @@ class Run:
         if self._resumed_run and self._resumed_run.answered_id:
             fetcher.set_probe_target(self._resumed_run.answered_id)
         await collect(
-            self._id_input.ids,
+            self._order.in_turn(self._id_input.ids),
             fetcher,
             self._accept_outcome,
             workers=min(self._settings.limits.concurrency, len(self._id_input.ids)),
             second_pass=self._second_pass,
             clock=SYSTEM_CLOCK,
             cool_down=cool_down,
+            on_deferral=lambda id_: self._put(self._order.skip(id_)),
         )
 
     def _resume(self, resumed: ResumedRun | None) -> None:
@@ -270,24 +275,31 @@ class Run:
         }
 
     async def _accept_outcome(self, outcome: Outcome) -> None:
-        if outcome.record is not None:
-            self._check_organization(outcome.record["organization_id"])
-        self._write_outcome(outcome)
+        encoded = encode_outcome(outcome, self._settings.output.form)
+        if encoded.outcome.record is not None:
+            self._check_organization(encoded.outcome.record["organization_id"])
+        self._write_outcome(encoded)
         if outcome.kind is OutcomeKind.FORBIDDEN:
             require_access(self.ledger)
         if self._sink.writer.is_full:
             await self._sink.writer.wait_for_capacity()
+        await self._order.wait_for_room()
 
-    def _write_outcome(self, outcome: Outcome) -> None:
-        self._sink.writer.put(outcome)
-        self.ledger.add(outcome)
-        self._side_tables.add(outcome)
+    def _write_outcome(self, encoded: EncodedOutcome) -> None:
+        self.ledger.add(encoded.outcome)
+        self._side_tables.add(encoded.outcome)
+        self._put(self._order.accept(encoded))
+
+    def _put(self, encoded: Sequence[EncodedOutcome]) -> None:
+        for outcome, line in encoded:
+            self._sink.writer.put(outcome, line)
+            if outcome.record is not None:
+                self.organization_id = self.organization_id or outcome.record["organization_id"]
 
     def _check_organization(self, found: str | None) -> None:
         require_owner(found, self._access.organization_id)
         if self._resumed_run is not None:
             require_organization(found, self._resumed_run.organizations, self._sink.place(finished=False))
-        self.organization_id = self.organization_id or found
 
     async def _flush_periodically(self) -> None:
         while True:
@@ -310,7 +322,8 @@ class Run:
 
     async def _reconcile(self, failure: CollectorError | None) -> CollectorError | None:
         for id_ in self._second_pass.ids:  # the run ended before their second pass
-            self._write_outcome(self._second_pass[id_])
+            self._write_outcome(EncodedOutcome(self._second_pass[id_]))
+        self._put(self._order.drain())
         file_failure = await _failure_of(self._sink.writer.finish(is_complete=failure is None))
         failure = failure or file_failure
         try:
@@ -345,6 +358,7 @@ class Run:
             pace=self.throughput,
             organization_id=self.organization_id,
             redaction=settings.redact.as_manifest(),
+            output=settings.output.as_manifest(),
             selection=self._selection(),
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
         )
@@ -356,8 +370,16 @@ class Run:
 
 def header_of(settings: Settings, identity: Identity, ids_digest: str = UNKNOWN_IDS) -> RunHeader:
     """The run header of a run with these settings."""
-    api, redaction = settings.api, settings.redact.digest()
-    return RunHeader(*identity, ids_digest, api.base_url, api.version, SCHEMA, redaction)
+    api = settings.api
+    return RunHeader(
+        *identity,
+        ids_digest,
+        api.base_url,
+        api.version,
+        SCHEMA,
+        redaction=settings.redact.digest(),
+        form=settings.output.form_text(),
+    )
 
 
 async def _failure_of(step: Awaitable[None]) -> CollectorError | None:

@@ -21,6 +21,7 @@ from collector.client.address import BadAddress
 from collector.client.auth.authorization import KeySource
 from collector.client.auth.key_shape import looks_like_api_key
 from collector.model.errors import ConfigError
+from collector.model.record_form import ConfigurationAs, Order, RecordForm, Timestamps
 from collector.model.side_tables import SIDE_TABLES
 from collector.polytomic.filters import parse_since
 from collector.redaction.detect.rules import is_rule
@@ -245,9 +246,33 @@ class Output:
     "Resume an unfinished run: auto, always or never."
     allow_empty: Annotated[bool, Parameter(name="--allow-empty", negative="")] = False
     "Replace an older snapshot even if no id is ok."
+    order: Annotated[Order, Parameter(name="--order", metavar="ORDER")] = Order.COMPLETION
+    "Order of the records: completion, or input, that of the ids."
+    max_record_bytes: Annotated[int, Parameter(name="--max-record-bytes", converter=_integer, metavar="N")] = 4_000_000
+    "Limit for the JSON of a record; the id of a longer one is too_large; 0 removes the limit."
+    configuration_as: Annotated[ConfigurationAs, Parameter(name="--configuration-as", metavar="TYPE")] = (
+        ConfigurationAs.OBJECT
+    )
+    "Type of the field configuration: object, or string, its JSON as text."
+    timestamps: Annotated[Timestamps, Parameter(name="--timestamps", metavar="RULE")] = Timestamps.KEEP
+    "Timestamps that are not RFC 3339: keep, or strict, null with the text in extra."
 
     def __post_init__(self) -> None:
         _require(is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
+        _require(self.max_record_bytes >= 0, "output", "max_record_bytes", "0 or above")
+
+    @property
+    def form(self) -> RecordForm:
+        """The form of the records."""
+        return RecordForm(self.max_record_bytes, self.configuration_as, self.timestamps)
+
+    def as_manifest(self) -> dict[str, Any]:
+        """The settings of the records as the manifest records them."""
+        return {"order": str(self.order), **self.form.as_json()}
+
+    def form_text(self) -> str:
+        """Text that distinguishes different forms of records; empty for the defaults."""
+        return "" if self.form == Output().form else json.dumps(self.form.as_json(), sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -331,6 +356,15 @@ class Settings:
         _require(
             not (self.redact.live_schemas and self.ids.from_list),
             *("redact", "live_schemas", "off with from_list: each type would need a request while the list arrives"),
+        )
+        is_of_list = self.ids.from_list and not self.ids.all
+        _require(
+            not (is_of_list and self.output.order is Order.INPUT),
+            *(
+                "output",
+                "order",
+                "completion with from_list and given ids: the records arrive in the order of the list",
+            ),
         )
 
     def read_ids(self, arguments: Iterable[str], files: Iterable[str]) -> IdInput:

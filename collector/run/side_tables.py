@@ -8,8 +8,10 @@ from typing import TypeAlias
 from collector.model.ids import IdSet
 from collector.model.ledger import Ledger
 from collector.model.outcome import Outcome, OutcomeKind
+from collector.model.record_form import ConfigurationAs
 from collector.model.side_tables import SHARED, SIDE_TABLES, Row, SideTable, TableEnd, TableStatus
 from collector.polytomic.table_progress import Put
+from collector.snapshot.lines import encode_as
 from collector.snapshot.sinks.table_files import TableFiles
 
 ReadTable: TypeAlias = Callable[[SideTable, Put, Iterable[str]], Awaitable[TableEnd]]
@@ -23,7 +25,9 @@ class SideTables:
     finished lack it, and are read again.
     """
 
-    def __init__(self, names: Collection[str], ids: IdSet) -> None:
+    def __init__(self, names: Collection[str], ids: IdSet, configuration_as: ConfigurationAs) -> None:
+        """`configuration_as` is the form of the configurations in rows."""
+        self._configuration_as = configuration_as
         self._tables = [table for name, table in SIDE_TABLES.items() if name in names]
         self._ids = ids
         self._failed = IdSet()
@@ -61,7 +65,7 @@ class SideTables:
 
         async def put(row: Row) -> None:
             ledger.table_rows += 1
-            await writer.put(row)
+            await writer.put(encode_as(self._configuration_as, row))
 
         ids = self._connections_of(table) if table.is_per_connection else ()
         end = await read(table, put, ids)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import replace
 
 import anyio
 
@@ -19,7 +20,7 @@ from collector.run.assembly import SYSTEM_CLOCK, open_components
 from collector.run.identity import new_identity
 from collector.run.observers.reporter import NullReporter
 from collector.run.second_pass import SecondPass
-from collector.run.settings import Settings
+from collector.run.settings import Output, Settings
 
 
 async def collect(
@@ -35,7 +36,7 @@ async def collect(
     outcomes wait for the consumer. A consumer that stops early closes the generator (`contextlib.aclosing`), which
     cancels the requests in flight.
     """
-    settings = settings or Settings()
+    settings = replace(settings or Settings(), output=Output())
     environ = Environment(os.environ if environ is None else environ)
     requested = _id_set(ids)
     send, receive = anyio.create_memory_object_stream[Outcome]()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn, cast
+from enum import StrEnum
+from typing import Final, NoReturn, TypeVar, cast
 
 import orjson
 
@@ -15,6 +16,7 @@ from collector.model.record import Json
 from collector.model.timestamps import is_utc
 
 _MAX_KEY_CHARS: Final = 200  # of a key in a message
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class Malformed(Exception):
@@ -67,6 +69,12 @@ class JsonNode:
         if type(self.value) is not str:
             self.reject("not a string")
         return self.value
+
+    def one_of(self, choices: type[_Choice]) -> _Choice:
+        """The value as a member of an enumeration. Raises `Malformed` for any other."""
+        if self.text() not in set(choices):
+            self.reject(f"not one of {', '.join(choices)}")
+        return choices(self.value)
 
     def path(self) -> str:
         """The value as a path. Raises `Malformed` unless it is a string that can be one."""

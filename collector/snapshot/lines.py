@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -12,14 +12,30 @@ from collector.model.control_chars import json_escaped
 from collector.model.ids import is_canonical
 from collector.model.ledger import TallyEntry
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
-from collector.model.record import JSON_TYPES, RECORD, SCHEMA, Json, Kind, Record, names_of, nul_paths
+from collector.model.record import (
+    JSON_TYPES,
+    RECORD,
+    SCHEMA,
+    Json,
+    Kind,
+    Record,
+    count_texts,
+    names_of,
+    nul_paths,
+    sent_times,
+)
+from collector.model.record_form import ConfigurationAs, RecordForm
 from collector.model.side_tables import SIDE_TABLES
 from collector.model.strict_json import NotJson, parse
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
 from collector.redaction.detect.reasons import UNKNOWN
+from collector.snapshot.line_form import form_problem
 
 _ROW_KEYS: Final = {table.name: tuple(field.name for field in table.fields) for table in SIDE_TABLES.values()}
+_TIMES: Final = sent_times()
+_ROW_TIMES: Final = {table.name: sent_times(table.fields) for table in SIDE_TABLES.values()}
+_CONFIGURATION: Final = "configuration"
 
 
 def encode(record: Record | dict[str, Json]) -> bytes:
@@ -27,8 +43,68 @@ def encode(record: Record | dict[str, Json]) -> bytes:
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # an integer beyond 64 bits
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        line = _with_huge_integers(record)
     return json_escaped(line)
+
+
+def _with_huge_integers(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def encode_as(configuration_as: ConfigurationAs, record: Record | dict[str, Json]) -> bytes:
+    """Encode a record, or a row of a side table, as `encode` does, with its configuration in this form.
+
+    Its text is the JSON that the object would have in the line.
+    """
+    configuration = record.get(_CONFIGURATION)
+    if configuration_as is ConfigurationAs.OBJECT or configuration is None:
+        return encode(record)
+    try:
+        line = orjson.dumps(
+            {**record, _CONFIGURATION: _text_of(encode(configuration))}, option=orjson.OPT_APPEND_NEWLINE
+        )
+    except orjson.JSONEncodeError:
+        text = _text_of(json_escaped(_with_huge_integers(configuration)))
+        line = _with_huge_integers({**record, _CONFIGURATION: text})
+    return json_escaped(line)
+
+
+def _text_of(line: bytes) -> str:
+    return line.decode().removesuffix("\n")
+
+
+class EncodedOutcome(NamedTuple):
+    """An outcome, and the line of its record; empty without a record."""
+
+    outcome: Outcome
+    line: bytes = b""
+
+
+def encode_outcome(outcome: Outcome, form: RecordForm) -> EncodedOutcome:
+    """Encode the record of an outcome. One that exceeds the limit becomes an outcome without a record."""
+    if outcome.record is None:
+        return EncodedOutcome(outcome)
+    line = encode_as(form.configuration_as, outcome.record)
+    size = len(line) - 1
+    if form.max_bytes and size > form.max_bytes:
+        return EncodedOutcome(_too_large(outcome, size, form.max_bytes))
+    return EncodedOutcome(outcome, line)
+
+
+def _too_large(outcome: Outcome, size: int, limit: int) -> Outcome:
+    reason = (
+        f"the record has {size} bytes, more than the {limit} of --max-record-bytes; raise that limit (0 removes it) if "
+        "your loader accepts longer records"
+    )
+    return Outcome(
+        outcome.id,
+        OutcomeKind.TOO_LARGE,
+        outcome.attempts,
+        outcome.at,
+        http_status=outcome.http_status,
+        error=reason,
+        retried_s=outcome.retried_s,
+    )
 
 
 def error_line(outcome: Outcome) -> bytes:
@@ -49,6 +125,7 @@ _TYPES: Final = {
     field.name: (
         JSON_TYPES[field.kind],
         *((float,) if field.kind is Kind.COUNT else ()),  # orjson reads an integer of more than 64 bits as a float
+        *((str,) if field.name == _CONFIGURATION else ()),  # its JSON as text
         *((type(None),) if field.is_nullable else ()),
     )
     for field in RECORD
@@ -73,23 +150,44 @@ class InvalidLine(Exception):
     """A line is not a record or not an error. The message gives the reason and never quotes the line."""
 
 
-def read_record(line: bytes) -> Record:
-    """Decode a record from a line without its line feed. Raises only `InvalidLine`."""
-    if not (line.startswith(b"{") and line.endswith(b"}")):
-        raise InvalidLine("not a JSON object" if line else "an empty line")
-    try:
-        record: Json = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        record = _parse_huge_integers(line, error.msg)
+def read_record(line: bytes, form: RecordForm | None = None) -> Record:
+    """Decode a record from a line without its line feed; its configuration is an object in every form.
+
+    Raises only `InvalidLine`, also for a record that does not have the given `form`.
+    """
+    record = _parse_object(line)
     if problem := _shape_error(tuple(record), tuple(map(type, record.values()))):
         raise InvalidLine(problem)
+    if form is not None and (problem := form_problem(form, record, _TIMES, len(line))):
+        raise InvalidLine(problem)
+    _parse_configuration(record)
     if not is_canonical(record["id"]):
         raise InvalidLine("invalid id")
     if record["_schema"] != SCHEMA:
         raise InvalidLine(f"the schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
         raise InvalidLine("_collected_at is not a UTC time")
-    return record  # type: ignore[no-any-return]  # an object with the keys of FIELDS, as checked above
+    return record
+
+
+def _parse_object(line: bytes) -> Record:
+    if not (line.startswith(b"{") and line.endswith(b"}")):
+        raise InvalidLine("not a JSON object" if line else "an empty line")
+    try:
+        return orjson.loads(line)  # type: ignore[no-any-return]  # it begins with a brace, so it is an object
+    except orjson.JSONDecodeError as error:
+        return _parse_huge_integers(line, error.msg)
+
+
+def _parse_configuration(record: dict[str, Json]) -> None:
+    """Replace a configuration that is text with the object in it. Raises `InvalidLine` unless it is one."""
+    text = record.get(_CONFIGURATION)
+    if type(text) is not str:
+        return
+    try:
+        record[_CONFIGURATION] = _parse_object(text.encode())
+    except InvalidLine as reason:
+        raise InvalidLine(f"{_CONFIGURATION} is text, but not the JSON of an object: {reason}") from None
 
 
 def _parse_huge_integers(line: bytes, reason: str) -> Record:
@@ -119,8 +217,10 @@ def masked_paths(line: bytes, record: Record) -> list[str]:
 
 
 def count_unparsed(record: Record) -> int:
-    """Count the record's invalid timestamps, which stay as the API sent them."""
+    """Count the record's invalid timestamps, which stay as the API sent them, in their fields or in `extra`."""
     count = _is_unparsed(record["created_at"]) + _is_unparsed(record["updated_at"])
+    if extra := record["extra"]:
+        count += count_texts(extra, _TIMES)
     if limit := record["rate_limit"]:
         count += _is_unparsed(limit.get("limited_since")) + _is_unparsed(limit.get("expires_at"))
     return count
@@ -148,14 +248,20 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
     return found["id"], OutcomeKind(found["outcome"])
 
 
-def read_row(line: bytes, table: str) -> dict[str, Json]:
-    """Decode a row of a side table. Raises `InvalidLine` unless it is an object with the keys of that table."""
+def read_row(line: bytes, table: str, form: RecordForm | None = None) -> dict[str, Json]:
+    """Decode a row of a side table; its configuration, if it has one, is an object in every form.
+
+    Raises `InvalidLine` unless it is an object with the keys of that table, and has the given `form`.
+    """
     try:
         row = parse(line)
     except NotJson as reason:
         raise InvalidLine(str(reason)) from None
     if type(row) is not dict or tuple(row) != _ROW_KEYS[table]:
         raise InvalidLine(f"not a row of {table}")
+    if form is not None and (problem := form_problem(form, row, _ROW_TIMES[table])):
+        raise InvalidLine(problem)
+    _parse_configuration(row)
     return row
 
 

@@ -13,6 +13,7 @@ from collector.model.control_chars import json_escaped
 from collector.model.ledger import OTHER_PATHS, InputCount, Ledger, PathCounts, RequestCount, Tally, status_of
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
+from collector.model.record_form import ConfigurationAs, Order, RecordForm, Timestamps
 from collector.model.side_tables import SIDE_TABLES, TableStatus
 from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
@@ -65,8 +66,9 @@ class TableEntry(NamedTuple):
 class RunReport:
     """The facts of a run that its manifest records. Times are RFC 3339 UTC.
 
-    `redaction` holds the settings by which records were redacted, `selection` those by which connections were selected,
-    and `cross_check` the result of a comparison with the list. `finished` is False for a run that stopped.
+    `redaction` holds the settings by which records were redacted, `output` those of their form and order, `selection`
+    those by which connections were selected, and `cross_check` the result of a comparison with the list. `finished` is
+    False for a run that stopped.
     """
 
     run_id: str
@@ -83,6 +85,7 @@ class RunReport:
     pace: Throughput
     organization_id: str | None = None
     redaction: Mapping[str, Json] = field(default_factory=dict)
+    output: Mapping[str, Json] = field(default_factory=dict)
     selection: Mapping[str, Json] = field(default_factory=dict)
     cross_check: Mapping[str, Json] | None = None
 
@@ -119,6 +122,7 @@ def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[Table
             "by_rule": dict((+tally.by_rule).most_common()),
             **report.redaction,
         },
+        **({"output": report.output} if report.output else {}),
         "repaired": tally.repairs.total(),
         "repairs": {"paths": dict(tally.repairs.most_common())},
         "nul_characters": {"values": tally.nuls.total(), "paths": dict(tally.nuls.most_common())},
@@ -160,7 +164,7 @@ class Manifest(NamedTuple):
     """The values of a decoded manifest: `records_file` and `errors` are the entries of `files`.
 
     `from_list`: the records are the payloads of the list. A manifest of an earlier version does not list an errors file
-    and does not count NUL characters.
+    or the form of the records, and does not count NUL characters.
     """
 
     run_id: str
@@ -175,6 +179,7 @@ class Manifest(NamedTuple):
     counts_nuls: bool = True
     tables: tuple[TableEntry, ...] = ()
     from_list: bool = False
+    form: RecordForm = RecordForm()
 
 
 def decode(content: bytes) -> Manifest:
@@ -200,6 +205,7 @@ def decode(content: bytes) -> Manifest:
         counts_nuls=found.get("nul_characters") is not None,
         tables=tuple(tables),
         from_list=source.get("from_list") is not None,
+        form=_form(output) if (output := found.get("output")) else RecordForm(),
     )
 
 
@@ -267,6 +273,16 @@ def _require_run_facts(found: JsonNode) -> None:
         seconds.seconds()
     if found["resumed"].count() > found["account"]["outcomes"][OutcomeKind.OK].count():
         found["resumed"].reject("more than account.outcomes.ok")
+
+
+def _form(found: JsonNode) -> RecordForm:
+    """The form of the records. Raises `Malformed` for a value that this version does not know."""
+    found["order"].one_of(Order)
+    return RecordForm(
+        found["max_record_bytes"].count(),
+        found["configuration_as"].one_of(ConfigurationAs),
+        found["timestamps"].one_of(Timestamps),
+    )
 
 
 def outcome_counts(found: JsonNode) -> Counter[OutcomeKind]:

@@ -2,7 +2,7 @@
 
 It compares:
 
-- each line with the schema and the run id, and that no id occurs twice;
+- each line with the schema, the form of records and the run id, and that no id occurs twice;
 - the number of records and bytes, and the digest;
 - the masked values and the organization;
 - the errors file with the counted outcomes;
@@ -145,7 +145,7 @@ def _check_records(file: SnapshotFile, checked: CheckedManifest, ids: IdSet) -> 
     organizations: dict[str, None] = {}
     for where, line in file.lines(checked.files.compression):
         try:
-            record = read_record(line)
+            record = read_record(line, checked.manifest.form)
         except InvalidLine as reason:
             reject(file.path, f"{where}: {reason}")
         if record["_run_id"] != checked.manifest.run_id:

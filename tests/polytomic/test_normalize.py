@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from collector.client.failures import BadPayload
 from collector.model.record import FIELDS, SCHEMA, Record
+from collector.model.record_form import Timestamps
 from collector.model.secret import REDACTED
-from collector.model.timestamps import to_utc
+from collector.model.timestamps import is_utc, to_utc
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize, path_in
+from collector.redaction.detect.rules import Rules
 from collector.redaction.redactor import Redactor
 from collector.sandbox.inventory import Inventory
-from collector.snapshot.lines import encode
+from collector.snapshot.lines import count_unparsed, encode, read_record
 
 ID = "248df4b7-aa70-47b8-a036-33ac447e668d"
 OTHER = "348df4b7-aa70-47b8-a036-33ac447e668d"
@@ -353,6 +355,64 @@ def test_invalid_timestamps_are_kept_verbatim_and_counted() -> None:
     assert (record["created_at"], record["updated_at"]) == ("yesterday", "")
     assert record["rate_limit"] == {"limited_since": "soon"}
     assert unparsed == 3
+
+
+def strict_record_of(connection: dict[str, Any], redactor: Redactor | None = None) -> tuple[Record, int]:
+    record, _, unparsed = normalize(
+        *(read_data(body_of(connection)), ID, redactor or Redactor()),
+        collected_at=AT,
+        run_id=RUN,
+        timestamps=Timestamps.STRICT,
+    )
+    return record, unparsed
+
+
+@given(connections)
+def test_strict_timestamps_are_rfc_3339_or_null_and_the_other_texts_are_in_extra(connection: dict[str, Any]) -> None:
+    """Every value is the same as without the option, except for those texts; `verify` counts the same number."""
+    kept, (strict, unparsed) = record_of(connection), strict_record_of(connection)
+    for name in ("created_at", "updated_at"):
+        if kept[name] is None or is_utc(kept[name]):
+            assert strict[name] == kept[name]
+        else:
+            assert strict[name] is None
+            assert is_same(kept[name], strict["extra"].pop(name))
+            unparsed -= 1
+    assert strict["extra"] == kept["extra"]
+    assert (
+        unparsed
+        == count_unparsed(strict)
+        == sum(
+            isinstance(each, str) and not is_utc(each)
+            for each in map((strict["rate_limit"] or {}).get, ("limited_since", "expires_at"))
+        )
+    )
+    assert set(strict) == set(kept)
+
+
+@pytest.mark.parametrize("timestamps", Timestamps)
+def test_a_line_shows_the_number_of_its_invalid_timestamps(timestamps: Timestamps) -> None:
+    """Also where a rule of the user masks the fields, which makes text of a number."""
+    body = body_of({"created_at": 1705311000, "updated_at": "soon", "rate_limit": {"expires_at": "soon"}})
+    for redactor in (Redactor(), Redactor(Rules(also=("created_at", "updated_at")))):
+        record, _, unparsed = normalize(
+            read_data(body), ID, redactor, collected_at=AT, run_id=RUN, timestamps=timestamps
+        )
+        assert count_unparsed(read_record(encode(record).removesuffix(b"\n"))) == unparsed >= 2
+
+
+def test_a_strict_timestamp_is_masked_and_counted_in_extra() -> None:
+    secret = "postgres://u:p@h/x"
+    record, redactions, unparsed = normalize(
+        *(read_data(body_of({"created_at": secret, "updated_at": "2024-01-15 09:30:00+0100"})), ID, Redactor()),
+        collected_at=AT,
+        run_id=RUN,
+        timestamps=Timestamps.STRICT,
+    )
+    assert (record["created_at"], record["updated_at"]) == (None, "2024-01-15T08:30:00.000000Z")
+    assert record["extra"] == {"created_at": f"postgres://{REDACTED}@h/x"}
+    assert [each.path for each in redactions] == ["extra.created_at"]
+    assert unparsed == 1
 
 
 @pytest.mark.parametrize("found", [OTHER, "", None, 5, [ID], ID + " ", ID.replace("-", ""), f"{{{ID}}}"])

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.client.failures import BadPayload
-from collector.model.record import JSON_TYPES
+from collector.model.record import JSON_TYPES, sent_times
+from collector.model.record_form import Timestamps
 from collector.model.secret import REDACTED
 from collector.model.side_tables import SHARED, SIDE_TABLES, Row, SideTable
 from collector.polytomic.rows import NormalizedRow, RowNormalizer
@@ -53,9 +54,15 @@ def items_of(table: SideTable) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def normalized(
-    table: SideTable, item: Any, organization_id: str | None = ORGANIZATION, redactor: Redactor | None = None
+    table: SideTable,
+    item: Any,
+    organization_id: str | None = ORGANIZATION,
+    redactor: Redactor | None = None,
+    timestamps: Timestamps = Timestamps.KEEP,
 ) -> NormalizedRow | None:
-    rows = RowNormalizer(table, redactor or Redactor(), run_id=RUN, organization_id=organization_id)
+    rows = RowNormalizer(
+        table, redactor or Redactor(), run_id=RUN, organization_id=organization_id, timestamps=timestamps
+    )
     return rows.normalize(item, collected_at=AT, connection_id=ID if table.is_per_connection else "")
 
 
@@ -232,3 +239,18 @@ def test_names_queries_and_mappings_of_a_model_stay() -> None:
     item = {"id": OTHER, "configuration": configuration, "fields": fields, "relations": relations, "labels": ["vip"]}
     row = row_of("models", copy.deepcopy(item))
     assert {key: row[key] for key in item} == item
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if sent_times(table.fields)], ids=lambda table: table.name)
+def test_strict_timestamps_of_a_row_are_null_and_their_text_is_in_extra(table: SideTable) -> None:
+    times = sent_times(table.fields)
+    assert all(field.source == field.name for field in table.fields if field.name in times)  # the name in `extra`
+    item = {"id": OTHER, **dict.fromkeys(times[1:], "soon"), times[0]: "2024-01-15T09:30:00Z"}
+    if table.is_per_connection and table is not SHARED:
+        del item["id"]
+    kept = normalized(table, copy.deepcopy(item))
+    strict = normalized(table, item, timestamps=Timestamps.STRICT)
+    assert kept is not None
+    assert strict is not None
+    assert kept.unparsed_timestamps == strict.unparsed_timestamps == len(times) - 1
+    assert strict.row == {**kept.row, **dict.fromkeys(times[1:]), "extra": dict.fromkeys(times[1:], "soon")}

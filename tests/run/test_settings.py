@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from collector.cli.config_sources import TomlSettings, from_environment
 from collector.model.errors import ConfigError, ExitCode
+from collector.model.record_form import ConfigurationAs, Order, Timestamps
 from collector.run.ids.id_formats import IdsFormat
 from collector.run.organizations.organization_settings import OrganizationSettings
 from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
@@ -61,6 +62,10 @@ SETTINGS: list[Change] = [
     ("output", "errors", "--errors", "e.jsonl", "e.jsonl"),
     ("output", "manifest", "--manifest", "m.json", "m.json"),
     ("output", "resume", "--resume", "never", Resume.NEVER),
+    ("output", "order", "--order", "input", Order.INPUT),
+    ("output", "max_record_bytes", "--max-record-bytes", 1000, 1000),
+    ("output", "configuration_as", "--configuration-as", "string", ConfigurationAs.STRING),
+    ("output", "timestamps", "--timestamps", "strict", Timestamps.STRICT),
     ("tables", "include", "--with", "policies", ("policies",)),
 ]
 SWITCHES = [
@@ -449,6 +454,8 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
         (lambda: Ids(files=("",)), r"\[ids\] files"),
         (lambda: Output(path=""), r"\[output\] path"),
         (lambda: Output(path="--ids"), r"\[output\] path"),
+        (lambda: Output(max_record_bytes=-1), r"\[output\] max_record_bytes"),
+        (lambda: Settings(ids=Ids(from_list=True), output=Output(order=Order.INPUT)), r"\[output\] order"),
     ],
 )
 def test_a_value_outside_its_range_is_an_error_that_names_its_setting(make: Any, message: str) -> None:

@@ -87,7 +87,7 @@ def test_the_reason_names_a_missing_key(key: str) -> None:
 @pytest.mark.parametrize("key", FIELDS)
 def test_the_reason_names_the_key_of_a_value_of_another_type(key: str) -> None:
     for value in VALUES_OF_EVERY_TYPE:
-        if not is_allowed(key, value):
+        if not is_allowed(key, value) and (key, type(value)) != ("configuration", str):  # see test_line_form
             assert reason_of(line_of({**RECORD, key: value})) == f"{key} is of type {type(value).__name__}"
 
 

@@ -61,7 +61,7 @@ def test_a_truncated_run_header_is_invalid() -> None:
     assert [decode(encoded[:length]) for length in range(len(encoded))] == [None] * len(encoded)
 
 
-@pytest.mark.parametrize("key", sorted(set(RunHeader._fields) - {"redaction"}))
+@pytest.mark.parametrize("key", sorted(set(RunHeader._fields) - {"redaction", "form"}))
 def test_a_run_header_without_a_key_is_invalid(key: str) -> None:
     fields = HEADER._asdict()
     del fields[key]
@@ -152,12 +152,17 @@ def test_an_older_run_or_one_from_the_future_is_resumed_only_if_it_need_not_be_f
     assert HEADER.check_resumable(unfinished, fresh=False) is unfinished
 
 
-def test_a_header_of_an_earlier_version_has_no_redaction_settings() -> None:
+def test_a_header_of_an_earlier_version_has_neither_redaction_settings_nor_a_form_of_records() -> None:
     fields = HEADER._asdict()
-    del fields["redaction"]
+    del fields["redaction"], fields["form"]
     assert decode(json.dumps(fields).encode()) == HEADER
 
 
 def test_a_run_with_other_redaction_settings_is_not_resumed() -> None:
     with pytest.raises(Damaged, match="it has other redaction settings"):
         HEADER.check_resumable(UNFINISHED._replace(redaction="else"), fresh=False)
+
+
+def test_a_run_with_another_form_of_records_is_not_resumed() -> None:
+    with pytest.raises(Damaged, match="it has another form of records"):
+        HEADER.check_resumable(UNFINISHED._replace(form="else"), fresh=False)

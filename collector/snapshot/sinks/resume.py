@@ -26,6 +26,7 @@ _MUST_MATCH: Final = {
     "api_version": "another API version",
     "schema": "another schema",
     "redaction": "other redaction settings",
+    "form": "another form of records (--max-record-bytes, --configuration-as, --timestamps)",
 }
 
 
@@ -48,6 +49,8 @@ class RunHeader(NamedTuple):
     schema: int
     redaction: str = ""
     "A digest of the user's redaction settings; empty without any."
+    form: str = ""
+    "The settings of the form of records; empty for the defaults."
 
     def encode(self) -> bytes:
         """As JSON."""

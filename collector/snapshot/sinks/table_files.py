@@ -15,11 +15,9 @@ from typing import Final
 import orjson
 from anyio import to_thread
 
-from collector.model.record import Json
 from collector.model.side_tables import SideTable, TableEnd, TableStatus
 from collector.snapshot.json_document import Malformed, parse
 from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.lines import encode
 from collector.snapshot.manifest import FileEntry, TableEntry, table_entry
 from collector.storage.durable_files import Files
 from collector.storage.journal import Journal
@@ -36,9 +34,8 @@ class TableWriter:
         self._lines: list[bytes] = []
         self._size = 0
 
-    async def put(self, row: dict[str, Json]) -> None:
-        """Add a row, and write a batch when it is full. Raises `OutputError`."""
-        line = encode(row)
+    async def put(self, line: bytes) -> None:
+        """Add the line of a row, and write a batch when it is full. Raises `OutputError`."""
         self.rows += 1
         self._lines.append(line)
         self._size += len(line)

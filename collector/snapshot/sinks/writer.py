@@ -223,10 +223,10 @@ class OutcomeWriter:
     def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
         self._writers = (records, errors)
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Outcome, line: bytes = b"") -> None:
         records, errors = self._writers
         if outcome.record is not None:
-            records.put(encode(outcome.record), outcome)
+            records.put(line or encode(outcome.record), outcome)
         else:
             errors.put(error_line(outcome), outcome)
 
