@@ -61,8 +61,8 @@ class CompletionOrder:
 class InputOrder:
     """Writes the outcomes in the order in which the ids were taken."""
 
-    def __init__(self) -> None:
-        self._window = ReorderWindow[EncodedOutcome](_MAX_PLACES, _MAX_HELD_BYTES)
+    def __init__(self, *, max_places: int = _MAX_PLACES, max_held_bytes: int = _MAX_HELD_BYTES) -> None:
+        self._window = ReorderWindow[EncodedOutcome](max_places, max_held_bytes)
         self._room: anyio.Event | None = None  # for the tasks that wait
 
     def in_turn(self, ids: Iterable[str]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def requested_ids(server: Server) -> list[str]:
     return [target.rpartition("/")[2] for target in server.targets]
 
 
-async def collect_under_kills(start: Forking, folder: Path, suffix: str, min_kills: int) -> None:
+async def collect_under_kills(start: Forking, folder: Path, suffix: str, min_kills: int, *options: str) -> None:
     """Kill and restart runs until each is complete; begin new ones until there were `min_kills` kills."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")  # shown if the test fails
@@ -50,7 +50,7 @@ async def collect_under_kills(start: Forking, folder: Path, suffix: str, min_kil
             requested = ids(60, first=1000 * rounds)
             output = folder / f"out-{rounds}/c.jsonl{suffix}"
             partial = output.with_name(f"{output.name}.partial")
-            command = ["collect", *requested, "--base-url", server.url, "-o", str(output), "--rate", "0"]
+            command = ["collect", *requested, "--base-url", server.url, "-o", str(output), "--rate", "0", *options]
             while not output.exists():
                 kept = whole_ids(partial)
                 server.heads.clear()
@@ -72,7 +72,8 @@ async def collect_under_kills(start: Forking, folder: Path, suffix: str, min_kil
                 missing_ok=True
             )  # left by a run that was killed after its publication
             assert (await (await start("verify", str(output))).finished()).code == 0
-            check_finished(output, Given(requested), 0)
+            result = check_finished(output, Given(requested), 0)
+            assert "input" not in options or list(result.records) == requested
 
 
 async def wait_for_random_time(rng: random.Random, server: Server, ended: asyncio.Future[int], expected: int) -> None:
@@ -88,6 +89,13 @@ async def test_a_run_killed_at_any_time_loses_no_record_and_repeats_no_request(
     fork: Forking, tmp_path: Path, suffix: str
 ) -> None:
     await collect_under_kills(fork, tmp_path, suffix, 4)
+
+
+async def test_a_run_killed_at_any_time_resumes_in_the_order_and_form_of_its_records(
+    fork: Forking, tmp_path: Path
+) -> None:
+    options = ("--order", "input", "--configuration-as", "string", "--timestamps", "strict")
+    await collect_under_kills(fork, tmp_path, "", 4, *options)
 
 
 @pytest.mark.soak

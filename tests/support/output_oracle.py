@@ -32,7 +32,7 @@ FAILURES = {"not_found", "forbidden", "rejected", "bad_payload", "too_large", "e
 OUTCOMES = {"ok", "not_attempted", *FAILURES}
 MANIFEST_KEYS = {
     *("format", "run_id", "tool", "started_at", "finished_at", "duration_s", "status", "exit_code", "source"),
-    *("account", "requests", "files", "redactions", "resumed"),
+    *("account", "requests", "files", "redactions", "output", "resumed"),
 }
 HEADER_KEYS = {"run_id", "started_at", "ids_digest", "base_url", "api_version", "schema"}
 STATUS = {0: {"complete"}, 3: {"complete", "partial"}}
@@ -295,6 +295,7 @@ def _check_requests(requests: Mapping[str, Any], seen: Seen) -> None:
 
 def _records_of(raw: bytes, document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     records: dict[str, dict[str, Any]] = {}
+    is_text = document["output"]["configuration_as"] == "string"
     for record in _lines(raw):
         assert record.keys() == RECORD_KEYS
         assert _ID.fullmatch(record["id"])
@@ -306,6 +307,8 @@ def _records_of(raw: bytes, document: Mapping[str, Any]) -> dict[str, dict[str, 
         assert isinstance(record["type_operations"], list)
         assert isinstance(record["policies"], list)
         assert isinstance(record["extra"], dict)
+        if is_text and record["configuration"] is not None:
+            record["configuration"] = json.loads(record["configuration"])
         assert isinstance(record["configuration"], dict | None)
         assert isinstance(record["rate_limit"], dict | None)
         for name in ("created_at", "updated_at"):
