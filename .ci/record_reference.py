@@ -30,7 +30,8 @@ a test checks that it is current. Every key is always present, in this order.
 
 - **Arrays** are never null.
 - **Timestamps** are RFC 3339 in UTC with microseconds. One that has no offset, or is not a date and time, stays as the
-  API sent it and is counted.
+  API sent it and is counted. With `--timestamps strict` it is null, and its text is in `extra`.
+- **`configuration`** is an object or null. With `--configuration-as string` it is the JSON of the object as text.
 - **Unexpected types**: the key is null, and the value is in `extra`, under its original name and nesting.
 - **`extra`** also holds every field that this schema does not know. It is `{{}}` when the API sends known fields only.
   {left_out} are omitted on purpose: they are pictures of the type, the same for

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 import collector
+from collector.model.record_form import ConfigurationAs, Timestamps
+from collector.run.settings import Output
 from collector.sandbox.faults import Faults
 from collector.sandbox.inventory import Inventory
 from collector.sandbox.server import serve
+from tests.support.scripted_server import answer, connection, ids, serving
 
+[ONE] = ids(1)
 KEY = {"POLYTOMIC_API_KEY": "sandbox-key"}
 
 
@@ -112,3 +116,14 @@ async def test_a_slow_consumer_delays_the_requests() -> None:
         for _ in range(200):  # lets the producer run ahead if it can
             await asyncio.sleep(0)
         assert sandbox.log.summary().total <= 2 * 4 + 1
+
+
+async def test_the_settings_of_the_output_do_not_apply() -> None:
+    """They are about files: the iterator yields every record as it is."""
+    output = Output(max_record_bytes=1, configuration_as=ConfigurationAs.STRING, timestamps=Timestamps.STRICT)
+    async with serving(answer(connection(ONE, created_at="soon"))) as server:
+        settings = replace(settings_for(server.url), output=output)
+        [found] = [outcome async for outcome in collector.collect([ONE], settings, environ=KEY)]
+    assert found.record is not None
+    assert found.record["created_at"] == "soon"
+    assert found.record["configuration"]["hostname"] == "db.example"

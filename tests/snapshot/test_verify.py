@@ -14,6 +14,7 @@ from collector.model.errors import Damaged, InputError
 from collector.model.ids import IdSet
 from collector.model.ledger import InputCount, Ledger
 from collector.model.outcome import OutcomeKind
+from collector.model.record_form import RecordForm, Timestamps
 from collector.snapshot.lines import encode, error_line
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.manifest import encode as manifest_of
@@ -42,7 +43,13 @@ def manifest() -> dict[str, Any]:
         FileEntry(name, content.count(b"\n"), len(content), hashlib.sha256(content).hexdigest())
         for name, content in FILES.items()
     ]
-    run_report = report(ledger, exit_code=3, ids_digest=digested.digest(), organization_id=organization_id)
+    run_report = report(
+        ledger,
+        exit_code=3,
+        ids_digest=digested.digest(),
+        organization_id=organization_id,
+        output={"order": "input", **RecordForm(4_000_000, timestamps=Timestamps.STRICT).as_json()},
+    )
     found: dict[str, Any] = json.loads(manifest_of(run_report, entries))
     return found
 
