@@ -93,6 +93,7 @@ class Run:
         self._side_tables = SideTables(settings.tables.include, id_input.ids, settings.output.configuration_as)
         self._second_pass = SecondPass()
         self._order = record_order(settings.output.order)
+        self._form = settings.output.form
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     def place(self, *, finished: bool) -> str:
@@ -275,7 +276,7 @@ class Run:
         }
 
     async def _accept_outcome(self, outcome: Outcome) -> None:
-        encoded = encode_outcome(outcome, self._settings.output.form)
+        encoded = encode_outcome(outcome, self._form)
         if encoded.outcome.record is not None:
             self._check_organization(encoded.outcome.record["organization_id"])
         self._write_outcome(encoded)
