@@ -106,7 +106,10 @@ def sent_times(fields: Iterable[Field] = RECORD) -> tuple[str, ...]:
 
 
 def count_texts(extra: Mapping[str, Json], names: Iterable[str]) -> int:
-    """Count the fields that are text in `extra`. A timestamp is text there if it is not RFC 3339 and was not kept."""
+    """Count the fields that are text in the redacted `extra`.
+
+    A timestamp is text there if it is not RFC 3339 and did not stay in its field, or if another value was masked.
+    """
     return sum(type(extra.get(name)) is str for name in names)
 
 

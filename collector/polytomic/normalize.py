@@ -17,7 +17,7 @@ from collector.model.secret import REDACTED
 from collector.polytomic.typed_fields import (
     expected_in,
     lower_id,
-    move_invalid_times,
+    normalize_sent_times,
     normalize_times,
     take,
     take_nested,
@@ -63,9 +63,7 @@ def normalize(
     if "configuration" in data:  # not an object: no field of a schema applies to it
         data["configuration"] = REDACTED  # `redact_elsewhere` counts it as masked by the server
     record["extra"] = data
-    unparsed = normalize_times(record, _TIMES)
-    if unparsed and timestamps is Timestamps.STRICT:
-        unparsed -= move_invalid_times(record, _TIMES)
+    unparsed = normalize_sent_times(record, _TIMES, timestamps)
     redactor.redact_elsewhere(data, "extra", masked)
     unparsed += count_texts(data, _TIMES) if data else 0
     if configuration := record["configuration"]:

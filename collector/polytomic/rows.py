@@ -19,8 +19,7 @@ from collector.polytomic.normalize import normalize
 from collector.polytomic.typed_fields import (
     expected_in,
     lower_id,
-    move_invalid_times,
-    normalize_times,
+    normalize_sent_times,
     take,
     take_nested,
     take_texts,
@@ -96,9 +95,7 @@ class RowNormalizer:
         row, key = self._take(item, connection_id)
         if key is None:
             return None
-        unparsed = normalize_times(row, self._fields.times)
-        if unparsed and self._timestamps is Timestamps.STRICT:
-            unparsed -= move_invalid_times(row, self._fields.times)
+        unparsed = normalize_sent_times(row, self._fields.times, self._timestamps)
         masked = self._redact(row)
         unparsed += count_texts(row["extra"], self._fields.times)
         in_texts: Masked = []

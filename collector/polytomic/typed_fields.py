@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from collector.model.ids import canonical_id
 from collector.model.record import JSON_TYPES, Field, Json, Kind
+from collector.model.record_form import Timestamps
 from collector.model.timestamps import is_utc, to_utc
 
 Expected: TypeAlias = tuple[tuple[str, str, type], ...]
@@ -70,12 +71,18 @@ def normalize_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
     return unparsed
 
 
-def move_invalid_times(values: dict[str, Json], keys: tuple[str, ...]) -> int:
-    """Move the timestamps under `keys` that are not normalized to `extra`, and return their number."""
-    invalid = [key for key in keys if (text := values[key]) is not None and not is_utc(text)]
-    for key in invalid:
-        values["extra"][key], values[key] = values[key], None
-    return len(invalid)
+def normalize_sent_times(values: dict[str, Json], keys: tuple[str, ...], timestamps: Timestamps) -> int:
+    """Normalize the timestamps of a record or row. Returns the number of unparsable ones that stay in their fields.
+
+    Strict `timestamps` moves those to `extra`.
+    """
+    unparsed = normalize_times(values, keys)
+    if not unparsed or timestamps is Timestamps.KEEP:
+        return unparsed
+    for key in keys:
+        if (text := values[key]) is not None and not is_utc(text):
+            values["extra"][key], values[key] = text, None
+    return 0
 
 
 def lower_id(text: str | None) -> str | None:
