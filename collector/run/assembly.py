@@ -121,27 +121,45 @@ async def open_components(
             on_event=reporter.report_decision,
             logs_attempts=settings.log.debug,
         ) as client:
-            schemas = (
-                LiveSchemas(client, redactor.add_schema, warn=reporter.warn) if settings.redact.live_schemas else None
-            )
-            cross_check = CrossCheck(redactor.path_of) if settings.ids.cross_check else None
-            timestamps = settings.output.timestamps
-            reader = RecordReader(
-                reply_scrubber,
-                redactor,
-                clock=SYSTEM_CLOCK,
-                schemas=schemas,
-                observe=cross_check.prepare if cross_check else None,
-                timestamps=timestamps,
-            )
-            yield Components(
+            yield _components(
+                settings,
                 client,
-                reader,
-                partial(Fetcher, client, reader, reply_scrubber, clock=SYSTEM_CLOCK),
-                partial(ListedRecords, reader, scrub=scrubber.scrub, clock=SYSTEM_CLOCK),
-                partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK, timestamps=timestamps),
-                cross_check,
+                redactor,
+                scrubber=scrubber,
+                reply_scrubber=reply_scrubber,
+                warn=reporter.warn,
             )
+
+
+def _components(
+    settings: Settings,
+    client: Client,
+    redactor: Redactor,
+    *,
+    scrubber: Scrubber,
+    reply_scrubber: Scrubber,
+    warn: Callable[[str], None],
+) -> Components:
+    """The parts that use a connected client. `reply_scrubber` is for texts of the server, `scrubber` for all others."""
+    schemas = LiveSchemas(client, redactor.add_schema, warn=warn) if settings.redact.live_schemas else None
+    cross_check = CrossCheck(redactor.path_of) if settings.ids.cross_check else None
+    timestamps = settings.output.timestamps
+    reader = RecordReader(
+        reply_scrubber,
+        redactor,
+        clock=SYSTEM_CLOCK,
+        schemas=schemas,
+        observe=cross_check.prepare if cross_check else None,
+        timestamps=timestamps,
+    )
+    return Components(
+        client,
+        reader,
+        partial(Fetcher, client, reader, reply_scrubber, clock=SYSTEM_CLOCK),
+        partial(ListedRecords, reader, scrub=scrubber.scrub, clock=SYSTEM_CLOCK),
+        partial(TableReader, client, reply_scrubber, redactor, clock=SYSTEM_CLOCK, timestamps=timestamps),
+        cross_check,
+    )
 
 
 def _warn_about_plain_http(base_url: str, warn: Callable[[str], None]) -> None:
