@@ -31,6 +31,7 @@ from collector.redaction.redactor import Redactor
 from collector.snapshot.manifest import FileEntry, encode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume, RunHeader
+from tests.support.encoded import encoded
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 from tests.support.reports import report
 from tests.support.scripted_server import connection, ids
@@ -93,7 +94,7 @@ class Process:
     async def _collect(self, sink: FileSink, remaining: IdSet, done: list[str], run_id: str) -> None:
         for number, one in enumerate(list(remaining), start=1):
             self.requested.append(one)
-            sink.writer.put(outcome(one, run_id))
+            sink.writer.put(*encoded(outcome(one, run_id)))
             done += [one] if one not in FAILING else []
             await sink.writer.flush()
             if number % 6 == 0:
@@ -288,7 +289,7 @@ class _WithoutRecord(Process):
         await sink.open()
         await sink.begin(RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1), remaining)
         for one in remaining:
-            sink.writer.put(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404"))
+            sink.writer.put(*encoded(Outcome(one, OutcomeKind.NOT_FOUND, 1, AT, http_status=404, error="HTTP 404")))
         await sink.writer.finish(is_complete=True)
         try:
             await sink.publish(manifest_of(sink.file_entries(finished=True), self.run_id, sink.writer.committed))
@@ -307,7 +308,7 @@ class _KilledProcess(Process):
 
     async def _collect(self, sink: FileSink, remaining: IdSet, done: list[str], run_id: str) -> None:
         for one in REQUESTED[:8]:
-            sink.writer.put(outcome(one, run_id))
+            sink.writer.put(*encoded(outcome(one, run_id)))
         await sink.writer.finish(is_complete=False)
         raise _Killed
 

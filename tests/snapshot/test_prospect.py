@@ -22,6 +22,7 @@ from collector.storage.filesystem import PosixFileSystem
 from collector.storage.overlay import OverlayFileSystem
 from tests.snapshot.test_read_lines import RECORD
 from tests.snapshot.test_sink import AT, HEADER
+from tests.support.encoded import encoded
 from tests.support.reports import report
 from tests.support.scripted_server import ids
 
@@ -71,7 +72,7 @@ async def earlier_run(path: Path, *, written: int, is_published: bool = False, r
             await sink.open()
             await sink.begin(HEADER, id_set())
             for each in IDS[:written]:
-                sink.writer.put(outcome(each))
+                sink.writer.put(*encoded(outcome(each)))
             await sink.writer.finish(is_complete=is_published)
             ledger.tally = sink.writer.committed
             ledger.input.unique = written

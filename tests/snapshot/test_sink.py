@@ -30,6 +30,7 @@ from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import MAX_LISTED
 from collector.snapshot.sinks.target import sink_for
+from tests.support.encoded import encoded
 from tests.support.zstd_compat import zstd
 
 AT = "2026-01-02T03:04:05.000000Z"
@@ -166,7 +167,7 @@ async def test_every_record_is_published_in_order_and_counted(subject: SinkUnder
     sink = await begun(subject.sink)
     outcomes = [ok(number, text="ä\n") for number in range(50)]
     for outcome in outcomes:
-        sink.writer.put(outcome)
+        sink.writer.put(*encoded(outcome))
     manifest = Manifest()
     await publish(sink, manifest)
     assert subject.published() == b"".join(encode(outcome.record) for outcome in outcomes if outcome.record)
@@ -177,7 +178,7 @@ async def test_every_record_is_published_in_order_and_counted(subject: SinkUnder
 async def test_an_outcome_that_is_not_ok_becomes_an_error_line_and_not_a_record(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
     for number in range(10):
-        sink.writer.put(failed(number) if number % 2 else ok(number))
+        sink.writer.put(*encoded(failed(number) if number % 2 else ok(number)))
     await publish(sink)
     assert [json.loads(line)["id"] for line in subject.published().splitlines()] == [f"id-{n}" for n in range(0, 10, 2)]
     assert subject.errors() == b"".join(error_line(failed(number)) for number in range(1, 10, 2))
@@ -186,8 +187,8 @@ async def test_an_outcome_that_is_not_ok_becomes_an_error_line_and_not_a_record(
 
 async def test_outcomes_are_committed_once_they_are_written_and_not_when_they_are_put(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
-    sink.writer.put(ok(1))
-    sink.writer.put(failed(2))
+    sink.writer.put(*encoded(ok(1)))
+    sink.writer.put(*encoded(failed(2)))
     assert sink.writer.committed.total == 0
     await sink.writer.finish(is_complete=False)
     assert sink.writer.committed.outcomes == {OutcomeKind.OK: 1, OutcomeKind.NOT_FOUND: 1}
@@ -202,7 +203,7 @@ async def test_a_full_sink_is_full_until_it_is_flushed(tmp_path: Path) -> None:
         count = 0
         assert not sink.writer.is_full
         while not sink.writer.is_full:
-            sink.writer.put(ok(count, text="x" * 10_000))
+            sink.writer.put(*encoded(ok(count, text="x" * 10_000)))
             count += 1
             assert count < 1000
         await sink.writer.flush()
@@ -216,7 +217,7 @@ async def test_concurrent_flushes_write_every_line_once(subject: SinkUnderTest) 
 
     async def work(number: int) -> None:
         for turn in range(5):
-            sink.writer.put(ok(number * 5 + turn))
+            sink.writer.put(*encoded(ok(number * 5 + turn)))
             await sink.writer.flush()
 
     await asyncio.gather(*(work(number) for number in range(8)))
@@ -228,8 +229,8 @@ async def test_concurrent_flushes_write_every_line_once(subject: SinkUnderTest) 
 
 async def test_a_stopped_run_leaves_whole_lines(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
-    sink.writer.put(ok(1))
-    sink.writer.put(failed(2))
+    sink.writer.put(*encoded(ok(1)))
+    sink.writer.put(*encoded(failed(2)))
     await leave(sink)
     assert subject.left() == b'{"id":"id-1"}\n'
     assert records(sink) == 1
@@ -244,9 +245,9 @@ async def test_a_run_without_a_record_is_published(subject: SinkUnderTest) -> No
 
 async def test_the_file_entries_describe_the_records(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     await sink.writer.flush()
-    sink.writer.put(ok(2))
+    sink.writer.put(*encoded(ok(2)))
     manifest = Manifest()
     await publish(sink, manifest)
     content = subject.raw() if subject.raw else subject.published()
@@ -256,10 +257,10 @@ async def test_the_file_entries_describe_the_records(subject: SinkUnderTest) -> 
 
 async def test_the_file_entries_describe_the_errors_file_if_an_id_failed(subject: SinkUnderTest) -> None:
     sink = await begun(subject.sink)
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     await sink.writer.flush()
-    sink.writer.put(failed(2))
-    sink.writer.put(failed(3))
+    sink.writer.put(*encoded(failed(2)))
+    sink.writer.put(*encoded(failed(3)))
     manifest = Manifest()
     await publish(sink, manifest)
     _, entry = manifest.entries
@@ -275,7 +276,7 @@ async def test_without_an_errors_file_the_first_errors_are_listed_before_a_hint(
     with stream(tmp_path, errors=False, manifest=False) as subject:
         sink = await begun(subject.sink)
         for number in range(MAX_LISTED + 5):
-            sink.writer.put(failed(number))
+            sink.writer.put(*encoded(failed(number)))
         await publish(sink)
         assert subject.warnings[0] == "id-0: not_found: HTTP 404: no such connection"
         assert len(subject.warnings) == MAX_LISTED + 1
@@ -286,7 +287,7 @@ async def test_without_an_errors_file_the_first_errors_are_listed_before_a_hint(
 async def test_a_stream_without_errors_leaves_no_errors_file(tmp_path: Path) -> None:
     with stream(tmp_path) as subject:
         sink = await begun(subject.sink)
-        sink.writer.put(ok(1))
+        sink.writer.put(*encoded(ok(1)))
         await publish(sink)
         assert names_in(tmp_path) == {"manifest.json", "pipe"}
 
@@ -297,7 +298,7 @@ async def test_a_closed_pipe_interrupts_the_run(tmp_path: Path) -> None:
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     sink = await begun(sink_for(str(pipe), errors=None, manifest=None, backlog=32, warn=print))
     os.close(reader)
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     with pytest.raises(Interrupted) as caught:
         await sink.writer.flush()
     assert caught.value.signum == SIGPIPE
@@ -307,7 +308,7 @@ async def test_a_closed_pipe_interrupts_the_run(tmp_path: Path) -> None:
 
 async def test_a_full_device_is_an_output_error() -> None:
     sink = await begun(sink_for("/dev/full", errors=None, manifest=None, backlog=32, warn=print))
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     with pytest.raises(OutputError, match="/dev/full"):
         await sink.writer.flush()
     assert records(sink) == 0
@@ -319,7 +320,7 @@ async def test_the_errors_file_and_manifest_of_a_stream_are_private_and_their_fo
 ) -> None:
     errors, manifest = tmp_path / "a" / "errors.jsonl", tmp_path / "b" / "manifest.json"
     sink = await begun(sink_for("/dev/null", errors=str(errors), manifest=str(manifest), backlog=32, warn=print))
-    sink.writer.put(failed(1))
+    sink.writer.put(*encoded(failed(1)))
     await publish(sink)
     assert [mode_of(path) for path in (errors, manifest)] == [0o600] * 2
 
@@ -350,8 +351,8 @@ def sink_to(path: Path, warnings: list[str] | None = None) -> Sink:
 )
 async def test_the_file_names_are_those_of_the_contract(name: str, stem: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
-    sink.writer.put(ok(1))
-    sink.writer.put(failed(2))
+    sink.writer.put(*encoded(ok(1)))
+    sink.writer.put(*encoded(failed(2)))
     await sink.writer.flush()
     suffixes = {"run.json", "errors.jsonl", "checkpoint", "lock"}
     assert names_in(tmp_path) == {f"{name}.partial", *(f"{stem}.partial.{each}" for each in suffixes)}
@@ -375,8 +376,8 @@ async def test_a_stopped_run_keeps_its_unfinished_names_and_the_older_snapshot(t
     for name, content in old.items():
         (tmp_path / name).write_bytes(content)
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.writer.put(ok(1))
-    sink.writer.put(failed(2))
+    sink.writer.put(*encoded(ok(1)))
+    sink.writer.put(*encoded(failed(2)))
     manifest = Manifest()
     await leave(sink, manifest)
     assert {name: (tmp_path / name).read_bytes() for name in old} == old
@@ -394,7 +395,7 @@ async def test_an_older_snapshot_is_unchanged_until_the_new_one_is_published(tmp
     for name in ("c.jsonl", "c.errors.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     await sink.writer.flush()
 
     def write_manifest(files: list[FileEntry]) -> bytes:
@@ -412,7 +413,7 @@ async def test_a_failed_publication_keeps_the_older_snapshot_with_its_manifest(t
     for name in ("c.jsonl", "c.manifest.json"):
         (tmp_path / name).write_bytes(b"old")
     sink = await begun(sink_to(tmp_path / "c.jsonl"))
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     (tmp_path / "c.manifest.json.draft").mkdir()  # so that the new manifest cannot be written
     with pytest.raises(OutputError):
         await publish(sink)
@@ -424,7 +425,7 @@ async def test_a_failed_publication_keeps_the_older_snapshot_with_its_manifest(t
 async def test_an_output_is_locked_until_its_run_ends(tmp_path: Path) -> None:
     first, second = sink_to(tmp_path / "c.jsonl"), sink_to(tmp_path / "c.jsonl")
     await begun(first)
-    first.writer.put(ok(1))
+    first.writer.put(*encoded(ok(1)))
     with pytest.raises(OutputLocked):
         await second.open()
     await publish(first)
@@ -432,18 +433,18 @@ async def test_an_output_is_locked_until_its_run_ends(tmp_path: Path) -> None:
     await begun(second)
     await leave(second)
     third = await begun(sink_to(tmp_path / "c.jsonl"))
-    third.writer.put(ok(2))  # without a record the older snapshot would not be replaced
+    third.writer.put(*encoded(ok(2)))  # without a record the older snapshot would not be replaced
     await publish(third)
 
 
 async def test_an_unfinished_run_is_quarantined_under_its_id_with_a_warning_and_never_mixed(tmp_path: Path) -> None:
     unfinished = await begun(sink_to(tmp_path / "c.jsonl"))
-    unfinished.writer.put(ok(1))
-    unfinished.writer.put(failed(2))
+    unfinished.writer.put(*encoded(ok(1)))
+    unfinished.writer.put(*encoded(failed(2)))
     await leave(unfinished)
     warnings: list[str] = []
     sink = await begun(sink_to(tmp_path / "c.jsonl", warnings))
-    sink.writer.put(ok(3))
+    sink.writer.put(*encoded(ok(3)))
     await publish(sink)
     assert (tmp_path / "c.jsonl").read_bytes() == b'{"id":"id-3"}\n'
     assert (tmp_path / "c.jsonl.partial.run-7").read_bytes() == b'{"id":"id-1"}\n'
@@ -474,10 +475,10 @@ async def test_two_quarantined_runs_of_unknown_id_do_not_overwrite_each_other(tm
 @pytest.mark.parametrize("name", SNAPSHOTS)
 async def test_a_batch_that_the_system_refuses_is_not_counted_and_leaves_whole_lines(name: str, tmp_path: Path) -> None:
     sink = await begun(sink_to(tmp_path / name))
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     await sink.writer.finish(is_complete=False)
     size = (tmp_path / f"{name}.partial").stat().st_size
-    sink.writer.put(ok(2, text=os.urandom(4000).hex()))
+    sink.writer.put(*encoded(ok(2, text=os.urandom(4000).hex())))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, hard))
     try:
@@ -545,7 +546,7 @@ async def test_a_name_that_is_too_long_is_rejected_before_the_run_starts(tmp_pat
     for number in (1, 2):
         never = sink_for(str(path), errors=None, manifest=None, backlog=32, warn=print, resume=Resume.NEVER)
         sink = await begun(never, f"{number:025}")
-        sink.writer.put(ok(1))
+        sink.writer.put(*encoded(ok(1)))
         await leave(sink)
     assert path.with_name(f"{path.name}.partial.{1:025}").exists()
 
@@ -610,7 +611,7 @@ async def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> 
     link = tmp_path / "c.jsonl"
     link.symlink_to(tmp_path / "real" / "c.jsonl")
     sink = await begun(sink_to(link))
-    sink.writer.put(ok(1))
+    sink.writer.put(*encoded(ok(1)))
     await publish(sink)
     assert link.is_symlink()
     assert names_in(tmp_path / "real") == {"c.jsonl", "c.manifest.json"}

@@ -15,6 +15,7 @@ from collector.storage.compression import Compression
 from collector.storage.durable_files import Files
 from collector.storage.journal import Journal
 from tests.support.clock import Clock
+from tests.support.encoded import encoded
 from tests.support.memory_filesystem import Fault, MemoryFileSystem
 from tests.support.scripted_server import ids
 
@@ -141,7 +142,7 @@ async def test_errors_are_committed_although_the_records_cannot_be_written() -> 
     records = writer_on(MemoryFileSystem(fault=failing("write")))
     errors = writer_on(MemoryFileSystem())
     both = OutcomeWriter(records, errors)
-    both.put(Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404"))
+    both.put(*encoded(Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404")))
     records.put(LINE, OK)
     with pytest.raises(OutputError):
         await both.finish(is_complete=False)
@@ -153,7 +154,7 @@ async def test_a_full_errors_writer_makes_the_outcome_writer_full() -> None:
     failed = Outcome(OK.id, OutcomeKind.NOT_FOUND, 1, OK.at, http_status=404, error="HTTP 404")
     while not both.is_full:
         assert both.committed.total == 0
-        both.put(failed)
+        both.put(*encoded(failed))
     await both.wait_for_capacity()
     assert not both.is_full
 

@@ -19,6 +19,7 @@ from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.snapshot.sinks.target import sink_for
 from collector.snapshot.verify_index import VerifiedIndex, verify_index
 from tests.snapshot.test_crash_states import outcome
+from tests.support.encoded import encoded
 from tests.support.reports import AT, report
 from tests.support.scripted_server import ids
 
@@ -47,7 +48,7 @@ async def collect_organization(
     await sink.open()
     await sink.begin(RunHeader(run_id, AT, id_set.digest(), "https://api.example", "2025-09-18", 1), id_set)
     for each in outcomes_of(organization_id, wanted, run_id)[:stops_after]:
-        sink.writer.put(each)
+        sink.writer.put(*encoded(each))
         ledger.add(each)
     await sink.writer.finish(is_complete=is_finished)
     ledger.reconcile(finished=is_finished, written=sink.writer.committed)

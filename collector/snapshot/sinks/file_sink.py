@@ -72,7 +72,7 @@ class _RepairNoteWriter(OutcomeWriter):
         self._pending_notes = pending_notes
         self._earlier_repairs = earlier_repairs
 
-    def put(self, outcome: Outcome, line: bytes = b"") -> None:
+    def put(self, outcome: Outcome, line: bytes) -> None:
         if outcome.record is not None and (outcome.repairs or outcome.id in self._earlier_repairs):
             self._pending_notes.append(RepairNote(outcome.id, outcome.repairs).encode())
         super().put(outcome, line)

@@ -23,8 +23,8 @@ from collector.snapshot.sinks.table_files import TableFiles
 class Writer(Protocol):
     """Writes the outcomes of a run after `begin`."""
 
-    def put(self, outcome: Outcome, line: bytes = b"") -> None:
-        """Enqueue an outcome. Never blocks. `line` is that of its record, if the caller has encoded it."""
+    def put(self, outcome: Outcome, line: bytes) -> None:
+        """Enqueue an outcome, with the line of its record; empty without one. Never blocks."""
 
     @property
     def is_full(self) -> bool:
@@ -55,7 +55,7 @@ class NoWriter:
     def __init__(self, committed: Tally | None = None) -> None:
         self.committed = committed or Tally()
 
-    def put(self, outcome: Outcome, line: bytes = b"") -> None:
+    def put(self, outcome: Outcome, line: bytes) -> None:
         raise RuntimeError("call begin first")
 
     async def wait_for_capacity(self) -> None:

@@ -14,7 +14,7 @@ from anyio import to_thread
 from collector.model.errors import OutputError
 from collector.model.ledger import Tally, TallyEntry, tally_entry
 from collector.model.outcome import Outcome
-from collector.snapshot.lines import encode, error_line
+from collector.snapshot.lines import error_line
 from collector.snapshot.manifest import FileEntry
 from collector.storage.compression import Compression
 from collector.storage.journal import Journal
@@ -223,10 +223,10 @@ class OutcomeWriter:
     def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
         self._writers = (records, errors)
 
-    def put(self, outcome: Outcome, line: bytes = b"") -> None:
+    def put(self, outcome: Outcome, line: bytes) -> None:
         records, errors = self._writers
         if outcome.record is not None:
-            records.put(line or encode(outcome.record), outcome)
+            records.put(line, outcome)
         else:
             errors.put(error_line(outcome), outcome)
 
