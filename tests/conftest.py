@@ -110,6 +110,14 @@ class Running:
             await self.kill()
         return Finished(code, out, err.decode())
 
+    async def end(self, signum: signal.Signals) -> Finished:
+        """End a run whose requests hang: repeat a signal that drains them, once the run says so."""
+        self.send(signum)
+        if signum is not signal.SIGKILL:
+            await self.wait_for_stderr("finishing requests in flight")
+            self.send(signum)
+        return await self.finished()
+
     async def kill(self) -> None:
         """Kill the command if it still runs."""
         if self.process.returncode is None:

@@ -161,11 +161,7 @@ async def test_an_unfinished_run_is_resumed_only_in_its_own_form(
         async with asyncio.timeout(PATIENCE):
             while not whole_ids(tmp_path / "out/c.jsonl.partial"):  # noqa: ASYNC110  # has no event
                 await asyncio.sleep(0.01)
-        running.send(end)
-        if end is not signal.SIGKILL:
-            await running.wait_for_stderr("finishing requests in flight")
-            running.send(end)
-        await running.finished()
+        await running.end(end)
         is_mended = True
         refused = await call(*arguments, "--resume", "always")
         assert refused.code == 8

@@ -92,11 +92,7 @@ async def stuck_run(fork: Forking, api: Api, partial: Path, end: signal.Signals)
     async with asyncio.timeout(PATIENCE):
         while api.replies < len(WANTED) - 1 or whole_ids(partial) < BEFORE:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
-    running.send(end)
-    if end is not signal.SIGKILL:
-        await running.wait_for_stderr("finishing requests in flight")
-        running.send(end)
-    await running.finished()
+    await running.end(end)
     api.is_mended = True
     api.server.heads.clear()
 

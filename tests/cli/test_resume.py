@@ -92,11 +92,7 @@ async def unfinished(
     async with asyncio.timeout(PATIENCE):  # until the records are synced
         while not checkpoint.exists() or decode(checkpoint.read_bytes()) is None:  # noqa: ASYNC110  # has no event
             await asyncio.sleep(0.01)
-    running.send(end)
-    if end is not signal.SIGKILL:
-        await running.wait_for_stderr("finishing requests in flight")
-        running.send(end)
-    await running.finished()
+    await running.end(end)
     return path
 
 
@@ -156,10 +152,7 @@ async def test_a_run_that_is_stopped_twice_keeps_the_records_of_both_starts(
     running = await fork("collect", *WANTED, *arguments(api))
     await api.server.saw(5)
     await asyncio.sleep(0.5)
-    running.send(signal.SIGHUP)
-    await running.wait_for_stderr("finishing requests in flight")
-    running.send(signal.SIGHUP)
-    assert (await running.finished()).code == 129
+    assert (await running.end(signal.SIGHUP)).code == 129
     result = check_stopped(tmp_path / "out/c.jsonl", Given(WANTED), 129)
     assert result.outcomes == {"ok": 5, "not_found": 1, "not_attempted": 3}
     assert result.manifest["resumed"] == 4
