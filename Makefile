@@ -9,6 +9,9 @@ TOOLS := $(VENV)/tools/bin
 # The documentation site has a third environment.
 SITE := $(VENV)/docs/bin
 
+# Each foreign program of `make engines` has an environment of its own: their packages contradict each other.
+FOREIGN := $(patsubst requirements/engine-%.txt,$(VENV)/engine-%/ready,$(wildcard requirements/engine-*.txt))
+
 .PHONY: help demo test test-core check security audit soak docs engines bench limits picture lock wheel sbom clean
 
 help:
@@ -21,7 +24,8 @@ help:
 	@echo "                prints NOT RUN when the database is unavailable"
 	@echo "make soak       run the long tests (minutes)"
 	@echo "make docs       build the documentation site into site/ with all checks"
-	@echo "make engines    test the site in a real browser (needs Chromium)"
+	@echo "make engines    test the site in a real browser (needs Chromium), and the data"
+	@echo "                with warehouses and other foreign programs"
 	@echo "make bench      measure throughput against aiohttp and the official SDK,"
 	@echo "                recovery after an outage, and redaction (needs nginx)"
 	@echo "make limits     measure and plot the adaptation to rate limits (11 minutes)"
@@ -69,7 +73,7 @@ docs: $(VENV)/site
 	$(SITE)/zensical build --strict --clean
 	$(SITE)/python .ci/check_site.py
 
-engines: $(VENV)/engines docs
+engines: $(VENV)/engines docs $(FOREIGN)
 	$(BIN)/python -m pytest -m engines --numprocesses 2 --dist worksteal tests/engines
 
 bench: $(VENV)/bench
@@ -94,14 +98,15 @@ sbom: $(VENV)/run $(VENV)/audit
 	$(TOOLS)/python .ci/validate_sbom.py dist/polytomic-collector.cdx.json
 
 # The locks pin every dependency with hashes: build.txt the build tools, audit.txt the check tools, docs.txt the site
-# generator, engines.txt the driver of the browser.
+# generator, engines.txt the driver of the browser, engine-*.txt one foreign program each.
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
   --no-annotate --python-version 3.11
 lock: $(VENV)/audit
 	cd requirements && for name in run test bench; do \
 	  extra=$$(test $$name = run || echo "--extra $$name --extra zstd"); \
 	  ../$(TOOLS)/$(COMPILE) $$extra -o $$name.txt ../pyproject.toml; done
-	cd requirements && for name in build audit docs engines; do ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
+	cd requirements && for name in build audit docs engines $$(basename --suffix .in --multiple engine-*.in); do \
+	  ../$(TOOLS)/$(COMPILE) -o $$name.txt $$name.in; done
 
 $(VENV)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "collector needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
@@ -128,6 +133,12 @@ $(VENV)/audit: $(VENV)/venv requirements/audit.txt
 
 $(VENV)/engines: $(VENV)/test requirements/engines.txt
 	$(PIP) -r requirements/engines.txt
+	@touch $@
+
+$(VENV)/engine-%/ready: requirements/engine-%.txt $(VENV)/venv
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/site: $(VENV)/venv requirements/docs.txt
