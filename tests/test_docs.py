@@ -100,7 +100,7 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
         Ledger(InputCount(filtered=0)),
         redaction=Redact().as_manifest(),
         output=Output().as_manifest(),
-        selection={"from_list": True, "filter": {}},
+        selection={"all": True, "from_list": True, "filter": {}},
         cross_check=CrossCheckReport().as_manifest(),
     )
     table = TableEntry(facts, "users", "/api/organization/users", TableStatus.COMPLETE)

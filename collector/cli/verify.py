@@ -10,7 +10,8 @@ from cyclopts import App, Parameter
 from collector.cli.console import print_message
 from collector.cli.slips import reject_other_file
 from collector.model.errors import Damaged, ExitCode, InputError
-from collector.snapshot.verify import Verified, verify
+from collector.snapshot.verified import Verified
+from collector.snapshot.verify import verify
 from collector.snapshot.verify_index import VerifiedIndex, VerifiedOrganization, is_index_file, verify_index
 
 app = App(

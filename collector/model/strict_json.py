@@ -44,6 +44,20 @@ def parse_tolerantly(body: bytes) -> tuple[Json, list[JsonPath]]:
 
 def parse(body: bytes) -> Json:
     """Any JSON value that needs no repair. Raises only `NotJson`."""
+    document, openings = _parsed(body)
+    # The count of openings bounds the depth, so only unusual bodies are walked.
+    if openings > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+        raise NotJson(f"the body is nested deeper than {MAX_DEPTH}")
+    return document
+
+
+def parse_own(line: bytes) -> Json:
+    """A JSON value that the collector wrote: `parse`, without its limit of depth. Raises only `NotJson`."""
+    return _parsed(line)[0]
+
+
+def _parsed(body: bytes) -> tuple[Json, int]:
+    """The JSON value, and how many arrays and objects it has at most."""
     if not body:
         raise NotJson("the body is empty")
     body = body.removeprefix(_BOM)
@@ -52,10 +66,7 @@ def parse(body: bytes) -> Json:
         document = _parse_exactly(body) if _LONG_NUMBER in scan else orjson.loads(body)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the body is not JSON: {_first_line(error)}") from None
-    # The count of openings bounds the depth, so only unusual bodies are walked.
-    if scan.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
-        raise NotJson(f"the body is nested deeper than {MAX_DEPTH}")
-    return document
+    return document, scan.count(b"[")
 
 
 def _parse_exactly(body: bytes) -> Json:

@@ -271,6 +271,7 @@ class Run:
         """How the ids were selected, as far as not by the input alone."""
         ids, conditions = self._settings.ids, self._settings.filter
         return {
+            **({"all": True} if ids.all else {}),
             **({"from_list": True} if ids.from_list else {}),
             **({"filter": conditions.as_manifest()} if conditions.is_active else {}),
         }

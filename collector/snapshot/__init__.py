@@ -3,8 +3,8 @@
 lines, line_form, layout an outcome ⇄ a line, and its form; file names
 manifest, json_document  the manifest ⇄ its JSON document, read value by value
 organizations_index, checked_index, run_account  the index of several organizations ⇄ its JSON document
-checked_manifest, snapshot_file, errors_file, side_table, verify, verify_index
-                         comparison of a snapshot with its manifest
+reader, verify, verified, verify_index  a snapshot, read and compared with its manifest
+checked_manifest, contents, snapshot_file, errors_file, side_table  the parts of this comparison
 sinks/                   writing of a snapshot by a run
 
 Must not know: HTTP, settings, the command line.

@@ -26,7 +26,7 @@ from collector.model.record import (
 )
 from collector.model.record_form import ConfigurationAs, RecordForm
 from collector.model.side_tables import SIDE_TABLES
-from collector.model.strict_json import NotJson, parse
+from collector.model.strict_json import NotJson, parse_own
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
 from collector.redaction.detect.reasons import UNKNOWN
@@ -124,7 +124,6 @@ def error_line(outcome: Outcome) -> bytes:
 _TYPES: Final = {
     field.name: (
         JSON_TYPES[field.kind],
-        *((float,) if field.kind is Kind.COUNT else ()),  # orjson reads an integer of more than 64 bits as a float
         *((str,) if field.name == _CONFIGURATION else ()),  # its JSON as text
         *((type(None),) if field.is_nullable else ()),
     )
@@ -174,9 +173,9 @@ def _parse_object(line: bytes) -> Record:
     if not (line.startswith(b"{") and line.endswith(b"}")):
         raise InvalidLine("not a JSON object" if line else "an empty line")
     try:
-        return orjson.loads(line)  # type: ignore[no-any-return]  # it begins with a brace, so it is an object
-    except orjson.JSONDecodeError as error:
-        return _parse_huge_integers(line, error.msg)
+        return parse_own(line)  # type: ignore[no-any-return]  # it begins with a brace, so it is an object
+    except NotJson as reason:
+        raise InvalidLine(str(reason)) from None
 
 
 def _parse_configuration(record: dict[str, Json]) -> None:
@@ -188,14 +187,6 @@ def _parse_configuration(record: dict[str, Json]) -> None:
         record[_CONFIGURATION] = _parse_object(text.encode())
     except InvalidLine as reason:
         raise InvalidLine(f"{_CONFIGURATION} is text, but not the JSON of an object: {reason}") from None
-
-
-def _parse_huge_integers(line: bytes, reason: str) -> Record:
-    """Decode a line that orjson rejects because an integer has more than 308 digits."""
-    try:
-        return parse(line)  # type: ignore[no-any-return]  # the line begins with a brace, so it is an object
-    except NotJson:
-        raise InvalidLine(f"invalid JSON ({reason})") from None
 
 
 def has_only_text_lists(record: Record) -> bool:
@@ -254,7 +245,7 @@ def read_row(line: bytes, table: str, form: RecordForm | None = None) -> dict[st
     Raises `InvalidLine` unless it is an object with the keys of that table, and has the given `form`.
     """
     try:
-        row = parse(line)
+        row = parse_own(line)
     except NotJson as reason:
         raise InvalidLine(str(reason)) from None
     if type(row) is not dict or tuple(row) != _ROW_KEYS[table]:

@@ -163,13 +163,15 @@ def _encoded_pace(pace: Throughput) -> dict[str, Json]:
 class Manifest(NamedTuple):
     """The values of a decoded manifest: `records_file` and `errors` are the entries of `files`.
 
-    `from_list`: the records are the payloads of the list. A manifest of an earlier version does not list an errors file
-    or the form of the records, and does not count NUL characters.
+    `from_list`: the records are the payloads of the list. `is_of_all`: the run requested every connection of the list,
+    without a filter. A manifest of an earlier version does not list an errors file or the form of the records, does not
+    count NUL characters, and does not state that its ids are all.
     """
 
     run_id: str
     status: str
     exit_code: int
+    started_at: str
     ids_digest: str
     organization_id: str | None
     input: dict[str, int]
@@ -179,6 +181,7 @@ class Manifest(NamedTuple):
     counts_nuls: bool = True
     tables: tuple[TableEntry, ...] = ()
     from_list: bool = False
+    is_of_all: bool = False
     form: RecordForm = RecordForm()
 
 
@@ -196,6 +199,7 @@ def decode(content: bytes) -> Manifest:
         run_id=found["run_id"].text(),
         status=found["status"].text(),
         exit_code=found["exit_code"].count(),
+        started_at=found["started_at"].utc(),
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
         input=input_counts(ledger["input"]),
@@ -205,8 +209,14 @@ def decode(content: bytes) -> Manifest:
         counts_nuls=found.get("nul_characters") is not None,
         tables=tuple(tables),
         from_list=source.get("from_list") is not None,
+        is_of_all=_is_of_all(source),
         form=_form(output) if (output := found.get("output")) else RecordForm(),
     )
+
+
+def _is_of_all(source: JsonNode) -> bool:
+    is_all = source.get("all")
+    return is_all is not None and is_all.flag() and source.get("filter") is None
 
 
 def input_counts(found: JsonNode) -> dict[str, int]:

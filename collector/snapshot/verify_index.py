@@ -23,7 +23,8 @@ from collector.snapshot.layout import FileSet, Stage, file_sets
 from collector.snapshot.organizations_index import Index, ManifestEntry, OrganizationEntry
 from collector.snapshot.run_account import RunAccount, RunEnd, decode_manifest
 from collector.snapshot.snapshot_file import open_regular, reject
-from collector.snapshot.verify import Verified, verify
+from collector.snapshot.verified import Verified
+from collector.snapshot.verify import verify
 
 _START_BYTES: Final = 4096
 _MAX_TITLE_CHARS: Final = 200

@@ -42,25 +42,14 @@ def reason_of(line: bytes) -> str:
     return str(caught.value)
 
 
-def as_read(value: Any) -> Any:
-    """`value` with floats in place of integers of more than 64 bits."""
-    if isinstance(value, dict):
-        return {key: as_read(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [as_read(inner) for inner in value]
-    return float(value) if type(value) is int and not -(2**63) <= value < 2**64 else value
-
-
 def is_allowed(key: str, value: Any) -> bool:
-    if key == "api_calls_last_24_hours" and type(value) is float:  # an integer of more than 64 bits
-        return True
     return type(value) is TYPES.get(key, str) or (value is None and key not in NEVER_NULL)
 
 
 @given(connections)
 def test_every_encoded_record_is_decoded(connection: dict[str, Any]) -> None:
     record = record_of(connection)
-    assert read_record(encode(record).removesuffix(b"\n")) == as_read(record)
+    assert read_record(encode(record).removesuffix(b"\n")) == record
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -70,13 +59,13 @@ def test_a_record_with_an_integer_of_any_length_is_decoded(field: str, digits: i
     record = record_of({field: {"n": sign * int("9" * digits), "text": "9" * digits}, "name": "Ä"})
     found = read_record(encode(record).removesuffix(b"\n"))
     assert list(found) == list(record)
-    assert (found["id"], found["name"], found["_run_id"]) == (ID, "Ä", RUN)
+    assert found == record
 
 
 @pytest.mark.parametrize("digits", [20, 310, 4300])
 def test_a_record_with_a_huge_number_of_calls_is_decoded(digits: int) -> None:
     record = record_of({"api_calls_last_24_hours": int("9" * digits)})
-    assert read_record(encode(record).removesuffix(b"\n"))["id"] == ID
+    assert read_record(encode(record).removesuffix(b"\n")) == record
 
 
 @pytest.mark.parametrize("key", FIELDS)
@@ -112,7 +101,7 @@ def test_another_schema_is_rejected(schema: int) -> None:
     assert "schema" in reason_of(line_of({**RECORD, "_schema": schema}))
 
 
-@pytest.mark.parametrize("value", [True, False, 1.0, 2**64, "1", None])
+@pytest.mark.parametrize("value", [True, False, 1.0, "1", None])
 def test_the_schema_is_an_integer_and_not_a_boolean(value: Any) -> None:
     assert reason_of(line_of({**RECORD, "_schema": value})).startswith("_schema is of type ")
 

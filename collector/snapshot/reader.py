@@ -1,0 +1,137 @@
+"""Read a snapshot, and verify it on the way. Reads every byte, writes no file and sends no request.
+
+The records and rows arrive one by one, each compared with the manifest. The facts about the whole are compared by
+`SnapshotReader.finish`: until it returns, the snapshot may still turn out to be damaged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from collector.model.errors import InputError
+from collector.model.ids import IdSet
+from collector.model.ledger import Tally
+from collector.model.record import Json, Record
+from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
+from collector.snapshot.contents import Contents
+from collector.snapshot.errors_file import check_errors
+from collector.snapshot.layout import Stage
+from collector.snapshot.lines import InvalidLine, has_only_text_lists, read_record, tally_entry_of_line
+from collector.snapshot.manifest import Manifest
+from collector.snapshot.side_table import verified_rows
+from collector.snapshot.snapshot_file import SnapshotFile, open_regular, reject
+from collector.snapshot.verified import Verified, verified
+
+
+class StoredRecord(NamedTuple):
+    """A record, and its line without the line feed. Its configuration is an object, also where the line has text."""
+
+    line: bytes
+    record: Record
+
+
+class SnapshotReader:
+    """An open snapshot: first its records, then the rows of its side tables, then the comparison of the whole."""
+
+    def __init__(self, checked: CheckedManifest, file: SnapshotFile) -> None:
+        self._checked = checked
+        self._file = file
+        self._ids = IdSet()
+        self._tally = Tally()
+        self._organizations: dict[str, None] = {}
+        self._unread_tables = {entry.table: entry for entry in checked.manifest.tables}
+        self._records = self._verified_records()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest, whose parts agree with each other."""
+        return self._checked.manifest
+
+    @property
+    def is_finished(self) -> bool:
+        """Did the run request every id, and publish the records?"""
+        return self._checked.files.stage is Stage.PUBLISHED and not self._checked.is_stopped
+
+    def records(self) -> Iterator[StoredRecord]:
+        """Each record, once. Raises `Damaged` at the first line that does not match, and `InputError`."""
+        return self._records
+
+    def rows(self, table: str) -> Iterator[dict[str, Json]]:
+        """Each row of a side table that the manifest lists, once. Raises `Damaged` and `InputError`, and `KeyError`."""
+        return verified_rows(self._checked, self._unread_tables.pop(table))
+
+    def finish(self) -> Verified:
+        """Compare what was not read, and the facts about the whole. Raises `Damaged` and `InputError`."""
+        for _ in self._records:
+            pass
+        path, checked = self._file.path, self._checked
+        self._file.require_match(checked.manifest.records_file, len(self._ids), "records")
+        if len(self._ids) != checked.records:
+            reject(path, f"contains {len(self._ids)} records, but the account in its manifest counts {checked.records}")
+        errors = check_errors(checked, self._ids)
+        for entry in self._unread_tables.values():
+            for _ in verified_rows(checked, entry):
+                pass
+        if len(self._ids) == checked.unique and self._ids.digest() != checked.manifest.ids_digest:
+            reject(path, "the ids of its records and errors are not the requested ids")
+        contents = self._contents()
+        if difference := contents.difference(Contents.stated_by(checked.manifest, contents.nuls)):
+            reject(path, difference)
+        return verified(checked, errors)
+
+    def _verified_records(self) -> Iterator[StoredRecord]:
+        manifest, path = self._checked.manifest, self._file.path
+        for where, line in self._file.lines(self._checked.files.compression):
+            try:
+                record = read_record(line, manifest.form)
+            except InvalidLine as reason:
+                reject(path, f"{where}: {reason}")
+            if record["_run_id"] != manifest.run_id:
+                reject(path, f"{where}: the record belongs to another run")
+            if not has_only_text_lists(record):
+                reject(path, f"{where}: an array contains a value that is not text")
+            self._tally.add(tally_entry_of_line(line, record))
+            if self._tally.unparsed_timestamps > manifest.tally.unparsed_timestamps:
+                reject(path, f"{where}: an invalid timestamp that the manifest does not account for")
+            if not self._ids.add(record["id"]):
+                reject(path, f"{where}: {record['id']} occurs twice")
+            if record["organization_id"] is not None:
+                self._organizations[record["organization_id"]] = None
+            yield StoredRecord(line, record)
+
+    def _contents(self) -> Contents:
+        tally = self._tally
+        return Contents(tally.redactions, tally.unparsed_timestamps, next(iter(self._organizations), None), tally.nuls)
+
+
+@contextmanager
+def open_any(path: Path) -> Iterator[SnapshotReader]:
+    """Open the snapshot at `path`, compressed or not, or the `partial` files of an unfinished or quarantined run.
+
+    Raises `Damaged` for a manifest that is missing, malformed or of another snapshot, and `InputError` for files that
+    cannot be read.
+    """
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
+    checked = read_manifest(path)
+    with open_regular(path) as file:
+        yield SnapshotReader(checked, file)
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[SnapshotReader]:
+    """Open the finished snapshot at `path`, compressed or not.
+
+    Raises as `open_any` does, and `InputError` for the records of a run that is unfinished, quarantined or stopped.
+    """
+    with open_any(path) as reader:
+        if not reader.is_finished:
+            raise InputError(
+                f"{path}: its run did not finish, so records are missing; rerun its command to resume it, or name a "
+                "finished snapshot"
+            )
+        yield reader

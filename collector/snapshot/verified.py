@@ -1,0 +1,61 @@
+"""The result of a verification: the figures of a snapshot that matches its manifest, and notes. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from collector.snapshot.checked_manifest import CheckedManifest
+from collector.snapshot.errors_file import CheckedErrors
+from collector.snapshot.layout import Stage
+from collector.snapshot.side_table import note_on_table
+
+
+class Verified(NamedTuple):
+    """The result for a snapshot that matches its manifest.
+
+    `errors_file` was compared too, or is None if the run kept none. `notes` state what could not be compared.
+    """
+
+    records: int
+    errors: int
+    bytes: int
+    sha256: str
+    status: str
+    errors_file: Path | None
+    notes: tuple[str, ...]
+
+
+def verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
+    """The result for a snapshot whose comparison found no difference."""
+    records_file = checked.manifest.records_file
+    table_notes = (note_on_table(checked, entry) for entry in checked.manifest.tables)
+    return Verified(
+        records=checked.records,
+        errors=checked.failed.total(),
+        bytes=records_file.bytes,
+        sha256=records_file.sha256,
+        status=checked.manifest.status,
+        errors_file=errors.path,
+        notes=tuple(filter(None, (errors.note, *table_notes, _note_on_run(checked)))),
+    )
+
+
+def _note_on_run(checked: CheckedManifest) -> str | None:
+    """A note on a run that did not publish its records, and the next step."""
+    run = "stopped" if checked.is_stopped else "published nothing, because no id was ok"
+    remainder = f"{checked.not_attempted} ids were not attempted" if checked.unique else "it had not found any ids"
+    summary = f"{checked.files.records}: its run {run}; {remainder}"
+    if checked.manifest.from_list and checked.files.stage is Stage.UNFINISHED:
+        return (
+            f"{checked.files.records}: its run {run} while it read the list; rerun its command to read the list again"
+        )
+    if checked.is_of_stream:
+        return f"{summary}; collect again to get all records" if checked.is_stopped else None
+    match checked.files.stage:
+        case Stage.PUBLISHED:
+            return None
+        case Stage.UNFINISHED:
+            return f"{summary}; rerun its command to resume it (after 24 hours with --resume always)"
+        case Stage.QUARANTINED:
+            return f"{summary}; it is quarantined, so no run resumes it"
