@@ -1,6 +1,6 @@
 """Warehouse: schemas, files and loads for databases, derived from the table of the record's fields.
 
-columns, fitting         the typed columns of a table, and a value that does not fit its column
+columns, fitting, arrow  the typed columns of a table, a value that does not fit its column, record batches
 
 Must not know: HTTP, the run, settings, the command line.
 """
