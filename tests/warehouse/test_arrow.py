@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +17,14 @@ from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
 from collector.warehouse import arrow
 from collector.warehouse.arrow import arrow_schema, batches
-from collector.warehouse.columns import CONNECTIONS, TABLES
+from collector.warehouse.columns import CONNECTIONS, TABLES, ColumnType
 from tests.polytomic.test_normalize import AT, ID, RUN, connections
 
 TABLE = TABLES[CONNECTIONS]
 
 
 def record_of(connection: dict[str, Any]) -> dict[str, Json]:
-    return normalize({**connection, "id": ID}, ID, Redactor(), collected_at=AT, run_id=RUN)[0]
+    return normalize({**deepcopy(connection), "id": ID}, ID, Redactor(), collected_at=AT, run_id=RUN)[0]
 
 
 def read(connection: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def test_every_value_of_any_record_is_in_its_column_or_in_extra(connection: dict
     extra = json.loads(found["extra"])
     for column in TABLE.columns[:-4]:
         value = found[column.name]
-        if column.name in TABLE.names_of(arrow.ColumnType.JSON) and value is not None:
+        if column.name in TABLE.names_of(ColumnType.JSON) and value is not None:
             value = json.loads(value)
         elif isinstance(value, datetime):
             value = f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
