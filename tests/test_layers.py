@@ -51,6 +51,7 @@ PURE = (
     ),
     *("run.output_template", "run.reorder_window", "run.resume_hint", "run.second_pass", "run.ids.tables"),
     "run.readiness.checks.*",
+    *("warehouse.columns", "warehouse.fitting", "warehouse.schema.*"),
     *("cli.service_links", "cli.text_encoding"),
 )
 """Modules that use neither the system nor the clock nor the event loop."""

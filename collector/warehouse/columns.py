@@ -59,6 +59,11 @@ class Column(NamedTuple):
         return self.field.is_nullable
 
     @property
+    def is_json_array(self) -> bool:
+        """Are the values arrays of any JSON? Other JSON is an object."""
+        return self.field.kind is Kind.ARRAY
+
+    @property
     def is_fallible(self) -> bool:
         """May the API send a value that does not fit the type, so that the typed column is null?"""
         return self.field.source is not None and self.type in (ColumnType.TIMESTAMP, ColumnType.BIGINT)
