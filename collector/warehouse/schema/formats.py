@@ -70,9 +70,7 @@ def _tables(name: str) -> Sequence[Table]:
     if name == ALL_TABLES:
         return tuple(TABLES.values())
     if name not in TABLES:
-        raise UsageError(
-            f"--table {name!a}: there is no such table; choose one of {', '.join([*TABLES, ALL_TABLES])}"
-        )
+        raise UsageError(f"--table {name!a}: there is no such table; choose one of {', '.join([*TABLES, ALL_TABLES])}")
     return (TABLES[name],)
 
 

@@ -14,7 +14,9 @@ from typing import ClassVar, Final, NamedTuple
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import Dialect
 
-UTC: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{6}Z$"
+YEAR: Final = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+TIME: Final = "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{6}Z"
+UTC: Final = f"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}{TIME}$"
 """The form of a timestamp that fits its column. The cast decides whether its day exists."""
 
 INTEGER: Final = "^-?[0-9]{1,19}$"

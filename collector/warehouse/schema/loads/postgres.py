@@ -8,15 +8,11 @@ from typing import Final
 
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import DIALECTS, Warehouse, sql_text
-from collector.warehouse.schema.loads.load import EXTRA, LINES, Load, Misfit, is_configuration
+from collector.warehouse.schema.loads.load import EXTRA, INTEGER, LINES, TIME, YEAR, Load, Misfit, is_configuration
 
-_YEAR: Final = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
-_LEAP: Final = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
-_DAY: Final = (
-    f"({_YEAR}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
-    f"|(?!0000){_LEAP}-02-29)"
-)
-VALID_UTC: Final = f"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{{6}}Z$"
+_LEAP_YEAR: Final = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_DAY: Final = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
+VALID_UTC: Final = f"^({YEAR}-({_DAY})|{_LEAP_YEAR}-02-29){TIME}$"
 """A timestamp whose day exists. Before version 17, Postgres has no cast that returns null."""
 
 _TIME: Final = f"""\
@@ -84,7 +80,7 @@ WHERE strpos(line, '\\u0000') > 0 AND line ~ '(?<!\\\\)(\\\\\\\\)*\\\\u0000';"""
         """A number of any size fits `numeric`."""
         bounds = "BETWEEN -9223372036854775808 AND 9223372036854775807"
         return (
-            f"CASE WHEN {raw} ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN CAST({raw} AS numeric) {bounds} "
+            f"CASE WHEN {raw} ~ '{INTEGER}' THEN CASE WHEN CAST({raw} AS numeric) {bounds} "
             f"THEN CAST({raw} AS bigint) END END"
         )
 

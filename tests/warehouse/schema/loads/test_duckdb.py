@@ -1,0 +1,77 @@
+"""DuckDB runs the printed script and holds every value of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.model.record_form import ConfigurationAs
+from collector.warehouse.columns import CONNECTIONS, TABLES, Column, ColumnType, Table
+from collector.warehouse.schema.formats import SchemaFormat, schema_text
+from tests.support.odd_records import as_lines, big_record, odd_records, odd_rows, sandbox_records
+from tests.support.typed_rows import Rows, assert_same, by_key, expected_rows, parse_json_columns
+
+CONNECTION = TABLES[CONNECTIONS]
+
+
+def load(database: duckdb.DuckDBPyConnection, table: Table, file: Path) -> None:
+    database.execute(schema_text(SchemaFormat.DUCKDB, table.name, str(file)))
+
+
+def rows_of(database: duckdb.DuckDBPyConnection, table: Table) -> Rows:
+    names = [column.name for column in table.columns]
+    database.execute(f'SELECT {", ".join(map(_text, table.columns))} FROM "{table.name}"')
+    return by_key(table, [parse_json_columns(table, dict(zip(names, row, strict=True))) for row in database.fetchall()])
+
+
+def _text(column: Column) -> str:
+    if column.type is ColumnType.TIMESTAMP:
+        return f"strftime(\"{column.name}\" AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
+    return f'"{column.name}"'
+
+
+def write(folder: Path, lines: bytes, name: str = "rows.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(lines)
+    return path
+
+
+@pytest.mark.parametrize("form", list(ConfigurationAs))
+def test_every_value_of_odd_and_usual_connections_arrives(form: ConfigurationAs, tmp_path: Path) -> None:
+    lines = as_lines([*odd_records(), *sandbox_records(300), big_record()], form)
+    with duckdb.connect() as database:
+        load(database, CONNECTION, write(tmp_path, lines))
+        assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, lines))
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_odd_value_of_every_table_arrives(table: Table, tmp_path: Path) -> None:
+    lines = as_lines(odd_rows(table))
+    with duckdb.connect() as database:
+        load(database, table, write(tmp_path, lines))
+        assert_same(rows_of(database, table), expected_rows(table, lines))
+
+
+def test_a_file_that_is_loaded_again_adds_no_row_and_another_run_adds_its_rows(tmp_path: Path) -> None:
+    monday, tuesday = as_lines(odd_records("monday")), as_lines(odd_records("tuesday"))
+    with duckdb.connect() as database:
+        for night in (monday, monday, tuesday, monday):
+            load(database, CONNECTION, write(tmp_path, night))
+        assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, monday + tuesday))
+
+
+def test_a_path_with_quotes_is_read(tmp_path: Path) -> None:
+    lines = as_lines(odd_records())
+    with duckdb.connect() as database:
+        load(database, CONNECTION, write(tmp_path, lines, "it's; DROP TABLE x --.jsonl"))
+        assert len(rows_of(database, CONNECTION)) == len(lines.splitlines())
+
+
+def test_the_time_zone_of_the_session_changes_no_timestamp(tmp_path: Path) -> None:
+    lines = as_lines(odd_records())
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'Asia/Kolkata'")
+        load(database, CONNECTION, write(tmp_path, lines))
+        assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, lines))

@@ -1,0 +1,119 @@
+"""A Postgres server runs the printed script through psql and holds every value of the file."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.model.record_form import ConfigurationAs
+from collector.model.timestamps import is_utc
+from collector.warehouse.columns import CONNECTIONS, TABLES, Column, ColumnType, Table
+from collector.warehouse.schema.formats import SchemaFormat, schema_text
+from tests.support.odd_records import TIMES, as_lines, big_record, odd_records, odd_rows, sandbox_records
+from tests.support.postgres import Server, postgres_server
+from tests.support.typed_rows import Rows, assert_same, by_key, expected_rows, parse
+
+CONNECTION = TABLES[CONNECTIONS]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server without tables."""
+    running.psql("SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public;")
+    return running
+
+
+def load(server: Server, table: Table, file: Path) -> str:
+    return server.psql(schema_text(SchemaFormat.POSTGRES, table.name, file.name), cwd=file.parent)
+
+
+def rows_of(server: Server, table: Table) -> Rows:
+    columns = ", ".join(map(_column, table.columns))
+    text = server.psql(f'SELECT row_to_json(each) FROM (SELECT {columns} FROM "{table.name}") AS each')
+    return by_key(table, [parse(line) for line in text.split("\n") if line])
+
+
+def _column(column: Column) -> str:
+    if column.type is not ColumnType.TIMESTAMP:
+        return f'"{column.name}"'
+    form = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    return f"to_char(\"{column.name}\" AT TIME ZONE 'UTC', '{form}') AS \"{column.name}\""
+
+
+def write(folder: Path, lines: bytes, name: str = "rows.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(lines)
+    return path
+
+
+@pytest.mark.parametrize("form", list(ConfigurationAs))
+def test_every_value_of_odd_and_usual_connections_arrives(
+    form: ConfigurationAs, server: Server, tmp_path: Path
+) -> None:
+    lines = as_lines([*odd_records(), *sandbox_records(300), big_record()], form)
+    load(server, CONNECTION, write(tmp_path, lines))
+    assert_same(rows_of(server, CONNECTION), expected_rows(CONNECTION, lines, has_nul=False))
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_odd_value_of_every_table_arrives(table: Table, server: Server, tmp_path: Path) -> None:
+    lines = as_lines(odd_rows(table))
+    load(server, table, write(tmp_path, lines))
+    assert_same(rows_of(server, table), expected_rows(table, lines, has_nul=False))
+
+
+def test_rows_with_nul_characters_are_counted_but_not_those_with_an_escaped_backslash(
+    server: Server, tmp_path: Path
+) -> None:
+    first, *others = [{**record, "name": "usual"} for record in sandbox_records(10)]
+    with_nul = [{**first, "id": f"00000000-0000-4000-8000-00000000000{at}"} for at in range(3)]
+    with_nul[0]["name"], with_nul[1]["extra"], with_nul[2]["name"] = "a\0b\0", {"\\\0": 1}, "\\\\\0"
+    first["name"] = "\\u0000 \\\\u0000"
+    counted = load(server, CONNECTION, write(tmp_path, as_lines([first, *others, *with_nul])))
+    assert counted.split() == ["3"]
+
+
+def test_a_file_that_is_loaded_again_adds_no_row_and_another_run_adds_its_rows(server: Server, tmp_path: Path) -> None:
+    monday, tuesday = as_lines(odd_records("monday")), as_lines(odd_records("tuesday"))
+    for night in (monday, monday, tuesday, monday):
+        load(server, CONNECTION, write(tmp_path, night))
+    assert_same(rows_of(server, CONNECTION), expected_rows(CONNECTION, monday + tuesday, has_nul=False))
+
+
+def test_a_damaged_line_leaves_the_table_as_it_was(server: Server, tmp_path: Path) -> None:
+    monday, tuesday = as_lines(odd_records("monday")), as_lines(odd_records("tuesday"))
+    load(server, CONNECTION, write(tmp_path, monday))
+    with pytest.raises(AssertionError, match="invalid input syntax for type json"):
+        load(server, CONNECTION, write(tmp_path, tuesday[:-100]))
+    assert_same(rows_of(server, CONNECTION), expected_rows(CONNECTION, monday, has_nul=False))
+
+
+@pytest.mark.parametrize(
+    "name", ["it's; DROP TABLE x --.jsonl", "\\t $HOME `id` %s.jsonl", "-o 'x' \"y\".jsonl.gz", "~.jsonl", "é.jsonl"]
+)
+def test_a_path_with_odd_characters_is_read(name: str, server: Server, tmp_path: Path) -> None:
+    lines = as_lines(odd_records())
+    load(server, CONNECTION, write(tmp_path, gzip.compress(lines) if name.endswith(".gz") else lines, name))
+    assert len(rows_of(server, CONNECTION)) == len(lines.splitlines())
+
+
+def test_the_time_zone_of_the_session_changes_no_timestamp(server: Server, tmp_path: Path) -> None:
+    lines = as_lines(odd_records())
+    script = "SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'German';\n" + schema_text(
+        SchemaFormat.POSTGRES, CONNECTIONS, "rows.jsonl"
+    )
+    server.psql(script, cwd=write(tmp_path, lines).parent)
+    assert_same(rows_of(server, CONNECTION), expected_rows(CONNECTION, lines, has_nul=False))
+
+
+def test_the_odd_timestamps_contain_those_that_fit_and_those_that_do_not() -> None:
+    assert {is_utc(text) for text in TIMES} == {True, False}
