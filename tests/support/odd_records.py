@@ -61,7 +61,12 @@ OBJECTS: Final[tuple[dict[str, Json], ...]] = (
 
 EXTRAS: Final = (*OBJECTS, {"created_at": "[REDACTED]", "calls_last_24_hours": "x", "concurrency_limit": [1]})
 _BOOLEANS: Final = (True, False)
-_LISTS: Final = ([], ["x"], ["a", "b", "a"], ["it's", 'say "x"', "a,b", "{}", "", "back\\slash", "null", "é 漢字 😀"])
+_LISTS: Final[tuple[list[Json], ...]] = (
+    [],
+    ["x"],
+    ["a", "b", "a"],
+    ["it's", 'say "x"', "a,b", "{}", "", "back\\slash", "null", "é 漢字 😀"],
+)
 _ARRAYS: Final[tuple[list[Json], ...]] = ([], [{}], [1, "x", None, True, 0.5, [2]], list(OBJECTS))
 _VALUES: Final[dict[ColumnType, Sequence[Json]]] = {
     ColumnType.TEXT: TEXTS,

@@ -16,7 +16,7 @@ class ClickhouseLoad(TextLoad):
     notes = (
         "A server reads the path below its user_files_path; clickhouse-local below the current folder.",
         "The path may be a pattern. .gz and .zst are read too. JSON is text: JSONExtractString(configuration, 'host').",
-        "DateTime64 holds the years 1900 to 2299; another year does not fit.",
+        "A DateTime64 of older servers holds the years 1900 to 2299; another year does not fit.",
     )
     settings = (
         "\nSETTINGS input_format_json_read_objects_as_strings = 1, input_format_json_read_arrays_as_strings = 1,\n"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import DIALECTS, Warehouse
-from collector.warehouse.schema.loads.load import EXTRA, INTEGER, LINES, UTC, Load, Misfit, is_configuration
+from collector.warehouse.schema.loads.load import EXTRA, INTEGER, LINES, UTC, Misfit, TextLoad, any_of, is_configuration
 
 
-class SnowflakeLoad(Load):
+class SnowflakeLoad(TextLoad):
     """A stage, a table of lines with one VARIANT, and an INSERT from it."""
 
     dialect = DIALECTS[Warehouse.SNOWFLAKE]
@@ -38,10 +38,7 @@ class SnowflakeLoad(Load):
             case ColumnType.TEXTS:
                 return f"CAST({value} AS ARRAY)"
             case ColumnType.JSON if is_configuration(column):
-                return (
-                    f"CASE TYPEOF({value}) WHEN 'VARCHAR' THEN PARSE_JSON(CAST({value} AS VARCHAR)) "
-                    f"WHEN 'OBJECT' THEN {value} END"
-                )
+                return f"PARSE_JSON(CAST({value} AS VARCHAR))"  # the text, or the JSON of the object
             case ColumnType.JSON:
                 return value if column.name == EXTRA else f"IFF(IS_NULL_VALUE({value}), NULL, {value})"
         return f"CAST({value} AS VARCHAR)"
@@ -57,11 +54,16 @@ class SnowflakeLoad(Load):
         return f"IFF(REGEXP_LIKE({raw}, '{INTEGER}') AND {number} {bounds}, {number}, NULL)"
 
     def merged(self, extra: str, misfits: Sequence[Misfit]) -> str:
-        """Insert one value after the other. OBJECT_INSERT omits a null; a value of `extra` replaces itself."""
-        merged = f"CAST({extra} AS OBJECT)"
-        for each in misfits:
-            name = each.column.name
-            value = f"PARSE_JSON({each.raw})" if each.column.type is ColumnType.BIGINT else f"TO_VARIANT({each.raw})"
-            kept = f"COALESCE({extra}:{name}, IFF({each.condition}, {value}, NULL))"
-            merged = f"OBJECT_INSERT({merged}, '{name}', {kept}, TRUE)"
-        return f"TO_VARIANT({merged})" if misfits else extra
+        """`extra` becomes text only where a value does not fit."""
+        if not misfits:
+            return extra
+        text = self.spliced(f"TO_JSON({extra})", misfits)
+        return f"CASE WHEN {any_of(misfits)} THEN PARSE_JSON({text}) ELSE {extra} END"
+
+    def has_key(self, extra: str, name: str) -> str:
+        """Is the key in the text of the object?"""
+        return f"(GET_PATH(PARSE_JSON({extra}), '{name}') IS NOT NULL)"
+
+    def member(self, name: str, text: str) -> str:
+        """`TO_JSON` escapes the text."""
+        return f"'\"{name}\":' || TO_JSON(TO_VARIANT({text})) || ','"
