@@ -1,6 +1,6 @@
 """Command line: parses arguments, runs one command, returns its exit code.
 
-main, early_signals; collect, check, verify, demo, sandbox    entry point of the console script; the commands
+main, early_signals; collect, check, verify, schema, demo, sandbox    entry point of the console script; commands
 organizations, plan                                           collect for several organizations; the plan of collect
 config_sources, setting_origins, service_links, text_encoding    sources and origins of settings
 argument_guard, process_hardening                protection of keys in arguments and in memory

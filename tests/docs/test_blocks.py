@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from collector.cli.main import app
 from tests.support.doc_blocks import RUN, SHOWN, Block, BlockFailed, Shell, blocks_of, make_lines
+from tests.support.postgres import postgres_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,10 +25,14 @@ def name_of(page: Path) -> str:
 
 @pytest.mark.parametrize("page", BY_HAND, ids=name_of)
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    with Shell(tmp_path, ROOT) as shell:
-        for block in blocks_of(page, ROOT):
-            if block.language in RUN:
-                shell.run(block)
+    blocks = [block for block in blocks_of(page, ROOT) if block.language in RUN]
+    with ExitStack() as stack:
+        environ = {}
+        if any("$DATABASE_URL" in block.text for block in blocks):
+            environ["DATABASE_URL"] = stack.enter_context(postgres_server(tmp_path / "postgres")).url
+        shell = stack.enter_context(Shell(tmp_path, ROOT, environ))
+        for block in blocks:
+            shell.run(block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -43,7 +43,7 @@ def test_the_output_folder_contains_one_sdist_and_one_wheel(built: Path) -> None
 
 
 def test_the_wheel_contains_only_the_package_and_its_metadata(wheel: set[str]) -> None:
-    package = re.compile(r"collector/([a-z_]+/)*([A-Za-z_]+\.py|py\.typed|[a-z_]+\.json|[a-z_]+\.html)")
+    package = re.compile(r"collector/([a-z_]+/)*([A-Za-z_]+\.py|py\.typed|[a-z_]+(\.schema)?\.json|[a-z_]+\.html)")
     metadata = {
         f"{TOP}.dist-info/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt", "RECORD", "licenses/LICENSE")
     }

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +86,7 @@ class Shell:
     The folder that a block changes to and the variables it exports hold for the blocks after it.
     """
 
-    def __init__(self, folder: Path, source: Path) -> None:
+    def __init__(self, folder: Path, source: Path, environ: Mapping[str, str] | None = None) -> None:
         self._home, self._folder = folder / "home", folder / "work"
         self._ports: dict[str, str] = {}
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -100,6 +100,7 @@ class Shell:
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(source),
             "POLYTOMIC_API_KEY": "sandbox-key",
+            **(environ or {}),
         }
         port = self._serve("collector sandbox --connections 100 --port 0")
         self._environ["POLYTOMIC_DEPLOYMENT_URL"] = f"http://127.0.0.1:{port}"
