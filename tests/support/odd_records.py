@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -13,6 +14,7 @@ from collector.redaction.redactor import Redactor
 from collector.sandbox.inventory import Inventory
 from collector.snapshot.lines import encode_as
 from collector.warehouse.columns import CONNECTIONS, TABLES, Column, ColumnType, Table
+from tests.support.zstd_compat import zstd
 
 RUN: Final = "20261126T020000Z-0a1b2c3d"
 AT: Final = "2026-11-26T02:00:01.234567Z"
@@ -110,6 +112,13 @@ def sandbox_records(count: int, seed: int = 7, run_id: str = RUN) -> Iterator[di
 def as_lines(rows: Iterable[dict[str, Json]], configuration_as: ConfigurationAs = ConfigurationAs.OBJECT) -> bytes:
     """The file that a run writes for these records or rows."""
     return b"".join(encode_as(configuration_as, row) for row in rows)
+
+
+def compressed(lines: bytes, name: str) -> bytes:
+    """The bytes of a file of this name: its ending tells the compression."""
+    if name.endswith(".gz"):
+        return gzip.compress(lines)
+    return zstd.compress(lines) if name.endswith(".zst") else lines
 
 
 def _value(table: Table, column: Column, at: int, index: int) -> Json:

@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 USER: Final = "collector"
@@ -35,18 +36,27 @@ class Server(NamedTuple):
 
 @contextmanager
 def postgres_server(folder: Path) -> Iterator[Server]:
-    """Start a server whose files are in `folder`, and stop it at the end. As root, it runs as the user `postgres`.
+    """Start a server whose files are in `folder`, and stop it at the end.
 
-    Every parent of `folder` becomes passable for that user, except those that this process does not own.
+    As root, it runs as the user `postgres`, and its files are in a temporary folder: each start of pytest closes the
+    folders of tests to other users.
     """
-    binaries, data, log = _binaries(), folder / "data", folder / "log"
-    folder.mkdir(parents=True, exist_ok=True)
-    _hand_over(folder)
-    _as_server_user([str(binaries / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", *_INIT])
+    with ExitStack() as stack:
+        if os.geteuid() == 0:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="collector-postgres-")))
+            shutil.chown(folder, "postgres", "postgres")
+        folder.mkdir(parents=True, exist_ok=True)
+        yield stack.enter_context(_running(folder))
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[Server]:
+    binaries, data = _binaries(), str(folder / "data")
+    _as_server_user([str(binaries / "initdb"), "-D", data, "-U", USER, "-A", "trust", *_INIT])
     port = _free_port()
     options = f"-k '' -c listen_addresses=127.0.0.1 -p {port} -c fsync=off -c full_page_writes=off"
-    control = [str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    _as_server_user([*control, "-l", str(log), "-o", options, "start"])
+    control = [str(binaries / "pg_ctl"), "-D", data, "-w"]
+    _as_server_user([*control, "-l", str(folder / "log"), "-o", options, "start"])
     try:
         yield Server(f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres", port, folder)
     finally:
@@ -64,28 +74,13 @@ def _binaries() -> Path:
     return (found[-1] if found else Path(on_path or "")).parent
 
 
-def _hand_over(folder: Path) -> None:
-    """Let the user of the server pass to the folder and write in it."""
-    if os.geteuid() != 0:
-        return
-    shutil.chown(folder, "postgres", "postgres")
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.geteuid():
-            parent.chmod(parent.stat().st_mode | 0o011)
-
-
 def _as_server_user(command: Sequence[str]) -> None:
     switch = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
-    # No pipes: the server inherits the streams of pg_ctl and would keep them open.
+    # The server does not keep these pipes open: pg_ctl gives it the log file.
     done = subprocess.run(
-        [*switch, *command],
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
+        [*switch, *command], cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}"
+    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
 
 
 def _free_port() -> int:

@@ -87,6 +87,11 @@ def backslashed_text(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def _doubled_text(text: str) -> str:
+    """A text of Redshift, which doubles quotes and reads backslashes as escapes."""
+    return sql_text(text.replace("\\", "\\\\"))
+
+
 def _clickhouse_ending(table: Table) -> str:
     key = ", ".join(map(_back, ("_run_id", *table.key)))
     return f"\nENGINE = MergeTree ORDER BY ({key})"
@@ -100,7 +105,7 @@ DIALECTS: Final = {
         # Unquoted: quoted names of Snowflake would be in lower case, and every query would have to quote them.
         Dialect(Warehouse.SNOWFLAKE, "Snowflake", str, backslashed_text, lambda _: ""),
         Dialect(Warehouse.BIGQUERY, "BigQuery", _back, backslashed_text, lambda _: ""),
-        Dialect(Warehouse.REDSHIFT, "Redshift", _double, sql_text, lambda _: ""),
+        Dialect(Warehouse.REDSHIFT, "Redshift", _double, _doubled_text, lambda _: ""),
         Dialect(Warehouse.CLICKHOUSE, "ClickHouse", _back, backslashed_text, _clickhouse_ending),
         Dialect(Warehouse.DATABRICKS, "Databricks", _back, backslashed_text, lambda _: "\nUSING DELTA"),
         Dialect(

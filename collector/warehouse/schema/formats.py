@@ -61,8 +61,8 @@ def schema_text(form: SchemaFormat, table: str, file: str = "") -> str:
     if form is SchemaFormat.MARKDOWN:
         _refuse_file(file, form)
         return "\n".join(map(markdown, tables))
-    _require_plain(file)
     warehouse = Warehouse(form)
+    _require_readable(file, warehouse)
     return "\n".join(script(warehouse, each, _file(warehouse, each, file, table)) for each in tables)
 
 
@@ -92,9 +92,15 @@ def _refuse_file(file: str, form: SchemaFormat) -> None:
         raise UsageError(f"--file: the format {form} contains no path; leave it out, or choose a database")
 
 
-def _require_plain(file: str) -> None:
+def _require_readable(file: str, warehouse: Warehouse) -> None:
     if printable(file) != file:
         raise UsageError("--file: the path contains a control character, which SQL cannot hold safely; rename the file")
+    load = LOADS[warehouse]
+    if file and load.starts and not file.startswith(load.starts):
+        raise UsageError(
+            f"--file: {load.dialect.title} cannot read {file!a}; name a path that begins with "
+            f"{' or '.join(load.starts)}"
+        )
 
 
 def _json(document: dict[str, Json]) -> str:

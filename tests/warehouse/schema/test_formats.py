@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import sqlglot
+from sqlglot.tokenizer_core import TokenType
 
 from collector.model.errors import UsageError
 from collector.warehouse.columns import CONNECTIONS, TABLES
+from collector.warehouse.schema.dialects import Warehouse
 from collector.warehouse.schema.formats import ALL_TABLES, SchemaFormat, schema_text
+from collector.warehouse.schema.sql import LOADS
 
 
 @pytest.mark.parametrize("form", list(SchemaFormat))
@@ -44,3 +48,32 @@ def test_a_path_with_a_control_character_is_refused(path: str) -> None:
 def test_an_unknown_table_is_refused_with_the_known_ones(table: str) -> None:
     with pytest.raises(UsageError, match=r"choose one of connections, policies.* all"):
         schema_text(SchemaFormat.JSONSCHEMA, table)
+
+
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [
+        (SchemaFormat.SNOWFLAKE, "/"),
+        (SchemaFormat.BIGQUERY, "gs://"),
+        (SchemaFormat.REDSHIFT, "s3://"),
+        (SchemaFormat.DATABRICKS, "/Volumes/"),
+        (SchemaFormat.ATHENA, "s3://"),
+    ],
+)
+def test_a_path_that_the_database_cannot_read_is_refused(form: SchemaFormat, start: str) -> None:
+    assert f"{start}b/c.jsonl" in schema_text(form, CONNECTIONS, f"{start}b/c.jsonl")
+    with pytest.raises(UsageError, match=r"cannot read 'c\.jsonl'; name a path that begins with "):
+        schema_text(form, CONNECTIONS, "c.jsonl")
+
+
+@pytest.mark.parametrize("warehouse", list(Warehouse))
+def test_a_path_cannot_end_its_literal(warehouse: Warehouse) -> None:
+    """sqlglot reads the path back as one text, so no part of it is SQL."""
+    file = f"{LOADS[warehouse].place or 'x/'}it's; DROP TABLE \\' x --.jsonl"
+    text = schema_text(SchemaFormat(warehouse), CONNECTIONS, file)
+    if warehouse is Warehouse.POSTGRES:
+        assert f"\\copy collector_lines FROM '{file.replace(chr(39), chr(39) * 2)}' WITH" in text
+        return
+    tokens = sqlglot.tokenize(text, read=warehouse.value)
+    prefix = "file://" if warehouse is Warehouse.SNOWFLAKE else ""
+    assert prefix + file in [token.text for token in tokens if token.token_type is TokenType.STRING]

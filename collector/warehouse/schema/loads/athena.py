@@ -17,6 +17,7 @@ class AthenaLoad(TextLoad):
 
     dialect = DIALECTS[Warehouse.ATHENA]
     place = "s3://BUCKET/PATH/"
+    starts = ("s3://",)
     notes = (
         "Athena runs one statement at a time. The location of the stage is the folder of the file. .gz and .zst work.",
         "Timestamps are in UTC. JSON is text: json_extract_scalar(configuration, '$.host').",

@@ -14,6 +14,7 @@ class DatabricksLoad(TextLoad):
 
     dialect = DIALECTS[Warehouse.DATABRICKS]
     place = "s3://BUCKET/PATH/"
+    starts = ("/", "s3://", "gs://", "abfss://", "dbfs:/")
     notes = (
         "A volume works too: /Volumes/CATALOG/SCHEMA/VOLUME/connections.jsonl. The path may be a pattern.",
         "JSON is text; a colon reads it: configuration:host. .gz is read too.",

@@ -57,6 +57,8 @@ class Load(ABC):
     """The limits of this database, as lines of a comment."""
     place: ClassVar[str] = ""
     """The placeholder for the folder of a file, with a slash at its end."""
+    starts: ClassVar[tuple[str, ...]] = ()
+    """The beginnings of a path that this database reads; empty for any path."""
     settings: ClassVar[str] = ""
     """The end of the INSERT."""
 

@@ -14,6 +14,7 @@ class RedshiftLoad(TextLoad):
 
     dialect = DIALECTS[Warehouse.REDSHIFT]
     place = "s3://BUCKET/PATH/"
+    starts = ("s3://",)
     notes = (
         "The cluster needs a default IAM role that reads the bucket; else name one: IAM_ROLE 'arn:…'.",
         "COPY refuses a line above 4 MB, and VARCHAR a text above 65,535 bytes or with a NUL character.",
@@ -63,7 +64,7 @@ class RedshiftLoad(TextLoad):
 
     def has_key(self, extra: str, name: str) -> str:
         """Is the key in the text of the object?"""
-        return f"(JSON_EXTRACT_PATH_TEXT({extra}, '{name}', true) <> '')"
+        return f"(COALESCE(JSON_EXTRACT_PATH_TEXT({extra}, '{name}', true), '') <> '')"
 
     def member(self, name: str, text: str) -> str:
         """`JSON_SERIALIZE` escapes the text."""

@@ -14,6 +14,7 @@ class SnowflakeLoad(TextLoad):
 
     dialect = DIALECTS[Warehouse.SNOWFLAKE]
     place = "/PATH/"
+    starts = ("/",)
     notes = (
         "PUT runs in SnowSQL, the Snowflake CLI and the connectors, and needs an absolute path.",
         "VARIANT keeps integers of up to 38 digits exactly; a longer one becomes a double.",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collector.model.record_form import ConfigurationAs
 from collector.warehouse.columns import CONNECTIONS, TABLES, Column, ColumnType, Table
 from collector.warehouse.schema.formats import SchemaFormat, schema_text
-from tests.support.odd_records import as_lines, big_record, odd_records, odd_rows, sandbox_records
+from tests.support.odd_records import as_lines, big_record, compressed, odd_records, odd_rows, sandbox_records
+from tests.support.random_rows import rows
 from tests.support.typed_rows import Rows, assert_same, by_key, expected_rows, parse_json_columns
 
 CONNECTION = TABLES[CONNECTIONS]
@@ -75,3 +79,21 @@ def test_the_time_zone_of_the_session_changes_no_timestamp(tmp_path: Path) -> No
         database.execute("SET TimeZone = 'Asia/Kolkata'")
         load(database, CONNECTION, write(tmp_path, lines))
         assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, lines))
+
+
+@pytest.mark.parametrize("name", ["c.jsonl.gz", "c.jsonl.zst"])
+def test_a_compressed_file_is_read(name: str, tmp_path: Path) -> None:
+    lines = as_lines(odd_records())
+    with duckdb.connect() as database:
+        load(database, CONNECTION, write(tmp_path, compressed(lines, name), name))
+        assert len(rows_of(database, CONNECTION)) == len(lines.splitlines())
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_every_value_of_random_rows_arrives(data: st.DataObject) -> None:
+    table = data.draw(st.sampled_from(list(TABLES.values())))
+    lines = as_lines(data.draw(rows(table)))
+    with TemporaryDirectory() as folder, duckdb.connect() as database:
+        load(database, table, write(Path(folder), lines))
+        assert_same(rows_of(database, table), expected_rows(table, lines))

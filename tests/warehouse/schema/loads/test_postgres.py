@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collector.model.record_form import ConfigurationAs
 from collector.model.timestamps import is_utc
 from collector.warehouse.columns import CONNECTIONS, TABLES, Column, ColumnType, Table
 from collector.warehouse.schema.formats import SchemaFormat, schema_text
-from tests.support.odd_records import TIMES, as_lines, big_record, odd_records, odd_rows, sandbox_records
+from tests.support.odd_records import TIMES, as_lines, big_record, compressed, odd_records, odd_rows, sandbox_records
 from tests.support.postgres import Server, postgres_server
+from tests.support.random_rows import rows
 from tests.support.typed_rows import Rows, assert_same, by_key, expected_rows, parse
 
 CONNECTION = TABLES[CONNECTIONS]
@@ -37,8 +40,11 @@ def load(server: Server, table: Table, file: Path) -> str:
 
 
 def rows_of(server: Server, table: Table) -> Rows:
-    columns = ", ".join(map(_column, table.columns))
-    text = server.psql(f'SELECT row_to_json(each) FROM (SELECT {columns} FROM "{table.name}") AS each')
+    """The rows as JSON, copied: in the results of queries, psql omits code points such as U+2FFFE."""
+    query = (
+        f'SELECT row_to_json(each) FROM (SELECT {", ".join(map(_column, table.columns))} FROM "{table.name}") AS each'
+    )
+    text = server.psql(f"COPY ({query}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')")
     return by_key(table, [parse(line) for line in text.split("\n") if line])
 
 
@@ -98,11 +104,19 @@ def test_a_damaged_line_leaves_the_table_as_it_was(server: Server, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "name", ["it's; DROP TABLE x --.jsonl", "\\t $HOME `id` %s.jsonl", "-o 'x' \"y\".jsonl.gz", "~.jsonl", "é.jsonl"]
+    "name",
+    [
+        "it's; DROP TABLE x --.jsonl",
+        "\\t $HOME `id` %s.jsonl",
+        "-o 'x' \"y\".jsonl.gz",
+        "~.jsonl",
+        "é.jsonl",
+        "it's.jsonl.zst",
+    ],
 )
 def test_a_path_with_odd_characters_is_read(name: str, server: Server, tmp_path: Path) -> None:
     lines = as_lines(odd_records())
-    load(server, CONNECTION, write(tmp_path, gzip.compress(lines) if name.endswith(".gz") else lines, name))
+    load(server, CONNECTION, write(tmp_path, compressed(lines, name), name))
     assert len(rows_of(server, CONNECTION)) == len(lines.splitlines())
 
 
@@ -117,3 +131,14 @@ def test_the_time_zone_of_the_session_changes_no_timestamp(server: Server, tmp_p
 
 def test_the_odd_timestamps_contain_those_that_fit_and_those_that_do_not() -> None:
     assert {is_utc(text) for text in TIMES} == {True, False}
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_every_value_of_random_rows_arrives(running: Server, data: st.DataObject) -> None:
+    table = data.draw(st.sampled_from(list(TABLES.values())))
+    lines = as_lines(data.draw(rows(table)))
+    running.psql(f'SET client_min_messages = error; DROP TABLE IF EXISTS "{table.name}"')
+    with TemporaryDirectory() as folder:
+        load(running, table, write(Path(folder), lines))
+    assert_same(rows_of(running, table), expected_rows(table, lines, has_nul=False))
