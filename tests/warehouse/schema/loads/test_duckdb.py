@@ -43,8 +43,8 @@ def write(folder: Path, lines: bytes, name: str = "rows.jsonl") -> Path:
 
 
 @pytest.mark.parametrize("form", list(ConfigurationAs))
-def test_every_value_of_odd_and_usual_connections_arrives(form: ConfigurationAs, tmp_path: Path) -> None:
-    lines = as_lines([*odd_records(), *sandbox_records(300), big_record()], form)
+def test_every_value_of_5000_connections_and_of_odd_ones_arrives(form: ConfigurationAs, tmp_path: Path) -> None:
+    lines = as_lines([*odd_records(), *sandbox_records(5000), big_record()], form)
     with duckdb.connect() as database:
         load(database, CONNECTION, write(tmp_path, lines))
         assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, lines))

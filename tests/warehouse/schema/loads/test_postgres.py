@@ -62,10 +62,10 @@ def write(folder: Path, lines: bytes, name: str = "rows.jsonl") -> Path:
 
 
 @pytest.mark.parametrize("form", list(ConfigurationAs))
-def test_every_value_of_odd_and_usual_connections_arrives(
+def test_every_value_of_5000_connections_and_of_odd_ones_arrives(
     form: ConfigurationAs, server: Server, tmp_path: Path
 ) -> None:
-    lines = as_lines([*odd_records(), *sandbox_records(300), big_record()], form)
+    lines = as_lines([*odd_records(), *sandbox_records(5000), big_record()], form)
     load(server, CONNECTION, write(tmp_path, lines))
     assert_same(rows_of(server, CONNECTION), expected_rows(CONNECTION, lines, has_nul=False))
 
