@@ -47,8 +47,14 @@ def assert_same(found: Rows, expected: Rows) -> None:
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON with exact numbers."""
-    return json.loads(text, parse_float=Decimal)
+    """Parse JSON with exact numbers. Fails for an object with a key that occurs twice."""
+    return json.loads(text, parse_float=Decimal, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    assert len(found) == len(pairs), sorted(key for key, _ in pairs)
+    return found
 
 
 def _same(found: Any, expected: Any) -> bool:
