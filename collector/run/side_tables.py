@@ -12,7 +12,7 @@ from collector.model.record_form import ConfigurationAs
 from collector.model.side_tables import SHARED, SIDE_TABLES, Row, SideTable, TableEnd, TableStatus
 from collector.polytomic.table_progress import Put
 from collector.snapshot.lines import encode_as
-from collector.snapshot.sinks.table_files import TableFiles
+from collector.snapshot.sinks.sink import Tables
 
 ReadTable: TypeAlias = Callable[[SideTable, Put, Iterable[str]], Awaitable[TableEnd]]
 """Reads the rows of a table, for these connections if it is one per connection."""
@@ -46,22 +46,22 @@ class SideTables:
             if outcome.record["parent_connection_id"] is not None:
                 self._copies.add(outcome.id)
 
-    async def collect(self, files: TableFiles, read: ReadTable, ledger: Ledger, *, warn: Callable[[str], None]) -> None:
+    async def collect(self, tables: Tables, read: ReadTable, ledger: Ledger, *, warn: Callable[[str], None]) -> None:
         """Write every table that is not finished. Raises only a `CollectorError`, which ends the run."""
         for table in self._tables:
             is_whole = not (table.is_per_connection and self.has_new_records)
-            if table.name not in files.finished or not is_whole:
-                await self._collect(table, files, read, ledger, warn=warn)
+            if table.name not in tables.finished or not is_whole:
+                await self._collect(table, tables, read, ledger, warn=warn)
         ledger.current_table = ""
-        entries = files.entries(finished=False)
+        entries = tables.entries(finished=False)
         ledger.unfinished_tables = sum(entry.status is TableStatus.PARTIAL for entry in entries)
         self.is_done = True
 
     async def _collect(
-        self, table: SideTable, files: TableFiles, read: ReadTable, ledger: Ledger, *, warn: Callable[[str], None]
+        self, table: SideTable, tables: Tables, read: ReadTable, ledger: Ledger, *, warn: Callable[[str], None]
     ) -> None:
         ledger.current_table, ledger.table_rows = table.name, 0
-        writer = await files.open(table.name)
+        writer = await tables.open(table.name)
 
         async def put(row: Row) -> None:
             ledger.table_rows += 1
@@ -71,7 +71,7 @@ class SideTables:
         end = await read(table, put, ids)
         if end.reason:
             warn(f"side table {table.name}: {end.status}: {end.reason}")
-        await files.finish(table, writer, end)
+        await tables.finish(table, end)
 
     def _connections_of(self, table: SideTable) -> Iterator[str]:
         excluded = (self._failed, self._copies) if table is SHARED else (self._failed,)

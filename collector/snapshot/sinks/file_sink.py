@@ -34,7 +34,7 @@ from collector.snapshot.sinks.publication import PublishedRun, complete, publish
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.snapshot.sinks.resume import RejectedRun, Resume, ResumedRun, RunHeader
-from collector.snapshot.sinks.sink import NoWriter, Writer
+from collector.snapshot.sinks.sink import NoWriter, Tables, Writer
 from collector.snapshot.sinks.table_files import TableFiles
 from collector.snapshot.sinks.writer import BatchWriter, OutcomeWriter
 from collector.storage import checkpoint
@@ -104,7 +104,7 @@ class FileSink:
         self._lock: int | None = None
         self._partial: int | None = None
         self._is_published = False
-        self.tables: TableFiles | None = None
+        self.tables: Tables | None = None
         self.rejected: RejectedRun | None = None
         self.written_manifest: Path | None = None
         self._output: _OpenOutput | None = None
@@ -213,8 +213,8 @@ class FileSink:
         if recovered.torn_bytes:
             self._warn(f"{paths.partial}: truncated a torn tail of {recovered.torn_bytes} bytes")
         self._files.remove(paths.partial_errors, paths.partial_manifest)  # failed ids are requested again
-        self.tables = TableFiles(self._files, paths, unfinished.run_id, self._wanted_tables)
-        self.tables.load()
+        self.tables = tables = TableFiles(self._files, paths, unfinished.run_id, self._wanted_tables)
+        tables.load()
         self._write_to(descriptor, recovered)
         self._write_checkpoint()
         return ResumedRun(

@@ -15,9 +15,9 @@ from typing import Protocol
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
-from collector.snapshot.manifest import FileEntry
+from collector.model.side_tables import SideTable, TableEnd
+from collector.snapshot.manifest import FileEntry, TableEntry
 from collector.snapshot.sinks.resume import RejectedRun, ResumedRun, RunHeader
-from collector.snapshot.sinks.table_files import TableFiles
 
 
 class Writer(Protocol):
@@ -68,12 +68,36 @@ class NoWriter:
         pass
 
 
+class RowWriter(Protocol):
+    """Writes the rows of one side table."""
+
+    async def put(self, line: bytes) -> None:
+        """Add the line of a row; may wait until a batch is written. Raises `OutputError`."""
+
+
+class Tables(Protocol):
+    """Writes the side tables of a run, one after the other."""
+
+    @property
+    def finished(self) -> frozenset[str]:
+        """The tables that need not be read again."""
+
+    async def open(self, table: str) -> RowWriter:
+        """Begin a table, without rows. Raises `OutputError`."""
+
+    async def finish(self, table: SideTable, end: TableEnd) -> None:
+        """Write every row of the table that is open, and note how it ended. Raises `OutputError`."""
+
+    def entries(self, *, finished: bool) -> list[TableEntry]:
+        """The entries for the manifest, by their final or unfinished names."""
+
+
 class Sink(Protocol):
     """The interface of every output. Any method can raise `OutputError`, `open` also `OutputLocked`.
 
     `is_resumable` is True if a later run can resume a stopped one. `has_unfinished_files` is True if this run left the
     files that resuming needs. `writer` accepts the outcomes; `open`, `begin` and `resume` may replace it. `tables`
-    holds the side tables of a run that has begun; None for a stream and for a run that is published already.
+    holds the side tables of a run that has begun; None for a plain stream and for a run that is published already.
     `rejected` is the first unfinished run that `begin` did not resume, but quarantined or refused to continue.
     `written_manifest` is the file of the manifest that describes this run, once it exists.
     """
@@ -81,7 +105,7 @@ class Sink(Protocol):
     is_resumable: bool
     has_unfinished_files: bool
     writer: Writer
-    tables: TableFiles | None
+    tables: Tables | None
     rejected: RejectedRun | None
     written_manifest: Path | None
 

@@ -19,8 +19,7 @@ from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import STREAM_PATH, FileEntry
 from collector.snapshot.sinks.resume import RejectedRun, RunHeader
-from collector.snapshot.sinks.sink import NoWriter, Writer
-from collector.snapshot.sinks.table_files import TableFiles
+from collector.snapshot.sinks.sink import NoWriter, Tables, Writer
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
 from collector.storage.compression import compression_of
 from collector.storage.durable_files import Files, output_error, staged_path
@@ -40,7 +39,7 @@ class StreamSink:
     """
 
     is_resumable = False
-    tables: TableFiles | None = None
+    tables: Tables | None = None
     rejected: RejectedRun | None = None
     has_unfinished_files = False
     written_manifest: Path | None = None

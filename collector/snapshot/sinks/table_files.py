@@ -59,6 +59,7 @@ class TableFiles:
         self._paths = paths
         self._run_id = run_id
         self._entries: dict[str, TableEntry] = {}
+        self._open_writer: TableWriter | None = None
 
     def load(self) -> None:
         """Keep the wanted and complete tables of an earlier process of this run. Blocks; raises `OutputError`."""
@@ -78,7 +79,8 @@ class TableFiles:
 
     async def open(self, table: str) -> TableWriter:
         """Begin a table with an empty file. Raises `OutputError`."""
-        return await to_thread.run_sync(self._open, table)
+        self._open_writer = writer = await to_thread.run_sync(self._open, table)
+        return writer
 
     def _open(self, table: str) -> TableWriter:
         path = self._paths.partial_table(table)
@@ -86,8 +88,11 @@ class TableFiles:
         journal.open()
         return TableWriter(journal)
 
-    async def finish(self, table: SideTable, writer: TableWriter, end: TableEnd) -> None:
-        """Sync the table, and list it. Raises `OutputError`."""
+    async def finish(self, table: SideTable, end: TableEnd) -> None:
+        """Sync the table that is open, and list it. Raises `OutputError`."""
+        writer, self._open_writer = self._open_writer, None
+        if writer is None:
+            raise RuntimeError("call open first")
         await writer.flush()
         await to_thread.run_sync(self._finish, table, writer, end)
 
