@@ -21,6 +21,7 @@ from collector.run.leftovers import Leftover, leftover_warning, leftovers, publi
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
+from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.prospect import Action, Prospect, prospect_of
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
 from collector.snapshot.sinks.sink import Sink
@@ -44,8 +45,9 @@ class RunOutput:
         tables: Collection[str] = (),
         system: FileSystem | None = None,
         turns: Turns | None = None,
+        framing: Framing | None = None,
     ) -> None:
-        """Runs that write to the same stream have the same `turns`.
+        """Runs that write to the same stream have the same `turns`. A `framing` turns lines into messages.
 
         Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`.
         """
@@ -57,6 +59,7 @@ class RunOutput:
         self._warn = warn
         self._system = system
         self._turns = turns
+        self._framing = framing
         self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
 
     def _sink_of(self, path: str) -> Sink:
@@ -72,6 +75,7 @@ class RunOutput:
             tables=self._tables,
             system=self._system,
             turns=self._turns,
+            framing=self._framing,
         )
 
     @property

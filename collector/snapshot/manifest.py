@@ -14,7 +14,7 @@ from collector.model.ledger import OTHER_PATHS, InputCount, Ledger, PathCounts, 
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.record_form import ConfigurationAs, Order, RecordForm, Timestamps
-from collector.model.side_tables import SIDE_TABLES, TableStatus
+from collector.model.side_tables import SIDE_TABLES, SideTable, TableEnd, TableStatus
 from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.json_document import JsonNode, parse
@@ -60,6 +60,21 @@ class TableEntry(NamedTuple):
         """The entry in a manifest."""
         facts = {**self._asdict(), "status": str(self.status)}
         return {**facts.pop("file")._asdict(), **facts}
+
+
+def table_entry_of(table: SideTable, file: FileEntry, end: TableEnd) -> TableEntry:
+    """The entry of a side table that ended so."""
+    return TableEntry(
+        file,
+        table.name,
+        table.endpoint,
+        end.status,
+        pages=end.pages,
+        skipped=end.skipped,
+        duplicates=end.duplicates,
+        redactions=end.tally.redactions.total(),
+        reason=end.reason,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""The stream sink: records go to stdout, a pipe or a device; an errors file and a manifest are optional."""
+"""The stream sink: records go to stdout, a pipe or a device; an errors file and a manifest are optional.
+
+With a framing they travel as messages, and so do the rows of side tables.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,10 @@ from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.outcome import Outcome
 from collector.snapshot.manifest import STREAM_PATH, FileEntry
+from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.resume import RejectedRun, RunHeader
 from collector.snapshot.sinks.sink import NoWriter, Tables, Writer
+from collector.snapshot.sinks.table_stream import TableStream
 from collector.snapshot.sinks.writer import BatchWriter, LineWriter, OutcomeWriter
 from collector.storage.compression import compression_of
 from collector.storage.durable_files import Files, output_error, staged_path
@@ -39,7 +44,6 @@ class StreamSink:
     """
 
     is_resumable = False
-    tables: Tables | None = None
     rejected: RejectedRun | None = None
     has_unfinished_files = False
     written_manifest: Path | None = None
@@ -53,8 +57,11 @@ class StreamSink:
         *,
         backlog: int,
         turns: Turns | None = None,
+        framing: Framing | None = None,
     ) -> None:
         """Sinks of the same stream have the same `turns`."""
+        self._framing = framing
+        self._has_ending = False
         self._output = output
         self._turns = turns
         self._errors_path = Path(errors) if errors else None
@@ -63,21 +70,25 @@ class StreamSink:
         self._backlog = backlog
         self._files = Files(PosixFileSystem(warn), warn)
         self._records: Journal | None = None
+        self._batches: BatchWriter | None = None
         self._errors: Journal | None = None
         self._outcome_writer: OutcomeWriter | None = None
         self.writer: Writer = NoWriter()
+        self.tables: Tables | None = None
 
     async def open(self) -> None:
         descriptor, name = await _open(self._output)
         self._records = Journal(self._files.system, lambda: descriptor, name, is_exclusive=False, turns=self._turns)
         self._records.open()
-        records = BatchWriter(
+        self._batches = records = BatchWriter(
             self._records,
             compression_of(self._output),
             is_durable=False,
             backlog=self._backlog if _may_stall(descriptor) else None,
         )
-        self.writer = self._outcome_writer = OutcomeWriter(records, await to_thread.run_sync(self._open_side_files))
+        errors = await to_thread.run_sync(self._open_side_files)
+        frame = self._framing.record if self._framing else _unframed
+        self.writer = self._outcome_writer = OutcomeWriter(records, errors, frame)
 
     def _open_side_files(self) -> LineWriter:
         for path in filter(None, (self._errors_path, self._manifest_path)):
@@ -92,7 +103,9 @@ class StreamSink:
         return BatchWriter(self._errors, compression_of(self._errors_path.name))
 
     async def begin(self, header: RunHeader, ids: IdSet) -> None:
-        pass
+        if self._framing is not None and self._batches is not None:
+            self.tables = TableStream(self._framing, self._batches.write)
+            await self._batches.write(self._framing.begin(header))
 
     async def resume(self, header: RunHeader, ids: IdSet) -> None:
         pass
@@ -111,6 +124,7 @@ class StreamSink:
 
     def _end(self, manifest: bytes, finished: bool) -> None:
         if self._records is not None:
+            self._write_ending(self._records, manifest)
             self._records.close()
         if self._errors is not None and self._errors_path is not None:
             self._errors.close()
@@ -118,6 +132,13 @@ class StreamSink:
         if self._manifest_path:
             self._files.write_atomically(self._manifest_path, manifest)
             self.written_manifest = self._manifest_path
+
+    def _write_ending(self, records: Journal, manifest: bytes) -> None:
+        """Write the last messages once, unless the stream has not begun or has failed."""
+        if self._framing is None or self.tables is None or self._has_ending or records.failure:
+            return
+        self._has_ending = True
+        records.append(self._framing.end(manifest))
 
     def _publish_errors(self, path: Path, size: int, finished: bool) -> None:
         staged = staged_path(path)
@@ -163,6 +184,10 @@ class _WarningErrorWriter:
 
     async def finish(self) -> None:
         pass
+
+
+def _unframed(line: bytes) -> bytes:
+    return line
 
 
 async def _open(output: str) -> tuple[int, str]:

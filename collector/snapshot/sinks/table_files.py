@@ -18,7 +18,7 @@ from anyio import to_thread
 from collector.model.side_tables import SideTable, TableEnd, TableStatus
 from collector.snapshot.json_document import Malformed, parse
 from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.manifest import FileEntry, TableEntry, table_entry
+from collector.snapshot.manifest import FileEntry, TableEntry, table_entry, table_entry_of
 from collector.storage.durable_files import Files
 from collector.storage.journal import Journal
 
@@ -100,17 +100,7 @@ class TableFiles:
         journal = writer.journal
         journal.sync()
         file = FileEntry(self._paths.partial_table(table.name).name, writer.rows, journal.bytes, journal.sha256)
-        self._entries[table.name] = TableEntry(
-            file,
-            table.name,
-            table.endpoint,
-            end.status,
-            pages=end.pages,
-            skipped=end.skipped,
-            duplicates=end.duplicates,
-            redactions=end.tally.redactions.total(),
-            reason=end.reason,
-        )
+        self._entries[table.name] = table_entry_of(table, file, end)
         self._list()
         journal.close()
 

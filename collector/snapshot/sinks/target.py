@@ -14,6 +14,7 @@ from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
 from collector.snapshot.sinks.file_sink import FileSink
+from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink, open_stream, require_stdout
@@ -39,11 +40,12 @@ def sink_for(
     tables: Collection[str] = (),
     system: FileSystem | None = None,
     turns: Turns | None = None,
+    framing: Framing | None = None,
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
-    Sinks of the same stream have the same `turns`. `system` is for files of a snapshot. Raises `UsageError` and
-    `OutputError` for a path that no run could write to.
+    Sinks of the same stream have the same `turns`. A `framing` is for a stream, `system` for files of a snapshot.
+    Raises `UsageError` and `OutputError` for a path that no run could write to.
     """
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
@@ -59,9 +61,9 @@ def sink_for(
             raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
         require_available(compression_of(output))
         require_available(compression_of(errors or ""))
-        if tables:
+        if tables and framing is None:
             raise UsageError("side tables (--with) are files beside a snapshot; name a file with --output")
-        return StreamSink(output, errors, manifest, warn, backlog=backlog, turns=turns)
+        return StreamSink(output, errors, manifest, warn, backlog=backlog, turns=turns, framing=framing)
     if errors or manifest:
         raise UsageError("--errors and --manifest are for standard output; the names beside an output file are fixed")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):

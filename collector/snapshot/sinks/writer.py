@@ -92,6 +92,13 @@ class BatchWriter:
             if self._has_work():
                 await self._write_in_thread()
 
+    async def write(self, block: bytes) -> None:
+        """Write the enqueued lines, then a block that is no outcome. Raises as `flush` does."""
+        async with self._write_lock:
+            await self._write_in_thread()
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self.journal.append, block)
+
     async def _write_in_thread(self) -> None:
         lines, self._lines, self._size = self._lines, [], 0
         outcomes, self._outcomes = self._outcomes, []
@@ -220,13 +227,17 @@ class LineWriter(Protocol):
 class OutcomeWriter:
     """Writes the lines of a run: records to one writer, outcomes that are not ok to the other."""
 
-    def __init__(self, records: BatchWriter, errors: LineWriter) -> None:
+    def __init__(
+        self, records: BatchWriter, errors: LineWriter, frame: Callable[[bytes], bytes] = lambda line: line
+    ) -> None:
+        """`frame` turns the line of a record into the lines that are written for it."""
         self._writers = (records, errors)
+        self._frame = frame
 
     def put(self, outcome: Outcome, line: bytes) -> None:
         records, errors = self._writers
         if outcome.record is not None:
-            records.put(line, outcome)
+            records.put(self._frame(line), outcome)
         else:
             errors.put(error_line(outcome), outcome)
 
