@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from collector.cli.process_hardening import harden
 from collector.cli.progress import ConsoleReporter, reporter_for
 from collector.cli.slips import reject_misplaced
 from collector.cli.stdout import write_lines
-from collector.model.errors import Damaged, ExitCode, Interrupted, NothingCollected, UsageError
+from collector.model.errors import CollectorError, Damaged, ExitCode, Interrupted, NothingCollected, UsageError
 from collector.model.ledger import exit_code_of
 from collector.model.secret import Environment
 from collector.run.identity import Identity, new_identity
@@ -34,6 +34,7 @@ from collector.run.plan import Plan, make_plan
 from collector.run.run import Run, header_of
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
+from collector.snapshot.sinks.framing import Framing
 
 _ENVIRON = Environment(os.environ)
 _TOML = TomlSettings(_ENVIRON)
@@ -123,15 +124,22 @@ async def run_and_report(
     watchdog: Watchdog | None = None,
     *,
     is_resumable: bool = True,
+    framing: Framing | None = None,
+    on_failure: Callable[[CollectorError], None] = lambda _: None,
 ) -> int:
-    """Run once, report the result on stderr, and return the exit code. Advises to resume only if `is_resumable`."""
-    run = _run_of(settings, id_input, reporter, environ, watchdog)
+    """Run once, report the result on stderr, and return the exit code. Advises to resume only if `is_resumable`.
+
+    A `framing` turns the lines on stdout into messages. `on_failure` receives the failure that ended the run, if any.
+    """
+    run = _run_of(settings, id_input, reporter, environ, watchdog, framing=framing)
     try:
         failure = await run.execute()
     finally:
         reporter.close()
     if isinstance(failure, Interrupted) and failure.signum == signal.SIGPIPE:
         return ExitCode.BROKEN_PIPE  # the reader closed the pipe, because it had read enough
+    if failure is not None:
+        on_failure(failure)
     if not settings.log.quiet:
         where = run.place(finished=failure is None)
         for line in summary(run.ledger, run.throughput, seconds=run.duration_s, where=where, tables=run.tables):
@@ -166,9 +174,11 @@ def _run_of(
     reporter: ConsoleReporter,
     environ: Mapping[str, str],
     watchdog: Watchdog | None,
+    *,
+    framing: Framing | None,
 ) -> Run:
     require_input(settings, id_input, reporter.warn)
-    identity, output = _identity_and_output(settings, reporter)
+    identity, output = _identity_and_output(settings, reporter, framing)
     return Run(
         *(settings, identity, id_input, output, reporter),
         environ=environ,
@@ -177,7 +187,9 @@ def _run_of(
     )
 
 
-def _identity_and_output(settings: Settings, reporter: ConsoleReporter) -> tuple[Identity, RunOutput]:
+def _identity_and_output(
+    settings: Settings, reporter: ConsoleReporter, framing: Framing | None = None
+) -> tuple[Identity, RunOutput]:
     now = time.time()
     identity = new_identity(now)
     output = RunOutput(
@@ -187,5 +199,6 @@ def _identity_and_output(settings: Settings, reporter: ConsoleReporter) -> tuple
         backlog=settings.limits.concurrency,
         warn=reporter.warn,
         tables=settings.tables.include,
+        framing=framing,
     )
     return identity, output

@@ -53,6 +53,7 @@ app.command("collector.cli.demo:app", name="demo", sort_key=4, help="Collect 1,0
 app.command(
     "collector.cli.schema:app", name="schema", sort_key=6, help="Print the schema of the data, or SQL that loads it."
 )
+app.command("collector.cli.tap:app", name="tap", sort_key=4, help="Collect as a Singer tap or an Airbyte source.")
 app.command("collector.cli.sandbox:app", name="sandbox", sort_key=5, help="Serve the sandbox API, to rehearse on.")
 
 
@@ -86,11 +87,11 @@ def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def main() -> None:
-    """The `collector` console script."""
+def main(*, command: Sequence[str] = ()) -> None:
+    """The `collector` console script; a script of its own for a `command` puts it before the arguments."""
     stderr.install(os.environ)
     take_every_character()
-    code = run(sys.argv[1:], loaded=_collect_garbage_from_here_on)
+    code = run([*command, *sys.argv[1:]], loaded=_collect_garbage_from_here_on)
     _let_standard_error_go()
     sys.exit(code)
 

@@ -53,6 +53,11 @@ def allow(texts: Iterable[str]) -> None:
         sys.stderr.allow(texts)
 
 
+def masked(text: str) -> str:
+    """Text as stderr would show it, for a message that goes elsewhere."""
+    return sys.stderr.masked(text) if isinstance(sys.stderr, StandardError) else Scrubber().mask(text)
+
+
 def for_terminal() -> TextIO:
     """A stderr to draw on a terminal: scrubbed, but with control characters unchanged."""
     return sys.stderr.for_terminal() if isinstance(sys.stderr, StandardError) else sys.stderr
@@ -87,6 +92,11 @@ class StandardError(io.TextIOBase):
         with self._lock:
             self._public |= frozenset(texts)
             self._scrubber = Scrubber(self._secrets - self._public, self._public)
+
+    def masked(self, text: str) -> str:
+        """The text without secrets."""
+        with self._lock:
+            return self._scrubber.mask(text)
 
     def for_terminal(self) -> TextIO:
         """A scrubbing stream to the same place that leaves control characters unchanged."""
