@@ -36,6 +36,7 @@ PURE = (
         "snapshot.line_form",
         "snapshot.lines",
         "snapshot.manifest",
+        "snapshot.sinks.framing",
         "snapshot.sinks.resume",
         "snapshot.sinks.sink",
     ),
@@ -51,7 +52,7 @@ PURE = (
     ),
     *("run.output_template", "run.reorder_window", "run.resume_hint", "run.second_pass", "run.ids.tables"),
     "run.readiness.checks.*",
-    *("warehouse.columns", "warehouse.fitting", "warehouse.schema.*"),
+    *("warehouse.columns", "warehouse.fitting", "warehouse.schema.*", "warehouse.tap.*"),
     *("cli.service_links", "cli.text_encoding"),
 )
 """Modules that use neither the system nor the clock nor the event loop."""

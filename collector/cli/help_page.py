@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_origin
 
 if TYPE_CHECKING:  # rich is imported only where a page is printed
     from cyclopts.help import HelpEntry, HelpPanel
@@ -63,9 +63,8 @@ def _lines_of(entry: HelpEntry, column: int, width: int) -> Iterator[str]:
 def _label_of(entry: HelpEntry) -> str:
     """`-o, --output PATH`, or the name of a command or of an argument."""
     if entry.positional_label:
-        return (
-            f"{entry.positional_label}..." if entry.default is None and not entry.required else entry.positional_label
-        )
+        is_list = get_origin(entry.type) is tuple
+        return f"{entry.positional_label}..." if is_list else entry.positional_label
     names = ", ".join((*entry.positive_shorts, *entry.positive_names, *entry.negative_names))
     return f"{names} {entry.metavar}" if entry.metavar else names
 

@@ -18,7 +18,7 @@ from collector.run.settings import Ids
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.compression import Compression, compression_of
 
-COMMANDS: Final = ("collect", "check", "verify", "demo", "sandbox")
+COMMANDS: Final = ("collect", "check", "verify", "demo", "tap", "sandbox")
 _FIRST_WORDS: Final = (*COMMANDS, "--help", "--version")
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("download", "export", "fetch", "get", "pull", "run"), "collect"),
@@ -26,6 +26,7 @@ _OTHER_NAMES: Final = {
     **dict.fromkeys(("validate", "checksum"), "verify"),
     **dict.fromkeys(("example", "try"), "demo"),
     **dict.fromkeys(("mock", "serve", "server"), "sandbox"),
+    **dict.fromkeys(("airbyte", "singer", "source"), "tap"),
 }
 _MANIFEST: Final = ".manifest.json"
 _NOT_A_SNAPSHOT: Final = {_MANIFEST: "a manifest", ".errors.jsonl": "an errors file"}

@@ -31,8 +31,7 @@ app = App(
     name="tap",
     usage="collector tap [OPTIONS]\n       collector tap --output-format airbyte COMMAND [OPTIONS]",
     help_prologue="""\
-Collect as a Singer tap, or as an Airbyte source: messages on standard output.
-The command tap-polytomic-connections is the same.
+Collect as a Singer tap or as an Airbyte source: messages on standard output.
 
 Examples:
   collector tap --config config.json | target-jsonl
@@ -40,12 +39,12 @@ Examples:
   collector tap --config config.json --catalog catalog.json --state state.json
   collector tap --output-format airbyte read --config config.json""",
     help_epilogue="""\
-The commands of Airbyte are spec, check, discover and read.
+The command tap-polytomic-connections is the same. The commands of Airbyte are
+spec, check, discover and read.
 
-The configuration is a JSON object; --about lists its keys. The key comes from
-the configuration, whose file no other user may then read, or from
-POLYTOMIC_API_KEY. Every other variable COLLECTOR_<OPTION> but COLLECTOR_BASE_URL
-is without effect.
+The configuration is a JSON object; --about lists its keys. The API key comes
+from it, if no other user can read the file, or from the environment. Of the
+variables COLLECTOR_<OPTION>, only COLLECTOR_BASE_URL has an effect.
 
 A complete run of all connections ends with ACTIVATE_VERSION, by which a target
 marks deleted rows. A run with another exit code than 0 never sends it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -28,7 +30,9 @@ def run_tap(
     on_failure: Callable[[CollectorError], None] = lambda _: None,
 ) -> int:
     """Collect these streams; return the exit code. `on_failure` receives the failure that ended the run, if any."""
-    reporter = reporter_for(quiet=log.quiet, verbose=log.verbose)
+    reporter = reporter_for(quiet=log.quiet, verbose=log.verbose, debug=log.debug)
+    if log.debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     for missing in harden():
         reporter.note(missing)
     settings = config.settings([stream.name for stream in streams if stream.name != CONNECTIONS], log)

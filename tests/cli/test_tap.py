@@ -239,3 +239,10 @@ async def test_a_plain_tap_imports_no_optional_library(start: Starting, tmp_path
     running = await start("tap", "--discover", under=(sys.executable, "-c", code))
     done = await running.finished()
     assert done.err.splitlines()[-1] == "[]"
+
+
+async def test_the_console_script_is_the_same_command(start: Starting) -> None:
+    code = "import sys; sys.argv[1:] = ['--about']; from collector.__main__ import tap; tap()"
+    done = await (await start(under=(sys.executable, "-c", code))).finished()
+    assert done.code == 0, done.err
+    assert done.out.startswith(b"tap-polytomic-connections ")

@@ -72,6 +72,7 @@ def test_the_wheel_contains_every_file_of_the_package(wheel: set[str]) -> None:
         *("tests/conftest.py", "tests/supply/test_build.py", "tests/data/polytomic-openapi.json", ".ci/run"),
         *("requirements/run.txt", "requirements/test.txt", "requirements/floors.toml", ".github/workflows/ci.yml"),
         *("docs/explanation/scorecard.md", "bench/__init__.py", "examples/collect_from_python.py"),
+        *("examples/airflow_connections.py", "examples/dagster_connections.py"),
     ],
 )
 def test_the_sdist_contains_the_files_that_its_tests_need(sdist: list[tarfile.TarInfo], name: str) -> None:

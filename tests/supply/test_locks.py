@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.supply import LOCKS, pins, toml
 
-PIN = re.compile(r"[a-z0-9.-]+==[0-9][A-Za-z0-9.!+]*( ; [a-z_ '\"<>=.!0-9A-Z]+)?( --hash=sha256:[0-9a-f]{64})+")
+PIN = re.compile(r"[a-z0-9.-]+==[0-9][A-Za-z0-9.!+]*( ; [a-z_ '\"<>=.!*0-9A-Z]+)?( --hash=sha256:[0-9a-f]{64})+")
 
 
 def logical_lines(text: str) -> list[str]:
