@@ -113,6 +113,24 @@ def test_any_state_is_read_or_refused_in_plain_words(value: Any) -> None:
         assert next_version(read_state(json.dumps(value).encode(), "f.json"), ["connections"], 5) >= 5
 
 
+ENTRIES = st.fixed_dictionaries(
+    {"stream": st.sampled_from(list(TABLES)) | JSON},
+    optional={
+        "metadata": JSON | st.lists(st.fixed_dictionaries({"breadcrumb": JSON, "metadata": JSON})),
+        "schema": JSON,
+    },
+)
+
+
+@given(JSON | st.fixed_dictionaries({"streams": st.lists(ENTRIES)}))
+def test_any_catalog_is_read_or_refused_in_plain_words(value: Any) -> None:
+    for select in (singer_selection, airbyte_selection):
+        if problem := problem_of(select, value):
+            assert problem.startswith("--catalog f.json: ")
+        else:
+            assert select(json.dumps(value).encode(), "f.json")[0].name == CONNECTIONS
+
+
 @given(JSON | st.dictionaries(st.sampled_from([key.name for key in KEYS]), JSON))
 def test_any_configuration_is_read_or_refused_in_plain_words(value: Any) -> None:
     if problem := problem_of(read_config, value):
@@ -126,6 +144,7 @@ def test_any_configuration_is_read_or_refused_in_plain_words(value: Any) -> None
     [
         (b'{"api_kee":"SECRET"}', "did you mean api_key"),
         (b'{"rate":"SECRET"}', "rate has another type; give: number"),
+        (b'{"ids":[]}', "ids is empty; remove it"),
         (b'{"ids":[1]}', "ids has another type; give: array of texts"),
         (b'{"api_key":"SECRET","key_file":"x"}', "several sources of the key"),
         (b'{"api_key":"SECRET"', "not JSON"),

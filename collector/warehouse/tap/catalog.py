@@ -76,7 +76,8 @@ def _selected(entry: Mapping[str, Any], path: str, defaults: set[str]) -> Stream
     schema = entry.get("schema")
     places = (root, entry, schema if isinstance(schema, dict) else {})
     said = [each["selected"] for each in places if each.get("selected") is not None]
-    if not (said[0] if said else name in defaults or root.get("selected-by-default")):
+    is_default = isinstance(name, str) and (name in defaults or root.get("selected-by-default"))
+    if not (said[0] if said else is_default):
         return None
     table = _table_named(name, path)
     method = root.get("replication-method", entry.get("replication_method")) or _FULL_TABLE

@@ -94,6 +94,8 @@ def read_config(content: bytes, path: str) -> dict[str, Any]:
     values = {name: value for name, value in found.items() if value is not None}
     for name, value in values.items():
         _check(name, value, path)
+    if values.get("ids") == []:
+        raise ConfigError(f"--config {path}: ids is empty; remove it to collect every connection")
     if sum(name in values for name in (API_KEY, "key_file", "key_command")) > 1:
         raise ConfigError(f"--config {path}: has several sources of the key; keep one")
     return values
