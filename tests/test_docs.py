@@ -18,9 +18,11 @@ from collector.model.errors import ExitCode
 from collector.model.ledger import InputCount, Ledger, RequestCount
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.model.record import FIELDS
+from collector.model.shape import Seen, Shape, TypeShape
 from collector.model.side_tables import TableStatus
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.settings import Output, Redact
+from collector.snapshot.drift import Change, Drift, DriftReport
 from collector.snapshot.lines import error_line
 from collector.snapshot.manifest import FileEntry, TableEntry, encode
 from collector.snapshot.organizations_index import IndexReport, OrganizationResult, OrganizationStatus
@@ -97,8 +99,11 @@ def test_no_page_lists_an_exit_code_that_does_not_exist() -> None:
 
 def test_the_reference_explains_every_key_of_a_manifest() -> None:
     facts = FileEntry("c.jsonl", 1, 1, "00")
+    ledger, change = Ledger(InputCount(filtered=0)), Change("TYPE", "PATH", (), (), 1, ())
+    ledger.tally.shape += Shape({"TYPE": TypeShape(Seen(4), {"PATH": {"text": Seen(1, ("id",))}})})
     report = fake_report(
-        Ledger(InputCount(filtered=0)),
+        ledger,
+        drift=DriftReport("run id", "", True, Drift((change,), (change,), (change,))),
         redaction=Redact().as_manifest(),
         output=Output().as_manifest(),
         selection={"all": True, "from_list": True, "filter": {}},
@@ -109,11 +114,15 @@ def test_the_reference_explains_every_key_of_a_manifest() -> None:
     assert document["account"]["outcomes"].keys() == set(OutcomeKind)
     document["account"]["outcomes"], document["requests"]["by_status"] = {"OUTCOME": 0}, {"STATUS": 0}
     document["requests"]["by_endpoint"] = {"ENDPOINT": 0}
+    of_type = document["shape"]["types"]["TYPE"]
+    assert (of_type["fields"], of_type["field_ids"]) == ({"PATH": {"text": 1}}, {"PATH": {"text": ["id"]}})
+    of_type["fields"], of_type["field_ids"] = {"PATH": {"JSON_TYPE": 1}}, {"PATH": {"JSON_TYPE": []}}
     assert sorted(first_cells("docs/reference/files.md", "Manifest")) == sorted(keys_of(document))
 
 
 def test_the_reference_explains_every_key_of_an_index() -> None:
-    manifest = encode(fake_report(Ledger(InputCount(filtered=0))), [FileEntry("c.jsonl", 0, 0, "00")])
+    drift = DriftReport("run id", "", fails=True)
+    manifest = encode(fake_report(Ledger(InputCount(filtered=0)), drift=drift), [FileEntry("c.jsonl", 0, 0, "00")])
     result = OrganizationResult("id", None, None, 0, None, manifest, Path("c.manifest.json"))
     report = IndexReport(
         *("run id", "version", "base URL", "API version", "start", "end"), 1.0, RequestCount(), [result]

@@ -61,7 +61,8 @@ an option.
 Exit codes:
   0    every id is ok, and no side table is partial
   2    usage or configuration
-  3    finished, but some ids, input lines or side tables failed
+  3    finished, but some ids, input lines or side tables failed; with
+       --fail-on drift also if a field changed
   4    the key was refused
   5    stopped before the end; rerun to resume
   6    cannot write

@@ -67,6 +67,10 @@ def _work(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _outputs(plan: Plan) -> Iterator[tuple[str, str]]:
     yield from plan.files.items()
+    if plan.baseline is not None:
+        yield "drift", f"compared with {plan.baseline}{'; exit code 3 if a field changed' * plan.fails_on_drift}"
+    elif plan.fails_on_drift:
+        yield "drift", "not compared: there is no earlier manifest"
     if plan.prospect is None:
         yield "output", "a stream, which cannot be resumed"
     else:

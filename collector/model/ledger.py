@@ -9,6 +9,8 @@ from typing import Final, NamedTuple, Protocol
 
 from collector.model.errors import ExitCode, LedgerMismatch
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
+from collector.model.record_fields import RecordFields, fields_of
+from collector.model.shape import Shape
 
 
 @dataclass(slots=True)
@@ -82,18 +84,23 @@ class ValueFindings(Protocol):
 
 
 class TallyEntry(NamedTuple):
-    """The part of an outcome that a `Tally` counts; the fields are those of `Outcome`."""
+    """The part of an outcome that a `Tally` counts. `fields` are those of its record; the others are of `Outcome`."""
 
     kind: OutcomeKind
     redactions: Sequence[Redaction] = ()
     unparsed_timestamps: int = 0
     repairs: Sequence[str] = ()
     nuls: Sequence[str] = ()
+    id: str = ""
+    fields: RecordFields | None = None
 
 
 def tally_entry(outcome: Outcome) -> TallyEntry:
     """The part of `outcome` that a `Tally` counts."""
-    return TallyEntry(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls)
+    return TallyEntry(
+        *(outcome.kind, outcome.redactions, outcome.unparsed_timestamps, outcome.repairs, outcome.nuls, outcome.id),
+        fields=None if outcome.record is None else fields_of(outcome.record),
+    )
 
 
 @dataclass(slots=True)
@@ -101,7 +108,7 @@ class Tally:
     """Counts of outcomes and of values in their records.
 
     By path: `redactions` are masked values, `repairs` repaired values, `nuls` texts with a NUL character. `by_rule`
-    counts masked values by rule. `unparsed_timestamps` are those kept verbatim.
+    counts masked values by rule. `unparsed_timestamps` are those kept verbatim. `shape` describes the written records.
     """
 
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
@@ -110,11 +117,18 @@ class Tally:
     repairs: PathCounts = field(default_factory=PathCounts)
     nuls: PathCounts = field(default_factory=PathCounts)
     by_rule: Counter[str] = field(default_factory=Counter)
+    shape: Shape = field(default_factory=Shape)
 
     def add(self, outcome: TallyEntry | Outcome) -> None:
         """Count one outcome."""
         self.outcomes[outcome.kind] += 1
         self.add_values(outcome)
+
+    def add_written(self, entry: TallyEntry) -> None:
+        """Count one outcome whose line is written, with the fields of its record."""
+        self.add(entry)
+        if entry.fields is not None:
+            self.shape.add(entry.id, entry.fields)
 
     def add_values(self, found: ValueFindings) -> None:
         """Count the values of an outcome's record, or of a row."""
@@ -140,6 +154,7 @@ class Tally:
         self.repairs.count_all(other.repairs)
         self.nuls.count_all(other.nuls)
         self.by_rule.update(other.by_rule)
+        self.shape += other.shape
         return self
 
 
@@ -148,7 +163,8 @@ class Ledger:
     """The totals of a run: filled while it runs, reconciled once at its end.
 
     `has_all_ids` is False as long as further ids may be found. `unfinished_tables` counts side tables that are partial;
-    `current_table` is being read and has `table_rows` so far.
+    `current_table` is being read and has `table_rows` so far. `fails_by_drift`: the shape of the records has changed,
+    and the user wants the run to fail then.
     """
 
     input: InputCount = field(default_factory=InputCount)
@@ -159,6 +175,7 @@ class Ledger:
     unfinished_tables: int = 0
     current_table: str = ""
     table_rows: int = 0
+    fails_by_drift: bool = False
 
     @property
     def outcomes(self) -> Counter[OutcomeKind]:
@@ -218,4 +235,4 @@ def status_of(ledger: Ledger, *, finished: bool) -> str:
 
 def exit_code_of(ledger: Ledger) -> ExitCode:
     """The exit code of a run that finished."""
-    return ExitCode.OK if ledger.is_clean else ExitCode.INCOMPLETE
+    return ExitCode.OK if ledger.is_clean and not ledger.fails_by_drift else ExitCode.INCOMPLETE

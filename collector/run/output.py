@@ -21,6 +21,7 @@ from collector.run.leftovers import Leftover, leftover_warning, leftovers, publi
 from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.prospect import Action, Prospect, prospect_of
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
@@ -148,6 +149,16 @@ class RunOutput:
         if not self.sink.is_resumable:
             return [Path(self._settings.manifest)] if self._settings.manifest else []
         return published_manifests(self.template)
+
+    def manifests_to_compare(self) -> list[Path]:
+        """The manifests that the run of this output compares its records with; the first one that exists.
+
+        For a run that was published before, it is its own manifest.
+        """
+        is_published = self.sink.is_resumable and self.sink.tables is None
+        if is_published:
+            return [SnapshotPaths(Path(self.sink.place(finished=True))).manifest]
+        return self.earlier_manifests()
 
     @property
     def template(self) -> OutputTemplate:

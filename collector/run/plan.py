@@ -26,7 +26,8 @@ from collector.run.ids.id_input import IdInput
 from collector.run.listing import Listing
 from collector.run.observers.reporter import Reporter
 from collector.run.output import RunOutput
-from collector.run.settings import Settings
+from collector.run.settings import FailOn, Settings
+from collector.snapshot.baseline import newest_of
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.sinks.prospect import Prospect
 from collector.snapshot.sinks.resume import RunHeader
@@ -50,6 +51,8 @@ class Plan:
     - `files`: the names of the records, errors, manifest and side tables; for standard output those of --errors and
       --manifest.
     - `prospect`: what the run does with the files of earlier runs; None for a stream.
+    - `baseline`: the manifest that the fields of the records are compared with; None if there is none yet.
+    - `fails_on_drift`: a changed field ends the run with exit code 3.
     """
 
     input: InputCount
@@ -60,6 +63,8 @@ class Plan:
     last_run: LastRun | None
     files: Mapping[str, str]
     prospect: Prospect | None
+    baseline: Path | None = None
+    fails_on_drift: bool = False
 
     @property
     def requests(self) -> int:
@@ -90,6 +95,7 @@ class Plan:
             "at_ceiling": {"rate": self.ceiling, "seconds": self.seconds_at(self.ceiling)},
             "at_pace_of_last_run": {**last._asdict(), "seconds": self.seconds_at(last.rate)} if last else None,
             "files": dict(self.files),
+            "drift": {"baseline": self.baseline and str(self.baseline), "fails": self.fails_on_drift},
             "output": None if self.prospect is None else {**self.prospect._asdict(), "tables": self._kept_tables},
         }
 
@@ -117,15 +123,18 @@ async def make_plan(
     path, prospect = await output.prospect(header, ids)
     remaining = sum(1 for _ in ids)
     prospect = _without_incomplete(prospect, remaining)
+    manifests = await to_thread.run_sync(output.earlier_manifests)
     return Plan(
         input=id_input.count,
         lists=int(listing.purpose is not None),
         connections=None if settings.ids.from_list else remaining,
         tables=_table_requests(settings, len(ids), prospect),
         ceiling=settings.limits.rate,
-        last_run=await to_thread.run_sync(lambda: _last_run(output.earlier_manifests())),
+        last_run=await to_thread.run_sync(_last_run, manifests),
         files=_files_of(settings, path),
         prospect=prospect,
+        baseline=await to_thread.run_sync(newest_of, manifests),
+        fails_on_drift=settings.output.fail_on is FailOn.DRIFT,
     )
 
 

@@ -33,6 +33,7 @@ from collector.model.throughput import Throughput
 from collector.model.timestamps import stamp
 from collector.polytomic.cross_check import CrossCheckReport
 from collector.run.assembly import OWN_ACCESS, SYSTEM_CLOCK, Access, Components, open_components
+from collector.run.drift_check import DriftCheck
 from collector.run.guards import require_access, require_organization, require_owner, require_readable
 from collector.run.identity import Identity
 from collector.run.ids.id_input import IdInput
@@ -92,6 +93,7 @@ class Run:
         self._listing = Listing(settings, id_input)
         self._side_tables = SideTables(settings.tables.include, id_input.ids, settings.output.configuration_as)
         self._second_pass = SecondPass()
+        self._drift = DriftCheck(settings.output.fail_on, reporter)
         self._order = record_order(settings.output.order)
         self._form = settings.output.form
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
@@ -184,6 +186,7 @@ class Run:
                 self._resume(await self._output.begin(header, self._id_input.ids))
             finally:
                 self._sink = self._output.sink
+            await to_thread.run_sync(self._load_baseline)
             watchers.start_soon(self._flush_periodically)
             self._reporter.begin(self.ledger)
             if self._settings.ids.from_list:
@@ -192,6 +195,9 @@ class Run:
                 await self._run_workers(components)
             await self._collect_tables(components)
             self._cross_check(components)
+
+    def _load_baseline(self) -> None:
+        self._drift.load(self._output.manifests_to_compare())
 
     async def _run_workers(self, components: Components) -> None:
         async def cool_down(seconds: float) -> None:
@@ -290,6 +296,8 @@ class Run:
     def _write_outcome(self, encoded: EncodedOutcome) -> None:
         self.ledger.add(encoded.outcome)
         self._side_tables.add(encoded.outcome)
+        if encoded.outcome.record is None:
+            self._drift.add_failure(encoded.outcome.id)
         self._put(self._order.accept(encoded))
 
     def _put(self, encoded: Sequence[EncodedOutcome]) -> None:
@@ -313,6 +321,9 @@ class Run:
         """Write the remaining records, reconcile the ledger and publish; return the failure that ended the run."""
         with anyio.CancelScope(shield=True):
             failure = await self._reconcile(failure)
+            if not self._drift.is_loaded:
+                await to_thread.run_sync(self._load_baseline)
+            self._drift.conclude(self._identity.run_id, self._id_input.ids, self.ledger, finished=failure is None)
             if failure is None:
                 self.manifest = self._manifest(None)
                 failure = await _failure_of(self._sink.publish(self.manifest))
@@ -363,6 +374,8 @@ class Run:
             output=settings.output.as_manifest(),
             selection=self._selection(),
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
+            drift=self._drift.report,
+            earlier_shape=self._drift.earlier_shape,
         )
         finished, tables = failure is None, self._sink.tables
         return encode(

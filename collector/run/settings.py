@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from cyclopts import Group, Parameter, Token
@@ -43,6 +44,13 @@ _RETRIES: Final = Group("Retries", sort_key=6)
 _API: Final = Group("The API", sort_key=7)
 _REDACTION: Final = Group("Redaction", sort_key=8)
 MESSAGES: Final = Group("Messages and settings", sort_key=9)
+
+
+class FailOn(StrEnum):
+    """An event that ends a run with exit code 3, although its records are complete."""
+
+    DRIFT = "drift"
+    """The fields of a connection type have changed since the previous manifest."""
 
 
 def _integer(_type: object, tokens: Sequence[Token]) -> int:
@@ -256,6 +264,8 @@ class Output:
     "Type of the field configuration: object, or string, its JSON as text."
     timestamps: Annotated[Timestamps, Parameter(name="--timestamps", metavar="RULE")] = Timestamps.KEEP
     "Timestamps that are not RFC 3339: keep, or strict, null with the text in extra."
+    fail_on: Annotated[FailOn | None, Parameter(name="--fail-on", metavar="EVENT")] = None
+    "End with exit code 3 also on drift: fields that changed since the previous manifest."
 
     def __post_init__(self) -> None:
         _require(is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")

@@ -127,7 +127,7 @@ def _read(path: Path) -> Manifest:
 
 
 def _require_consistent(path: Path, found: Manifest) -> None:
-    ledger = ledger_of(found.input, found.tally, found.tables)
+    ledger = ledger_of(found.input, found.tally, found.tables, fails_by_drift=found.fails_by_drift)
     if found.input["lines"] != ledger.input.lines or found.input["unique"] != ledger.done:
         reject(path, "its account does not add up, so the snapshot cannot be verified", _REMEDY)
     status, code = status_of(ledger, finished=True), exit_code_of(ledger)

@@ -24,6 +24,7 @@ from collector.model.record import (
     nul_paths,
     sent_times,
 )
+from collector.model.record_fields import fields_of
 from collector.model.record_form import ConfigurationAs, RecordForm
 from collector.model.side_tables import SIDE_TABLES
 from collector.model.strict_json import NotJson, parse_own
@@ -197,7 +198,12 @@ def has_only_text_lists(record: Record) -> bool:
 def tally_entry_of_line(line: bytes, record: Record) -> TallyEntry:
     """The tally entry of a record, as far as its line preserves it: without repairs, and with unknown rules."""
     masked = [Redaction(path, UNKNOWN) for path in masked_paths(line, record)]
-    return TallyEntry(OutcomeKind.OK, masked, count_unparsed(record), nuls=nul_paths(line, record))
+    return TallyEntry(
+        *(OutcomeKind.OK, masked, count_unparsed(record)),
+        nuls=nul_paths(line, record),
+        id=record["id"],
+        fields=fields_of(record),
+    )
 
 
 def masked_paths(line: bytes, record: Record) -> list[str]:

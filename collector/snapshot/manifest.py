@@ -14,10 +14,14 @@ from collector.model.ledger import OTHER_PATHS, InputCount, Ledger, PathCounts, 
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.model.record_form import ConfigurationAs, Order, RecordForm, Timestamps
+from collector.model.shape import Shape
 from collector.model.side_tables import SIDE_TABLES, SideTable, TableEnd, TableStatus
 from collector.model.throughput import Throughput
 from collector.redaction.detect.reasons import UNKNOWN
+from collector.snapshot.drift import NOT_COMPARED, DriftReport
+from collector.snapshot.drift_json import decode_drift, drift_as_json
 from collector.snapshot.json_document import JsonNode, parse
+from collector.snapshot.shape_json import decode_shape, shape_as_json
 
 FORMAT: Final = "collector.manifest/1"
 _SOURCE_TEXTS: Final = ("base_url", "api_version")
@@ -83,7 +87,7 @@ class RunReport:
 
     `redaction` holds the settings by which records were redacted, `output` those of their form and order, `selection`
     those by which connections were selected, and `cross_check` the result of a comparison with the list. `finished` is
-    False for a run that stopped.
+    False for a run that stopped. `earlier_shape` holds fields that earlier runs knew and the records do not show.
     """
 
     run_id: str
@@ -103,6 +107,8 @@ class RunReport:
     output: Mapping[str, Json] = field(default_factory=dict)
     selection: Mapping[str, Json] = field(default_factory=dict)
     cross_check: Mapping[str, Json] | None = None
+    drift: DriftReport = NOT_COMPARED
+    earlier_shape: Shape = field(default_factory=Shape)
 
 
 def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[TableEntry] = ()) -> bytes:
@@ -143,6 +149,9 @@ def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[Table
         "nul_characters": {"values": tally.nuls.total(), "paths": dict(tally.nuls.most_common())},
         "unparsed_timestamps": tally.unparsed_timestamps,
         "resumed": report.ledger.resumed,
+        "shape": shape_as_json(tally.shape),
+        "earlier_shape": shape_as_json(report.earlier_shape),
+        "drift": drift_as_json(report.drift),
         **({"cross_check": report.cross_check} if report.cross_check is not None else {}),
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -180,7 +189,7 @@ class Manifest(NamedTuple):
 
     `from_list`: the records are the payloads of the list. `is_of_all`: the run requested every connection of the list,
     without a filter. A manifest of an earlier version does not list an errors file or the form of the records, does not
-    count NUL characters, and does not state that its ids are all.
+    count NUL characters, has neither a shape nor drift, and does not state that its ids are all.
     """
 
     run_id: str
@@ -198,6 +207,18 @@ class Manifest(NamedTuple):
     from_list: bool = False
     is_of_all: bool = False
     form: RecordForm = RecordForm()
+    earlier_shape: Shape | None = None
+    drift: DriftReport | None = None
+
+    @property
+    def fails_by_drift(self) -> bool:
+        """Did its drift end the run with exit code 3?"""
+        return self.drift is not None and self.drift.fails
+
+    @property
+    def has_shape(self) -> bool:
+        """Does it have the shape of the records?"""
+        return self.earlier_shape is not None
 
 
 def decode(content: bytes) -> Manifest:
@@ -210,6 +231,7 @@ def decode(content: bytes) -> Manifest:
     files, tables = listed_files(found["files"])
     if not files:
         found["files"].reject("has no entry for the records")
+    tally = _tally(found, ledger["outcomes"])
     return Manifest(
         run_id=found["run_id"].text(),
         status=found["status"].text(),
@@ -218,7 +240,7 @@ def decode(content: bytes) -> Manifest:
         ids_digest=source["ids_digest"].text(),
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
         input=input_counts(ledger["input"]),
-        tally=_tally(found, ledger["outcomes"]),
+        tally=tally,
         records_file=files[0],
         errors=files[1] if files[1:] else None,
         counts_nuls=found.get("nul_characters") is not None,
@@ -226,6 +248,8 @@ def decode(content: bytes) -> Manifest:
         from_list=source.get("from_list") is not None,
         is_of_all=_is_of_all(source),
         form=_form(output) if (output := found.get("output")) else RecordForm(),
+        earlier_shape=decode_shape(found["earlier_shape"]) if found.get("shape") else None,
+        drift=decode_drift(found["drift"], tally.shape) if found.get("shape") else None,
     )
 
 
@@ -325,6 +349,7 @@ def _tally(found: JsonNode, outcomes: JsonNode) -> Tally:
         _paths(found["repairs"]["paths"], found["repaired"]) if found.get("repaired") else PathCounts(),
         _paths(nuls["paths"], nuls["values"]) if nuls else PathCounts(),
         _rules(found),
+        decode_shape(shape) if (shape := found.get("shape")) else Shape(),
     )
 
 
@@ -352,11 +377,11 @@ def _paths(found: JsonNode, total: JsonNode) -> PathCounts:
     return paths
 
 
-def ledger_of(lines: Mapping[str, int], tally: Tally, tables: Iterable[TableEntry]) -> Ledger:
+def ledger_of(lines: Mapping[str, int], tally: Tally, tables: Iterable[TableEntry], *, fails_by_drift: bool) -> Ledger:
     """The totals from which the status and the exit code of a finished run follow; `lines` are the counts of input."""
     parts = {key: count for key, count in lines.items() if key != "lines"}
     unfinished = sum(entry.status is TableStatus.PARTIAL for entry in tables)
-    return Ledger(InputCount(**parts), tally=tally, unfinished_tables=unfinished)
+    return Ledger(InputCount(**parts), tally=tally, unfinished_tables=unfinished, fails_by_drift=fails_by_drift)
 
 
 def failed_outcomes(outcomes: Mapping[OutcomeKind, int]) -> Counter[OutcomeKind]:

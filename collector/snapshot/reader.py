@@ -79,7 +79,7 @@ class SnapshotReader:
         if len(self._ids) == checked.unique and self._ids.digest() != checked.manifest.ids_digest:
             reject(path, "the ids of its records and errors are not the requested ids")
         contents = self._contents()
-        if difference := contents.difference(Contents.stated_by(checked.manifest, contents.nuls)):
+        if difference := contents.difference(contents.stated_by(checked.manifest)):
             reject(path, difference)
         return verified(checked, errors)
 
@@ -94,7 +94,7 @@ class SnapshotReader:
                 reject(path, f"{where}: the record belongs to another run")
             if not has_only_text_lists(record):
                 reject(path, f"{where}: an array contains a value that is not text")
-            self._tally.add(tally_entry_of_line(line, record))
+            self._tally.add_written(tally_entry_of_line(line, record))
             if self._tally.unparsed_timestamps > manifest.tally.unparsed_timestamps:
                 reject(path, f"{where}: an invalid timestamp that the manifest does not account for")
             if not self._ids.add(record["id"]):
@@ -105,7 +105,8 @@ class SnapshotReader:
 
     def _contents(self) -> Contents:
         tally = self._tally
-        return Contents(tally.redactions, tally.unparsed_timestamps, next(iter(self._organizations), None), tally.nuls)
+        organization_id = next(iter(self._organizations), None)
+        return Contents(tally.redactions, tally.unparsed_timestamps, organization_id, tally.nuls, tally.shape)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from collector.model.ledger import Ledger, RequestCount, Tally
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
+from collector.snapshot.drift_json import fails_by_drift
 from collector.snapshot.json_document import JsonNode, Malformed, parse
 from collector.snapshot.manifest import (
     FORMAT,
@@ -28,13 +29,14 @@ from collector.snapshot.manifest import (
 REQUEST_COUNTS: Final = ("sent", "unanswered", "retried", "throttled")
 """The first fields of `RequestCount`, which an index records."""
 
+_FAILS_BY_DRIFT: Final = "fails_by_drift"
 _STATUS: Final = re.compile(r"[0-9]{3}", re.ASCII)
 
 
 class RunAccount(NamedTuple):
     """The facts that an index repeats from a manifest. `files` are the records and the errors file, if there are any.
 
-    The requests are not counted by endpoint.
+    The requests are not counted by endpoint. `fails_by_drift`: the drift ended the run with exit code 3.
     """
 
     run_id: str
@@ -45,6 +47,7 @@ class RunAccount(NamedTuple):
     requests: RequestCount
     files: tuple[FileEntry, ...]
     tables: tuple[TableEntry, ...]
+    fails_by_drift: bool = False
 
     def facts_as_json(self) -> dict[str, Json]:
         """All but the files, as members of an entry of the index."""
@@ -55,6 +58,7 @@ class RunAccount(NamedTuple):
             "input": self.input,
             "outcomes": outcomes_as_json(self.outcomes),
             "requests": requests_as_json(self.requests),
+            **({_FAILS_BY_DRIFT: True} if self.fails_by_drift else {}),
         }
 
     def files_as_json(self) -> list[Json]:
@@ -96,7 +100,7 @@ class RunAccount(NamedTuple):
     @property
     def ledger(self) -> Ledger:
         """The totals from which the status and the exit code of a run that finished follow."""
-        return ledger_of(self.input, Tally(self.outcomes), self.tables)
+        return ledger_of(self.input, Tally(self.outcomes), self.tables, fails_by_drift=self.fails_by_drift)
 
     @property
     def adds_up(self) -> bool:
@@ -134,13 +138,16 @@ def decode_manifest(content: bytes) -> RunEnd:
         found["format"].reject(f"not {FORMAT}")
     source, counts = found["source"], found["account"]
     account = _account(found, source, counts, listed_files(found["files"]))
+    account = account._replace(fails_by_drift=fails_by_drift(found))
     return RunEnd(found["status"].text(), found["exit_code"].count(), account)
 
 
 def decode_account(found: JsonNode) -> RunAccount | None:
     """The account in an entry of the index; None if its run ended before it had one. Raises only `Malformed`."""
     if found["run_id"].value is not None:
-        return _account(found, found, found, listed_files(found["files"]))
+        account = _account(found, found, found, listed_files(found["files"]))
+        fails = found.get(_FAILS_BY_DRIFT)
+        return account._replace(fails_by_drift=fails is not None and fails.flag())
     for key in NO_FACTS:
         if found[key].value is not None:
             found[key].reject("has a value, but run_id has none")

@@ -4,7 +4,7 @@ It compares:
 
 - each line with the schema, the form of records and the run id, and that no id occurs twice;
 - the number of records and bytes, and the digest;
-- the masked values and the organization;
+- the masked values, the organization and the shape of the records;
 - the errors file with the counted outcomes;
 - the rows, bytes and digest of each side table;
 - the ids of records and errors with the digest of the requested ids;

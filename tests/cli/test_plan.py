@@ -140,7 +140,7 @@ async def test_the_text_of_a_plan_fits_80_columns_and_names_every_part(call: Cal
     lines = done.out.decode().splitlines()
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
-        *("input", "requests", "time", "records", "errors", "manifest", "begins", "replaces")
+        *("input", "requests", "time", "records", "errors", "manifest", "drift", "begins", "replaces")
     ]
     assert "1 for connections, plus retries" in lines[1]
     assert "the snapshot of 1 records" in lines[-1]

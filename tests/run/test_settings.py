@@ -18,7 +18,7 @@ from collector.model.errors import ConfigError, ExitCode
 from collector.model.record_form import ConfigurationAs, Order, Timestamps
 from collector.run.ids.id_formats import IdsFormat
 from collector.run.organizations.organization_settings import OrganizationSettings
-from collector.run.settings import Api, Ids, Limits, Output, Redact, Retry, Settings
+from collector.run.settings import Api, FailOn, Ids, Limits, Output, Redact, Retry, Settings
 from collector.snapshot.sinks.resume import Resume
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -66,6 +66,7 @@ SETTINGS: list[Change] = [
     ("output", "max_record_bytes", "--max-record-bytes", 1000, 1000),
     ("output", "configuration_as", "--configuration-as", "string", ConfigurationAs.STRING),
     ("output", "timestamps", "--timestamps", "strict", Timestamps.STRICT),
+    ("output", "fail_on", "--fail-on", "drift", FailOn.DRIFT),
     ("tables", "include", "--with", "policies", ("policies",)),
 ]
 SWITCHES = [

@@ -112,6 +112,9 @@ def test_a_manifest_has_every_key_of_its_format() -> None:
         "repairs": {"paths": {"r": 2, "name": 1}},
         "nul_characters": {"values": 1, "paths": {"n": 1}},
         "resumed": 0,
+        "shape": {"types": {}, "left_out": 0},
+        "earlier_shape": {"types": {}, "left_out": 0},
+        "drift": {"previous": None, "reason": "not compared", "fails": False, "new": [], "gone": [], "retyped": []},
     }
 
 

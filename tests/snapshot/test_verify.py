@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from collector.model.errors import Damaged, InputError
 from collector.model.ids import IdSet
-from collector.model.ledger import InputCount, Ledger
+from collector.model.ledger import InputCount, Ledger, tally_entry
 from collector.model.outcome import OutcomeKind
 from collector.model.record_form import RecordForm, Timestamps
 from collector.snapshot.lines import encode, error_line
@@ -36,7 +36,7 @@ def manifest() -> dict[str, Any]:
     ledger = Ledger(InputCount(unique=len(OUTCOMES)))
     digested = IdSet()
     for each in OUTCOMES:
-        ledger.add(each)
+        ledger.tally.add_written(tally_entry(each))
         digested.add(each.id)
     organization_id = next(each.record["organization_id"] for each in OUTCOMES if each.record)
     entries = [

@@ -37,7 +37,7 @@ class Recovered:
 
     def add(self, line: bytes, record: Record) -> None:
         self.answered_id = record["id"]
-        self.tally.add(tally_entry_of_line(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
+        self.tally.add_written(tally_entry_of_line(line, record)._replace(repairs=self.repairs.get(record["id"], ())))
         if record["organization_id"] is not None:
             self.organizations[record["organization_id"]] = None
 

@@ -142,7 +142,7 @@ class BatchWriter:
             elif self.journal.bytes == before:
                 outcomes = []
             for outcome in outcomes:
-                self._unsynced.add(outcome)
+                self._unsynced.add_written(outcome)
 
     def _sync(self) -> None:
         before = self.journal.synced
