@@ -27,7 +27,7 @@ help:
 	@echo "make engines    test the site in a real browser (needs Chromium), and the data"
 	@echo "                with warehouses and other foreign programs"
 	@echo "make bench      measure throughput against aiohttp and the official SDK,"
-	@echo "                recovery after an outage, and redaction (needs nginx)"
+	@echo "                recovery after an outage, redaction and export (needs nginx)"
 	@echo "make limits     measure and plot the adaptation to rate limits (11 minutes)"
 	@echo "make picture    run the demo and draw its terminal into docs/demo.svg"
 	@echo "make wheel      build sdist and wheel into dist/, twice, and compare the bytes"
@@ -80,6 +80,8 @@ bench: $(VENV)/bench
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/redaction.py
+	$(BIN)/python bench/export.py
+	$(BIN)/python bench/formats.py
 
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency

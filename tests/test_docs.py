@@ -34,7 +34,7 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 }
-COMMANDS = ("check", "collect", "demo", "sandbox", "schema", "tap", "verify")
+COMMANDS = ("check", "collect", "demo", "export", "sandbox", "schema", "tap", "verify")
 OF_OTHERS = {"--check", "--help", "--token", "--version"}
 """Flags in prose that are not of a command: of the scripts in `.ci`, of every command, and one in a masked text."""
 

@@ -34,6 +34,7 @@ PURE = (
     *(
         "snapshot.drift",
         "snapshot.drift_json",
+        "snapshot.file_format",
         "snapshot.json_document",
         "snapshot.line_form",
         "snapshot.lines",

@@ -25,6 +25,7 @@ from collector.run.readiness.host_check import check_host
 from collector.run.readiness.report import Console
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
+from collector.warehouse.exports.file_writers import converter_of
 
 _ENVIRON = Environment(os.environ)
 _TOML = TomlSettings(_ENVIRON)
@@ -80,6 +81,7 @@ def check(
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
+    converter_of(settings.output.path)  # a library may be missing
     report = CheckReport(is_json=is_json, quiet=log.quiet, verbose=log.verbose)
     report.add(check_configuration(settings, _RECORDER.origins, _TOML.organizations))
     console = Console(report.add, print_message, add_secrets)

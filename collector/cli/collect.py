@@ -35,6 +35,7 @@ from collector.run.run import Run, header_of
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 from collector.snapshot.sinks.framing import Framing
+from collector.warehouse.exports.file_writers import converter_of
 
 _ENVIRON = Environment(os.environ)
 _TOML = TomlSettings(_ENVIRON)
@@ -201,5 +202,6 @@ def _identity_and_output(
         warn=reporter.warn,
         tables=settings.tables.include,
         framing=framing,
+        converter=converter_of(settings.output.path),
     )
     return identity, output

@@ -17,6 +17,7 @@ from collector.run.organizations.organizations_run import OrganizationsEnd, Orga
 from collector.run.organizations.selection import Selection
 from collector.run.watchdog import Watchdog
 from collector.snapshot.organizations_index import OrganizationResult
+from collector.warehouse.exports.file_writers import converter_of
 
 
 async def collect_organizations(
@@ -28,7 +29,13 @@ async def collect_organizations(
 ) -> int:
     """Collect the selected organizations, report the result on stderr, and return the exit code."""
     with _reporter(selection, id_input) as reporter:
-        run = OrganizationsRun(selection, id_input, reporter, environ=environ, signals=signals, watchdog=watchdog)
+        run = OrganizationsRun(
+            *(selection, id_input, reporter),
+            environ=environ,
+            signals=signals,
+            watchdog=watchdog,
+            converter=converter_of(selection.settings.output.path),
+        )
         end = await run.execute()
     if not selection.settings.log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:
         print_message("; ".join(_summary(end)))

@@ -18,12 +18,13 @@ from collector.run.settings import Ids
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.compression import Compression, compression_of
 
-COMMANDS: Final = ("collect", "check", "verify", "demo", "tap", "sandbox")
+COMMANDS: Final = ("collect", "check", "verify", "export", "demo", "tap", "sandbox")
 _FIRST_WORDS: Final = (*COMMANDS, "--help", "--version")
 _OTHER_NAMES: Final = {
-    **dict.fromkeys(("download", "export", "fetch", "get", "pull", "run"), "collect"),
+    **dict.fromkeys(("download", "fetch", "get", "pull", "run"), "collect"),
     **dict.fromkeys(("doctor", "diagnose", "preflight", "ping"), "check"),
     **dict.fromkeys(("validate", "checksum"), "verify"),
+    **dict.fromkeys(("convert", "csv", "parquet"), "export"),
     **dict.fromkeys(("example", "try"), "demo"),
     **dict.fromkeys(("mock", "serve", "server"), "sandbox"),
     **dict.fromkeys(("airbyte", "singer", "source"), "tap"),

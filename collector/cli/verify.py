@@ -13,6 +13,7 @@ from collector.model.errors import Damaged, ExitCode, InputError
 from collector.snapshot.verified import Verified
 from collector.snapshot.verify import verify
 from collector.snapshot.verify_index import VerifiedIndex, VerifiedOrganization, is_index_file, verify_index
+from collector.warehouse.exports.id_column import read_ids
 
 app = App(
     name="verify",
@@ -47,7 +48,7 @@ def verify_snapshot(
         _verify_organizations(snapshot)
         return ExitCode.OK
     reject_other_file(snapshot)
-    found = verify(snapshot)
+    found = verify(snapshot, read_ids)
     print_message(f"{snapshot}: matches its manifest: {_figures(found)}, {found.status}")
     for note in found.notes:
         print_message(note)
@@ -55,7 +56,7 @@ def verify_snapshot(
 
 
 def _verify_organizations(index: Path) -> None:
-    found = verify_index(index)
+    found = verify_index(index, read_ids)
     for each in found.organizations:
         print_message(f"{each.title}: {_result(each)}")
     if not found.failures:

@@ -22,6 +22,7 @@ from collector.run.output_template import OutputTemplate
 from collector.run.resume_hint import resume_hint
 from collector.run.settings import Output
 from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.prospect import Action, Prospect, prospect_of
 from collector.snapshot.sinks.resume import ResumedRun, RunHeader
@@ -44,11 +45,14 @@ class RunOutput:
         backlog: int,
         warn: Callable[[str], None],
         tables: Collection[str] = (),
+        converter: Converter | None = None,
         system: FileSystem | None = None,
         turns: Turns | None = None,
         framing: Framing | None = None,
     ) -> None:
         """Runs that write to the same stream have the same `turns`. A `framing` turns lines into messages.
+
+        Only a rehearsal may lack the `converter`.
 
         Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`.
         """
@@ -58,6 +62,7 @@ class RunOutput:
         self._now = now
         self._backlog = backlog
         self._warn = warn
+        self._converter = converter
         self._system = system
         self._turns = turns
         self._framing = framing
@@ -74,6 +79,7 @@ class RunOutput:
             resume=settings.resume,
             allow_empty=settings.allow_empty,
             tables=self._tables,
+            converter=self._converter,
             system=self._system,
             turns=self._turns,
             framing=self._framing,

@@ -325,6 +325,8 @@ class Run:
                 await to_thread.run_sync(self._load_baseline)
             self._drift.conclude(self._identity.run_id, self._id_input.ids, self.ledger, finished=failure is None)
             if failure is None:
+                failure = await _failure_of(self._sink.prepare(self._shutdown.check))
+            if failure is None:
                 self.manifest = self._manifest(None)
                 failure = await _failure_of(self._sink.publish(self.manifest))
             if failure is not None:

@@ -245,7 +245,7 @@ class Output:
     """The files for records, errors and the manifest."""
 
     path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
-    "Snapshot to write; - is standard output. {date}, {run_id}, {organization_id} are filled in; .gz, .zst compress."
+    "Snapshot; - is standard output. {date}, {run_id}, {organization_id} are filled in. Also .parquet, .csv; .gz, .zst."
     errors: Annotated[str | None, Parameter(name="--errors", metavar="PATH")] = None
     "Errors file, if the output is standard output."
     manifest: Annotated[str | None, Parameter(name="--manifest", metavar="PATH")] = None

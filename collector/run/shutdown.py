@@ -89,6 +89,11 @@ class Shutdown:
         elif immediately or not self.can_drain:
             self.run_scope.cancel()
 
+    def check(self) -> None:
+        """Raise the reason if the run is to stop. Another thread may call this."""
+        if self.reason is not None:
+            raise self.reason
+
     async def enforce_max_duration(self, seconds: float | None) -> None:
         """Stop the run after `seconds`; None sets no limit."""
         if seconds is None:

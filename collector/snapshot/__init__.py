@@ -1,9 +1,9 @@
 """Snapshot: a data set on disk, its lines, its manifest, its file names, and its verification.
 
-lines, line_form, layout an outcome ⇄ a line, and its form; file names
+lines, line_form, layout, file_format    an outcome ⇄ a line, and its form; file names, and their format
 manifest, json_document, organizations_index, checked_index, run_account  manifest and index ⇄ their JSON documents
 shape_json, drift, drift_json, baseline  fields that changed since the previous manifest
-reader, verify, verified, verify_index  a snapshot, read and compared with its manifest
+reader, verify, converted, verified, verify_index  a snapshot, read and compared with its manifest
 checked_manifest, contents, snapshot_file, errors_file, side_table  the parts of this comparison
 sinks/                   writing of a snapshot by a run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from collector.model.side_tables import SIDE_TABLES
+from collector.snapshot.file_format import FileFormat, format_of, strip_format
 from collector.storage.compression import Compression, compression_of
 from collector.storage.durable_files import staged_path
 
@@ -30,11 +31,12 @@ _UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINE_SUFFIX}", 
 
 
 class SnapshotPaths:
-    """The paths that belong to an output path. `stem` is its name without `.gz`, `.zst` and `.jsonl`."""
+    """The paths that belong to an output path. `stem` is its name without `.gz`, `.zst` and that of its format."""
 
     def __init__(self, path: Path) -> None:
-        stem = compression_of(path.name).strip(path.name).removesuffix(".jsonl")
+        stem = strip_format(compression_of(path.name).strip(path.name))
         self.stem = stem
+        self.format = format_of(path.name) or FileFormat.JSONL
         self.snapshot = path
         self.errors = path.with_name(f"{stem}.errors.jsonl")
         self.manifest = path.with_name(f"{stem}.manifest.json")
@@ -45,8 +47,13 @@ class SnapshotPaths:
         self.partial_tables = path.with_name(f"{stem}.partial.tables.json")
         self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
         self.lock = path.with_name(f"{stem}.partial.lock")
-        self.staged = tuple(
-            map(staged_path, (self.partial_manifest, self.partial_tables, self.checkpoint, self.header))
+        self.converted = staged_path(path) if self.format.is_converted else None
+        "The snapshot made from the journal, before its publication; None if the journal becomes the snapshot."
+        self.unpublished = self.converted or self.partial
+        "The file that a publication renames to the snapshot."
+        self.staged = (
+            *map(staged_path, (self.partial_manifest, self.partial_tables, self.checkpoint, self.header)),
+            *([self.converted] if self.converted else []),
         )
 
     def table(self, name: str) -> Path:
@@ -78,8 +85,10 @@ class SnapshotPaths:
 
     @property
     def other_encodings(self) -> tuple[SnapshotPaths, ...]:
-        """This output with each other compression, or uncompressed: all paths but that of the data are the same."""
-        names = {f"{self.stem}{extension}{each.value}" for extension in (".jsonl", "") for each in Compression}
+        """This output in each other format and compression: all paths but that of the data are the same."""
+        endings = ("", *(f".{each}" for each in FileFormat if each is not FileFormat.PARQUET))
+        names = {f"{self.stem}{ending}{each.value}" for ending in endings for each in Compression}
+        names |= {f"{self.stem}.{FileFormat.PARQUET}"}
         return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
 
     @property
@@ -116,6 +125,12 @@ class FileSet(NamedTuple):
     listed_records: str
     listed_errors: str
     compression: Compression
+
+    @property
+    def format(self) -> FileFormat:
+        """The format of the records; that of an unfinished run is JSON Lines."""
+        is_published = self.stage is Stage.PUBLISHED
+        return (format_of(self.records.name) if is_published else None) or FileFormat.JSONL
 
     def table(self, name: str) -> tuple[Path, str]:
         """The path of a side table, and the path by which the manifest lists it."""

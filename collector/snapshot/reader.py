@@ -7,7 +7,7 @@ The records and rows arrive one by one, each compared with the manifest. The fac
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,10 +18,10 @@ from collector.model.ledger import Tally
 from collector.model.record import Json, Record
 from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
 from collector.snapshot.contents import Contents
-from collector.snapshot.errors_file import check_errors
+from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
 from collector.snapshot.lines import InvalidLine, has_only_text_lists, read_record, tally_entry_of_line
-from collector.snapshot.manifest import Manifest
+from collector.snapshot.manifest import Manifest, TableEntry
 from collector.snapshot.side_table import verified_rows
 from collector.snapshot.snapshot_file import SnapshotFile, open_regular, reject
 from collector.snapshot.verified import Verified, verified
@@ -72,12 +72,7 @@ class SnapshotReader:
         self._file.require_match(checked.manifest.records_file, len(self._ids), "records")
         if len(self._ids) != checked.records:
             reject(path, f"contains {len(self._ids)} records, but the account in its manifest counts {checked.records}")
-        errors = check_errors(checked, self._ids)
-        for entry in self._unread_tables.values():
-            for _ in verified_rows(checked, entry):
-                pass
-        if len(self._ids) == checked.unique and self._ids.digest() != checked.manifest.ids_digest:
-            reject(path, "the ids of its records and errors are not the requested ids")
+        errors = compare_rest(checked, self._ids, self._unread_tables.values())
         contents = self._contents()
         if difference := contents.difference(contents.stated_by(checked.manifest)):
             reject(path, difference)
@@ -109,6 +104,27 @@ class SnapshotReader:
         return Contents(tally.redactions, tally.unparsed_timestamps, organization_id, tally.nuls, tally.shape)
 
 
+def read_manifest_of_file(path: Path) -> CheckedManifest:
+    """Read the manifest of the records at `path`, as `read_manifest` does. Raises `InputError` for a folder too."""
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
+    return read_manifest(path)
+
+
+def compare_rest(checked: CheckedManifest, ids: IdSet, tables: Iterable[TableEntry]) -> CheckedErrors:
+    """Compare the errors file, side tables and the digest of all ids; `ids` are those of the records, and are extended.
+
+    Raises `Damaged` and `InputError`.
+    """
+    errors = check_errors(checked, ids)
+    for entry in tables:
+        for _ in verified_rows(checked, entry):
+            pass
+    if len(ids) == checked.unique and ids.digest() != checked.manifest.ids_digest:
+        reject(checked.files.records, "the ids of its records and errors are not the requested ids")
+    return errors
+
+
 @contextmanager
 def open_any(path: Path) -> Iterator[SnapshotReader]:
     """Open the snapshot at `path`, compressed or not, or the `partial` files of an unfinished or quarantined run.
@@ -116,9 +132,12 @@ def open_any(path: Path) -> Iterator[SnapshotReader]:
     Raises `Damaged` for a manifest that is missing, malformed or of another snapshot, and `InputError` for files that
     cannot be read.
     """
-    if os.path.isdir(path):
-        raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
-    checked = read_manifest(path)
+    checked = read_manifest_of_file(path)
+    if checked.files.format.is_converted:
+        raise InputError(
+            f"{path}: a {checked.files.format} snapshot, and this command reads JSON Lines; collect with "
+            "-o FILE.jsonl, and export the other format from it"
+        )
     with open_regular(path) as file:
         yield SnapshotReader(checked, file)
 

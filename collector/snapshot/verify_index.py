@@ -17,6 +17,7 @@ from collector.model.errors import Damaged, InputError
 from collector.model.outcome import OutcomeKind
 from collector.model.record import Json
 from collector.snapshot.checked_index import decode, is_index
+from collector.snapshot.converted import IdColumn
 from collector.snapshot.errors_file import check_errors_of_stream
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, Stage, file_sets
@@ -84,7 +85,7 @@ def _starts_as_index(path: Path) -> bool:
         return is_index(file.read(_START_BYTES))
 
 
-def verify_index(path: Path) -> VerifiedIndex:
+def verify_index(path: Path, read_ids: IdColumn | None = None) -> VerifiedIndex:
     """Compare the index at `path` with the manifests that it lists, and each of these with its files.
 
     A failure of an organization is part of its result. Raises `Damaged` for an index that is malformed or contradicts
@@ -92,7 +93,7 @@ def verify_index(path: Path) -> VerifiedIndex:
     """
     index = _read(path)
     folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
-    organizations = tuple(_verified(each, path, folder) for each in index.organizations)
+    organizations = tuple(_verified(each, path, folder, read_ids) for each in index.organizations)
     file_notes = [note for each in organizations if each.files for note in each.files.notes]
     notes = (*_notes_on_accounts(path, index), *file_notes)
     return VerifiedIndex(index.status, index.exit_code, organizations, notes)
@@ -120,10 +121,10 @@ def _notes_on_accounts(path: Path, index: Index) -> Iterator[str]:
             yield f"{path}: organization {_title(each)} left no files, so only its account was checked"
 
 
-def _verified(entry: OrganizationEntry, index: Path, folder: Path) -> VerifiedOrganization:
+def _verified(entry: OrganizationEntry, index: Path, folder: Path, read_ids: IdColumn | None) -> VerifiedOrganization:
     account, files, errors_file, failure = entry.account, None, None, None
     try:
-        files = _verified_files(entry, index, folder)
+        files = _verified_files(entry, index, folder, read_ids)
         errors_file = _verified_errors(account, folder)
     except (Damaged, InputError) as why:
         failure = why
@@ -154,10 +155,10 @@ def _verified_errors(account: RunAccount | None, folder: Path) -> Path | None:
     return path
 
 
-def _verified_files(entry: OrganizationEntry, index: Path, folder: Path) -> Verified | None:
+def _verified_files(entry: OrganizationEntry, index: Path, folder: Path, read_ids: IdColumn | None) -> Verified | None:
     """The files of an organization, compared with each other; None without a manifest."""
     listed = _listed(entry, index, folder)
-    return listed and _verify(listed)
+    return listed and _verify(listed, read_ids)
 
 
 class _Listed(NamedTuple):
@@ -184,9 +185,9 @@ def _listed(entry: OrganizationEntry, index: Path, folder: Path) -> _Listed | No
     return _Listed(index, entry, account, manifest, files)
 
 
-def _verify(listed: _Listed) -> Verified:
+def _verify(listed: _Listed, read_ids: IdColumn | None) -> Verified:
     _require_same_facts(listed, _read_manifest(listed))
-    return verify(listed.files.records)
+    return verify(listed.files.records, read_ids)
 
 
 def _read_manifest(listed: _Listed) -> RunEnd:

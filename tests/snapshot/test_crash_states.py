@@ -7,9 +7,11 @@ state that the model allows. The checks read only the bytes of the files.
 from __future__ import annotations
 
 import asyncio
+import csv
 import functools
 import gzip
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+import pyarrow.parquet as pq
 import pytest
 
 from collector.model.errors import NothingCollected, OutputError
@@ -31,6 +34,7 @@ from collector.redaction.redactor import Redactor
 from collector.snapshot.manifest import FileEntry, encode
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.resume import Resume, RunHeader
+from collector.warehouse.exports.file_writers import convert_records
 from tests.support.encoded import encoded
 from tests.support.memory_filesystem import Crashed, MemoryFileSystem
 from tests.support.reports import report
@@ -79,7 +83,7 @@ class Process:
         remaining = IdSet()
         for one in REQUESTED:
             remaining.add(one)
-        sink = FileSink(self.path, lambda _: None, system=self.system, resume=self.resume)
+        sink = FileSink(self.path, lambda _: None, system=self.system, resume=self.resume, converter=convert_records)
         header = RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1)
         await sink.open()
         resumed = await sink.begin(header, remaining)
@@ -87,7 +91,7 @@ class Process:
         if sink.writer.committed.total < len(REQUESTED):
             await self._collect(sink, remaining, done, resumed.run_id if resumed else self.run_id)
         await sink.writer.finish(is_complete=True)
-
+        await sink.prepare(lambda: None)
         await sink.publish(manifest_of(sink.file_entries(finished=True), self.run_id, sink.writer.committed))
         await sink.close()
 
@@ -142,6 +146,16 @@ def decompressed(path: Path, raw: bytes) -> bytes:
     return zstd.decompress(raw) if path.suffix == ".zst" else raw
 
 
+def ids_in(path: Path, content: bytes) -> list[str]:
+    """The ids of the records of a file in the format that its name tells."""
+    if path.suffix == ".parquet":
+        found: list[str] = pq.read_table(io.BytesIO(content))["id"].to_pylist()
+        return found
+    if ".csv" in path.name:
+        return [row["id"] for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
+    return [json.loads(line)["id"] for line in content.splitlines()]
+
+
 def check_readable(where: str, path: Path, files: dict[Path, bytes]) -> None:
     """Between the crash and the next start, a manifest either matches the files beside it or is missing."""
     if path.with_name("c.manifest.json") in files:
@@ -158,13 +172,13 @@ def is_finished(path: Path, files: dict[Path, bytes]) -> bool:
 
 def check_finished(where: str, path: Path, files: dict[Path, bytes]) -> None:
     assert {each.name for each in files} == {path.name, "c.errors.jsonl", "c.manifest.json"}, where
-    records: list[dict[str, Any]] = [json.loads(line) for line in decompressed(path, files[path]).splitlines()]
+    found = ids_in(path, decompressed(path, files[path]))
     errors = [json.loads(line)["id"] for line in files[path.with_name("c.errors.jsonl")].splitlines()]
-    assert sorted(record["id"] for record in records) == sorted(set(REQUESTED) - FAILING), where
+    assert sorted(found) == sorted(set(REQUESTED) - FAILING), where
     assert sorted(errors) == sorted(FAILING), where
     manifest = json.loads(files[path.with_name("c.manifest.json")])
     assert manifest["files"][0]["sha256"] == hashlib.sha256(files[path]).hexdigest(), where
-    assert manifest["account"]["outcomes"]["ok"] == len(records), where
+    assert manifest["account"]["outcomes"]["ok"] == len(found), where
     assert manifest["repairs"]["paths"] == {"name": len(REPAIRED)}, where
 
 
@@ -188,15 +202,18 @@ def check_every_state(path: Path, cap: int) -> int:
 
 @pytest.mark.parametrize(
     ("name", "cap"),
-    [("c.jsonl", 4), ("c.jsonl.gz", 2), ("c.jsonl.zst", 2)]
-    + [pytest.param(f"c.jsonl{end}", 12, marks=pytest.mark.soak) for end in ("", ".gz", ".zst")],
+    [("c.jsonl", 4), ("c.jsonl.gz", 2), ("c.jsonl.zst", 2), ("c.csv", 4), ("c.csv.zst", 2), ("c.parquet", 2)]
+    + [
+        pytest.param(name, 12, marks=pytest.mark.soak)
+        for name in ("c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c.csv", "c.parquet")
+    ],
 )
 def test_a_crash_neither_loses_a_committed_record_nor_writes_one_twice(tmp_path: Path, name: str, cap: int) -> None:
     assert check_every_state(tmp_path / name, cap) > 100
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst"])
+@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c.csv"])
 def test_none_of_many_more_crash_states_loses_or_repeats_a_record(tmp_path: Path, name: str) -> None:
     assert check_every_state(tmp_path / name, 300) > 1000
 
@@ -212,7 +229,7 @@ def test_a_failed_close_does_not_lose_a_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_permanent", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz"])
+@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.csv", "c.parquet"])
 def test_after_any_failed_call_the_run_fails_or_completes_and_the_next_run_completes_it(
     tmp_path: Path, name: str, is_permanent: bool
 ) -> None:

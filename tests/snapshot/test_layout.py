@@ -12,11 +12,13 @@ from collector.storage.compression import Compression
 OUT = Path("/out")
 
 
-@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"])
-def test_outputs_that_differ_in_compression_share_all_names_except_those_of_the_data(name: str) -> None:
+NAMES = {f"c{ending}{end}" for ending in ("", ".jsonl", ".csv") for end in ("", ".gz", ".zst")} | {"c.parquet"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_outputs_that_differ_in_format_or_compression_share_all_names_except_those_of_the_data(name: str) -> None:
     paths = SnapshotPaths(OUT / name)
-    others = {"c.jsonl", "c.jsonl.gz", "c.jsonl.zst", "c", "c.gz", "c.zst"} - {name}
-    assert {each.snapshot.name for each in paths.other_encodings} == others
+    assert {each.snapshot.name for each in paths.other_encodings} == NAMES - {name}
     for each in paths.other_encodings:
         assert (each.errors, each.manifest, each.header, each.lock) == (
             OUT / "c.errors.jsonl",
@@ -32,7 +34,7 @@ def test_a_name_that_is_only_an_extension_has_other_encodings_too(name: str) -> 
     assert all(each.snapshot.name for each in SnapshotPaths(OUT / name).other_encodings)
 
 
-@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c", "c.d.jsonl"])
+@pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz", "c", "c.d.jsonl", "c.parquet", "c.csv.gz"])
 def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(name: str) -> None:
     paths = SnapshotPaths(OUT / name)
     assert not paths.is_reserved

@@ -39,6 +39,7 @@ from collector.run.organizations.selection import Selection
 from collector.run.shutdown import Shutdown
 from collector.run.watchdog import Watchdog
 from collector.snapshot.organizations_index import IndexReport, OrganizationResult, common_exit_code, encode
+from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.target import held_open, is_stream
 from collector.version import VERSION
 
@@ -78,6 +79,7 @@ class OrganizationsRun:
         environ: Mapping[str, str] = os.environ,
         signals: Iterable[Signals] = (),
         watchdog: Watchdog | None = None,
+        converter: Converter | None = None,
     ) -> None:
         self._selection = selection
         self._settings = selection.settings
@@ -92,6 +94,7 @@ class OrganizationsRun:
         self._running: set[MemberRun] = set()
         self._names: dict[str, str] = {}  # by the id of the organization to which the records belong
         self._bugs: list[Exception] = []
+        self._converter = converter
         self._shutdown = Shutdown(reporter.warn, signals, watchdog)
 
     async def execute(self) -> OrganizationsEnd:
@@ -126,7 +129,9 @@ class OrganizationsRun:
             stack.callback(self._ceiling.close)
             turns = await stack.enter_async_context(held_open(output.path)) if self._is_to_stream else None
             index = await self._open_index(stack, identity)
-            context = RunContext(identity, self._now, self._environ, self._ceiling, self._id_input, turns)
+            context = RunContext(
+                *(identity, self._now, self._environ, self._ceiling, self._id_input), turns, converter=self._converter
+            )
             prepared = await prepare(self._selection, context, index, self._reporter, self._ledger)
             await self._begin(index, prepared)
             results = await self._collect_all(prepared)

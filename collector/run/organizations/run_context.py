@@ -17,6 +17,7 @@ from collector.run.output_template import OutputTemplate
 from collector.snapshot.checked_manifest import read_published
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import Manifest
+from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.resume import RunHeader
 from collector.storage.journal import Turns
 
@@ -25,8 +26,8 @@ from collector.storage.journal import Turns
 class RunContext:
     """The parts that the runs have in common. `now`, in seconds since the epoch, dates their paths.
 
-    With `turns` they write to one stream. `continues` an interrupted run: the organizations that it has completed are
-    kept.
+    With `turns` they write to one stream. Only a plan lacks the `converter`. `continues` an interrupted run: the
+    organizations that it has completed are kept.
     """
 
     identity: Identity
@@ -36,6 +37,7 @@ class RunContext:
     id_input: IdInput
     turns: Turns | None = None
     continues: bool = False
+    converter: Converter | None = None
 
     @property
     def is_to_stream(self) -> bool:
@@ -70,6 +72,7 @@ class RunContext:
             backlog=settings.limits.concurrency,
             warn=warn,
             tables=settings.tables.include,
+            converter=self.converter,
             turns=self.turns,
         )
 

@@ -2,7 +2,7 @@
 
 sink, target               the interface, and the choice of a sink for a path
 file_sink, stream_sink     its two implementations
-writer, table_files        lines written to a file in batches; side tables
+writer, table_files, conversion    lines written to a file in batches; side tables; other formats than JSON Lines
 framing, table_stream      lines as messages of another protocol; side tables in a stream
 resume, recovery, prospect    unfinished runs: whether and how to resume them, and what a run would do with them
 publication, quarantine    the final renames; renaming of unfinished files that are kept

@@ -6,6 +6,7 @@ open     acquire the locks before the first request
 begin    complete an interrupted publication; resume or quarantine an unfinished run
 put, flush …
 finish   write, sync and count every outcome that can be kept
+prepare  convert the journal, if the snapshot has another format than JSON Lines
 publish  give the files their final names    └ or leave   keep their unfinished names
 close    release the locks
 
@@ -30,6 +31,7 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
+from collector.snapshot.sinks.conversion import Converter, RunJournal, convert
 from collector.snapshot.sinks.publication import PublishedRun, complete, publish, replaced_snapshot
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
@@ -91,16 +93,20 @@ class FileSink:
         resume: Resume = Resume.AUTO,
         allow_empty: bool = False,
         tables: Collection[str] = (),
+        converter: Converter | None = None,
         system: FileSystem | None = None,
     ) -> None:
-        """`tables` are the side tables that the run is to write."""
+        """`tables` are the side tables that the run is to write. Only a rehearsal may lack the `converter`."""
         self._paths = SnapshotPaths(path)
         self._compression = compression_of(path.name)
         self._warn = warn
         self._resume = resume
         self._allow_empty = allow_empty
         self._wanted_tables = frozenset(tables)
+        self._converter = converter
+        self._converted: FileEntry | None = None
         self._files = Files(system or PosixFileSystem(warn), warn)
+        self._run_id: str | None = None
         self._lock: int | None = None
         self._partial: int | None = None
         self._is_published = False
@@ -140,6 +146,7 @@ class FileSink:
             return ResumedRun(unfinished.run_id, unfinished.started_at, published.tally, organizations)
         for other in filter(self._is_unfinished, paths.other_encodings):
             self._quarantine_or_raise(other, unfinished, f"it belongs to the output {other.snapshot.name}")
+            files.remove(*other.staged)
             unfinished = None  # the header belonged to that output
         if self._is_unfinished(paths) or self._last_checkpoint():
             try:
@@ -213,6 +220,7 @@ class FileSink:
         if recovered.torn_bytes:
             self._warn(f"{paths.partial}: truncated a torn tail of {recovered.torn_bytes} bytes")
         self._files.remove(paths.partial_errors, paths.partial_manifest)  # failed ids are requested again
+        self._run_id = unfinished.run_id
         self.tables = tables = TableFiles(self._files, paths, unfinished.run_id, self._wanted_tables)
         tables.load()
         self._write_to(descriptor, recovered)
@@ -237,6 +245,7 @@ class FileSink:
         descriptor = self._lock_partial()
         with translated(paths.partial):
             files.system.fsync_dir(paths.partial.parent)
+        self._run_id = header.run_id
         self.tables = TableFiles(files, paths, header.run_id, self._wanted_tables)
         self._write_to(descriptor, Recovered())
 
@@ -294,12 +303,26 @@ class FileSink:
             raise RuntimeError("call begin first")
         return self._output
 
+    async def prepare(self, check: Callable[[], None]) -> None:
+        if self._paths.converted and not self._is_published:
+            await to_thread.run_sync(self._convert, check)
+
+    def _convert(self, check: Callable[[], None]) -> None:
+        output, paths = self._open_output, self._paths
+        if self._converter is None or self._partial is None or self._run_id is None:
+            raise RuntimeError("needs a converter and a run that has begun")
+        output.records.require_unchanged()
+        records = self.writer.committed.outcomes[OutcomeKind.OK]
+        journal = RunJournal(paths.partial, self._partial, self._compression, self._run_id, records)
+        self._converted = convert(self._files, journal, paths.snapshot, paths.format, self._converter, check=check)
+
     def file_entries(self, *, finished: bool) -> list[FileEntry]:
         if self._output is None:
             return []
         paths = self._paths
         files = (paths.snapshot, paths.errors) if finished else (paths.partial, paths.partial_errors)
-        return self._output.lines.file_entries(*(path.name for path in files))
+        entries = self._output.lines.file_entries(*(path.name for path in files))
+        return [self._converted, *entries[1:]] if finished and self._converted else entries
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._publish, manifest)
@@ -341,6 +364,8 @@ class FileSink:
         if self._output is not None and self._files.exists(self._paths.partial):
             for journal in (self._output.records, self._output.errors):
                 journal.require_in_place()  # a manifest must not describe a missing file
+            if self._paths.converted and not self.has_unfinished_files:
+                self._files.remove(self._paths.converted)
             self.has_unfinished_files = True
             self._files.write_atomically(self._paths.partial_manifest, manifest)
             self.written_manifest = self._paths.partial_manifest

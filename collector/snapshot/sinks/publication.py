@@ -9,6 +9,9 @@
     staged manifest ─▸ manifest            the new set
     held and unfinished names removed, the run header last
 
+A snapshot in another format than JSON Lines is made from the journal, which is complete, before the first step. Its
+staged file takes the place of `.partial`, and the journal is removed with the unfinished names.
+
 Each step is durable before the next. Each step is skipped if it was done before.
 
 The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), no space. Every name that a step would
@@ -74,10 +77,15 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
     if published is None or published.run_id != _run_id(files, paths):
         return None
     described = _described_paths(published, paths)
-    if described is None or files.exists(described.partial):
+    if described is None or (files.exists(described.partial) and not _is_leftover_journal(files, described, published)):
         return None
     files.remove(*paths.staged, *described.unfinished)
     return _published(published) if described is paths else None
+
+
+def _is_leftover_journal(files: Files, described: SnapshotPaths, published: Manifest) -> bool:
+    """Is the journal of a published run only left because a crash came before its removal?"""
+    return described.converted is not None and _matches(files, described.snapshot, published.records_file)
 
 
 def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
@@ -95,7 +103,7 @@ def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
 
 
 def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool, tables: Sequence[str]) -> None:
-    if files.exists(paths.partial):
+    if files.exists(paths.unpublished):
         _replace_records(files, paths, tables)
     if not has_errors:
         files.remove(paths.errors)
@@ -118,10 +126,10 @@ def _replace_records(files: Files, paths: SnapshotPaths, tables: Sequence[str]) 
         for path, held in paths.held_paths.items():
             if path in replaced and files.exists(path):
                 files.rename(path, held)
-        files.rename(paths.partial, paths.snapshot)
+        files.rename(paths.unpublished, paths.snapshot)
     except OutputError:
         with contextlib.suppress(OutputError):  # the next start completes or restores files that stay held
-            if files.exists(paths.partial):  # else the data was renamed, and only the sync failed
+            if files.exists(paths.unpublished):  # else the data was renamed, and only the sync failed
                 _restore_held(files, paths)
         raise
 
@@ -173,7 +181,7 @@ def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths 
 def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
     """Do the records, errors and side tables, under their current names, match the staged manifest?"""
     pairs = (
-        (described.partial, described.snapshot, staged.records_file),
+        (described.unpublished, described.snapshot, staged.records_file),
         (described.partial_errors, described.errors, staged.errors),
         *((described.partial_table(each.table), described.table(each.table), each.file) for each in staged.tables),
     )

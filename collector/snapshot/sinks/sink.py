@@ -3,12 +3,13 @@
 A sink accepts outcomes from many tasks and writes them in batches, in a thread. A slow disk or reader therefore slows
 down the workers and never blocks the event loop. A sink counts a record only once its whole line is written.
 
-    open ─ begin ─ writer: (put, flush)… finish ─ publish ─ close   a finished run: the files have their final names
-                                                └ leave ──┘         a stopped run: they keep their unfinished names
+    open ─ begin ─ writer: (put, flush)… finish ─ prepare ─ publish ─ close   a finished run: final names
+                                                └────── leave ──────┘         a stopped run: unfinished names
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -122,6 +123,13 @@ class Sink(Protocol):
         """Resume an unfinished run and mark its ids as done, or start a new run and return None.
 
         Raises `Damaged` if the user requires resuming and the run cannot be resumed.
+        """
+
+    async def prepare(self, check: Callable[[], None]) -> None:
+        """Make the published form of the records, after the writer of a complete run has finished.
+
+        Does nothing if the records are published as they were written. Calls `check` for each record, in a thread; its
+        exception ends the preparation.
         """
 
     def file_entries(self, *, finished: bool) -> list[FileEntry]:

@@ -110,6 +110,9 @@ class StreamSink:
     async def resume(self, header: RunHeader, ids: IdSet) -> None:
         pass
 
+    async def prepare(self, check: Callable[[], None]) -> None:
+        pass
+
     def file_entries(self, *, finished: bool) -> list[FileEntry]:
         errors = os.path.realpath(self._errors_path) if self._errors_path else ""
         if errors and self._manifest_path:

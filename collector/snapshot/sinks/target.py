@@ -10,9 +10,11 @@ from pathlib import Path
 
 from collector.model.errors import OutputError, UsageError
 from collector.model.side_tables import SIDE_TABLES
+from collector.snapshot.file_format import FileFormat, format_of, format_problem
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
+from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.resume import Resume
@@ -38,11 +40,14 @@ def sink_for(
     resume: Resume = Resume.AUTO,
     allow_empty: bool = False,
     tables: Collection[str] = (),
+    converter: Converter | None = None,
     system: FileSystem | None = None,
     turns: Turns | None = None,
     framing: Framing | None = None,
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
+
+    The `converter` writes snapshots in other formats than JSON Lines; only a rehearsal may lack it.
 
     Sinks of the same stream have the same `turns`. A `framing` is for a stream, `system` for files of a snapshot.
     Raises `UsageError` and `OutputError` for a path that no run could write to.
@@ -52,7 +57,11 @@ def sink_for(
     if output in _STDOUT_PATHS:
         output = "-"
     path = Path(output)
+    if problem := format_problem(output):
+        raise UsageError(f"--output {output}: {problem}")
     if is_stream(output):
+        if (format_of(output) or FileFormat.JSONL).is_converted:
+            raise UsageError(f"--output {output}: a pipe or a device gets JSON Lines; choose another name")
         for flag, given_path in (("--errors", errors), ("--manifest", manifest)):
             if given_path and _is_folder_or_device(Path(given_path)):
                 raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
@@ -75,7 +84,9 @@ def sink_for(
     for table in sorted({*tables, *_listed_tables(paths)}):  # those of an older snapshot are removed
         _require_usable_table(output, paths.table(table))
     require_available(compression_of(target.name))
-    return FileSink(target, warn, resume=resume, allow_empty=allow_empty, tables=tables, system=system)
+    return FileSink(
+        target, warn, resume=resume, allow_empty=allow_empty, tables=tables, converter=converter, system=system
+    )
 
 
 def require_usable_file(option: str, path: Path) -> None:
@@ -83,6 +94,26 @@ def require_usable_file(option: str, path: Path) -> None:
     if os.path.isdir(path):
         raise UsageError(f"{option}: {path}, a file of this output, is a folder; choose another name")
     _require_replaceable(path)
+
+
+def require_free_target(output: str) -> Path:
+    """The path of a file beside snapshots that a command other than `collect` may write.
+
+    Raises `UsageError` or `OutputError` if it is a file of a snapshot, or cannot be written.
+    """
+    if not _is_utf8(output):
+        raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
+    path = Path(output)
+    if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
+        raise UsageError(f"--output {output}: is a folder; name a file in it")
+    paths = SnapshotPaths(path)
+    _require_usable_name(output, paths)
+    if paths.format is FileFormat.JSONL:
+        _require_no_side_table(output, paths)
+    if _describes(paths.manifest, path.name):
+        raise UsageError(f"--output {output}: is a snapshot, which {paths.manifest} describes; choose another name")
+    _require_replaceable(path)
+    return path
 
 
 @asynccontextmanager
@@ -102,7 +133,7 @@ async def held_open(output: str) -> AsyncIterator[Turns]:
             os.close(descriptor)
 
 
-def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
+def _require_usable_name(output: str, paths: SnapshotPaths) -> None:
     if paths.is_reserved:
         raise UsageError(
             f"--output {output}: this name is reserved for a file beside another output; choose another name"
@@ -112,6 +143,10 @@ def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
             f"{output}: cannot be written: its name is {paths.name_overflow} bytes too long for the files beside it; "
             "choose a shorter name"
         )
+
+
+def _require_usable_paths(output: str, paths: SnapshotPaths) -> None:
+    _require_usable_name(output, paths)
     for path in (paths.errors, paths.manifest):
         if os.path.isdir(path):
             raise UsageError(
@@ -131,6 +166,14 @@ def _require_no_side_table(output: str, paths: SnapshotPaths) -> None:
                 f"--output {output}: this is a side table of the snapshot that {owner.manifest} describes; choose "
                 "another name"
             )
+
+
+def _describes(manifest: Path, name: str) -> bool:
+    """Does the manifest of a published snapshot describe records of this name?"""
+    try:
+        return decode(manifest.read_bytes()).records_file.path == name
+    except (OSError, Malformed):
+        return False
 
 
 def _listed_tables(paths: SnapshotPaths) -> list[str]:

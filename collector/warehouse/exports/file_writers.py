@@ -1,0 +1,77 @@
+"""Write rows to a file in one of the formats. Knows bytes to write, not where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from collector.model.record import Json, Record
+from collector.snapshot.file_format import FileFormat, format_of
+from collector.storage.compression import Compression, compression_of, require_available
+from collector.warehouse.arrow import require_pyarrow
+from collector.warehouse.columns import CONNECTIONS, TABLES, Table
+from collector.warehouse.exports.csv_text import csv_lines
+from collector.warehouse.exports.parquet_file import Write, write_parquet
+
+BLOCK: Final = 1024 * 1024
+"""Size of the lines that are compressed and written together."""
+
+
+def require_writable(file_format: FileFormat, compression: Compression) -> None:
+    """Raise `UsageError` if this installation cannot write the format."""
+    require_available(compression)
+    if file_format is FileFormat.PARQUET:
+        require_pyarrow("Parquet")
+
+
+def converter_of(name: str) -> Callable[..., None]:
+    """The converter for a snapshot of this name. Raises `UsageError` if this installation cannot write its format."""
+    require_writable(format_of(name) or FileFormat.JSONL, compression_of(name))
+    return convert_records
+
+
+def convert_records(
+    file_format: FileFormat,
+    records: Iterable[Record],
+    write: Write,
+    *,
+    compression: Compression,
+    facts: Mapping[str, str],
+) -> None:
+    """Write the records of a run, see `Converter`."""
+    write_rows(file_format, TABLES[CONNECTIONS], records, write, compression=compression, facts=facts)
+
+
+def write_rows(
+    file_format: FileFormat,
+    table: Table,
+    rows: Iterable[dict[str, Json]],
+    write: Write,
+    *,
+    compression: Compression = Compression.PLAIN,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """Write rows as CSV or Parquet; `facts` become metadata of Parquet. The rows are changed."""
+    if file_format is FileFormat.PARQUET:
+        write_parquet(table, rows, write, facts or {})
+    else:
+        write_lines(csv_lines(table, rows), write, compression)
+
+
+def write_lines(lines: Iterable[bytes], write: Write, compression: Compression) -> None:
+    """Write whole lines in blocks, each a complete member or frame if it is compressed."""
+    for block in _blocks(lines):
+        write(compression.compress(block))
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    pending: list[bytes] = []
+    size = 0
+    for line in lines:
+        pending.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield b"".join(pending)
+            pending, size = [], 0
+    if pending:
+        yield b"".join(pending)
