@@ -25,7 +25,7 @@ from collector.run.settings import Settings
 from collector.storage.ownership import NotOwned, read_owned
 
 ENV_PREFIX: Final = "COLLECTOR_"
-_NOT_SETTINGS = {"COLLECTOR_CONFIG"}
+_NOT_SETTINGS = {"COLLECTOR_CONFIG", "COLLECTOR_LOAD_PASSWORD"}
 _ORGANIZATIONS: Final = "organizations"
 
 

@@ -52,12 +52,13 @@ app.command("collector.cli.verify:app", name="verify", sort_key=3, help="Compare
 app.command(
     "collector.cli.export:app", name="export", sort_key=4, help="Write a snapshot as Parquet, CSV or JSON Lines."
 )
-app.command("collector.cli.demo:app", name="demo", sort_key=5, help="Collect 1,000 connections of the sandbox API.")
+app.command("collector.cli.load:app", name="load", sort_key=5, help="Load snapshots into a database.")
 app.command(
-    "collector.cli.schema:app", name="schema", sort_key=7, help="Print the schema of the data, or SQL that loads it."
+    "collector.cli.schema:app", name="schema", sort_key=6, help="Print the schema of the data, or SQL that loads it."
 )
-app.command("collector.cli.tap:app", name="tap", sort_key=6, help="Collect as a Singer tap or an Airbyte source.")
-app.command("collector.cli.sandbox:app", name="sandbox", sort_key=8, help="Serve the sandbox API, to rehearse on.")
+app.command("collector.cli.tap:app", name="tap", sort_key=7, help="Collect as a Singer tap or an Airbyte source.")
+app.command("collector.cli.demo:app", name="demo", sort_key=8, help="Collect 1,000 connections of the sandbox API.")
+app.command("collector.cli.sandbox:app", name="sandbox", sort_key=9, help="Serve the sandbox API, to rehearse on.")
 
 
 def run(argv: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
