@@ -66,14 +66,10 @@ def load(
     *snapshots: Annotated[
         Path, Parameter(help="The files that collect -o wrote; .gz and .zst too.", allow_leading_hyphen=False)
     ],
-    to: Annotated[
-        str, Parameter(metavar="URL", help="The database: duckdb, postgresql, snowflake or bigquery.")
-    ] = "",
+    to: Annotated[str, Parameter(metavar="URL", help="The database: duckdb, postgresql, snowflake or bigquery.")] = "",
     dataset: Annotated[str, Parameter(metavar="NAME", help="The schema of the tables in it.")] = "collector",
     mode: Annotated[Mode, Parameter(help="How rows are written.")] = Mode.SCD2,
-    contract: Annotated[
-        Contract, Parameter(help="May a load add columns, or is it refused?")
-    ] = Contract.EVOLVE,
+    contract: Annotated[Contract, Parameter(help="May a load add columns, or is it refused?")] = Contract.EVOLVE,
     password_file: Annotated[
         str | None, Parameter(metavar="FILE", group=_PASSWORD, help="Read the password from a private file.")
     ] = None,
@@ -104,7 +100,9 @@ def load(
     password = anyio.run(_password, destination, {name: value for name, value in sources.items() if value is not None})
     os.umask(0o077)  # also for the file of DuckDB
     load_snapshots(
-        snapshots, destination, password, Options(mode, contract), state_folder(_ENVIRON), partial(_report, destination)
+        *(snapshots, destination, Options(mode, contract), state_folder(_ENVIRON)),
+        password=password,
+        report=partial(_report, destination),
     )
     return ExitCode.OK
 

@@ -13,7 +13,7 @@ from collector.model.errors import UsageError
 from collector.model.record import Json
 from collector.snapshot.lines import encode
 from collector.warehouse.columns import ColumnType, Table
-from collector.warehouse.fitting import fit
+from collector.warehouse.fitting import Fitter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,10 +54,11 @@ def batches(table: Table, rows: Iterable[dict[str, Json]], max_rows: int = MAX_R
     """The rows as batches of at most `max_rows`, in order. The rows are changed."""
     schema = arrow_schema(table)
     json_columns = table.names_of(ColumnType.JSON)
+    fit = Fitter(table).fit
     pending: list[dict[str, Json]] = []
     size = 0
     for row in rows:
-        fit(table, row)
+        fit(row)
         for name in json_columns:
             if row[name] is not None:
                 row[name] = text = encode(row[name])[:-1].decode()

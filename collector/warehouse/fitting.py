@@ -17,23 +17,38 @@ _MIN: Final = -(2**63)
 _MAX: Final = 2**63 - 1
 
 
+class Fitter:
+    """Fits the rows of one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._times = tuple(
+            column.name for column in table.columns if column.is_fallible and column.type is ColumnType.TIMESTAMP
+        )
+        self._integers = tuple(
+            column.name for column in table.columns if column.is_fallible and column.type is ColumnType.BIGINT
+        )
+
+    def fit(self, row: dict[str, Json]) -> tuple[str, ...]:
+        """Move values that do not fit from their columns to `extra`, in place. Returns the names of these columns.
+
+        A value of `extra` with that name stays: then the value of the column is discarded, and the line still holds it.
+        """
+        misfits = [name for name in self._times if (value := row[name]) is not None and not _is_time(value)]
+        misfits += [name for name in self._integers if (value := row[name]) is not None and not _is_bigint(value)]
+        if misfits:
+            moved = {name: row[name] for name in misfits}
+            row.update(dict.fromkeys(misfits), extra={**moved, **row["extra"]})
+        return tuple(misfits)
+
+
 def fit(table: Table, row: dict[str, Json]) -> tuple[str, ...]:
-    """Move values that do not fit from their columns to `extra`, in place. Returns the names of these columns.
-
-    A value of `extra` with that name stays: then the value of the column is discarded, and the line still holds it.
-    """
-    misfits = tuple(
-        column.name for column in table.columns if column.is_fallible and not _fits(column.type, row[column.name])
-    )
-    if misfits:
-        moved = {name: row[name] for name in misfits}
-        row.update(dict.fromkeys(misfits), extra={**moved, **row["extra"]})
-    return misfits
+    """Fit one row, as `Fitter.fit` does."""
+    return Fitter(table).fit(row)
 
 
-def _fits(kind: ColumnType, value: Json) -> bool:
-    if value is None:
-        return True
-    if kind is ColumnType.TIMESTAMP:
-        return type(value) is str and is_utc(value)
+def _is_time(value: Json) -> bool:
+    return type(value) is str and is_utc(value)
+
+
+def _is_bigint(value: Json) -> bool:
     return type(value) is int and _MIN <= value <= _MAX

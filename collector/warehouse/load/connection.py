@@ -32,8 +32,9 @@ def _duckdb(destination: Destination, _password: Secret | None) -> Any:
 
 
 def _postgres(destination: Destination, password: Secret | None) -> Any:
-    import dlt  # noqa: PLC0415
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials  # noqa: PLC0415
+
+    from collector.warehouse.load.postgres_copy import CopyingPostgres  # noqa: PLC0415  # imports dlt
 
     credentials = PostgresCredentials()
     _fill(credentials, destination, password)
@@ -41,7 +42,7 @@ def _postgres(destination: Destination, password: Secret | None) -> Any:
     query["options"] = f"{query.get('options', '')} {_POSTGRES_OPTIONS}".strip()
     query.setdefault("application_name", "collector")
     credentials.query = query
-    return dlt.destinations.postgres(credentials, replace_strategy="insert-from-staging")
+    return CopyingPostgres(credentials, replace_strategy="insert-from-staging")
 
 
 def _snowflake(destination: Destination, password: Secret | None) -> Any:

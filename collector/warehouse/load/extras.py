@@ -19,11 +19,20 @@ _DRIVERS: Final = {
 
 def require_packages(kind: Kind) -> None:
     """Raise `UsageError`, which names the extra to install, unless dlt, pyarrow and the driver are installed."""
-    missing = [name for name in ("dlt", "pyarrow", _DRIVERS[kind]) if not _is_installed(name)]
+    _require(f"a load into {kind}", ("dlt", "pyarrow", _DRIVERS[kind]), _EXTRAS[kind])
+
+
+def require_modules(*names: str) -> None:
+    """Raise `UsageError` unless these modules, which the extra `load` has, are installed."""
+    _require("dlt_resource", names, "load")
+
+
+def _require(purpose: str, names: tuple[str, ...], extra: str) -> None:
+    missing = [name for name in names if not _is_installed(name)]
     if missing:
         raise UsageError(
-            f"a load into {kind} needs {', '.join(missing)}, which is not installed; install it: "
-            f"pip install 'polytomic-collector[{_EXTRAS[kind]}]'"
+            f"{purpose} needs {', '.join(missing)}, which is not installed; install it: "
+            f"pip install 'polytomic-collector[{extra}]'"
         )
 
 

@@ -49,6 +49,6 @@ def _literal(text: str) -> str:
 def _is_staged(key: tuple[str, ...]) -> str:
     """A condition: the row's key is among the loaded ones."""
     if len(key) == 1:
-        return f"{key[0]} IN (SELECT {key[0]} FROM {{staging_table}})"
+        return f"{key[0]} IN (SELECT {key[0]} FROM {{staging_table}})"  # noqa: S608  # own names
     same = " AND ".join(f"staged.{name} = {{table}}.{name}" for name in key)
-    return f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"
+    return f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"  # noqa: S608

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from collector.warehouse.load.destination import Kind
@@ -74,8 +75,5 @@ def write_entry(pipeline: Pipeline, night: Night, mode: Mode, rows: Mapping[str,
     )
 
 
-def _as_manifest(time: object) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415  # only here
-
-    assert isinstance(time, datetime)
+def _as_manifest(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

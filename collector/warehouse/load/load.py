@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from collector.model.record import Json
 from collector.model.secret import Secret
 from collector.snapshot.reader import SnapshotReader, open_snapshot
-from collector.warehouse.columns import CONNECTIONS, TABLES
+from collector.warehouse.columns import TABLES
 from collector.warehouse.load.contract import require_same_columns
 from collector.warehouse.load.destination import Destination
 from collector.warehouse.load.extras import require_packages
@@ -25,9 +24,6 @@ from collector.warehouse.load.workspace import workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MAX_ROWS: Final = 5_000
-"""Maximum number of rows of a batch."""
 
 
 class Options(NamedTuple):
@@ -51,9 +47,10 @@ class NightResult(NamedTuple):
 def load_snapshots(
     paths: Sequence[Path],
     destination: Destination,
-    password: Secret | None,
     options: Options,
     state: Path,
+    *,
+    password: Secret | None,
     report: Callable[[NightResult], None],
 ) -> None:
     """Load the snapshots and report each of them. Raises `CollectorError`; then the reported ones are loaded."""
@@ -98,11 +95,13 @@ class _Load:
             reader.finish()
         return rows
 
-    def _data(self, night: Night, reader: SnapshotReader, name: str, nuls: NulEscaper, rows: dict[str, int]) -> TableData:
+    def _data(
+        self, night: Night, reader: SnapshotReader, name: str, nuls: NulEscaper, rows: dict[str, int]
+    ) -> TableData:
         table = loaded(TABLES[name])
 
         def batches() -> Iterator[pa.RecordBatch]:
-            for batch in loaded_batches(table, _rows(reader, name), night.organization, MAX_ROWS):
+            for batch in loaded_batches(table, reader, night.organization):
                 rows[name] += batch.num_rows
                 yield batch if self._destination.stores_nul else nuls.escape(table, batch)
 
@@ -126,12 +125,6 @@ class _Load:
 def _night(path: Path) -> Night:
     with open_snapshot(path) as reader:
         return Night(path, reader.manifest)
-
-
-def _rows(reader: SnapshotReader, table: str) -> Iterator[dict[str, Json]]:
-    if table == CONNECTIONS:
-        return (stored.record for stored in reader.records())
-    return reader.rows(table)
 
 
 def _tables_of(nights: Sequence[Night]) -> list[str]:

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.model.record import Field, Json, Kind
-from collector.warehouse.arrow import batches
-from collector.warehouse.columns import Column, ColumnType, Table
-from collector.warehouse.fitting import fit
+from collector.snapshot.reader import SnapshotReader
+from collector.warehouse.arrow import arrow_schema, batches
+from collector.warehouse.columns import CONNECTIONS, Column, ColumnType, Table
+from collector.warehouse.fitting import Fitter
 from collector.warehouse.load.row_hash import row_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MAX_ROWS: Final = 5_000
+"""Maximum number of rows of a batch."""
 
 ROW_HASH: Final = "row_hash"
 ORGANIZATION: Final = "_snapshot_organization_id"
@@ -64,16 +68,33 @@ def dlt_columns(table: Table) -> dict[str, Any]:
     }
 
 
-def loaded_batches(
-    table: Table, rows: Iterable[dict[str, Json]], organization: str, max_rows: int
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a loaded table as batches. The rows are changed."""
-    return batches(table, _versioned(table, rows, organization), max_rows)
+def loaded_batches(table: Table, reader: SnapshotReader, organization: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a loaded table as batches, at least one: dlt would ignore a table that became empty."""
+    rows = _versioned(table, _rows(reader, table.name), organization)
+    is_empty = True
+    for batch in batches(table, rows, MAX_ROWS):
+        is_empty = False
+        yield batch
+    if is_empty:
+        yield _empty(table)
+
+
+def _empty(table: Table) -> pa.RecordBatch:
+    import pyarrow as pa  # noqa: PLC0415  # optional, slow to import
+
+    return pa.RecordBatch.from_pylist([], arrow_schema(table))
+
+
+def _rows(reader: SnapshotReader, table: str) -> Iterator[dict[str, Json]]:
+    if table == CONNECTIONS:
+        return (stored.record for stored in reader.records())
+    return reader.rows(table)
 
 
 def _versioned(table: Table, rows: Iterable[dict[str, Json]], organization: str) -> Iterator[dict[str, Json]]:
+    fit = Fitter(table).fit
     for row in rows:
-        fit(table, row)
+        fit(row)
         row[ROW_HASH] = row_hash(organization, row)
         row[ORGANIZATION] = organization
         yield row

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from collector.model.errors import OutputLocked
 from collector.model.secret import Secret
-from collector.warehouse.arrow import arrow_schema
 from collector.warehouse.columns import Table
 from collector.warehouse.load.connection import dlt_destination
 from collector.warehouse.load.destination import Destination, Kind
@@ -33,8 +32,13 @@ _QUIET: Final = {
     "LOAD__RAISE_ON_MAX_RETRIES": "2",
 }
 _WORKERS: Final = 2
-_CONTRACT: Final = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
-_FILE_FORMATS: Final = {Kind.DUCKDB: "parquet", Kind.POSTGRES: "csv", Kind.SNOWFLAKE: "parquet", Kind.BIGQUERY: "jsonl"}
+_CONTRACT: Final[Any] = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+_FILE_FORMATS: Final[dict[Kind, Any]] = {
+    Kind.DUCKDB: "parquet",
+    Kind.POSTGRES: "csv",
+    Kind.SNOWFLAKE: "parquet",
+    Kind.BIGQUERY: "jsonl",
+}
 
 
 class TableData(NamedTuple):
@@ -101,7 +105,7 @@ class Pipeline:
 
         resources = [
             dlt.resource(
-                _as_tables(data),
+                _as_tables(data.batches),
                 name=data.table.name,
                 columns=dlt_columns(data.table),
                 write_disposition=data.disposition,
@@ -121,16 +125,10 @@ class Pipeline:
             self._pipeline.load(workers=_WORKERS, raise_on_failed_jobs=True)
 
 
-def _as_tables(data: TableData) -> Iterator[pa.Table]:
-    """The batches as tables: at least one, without which dlt would ignore a table that became empty."""
+def _as_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     import pyarrow as pa  # noqa: PLC0415
 
-    is_empty = True
-    for batch in data.batches:
-        is_empty = False
-        yield pa.Table.from_batches([batch])
-    if is_empty:
-        yield arrow_schema(data.table).empty_table()
+    return (pa.Table.from_batches([batch]) for batch in batches)
 
 
 @contextmanager

@@ -36,16 +36,16 @@ def views(kind: Kind, mode: Mode, connections: str, ledger: str) -> dict[str, st
     return {
         CURRENT: f"SELECT * FROM {connections} WHERE {VALID_TO} IS NULL",  # noqa: S608  # own names, here and below
         HEALTH: _HEALTH.format(connections=connections),
-        CHANGES: _CHANGES.format(connections=connections, columns=_changed_columns(kind), text=_NAMES.get(kind, "VARCHAR")),
+        CHANGES: _CHANGES.format(
+            connections=connections, columns=_changed_columns(kind), text=_NAMES.get(kind, "VARCHAR")
+        ),
     }
 
 
 def _current(mode: Mode, connections: str, ledger: str) -> str:
     if mode is not Mode.APPEND:
         return f"SELECT * FROM {connections}"  # noqa: S608
-    newest = "SELECT organization_id, max(started_at) AS started_at FROM {ledger} GROUP BY organization_id".format(  # noqa: S608
-        ledger=ledger
-    )
+    newest = f"SELECT organization_id, max(started_at) AS started_at FROM {ledger} GROUP BY organization_id"  # noqa: S608
     return (
         f"SELECT * FROM {connections} WHERE _run_id IN (SELECT l.run_id FROM {ledger} AS l "  # noqa: S608
         f"JOIN ({newest}) AS n ON n.organization_id = l.organization_id AND n.started_at = l.started_at)"
@@ -80,7 +80,7 @@ WITH versions AS (
 SELECT id, {ORGANIZATION}, status, status_error, min({VALID_FROM}) AS {VALID_FROM},
   CASE WHEN count({VALID_TO}) = count(*) THEN max({VALID_TO}) END AS {VALID_TO}
 FROM periods
-GROUP BY id, {ORGANIZATION}, status, status_error, period"""
+GROUP BY id, {ORGANIZATION}, status, status_error, period"""  # noqa: S608  # own names
 
 _CHANGES: Final = f"""
 WITH versions AS (
@@ -101,4 +101,4 @@ WITH versions AS (
     ON later.id = now.id AND later.{ORGANIZATION} = now.{ORGANIZATION} AND later.version = now.version + 1
   WHERE now.{VALID_TO} IS NOT NULL AND (later.{VALID_FROM} IS NULL OR later.{VALID_FROM} <> now.{VALID_TO})
 )
-SELECT * FROM compared UNION ALL SELECT * FROM gone"""
+SELECT * FROM compared UNION ALL SELECT * FROM gone"""  # noqa: S608
