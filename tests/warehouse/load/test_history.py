@@ -39,5 +39,78 @@ def test_a_night_loaded_alone_gives_the_same_history(call_here: Here, engine: En
     for night in nights:
         assert call_here("load", str(night), *engine.target).code == 0
     assert engine.history() == implied_history(nights)
-    births = {version.valid_from for version in engine.history()}
-    assert len(births) == len(nights) - 1, "the partial run and the run after it find the same generation"
+
+
+def test_a_run_that_is_not_of_all_or_is_partial_closes_no_missing_row(
+    call_here: Here, engine: Engine, tmp_path: Path
+) -> None:
+    first = write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}, 3: {"name": "c"}})
+    listed = write_night(tmp_path / "2.jsonl", 2, {1: {"name": "changed"}}, of_all=False)
+    done = call_here("load", str(first), str(listed), *engine.target)
+    assert done.code == 0, done.err
+    assert "not a complete run of --all, so rows that it does not have stay as they are" in done.err
+    assert engine.rows("name, valid_to IS NULL", "connections") == [
+        *(("a", False), ("b", True), ("c", True), ("changed", True)),
+    ]
+
+
+def test_a_row_that_came_back_has_a_gap_in_its_history(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+    nights = [
+        write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}),
+        write_night(tmp_path / "2.jsonl", 2, {2: {"name": "b"}}),
+        write_night(tmp_path / "3.jsonl", 3, {1: {"name": "a"}, 2: {"name": "b"}}),
+    ]
+    assert call_here("load", *map(str, nights), *engine.target).code == 0
+    assert engine.history() == implied_history(nights)
+    assert {(version.valid_from, version.valid_to) for version in engine.history()} == {
+        (started_at(1), started_at(2)),
+        (started_at(3), None),
+        (started_at(1), None),
+    }
+
+
+def test_another_organization_stays_open(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+    other = connection_id(99)
+    nights = [
+        write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}),
+        write_night(tmp_path / "2.jsonl", 2, {7: {"name": "other"}}, organization=other),
+        write_night(tmp_path / "3.jsonl", 3, {2: {"name": "b"}}),
+    ]
+    assert call_here("load", *map(str, nights), *engine.target).code == 0
+    assert engine.rows("name", "connections_current") == [("b",), ("other",)]
+    older = write_night(tmp_path / "0.jsonl", 1, {8: {"name": "o"}}, organization=connection_id(98))
+    assert call_here("load", str(older), *engine.target).code == 0, "its organization has no newer night"
+
+
+def test_a_run_without_an_organization_closes_nothing(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+    nights = [
+        write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}, organization=None),
+        write_night(tmp_path / "2.jsonl", 2, {2: {"name": "changed"}}, organization=None),
+    ]
+    assert call_here("load", *map(str, nights), *engine.target).code == 0
+    assert engine.rows("name", "connections_current") == [("a",), ("changed",)]
+
+
+@pytest.mark.parametrize(
+    ("status", "rows", "current"),
+    [
+        (TableStatus.COMPLETE, [user(1, "a")], [("a",)]),
+        (TableStatus.COMPLETE, [], []),
+        (TableStatus.UNAVAILABLE, [], [("a",), ("b",)]),
+    ],
+)
+def test_only_a_complete_side_table_closes_its_missing_rows(
+    call_here: Here,
+    engine: Engine,
+    tmp_path: Path,
+    status: TableStatus,
+    rows: list[dict[str, object]],
+    current: list[tuple[str]],
+) -> None:
+    nights = [
+        write_night(tmp_path / "1.jsonl", 1, {1: {}}, tables={"users": [user(1, "a"), user(2, "b")]}),
+        write_night(tmp_path / "2.jsonl", 2, {1: {}}, tables={"users": rows}, table_status=status),
+    ]
+    done = call_here("load", *map(str, nights), *engine.target)
+    assert done.code == 0, done.err
+    assert engine.run(f"SELECT email FROM {engine.dataset}.users WHERE valid_to IS NULL ORDER BY 1") == current
