@@ -26,3 +26,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     if request.param == "duckdb":
         return duckdb_engine(tmp_path / "inventory.duckdb")
     return postgres_engine(request.getfixturevalue("server").port, f"load{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> Engine:
+    """A new file of DuckDB, for rules that do not depend on the database."""
+    return duckdb_engine(tmp_path / "inventory.duckdb")

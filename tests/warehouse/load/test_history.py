@@ -35,10 +35,10 @@ def test_the_history_of_several_nights_is_that_of_the_sandbox(
         assert engine.dump() == before
 
 
-def test_a_night_loaded_alone_gives_the_same_history(call_here: Here, engine: Engine, nights: list[Path]) -> None:
+def test_a_night_loaded_alone_gives_the_same_history(call_here: Here, duck: Engine, nights: list[Path]) -> None:
     for night in nights:
-        assert call_here("load", str(night), *engine.target).code == 0
-    assert engine.history() == implied_history(nights)
+        assert call_here("load", str(night), *duck.target).code == 0
+    assert duck.history() == implied_history(nights)
 
 
 def test_a_run_that_is_not_of_all_or_is_partial_closes_no_missing_row(
@@ -54,41 +54,41 @@ def test_a_run_that_is_not_of_all_or_is_partial_closes_no_missing_row(
     ]
 
 
-def test_a_row_that_came_back_has_a_gap_in_its_history(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+def test_a_row_that_came_back_has_a_gap_in_its_history(call_here: Here, duck: Engine, tmp_path: Path) -> None:
     nights = [
         write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}),
         write_night(tmp_path / "2.jsonl", 2, {2: {"name": "b"}}),
         write_night(tmp_path / "3.jsonl", 3, {1: {"name": "a"}, 2: {"name": "b"}}),
     ]
-    assert call_here("load", *map(str, nights), *engine.target).code == 0
-    assert engine.history() == implied_history(nights)
-    assert {(version.valid_from, version.valid_to) for version in engine.history()} == {
+    assert call_here("load", *map(str, nights), *duck.target).code == 0
+    assert duck.history() == implied_history(nights)
+    assert {(version.valid_from, version.valid_to) for version in duck.history()} == {
         (started_at(1), started_at(2)),
         (started_at(3), None),
         (started_at(1), None),
     }
 
 
-def test_another_organization_stays_open(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+def test_another_organization_stays_open(call_here: Here, duck: Engine, tmp_path: Path) -> None:
     other = connection_id(99)
     nights = [
         write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}),
         write_night(tmp_path / "2.jsonl", 2, {7: {"name": "other"}}, organization=other),
         write_night(tmp_path / "3.jsonl", 3, {2: {"name": "b"}}),
     ]
-    assert call_here("load", *map(str, nights), *engine.target).code == 0
-    assert engine.rows("name", "connections_current") == [("b",), ("other",)]
+    assert call_here("load", *map(str, nights), *duck.target).code == 0
+    assert duck.rows("name", "connections_current") == [("b",), ("other",)]
     older = write_night(tmp_path / "0.jsonl", 1, {8: {"name": "o"}}, organization=connection_id(98))
-    assert call_here("load", str(older), *engine.target).code == 0, "its organization has no newer night"
+    assert call_here("load", str(older), *duck.target).code == 0, "its organization has no newer night"
 
 
-def test_a_run_without_an_organization_closes_nothing(call_here: Here, engine: Engine, tmp_path: Path) -> None:
+def test_a_run_without_an_organization_closes_nothing(call_here: Here, duck: Engine, tmp_path: Path) -> None:
     nights = [
         write_night(tmp_path / "1.jsonl", 1, {1: {"name": "a"}, 2: {"name": "b"}}, organization=None),
         write_night(tmp_path / "2.jsonl", 2, {2: {"name": "changed"}}, organization=None),
     ]
-    assert call_here("load", *map(str, nights), *engine.target).code == 0
-    assert engine.rows("name", "connections_current") == [("a",), ("changed",)]
+    assert call_here("load", *map(str, nights), *duck.target).code == 0
+    assert duck.rows("name", "connections_current") == [("a",), ("changed",)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_run_without_an_organization_closes_nothing(call_here: Here, engine: E
 )
 def test_only_a_complete_side_table_closes_its_missing_rows(
     call_here: Here,
-    engine: Engine,
+    duck: Engine,
     tmp_path: Path,
     status: TableStatus,
     rows: list[dict[str, object]],
@@ -111,6 +111,6 @@ def test_only_a_complete_side_table_closes_its_missing_rows(
         write_night(tmp_path / "1.jsonl", 1, {1: {}}, tables={"users": [user(1, "a"), user(2, "b")]}),
         write_night(tmp_path / "2.jsonl", 2, {1: {}}, tables={"users": rows}, table_status=status),
     ]
-    done = call_here("load", *map(str, nights), *engine.target)
+    done = call_here("load", *map(str, nights), *duck.target)
     assert done.code == 0, done.err
-    assert engine.run(f"SELECT email FROM {engine.dataset}.users WHERE valid_to IS NULL ORDER BY 1") == current
+    assert duck.run(f"SELECT email FROM {duck.dataset}.users WHERE valid_to IS NULL ORDER BY 1") == current

@@ -32,11 +32,11 @@ def test_merge_keeps_the_last_version_and_deletes_only_what_a_complete_run_does_
     assert engine.rows("name", "connections") == [("again",), ("changed",)]
 
 
-def test_append_adds_each_run_once(call_here: Here, engine: Engine, nights: list[str]) -> None:
+def test_append_adds_each_run_once(call_here: Here, duck: Engine, nights: list[str]) -> None:
     for order in (nights[::-1], nights):
-        assert call_here("load", *order, *engine.target, "--mode", "append").code == 0
-    assert engine.rows("count(*)", "connections") == [(6,)]
-    assert engine.rows("name", "connections_current") == [("again",)]
+        assert call_here("load", *order, *duck.target, "--mode", "append").code == 0
+    assert duck.rows("count(*)", "connections") == [(6,)]
+    assert duck.rows("name", "connections_current") == [("again",)]
 
 
 def test_replace_keeps_one_run(call_here: Here, engine: Engine, nights: list[str]) -> None:
@@ -48,20 +48,20 @@ def test_replace_keeps_one_run(call_here: Here, engine: Engine, nights: list[str
     assert (done.code, "name only the newest one" in done.err) == (2, True)
 
 
-def test_a_table_has_one_mode(call_here: Here, engine: Engine, nights: list[str]) -> None:
-    assert call_here("load", nights[0], *engine.target).code == 0
-    done = call_here("load", nights[1], *engine.target, "--mode", "merge")
+def test_a_table_has_one_mode(call_here: Here, duck: Engine, nights: list[str]) -> None:
+    assert call_here("load", nights[0], *duck.target).code == 0
+    done = call_here("load", nights[1], *duck.target, "--mode", "merge")
     assert (done.code, "were loaded with --mode scd2" in done.err) == (2, True)
 
 
-def test_an_older_night_is_refused_and_changes_nothing(call_here: Here, engine: Engine, nights: list[str]) -> None:
-    assert call_here("load", nights[1], *engine.target).code == 0
-    before = engine.dump()
-    done = call_here("load", nights[0], nights[2], *engine.target)
+def test_an_older_night_is_refused_and_changes_nothing(call_here: Here, duck: Engine, nights: list[str]) -> None:
+    assert call_here("load", nights[1], *duck.target).code == 0
+    before = duck.dump()
+    done = call_here("load", nights[0], nights[2], *duck.target)
     assert done.code == 2
     assert "1.jsonl: its run started at 2026-01-01" in done.err
     assert "history cannot be inserted later; load all snapshots in order into a new --dataset" in done.err
-    assert engine.dump() == before
+    assert duck.dump() == before
 
 
 def test_a_damaged_snapshot_is_refused_and_changes_nothing(
@@ -79,9 +79,7 @@ def test_a_damaged_snapshot_is_refused_and_changes_nothing(
     assert call_here("load", *nights, *engine.target).code == 0
 
 
-def test_evolve_adds_a_missing_column_and_freeze_refuses_it(
-    call_here: Here, engine: Engine, nights: list[str]
-) -> None:
+def test_evolve_adds_a_missing_column_and_freeze_refuses_it(call_here: Here, engine: Engine, nights: list[str]) -> None:
     """An older version, which did not know the column, made the table."""
     assert call_here("load", nights[0], *engine.target).code == 0
     forget_column(engine, "parent_connection_id")
@@ -125,18 +123,18 @@ def test_a_table_that_was_changed_by_hand_is_refused(
     assert f"table {engine.dataset}.connections {message}" in done.err
 
 
-def test_a_table_of_another_program_is_refused(call_here: Here, engine: Engine, nights: list[str]) -> None:
-    engine.run(f"CREATE SCHEMA {engine.dataset}")
-    engine.run(f"CREATE TABLE {engine.dataset}.connections (id integer, name varchar)")
-    done = call_here("load", nights[0], *engine.target)
+def test_a_table_of_another_program_is_refused(call_here: Here, duck: Engine, nights: list[str]) -> None:
+    duck.run(f"CREATE SCHEMA {duck.dataset}")
+    duck.run(f"CREATE TABLE {duck.dataset}.connections (id integer, name varchar)")
+    done = call_here("load", nights[0], *duck.target)
     assert done.code == 2, done.err
-    assert engine.rows("*", "connections") == []
+    assert duck.rows("*", "connections") == []
 
 
-def test_a_row_added_column_of_the_user_stays(call_here: Here, engine: Engine, nights: list[str]) -> None:
-    assert call_here("load", nights[0], *engine.target).code == 0
-    engine.run(f"ALTER TABLE {engine.dataset}.connections ADD COLUMN note varchar")
-    engine.run(f"UPDATE {engine.dataset}.connections SET note = 'mine'")
-    done = call_here("load", nights[1], *engine.target)
+def test_a_row_added_column_of_the_user_stays(call_here: Here, duck: Engine, nights: list[str]) -> None:
+    assert call_here("load", nights[0], *duck.target).code == 0
+    duck.run(f"ALTER TABLE {duck.dataset}.connections ADD COLUMN note varchar")
+    duck.run(f"UPDATE {duck.dataset}.connections SET note = 'mine'")
+    done = call_here("load", nights[1], *duck.target)
     assert done.code == 0, done.err
-    assert engine.rows("name, note", "connections_current") == [("a", "mine"), ("changed", None)]
+    assert duck.rows("name, note", "connections_current") == [("a", "mine"), ("changed", None)]
