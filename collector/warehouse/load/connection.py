@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+from collector.model.errors import ConfigError
 from collector.model.secret import Secret
 from collector.warehouse.load.destination import Destination, Kind
 
@@ -17,6 +18,10 @@ _POSTGRES_OPTIONS: Final = "-c work_mem=256MB -c timezone=UTC"
 """The comparison of versions needs a hash table of them, and takes quadratic time without it."""
 
 
+_MAGIC: Final = b"DUCK"
+_MAGIC_AT: Final = 8
+
+
 def dlt_destination(destination: Destination, password: Secret | None) -> Any:
     """The destination for a pipeline of dlt. Does not connect."""
     return _FACTORIES[destination.kind](destination, password)
@@ -26,9 +31,22 @@ def _duckdb(destination: Destination, _password: Secret | None) -> Any:
     import dlt  # noqa: PLC0415  # optional, slow to import
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials  # noqa: PLC0415
 
-    credentials = DuckDbCredentials(os.path.abspath(destination.database))  # dlt moves a relative one
+    path = os.path.abspath(destination.database)  # dlt moves a relative one
+    _require_database(destination, path)
+    credentials = DuckDbCredentials(path)
     credentials.global_config = dict(_DUCKDB_CONFIG)
     return dlt.destinations.duckdb(credentials, replace_strategy="insert-from-staging")
+
+
+def _require_database(destination: Destination, path: str) -> None:
+    """Raise `ConfigError` for a file of another kind: DuckDB opens files of data, and forgets what is written."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_MAGIC_AT + len(_MAGIC))
+    except OSError:
+        return  # DuckDB creates it, or says why not
+    if head and head[_MAGIC_AT:] != _MAGIC:
+        raise ConfigError(f"{destination.url}: the file exists and is not a database of DuckDB; name another file")
 
 
 def _postgres(destination: Destination, password: Secret | None) -> Any:

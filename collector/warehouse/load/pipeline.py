@@ -134,18 +134,33 @@ def _as_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 @contextmanager
 def connected(destination: Destination, password: Secret | None, folder: Path) -> Iterator[Pipeline]:
     """A pipeline with an open connection to the destination, whose files are in `folder`."""
-    os.environ.update(_QUIET)  # before the import, which reads them
-    import dlt  # noqa: PLC0415  # optional, slow to import
-    from dlt.common.runtime.run_context import RunContext, switched_run_context  # noqa: PLC0415
+    with _environment({**_QUIET, "DLT_PROJECT_DIR": str(folder)}):  # before the import, which reads them
+        import dlt  # noqa: PLC0415  # optional, slow to import
+        from dlt.common.configuration.container import Container  # noqa: PLC0415
+        from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext  # noqa: PLC0415
+        from dlt.common.runtime.run_context import RunContext  # noqa: PLC0415
 
-    context = RunContext(str(folder))
-    context._global_dir = str(folder)  # dlt has no other way to name it to a root user
-    with switched_run_context(context):
-        pipeline = dlt.pipeline(
-            _NAME,
-            pipelines_dir=str(folder / "pipelines"),
-            destination=dlt_destination(destination, password),
-            dataset_name=destination.dataset,
-        )
-        with translated(destination), pipeline.destination_client() as client:
-            yield Pipeline(pipeline, client, destination)
+        context = RunContext(str(folder))
+        context._global_dir = str(folder)  # dlt has no other way to name it to a root user
+        with Container().injectable_context(PluggableRunContext(context)):
+            pipeline = dlt.pipeline(
+                _NAME,
+                pipelines_dir=str(folder / "pipelines"),
+                destination=dlt_destination(destination, password),
+                dataset_name=destination.dataset,
+            )
+            with translated(destination), pipeline.destination_client() as client:
+                yield Pipeline(pipeline, client, destination)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, and restore them."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name)
+        os.environ.update({name: before[name] for name in variables if name in before})
