@@ -27,7 +27,7 @@ help:
 	@echo "make engines    test the site in a real browser (needs Chromium), and the data"
 	@echo "                with warehouses and other foreign programs"
 	@echo "make bench      measure throughput against aiohttp and the official SDK,"
-	@echo "                recovery after an outage, redaction and export (needs nginx)"
+	@echo "                recovery after an outage, redaction, exports and loads (needs nginx)"
 	@echo "make limits     measure and plot the adaptation to rate limits (11 minutes)"
 	@echo "make picture    run the demo and draw its terminal into docs/demo.svg"
 	@echo "make wheel      build sdist and wheel into dist/, twice, and compare the bytes"
@@ -82,6 +82,7 @@ bench: $(VENV)/bench
 	$(BIN)/python bench/redaction.py
 	$(BIN)/python bench/export.py
 	$(BIN)/python bench/formats.py
+	$(BIN)/python -m bench.load
 
 limits: $(VENV)/bench
 	$(BIN)/python -m bench.latency

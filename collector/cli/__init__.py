@@ -1,6 +1,6 @@
 """Command line: parses arguments, runs one command, returns its exit code.
 
-main, early_signals; collect, check, verify, export, schema, demo, sandbox, tap    entry point of the program; commands
+main, early_signals; collect, check, verify, export, load, schema, tap, demo, sandbox    entry point; commands
 organizations, plan; tap_files, tap_run, airbyte_source       collect for several organizations, its plan; the tap
 config_sources, setting_origins, service_links, text_encoding    sources and origins of settings
 argument_guard, process_hardening, interrupts    protection of keys in arguments and memory; signals of other commands

@@ -30,8 +30,7 @@ app = App(
     name="load",
     usage="collector load SNAPSHOT... --to URL [OPTIONS]",
     help_prologue="""\
-Load finished snapshots into the tables of a database. Sends no requests to the
-API.
+Load finished snapshots into the tables of a database. Sends no API requests.
 
 Examples:
   collector load connections.jsonl --to duckdb:///inventory.duckdb

@@ -18,7 +18,7 @@ from collector.run.settings import Ids
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.compression import Compression, compression_of
 
-COMMANDS: Final = ("collect", "check", "verify", "export", "demo", "tap", "sandbox")
+COMMANDS: Final = ("collect", "check", "verify", "export", "load", "schema", "tap", "demo", "sandbox")
 _FIRST_WORDS: Final = (*COMMANDS, "--help", "--version")
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("download", "fetch", "get", "pull", "run"), "collect"),

@@ -9,8 +9,10 @@ exports/                 a finished snapshot as Parquet, CSV or JSON Lines
 Must not know: HTTP, the run, settings, the command line.
 """
 
+from typing import Any
 
-def __getattr__(name: str) -> object:
+
+def __getattr__(name: str) -> Any:
     """Import the public name of this room at its first use (PEP 562), because dlt is optional."""
     if name != "dlt_resource":
         raise AttributeError(f"module 'collector.warehouse' has no attribute {name!r}")

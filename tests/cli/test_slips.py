@@ -51,7 +51,7 @@ SLIPS = {
     "server": "did you mean: collector sandbox",
     "doctor": "did you mean: collector check",
     "--helpp": "did you mean: collector --help",
-    "xyzzy": "the commands are collect, check, verify, export, demo, tap, sandbox",
+    "xyzzy": "the commands are collect, check, verify, export, load, schema, tap, demo, sandbox",
     "help": "run: collector --help",
     "help collect": "run: collector collect --help",
     "help xyzzy": "run: collector --help",

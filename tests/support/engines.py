@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 
 from collector.warehouse.columns import TABLES, ColumnType
 from tests.support.nights import Version, content_of

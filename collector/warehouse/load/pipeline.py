@@ -99,7 +99,7 @@ class Pipeline:
         }
 
     def extract(self, tables: Iterable[TableData]) -> None:
-        """Read all rows into files of the workspace. What the batches raise is raised unchanged."""
+        """Read all rows into files of the workspace. Errors of the collector in the batches pass unchanged."""
         import dlt  # noqa: PLC0415  # optional, slow to import
         from dlt.extract import DltSource  # noqa: PLC0415
 

@@ -29,7 +29,7 @@ class Mode(StrEnum):
 
 
 class Contract(StrEnum):
-    """What happens if the columns of a table and those of the collector differ."""
+    """The treatment of a table that lacks columns of the collector."""
 
     EVOLVE = "evolve"
     """Add the missing columns."""

@@ -1,4 +1,4 @@
-"""What the database or the system refuses: the message names it, and never holds the password."""
+"""A refusal by the database or the system is named in the message, which never holds the password."""
 
 from __future__ import annotations
 

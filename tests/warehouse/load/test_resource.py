@@ -19,8 +19,9 @@ from tests.support.nights import user, write_night
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path) -> Iterator[None]:
-    """Keep the files of dlt in the test's folder; as root it would write below /var."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep dlt off the network, and its files in the test's folder; as root it would write below /var."""
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     context = RunContext(str(tmp_path))
     context._global_dir = str(tmp_path)
     with Container().injectable_context(PluggableRunContext(context)):

@@ -58,7 +58,10 @@ def test_what_does_not_fit_a_typed_column_moves_to_extra(call_here: Here, duck: 
 def test_a_nul_character_is_escaped_where_the_database_refuses_it(
     call_here: Here, engine: Engine, tmp_path: Path
 ) -> None:
-    nul = {1: {"name": "a\0b", "configuration": {"note": "\0"}, "note": {"\0": 1}}, 2: {"name": "plain"}}
+    nul: dict[int, dict[str, Any]] = {
+        1: {"name": "a\0b", "configuration": {"note": "\0"}, "note": {"\0": 1}},
+        2: {"name": "plain"},
+    }
     done = call_here("load", str(write_night(tmp_path / "1.jsonl", 1, nul)), *engine.target)
     assert done.code == 0, done.err
     [(name, configuration, extra)] = engine.run(
