@@ -61,7 +61,7 @@ def batches(table: Table, rows: Iterable[dict[str, Json]], max_rows: int = MAX_R
         fit(row)
         for name in json_columns:
             if row[name] is not None:
-                row[name] = text = encode(row[name])[:-1].decode()
+                row[name] = text = _json_text(row[name])
                 size += len(text)
         pending.append(row)
         if len(pending) == max_rows or size > MAX_JSON_CHARS:
@@ -69,6 +69,13 @@ def batches(table: Table, rows: Iterable[dict[str, Json]], max_rows: int = MAX_R
             pending, size = [], 0
     if pending:
         yield _batch(table, pending, schema)
+
+
+def _json_text(value: Json) -> str:
+    """The JSON of an object or an array; those without elements are frequent."""
+    if not value:
+        return "{}" if type(value) is dict else "[]"
+    return encode(value)[:-1].decode()
 
 
 def _batch(table: Table, rows: list[dict[str, Json]], schema: pa.Schema) -> pa.RecordBatch:

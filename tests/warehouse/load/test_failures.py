@@ -59,9 +59,7 @@ def test_the_password_comes_from_a_source_and_is_nowhere_afterwards(server: Serv
     pgpass.write_text(f"*:*:*:guarded:{PASSWORD}\n")
     pgpass.chmod(0o600)
     sources: dict[str, tuple[list[str], dict[str, str]]] = {
-        "by_file": (["--password-file", str(secret)], {}),
         "by_command": (["--password-command", f"cat {secret}"], {}),
-        "by_variable": ([], {"COLLECTOR_LOAD_PASSWORD": PASSWORD}),
         "by_libpq": ([], {"PGPASSWORD": PASSWORD}),
         "by_pgpass": ([], {"PGPASSFILE": str(pgpass)}),
     }
@@ -82,6 +80,20 @@ def test_the_password_comes_from_a_source_and_is_nowhere_afterwards(server: Serv
             dump = server.psql(f"SELECT * FROM {dataset}._dlt_pipeline_state; SELECT * FROM {dataset}._dlt_version")
             assert_nowhere(PASSWORD, tmp_path / "home", done.stderr, dump)
     assert list(folder.iterdir()) == []
+
+
+def test_the_password_of_a_file_or_a_variable_is_accepted(
+    call_here: Here, server: Server, night: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    secret.chmod(0o600)
+    with asking_for_passwords(server) as url:
+        done = call_here("load", night, "--to", url, "--dataset", "by_file", "--password-file", str(secret))
+        assert done.code == 0, done.err
+        environ = {"COLLECTOR_LOAD_PASSWORD": PASSWORD, "HOME": os.environ["HOME"]}
+        monkeypatch.setattr("collector.cli.load._ENVIRON", environ)
+        assert call_here("load", night, "--to", url, "--dataset", "by_variable").code == 0
 
 
 @pytest.mark.parametrize("given", ["Wr0ng-passwd-99", ""])
@@ -184,23 +196,42 @@ def test_a_state_folder_that_cannot_be_made_is_named(
     assert "cannot be written: Not a directory; to use another folder, set XDG_STATE_HOME" in done.err
 
 
-def test_dlt_leaves_no_files_and_reads_none(tmp_path: Path, night: str) -> None:
+_WATCHED = """
+import os, sys
+from collector.cli.main import run
+written = set()
+def watch(event, args):
+    if event == "open" and isinstance(args[0], str) and args[2] & (os.O_WRONLY | os.O_RDWR):
+        written.add(os.path.abspath(args[0]))
+    if event == "os.mkdir":
+        written.add(os.path.abspath(args[0]))
+sys.addaudithook(watch)
+code = run(sys.argv[1:])
+print(*written, sep="\\n")
+sys.exit(code)
+"""
+
+
+def test_dlt_writes_only_below_the_state_folder_and_reads_no_configuration(tmp_path: Path, night: str) -> None:
     folder = tmp_path / "cwd"
     (folder / ".dlt").mkdir(parents=True)
     (folder / ".dlt" / "config.toml").write_text('[destination]\nreplace_strategy = "nonsense"\nbroken')
     done = subprocess.run(
-        [sys.executable, "-m", "collector", "load", night, "--to", "duckdb:///i.duckdb"],
+        [sys.executable, "-c", _WATCHED, "load", night, "--to", "duckdb:///i.duckdb"],
         cwd=folder,
-        env=clean_environment(tmp_path),
+        env={**clean_environment(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    home = str(tmp_path / "home")
+    is_ours = [path.startswith((home, "/dev/")) or home.startswith(path) for path in done.stdout.split()]
+    assert is_ours.count(True) > 20, "the files of dlt"
+    assert all(is_ours), done.stdout
     assert sorted(path.name for path in folder.iterdir()) == [".dlt", "i.duckdb"]
     left = [path.name for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert [re.sub("[0-9a-f]{16}", "", name) for name in left] == [".lock"]
-    assert not Path("/var/dlt").exists()
     assert (folder / "i.duckdb").stat().st_mode & 0o077 == 0
 
 

@@ -69,7 +69,7 @@ def assert_right(engine: Engine, nights: list[Path]) -> None:
 
 
 def test_a_killed_load_is_right_after_the_same_command(engine: Engine, tmp_path: Path) -> None:
-    kill_and_repeat(tmp_path, engine, [0.55, 0.75])
+    kill_and_repeat(tmp_path, engine, [0.7])
 
 
 @pytest.mark.soak
