@@ -7,6 +7,7 @@ context in the folder of the load confines the files, and the environment turns 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,12 +156,14 @@ def connected(destination: Destination, password: Secret | None, folder: Path) -
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, and restore them."""
-    before = dict(os.environ)
+    """Set environment variables and the folder of temporary files, and restore them."""
+    before, temporary = dict(os.environ), tempfile.tempdir
     os.environ.update(variables)
+    tempfile.tempdir = variables["DLT_PROJECT_DIR"]  # dlt leaves the SQL of a merge there
     try:
         yield
     finally:
+        tempfile.tempdir = temporary
         for name in variables:
             os.environ.pop(name)
         os.environ.update({name: before[name] for name in variables if name in before})
