@@ -34,14 +34,13 @@ app = App(
     usage="collector COMMAND [OPTIONS]",
     help="Collect Polytomic connections: ids in, JSON Lines out, every id accounted for.",
     help_prologue=_PROLOGUE,
-    help_epilogue="collector COMMAND --help describes one command.",
     version=VERSION,
     help_format="plaintext",
     help_formatter=HelpPage(),
     result_action="return_value",
 )
 app["--help"].group = app["--version"].group = "Options"
-app["--help"].help = "Show this page, or the page of a command."
+app["--help"].help = "Show this page; after a COMMAND, the page of that command."
 app["--version"].help = "Show the version."
 # Named, not imported: a cron job that collects does not import the sandbox's web server.
 app.command(

@@ -14,9 +14,7 @@ app = App(
     name="schema",
     usage="collector schema [OPTIONS]",
     help_prologue="""\
-Print the schema of the data in the format of a tool or a database. For a
-database: the SQL that creates a table and loads a file into it. Sends no
-requests, reads no files.
+Print the schema of the data, or SQL that creates a table and loads a file.
 
 Examples:
   collector schema > connections.schema.json
@@ -24,6 +22,8 @@ Examples:
   collector schema --format postgres --file connections.jsonl | psql
   collector schema --format snowflake --table all > load.sql""",
     help_epilogue="""\
+Reads no file, and sends no requests.
+
 Formats: jsonschema, arrow, singer, airbyte, markdown; and SQL for duckdb,
 postgres, snowflake, bigquery, redshift, clickhouse, databricks, athena.
 

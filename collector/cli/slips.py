@@ -25,6 +25,8 @@ _OTHER_NAMES: Final = {
     **dict.fromkeys(("doctor", "diagnose", "preflight", "ping"), "check"),
     **dict.fromkeys(("validate", "checksum"), "verify"),
     **dict.fromkeys(("convert", "csv", "parquet"), "export"),
+    **dict.fromkeys(("import", "insert", "ingest"), "load"),
+    **dict.fromkeys(("ddl", "schemas", "sql"), "schema"),
     **dict.fromkeys(("example", "try"), "demo"),
     **dict.fromkeys(("mock", "serve", "server"), "sandbox"),
     **dict.fromkeys(("airbyte", "singer", "source"), "tap"),

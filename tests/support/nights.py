@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any, Final, NamedTuple
 from collector.cli.collect import run_and_report
 from collector.cli.progress import ConsoleReporter
 from collector.cli.progress_display import LineDisplay
-from collector.model.ids import IdSet
-from collector.model.ledger import InputCount, Ledger, Tally
 from collector.model.record import Record
 from collector.model.side_tables import TableStatus
 from collector.polytomic.normalize import normalize
@@ -22,11 +19,7 @@ from collector.run.settings import Api, Ids, Limits, Log, Output, Settings, Tabl
 from collector.sandbox.deployment import Deployment
 from collector.sandbox.faults import Faults
 from collector.sandbox.server import serve
-from collector.snapshot.layout import SnapshotPaths
-from collector.snapshot.lines import encode, tally_entry_of_line
-from collector.snapshot.manifest import FileEntry, TableEntry
-from collector.snapshot.manifest import encode as manifest_of
-from tests.support.reports import report
+from tests.support.snapshots import write_snapshot
 
 ORGANIZATION: Final = "00000000-0000-4000-9000-000000000001"
 WITH: Final = ("users", "models", "roles")
@@ -54,28 +47,20 @@ def write_night(
 ) -> Path:
     """Write a finished snapshot of the connections, which are numbered. `of_all` says that these are all."""
     run_id = f"202601{night:02}T000000Z-{night:08x}"
-    ids, tally, lines = IdSet(), Tally(), b""
-    for number, connection in connections.items():
-        line = encode(_record({"organization_id": organization, **connection}, number, night, run_id))
-        ids.add(connection_id(number))
-        tally.add(tally_entry_of_line(line[:-1], json.loads(line)))
-        lines += line
-    path.write_bytes(lines)
-    paths = SnapshotPaths(path)
-    entries = [
-        _table_entry(paths.table(name), name, [{**row, "_run_id": run_id} for row in rows], table_status)
-        for name, rows in (tables or {}).items()
-    ]
-    facts = report(
-        Ledger(InputCount(unique=len(ids)), tally=tally),
+    records = (
+        _record({"organization_id": organization, **connection}, number, night, run_id)
+        for number, connection in connections.items()
+    )
+    rows = {name: [{**row, "_run_id": run_id} for row in table] for name, table in (tables or {}).items()}
+    return write_snapshot(
+        path,
+        records,
+        rows,
+        table_status=table_status,
         run_id=run_id,
         started_at=started_at(night),
-        ids_digest=ids.digest(),
-        organization_id=organization if connections else None,
         selection={"all": True} if of_all else {},
     )
-    paths.manifest.write_bytes(manifest_of(facts, [_file_entry(path, len(ids), lines)], entries))
-    return path
 
 
 def _record(connection: Mapping[str, Any], number: int, night: int, run_id: str) -> Record:
@@ -98,16 +83,6 @@ def user(number: int, email: str) -> dict[str, Any]:
         "_run_id": "",
         "_schema": 1,
     }
-
-
-def _table_entry(path: Path, name: str, rows: list[dict[str, Any]], status: TableStatus) -> TableEntry:
-    lines = b"".join(map(encode, rows))
-    path.write_bytes(lines)
-    return TableEntry(_file_entry(path, len(rows), lines), name, "/api/x", status, pages=1, reason="")
-
-
-def _file_entry(path: Path, count: int, lines: bytes) -> FileEntry:
-    return FileEntry(path.name, count, len(lines), hashlib.sha256(lines).hexdigest())
 
 
 async def collect_nights(folder: Path, size: int) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,9 +62,17 @@ def record_of(connection: Mapping[str, Any], number: int = 0) -> Record:
 
 
 def write_snapshot(
-    path: Path, records: Iterable[Record], tables: Mapping[str, list[dict[str, Any]]] | None = None
+    path: Path,
+    records: Iterable[Record],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    *,
+    table_status: TableStatus = TableStatus.COMPLETE,
+    **facts: Any,
 ) -> Path:
-    """Write a complete snapshot with its manifest, compressed if its name says so. Keeps no record."""
+    """Write a complete snapshot with its manifest, compressed if its name says so. Keeps no record.
+
+    `facts` replace those of `reports.report`.
+    """
     ids, tally, digest = IdSet(), Tally(), hashlib.sha256()
     organization_id, pending, compression = None, bytearray(), compression_of(path.name)
     with path.open("wb") as file:
@@ -86,16 +94,15 @@ def write_snapshot(
         flush()
         entry = FileEntry(path.name, len(ids), file.tell(), digest.hexdigest())
     paths = SnapshotPaths(path)
-    entries = [_write_table(paths.table(name), name, rows) for name, rows in (tables or {}).items()]
-    facts = report(
-        Ledger(InputCount(unique=len(ids)), tally=tally), ids_digest=ids.digest(), organization_id=organization_id
-    )
-    paths.manifest.write_bytes(manifest_of(facts, [entry], entries))
+    entries = [_write_table(paths.table(name), name, rows, table_status) for name, rows in (tables or {}).items()]
+    ledger = Ledger(InputCount(unique=len(ids)), tally=tally)
+    found = report(ledger, **{"ids_digest": ids.digest(), "organization_id": organization_id, **facts})
+    paths.manifest.write_bytes(manifest_of(found, [entry], entries))
     return path
 
 
-def _write_table(path: Path, name: str, rows: list[dict[str, Any]]) -> TableEntry:
-    content = b"".join(map(encode, rows))
+def _write_table(path: Path, name: str, rows: Sequence[Mapping[str, Any]], status: TableStatus) -> TableEntry:
+    content = b"".join(encode(dict(row)) for row in rows)
     path.write_bytes(content)
     entry = FileEntry(path.name, len(rows), len(content), hashlib.sha256(content).hexdigest())
-    return TableEntry(entry, name, "/api/x", TableStatus.COMPLETE, pages=1)
+    return TableEntry(entry, name, "/api/x", status, pages=1)
