@@ -143,6 +143,8 @@ _ERROR_TYPES: Final[dict[str, tuple[type, ...]]] = {
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
 _TEXT_TYPES: Final = frozenset(_TEXT)
 _MASK_START: Final = b"[REDACTED"
+_MASK_TEXT: Final = _MASK_START.decode()
+_CONTAINERS: Final = (dict, list)
 _MAX_CACHED_SHAPES: Final = 1024  # a million records have a handful
 
 
@@ -210,7 +212,12 @@ def masked_paths(line: bytes, record: Record) -> list[str]:
     """The paths of the record's masked values, in the notation of `redactor`."""
     if _MASK_START not in line:
         return []
-    return [path for key, value in record.items() for path in paths_in(key, value)]
+    return [
+        path
+        for key, value in record.items()
+        if type(value) in _CONTAINERS or (type(value) is str and _MASK_TEXT in value)
+        for path in paths_in(key, value)
+    ]
 
 
 def count_unparsed(record: Record) -> int:

@@ -7,6 +7,7 @@ the functions, because it is optional.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from collector.model.errors import UsageError
@@ -82,7 +83,7 @@ def _batch(table: Table, rows: list[dict[str, Json]], schema: pa.Schema) -> pa.R
     import pyarrow as pa  # noqa: PLC0415
 
     arrays = [
-        _array([row[column.name] for row in rows], column.type, field.type)
+        _array(list(map(itemgetter(field.name), rows)), column.type, field.type)
         for column, field in zip(table.columns, schema, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

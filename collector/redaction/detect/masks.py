@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from collector.model.lazy_pattern import lazy_pattern
-from collector.model.record import Json, texts_in
+from collector.model.record import Json
 
 Substitute: TypeAlias = Callable[[str, str], str]
 """A secret and the rule that found it (see `reasons`) → its substitute."""
@@ -24,6 +24,7 @@ _SERVERS_MASK: Final = lazy_pattern(
     r"|[\w.@-]{0,8}[*•●]{3,}[\w.@-]{0,8}|[xX]{6,64}[\w.@-]{1,8}",
     re.IGNORECASE,
 )
+_CONTAINERS: Final = frozenset((dict, list))
 _MASK_STARTS: Final = frozenset("*•●[<(xX")
 
 
@@ -32,9 +33,25 @@ def is_masked(text: str) -> bool:
     return "[REDACTED" in text and MASKED.search(text) is not None
 
 
-def masked_paths(path: str, value: Json) -> Iterator[str]:
-    """The paths of the texts in the value at `path` that contain a mask."""
-    return (at for at, text in texts_in(path, value) if is_masked(text))
+def masked_paths(path: str, value: Json) -> list[str]:
+    """The paths of the texts in the value at `path` that contain a mask, in no particular order."""
+    if type(value) is str:
+        return [path] if is_masked(value) else []
+    found: list[str] = []
+    pending: list[tuple[str, Json]] = [(path, value)]
+    while pending:
+        at, container = pending.pop()
+        if type(container) is dict:
+            for key, inner in container.items():
+                if type(inner) is str:
+                    if "[REDACTED" in inner and is_masked(inner):
+                        found.append(f"{at}.{key}")
+                elif type(inner) in _CONTAINERS:
+                    pending.append((f"{at}.{key}", inner))
+        elif type(container) is list:
+            found.extend(f"{at}[]" for inner in container if type(inner) is str and is_masked(inner))
+            pending.extend((f"{at}[]", inner) for inner in container if type(inner) in _CONTAINERS)
+    return found
 
 
 def is_servers_mask(text: str) -> bool:
