@@ -96,11 +96,16 @@ def commands_page(commands: dict[str, App]) -> str:
 def command_text(name: str, command: App) -> str:
     options = options_of(command)
     first, _, rest = (command.help_prologue or command.help).strip("\n").partition("\n\n")
-    parts = [f"\n## `collector {name}`\n", f"{prose(first)}\n", fenced(f"collector {name} {usage(options)}".strip())]
+    parts = [f"\n## `collector {name}`\n", f"{prose(first)}\n", fenced(usage_of(name, command, options))]
     parts += paragraphs(rest)
     parts += [option_table(title, group) for title, group in groups_of(options).items()]
     parts += paragraphs(command.help_epilogue or "")
     return "\n".join(parts)
+
+
+def usage_of(name: str, command: App, options: list[Argument]) -> str:
+    """The usage line: that of the command, if it states one."""
+    return command.usage or f"collector {name} {usage(options)}".strip()
 
 
 def usage(options: list[Argument]) -> str:

@@ -245,7 +245,7 @@ class Output:
     """The files for records, errors and the manifest."""
 
     path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
-    "Snapshot; - is standard output. {date}, {run_id}, {organization_id} are filled in. Also .parquet, .csv; .gz, .zst."
+    "Snapshot: FILE.jsonl or .csv (also .gz, .zst), or .parquet; - is stdout. Fills in {date} and the like."
     errors: Annotated[str | None, Parameter(name="--errors", metavar="PATH")] = None
     "Errors file, if the output is standard output."
     manifest: Annotated[str | None, Parameter(name="--manifest", metavar="PATH")] = None

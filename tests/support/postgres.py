@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+import pytest
+
 USER: Final = "collector"
 PASSWORD: Final = "collector-test"
 _INSTALLED: Final = Path("/usr/lib/postgresql")
@@ -70,7 +72,8 @@ def _binaries() -> Path:
     """The folder of the server's programs: of the newest installed version, else of the one on the PATH."""
     found = sorted(_INSTALLED.glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
     on_path = shutil.which("initdb")
-    assert found or on_path, "these tests need a Postgres server; install the package postgresql"
+    if not found and not on_path:
+        pytest.skip("no Postgres server is installed")
     return (found[-1] if found else Path(on_path or "")).parent
 
 
