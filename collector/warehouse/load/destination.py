@@ -17,11 +17,12 @@ _INSTEAD: Final = (
 _EXAMPLES: Final = {
     "duckdb": "duckdb:///inventory.duckdb",
     "postgresql": "postgresql://user@host:5432/database",
-    "snowflake": "snowflake://user@account/database/schema?warehouse=name",
+    "snowflake": "snowflake://user@account/database?warehouse=name",
     "bigquery": "bigquery://project",
 }
 _ALIASES: Final = {"postgres": "postgresql"}
-_SECRET_PARAMETERS: Final = re.compile(r"pass|secret|token|key|credential|authenticator")
+_HARMLESS_PARAMETERS: Final = frozenset(("authenticator", "passfile", "sslkey"))
+_SECRET_PARAMETERS: Final = re.compile(r"pass|secret|token|key|credential")
 
 
 class Kind(StrEnum):
@@ -77,7 +78,7 @@ def _reject_secrets(parts: SplitResult) -> None:
     if parts.password is not None:
         raise ConfigError(f"--to contains a password (not shown); {_INSTEAD}")
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRET_PARAMETERS.search(name.lower()):
+        if name.lower() not in _HARMLESS_PARAMETERS and _SECRET_PARAMETERS.search(name.lower()):
             raise ConfigError(f"--to has the parameter {name}, which may be a secret (not shown); {_INSTEAD}")
 
 
@@ -98,6 +99,10 @@ def _server(kind: Kind, parts: SplitResult, port: int | None, dataset: str) -> D
     parameters = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if not (database and user and (host or dict(parameters).get("host"))):
         raise ConfigError(f"--to: the user, the host or the database is missing; use {_EXAMPLES[kind]}")
+    if "/" in database:
+        raise ConfigError(
+            f"--to: the path names more than a database; use {_EXAMPLES[kind]}; --dataset names the schema"
+        )
     name = f"[{host}]" if ":" in host else host
     url = f"{kind}://{user}@{name}{f':{port}' if port else ''}/{database}"
     return Destination(kind, url, dataset, host, port, user, database, parameters)

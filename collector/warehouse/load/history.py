@@ -16,7 +16,7 @@ def disposition(mode: Mode, night: Night, table: Table) -> Any:
     if mode is Mode.REPLACE:
         return "replace"
     if mode is Mode.APPEND:
-        return _merge(_equals(_RUN, night.manifest.run_id))
+        return _merge(f"{_equals(_RUN, night.manifest.run_id)} AND {_equals(ORGANIZATION, night.organization)}")
     scope = _equals(ORGANIZATION, night.organization)
     if not night.may_close(table.name):
         scope = f"{scope} AND {_is_staged(table.key)}"

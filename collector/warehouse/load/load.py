@@ -14,8 +14,8 @@ from collector.warehouse.load.contract import require_same_columns
 from collector.warehouse.load.destination import Destination
 from collector.warehouse.load.extras import require_packages
 from collector.warehouse.load.history import disposition
-from collector.warehouse.load.ledger import make_ledger, read_ledger, write_entry
-from collector.warehouse.load.loaded_table import VALID_FROM, VALID_TO, loaded, loaded_batches
+from collector.warehouse.load.ledger import begin_entry, end_entry, make_ledger, read_ledger
+from collector.warehouse.load.loaded_table import ORGANIZATION, VALID_FROM, VALID_TO, loaded, loaded_batches
 from collector.warehouse.load.nul import NulEscaper
 from collector.warehouse.load.pipeline import Pipeline, TableData, connected
 from collector.warehouse.load.plan import Contract, Mode, Night, is_loaded, ordered, require_loadable
@@ -79,10 +79,11 @@ class _Load:
     def _load(self, night: Night) -> NightResult:
         nuls = NulEscaper()
         rows = self._extract(night, nuls)
-        self._pipeline.load()
         make_ledger(self._pipeline, self._destination.kind)
+        begin_entry(self._pipeline, night, self._options.mode, rows, nuls.values)
+        self._pipeline.load()
         make_views(self._pipeline, self._destination.kind, self._options.mode)
-        write_entry(self._pipeline, night, self._options.mode, rows, nuls.values)
+        end_entry(self._pipeline, night)
         opened, closed = self._versions(night, rows) if self._options.mode is Mode.SCD2 else (None, None)
         return NightResult(night, rows, nul_values=nuls.values, opened=opened, closed=closed)
 
@@ -113,8 +114,9 @@ class _Load:
         for column in (VALID_FROM, VALID_TO):
             found = [
                 self._pipeline.query(
-                    f"SELECT count(*) FROM {self._pipeline.table(name)} WHERE {column} = %s",  # noqa: S608  # own names
-                    night.manifest.started_at,
+                    f"SELECT count(*) FROM {self._pipeline.table(name)} "  # noqa: S608  # own names
+                    f"WHERE {column} = %s AND {ORGANIZATION} = %s",
+                    *(night.manifest.started_at, night.organization),
                 )[0][0]
                 for name in rows
             ]

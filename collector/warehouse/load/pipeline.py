@@ -72,6 +72,12 @@ class Pipeline:
         with translated(self._destination):
             return bool(self._client.sql_client.has_dataset())
 
+    def make_dataset(self) -> None:
+        """Create the schema of the tables unless it exists."""
+        if not self.has_dataset():
+            with translated(self._destination):
+                self._client.sql_client.create_dataset()
+
     def lock(self) -> None:
         """Keep loads of other hosts out until the connection ends. Raises `OutputLocked`. Only Postgres can do this."""
         if self._destination.kind is Kind.POSTGRES:

@@ -66,23 +66,28 @@ class Night(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A load that the ledger lists."""
+    """A load that the ledger lists. One that was killed has not ended."""
 
     run_id: str
     mode: str
     started_at: str
     organization: str
+    has_ended: bool = True
 
 
 def ordered(nights: Iterable[Night]) -> list[Night]:
-    """The nights from the oldest to the newest, each run once."""
-    unique = {night.manifest.run_id: night for night in nights}
+    """The nights from the oldest to the newest, each once. A run of several organizations has a night for each."""
+    unique = {(night.manifest.run_id, night.organization): night for night in nights}
     return sorted(unique.values(), key=lambda night: (night.manifest.started_at, night.manifest.run_id))
 
 
 def is_loaded(night: Night, ledger: Iterable[Loaded]) -> bool:
-    """Did an earlier load of this run end?"""
-    return any(load.run_id == night.manifest.run_id for load in ledger)
+    """Did an earlier load of this night end?"""
+    return any(load.has_ended and _is_same(load, night) for load in ledger)
+
+
+def _is_same(load: Loaded, night: Night) -> bool:
+    return (load.run_id, load.organization) == (night.manifest.run_id, night.organization)
 
 
 def require_loadable(nights: Sequence[Night], mode: Mode, ledger: Sequence[Loaded]) -> None:
@@ -105,10 +110,11 @@ def _require_replaceable(nights: Sequence[Night]) -> None:
     if len(nights) > 1:
         raise UsageError("--mode replace keeps the rows of one snapshot; name only the newest one, or use --mode scd2")
     for night in nights:
-        if night.manifest.status != _COMPLETE:
+        unfit = [table for table in night.tables if not night.may_close(table)]
+        if unfit:
             raise UsageError(
-                f"{night.path}: its run is {night.manifest.status}, so --mode replace would delete rows that it could "
-                "not collect; use --mode merge, or collect again"
+                f"{night.path}: {unfit[0]} are not those of a complete run of --all, so --mode replace would delete "
+                "rows that the run did not collect; use --mode merge, or collect --all again"
             )
 
 
@@ -117,9 +123,10 @@ def _require_newest(night: Night, mode: Mode, ledger: Iterable[Loaded]) -> None:
     for load in ledger:
         is_same = mode is Mode.REPLACE or load.organization == night.organization
         if is_same and load.started_at > started:
+            state = "is loaded" if load.has_ended else "began to load"
             raise UsageError(
-                f"{night.path}: its run started at {started}, before run {load.run_id} of {load.started_at}, which is "
-                "loaded; history cannot be inserted later; load all snapshots in order into a new --dataset"
+                f"{night.path}: its run started at {started}, before run {load.run_id} of {load.started_at}, which "
+                f"{state}; history cannot be inserted later; load all snapshots in order into a new --dataset"
             )
 
 

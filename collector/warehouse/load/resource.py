@@ -25,9 +25,13 @@ def dlt_resource(
     """A dlt resource of one table of a finished snapshot, in the columns and with the rules of `collector load`.
 
     The snapshot is verified while dlt extracts it: `Damaged` ends the extraction, before dlt loads. The order of nights
-    and the ledger are those of the caller. Postgres needs `escape_nul` if the manifest counts NUL characters. Raises
-    `UsageError`.
+    and the ledger are those of the caller. Postgres needs `escape_nul` if the manifest counts NUL characters.
+
+    Raises `UsageError` for an unknown mode or table, or a missing package, and `Damaged` or `InputError` for a snapshot
+    whose manifest is invalid or missing.
     """
+    if mode not in set(Mode):
+        raise UsageError(f"mode {mode!r}: not a mode; use {', '.join(Mode)}")
     require_modules("dlt", "pyarrow")
     import dlt  # noqa: PLC0415  # optional, slow to import
 

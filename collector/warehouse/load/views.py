@@ -45,10 +45,14 @@ def views(kind: Kind, mode: Mode, connections: str, ledger: str) -> dict[str, st
 def _current(mode: Mode, connections: str, ledger: str) -> str:
     if mode is not Mode.APPEND:
         return f"SELECT * FROM {connections}"  # noqa: S608
-    newest = f"SELECT organization_id, max(started_at) AS started_at FROM {ledger} GROUP BY organization_id"  # noqa: S608
+    newest = (
+        f"SELECT organization_id, max(started_at) AS started_at FROM {ledger} "  # noqa: S608
+        "WHERE loaded_at IS NOT NULL GROUP BY organization_id"
+    )
     return (
-        f"SELECT * FROM {connections} WHERE _run_id IN (SELECT l.run_id FROM {ledger} AS l "  # noqa: S608
-        f"JOIN ({newest}) AS n ON n.organization_id = l.organization_id AND n.started_at = l.started_at)"
+        f"SELECT c.* FROM {connections} AS c JOIN {ledger} AS l "  # noqa: S608
+        f"ON l.run_id = c._run_id AND l.organization_id = c.{ORGANIZATION} "
+        f"JOIN ({newest}) AS n ON n.organization_id = l.organization_id AND n.started_at = l.started_at"
     )
 
 

@@ -48,6 +48,27 @@ def test_replace_keeps_one_run(call_here: Here, engine: Engine, nights: list[str
     assert (done.code, "name only the newest one" in done.err) == (2, True)
 
 
+def test_replace_refuses_a_run_that_is_not_of_all(call_here: Here, duck: Engine, nights: list[str]) -> None:
+    assert call_here("load", nights[0], *duck.target, "--mode", "replace").code == 0
+    before = duck.dump()
+    done = call_here("load", nights[2], *duck.target, "--mode", "replace")
+    assert (done.code, "connections are not those of a complete run of --all" in done.err) == (2, True)
+    assert duck.dump() == before
+
+
+def test_an_older_night_is_refused_after_a_load_that_was_killed(
+    call_here: Here, engine: Engine, nights: list[str]
+) -> None:
+    assert call_here("load", nights[1], *engine.target).code == 0
+    engine.run(f"UPDATE {engine.dataset}._collector_loads SET loaded_at = NULL")  # as a kill before the end leaves it
+    done = call_here("load", nights[0], *engine.target)
+    assert (done.code, "which began to load; history cannot be inserted later" in done.err) == (2, True)
+    done = call_here("load", nights[1], *engine.target)
+    assert (done.code, "is loaded already" in done.err) == (0, False)
+    assert engine.rows("count(*), count(loaded_at)", "_collector_loads") == [(1, 1)]
+    assert engine.rows("name, valid_to", "connections") == [("a", None), ("changed", None)]
+
+
 def test_a_table_has_one_mode(call_here: Here, duck: Engine, nights: list[str]) -> None:
     assert call_here("load", nights[0], *duck.target).code == 0
     done = call_here("load", nights[1], *duck.target, "--mode", "merge")
