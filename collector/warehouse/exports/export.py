@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from collector.model.errors import UsageError
+from collector.model.errors import OutputLocked, UsageError
 from collector.model.record import Json
 from collector.snapshot.file_format import FileFormat
+from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.lines import encode_as
 from collector.snapshot.reader import SnapshotReader, StoredRecord, open_snapshot
 from collector.snapshot.verified import Verified
@@ -59,12 +60,20 @@ def export_file(
     with open_snapshot(snapshot) as reader:
         export = _Export(snapshot, reader, form, check)
         files.make_folder(target)
+        _require_no_run(files, target)
         with staged_file(files, target) as staged:
             export.write(staged.write)
             verified = export.finish()
             check()
             staged.publish()
     return Exported(export.rows, staged.bytes, staged.sha256, verified)
+
+
+def _require_no_run(files: Files, target: Path) -> None:
+    """Raise `OutputLocked` if a run is collecting into `target`: its conversion uses the same staged file."""
+    partial = SnapshotPaths(target).partial
+    if files.is_locked(partial):
+        raise OutputLocked(f"{partial}: a run is collecting into {target}; wait for it to end, or choose another name")
 
 
 def export_stream(snapshot: Path, write: Write, form: Form) -> Verified:

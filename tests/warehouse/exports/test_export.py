@@ -8,10 +8,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from collector.model.errors import Damaged, InputError, OutputError, UsageError
+from collector.model.errors import Damaged, InputError, OutputError, OutputLocked, UsageError
 from collector.model.record import Json
 from collector.snapshot.file_format import FileFormat
 from collector.storage.compression import Compression
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import PosixFileSystem
 from collector.warehouse.columns import CONNECTIONS
 from collector.warehouse.exports.export import Exported, Form, export_file, export_stream
 from tests.storage.test_journal import file_size_limit
@@ -97,6 +99,18 @@ def test_an_older_file_stays_if_the_disk_is_full(snapshot: Path, tmp_path: Path,
         export(snapshot, tmp_path / name)
     assert (tmp_path / name).read_bytes() == b"old"
     assert {path.name for path in tmp_path.iterdir()} == {"snapshot", name}
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.jsonl"])
+def test_the_output_of_a_run_that_is_under_way_is_refused(snapshot: Path, tmp_path: Path, name: str) -> None:
+    """The conversion of that run has the same staged file."""
+    files = Files(PosixFileSystem())
+    held = files.open_locked(tmp_path / f"{name}.partial")
+    with pytest.raises(OutputLocked, match=f"a run is collecting into .*{name}"):
+        export(snapshot, tmp_path / name)
+    files.system.close(held)
+    export(snapshot, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"snapshot", name, f"{name}.partial"}
 
 
 def test_a_table_that_the_snapshot_does_not_have_is_refused(snapshot: Path, tmp_path: Path) -> None:
