@@ -27,6 +27,7 @@ UNKNOWN_RUN: Final = "unknown-run"
 QUARANTINE_SUFFIX: Final = rf"(?:\.(?P<suffix>(?:{RUN_ID}|{UNKNOWN_RUN})(?:\.[0-9]+)?))?"
 """A pattern for the suffix that `quarantined_path` may append to a name."""
 
+_QUARANTINED_END: Final = re.compile(rf"(?<=.){QUARANTINE_SUFFIX}\Z", re.DOTALL)
 _UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINE_SUFFIX}", re.DOTALL)
 
 
@@ -93,8 +94,11 @@ class SnapshotPaths:
 
     @property
     def is_reserved(self) -> bool:
-        """Is this name reserved for a file beside another output?"""
-        return self.stem.endswith(_RESERVED)
+        """Is this name reserved for a file beside another output, or for a quarantined one?"""
+        unquarantined = self.snapshot.with_name(_QUARANTINED_END.sub("", self.snapshot.name))
+        return self.stem.endswith(_RESERVED) or (
+            unquarantined.name not in {"", self.snapshot.name} and SnapshotPaths(unquarantined).is_reserved
+        )
 
     @property
     def name_overflow(self) -> int:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
+from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets, quarantined_path
 from collector.storage.compression import Compression
 
 OUT = Path("/out")
+QUARANTINED_RUN = "20260102T030405Z-0badcafe"
 
 
 NAMES = {f"c{ending}{end}" for ending in ("", ".jsonl", ".csv") for end in ("", ".gz", ".zst")} | {"c.parquet"}
@@ -41,9 +42,14 @@ def test_every_name_beside_an_output_is_reserved_and_the_output_itself_is_not(na
     written = (paths.errors, paths.manifest, paths.lock, *paths.staged, *paths.unfinished, *paths.held_paths.values())
     for path in written:
         assert SnapshotPaths(path).is_reserved, path
+    for path in paths.unfinished:
+        for suffix in (QUARANTINED_RUN, f"{QUARANTINED_RUN}.2", "unknown-run"):
+            assert SnapshotPaths(quarantined_path(path, suffix)).is_reserved, path
 
 
-@pytest.mark.parametrize("name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["partial.jsonl", "errors.jsonl", "lock", "c.checkpoint", "my-draft.jsonl", f"c.{QUARANTINED_RUN}"]
+)
 def test_similar_names_are_not_reserved(name: str) -> None:
     assert not SnapshotPaths(OUT / name).is_reserved
 
@@ -53,9 +59,6 @@ def test_the_name_overflow_is_counted_in_bytes(letter: str) -> None:
     name_overflow = [SnapshotPaths(OUT / f"{letter * count}.jsonl").name_overflow for count in (1, 300, 301)]
     assert name_overflow[0] == 0
     assert name_overflow[2] - name_overflow[1] == len(letter.encode())
-
-
-QUARANTINED_RUN = "20260102T030405Z-0badcafe"
 
 
 @pytest.mark.parametrize(
