@@ -106,6 +106,8 @@ def require_free_target(output: str) -> Path:
     path = Path(output)
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
+    if is_stream(output):
+        raise UsageError(f"--output {output}: is a pipe or a device; write to standard output with -, and redirect it")
     paths = SnapshotPaths(path)
     _require_usable_name(output, paths)
     if paths.format is FileFormat.JSONL:
