@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -169,6 +171,15 @@ async def test_another_format_replaces_the_manifest_of_the_first(call: Calling, 
             assert (await call("verify", name)).code == 0
 
 
+async def test_a_snapshot_that_would_lose_its_manifest_is_named_before_the_first_request(call: Calling) -> None:
+    async with serving(found) as server:
+        for name, loser in (("c.jsonl", None), ("c.jsonl", None), ("c.parquet", "c.jsonl"), ("c.parquet", None)):
+            done = await call("collect", *ids(2), "--base-url", server.url, "-o", name)
+            assert done.code == 0, done.err
+            assert ("this run will replace its manifest" in done.err) == bool(loser)
+            assert not loser or f"{loser}: this run will replace its manifest" in done.err
+
+
 async def test_organizations_have_snapshots_of_any_format(call: Calling, tmp_path: Path) -> None:
     one = "11111111-1111-4111-8111-111111111111"
     (tmp_path / "config.toml").write_text(f'[[organizations]]\nid = "{one}"\nkey_command = "echo {KEY}"\n')
@@ -226,3 +237,17 @@ def test_a_plain_collect_imports_no_library_of_the_warehouse(tmp_path: Path) -> 
         env={**os.environ, "POLYTOMIC_API_KEY": KEY},
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+async def test_a_file_without_ids_is_not_a_snapshot(call: Calling, tmp_path: Path) -> None:
+    """Its manifest states its size and digest."""
+    async with serving(found) as server:
+        assert (await call("collect", *ids(2), "--base-url", server.url, "-o", "c.parquet")).code == 0
+    pq.write_table(pa.table({"name": ["a", "b"]}), tmp_path / "c.parquet")
+    content, manifest = (tmp_path / "c.parquet").read_bytes(), tmp_path / "c.manifest.json"
+    account = json.loads(manifest.read_text())
+    account["files"][0] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest.write_text(json.dumps(account))
+    verified = await call("verify", "c.parquet")
+    assert verified.code == 2, verified.err
+    assert "c.parquet: has no column id" in verified.err

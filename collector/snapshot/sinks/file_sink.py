@@ -32,7 +32,13 @@ from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
 from collector.snapshot.sinks.conversion import Converter, RunJournal, convert
-from collector.snapshot.sinks.publication import PublishedRun, complete, publish, replaced_snapshot
+from collector.snapshot.sinks.publication import (
+    PublishedRun,
+    complete,
+    publish,
+    replaced_snapshot,
+    snapshot_in_other_encoding,
+)
 from collector.snapshot.sinks.quarantine import quarantine
 from collector.snapshot.sinks.recovery import Recovered, recover
 from collector.snapshot.sinks.resume import RejectedRun, Resume, ResumedRun, RunHeader
@@ -235,6 +241,11 @@ class FileSink:
 
     def _start(self, header: RunHeader) -> None:
         paths, files = self._paths, self._files
+        if older := snapshot_in_other_encoding(files, paths):
+            self._warn(
+                f"{older}: this run will replace its manifest, so no command can verify it afterwards; to keep both, "
+                "stop and choose another --output"
+            )
         files.remove(
             *paths.staged, *paths.unfinished, *(other.partial for other in paths.other_encodings)
         )  # empty files

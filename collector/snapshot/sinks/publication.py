@@ -102,6 +102,13 @@ def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
     return None
 
 
+def snapshot_in_other_encoding(files: Files, paths: SnapshotPaths) -> Path | None:
+    """The older snapshot that stays, but whose manifest the one of `paths` will replace."""
+    manifest = _read(files, paths.manifest)
+    described = manifest and _described_paths(manifest, paths)
+    return described.snapshot if described and described is not paths and files.exists(described.snapshot) else None
+
+
 def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool, tables: Sequence[str]) -> None:
     if files.exists(paths.unpublished):
         _replace_records(files, paths, tables)

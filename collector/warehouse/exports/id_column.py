@@ -29,6 +29,8 @@ def _parquet_ids(path: Path) -> Iterator[str]:
 
     try:
         with pq.ParquetFile(path) as file:
+            if _ID not in file.schema_arrow.names:
+                raise InputError(f"{path}: has no column {_ID}; name a snapshot that `collector collect -o` wrote")
             for batch in file.iter_batches(columns=[_ID]):
                 yield from map(str, batch.column(0).to_pylist())
     except (OSError, pa.ArrowException) as error:
