@@ -39,7 +39,7 @@ TYPES: Final[Mapping[Warehouse, Mapping[ColumnType, str]]] = {
         Warehouse.ATHENA: ("string", "timestamp", "boolean", "bigint", "array<string>", "string"),
     }.items()
 }
-"""The type of each kind of column. Where JSON is text, the database has no type that keeps every integer and key."""
+"""The type of each kind of column. Where JSON is text, the database has no type that keeps every integer."""
 
 _NO_NOT_NULL: Final = {Warehouse.ATHENA: tuple(ColumnType), Warehouse.BIGQUERY: (ColumnType.TEXTS,)}
 """Columns that cannot be declared as never null."""

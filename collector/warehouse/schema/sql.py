@@ -34,7 +34,9 @@ LOADS: Final[dict[Warehouse, Load]] = {
 
 _RULES: Final = (
     "Run it after every collection: the table keeps each run, and a file that is loaded again adds no row.",
-    "The newest run: WHERE _run_id = (SELECT max(_run_id) FROM the table).",
+    "The newest run: WHERE _run_id = (SELECT max(_run_id) FROM the table). Of several organizations, each has its own:",
+    "SELECT * FROM (SELECT *, max(_run_id) OVER (PARTITION BY organization_id) AS newest FROM the table) AS runs",
+    "WHERE _run_id = newest.",
     "A timestamp that is not RFC 3339 in UTC, or an integer beyond 64 bits, does not fit its column:",
     "the column is null, and extra keeps the value under the name of the column.",
 )
@@ -46,6 +48,7 @@ def script(warehouse: Warehouse, table: Table, file: str) -> str:
     title = f"{load.dialect.title}: {table.name}, {table.about}. Version {table.version}."
     comment = "\n".join(f"-- {line}" for line in (title, *_RULES, *load.notes))
     statements = (
+        *load.first,
         create_table(load.dialect, table),
         *load.before(table, file),
         load.insert(table, file),

@@ -66,6 +66,11 @@ def test_a_path_that_the_database_cannot_read_is_refused(form: SchemaFormat, sta
         schema_text(form, CONNECTIONS, "c.jsonl")
 
 
+def test_bigquery_refuses_a_path_of_s3_which_it_reads_only_through_a_connection() -> None:
+    with pytest.raises(UsageError, match="begins with gs://"):
+        schema_text(SchemaFormat.BIGQUERY, CONNECTIONS, "s3://b/c.jsonl")
+
+
 @pytest.mark.parametrize("warehouse", list(Warehouse))
 def test_a_path_cannot_end_its_literal(warehouse: Warehouse) -> None:
     """sqlglot reads the path back as one text, so no part of it is SQL."""

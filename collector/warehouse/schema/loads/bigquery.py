@@ -14,7 +14,7 @@ class BigqueryLoad(TextLoad):
 
     dialect = DIALECTS[Warehouse.BIGQUERY]
     place = "gs://BUCKET/PATH/"
-    starts = ("gs://", "s3://")
+    starts = ("gs://",)
     notes = (
         "Run it in a session with a default dataset, or put the dataset before each name of a table.",
         "The path may be a pattern. .gz is read too.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import DIALECTS, Warehouse
-from collector.warehouse.schema.loads.load import INTEGER, RUN, UTC, TextLoad, wrapped
+from collector.warehouse.schema.loads.load import INTEGER, ORGANIZATION, RUN, UTC, TextLoad, wrapped
 
 
 class ClickhouseLoad(TextLoad):
@@ -65,8 +65,11 @@ class ClickhouseLoad(TextLoad):
     def is_new(self, table: Table) -> str:
         """Without a correlated subquery."""
         names = [self.dialect.quote(name) for name in (*table.key, RUN)]
-        rows = f"SELECT {', '.join(names)} FROM {self.dialect.quote(table.name)}"
-        return f"({', '.join(f'typed.{name}' for name in names)}) NOT IN (\n  {rows}\n)"
+        organization = self.dialect.quote(ORGANIZATION)
+        typed = [*(f"typed.{name}" for name in names), f"COALESCE(typed.{organization}, '')"]
+        loaded = [*(f"loaded.{name}" for name in names), f"COALESCE(loaded.{organization}, '')"]
+        rows = f"SELECT {', '.join(loaded)} FROM {self.dialect.quote(table.name)} AS loaded"
+        return f"({', '.join(typed)}) NOT IN (\n  {rows}\n)"
 
 
 def _read_type(column: Column) -> str:

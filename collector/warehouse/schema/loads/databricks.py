@@ -10,7 +10,7 @@ from collector.warehouse.schema.loads.load import INTEGER, UTC, TextLoad
 
 
 class DatabricksLoad(TextLoad):
-    """`read_files` of each line as one text. JSON stays text, which keeps every integer and every key."""
+    """`read_files` of each line as one text. JSON stays text, which keeps every integer."""
 
     dialect = DIALECTS[Warehouse.DATABRICKS]
     place = "s3://BUCKET/PATH/"

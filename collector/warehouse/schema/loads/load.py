@@ -27,6 +27,7 @@ LINES: Final = "collector_lines"
 
 EXTRA: Final = "extra"
 RUN: Final = "_run_id"
+ORGANIZATION: Final = "organization_id"
 _RAW: Final = "raw_"
 _LIST: Final = ",\n  "
 
@@ -59,6 +60,8 @@ class Load(ABC):
     """The placeholder for the folder of a file, with a slash at its end."""
     starts: ClassVar[tuple[str, ...]] = ()
     """The beginnings of a path that this database reads; empty for any path."""
+    first: ClassVar[tuple[str, ...]] = ()
+    """Commands to the client, before every statement."""
     settings: ClassVar[str] = ""
     """The end of the INSERT."""
 
@@ -95,10 +98,15 @@ class Load(ABC):
         """`extra` with the values that do not fit. A value of `extra` with the same name stays."""
 
     def is_new(self, table: Table) -> str:
-        """The condition that the table does not hold a row of `typed` yet."""
-        names = (*table.key, RUN)
-        same = " AND ".join(f"loaded.{self._quoted(name)} = typed.{self._quoted(name)}" for name in names)
-        return f"NOT EXISTS (\n  SELECT 1 FROM {self._quoted(table.name)} AS loaded\n  WHERE {same}\n)"
+        """The condition that the table does not hold a row of `typed` yet.
+
+        A key identifies a row within its organization, which may be null, and one run may collect several.
+        """
+        names = [self._quoted(name) for name in (*table.key, RUN)]
+        same = [f"loaded.{name} = typed.{name}" for name in names]
+        organization = self._quoted(ORGANIZATION)
+        same.append(f"COALESCE(loaded.{organization}, '') = COALESCE(typed.{organization}, '')")
+        return f"NOT EXISTS (\n  SELECT 1 FROM {self._quoted(table.name)} AS loaded\n  WHERE {' AND '.join(same)}\n)"
 
     def insert(self, table: Table, file: str) -> str:
         """The statement that inserts the new rows: it reads, casts, and puts the misfits into `extra`."""

@@ -33,6 +33,7 @@ class PostgresLoad(Load):
     r"""A stage of lines, filled by `\copy`, which reads the file of the client."""
 
     dialect = DIALECTS[Warehouse.POSTGRES]
+    first = (r"\set ON_ERROR_STOP on",)
     notes = (
         "Run it with psql -f. \\copy reads the file on this computer.",
         "jsonb and text refuse the NUL character: U+FFFD replaces it, and the last statement counts these lines.",
@@ -43,6 +44,7 @@ class PostgresLoad(Load):
         """A temporary stage, and functions that end with the session."""
         return (
             "BEGIN;",
+            f"LOCK TABLE {self.dialect.quote(table.name)} IN SHARE ROW EXCLUSIVE MODE;",  # another load waits
             _TIME,
             _JSON,
             f"CREATE TEMPORARY TABLE {LINES} (line text) ON COMMIT DROP;",

@@ -66,6 +66,14 @@ def test_a_file_that_is_loaded_again_adds_no_row_and_another_run_adds_its_rows(t
         assert_same(rows_of(database, CONNECTION), expected_rows(CONNECTION, monday + tuesday))
 
 
+def test_a_row_of_each_organization_stays_if_both_have_its_id(tmp_path: Path) -> None:
+    [first, *_] = sandbox_records(1)
+    with duckdb.connect() as database:
+        for name in ("emea", "apac", None, "emea", None):
+            load(database, CONNECTION, write(tmp_path, as_lines([{**first, "organization_id": name}])))
+        assert database.execute("SELECT count(*), count(DISTINCT id) FROM connections").fetchall() == [(3, 1)]
+
+
 def test_a_path_with_quotes_is_read(tmp_path: Path) -> None:
     lines = as_lines(odd_records())
     with duckdb.connect() as database:

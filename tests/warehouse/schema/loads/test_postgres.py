@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -142,3 +144,44 @@ def test_every_value_of_random_rows_arrives(running: Server, data: st.DataObject
     with TemporaryDirectory() as folder:
         load(running, table, write(Path(folder), lines))
     assert_same(rows_of(running, table), expected_rows(table, lines, has_nul=False))
+
+
+def test_a_row_of_each_organization_stays_if_both_have_its_id(server: Server, tmp_path: Path) -> None:
+    [first, *_] = sandbox_records(1)
+    for name in ("emea", "apac", None, "emea", None):
+        load(server, CONNECTION, write(tmp_path, as_lines([{**first, "organization_id": name}])))
+    assert server.psql("SELECT count(*), count(DISTINCT id) FROM connections").split() == ["3|1"]
+
+
+def test_the_query_in_the_header_finds_the_newest_run_of_each_organization(server: Server, tmp_path: Path) -> None:
+    [first, *_] = sandbox_records(1)
+    runs = [("emea", "monday"), ("apac", "monday"), ("emea", "tuesday")]
+    load(
+        server,
+        CONNECTION,
+        write(tmp_path, as_lines([{**first, "organization_id": name, "_run_id": run} for name, run in runs])),
+    )
+    comment = schema_text(SchemaFormat.POSTGRES, CONNECTIONS).partition("\n\n")[0].replace("\n-- ", " ")
+    query = comment[comment.index("SELECT * FROM (") : comment.index("_run_id = newest.")] + "_run_id = newest"
+    found = server.psql(f"SELECT organization_id, _run_id FROM ({query.replace('the table', 'connections')}) AS x")
+    assert sorted(found.split()) == ["apac|monday", "emea|tuesday"]
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "damaged.jsonl", "missing.jsonl.gz"])
+def test_psql_without_options_ends_with_an_error_if_the_file_cannot_be_loaded(
+    name: str, server: Server, tmp_path: Path
+) -> None:
+    write(tmp_path, as_lines(odd_records())[:-100], "damaged.jsonl")
+    text = schema_text(SchemaFormat.POSTGRES, CONNECTIONS, name)
+    done = subprocess.run(["psql", "-X", server.url], input=text, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 3, done.stderr
+    assert server.psql("SELECT count(*) FROM connections").split() == ["0"]
+
+
+def test_two_loads_of_a_file_at_once_add_each_row_once(server: Server, tmp_path: Path) -> None:
+    lines = as_lines(sandbox_records(2000))
+    text = schema_text(SchemaFormat.POSTGRES, CONNECTIONS, write(tmp_path, lines).name)
+    server.psql(text.partition("BEGIN;")[0])
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: server.psql(text, cwd=tmp_path), range(3)))
+    assert server.psql("SELECT count(*) FROM connections").split() == ["2000"]
