@@ -13,7 +13,7 @@ from collector.cli.console import print_message
 from collector.cli.process_hardening import harden
 from collector.cli.stderr import add_secrets, masked
 from collector.cli.stdout import write_lines
-from collector.cli.tap_files import load_catalog, load_config
+from collector.cli.tap_files import load_catalog, load_config, load_state
 from collector.cli.tap_run import run_tap
 from collector.model.errors import CollectorError, Interrupted, OutputError, UsageError
 from collector.model.secret import Environment
@@ -74,8 +74,10 @@ def _problem_of(config_path: Path | None, environ: Environment, log: Log) -> str
     return next((finding.message for finding in findings if finding.level is Level.FAIL), None)
 
 
-def read(config_path: Path | None, catalog_path: Path | None, environ: Environment, log: Log) -> int:
-    """Collect the streams of the configured catalog."""
+def read(
+    config_path: Path | None, catalog_path: Path | None, state_path: Path | None, environ: Environment, log: Log
+) -> int:
+    """Collect the streams of the configured catalog. Every sync reads whole streams: the state only has to be valid."""
 
     def tell(failure: CollectorError) -> None:
         if not isinstance(failure, Interrupted | OutputError):
@@ -83,8 +85,9 @@ def read(config_path: Path | None, catalog_path: Path | None, environ: Environme
 
     try:
         config = load_config(config_path, environ)
+        load_state(state_path)
         content = load_catalog(catalog_path) if catalog_path else None
-        streams = airbyte_selection(content, str(catalog_path)) if content else default_streams(config.tables)
+        streams = default_streams(config.tables) if content is None else airbyte_selection(content, str(catalog_path))
         return run_tap(config, streams, AirbyteFraming(streams, time.time), log, tell)
     except CollectorError as failure:
         tell(failure)

@@ -133,8 +133,7 @@ def _airbyte(command: Command | None, config: Path | None, catalog: Path | None,
         case Command.CHECK:
             return airbyte_source.check(config, _ENVIRON, log)
         case Command.READ:
-            load_state(state)  # every sync reads whole streams, so the state only has to be valid
-            return airbyte_source.read(config, catalog, _ENVIRON, log)
+            return airbyte_source.read(config, catalog, state, _ENVIRON, log)
         case None:
             raise UsageError(f"the command is missing; add one of {', '.join(Command)} behind airbyte")
 

@@ -215,6 +215,36 @@ async def test_a_refused_key_is_a_configuration_error_for_airbyte(call: Calling,
     assert CANARY not in done.out.decode() + done.err
 
 
+async def test_an_organization_without_connections_marks_nothing_as_deleted(call: Calling, tmp_path: Path) -> None:
+    async with serve(Inventory(0, seed=4)) as sandbox:
+        path = config_file(tmp_path, base_url=sandbox.url, api_key=SANDBOX_KEY, tables=["users"])
+        done = await call("tap", "--config", path)
+        read = await call("tap", "--output-format", "airbyte", "read", "--config", path)
+    assert (done.code, done.out) == (2, b"")
+    assert (read.code, kinds_of(airbyte(read.out))) == (2, ["ERROR"])
+
+
+async def test_a_side_table_that_the_key_may_not_read_keeps_its_rows_in_the_target(
+    call: Calling, tmp_path: Path
+) -> None:
+    async with serve(Inventory(20, seed=4)) as sandbox:
+        path = config_file(tmp_path, base_url=sandbox.url, api_key="sandbox-reader-key", tables=["users", "bulk_syncs"])
+        done = await call("tap", "--config", path)
+        read = await call("tap", "--output-format", "airbyte", "read", "--config", path)
+    assert done.code == 0, done.err
+    assert check_singer(done.out).active == {"connections", "bulk_syncs"}
+    assert kinds_of(airbyte(read.out))[-5:] == ["STATE", "COMPLETE", "INCOMPLETE", "COMPLETE", "ERROR"]
+
+
+@pytest.mark.parametrize("option", ["--catalog", "--state"])
+async def test_airbyte_reports_a_wrong_file_in_a_message(call: Calling, tmp_path: Path, option: str) -> None:
+    (tmp_path / "file.json").write_text("" if option == "--catalog" else "garbage")
+    async with serve(Inventory(5, seed=4)) as sandbox:
+        path = config_file(tmp_path, base_url=sandbox.url, api_key=SANDBOX_KEY)
+        done = await call("tap", "--output-format", "airbyte", "read", "--config", path, option, "file.json")
+    assert (done.code, kinds_of(airbyte(done.out))) == (2, ["ERROR"])
+
+
 async def test_the_reader_of_the_pipe_may_leave(start: Starting, tmp_path: Path) -> None:
     async with serve(Inventory(400, seed=4)) as sandbox:
         path = config_file(tmp_path, base_url=sandbox.url, rate=0, api_key=SANDBOX_KEY)

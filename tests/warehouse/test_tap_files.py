@@ -53,6 +53,14 @@ def test_fields_are_deselected_but_the_key_never() -> None:
     assert stream.fields == tuple(name for name in columns if name != "configuration")
 
 
+def test_a_field_that_is_not_selected_by_default_is_emitted_only_if_it_is_selected() -> None:
+    rare = {"selected-by-default": False}
+    changed = catalog({"configuration": rare, "extra": {**rare, "selected": True}, "id": rare})
+    [stream] = singer_selection(changed, "catalog.json")
+    columns = [column.name for column in TABLES[CONNECTIONS].columns]
+    assert stream.fields == tuple(name for name in columns if name != "configuration")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -60,6 +68,8 @@ def test_fields_are_deselected_but_the_key_never() -> None:
         (catalog({"": {"replication-method": "INCREMENTAL"}}), "set FULL_TABLE"),
         (b'{"streams":[{"stream":"conections","selected":true}]}', "did you mean connections"),
         (b'{"streams":[{"stream":"connections","metadata":[{}]}]}', "invalid metadata"),
+        (catalog({"": {"selected": "false"}}), "neither true nor false"),
+        (catalog({"name": {"selected": "false"}}), "neither true nor false"),
         (b'{"streams":[5]}', "without a list of streams"),
         (b"[]", "without a list of streams"),
         (b"{", "not JSON"),
@@ -94,6 +104,11 @@ def test_the_states_of_both_protocols_are_read() -> None:
         "bookmarks": {"connections": bookmark}
     }
     assert read_state(b"\n", "s") == {}
+
+
+def test_a_whole_state_message_is_refused() -> None:
+    with pytest.raises(ConfigError, match="pass only its value"):
+        read_state(b'{"type":"STATE","value":{"bookmarks":{}}}', "s")
 
 
 def problem_of(read: Callable[[bytes, str], Any], value: Any) -> str:

@@ -49,8 +49,11 @@ def rows_of(table: Table) -> st.SearchStrategy[dict[str, Any]]:
     return drawn.map(lambda row: {column.name: row[column.name] for column in table.columns})
 
 
-def manifest(exit_code: int) -> bytes:
-    return json.dumps({"exit_code": exit_code, "finished_at": "2026-11-28T09:08:00.000000Z"}).encode()
+def manifest(exit_code: int, **tables: tuple[str, int]) -> bytes:
+    """The manifest of a run; `tables` are the status and the skipped connections of side tables."""
+    files = [{"table": name, "status": status, "skipped": skipped} for name, (status, skipped) in tables.items()]
+    facts = {"exit_code": exit_code, "finished_at": "2026-11-28T09:08:00.000000Z", "files": [{"path": "-"}, *files]}
+    return json.dumps(facts).encode()
 
 
 def singer(*streams: Stream, state: dict[str, Any] | None = None, covers_all: bool = True) -> SingerFraming:
@@ -109,6 +112,33 @@ def test_any_other_run_activates_nothing_and_ends_with_the_state_it_was_given(ex
     framing = singer(state=state, covers_all=covers_all)
     found = check_singer(framing.begin(HEADER) + framing.end(manifest(exit_code)))
     assert (found.active, found.state) == (set(), state)
+
+
+UNREAD = {"policies": ("unavailable", 0), "users": ("complete", 0), "usage": ("complete", 3)}
+
+
+def test_a_side_table_that_the_key_could_not_read_is_not_activated() -> None:
+    old = {"connections": {"version": 5}, "usage": {"version": 5}}
+    framing = singer(*(Stream(TABLES[name]) for name in (CONNECTIONS, *UNREAD)), state={"bookmarks": old})
+    found = check_singer(framing.begin(HEADER) + framing.end(manifest(0, **UNREAD)))
+    assert found.active == {"connections", "users"}
+    assert found.state is not None
+    assert found.state["bookmarks"]["usage"] == {"version": 5}
+    assert found.state["bookmarks"].keys() == {"connections", "users", "usage"}
+
+
+def test_an_airbyte_stream_that_the_key_could_not_read_is_incomplete() -> None:
+    framing = AirbyteFraming([Stream(TABLES[name]) for name in (CONNECTIONS, *UNREAD)], lambda: NOW)
+    *messages, error = framing.end(manifest(0, **UNREAD)).splitlines(keepends=True)
+    ends = ["COMPLETE", "INCOMPLETE", "COMPLETE", "INCOMPLETE"]
+    assert statuses(b"".join(messages)) == ["STATE", "STATE", *ends]
+    assert "every row of policies, usage;" in json.loads(error)["trace"]["error"]["message"]
+
+
+def test_a_version_that_is_not_of_this_tap_is_ignored() -> None:
+    framing = singer(state={"bookmarks": {"connections": {"version": 10**23}}})
+    framing.begin(HEADER)
+    assert json.loads(framing.end(manifest(0)).splitlines()[0])["version"] == STARTED
 
 
 def test_the_version_exceeds_the_last_one_although_the_clock_was_set_back() -> None:

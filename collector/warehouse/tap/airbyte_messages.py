@@ -27,6 +27,10 @@ _FAILURE_TYPES: Final = {
     ExitCode.STOPPED: "transient_error",
 }
 _PARTIAL: Final = "the run finished, but some ids or side tables failed; the messages of the tap name them"
+_LACKING: Final = (
+    "the key cannot read every row of {}; these streams are not replaced; use a key with this permission, or deselect "
+    "these streams"
+)
 
 
 class AirbyteFraming:
@@ -64,8 +68,11 @@ class AirbyteFraming:
             is_partial = result.exit_code == ExitCode.INCOMPLETE
             return b"".join((*ends, error_message(_PARTIAL, result.exit_code, self._now()) if is_partial else b""))
         bookmark = {"run_id": self._run_id, "completed_at": result.finished_at}
-        states = [_state(name, bookmark, self._counts[name]) for name in self._names]
-        return b"".join((*states, *(self._status(name, "COMPLETE") for name in self._names)))
+        lacking = [name for name in self._names if name in result.without_rows]
+        states = [_state(name, bookmark, self._counts[name]) for name in self._names if name not in lacking]
+        ends = [self._status(name, "INCOMPLETE" if name in lacking else "COMPLETE") for name in self._names]
+        problem = error_message(_LACKING.format(", ".join(lacking)), ExitCode.USAGE, self._now()) if lacking else b""
+        return b"".join((*states, *ends, problem))
 
     def _status(self, name: str, status: str) -> bytes:
         about = {"stream_descriptor": {"name": name}, "status": status}

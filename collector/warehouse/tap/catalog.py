@@ -76,6 +76,7 @@ def _selected(entry: Mapping[str, Any], path: str, defaults: set[str]) -> Stream
     schema = entry.get("schema")
     places = (root, entry, schema if isinstance(schema, dict) else {})
     said = [each["selected"] for each in places if each.get("selected") is not None]
+    _require_flags(said, path)
     is_default = isinstance(name, str) and (name in defaults or root.get("selected-by-default"))
     if not (said[0] if said else is_default):
         return None
@@ -83,7 +84,13 @@ def _selected(entry: Mapping[str, Any], path: str, defaults: set[str]) -> Stream
     method = root.get("replication-method", entry.get("replication_method")) or _FULL_TABLE
     if method != _FULL_TABLE:
         raise ConfigError(f"--catalog {path}: the stream {table.name} is always read whole; set {_FULL_TABLE}")
+    _require_flags([each["selected"] for each in metadata.values() if each.get("selected") is not None], path)
     return Stream(table, _fields_of(table, metadata))
+
+
+def _require_flags(said: Iterable[object], path: str) -> None:
+    if not all(isinstance(each, bool) for each in said):
+        raise ConfigError(f"--catalog {path}: selected is neither true nor false; write a new catalog with --discover")
 
 
 def _metadata_of(entry: Mapping[str, Any], path: str) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -97,11 +104,14 @@ def _fields_of(table: Table, metadata: Mapping[tuple[str, ...], Mapping[str, Any
     """The fields to emit; None if none is deselected. The key is always emitted."""
     names = [column.name for column in table.columns]
     dropped = {
-        name
-        for name in names
-        if name not in table.key and metadata.get(("properties", name), {}).get("selected") is False
+        name for name in names if name not in table.key and _is_deselected(metadata.get(("properties", name), {}))
     }
     return tuple(name for name in names if name not in dropped) if dropped else None
+
+
+def _is_deselected(field: Mapping[str, Any]) -> bool:
+    said = field.get("selected")
+    return said is False or (said is None and field.get("selected-by-default") is False)
 
 
 def airbyte_selection(content: bytes, path: str) -> list[Stream]:

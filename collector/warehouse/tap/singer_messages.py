@@ -3,7 +3,8 @@
     SCHEMA …  STATE  RECORD …  [ACTIVATE_VERSION …]  STATE
 
 ACTIVATE_VERSION lets a target mark all rows of other versions as deleted. Only a run that has emitted every row of
-every connection sends it. Each STATE holds the last complete run, so a state that is kept from any moment is valid.
+every connection sends it, and not for a side table that the key could not read. Each STATE holds the last complete run,
+so a state that is kept from any moment is valid.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class SingerFraming:
         if not (result.is_whole and self._covers_all):
             return self._state_message()
         bookmark = {"run_id": self._run_id, "version": self._version, "completed_at": result.finished_at}
-        self._state = advanced(self._state, self._streams, bookmark)
-        activations = [_message("ACTIVATE_VERSION", stream=name, version=self._version) for name in self._streams]
+        whole = [name for name in self._streams if name not in result.without_rows]
+        self._state = advanced(self._state, whole, bookmark)
+        activations = [_message("ACTIVATE_VERSION", stream=name, version=self._version) for name in whole]
         return b"".join((*activations, self._state_message()))
 
     def _prefix(self, name: str) -> bytes:

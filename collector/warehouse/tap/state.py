@@ -18,6 +18,9 @@ from collector.model.strict_json import NotJson, parse
 State: TypeAlias = dict[str, Any]
 
 _BOOKMARKS: Final = "bookmarks"
+_LARGEST_VERSION: Final = 2**53
+"""A larger version is not of this tap. Targets keep versions in 64 bits, and JavaScript in a double."""
+
 _ADVICE: Final = "pass the last state that the tap emitted, or no --state"
 
 
@@ -31,6 +34,8 @@ def read_state(content: bytes, path: str) -> State:
         found = {_BOOKMARKS: dict(_stream_state(each, path) for each in found)}
     if not isinstance(found, dict) or not isinstance(found.get(_BOOKMARKS, {}), dict):
         raise ConfigError(f"--state {path}: not the state of a tap; {_ADVICE}")
+    if found.get("type") == "STATE":
+        raise ConfigError(f"--state {path}: a whole STATE message; pass only its value")
     return found
 
 
@@ -54,7 +59,7 @@ def bookmark_of(state: State, stream: str) -> dict[str, Json]:
 def next_version(state: State, streams: Iterable[str], now_ms: int) -> int:
     """The version of a run that starts now: above every earlier one, also after the clock was set back."""
     earlier = [bookmark_of(state, stream).get("version") for stream in streams]
-    return max(now_ms, *(version + 1 for version in earlier if type(version) is int), 0)
+    return max(now_ms, *(version + 1 for version in earlier if type(version) is int and version < _LARGEST_VERSION), 0)
 
 
 def advanced(state: State, streams: Iterable[str], bookmark: dict[str, Json]) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from collector.model.errors import ExitCode
+from collector.model.side_tables import TableStatus
 from collector.model.strict_json import parse
 from collector.warehouse.columns import Table
 
@@ -22,14 +23,21 @@ class Stream(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The result of a run, from its manifest. `is_whole`: every id and side table is ok."""
+    """The result of a run, from its manifest.
+
+    - `is_whole`: every id is ok, and no side table is partial.
+    - `without_rows`: side tables that the key could not read, or that lack the rows of some connections.
+    """
 
     is_whole: bool
     exit_code: int
     finished_at: str
+    without_rows: frozenset[str] = frozenset()
 
 
 def result_of(manifest: bytes) -> Result:
     """The result that the manifest of this process states."""
     facts = parse(manifest)
-    return Result(facts["exit_code"] == ExitCode.OK, facts["exit_code"], facts["finished_at"])
+    tables = [entry for entry in facts.get("files", ()) if "table" in entry]
+    lacking = {each["table"] for each in tables if each["status"] != TableStatus.COMPLETE or each["skipped"]}
+    return Result(facts["exit_code"] == ExitCode.OK, facts["exit_code"], facts["finished_at"], frozenset(lacking))
