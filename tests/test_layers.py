@@ -39,6 +39,7 @@ PURE = (
         "snapshot.line_form",
         "snapshot.lines",
         "snapshot.manifest",
+        "snapshot.parts",
         "snapshot.sinks.framing",
         "snapshot.shape_json",
         "snapshot.sinks.resume",

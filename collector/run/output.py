@@ -83,6 +83,7 @@ class RunOutput:
             system=self._system,
             turns=self._turns,
             framing=self._framing,
+            limits=settings.part_limits,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""An output path with placeholders: `{date}` (UTC) and `{run_id}`. Pure."""
+"""An output path with placeholders: `{date}` (UTC) and `{run_id}`. `{part}` stays, for the parts of a partition. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from collector.model.errors import UsageError
 from collector.snapshot.layout import QUARANTINE_SUFFIX, RUN_ID
+from collector.snapshot.parts import PLACEHOLDER
 
 _PATTERNS: Final = {"{date}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "{run_id}": RUN_ID}
 _OF_SEVERAL: Final = "{organization_id}"
@@ -33,6 +34,8 @@ class OutputTemplate(NamedTuple):
     def fill(self, *, run_id: str, now: float) -> str:
         """The path for a run that begins at `now`. Raises `UsageError` for an unknown placeholder."""
         known = {"{date}": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}", "{run_id}": run_id}
+        if self.option == "--output":
+            known[PLACEHOLDER] = PLACEHOLDER
         for unknown in set(_PLACEHOLDER.findall(self.text)) - known.keys():
             is_of_several = unknown == _OF_SEVERAL and self.option == "--output"
             problem = "needs --organizations or [[organizations]]" if is_of_several else "is not a placeholder"

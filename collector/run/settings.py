@@ -29,6 +29,8 @@ from collector.redaction.detect.rules import is_rule
 from collector.run.ids.id_formats import IdsFormat
 from collector.run.ids.id_input import IdInput, read_ids
 from collector.run.setting_rules import check_key_source, is_organization_name, is_path, require, require_name
+from collector.snapshot.parts import part_problem
+from collector.snapshot.sinks.part_files import PART_BYTES, PartLimits
 from collector.snapshot.sinks.resume import Resume
 
 ALL: Final = "all"
@@ -267,9 +269,23 @@ class Output:
     fail_on: Annotated[FailOn | None, Parameter(name="--fail-on", metavar="EVENT")] = None
     "End with exit code 3 also on drift: fields that changed since the previous manifest."
 
+    part_bytes: Annotated[int, Parameter(name="--part-bytes", converter=_integer, metavar="N")] = PART_BYTES
+    "With {part} in --output: limit for the bytes of each file of records; 0 removes it."
+    part_records: Annotated[int, Parameter(name="--part-records", converter=_integer, metavar="N")] = 0
+    "With {part} in --output: limit for the records of each file; 0 is no limit."
+
     def __post_init__(self) -> None:
         _require(is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
+        for key in ("part_bytes", "part_records"):
+            _require(getattr(self, key) >= 0, "output", key, "0 or above")
+        if problem := part_problem(self.path):
+            raise ConfigError(f"[output] path {self.path}: {problem}")
         _require(self.max_record_bytes >= 0, "output", "max_record_bytes", "0 or above")
+
+    @property
+    def part_limits(self) -> PartLimits:
+        """The limits of the parts of a partition."""
+        return PartLimits(self.part_bytes, self.part_records)
 
     @property
     def form(self) -> RecordForm:

@@ -12,7 +12,7 @@ from collector.model.ledger import exit_code_of, status_of
 from collector.model.outcome import OutcomeKind
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
-from collector.snapshot.manifest import STREAM_PATH, Manifest, decode, failed_outcomes, ledger_of
+from collector.snapshot.manifest import STREAM_PATH, FileEntry, Manifest, decode, failed_outcomes, ledger_of
 from collector.snapshot.snapshot_file import open_regular, reject
 
 _STOPPED: Final = "stopped"
@@ -36,6 +36,13 @@ class CheckedManifest(NamedTuple):
 
     files: FileSet
     manifest: Manifest
+
+    @property
+    def records_files(self) -> list[tuple[Path, FileEntry]]:
+        """The path and the entry of the file of the records, or of each part."""
+        if not self.manifest.is_partitioned:
+            return [(self.files.records, self.manifest.records_file)]
+        return [(self.files.records.with_name(each.path), each) for each in self.manifest.records_files]
 
     @property
     def is_of_stream(self) -> bool:
@@ -89,7 +96,9 @@ def read_published(paths: SnapshotPaths) -> tuple[bytes, Manifest] | None:
     try:
         content = paths.manifest.read_bytes()
         manifest = decode(content)
-        is_whole = paths.snapshot.stat().st_size == manifest.records_file.bytes and not paths.header.exists()
+        sizes = sum(paths.snapshot.with_name(each.path).stat().st_size for each in manifest.records_files)
+        is_of_paths = manifest.records_file.path == paths.snapshot.name
+        is_whole = is_of_paths and sizes == manifest.records_file.bytes and not paths.header.exists()
     except (Malformed, OSError):
         return None
     return (content, manifest) if is_whole else None

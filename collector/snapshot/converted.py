@@ -9,6 +9,7 @@ from typing import Protocol
 from collector.model.ids import IdSet, is_canonical
 from collector.snapshot.checked_manifest import CheckedManifest
 from collector.snapshot.file_format import FileFormat
+from collector.snapshot.manifest import FileEntry
 from collector.snapshot.reader import compare_rest
 from collector.snapshot.snapshot_file import open_regular, reject
 from collector.snapshot.verified import Verified, verified
@@ -26,16 +27,11 @@ def verify_converted(checked: CheckedManifest, read_ids: IdColumn) -> Verified:
 
     The digest comes first: a file with it is the one that the run wrote.
     """
-    path, entry, ids = checked.files.records, checked.manifest.records_file, IdSet()
-    with open_regular(path) as file:
-        file.require_match(entry, entry.records, "records")
-        for one in read_ids(path, checked.files.format):
-            if not is_canonical(one):
-                reject(path, "a record has an invalid id")
-            if not ids.add(one):
-                reject(path, f"{one} occurs twice")
-    if not len(ids) == entry.records == checked.records:
-        reject(path, f"contains {len(ids)} records, but its manifest counts {entry.records} and {checked.records}")
+    path, ids = checked.files.records, IdSet()
+    for file_path, entry in checked.records_files:
+        _compare(file_path, entry, ids, read_ids, checked.files.format)
+    if len(ids) != checked.records:
+        reject(path, f"contains {len(ids)} records, but the account in its manifest counts {checked.records}")
     errors = compare_rest(checked, ids, checked.manifest.tables)
     found = verified(checked, errors)
     note = (
@@ -43,3 +39,17 @@ def verify_converted(checked: CheckedManifest, read_ids: IdColumn) -> Verified:
         "timestamps, which only JSON Lines allow"
     )
     return found._replace(notes=(note, *found.notes))
+
+
+def _compare(path: Path, entry: FileEntry, ids: IdSet, read_ids: IdColumn, file_format: FileFormat) -> None:
+    """Compare one file with its entry, and add its ids to `ids`."""
+    before = len(ids)
+    with open_regular(path) as file:
+        file.require_match(entry, entry.records, "records")
+        for one in read_ids(path, file_format):
+            if not is_canonical(one):
+                reject(path, "a record has an invalid id")
+            if not ids.add(one):
+                reject(path, f"{one} occurs twice")
+    if (count := len(ids) - before) != entry.records:
+        reject(path, f"contains {count} records, but its manifest states {entry.records}")

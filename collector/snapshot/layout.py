@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from collector.model.side_tables import SIDE_TABLES
 from collector.snapshot.file_format import FileFormat, format_of, strip_format
+from collector.snapshot.parts import SUCCESS, is_partitioned, templates_of, without_part
 from collector.storage.compression import Compression, compression_of
 from collector.storage.durable_files import staged_path
 
@@ -32,24 +33,34 @@ _UNFINISHED: Final = re.compile(rf"(?P<output>.+)\.partial{QUARANTINE_SUFFIX}", 
 
 
 class SnapshotPaths:
-    """The paths that belong to an output path. `stem` is its name without `.gz`, `.zst` and that of its format."""
+    """The paths that belong to an output path. `stem` is its name without `.gz`, `.zst` and that of its format.
+
+    The name of an output in parts contains `{part}`, which the names of the other files lack. `snapshot` is then the
+    path with `{part}`, which is not that of a file.
+    """
 
     def __init__(self, path: Path) -> None:
-        stem = strip_format(compression_of(path.name).strip(path.name))
+        name = without_part(path.name)
+        stem = strip_format(compression_of(name).strip(name))
         self.stem = stem
         self.format = format_of(path.name) or FileFormat.JSONL
         self.snapshot = path
         self.errors = path.with_name(f"{stem}.errors.jsonl")
         self.manifest = path.with_name(f"{stem}.manifest.json")
-        self.partial = path.with_name(f"{path.name}.partial")
+        self.is_partitioned = is_partitioned(path.name)
+        self.partial = path.with_name(f"{name}.partial")
         self.header = path.with_name(f"{stem}.partial.run.json")
         self.partial_errors = path.with_name(f"{stem}.partial.errors.jsonl")
         self.partial_manifest = path.with_name(f"{stem}.partial.manifest.json")
         self.partial_tables = path.with_name(f"{stem}.partial.tables.json")
         self.checkpoint = path.with_name(f"{stem}.partial.checkpoint")
         self.lock = path.with_name(f"{stem}.partial.lock")
-        self.converted = staged_path(path) if self.format.is_converted else None
-        "The snapshot made from the journal, before its publication; None if the journal becomes the snapshot."
+        self.is_converted = self.format.is_converted or self.is_partitioned
+        "Is the snapshot made from the journal? Else the journal becomes the snapshot."
+        self.converted = staged_path(path) if self.is_converted and not self.is_partitioned else None
+        "The one file made from the journal, before its publication."
+        self.success = path.with_name(SUCCESS)
+        "The file that marks the folder of a finished partition."
         self.unpublished = self.converted or self.partial
         "The file that a publication renames to the snapshot."
         self.staged = (
@@ -90,7 +101,7 @@ class SnapshotPaths:
         endings = ("", *(f".{each}" for each in FileFormat if each is not FileFormat.PARQUET))
         names = {f"{self.stem}{ending}{each.value}" for ending in endings for each in Compression}
         names |= {f"{self.stem}.{FileFormat.PARQUET}"}
-        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", self.snapshot.name}))
+        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", without_part(self.snapshot.name)}))
 
     @property
     def is_reserved(self) -> bool:
@@ -154,10 +165,12 @@ def quarantined_path(path: Path, suffix: str | None) -> Path:
 def file_sets(records: Path) -> list[FileSet]:
     """The possible file sets of records with this name: an unfinished run, if the name is that of one, then a snapshot.
 
-    The first set whose manifest exists is the right one: both may name the same manifest, and a snapshot never has the
+    Then the partitions that may have a part of this name. The first set whose manifest exists is the right one: both may name the same manifest, and a snapshot never has the
     name of an unfinished run.
     """
-    return [*_unfinished(records), _published(records)]
+    if unfinished := _unfinished(records):
+        return [*unfinished, _published(records)]
+    return [_published(records), *(_published(records.with_name(name)) for name in templates_of(records.name))]
 
 
 def _published(records: Path) -> FileSet:

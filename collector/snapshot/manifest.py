@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.drift import NOT_COMPARED, DriftReport
 from collector.snapshot.drift_json import decode_drift, drift_as_json
 from collector.snapshot.json_document import JsonNode, parse
+from collector.snapshot.parts import part_name
 from collector.snapshot.shape_json import decode_shape, shape_as_json
 
 FORMAT: Final = "collector.manifest/1"
@@ -28,19 +30,39 @@ _SOURCE_TEXTS: Final = ("base_url", "api_version")
 _REQUEST_COUNTS: Final = ("sent", "unanswered", "retried", "throttled")
 _INPUT_COUNTS: Final = ("lines", "unique", "duplicates", "invalid", "blank")
 _FILTERED: Final = "filtered"
-_MAX_FILES: Final = 2
 
 STREAM_PATH: Final = "-"
 """The `path` of records that were written to a stream, which has no file name."""
 
 
 class FileEntry(NamedTuple):
-    """An entry of `files`: a data file on the disk. `path` is relative to the manifest."""
+    """An entry of `files`: a data file on the disk. `path` is relative to the manifest.
+
+    A part of a partition has the name of the output, which contains `{part}`, as `part_of`.
+    """
 
     path: str
     records: int
     bytes: int
     sha256: str
+    part_of: str | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """The entry in a manifest."""
+        return {key: value for key, value in self._asdict().items() if value is not None}
+
+
+def whole_of(parts: Sequence[FileEntry]) -> FileEntry:
+    """One entry for all records: that of the only file, or the sums of the parts of a partition.
+
+    The digest of a partition is the SHA-256 of the digests (hex) of its parts in order, each with a line feed.
+    """
+    first = parts[0]
+    if first.part_of is None:
+        return first
+    digest = hashlib.sha256("".join(f"{each.sha256}\n" for each in parts).encode()).hexdigest()
+    sums = (sum(each.records for each in parts), sum(each.bytes for each in parts))
+    return FileEntry(first.part_of, *sums, digest, first.part_of)
 
 
 class TableEntry(NamedTuple):
@@ -63,7 +85,7 @@ class TableEntry(NamedTuple):
     def as_json(self) -> dict[str, Json]:
         """The entry in a manifest."""
         facts = {**self._asdict(), "status": str(self.status)}
-        return {**facts.pop("file")._asdict(), **facts}
+        return {**facts.pop("file").as_json(), **facts}
 
 
 def table_entry_of(table: SideTable, file: FileEntry, end: TableEnd) -> TableEntry:
@@ -112,7 +134,7 @@ class RunReport:
 
 
 def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[TableEntry] = ()) -> bytes:
-    """Encode the manifest as JSON. `files` holds the records, then the errors file if any; `tables` the side tables."""
+    """Encode the manifest as JSON. `files` holds the records, or their parts, then the errors file if any; `tables` the side tables."""
     tally = report.ledger.tally
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -159,7 +181,7 @@ def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[Table
 
 def encoded_files(files: Sequence[FileEntry], tables: Sequence[TableEntry]) -> list[Json]:
     """The entries of `files`: those of side tables come last."""
-    return [*(entry._asdict() for entry in files), *(entry.as_json() for entry in tables)]
+    return [*(entry.as_json() for entry in files), *(entry.as_json() for entry in tables)]
 
 
 def _encoded_input(count: InputCount) -> dict[str, Json]:
@@ -185,7 +207,9 @@ def _encoded_pace(pace: Throughput) -> dict[str, Json]:
 
 
 class Manifest(NamedTuple):
-    """The values of a decoded manifest: `records_file` and `errors` are the entries of `files`.
+    """The values of a decoded manifest: `records_files` and `errors` are the entries of `files`.
+
+    `records_files` is one entry, or those of all parts of a partition.
 
     `from_list`: the records are the payloads of the list. `is_of_all`: the run requested every connection of the list,
     without a filter. A manifest of an earlier version does not list an errors file or the form of the records, does not
@@ -200,7 +224,7 @@ class Manifest(NamedTuple):
     organization_id: str | None
     input: dict[str, int]
     tally: Tally
-    records_file: FileEntry
+    records_files: tuple[FileEntry, ...]
     errors: FileEntry | None = None
     counts_nuls: bool = True
     tables: tuple[TableEntry, ...] = ()
@@ -209,6 +233,16 @@ class Manifest(NamedTuple):
     form: RecordForm = RecordForm()
     earlier_shape: Shape | None = None
     drift: DriftReport | None = None
+
+    @property
+    def records_file(self) -> FileEntry:
+        """The entry of all records, see `whole_of`."""
+        return whole_of(self.records_files)
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Are the records in parts?"""
+        return self.records_files[0].part_of is not None
 
     @property
     def fails_by_drift(self) -> bool:
@@ -231,6 +265,7 @@ def decode(content: bytes) -> Manifest:
     files, tables = listed_files(found["files"])
     if not files:
         found["files"].reject("has no entry for the records")
+    records = tuple(each for each in files if each.part_of is not None) or (files[0],)
     tally = _tally(found, ledger["outcomes"])
     return Manifest(
         run_id=found["run_id"].text(),
@@ -241,8 +276,8 @@ def decode(content: bytes) -> Manifest:
         organization_id=None if source["organization_id"].value is None else source["organization_id"].text(),
         input=input_counts(ledger["input"]),
         tally=tally,
-        records_file=files[0],
-        errors=files[1] if files[1:] else None,
+        records_files=records,
+        errors=next(iter(files[len(records) :]), None),
         counts_nuls=found.get("nul_characters") is not None,
         tables=tuple(tables),
         from_list=source.get("from_list") is not None,
@@ -266,7 +301,7 @@ def input_counts(found: JsonNode) -> dict[str, int]:
 
 
 def listed_files(found: JsonNode) -> tuple[list[FileEntry], list[TableEntry]]:
-    """The entries of the records and, if it is listed, of the errors file; and those of side tables.
+    """The entries of the records, or of their parts, and, if it is listed, of the errors file; and those of side tables.
 
     The first list is empty for a run that ended before it had a file. Raises only `Malformed`.
     """
@@ -275,9 +310,23 @@ def listed_files(found: JsonNode) -> tuple[list[FileEntry], list[TableEntry]]:
     files = [each for each in entries if each.get("table") is None]
     if entries[: len(files)] != files:
         found.reject("has the entry of a side table before those of the records and errors")
-    if len(files) > _MAX_FILES:
-        files[_MAX_FILES].reject("unexpected; only the records, the errors file and side tables are listed")
-    return [_file_entry(each) for each in files], [table_entry(each) for each in tables]
+    parts = _parts(files)
+    if len(files) > (at := max(len(parts), 1) + 1):
+        files[at].reject("unexpected; only the records, the errors file and side tables are listed")
+    return [*parts, *(_file_entry(each) for each in files[len(parts) :])], [table_entry(each) for each in tables]
+
+
+def _parts(files: Sequence[JsonNode]) -> list[FileEntry]:
+    """The entries of the parts of a partition, which come first and in order."""
+    found: list[FileEntry] = []
+    for number, each in enumerate(files):
+        if (part_of := each.get("part_of")) is None:
+            break
+        entry = _file_entry(each)._replace(part_of=part_of.text())
+        if entry.path != part_name(part_of.text(), number) or entry.part_of != (found or [entry])[0].part_of:
+            each["path"].reject(f"not part {number} of the partition")
+        found.append(entry)
+    return found
 
 
 def _file_entry(found: JsonNode) -> FileEntry:

@@ -7,8 +7,8 @@ The records and rows arrive one by one, each compared with the manifest. The fac
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +37,8 @@ class StoredRecord(NamedTuple):
 class SnapshotReader:
     """An open snapshot: first its records, then the rows of its side tables, then the comparison of the whole."""
 
-    def __init__(self, checked: CheckedManifest, file: SnapshotFile) -> None:
+    def __init__(self, checked: CheckedManifest) -> None:
         self._checked = checked
-        self._file = file
         self._ids = IdSet()
         self._tally = Tally()
         self._organizations: dict[str, None] = {}
@@ -57,7 +56,7 @@ class SnapshotReader:
         return self._checked.files.stage is Stage.PUBLISHED and not self._checked.is_stopped
 
     def records(self) -> Iterator[StoredRecord]:
-        """Each record, once. Raises `Damaged` at the first line that does not match, and `InputError`."""
+        """Each record, once. Raises `Damaged` at the first line or file that does not match, and `InputError`."""
         return self._records
 
     def rows(self, table: str) -> Iterator[dict[str, Json]]:
@@ -68,8 +67,7 @@ class SnapshotReader:
         """Compare what was not read, and the facts about the whole. Raises `Damaged` and `InputError`."""
         for _ in self._records:
             pass
-        path, checked = self._file.path, self._checked
-        self._file.require_match(checked.manifest.records_file, len(self._ids), "records")
+        path, checked = self._checked.files.records, self._checked
         if len(self._ids) != checked.records:
             reject(path, f"contains {len(self._ids)} records, but the account in its manifest counts {checked.records}")
         errors = compare_rest(checked, self._ids, self._unread_tables.values())
@@ -78,9 +76,21 @@ class SnapshotReader:
             reject(path, difference)
         return verified(checked, errors)
 
-    def _verified_records(self) -> Iterator[StoredRecord]:
-        manifest, path = self._checked.manifest, self._file.path
-        for where, line in self._file.lines(self._checked.files.compression):
+    def _verified_records(self) -> Generator[StoredRecord, None, None]:
+        """The records of all files; each file is compared with its entry after its last record."""
+        for path, entry in self._checked.records_files:
+            before = len(self._ids)
+            with open_regular(path) as file:
+                yield from self._records_of(file)
+                file.require_match(entry, len(self._ids) - before, "records")
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        self._records.close()
+
+    def _records_of(self, file: SnapshotFile) -> Generator[StoredRecord, None, None]:
+        manifest, path = self._checked.manifest, file.path
+        for where, line in file.lines(self._checked.files.compression):
             try:
                 record = read_record(line, manifest.form)
             except InvalidLine as reason:
@@ -138,8 +148,8 @@ def open_any(path: Path) -> Iterator[SnapshotReader]:
             f"{path}: a {checked.files.format} snapshot, and this command reads JSON Lines; collect with "
             "-o FILE.jsonl, and export the other format from it"
         )
-    with open_regular(path) as file:
-        yield SnapshotReader(checked, file)
+    with closing(SnapshotReader(checked)) as reader:
+        yield reader
 
 
 @contextmanager

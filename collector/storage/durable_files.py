@@ -18,6 +18,9 @@ from collector.model.errors import OutputError, OutputLocked
 from collector.storage.blocks import digest_of, read_chunks
 from collector.storage.filesystem import FileSystem
 
+STAGED: Final = ".draft"
+"""The end of the name of a staged file."""
+
 _APPENDED: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
 
@@ -170,6 +173,11 @@ class Files:
         finally:
             self.system.close(descriptor)
 
+    def names(self, folder: Path) -> list[str]:
+        """The names in an existing folder. Raises `OutputError`."""
+        with translated(folder):
+            return self.system.names(folder)
+
     def exists(self, path: Path) -> bool:
         """Does anything exist under this name? Raises `OutputError`."""
         with translated(path):
@@ -192,4 +200,4 @@ def output_error(name: Path | str, error: OSError) -> OutputError:
 
 def staged_path(path: Path) -> Path:
     """The path of the staged file for `path`."""
-    return path.with_name(f"{path.name}.draft")
+    return path.with_name(f"{path.name}{STAGED}")

@@ -70,6 +70,9 @@ class FileSystem(Protocol):
     def exists(self, path: Path) -> bool:
         """Does anything exist at `path`, including a dangling link?"""
 
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, in any order."""
+
     def rename(self, old: Path, new: Path) -> None:
         """Rename a file atomically, replacing any existing one."""
 
@@ -172,6 +175,9 @@ class PosixFileSystem:
 
     def exists(self, path: Path) -> bool:
         return os.path.lexists(path)
+
+    def names(self, folder: Path) -> list[str]:
+        return os.listdir(folder)
 
     def rename(self, old: Path, new: Path) -> None:
         os.replace(old, new)

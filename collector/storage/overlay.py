@@ -129,6 +129,12 @@ class OverlayFileSystem:
         content = self._content(old)
         self._names |= {old: None, new: content}
 
+    def names(self, folder: Path) -> list[str]:
+        real = [] if folder in self._folders else self._real.names(folder)
+        changed = {path.name: content for path, content in self._names.items() if path.parent == folder}
+        kept = [name for name in real if name not in changed]
+        return [*kept, *(name for name, content in changed.items() if content is not None)]
+
     def remove(self, path: Path) -> None:
         self._require_writable_folder(path.parent)
         if not self.exists(path):

@@ -299,7 +299,7 @@ def test_a_message_gives_the_byte_of_a_json_error(content: bytes, message: str) 
 
 def test_the_errors_file_is_listed_after_the_records() -> None:
     found = document(ledger_of(OutcomeKind.OK, OutcomeKind.NOT_FOUND), FACTS, ERRORS)
-    assert found["files"] == [FACTS._asdict(), ERRORS._asdict()]
+    assert found["files"] == [FACTS.as_json(), ERRORS.as_json()]
     manifest = decode(json.dumps(found).encode())
     assert (manifest.records_file, manifest.errors) == (FACTS, ERRORS)
 

@@ -140,6 +140,10 @@ class MemoryFileSystem:
         self._enter("exists")
         return path in self._names
 
+    def names(self, folder: Path) -> list[str]:
+        self._enter("names")
+        return [path.name for path in self._names if path.parent == folder]
+
     def rename(self, old: Path, new: Path) -> None:
         self._enter("rename", mutates=old in self._names)
         inode = self._named(old)

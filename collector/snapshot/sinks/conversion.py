@@ -15,6 +15,7 @@ from collector.model.record import Record
 from collector.snapshot.file_format import FileFormat
 from collector.snapshot.lines import InvalidLine, read_record
 from collector.snapshot.manifest import FileEntry
+from collector.snapshot.sinks.part_files import PartLimits, Sized, write_lines, write_parts
 from collector.storage.blocks import lines_of, read_blocks
 from collector.storage.compression import Compression
 from collector.storage.durable_files import Files, translated
@@ -78,13 +79,54 @@ def convert(
     return FileEntry(target.name, count, staged.bytes, staged.sha256)
 
 
+def split(
+    files: Files,
+    journal: RunJournal,
+    template: Path,
+    file_format: FileFormat,
+    converter: Converter | None,
+    limits: PartLimits,
+    *,
+    check: Callable[[], None],
+) -> list[FileEntry]:
+    """Write the staged files of all parts, durably, and return their entries. Lines of JSON are copied unchanged.
+
+    Raises as `convert` does. Then no staged file is left.
+    """
+    count = 0
+
+    def lines() -> Iterator[tuple[int, bytes]]:
+        nonlocal count
+        for each in _lines(files, journal):
+            check()
+            count += 1
+            yield each
+        if count != journal.records:
+            raise Damaged(f"{journal.path}: contains {count} records instead of {journal.records}; collect again")
+
+    if not file_format.is_converted:
+        copies = (Sized(line + b"\n", len(line) + 1) for _, line in lines())
+        copy = partial(write_lines, compression=journal.compression)
+        return write_parts(files, template, limits, copies, copy)
+    if converter is None:
+        raise RuntimeError("needs a converter")
+    facts = {"collector.table": "connections", "collector.run_id": journal.run_id}
+    write = partial(converter, file_format, compression=journal.compression, facts=facts)
+    records = (Sized(_record(journal, at, line), len(line) + 1) for at, line in lines())
+    return write_parts(files, template, limits, records, write)
+
+
 def _records(files: Files, journal: RunJournal) -> Iterator[Record]:
+    for at, line in _lines(files, journal):
+        yield _record(journal, at, line)
+
+
+def _lines(files: Files, journal: RunJournal) -> Iterator[tuple[int, bytes]]:
     with translated(journal.path):
         for block in read_blocks(partial(files.system.pread, journal.descriptor), journal.compression):
             if block.defect:
                 raise Damaged(f"{journal.path}: byte {block.start}: {block.defect}; collect again")
-            for at, line in lines_of(block):
-                yield _record(journal, at, line)
+            yield from lines_of(block)
 
 
 def _record(journal: RunJournal, at: int, line: bytes) -> Record:

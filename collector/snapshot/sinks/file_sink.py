@@ -31,7 +31,9 @@ from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
-from collector.snapshot.sinks.conversion import Converter, RunJournal, convert
+from collector.snapshot.sinks.conversion import Converter, RunJournal, convert, split
+from collector.snapshot.sinks.part_files import PartLimits, remove_staged
+from collector.snapshot.sinks.partition import require_unfinished
 from collector.snapshot.sinks.publication import (
     PublishedRun,
     complete,
@@ -100,9 +102,13 @@ class FileSink:
         allow_empty: bool = False,
         tables: Collection[str] = (),
         converter: Converter | None = None,
+        limits: PartLimits = PartLimits(),  # noqa: B008  # frozen
         system: FileSystem | None = None,
     ) -> None:
-        """`tables` are the side tables that the run is to write. Only a rehearsal may lack the `converter`."""
+        """`tables` are the side tables that the run is to write. Only a rehearsal may lack the `converter`.
+
+        `limits` are those of the parts of a partition.
+        """
         self._paths = SnapshotPaths(path)
         self._compression = compression_of(path.name)
         self._warn = warn
@@ -110,7 +116,8 @@ class FileSink:
         self._allow_empty = allow_empty
         self._wanted_tables = frozenset(tables)
         self._converter = converter
-        self._converted: FileEntry | None = None
+        self._limits = limits
+        self._converted: list[FileEntry] = []
         self._files = Files(system or PosixFileSystem(warn), warn)
         self._run_id: str | None = None
         self._lock: int | None = None
@@ -150,6 +157,7 @@ class FileSink:
             self._is_published, self.writer = True, NoWriter(published.tally)
             organizations = (published.organization_id,) if published.organization_id else ()
             return ResumedRun(unfinished.run_id, unfinished.started_at, published.tally, organizations)
+        require_unfinished(files, paths)
         for other in filter(self._is_unfinished, paths.other_encodings):
             self._quarantine_or_raise(other, unfinished, f"it belongs to the output {other.snapshot.name}")
             files.remove(*other.staged)
@@ -168,6 +176,7 @@ class FileSink:
     def _resume_existing(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         unfinished = resume.decode(self._files.read(self._paths.header) or b"")
         complete(self._files, self._paths)
+        require_unfinished(self._files, self._paths)
         return self._resume_unfinished(header, unfinished, ids) if self._is_unfinished(self._paths) else None
 
     def _may_adopt(self, header: RunHeader, unfinished: RunHeader, published: PublishedRun) -> bool:
@@ -315,7 +324,7 @@ class FileSink:
         return self._output
 
     async def prepare(self, check: Callable[[], None]) -> None:
-        if self._paths.converted and not self._is_published:
+        if self._paths.is_converted and not self._is_published:
             await to_thread.run_sync(self._convert, check)
 
     def _convert(self, check: Callable[[], None]) -> None:
@@ -325,7 +334,11 @@ class FileSink:
         output.records.require_unchanged()
         records = self.writer.committed.outcomes[OutcomeKind.OK]
         journal = RunJournal(paths.partial, self._partial, self._compression, self._run_id, records)
-        self._converted = convert(self._files, journal, paths.snapshot, paths.format, self._converter, check=check)
+        target = (self._files, journal, paths.snapshot, paths.format, self._converter)
+        if paths.is_partitioned:
+            self._converted = split(*target, self._limits, check=check)
+        else:
+            self._converted = [convert(*target, check=check)]
 
     def file_entries(self, *, finished: bool) -> list[FileEntry]:
         if self._output is None:
@@ -333,7 +346,7 @@ class FileSink:
         paths = self._paths
         files = (paths.snapshot, paths.errors) if finished else (paths.partial, paths.partial_errors)
         entries = self._output.lines.file_entries(*(path.name for path in files))
-        return [self._converted, *entries[1:]] if finished and self._converted else entries
+        return [*self._converted, *entries[1:]] if finished and self._converted else entries
 
     async def publish(self, manifest: bytes) -> None:
         await to_thread.run_sync(self._publish, manifest)
@@ -347,7 +360,8 @@ class FileSink:
             journal.require_unchanged()
         if not self.writer.committed.outcomes[OutcomeKind.OK] and not self._allow_empty:
             self._require_no_records_replaced()
-        publish(self._files, self._paths, manifest, sorted(self.tables.finished) if self.tables else ())
+        tables = sorted(self.tables.finished) if self.tables else ()
+        publish(self._files, self._paths, manifest, tables, self._converted)
         self.written_manifest = self._paths.manifest
 
     def _require_no_records_replaced(self) -> None:
@@ -375,11 +389,17 @@ class FileSink:
         if self._output is not None and self._files.exists(self._paths.partial):
             for journal in (self._output.records, self._output.errors):
                 journal.require_in_place()  # a manifest must not describe a missing file
-            if self._paths.converted and not self.has_unfinished_files:
-                self._files.remove(self._paths.converted)
+            if not self.has_unfinished_files:
+                self._remove_converted()
             self.has_unfinished_files = True
             self._files.write_atomically(self._paths.partial_manifest, manifest)
             self.written_manifest = self._paths.partial_manifest
+
+    def _remove_converted(self) -> None:
+        if self._paths.converted:
+            self._files.remove(self._paths.converted)
+        elif self._paths.is_partitioned:
+            remove_staged(self._files, self._paths.snapshot)
 
     async def close(self) -> None:
         await to_thread.run_sync(self._close)

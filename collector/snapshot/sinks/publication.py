@@ -12,6 +12,9 @@
 A snapshot in another format than JSON Lines is made from the journal, which is complete, before the first step. Its
 staged file takes the place of `.partial`, and the journal is removed with the unfinished names.
 
+A partition is made from the journal in the same way: the staged files of all parts are durable before the first step.
+The parts of an abandoned attempt are removed, the parts get their names in order, and `_SUCCESS` follows the manifest.
+
 Each step is durable before the next. Each step is skipped if it was done before.
 
 The system may refuse a step: a bind mount (EBUSY), an immutable file (EPERM), no space. Every name that a step would
@@ -40,6 +43,7 @@ from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import FileEntry, Manifest, decode
 from collector.snapshot.sinks import resume
+from collector.snapshot.sinks.part_files import mark_finished, remove_staged, remove_surplus
 from collector.storage.durable_files import Files, staged_path, translated
 
 
@@ -52,12 +56,36 @@ class PublishedRun(NamedTuple):
     tables: frozenset[str] = frozenset()
 
 
-def publish(files: Files, paths: SnapshotPaths, manifest: bytes, tables: Sequence[str] = ()) -> None:
-    """Give the finished files, with these side tables, their final names, and write `manifest` beside them."""
+def publish(
+    files: Files,
+    paths: SnapshotPaths,
+    manifest: bytes,
+    tables: Sequence[str] = (),
+    parts: Sequence[FileEntry] = (),
+) -> None:
+    """Give the finished files, with these side tables, their final names, and write `manifest` beside them.
+
+    `parts` are the entries of the parts of a partition.
+    """
     with translated(paths.snapshot):  # else a crash could keep the staged manifest and lose the names it describes
         files.system.fsync_dir(paths.snapshot.parent)
     files.stage(paths.manifest, manifest)  # may fail for lack of space, so it precedes any rename
-    _rename_all(files, paths, has_errors=files.exists(paths.partial_errors), tables=tables)
+    moves = _moves(paths, parts)
+    _rename_all(files, paths, moves, has_errors=files.exists(paths.partial_errors), tables=tables)
+
+
+class _Move(NamedTuple):
+    """The renaming of a file of records, or of a part."""
+
+    unfinished: Path
+    final: Path
+
+
+def _moves(paths: SnapshotPaths, parts: Sequence[FileEntry]) -> list[_Move]:
+    if not paths.is_partitioned:
+        return [_Move(paths.unpublished, paths.snapshot)]
+    finals = [paths.snapshot.with_name(each.path) for each in parts]
+    return [_Move(staged_path(each), each) for each in finals]
 
 
 def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
@@ -69,7 +97,8 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
     staged = _read(files, staged_path(paths.manifest))
     if staged and (described := _described_paths(staged, paths)) and _matches_files(files, staged, described):
         has_errors = staged.tally.total > staged.tally.outcomes[OutcomeKind.OK]
-        _rename_all(files, described, has_errors=has_errors, tables=[entry.table for entry in staged.tables])
+        moves = _moves(described, staged.records_files)
+        _rename_all(files, described, moves, has_errors=has_errors, tables=[entry.table for entry in staged.tables])
         return _published(staged) if described is paths else None
     files.remove(staged_path(paths.manifest))
     _roll_back(files, paths)
@@ -79,13 +108,15 @@ def complete(files: Files, paths: SnapshotPaths) -> PublishedRun | None:
     described = _described_paths(published, paths)
     if described is None or (files.exists(described.partial) and not _is_leftover_journal(files, described, published)):
         return None
-    files.remove(*paths.staged, *described.unfinished)
+    _remove_unfinished(files, described)
     return _published(published) if described is paths else None
 
 
 def _is_leftover_journal(files: Files, described: SnapshotPaths, published: Manifest) -> bool:
     """Is the journal of a published run only left because a crash came before its removal?"""
-    return described.converted is not None and _matches(files, described.snapshot, published.records_file)
+    return described.is_converted and all(
+        _matches(files, described.snapshot.with_name(each.path), each) for each in published.records_files
+    )
 
 
 def replaced_snapshot(files: Files, paths: SnapshotPaths) -> Path | None:
@@ -109,9 +140,13 @@ def snapshot_in_other_encoding(files: Files, paths: SnapshotPaths) -> Path | Non
     return described.snapshot if described and described is not paths and files.exists(described.snapshot) else None
 
 
-def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool, tables: Sequence[str]) -> None:
-    if files.exists(paths.unpublished):
-        _replace_records(files, paths, tables)
+def _rename_all(
+    files: Files, paths: SnapshotPaths, moves: Sequence[_Move], *, has_errors: bool, tables: Sequence[str]
+) -> None:
+    if paths.is_partitioned:
+        remove_surplus(files, paths.snapshot, [each.final.name for each in moves])
+    if _is_any_unfinished(files, moves):
+        _replace_records(files, paths, moves, tables)
     if not has_errors:
         files.remove(paths.errors)
     elif files.exists(paths.partial_errors):
@@ -120,10 +155,23 @@ def _rename_all(files: Files, paths: SnapshotPaths, *, has_errors: bool, tables:
         if files.exists(paths.partial_table(name)):
             files.rename(paths.partial_table(name), paths.table(name))
     files.rename(staged_path(paths.manifest), paths.manifest)
-    files.remove(*paths.held_paths.values(), *paths.staged, *paths.unfinished)
+    files.remove(*paths.held_paths.values())
+    _remove_unfinished(files, paths)
 
 
-def _replace_records(files: Files, paths: SnapshotPaths, tables: Sequence[str]) -> None:
+def _remove_unfinished(files: Files, paths: SnapshotPaths) -> None:
+    """Remove what a complete publication leaves; mark a partition as finished before that."""
+    if paths.is_partitioned:
+        mark_finished(files, paths.snapshot)
+        remove_staged(files, paths.snapshot)
+    files.remove(*paths.staged, *paths.unfinished)
+
+
+def _is_any_unfinished(files: Files, moves: Sequence[_Move]) -> bool:
+    return any(files.exists(each.unfinished) for each in moves)
+
+
+def _replace_records(files: Files, paths: SnapshotPaths, moves: Sequence[_Move], tables: Sequence[str]) -> None:
     """Hold the old set, and the files that `tables` replace; then rename the data.
 
     Restores the old set before it raises `OutputError`.
@@ -133,10 +181,12 @@ def _replace_records(files: Files, paths: SnapshotPaths, tables: Sequence[str]) 
         for path, held in paths.held_paths.items():
             if path in replaced and files.exists(path):
                 files.rename(path, held)
-        files.rename(paths.unpublished, paths.snapshot)
+        for move in moves:
+            if files.exists(move.unfinished):
+                files.rename(*move)
     except OutputError:
         with contextlib.suppress(OutputError):  # the next start completes or restores files that stay held
-            if files.exists(paths.unpublished):  # else the data was renamed, and only the sync failed
+            if _is_any_unfinished(files, moves):  # else the data was renamed, and only the sync failed
                 _restore_held(files, paths)
         raise
 
@@ -180,15 +230,19 @@ def _read(files: Files, path: Path) -> Manifest | None:
 
 def _described_paths(manifest: Manifest, paths: SnapshotPaths) -> SnapshotPaths | None:
     """The paths that the manifest describes: `paths`, or those of the output in another encoding."""
-    return next(
-        (each for each in (paths, *paths.other_encodings) if each.snapshot.name == manifest.records_file.path), None
-    )
+    name = manifest.records_file.path
+    found = next((each for each in (paths, *paths.other_encodings) if each.snapshot.name == name), None)
+    if found is not None or not (paths.is_partitioned or manifest.is_partitioned):
+        return found
+    described = SnapshotPaths(paths.snapshot.with_name(name))
+    return described if described.manifest == paths.manifest else None
 
 
 def _matches_files(files: Files, staged: Manifest, described: SnapshotPaths) -> bool:
     """Do the records, errors and side tables, under their current names, match the staged manifest?"""
+    parts = staged.records_files
     pairs = (
-        (described.unpublished, described.snapshot, staged.records_file),
+        *((*move, entry) for move, entry in zip(_moves(described, parts), parts, strict=True)),
         (described.partial_errors, described.errors, staged.errors),
         *((described.partial_table(each.table), described.table(each.table), each.file) for each in staged.tables),
     )

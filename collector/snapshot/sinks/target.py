@@ -14,14 +14,18 @@ from collector.snapshot.file_format import FileFormat, format_of, format_problem
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
+from collector.snapshot.parts import part_problem
 from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.framing import Framing
+from collector.snapshot.sinks.part_files import PartLimits
+from collector.snapshot.sinks.partition import require_unfinished
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink, open_stream, require_stdout
 from collector.storage.compression import compression_of, require_available
-from collector.storage.filesystem import FileSystem
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import FileSystem, PosixFileSystem
 from collector.storage.journal import Turns
 from collector.storage.ownership import is_owned_by_other
 from collector.storage.preflight import rename_obstacle
@@ -44,6 +48,7 @@ def sink_for(
     system: FileSystem | None = None,
     turns: Turns | None = None,
     framing: Framing | None = None,
+    limits: PartLimits = PartLimits(),  # noqa: B008  # frozen
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
@@ -57,7 +62,7 @@ def sink_for(
     if output in _STDOUT_PATHS:
         output = "-"
     path = Path(output)
-    if problem := format_problem(output):
+    if problem := format_problem(output) or part_problem(output):
         raise UsageError(f"--output {output}: {problem}")
     if is_stream(output):
         if (format_of(output) or FileFormat.JSONL).is_converted:
@@ -80,12 +85,21 @@ def sink_for(
     target = _resolve_links(path)
     paths = SnapshotPaths(target)
     _require_usable_paths(output, paths)
+    if not os.path.lexists(paths.header):  # else the sink completes an interrupted publication first
+        require_unfinished(Files(PosixFileSystem()), paths)
     _require_no_side_table(output, paths)
     for table in sorted({*tables, *_listed_tables(paths)}):  # those of an older snapshot are removed
         _require_usable_table(output, paths.table(table))
     require_available(compression_of(target.name))
     return FileSink(
-        target, warn, resume=resume, allow_empty=allow_empty, tables=tables, converter=converter, system=system
+        target,
+        warn,
+        resume=resume,
+        allow_empty=allow_empty,
+        tables=tables,
+        converter=converter,
+        limits=limits,
+        system=system,
     )
 
 

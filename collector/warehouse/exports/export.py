@@ -15,13 +15,14 @@ from collector.snapshot.file_format import FileFormat
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.lines import encode_as
 from collector.snapshot.reader import SnapshotReader, StoredRecord, open_snapshot
+from collector.snapshot.sinks.part_files import write_lines
 from collector.snapshot.verified import Verified
 from collector.storage.compression import Compression
 from collector.storage.durable_files import Files
 from collector.storage.filesystem import PosixFileSystem
 from collector.storage.staged_file import staged_file
 from collector.warehouse.columns import CONNECTIONS, TABLES
-from collector.warehouse.exports.file_writers import require_writable, write_lines, write_rows
+from collector.warehouse.exports.file_writers import require_writable, write_rows
 from collector.warehouse.exports.parquet_file import Write
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
 
 from collector.model.record import Json, Record
 from collector.snapshot.file_format import FileFormat, format_of
+from collector.snapshot.sinks.part_files import write_lines
 from collector.storage.compression import Compression, compression_of, require_available
 from collector.warehouse.arrow import require_pyarrow
 from collector.warehouse.columns import CONNECTIONS, TABLES, Table
 from collector.warehouse.exports.csv_text import csv_lines
 from collector.warehouse.exports.parquet_file import Write, write_parquet
-
-BLOCK: Final = 1024 * 1024
-"""Size of the lines that are compressed and written together."""
-
 
 def require_writable(file_format: FileFormat, compression: Compression) -> None:
     """Raise `UsageError` if this installation cannot write the format."""
@@ -58,20 +54,3 @@ def write_rows(
         write_lines(csv_lines(table, rows), write, compression)
 
 
-def write_lines(lines: Iterable[bytes], write: Write, compression: Compression) -> None:
-    """Write whole lines in blocks, each a complete member or frame if it is compressed."""
-    for block in _blocks(lines):
-        write(compression.compress(block))
-
-
-def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    pending: list[bytes] = []
-    size = 0
-    for line in lines:
-        pending.append(line)
-        size += len(line)
-        if size >= BLOCK:
-            yield b"".join(pending)
-            pending, size = [], 0
-    if pending:
-        yield b"".join(pending)
