@@ -15,6 +15,7 @@ from typing import Final
 from collector.model.errors import Damaged, UsageError
 from collector.model.ids import canonical_id
 from collector.run.settings import Ids
+from collector.snapshot.checked_manifest import partition_of
 from collector.snapshot.layout import SnapshotPaths
 from collector.storage.compression import Compression, compression_of
 
@@ -73,7 +74,7 @@ def reject_misplaced(ids: Sequence[str], settings: Ids) -> None:
 
 def reject_other_file(path: Path) -> None:
     """Raise `Damaged`, as for any file without its manifest, if this is a list of ids, a manifest or an errors file."""
-    if not os.path.isfile(path) or os.path.lexists(SnapshotPaths(path).manifest):
+    if not os.path.isfile(path) or os.path.lexists(SnapshotPaths(path).manifest) or partition_of(path):
         return
     if _has_ending(path, _LISTS_OF_IDS):
         raise Damaged(

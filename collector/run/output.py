@@ -49,10 +49,11 @@ class RunOutput:
         system: FileSystem | None = None,
         turns: Turns | None = None,
         framing: Framing | None = None,
+        may_be_finished: bool = False,
     ) -> None:
         """Runs that write to the same stream have the same `turns`. A `framing` turns lines into messages.
 
-        Only a rehearsal may lack the `converter`.
+        Only a rehearsal may lack the `converter`. The output of a run that continues another one `may_be_finished`.
 
         Raises `UsageError` or `OutputError` for a path that no run could write to, also for one of side `tables`.
         """
@@ -66,6 +67,7 @@ class RunOutput:
         self._system = system
         self._turns = turns
         self._framing = framing
+        self._may_be_finished = may_be_finished
         self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
 
     def _sink_of(self, path: str) -> Sink:
@@ -84,6 +86,7 @@ class RunOutput:
             turns=self._turns,
             framing=self._framing,
             limits=settings.part_limits,
+            may_be_finished=self._may_be_finished,
         )
 
     @property
@@ -128,6 +131,7 @@ class RunOutput:
             warn=lambda _: None,
             tables=self._tables,
             system=overlay,
+            may_be_finished=self._may_be_finished,
         )
         try:
             found = await rehearsal._rehearse(header, ids, overlay)

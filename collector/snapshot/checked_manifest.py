@@ -15,6 +15,7 @@ from collector.snapshot.layout import FileSet, SnapshotPaths, Stage, file_sets
 from collector.snapshot.manifest import STREAM_PATH, FileEntry, Manifest, decode, failed_outcomes, ledger_of
 from collector.snapshot.snapshot_file import open_regular, reject
 
+_MANIFEST: Final = ".manifest.json"
 _STOPPED: Final = "stopped"
 _REMEDY: Final = "restore the manifest or collect again"
 _UNVERIFIABLE: Final = {
@@ -86,6 +87,28 @@ def read_manifest(path: Path) -> CheckedManifest:
     _require_consistent(files.manifest, checked.manifest)
     _require_same_names(checked)
     return checked
+
+
+def partition_of(path: Path) -> Path | None:
+    """The path with `{part}` of the partition that `path` names by its folder, its manifest or a part.
+
+    None if it names none, or if its folder has several.
+    """
+    manifests = [*path.glob("*.manifest.json")] if path.is_dir() else [path]
+    found = [each for each in map(_described_partition, manifests) if each is not None]
+    if len(found) == 1:
+        return found[0]
+    sets = file_sets(path)[1:] if not os.path.lexists(SnapshotPaths(path).manifest) else []
+    described = (each.records for each in sets if _described_partition(each.manifest) == each.records)
+    return next(described, None)
+
+
+def _described_partition(manifest: Path) -> Path | None:
+    try:
+        found = decode(manifest.read_bytes()) if manifest.name.endswith(_MANIFEST) else None
+    except (Malformed, OSError):
+        return None
+    return manifest.with_name(found.records_file.path) if found and found.is_partitioned else None
 
 
 def read_published(paths: SnapshotPaths) -> tuple[bytes, Manifest] | None:

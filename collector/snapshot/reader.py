@@ -16,7 +16,7 @@ from collector.model.errors import InputError
 from collector.model.ids import IdSet
 from collector.model.ledger import Tally
 from collector.model.record import Json, Record
-from collector.snapshot.checked_manifest import CheckedManifest, read_manifest
+from collector.snapshot.checked_manifest import CheckedManifest, partition_of, read_manifest
 from collector.snapshot.contents import Contents
 from collector.snapshot.errors_file import CheckedErrors, check_errors
 from collector.snapshot.layout import Stage
@@ -115,10 +115,14 @@ class SnapshotReader:
 
 
 def read_manifest_of_file(path: Path) -> CheckedManifest:
-    """Read the manifest of the records at `path`, as `read_manifest` does. Raises `InputError` for a folder too."""
-    if os.path.isdir(path):
+    """Read the manifest of the records at `path`, as `read_manifest` does. Raises `InputError` for a folder too.
+
+    A partition may be named by its folder, its manifest or any part.
+    """
+    partition = partition_of(path)
+    if partition is None and os.path.isdir(path):
         raise InputError(f"{path}: is a folder; name a snapshot that `collector collect -o` wrote")
-    return read_manifest(path)
+    return read_manifest(partition or path)
 
 
 def compare_rest(checked: CheckedManifest, ids: IdSet, tables: Iterable[TableEntry]) -> CheckedErrors:

@@ -1,4 +1,4 @@
-"""The result of a verification: the figures of a snapshot that matches its manifest, and notes. Pure."""
+"""The result of a verification: the figures of a snapshot that matches its manifest, and notes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from collector.snapshot.checked_manifest import CheckedManifest
 from collector.snapshot.errors_file import CheckedErrors
-from collector.snapshot.layout import Stage
+from collector.snapshot.layout import SnapshotPaths, Stage
 from collector.snapshot.side_table import note_on_table
 
 
@@ -37,8 +37,16 @@ def verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
         sha256=records_file.sha256,
         status=checked.manifest.status,
         errors_file=errors.path,
-        notes=tuple(filter(None, (errors.note, *table_notes, _note_on_run(checked)))),
+        notes=tuple(filter(None, (errors.note, *table_notes, _note_on_success(checked), _note_on_run(checked)))),
     )
+
+
+def _note_on_success(checked: CheckedManifest) -> str | None:
+    """A note on a published partition without the file that loaders wait for, and the next step."""
+    success = SnapshotPaths(checked.files.records).success
+    if not checked.manifest.is_partitioned or success.exists():
+        return None
+    return f"{success}: does not exist, so loaders may take this partition for unfinished; create it as an empty file"
 
 
 def _note_on_run(checked: CheckedManifest) -> str | None:

@@ -33,6 +33,7 @@ from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
 from collector.snapshot.manifest import FileEntry, encode
 from collector.snapshot.sinks.file_sink import FileSink
+from collector.snapshot.sinks.part_files import PartLimits
 from collector.snapshot.sinks.resume import Resume, RunHeader
 from collector.warehouse.exports.file_writers import convert_records
 from tests.support.encoded import encoded
@@ -78,12 +79,20 @@ class Process:
     committed: set[str] = field(default_factory=set)
     resume = Resume.AUTO
     run_id = "run-1"
+    limits = PartLimits()
 
     async def run(self) -> None:
         remaining = IdSet()
         for one in REQUESTED:
             remaining.add(one)
-        sink = FileSink(self.path, lambda _: None, system=self.system, resume=self.resume, converter=convert_records)
+        sink = FileSink(
+            self.path,
+            lambda _: None,
+            system=self.system,
+            resume=self.resume,
+            converter=convert_records,
+            limits=self.limits,
+        )
         header = RunHeader(self.run_id, AT, "digest", "https://api.example", "2025-09-18", 1)
         await sink.open()
         resumed = await sink.begin(header, remaining)

@@ -74,6 +74,7 @@ class RunContext:
             tables=settings.tables.include,
             converter=self.converter,
             turns=self.turns,
+            may_be_finished=self.continues,
         )
 
     def completed_before(self, output: RunOutput) -> tuple[SnapshotPaths, bytes, Manifest] | None:

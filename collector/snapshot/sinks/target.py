@@ -49,11 +49,13 @@ def sink_for(
     turns: Turns | None = None,
     framing: Framing | None = None,
     limits: PartLimits = PartLimits(),  # noqa: B008  # frozen
+    may_be_finished: bool = False,
 ) -> Sink:
     """The sink for an output path. At most 2 * `backlog` records wait for the reader of a stream.
 
     The `converter` writes snapshots in other formats than JSON Lines; only a rehearsal may lack it.
 
+    Raises `UsageError` for a finished partition, unless it `may_be_finished`; then the sink does when it begins.
     Sinks of the same stream have the same `turns`. A `framing` is for a stream, `system` for files of a snapshot.
     Raises `UsageError` and `OutputError` for a path that no run could write to.
     """
@@ -85,7 +87,7 @@ def sink_for(
     target = _resolve_links(path)
     paths = SnapshotPaths(target)
     _require_usable_paths(output, paths)
-    if not os.path.lexists(paths.header):  # else the sink completes an interrupted publication first
+    if not may_be_finished and not os.path.lexists(paths.header):  # else the sink completes a publication first
         require_unfinished(Files(PosixFileSystem()), paths)
     _require_no_side_table(output, paths)
     for table in sorted({*tables, *_listed_tables(paths)}):  # those of an older snapshot are removed
