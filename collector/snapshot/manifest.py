@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -323,7 +324,8 @@ def _parts(files: Sequence[JsonNode]) -> list[FileEntry]:
         if (part_of := each.get("part_of")) is None:
             break
         entry = _file_entry(each)._replace(part_of=part_of.text())
-        if entry.path != part_name(part_of.text(), number) or entry.part_of != (found or [entry])[0].part_of:
+        name = PurePosixPath(entry.path).name  # an index lists it with its folder
+        if name != part_name(part_of.text(), number) or entry.part_of != (found or [entry])[0].part_of:
             each["path"].reject(f"not part {number} of the partition")
         found.append(entry)
     return found

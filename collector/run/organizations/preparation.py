@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from anyio import to_thread
 
@@ -15,7 +18,11 @@ from collector.run.organizations.organization import Organization
 from collector.run.organizations.run_context import RunContext
 from collector.run.organizations.selection import Selection, require_collectable
 from collector.run.run import header_of
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.partition import require_unfinished
 from collector.snapshot.sinks.resume import RunHeader
+from collector.storage.durable_files import Files
+from collector.storage.filesystem import PosixFileSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +56,14 @@ async def prepare(
         context = context.continuing(interrupted) if interrupted else context
     index_paths = index.paths if index else ()
     require_disjoint(organizations, index_paths, context.fill, is_stream=context.is_to_stream)
+    if not (context.continues or context.is_to_stream):  # else finished partitions are kept
+        await to_thread.run_sync(_require_unfinished, organizations, context)
     return Preparation(organizations, context, header)
+
+
+def _require_unfinished(organizations: Sequence[Organization], context: RunContext) -> None:
+    """Raise `UsageError` if the partition of an organization is finished, so that the index stays as it is."""
+    for organization in organizations:
+        paths = SnapshotPaths(Path(context.fill(organization.settings.output.path)))
+        if not os.path.lexists(paths.header):  # else its run completes an interrupted publication
+            require_unfinished(Files(PosixFileSystem()), paths)
