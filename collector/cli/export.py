@@ -16,10 +16,12 @@ from collector.cli.slips import reject_other_file
 from collector.cli.stdout import writing
 from collector.model.errors import ExitCode, UsageError
 from collector.snapshot.file_format import FileFormat, format_of, format_problem
+from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.sinks.part_files import PART_BYTES, PartLimits
 from collector.snapshot.sinks.target import require_free_target
 from collector.storage.compression import compression_of
 from collector.warehouse.columns import CONNECTIONS
-from collector.warehouse.exports.export import Form, export_file, export_stream
+from collector.warehouse.exports.export import Form, export_file, export_parts, export_stream, filled
 
 _STDOUT: Final = "-"
 
@@ -33,10 +35,13 @@ Examples:
   collector export connections.jsonl -o connections.parquet
   collector export connections.jsonl -o connections.csv.gz
   collector export connections.jsonl --table users -o users.parquet
-  collector export connections.jsonl --format csv -o - | head""",
+  collector export connections.jsonl --format csv -o - | head
+  collector export connections.jsonl -o 'out/dt={date}/connections-{part}.parquet'""",
     help_epilogue="""\
 The snapshot is verified on the way. A file that exists stays until the new one
-is whole.
+is whole. {date} (of the run), {run_id} and {organization_id} in the path are
+those of the snapshot. {part} numbers files of limited size; the file _SUCCESS
+follows them, and a folder that has it is not written again.
 
 Exit codes:
   0    the file is written, and the snapshot matches its manifest
@@ -66,17 +71,30 @@ def export(
         FileFormat | None, Parameter(help="The format, if the name of the output does not tell it.")
     ] = None,
     table: Annotated[str, Parameter(metavar="NAME", help="The side table to write, such as users.")] = CONNECTIONS,
+    part_bytes: Annotated[
+        int, Parameter(metavar="N", help="With {part} in --output: limit for the bytes of each file; 0 removes it.")
+    ] = PART_BYTES,
+    part_records: Annotated[
+        int, Parameter(metavar="N", help="With {part} in --output: limit for the rows of each file; 0 is no limit.")
+    ] = 0,
 ) -> int:
     """Export one table of a snapshot, and report its size on stderr."""
+    if part_bytes < 0 or part_records < 0:
+        raise UsageError("--part-bytes and --part-records are 0 or above")
     form = Form(table, _format(output, format), compression_of(output))
     form.require_usable()
     reject_other_file(snapshot)
     if output == _STDOUT:
         return _to_stdout(snapshot, form)
-    target = require_free_target(output)
+    target = require_free_target(filled(output, snapshot))
+    is_partitioned, limits = SnapshotPaths(target).is_partitioned, PartLimits(part_bytes, part_records)
     with noted_signals() as check:
-        done = export_file(snapshot, target, form, print_message, check)
-    print_message(f"{target}: {done.rows} rows of {table}, {done.bytes} bytes, sha256 {done.sha256}")
+        if is_partitioned:
+            done = export_parts(snapshot, target, form, limits, print_message, check)
+        else:
+            done = export_file(snapshot, target, form, print_message, check)
+    where = f" in {done.parts} parts" if is_partitioned else ""
+    print_message(f"{target}: {done.rows} rows of {table}{where}, {done.bytes} bytes, sha256 {done.sha256}")
     for note in done.verified.notes:
         print_message(note)
     return ExitCode.OK

@@ -101,7 +101,10 @@ class SnapshotPaths:
         endings = ("", *(f".{each}" for each in FileFormat if each is not FileFormat.PARQUET))
         names = {f"{self.stem}{ending}{each.value}" for ending in endings for each in Compression}
         names |= {f"{self.stem}.{FileFormat.PARQUET}"}
-        return tuple(SnapshotPaths(self.snapshot.with_name(name)) for name in sorted(names - {"", without_part(self.snapshot.name)}))
+        return tuple(
+            SnapshotPaths(self.snapshot.with_name(name))
+            for name in sorted(names - {"", without_part(self.snapshot.name)})
+        )
 
     @property
     def is_reserved(self) -> bool:

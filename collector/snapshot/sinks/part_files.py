@@ -6,13 +6,14 @@ A part ends before the record by which it would exceed a limit. Every part has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.parts import SUCCESS, part_name, part_pattern
 from collector.storage.compression import Compression
-from collector.storage.durable_files import STAGED, Files, translated
+from collector.storage.durable_files import STAGED, Files, staged_path, translated
 from collector.storage.staged_file import StagedFile, staged_file
 
 T = TypeVar("T")
@@ -155,6 +156,29 @@ def remove_surplus(files: Files, template: Path, parts: Iterable[str]) -> None:
     if not files.exists(template.with_name(SUCCESS)):
         kept = set(parts)
         files.remove(*(path for path in _found(files, template) if path.name not in kept))
+
+
+def publish_parts(files: Files, template: Path, parts: Iterable[FileEntry]) -> None:
+    """Give all parts their final names, and mark the partition as finished. Raises `OutputError`."""
+    names = [each.path for each in parts]
+    remove_surplus(files, template, names)
+    for path in map(template.with_name, names):
+        files.rename(staged_path(path), path)
+    mark_finished(files, template)
+
+
+@contextmanager
+def locked(files: Files, template: Path) -> Iterator[None]:
+    """Hold the lock of a folder of parts. Raises `OutputLocked` if another process holds it, and `OutputError`."""
+    path = staged_path(template.with_name(SUCCESS))
+    descriptor = files.open_locked(path)
+    try:
+        yield
+    finally:
+        try:
+            files.remove(path)
+        finally:
+            files.system.close(descriptor)
 
 
 def mark_finished(files: Files, template: Path) -> None:

@@ -120,12 +120,16 @@ def require_free_target(output: str) -> Path:
     if not _is_utf8(output):
         raise UsageError(f"--output {output!r}: not valid UTF-8; choose another name")
     path = Path(output)
+    if problem := part_problem(output):
+        raise UsageError(f"--output {output}: {problem}")
     if output.endswith("/") or path.name in {"", ".."} or os.path.isdir(path):
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     if is_stream(output):
         raise UsageError(f"--output {output}: is a pipe or a device; write to standard output with -, and redirect it")
     paths = SnapshotPaths(path)
     _require_usable_name(output, paths)
+    if paths.is_partitioned:
+        require_unfinished(Files(PosixFileSystem()), paths)
     if paths.format is FileFormat.JSONL:
         _require_no_side_table(output, paths)
     if _describes(paths.manifest, path.name):

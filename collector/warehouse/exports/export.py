@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from collector.model.errors import OutputLocked, UsageError
 from collector.model.record import Json
 from collector.snapshot.file_format import FileFormat
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.lines import encode_as
+from collector.snapshot.manifest import whole_of
 from collector.snapshot.reader import SnapshotReader, StoredRecord, open_snapshot
-from collector.snapshot.sinks.part_files import write_lines
+from collector.snapshot.sinks.part_files import (
+    PartLimits,
+    Sized,
+    locked,
+    publish_parts,
+    remove_staged,
+    write_lines,
+    write_parts,
+)
+from collector.snapshot.sinks.partition import require_unfinished
 from collector.snapshot.verified import Verified
 from collector.storage.compression import Compression
 from collector.storage.durable_files import Files
@@ -24,6 +34,9 @@ from collector.storage.staged_file import staged_file
 from collector.warehouse.columns import CONNECTIONS, TABLES
 from collector.warehouse.exports.file_writers import require_writable, write_rows
 from collector.warehouse.exports.parquet_file import Write
+
+
+_ORGANIZATION: Final = "{organization_id}"
 
 
 class Form(NamedTuple):
@@ -41,12 +54,28 @@ class Form(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """The result: rows, bytes and digest of the file, and the result of the snapshot's verification."""
+    """The result: rows, bytes and digest of the file or of all parts, the number of parts, and the result of the snapshot's verification."""
 
     rows: int
     bytes: int
     sha256: str
     verified: Verified
+    parts: int = 1
+
+
+def filled(output: str, snapshot: Path) -> str:
+    """The path with `{date}`, `{run_id}` and `{organization_id}` of the snapshot.
+
+    Raises `UsageError` if its organization is not known, and the errors of `open_snapshot`.
+    """
+    if not any(each in output for each in ("{date}", "{run_id}", _ORGANIZATION)):
+        return output
+    with open_snapshot(snapshot) as reader:
+        found = reader.manifest
+    if _ORGANIZATION in output and found.organization_id is None:
+        raise UsageError(f"--output {output}: the records of {snapshot} have no organization; remove {_ORGANIZATION}")
+    dated = output.replace("{date}", found.started_at[:10]).replace("{run_id}", found.run_id)
+    return dated.replace(_ORGANIZATION, found.organization_id or "")
 
 
 def export_file(
@@ -75,6 +104,36 @@ def _require_no_run(files: Files, target: Path) -> None:
     partial = SnapshotPaths(target).partial
     if files.is_locked(partial):
         raise OutputLocked(f"{partial}: a run is collecting into {target}; wait for it to end, or choose another name")
+
+
+def export_parts(
+    snapshot: Path,
+    template: Path,
+    form: Form,
+    limits: PartLimits,
+    warn: Callable[[str], None],
+    check: Callable[[], None] = lambda: None,
+) -> Exported:
+    """Write the export as numbered parts, which get their names after everything matched, and `_SUCCESS` last.
+
+    Raises as `export_file` does, and `UsageError` for a finished partition.
+    """
+    files = Files(PosixFileSystem(warn), warn)
+    with open_snapshot(snapshot) as reader:
+        export = _Export(snapshot, reader, form, check)
+        files.make_folder(template)
+        with locked(files, template):
+            _require_no_run(files, template)
+            require_unfinished(files, SnapshotPaths(template))
+            try:
+                parts = write_parts(files, template, limits, export.sized(), export.write_items)
+                verified = export.finish()
+                check()
+                publish_parts(files, template, parts)
+            finally:
+                remove_staged(files, template)
+    whole = whole_of(parts)
+    return Exported(export.rows, whole.bytes, whole.sha256, verified, len(parts))
 
 
 def export_stream(snapshot: Path, write: Write, form: Form) -> Verified:
@@ -109,12 +168,16 @@ class _Export:
 
     def write(self, write: Write) -> None:
         """Write all rows. Raises the errors of the reader, and those of `write`."""
+        self.write_items((each.item for each in self.sized()), write)
+
+    def write_items(self, items: Iterator[Any], write: Write) -> None:
+        """Write a file of some items of `sized`."""
         form, manifest = self._form, self._reader.manifest
         if form.format is FileFormat.JSONL:
-            write_lines(self._lines(), write, form.compression)
+            write_lines(items, write, form.compression)
             return
         facts = {"collector.table": form.table, "collector.run_id": manifest.run_id, "collector.sha256": self._sha256}
-        write_rows(form.format, TABLES[form.table], self._rows(), write, compression=form.compression, facts=facts)
+        write_rows(form.format, TABLES[form.table], items, write, compression=form.compression, facts=facts)
 
     def finish(self) -> Verified:
         """Verify the rest of the snapshot. Raises the errors of the reader."""
@@ -127,20 +190,17 @@ class _Export:
             self._check()
             yield each
 
-    def _lines(self) -> Iterator[bytes]:
-        """The lines of the snapshot, unchanged."""
+    def sized(self) -> Iterator[Sized[Any]]:
+        """All rows: unchanged lines of the snapshot for JSON Lines, else objects."""
+        is_lines = self._form.format is FileFormat.JSONL
+        for line, row in self._lines_and_rows():
+            self.rows += 1
+            yield Sized(line if is_lines else row, len(line))
+
+    def _lines_and_rows(self) -> Iterator[tuple[bytes, dict[str, Json]]]:
         if self._form.table == CONNECTIONS:
             for each in self._records():
-                self.rows += 1
-                yield each.line + b"\n"
+                yield each.line + b"\n", each.record
         else:
-            for row in self._rows():
-                yield encode_as(self._reader.manifest.form.configuration_as, row)
-
-    def _rows(self) -> Iterator[dict[str, Json]]:
-        table = self._form.table
-        is_side_table = table != CONNECTIONS
-        found = self._reader.rows(table) if is_side_table else (each.record for each in self._records())
-        for row in found:
-            self.rows += 1
-            yield row
+            for row in self._reader.rows(self._form.table):
+                yield encode_as(self._reader.manifest.form.configuration_as, row), row

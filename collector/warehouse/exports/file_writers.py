@@ -13,6 +13,7 @@ from collector.warehouse.columns import CONNECTIONS, TABLES, Table
 from collector.warehouse.exports.csv_text import csv_lines
 from collector.warehouse.exports.parquet_file import Write, write_parquet
 
+
 def require_writable(file_format: FileFormat, compression: Compression) -> None:
     """Raise `UsageError` if this installation cannot write the format."""
     require_available(compression)
@@ -52,5 +53,3 @@ def write_rows(
         write_parquet(table, rows, write, facts or {})
     else:
         write_lines(csv_lines(table, rows), write, compression)
-
-
