@@ -301,6 +301,7 @@ DEFAULTS = {
     "read_timeout": ("retry.read_timeout", SECONDS),
     "total_timeout": ("retry.total_timeout", SECONDS),
     "id_timeout": ("retry.id_timeout", SECONDS),
+    "part_bytes": ("output.part_bytes", of("bytes")),
     "max_record_bytes": ("output.max_record_bytes", of("bytes")),
 }
 

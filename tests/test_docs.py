@@ -98,7 +98,7 @@ def test_no_page_lists_an_exit_code_that_does_not_exist() -> None:
 
 
 def test_the_reference_explains_every_key_of_a_manifest() -> None:
-    facts = FileEntry("c.jsonl", 1, 1, "00")
+    facts = FileEntry("c-00000.jsonl", 1, 1, "00", "c-{part}.jsonl")
     ledger, change = Ledger(InputCount(filtered=0)), Change("TYPE", "PATH", (), (), 1, ())
     ledger.tally.shape += Shape({"TYPE": TypeShape(Seen(4), {"PATH": {"text": Seen(1, ("id",))}})})
     report = fake_report(

@@ -36,7 +36,7 @@ Examples:
   collector export connections.jsonl -o connections.csv.gz
   collector export connections.jsonl --table users -o users.parquet
   collector export connections.jsonl --format csv -o - | head
-  collector export connections.jsonl -o 'out/dt={date}/connections-{part}.parquet'""",
+  collector export connections.jsonl -o 'out/dt={date}/c-{part}.parquet'""",
     help_epilogue="""\
 The snapshot is verified on the way. A file that exists stays until the new one
 is whole. {date} (of the run), {run_id} and {organization_id} in the path are
@@ -90,7 +90,7 @@ def export(
     is_partitioned, limits = SnapshotPaths(target).is_partitioned, PartLimits(part_bytes, part_records)
     with noted_signals() as check:
         if is_partitioned:
-            done = export_parts(snapshot, target, form, limits, print_message, check)
+            done = export_parts(snapshot, target, form, print_message, check, limits=limits)
         else:
             done = export_file(snapshot, target, form, print_message, check)
     where = f" in {done.parts} parts" if is_partitioned else ""

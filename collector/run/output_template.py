@@ -1,4 +1,4 @@
-"""An output path with placeholders: `{date}` (UTC) and `{run_id}`. `{part}` stays, for the parts of a partition. Pure."""
+"""An output path with placeholders: `{date}` (UTC) and `{run_id}`; `{part}` stays, for numbered parts. Pure."""
 
 from __future__ import annotations
 

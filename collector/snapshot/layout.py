@@ -168,8 +168,8 @@ def quarantined_path(path: Path, suffix: str | None) -> Path:
 def file_sets(records: Path) -> list[FileSet]:
     """The possible file sets of records with this name: an unfinished run, if the name is that of one, then a snapshot.
 
-    Then the partitions that may have a part of this name. The first set whose manifest exists is the right one: both may name the same manifest, and a snapshot never has the
-    name of an unfinished run.
+    Then the partitions that may have a part of this name. The first set whose manifest exists is the right one: the
+    first two may name the same manifest, and a snapshot never has the name of an unfinished run.
     """
     if unfinished := _unfinished(records):
         return [*unfinished, _published(records)]

@@ -135,7 +135,10 @@ class RunReport:
 
 
 def encode(report: RunReport, files: Sequence[FileEntry], tables: Sequence[TableEntry] = ()) -> bytes:
-    """Encode the manifest as JSON. `files` holds the records, or their parts, then the errors file if any; `tables` the side tables."""
+    """Encode the manifest as JSON. `tables` holds the side tables.
+
+    `files` holds the records, or their parts, then the errors file if there is one.
+    """
     tally = report.ledger.tally
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -302,7 +305,7 @@ def input_counts(found: JsonNode) -> dict[str, int]:
 
 
 def listed_files(found: JsonNode) -> tuple[list[FileEntry], list[TableEntry]]:
-    """The entries of the records, or of their parts, and, if it is listed, of the errors file; and those of side tables.
+    """The entries of the records, or of their parts, and of the errors file if there is one; and those of side tables.
 
     The first list is empty for a run that ended before it had a file. Raises only `Malformed`.
     """

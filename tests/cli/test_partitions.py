@@ -1,4 +1,4 @@
-"""`collect -o 'out/dt={date}/connections-{part}.jsonl.zst'`: Hive partitions of numbered parts, with `_SUCCESS` last."""
+"""`collect -o 'out/dt={date}/connections-{part}.jsonl.zst'`: Hive partitions of numbered parts, `_SUCCESS` last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.cli.test_formats import files_in
 from tests.cli.test_organizations import PARTNER
 from tests.cli.test_organizations_stopping import MARK, served, until
 from tests.conftest import Calling, Finished, Forking, Starting
-from tests.support.scripted_server import by_id, error, found, free_port, hang, ids, serving
+from tests.support.scripted_server import by_id, error, found, free_port, ids, serving
 from tests.support.zstd_compat import zstd
 from tests.warehouse.exports.test_csv_text import read as read_csv
 

@@ -63,6 +63,8 @@ SETTINGS: list[Change] = [
     ("output", "manifest", "--manifest", "m.json", "m.json"),
     ("output", "resume", "--resume", "never", Resume.NEVER),
     ("output", "order", "--order", "input", Order.INPUT),
+    ("output", "part_bytes", "--part-bytes", "1000", 1000),
+    ("output", "part_records", "--part-records", "10", 10),
     ("output", "max_record_bytes", "--max-record-bytes", 1000, 1000),
     ("output", "configuration_as", "--configuration-as", "string", ConfigurationAs.STRING),
     ("output", "timestamps", "--timestamps", "strict", Timestamps.STRICT),

@@ -85,8 +85,8 @@ def split(
     template: Path,
     file_format: FileFormat,
     converter: Converter | None,
-    limits: PartLimits,
     *,
+    limits: PartLimits,
     check: Callable[[], None],
 ) -> list[FileEntry]:
     """Write the staged files of all parts, durably, and return their entries. Lines of JSON are copied unchanged.

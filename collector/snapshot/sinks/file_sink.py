@@ -336,7 +336,7 @@ class FileSink:
         journal = RunJournal(paths.partial, self._partial, self._compression, self._run_id, records)
         target = (self._files, journal, paths.snapshot, paths.format, self._converter)
         if paths.is_partitioned:
-            self._converted = split(*target, self._limits, check=check)
+            self._converted = split(*target, limits=self._limits, check=check)
         else:
             self._converted = [convert(*target, check=check)]
 

@@ -14,7 +14,7 @@ from collector.snapshot.file_format import FileFormat, format_of, format_problem
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
-from collector.snapshot.parts import part_problem
+from collector.snapshot.parts import is_partitioned, part_problem
 from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.framing import Framing
@@ -67,14 +67,7 @@ def sink_for(
     if problem := format_problem(output) or part_problem(output):
         raise UsageError(f"--output {output}: {problem}")
     if is_stream(output):
-        if (format_of(output) or FileFormat.JSONL).is_converted:
-            raise UsageError(f"--output {output}: a pipe or a device gets JSON Lines; choose another name")
-        for flag, given_path in (("--errors", errors), ("--manifest", manifest)):
-            if given_path and _is_folder_or_device(Path(given_path)):
-                raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
-            _require_no_link(given_path or "")
-        if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
-            raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
+        _require_usable_stream(output, errors, manifest)
         require_available(compression_of(output))
         require_available(compression_of(errors or ""))
         if tables and framing is None:
@@ -103,6 +96,19 @@ def sink_for(
         limits=limits,
         system=system,
     )
+
+
+def _require_usable_stream(output: str, errors: str | None, manifest: str | None) -> None:
+    if is_partitioned(output):
+        raise UsageError(f"--output {output}: is a pipe or a device, which has no parts; remove {{part}}")
+    if (format_of(output) or FileFormat.JSONL).is_converted:
+        raise UsageError(f"--output {output}: a pipe or a device gets JSON Lines; choose another name")
+    for flag, given_path in (("--errors", errors), ("--manifest", manifest)):
+        if given_path and _is_folder_or_device(Path(given_path)):
+            raise UsageError(f"{flag} {given_path}: is a folder or a device; name a file")
+        _require_no_link(given_path or "")
+    if errors and manifest and os.path.realpath(errors) == os.path.realpath(manifest):
+        raise UsageError(f"--errors and --manifest are both {errors}; choose two different files")
 
 
 def require_usable_file(option: str, path: Path) -> None:

@@ -35,7 +35,6 @@ from collector.warehouse.columns import CONNECTIONS, TABLES
 from collector.warehouse.exports.file_writers import require_writable, write_rows
 from collector.warehouse.exports.parquet_file import Write
 
-
 _ORGANIZATION: Final = "{organization_id}"
 
 
@@ -54,7 +53,10 @@ class Form(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """The result: rows, bytes and digest of the file or of all parts, the number of parts, and the result of the snapshot's verification."""
+    """The result: rows, bytes and digest of the file or of all parts, and the result of the snapshot's verification.
+
+    `parts` is the number of files.
+    """
 
     rows: int
     bytes: int
@@ -110,9 +112,10 @@ def export_parts(
     snapshot: Path,
     template: Path,
     form: Form,
-    limits: PartLimits,
     warn: Callable[[str], None],
     check: Callable[[], None] = lambda: None,
+    *,
+    limits: PartLimits,
 ) -> Exported:
     """Write the export as numbered parts, which get their names after everything matched, and `_SUCCESS` last.
 
