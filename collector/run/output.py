@@ -68,9 +68,9 @@ class RunOutput:
         self._turns = turns
         self._framing = framing
         self._may_be_finished = may_be_finished
-        self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now))
+        self.sink = self._sink_of(self._template.fill(run_id=run_id, now=now), may_be_finished=may_be_finished)
 
-    def _sink_of(self, path: str) -> Sink:
+    def _sink_of(self, path: str, *, may_be_finished: bool) -> Sink:
         settings = self._settings
         return sink_for(
             path,
@@ -86,7 +86,7 @@ class RunOutput:
             turns=self._turns,
             framing=self._framing,
             limits=settings.part_limits,
-            may_be_finished=self._may_be_finished,
+            may_be_finished=may_be_finished,
         )
 
     @property
@@ -195,7 +195,7 @@ class RunOutput:
 
     async def _resume(self, leftover: Leftover, path: Path, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         async with AsyncExitStack() as stack:
-            sink = self._sink_of(str(leftover.snapshot))
+            sink = self._sink_of(str(leftover.snapshot), may_be_finished=True)
             stack.push_async_callback(_close, sink)
             resumed = await self._open_and_resume(sink, leftover, header, ids)
             if resumed is None:

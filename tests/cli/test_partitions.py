@@ -166,7 +166,7 @@ async def test_export_reads_a_partition(call: Calling, tmp_path: Path) -> None:
 async def test_a_killed_run_is_resumed_and_published_once(start: Starting, call: Calling, tmp_path: Path) -> None:
     """Killed while it requests, while it writes parts, and while it renames them."""
     async with serving(found) as server:
-        for number in range(8):
+        for number in range(5):
             folder = tmp_path / f"out{number}"
             wanted = command(server.url, f"{folder.name}/connections-{{part}}.parquet", "--part-records", "4")
             running = await start(*wanted)
@@ -280,3 +280,36 @@ async def test_export_fills_in_the_organization_of_the_snapshot(call: Calling, t
     done = await call("export", "c.jsonl", "-o", "out/organization_id={organization_id}/c-{part}.jsonl")
     assert done.code == (2 if owner is None else 0), done.err
     assert owner is None or (tmp_path / f"out/organization_id={owner}/_SUCCESS").exists()
+
+
+async def test_an_interrupted_publication_of_an_earlier_day_is_completed(call: Calling, tmp_path: Path) -> None:
+    earlier = tmp_path / "out/dt=2026-01-01"
+    async with serving(found) as server:
+        done = await call(*command(server.url, "out/dt=2026-01-01/c-{part}.jsonl", "--part-records", "20"))
+        assert done.code == 0, done.err
+        finished = {path.name: path.read_bytes() for path in earlier.iterdir()}
+        interrupt_publication(earlier)
+        done = await call(*command(server.url, "out/dt={date}/c-{part}.jsonl", "--part-records", "20"))
+        assert done.code == 0, done.err
+        [today] = set(tmp_path.glob("out/dt=*")) - {earlier}
+    assert {path.name: path.read_bytes() for path in earlier.iterdir()} == finished
+    assert files_in(today) == finished.keys()
+    assert (await call("verify", str(today))).code == 0
+
+
+def interrupt_publication(folder: Path) -> None:
+    """The files as after a crash between the renames of the first and the second part."""
+    manifest = json.loads((folder / "c.manifest.json").read_text())
+    header = {
+        "run_id": manifest["run_id"],
+        "started_at": manifest["started_at"],
+        "ids_digest": manifest["source"]["ids_digest"],
+        "base_url": manifest["source"]["base_url"],
+        "api_version": manifest["source"]["api_version"],
+        "schema": 1,
+    }
+    (folder / "c.partial.run.json").write_text(json.dumps(header))
+    (folder / "c.jsonl.partial").write_bytes(b"".join(path.read_bytes() for path in sorted(folder.glob("c-*.jsonl"))))
+    for name in ("c-00001.jsonl", "c-00002.jsonl", "c.manifest.json"):
+        (folder / name).rename(folder / f"{name}.draft")
+    (folder / "_SUCCESS").unlink()

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from anyio import to_thread
 
-from collector.model.errors import Damaged, NothingCollected, OutputError
+from collector.model.errors import Damaged, NothingCollected, OutputError, UsageError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
@@ -176,8 +176,13 @@ class FileSink:
     def _resume_existing(self, header: RunHeader, ids: IdSet) -> ResumedRun | None:
         unfinished = resume.decode(self._files.read(self._paths.header) or b"")
         complete(self._files, self._paths)
-        require_unfinished(self._files, self._paths)
-        return self._resume_unfinished(header, unfinished, ids) if self._is_unfinished(self._paths) else None
+        if not self._is_unfinished(self._paths):
+            return None
+        try:
+            require_unfinished(self._files, self._paths)
+        except UsageError as reason:
+            raise Damaged(str(reason)) from None
+        return self._resume_unfinished(header, unfinished, ids)
 
     def _may_adopt(self, header: RunHeader, unfinished: RunHeader, published: PublishedRun) -> bool:
         """Is the published run the unfinished one, resumable, and with every table that this run is to write?"""
