@@ -94,12 +94,12 @@ def partition_of(path: Path) -> Path | None:
 
     None if it names none, or if its folder has several.
     """
-    manifests = [*path.glob("*.manifest.json")] if path.is_dir() else [path]
-    found = [each for each in map(_described_partition, manifests) if each is not None]
-    if len(found) == 1:
-        return found[0]
-    sets = file_sets(path)[1:] if not os.path.lexists(SnapshotPaths(path).manifest) else []
-    described = (each.records for each in sets if _described_partition(each.manifest) == each.records)
+    if os.path.isdir(path):
+        found = [each for each in map(_described_partition, path.glob(f"*{_MANIFEST}")) if each is not None]
+        return found[0] if len(found) == 1 else None
+    if (named := _described_partition(path)) is not None or os.path.lexists(SnapshotPaths(path).manifest):
+        return named
+    described = (each.records for each in file_sets(path)[1:] if _described_partition(each.manifest) == each.records)
     return next(described, None)
 
 

@@ -83,7 +83,9 @@ def verified_values(found: dict[str, Any]) -> dict[str, str]:
         "ids": found["source"]["ids_digest"],
         "outcomes": [found["account"]["outcomes"][kind] for kind in OutcomeKind],
     }
-    files = {f"file {number}": [each[key] for key in FileEntry._fields] for number, each in enumerate(found["files"])}
+    files = {
+        f"file {number}": [each.get(key) for key in FileEntry._fields] for number, each in enumerate(found["files"])
+    }
     return {key: json.dumps(value) for key, value in {**proven, **files}.items()}
 
 
