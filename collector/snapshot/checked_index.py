@@ -113,6 +113,8 @@ def _require_account(found: JsonNode, entry: OrganizationEntry, account: RunAcco
         found["organization_id"].reject(f"the records belong to {account.organization_id}, not to {entry.id}")
     if not account.adds_up:
         found["input"].reject("does not add up with the outcomes")
+    if entry.manifest is None and account.paths and not account.is_of_stream:
+        found["manifest"].reject("null, but the organization has files")
     if entry.status is OrganizationStatus.STOPPED:
         return
     status, code = status_of(account.ledger, finished=True), exit_code_of(account.ledger)

@@ -377,6 +377,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda found: found["organizations"][3].update(files=found["organizations"][0]["files"]),
         "organizations[3].files: has entries, but run_id has no value",
     ),
+    "files without a manifest": (
+        lambda found: found["organizations"][2].update(manifest=None),
+        "organizations[2].manifest: null, but the organization has files",
+    ),
     "half an account": (
         lambda found: found["organizations"][0].update(run_id=None),
         "organizations[0].organization_id: has a value, but run_id has none",
