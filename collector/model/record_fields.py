@@ -6,7 +6,6 @@ path has the notation of masked values: `configuration.hosts[].port`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -55,7 +54,7 @@ class RecordFields:
 def fields_of(record: Record) -> RecordFields:
     """The fields of a record. Records with the same keys and types usually share one result."""
     form = _FormReader()
-    forms = tuple(form.read(record.get(root), 0) for root in _ROOTS)
+    forms = tuple([form.read(record.get(root), 0) for root in _ROOTS])
     find = _fields if _MAX_VALUES - form.room <= _MAX_CACHED_VALUES else _fields.__wrapped__
     return find(record.get("type_id") or "", forms)
 
@@ -95,24 +94,28 @@ class _FormReader:
 
 @lru_cache(_MAX_CACHED_FORMS)
 def _fields(type_id: str, forms: tuple[_Form, ...]) -> RecordFields:
-    found = [each for root, form in zip(_ROOTS, forms, strict=True) for each in _walk(root, form)]
-    fields = tuple(dict.fromkeys((path, name) for path, name in found if name))
+    found: list[tuple[str, str]] = []
+    for root, form in zip(_ROOTS, forms, strict=True):
+        _walk(root, form, found)
+    fields = tuple(dict.fromkeys(each for each in found if each[1]))
     return RecordFields(type_id, fields, sum(not name for _, name in found))
 
 
-def _walk(path: str, form: _Form) -> Iterator[tuple[str, str]]:
-    """Each path with its type; the type is empty for a value that is left out."""
+def _walk(path: str, form: _Form, found: list[tuple[str, str]]) -> None:
+    """Add each path with its type to `found`; the type is empty for a value that is left out."""
     if len(path) > MAX_PATH_LENGTH:
-        yield path, ""
-        return
-    kind, *content = form if type(form) is tuple else (form, ())
-    yield path, _NAMES[kind]
-    match content:
-        case []:
-            yield path, ""
-        case [keys, forms]:
-            for key, inner in zip(keys, forms, strict=True):
-                yield from _walk(f"{path}.{key}", inner)
-        case [forms]:
-            for inner in forms:
-                yield from _walk(f"{path}[]", inner)
+        found.append((path, ""))
+    elif type(form) is not tuple:
+        found.append((path, _NAMES[form]))
+    else:
+        kind, *content = form
+        found.append((path, _NAMES[kind]))
+        match content:
+            case []:
+                found.append((path, ""))
+            case [keys, forms]:
+                for key, inner in zip(keys, forms, strict=True):
+                    _walk(f"{path}.{key}", inner, found)
+            case [forms]:
+                for inner in forms:
+                    _walk(f"{path}[]", inner, found)

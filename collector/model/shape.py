@@ -16,6 +16,7 @@ from collector.model.record_fields import MAX_PATH_LENGTH, RecordFields
 MAX_IDS: Final = 3
 MAX_TYPES: Final = 1000
 MAX_FIELDS: Final = 1000  # of one type
+MAX_ALL_FIELDS: Final = 30_000  # of all types, so that a manifest stays below some 20 MB
 _MAX_PENDING: Final = 50_000  # fields of records that are not yet added to their types
 
 
@@ -27,7 +28,9 @@ class Seen(NamedTuple):
 
     def plus(self, other: Seen) -> Seen:
         """Both groups of records together."""
-        ids = self.ids if self.ids == other.ids else tuple(sorted({*self.ids, *other.ids})[:MAX_IDS])
+        ids = self.ids
+        if other.ids and (len(ids) < MAX_IDS or other.ids[0] < ids[-1]):
+            ids = tuple(sorted({*ids, *other.ids})[:MAX_IDS])
         return Seen(self.records + other.records, ids)
 
 
@@ -47,8 +50,12 @@ class TypeShape:
 
     def add(self, path: str, name: str, seen: Seen) -> None:
         """Add records in which the field at `path` has the JSON type `name`."""
-        types = self.fields.setdefault(path, {})
-        types[name] = types.get(name, NONE_SEEN).plus(seen)
+        types = self.fields.get(path)
+        if types is None:
+            self.fields[path] = {name: seen}
+        else:
+            before = types.get(name)
+            types[name] = seen if before is None else before.plus(seen)
 
     def trim(self) -> None:
         """Keep the limit of fields."""
@@ -83,14 +90,19 @@ class _Pending:
                 del self.ids[MAX_IDS:]
 
 
+def _first_id(of_form: tuple[RecordFields, _Pending]) -> str:
+    return of_form[1].ids[0]
+
+
 class Shape:
     """Accumulates the shape of records. Adding a record of a known form costs one look-up."""
 
-    __slots__ = ("_left_out", "_pending", "_pending_fields", "_types")
+    __slots__ = ("_end", "_left_out", "_pending", "_pending_fields", "_types")
 
     def __init__(self, types: Mapping[str, TypeShape] | None = None, left_out: int = 0) -> None:
         self._types = dict(types or {})
         self._left_out = left_out
+        self._end: str | None = None  # the first type beyond the limits, which leaves out all types from there
         self._pending: dict[RecordFields, _Pending] = {}
         self._pending_fields = 0
 
@@ -120,9 +132,10 @@ class Shape:
         return self._left_out
 
     def _settle(self) -> None:
-        for fields, pending in self._pending.items():
+        in_order = sorted(self._pending.items(), key=_first_id)  # so that later ids rarely replace earlier ones
+        for fields, pending in in_order:
             seen = Seen(pending.records, tuple(pending.ids))
-            if len(fields.type_id) > MAX_PATH_LENGTH:
+            if len(fields.type_id) > MAX_PATH_LENGTH or (self._end is not None and fields.type_id >= self._end):
                 self._left_out += pending.records
                 continue
             found = self._types.setdefault(fields.type_id, TypeShape())
@@ -136,8 +149,12 @@ class Shape:
         self._trim()
 
     def _trim(self) -> None:
-        if len(self._types) > MAX_TYPES:
-            for type_id in sorted(self._types)[MAX_TYPES:]:
+        """Keep the limits of types and of their fields together: the types that fit, up to the first that does not."""
+        fields = 0
+        for place, type_id in enumerate(sorted(self._types)):
+            fields += len(self._types[type_id].fields)
+            if place >= MAX_TYPES or fields > MAX_ALL_FIELDS or (self._end is not None and type_id >= self._end):
+                self._end = type_id if self._end is None else min(self._end, type_id)
                 self._left_out += self._types.pop(type_id).seen.records
 
     def __iadd__(self, other: Shape) -> Shape:
@@ -147,6 +164,8 @@ class Shape:
             found = self._types.setdefault(type_id, TypeShape())
             found += shape
         self._left_out += other._left_out
+        if other._end is not None:
+            self._end = other._end if self._end is None else min(self._end, other._end)
         self._trim()
         return self
 

@@ -169,6 +169,34 @@ def test_the_first_fields_and_types_are_kept_in_every_order(monkeypatch: pytest.
         assert kept.seen.records == 8
 
 
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("12345")), max_size=len(IDS)), st.data())
+def test_the_types_whose_fields_exceed_the_limit_are_left_out_in_every_order(
+    chosen: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    """The types are kept in alphabetical order, up to the first that does not fit."""
+    pairs = list(zip(IDS, (record({key: 1}, type_id=type_id) for type_id, key in chosen), strict=False))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shape, "MAX_ALL_FIELDS", 10)
+        patched.setattr(shape, "_MAX_PENDING", 0)
+        parts = [Shape(), Shape()]
+        for id_, each in data.draw(st.permutations(pairs)):
+            data.draw(st.sampled_from(parts)).add(id_, fields_of(each))
+        found = parts[0]
+        found += parts[1]
+        kept, left = dict(found.types), found.left_out
+    fields: dict[str, int] = {}
+    for type_id in sorted({one for one, _ in chosen}):
+        fields[type_id] = 3 + len({key for one, key in chosen if one == type_id})
+        if sum(fields.values()) > 10:
+            del fields[type_id]
+            break
+    assert {type_id: len(each.fields) for type_id, each in kept.items()} == fields
+    assert {type_id: each.seen.records for type_id, each in kept.items()} == {
+        type_id: sum(one == type_id for one, _ in chosen) for type_id in fields
+    }
+    assert left == sum(one not in fields for one, _ in chosen)
+
+
 def test_a_type_with_a_long_name_is_left_out() -> None:
     found = shape_of([record(type_id="x" * (record_fields.MAX_PATH_LENGTH + 1)), record()])
     assert (list(found.types), found.left_out) == (["postgresql"], 1)
