@@ -294,15 +294,18 @@ async def test_each_organization_is_compared_with_its_own_manifest(call: Calling
     assert (await call("verify", "out/organizations.manifest.json")).code == 8
 
 
-async def test_standard_error_lists_a_limited_number_of_changes(call: Calling, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("more", "rest"), [(1, "1 more field"), (5, "5 more fields")])
+async def test_standard_error_lists_a_limited_number_of_changes(
+    call: Calling, tmp_path: Path, more: int, rest: str
+) -> None:
     api = Api(PLAIN, PLAIN, PLAIN)
     async with serving(api) as server:
         await collect(call, server.url)
-        api.change({**PLAIN, **{f"key{at:02}": at for at in range(MAX_LISTED + 5)}}, PLAIN, PLAIN)
+        api.change({**PLAIN, **{f"key{at:02}": at for at in range(MAX_LISTED + more)}}, PLAIN, PLAIN)
         done = await collect(call, server.url)
     lines = done.err.splitlines()
-    assert (len(lines), lines[-1]) == (MAX_LISTED + 2, "collector: drift: 5 more fields")
-    assert len(drift_of(tmp_path / "out/c.manifest.json")["new"]) == MAX_LISTED + 5
+    assert (len(lines), lines[-1]) == (MAX_LISTED + 2, f"collector: drift: {rest}")
+    assert len(drift_of(tmp_path / "out/c.manifest.json")["new"]) == MAX_LISTED + more
 
 
 def renamed(fields: dict[str, Any], old: str, new: str) -> None:

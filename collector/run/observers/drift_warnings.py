@@ -20,7 +20,8 @@ def drift_warnings(report: DriftReport) -> Iterator[str]:
     changes = [*drift.gone, *drift.retyped, *drift.new]
     yield from (_line(change) for change in changes[:MAX_LISTED])
     if len(changes) > MAX_LISTED:
-        yield f"drift: {len(changes) - MAX_LISTED} more fields"
+        left = len(changes) - MAX_LISTED
+        yield f"drift: {left} more field{'' if left == 1 else 's'}"
 
 
 def _line(change: Change) -> str:
