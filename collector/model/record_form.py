@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -47,3 +48,7 @@ class RecordForm(NamedTuple):
             "configuration_as": str(self.configuration_as),
             "timestamps": str(self.timestamps),
         }
+
+    def as_text(self) -> str:
+        """Text that distinguishes different forms."""
+        return json.dumps(self.as_json(), sort_keys=True)

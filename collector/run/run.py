@@ -224,6 +224,7 @@ class Run:
             return
         self._identity = Identity(resumed.run_id, resumed.started_at)
         self.organization_id = next(iter(resumed.organizations), None)
+        self._form = resumed.form or self._form
         self.ledger.add_resumed(resumed.tally)
 
     async def _discover(self, components: Components) -> None:
@@ -373,7 +374,7 @@ class Run:
             pace=self.throughput,
             organization_id=self.organization_id,
             redaction=settings.redact.as_manifest(),
-            output=settings.output.as_manifest(),
+            output={**settings.output.as_manifest(), **self._form.as_json()},
             selection=self._selection(),
             cross_check=self._cross_check_report.as_manifest() if self._cross_check_report else None,
             drift=self._drift.report,

@@ -298,7 +298,7 @@ class Output:
 
     def form_text(self) -> str:
         """Text that distinguishes different forms of records; empty for the defaults."""
-        return "" if self.form == Output().form else json.dumps(self.form.as_json(), sort_keys=True)
+        return "" if self.form == Output().form else self.form.as_text()
 
 
 @dataclass(frozen=True)

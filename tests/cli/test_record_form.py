@@ -174,3 +174,35 @@ async def test_an_unfinished_run_is_resumed_only_in_its_own_form(
     assert manifest["redaction"]["paths"] == {"configuration.password": 2}
     assert manifest["nul_characters"]["paths"] == {"configuration.hosts[]": 1}
     assert (await call("verify", "out/c.jsonl")).code == 0
+
+
+async def test_a_run_of_a_version_without_a_limit_is_resumed_without_one(
+    fork: Forking, call: Calling, tmp_path: Path
+) -> None:
+    """Its records may exceed the default limit, and its run header records no form."""
+    note = {"note": "x" * FOUR_MB}
+    is_mended = False
+
+    async def talk(exchange: Exchange) -> None:
+        one = exchange.target.rpartition("/")[2]
+        if one == SMALL and not is_mended:
+            await hang(exchange)
+        await (compressed(LARGE, extra=note) if one == LARGE else answer(connection(one)))(exchange)
+
+    async with serving(talk) as server:
+        arguments = ("collect", SMALL, LARGE, "--base-url", server.url, "-o", "out/c.jsonl")
+        running = await fork(*arguments, "--max-record-bytes", "0")
+        async with asyncio.timeout(PATIENCE):
+            while not whole_ids(tmp_path / "out/c.jsonl.partial"):  # noqa: ASYNC110  # has no event
+                await asyncio.sleep(0.01)
+        await running.end(signal.SIGKILL)
+        path = tmp_path / "out/c.partial.run.json"
+        header = json.loads(path.read_bytes())
+        del header["form"]
+        path.write_text(json.dumps(header))
+        is_mended = True
+        done = await call(*arguments, "--resume", "always")
+    assert done.code == 0, done.err
+    manifest = manifest_of(tmp_path / "out/c.manifest.json")
+    assert (manifest["resumed"], manifest["output"]["max_record_bytes"]) == (1, 0)
+    assert (await call("verify", "out/c.jsonl")).code == 0

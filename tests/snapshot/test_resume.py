@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.model.errors import Damaged, ExitCode
-from collector.snapshot.sinks.resume import RunHeader, decode
+from collector.snapshot.sinks.resume import UNRECORDED_FORM, RunHeader, decode
 from tests.polytomic.test_normalize import anything
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -66,6 +66,26 @@ def test_a_run_header_without_a_key_is_invalid(key: str) -> None:
     fields = HEADER._asdict()
     del fields[key]
     assert decode(json.dumps(fields).encode()) is None
+
+
+FIRST_FORM = json.dumps({"configuration_as": "object", "max_record_bytes": 0, "timestamps": "keep"})
+
+
+@pytest.mark.parametrize(
+    ("form", "is_resumed"), [("", True), (FIRST_FORM, True), (FIRST_FORM.replace("0", "9"), False)], ids=str
+)
+def test_a_run_that_recorded_no_form_is_resumed_with_the_default_or_its_own_form(form: str, is_resumed: bool) -> None:
+    fields = UNFINISHED._asdict()
+    del fields["form"]
+    earlier = decode(json.dumps(fields).encode())
+    assert earlier
+    assert earlier.has_first_form
+    header = HEADER._replace(form=form)
+    if is_resumed:
+        assert header.check_resumable(earlier, fresh=True) == earlier
+    else:
+        with pytest.raises(Damaged, match="another form of records"):
+            header.check_resumable(earlier, fresh=True)
 
 
 def test_keys_added_by_a_later_version_are_ignored() -> None:
@@ -155,7 +175,7 @@ def test_an_older_run_or_one_from_the_future_is_resumed_only_if_it_need_not_be_f
 def test_a_header_of_an_earlier_version_has_neither_redaction_settings_nor_a_form_of_records() -> None:
     fields = HEADER._asdict()
     del fields["redaction"], fields["form"]
-    assert decode(json.dumps(fields).encode()) == HEADER
+    assert decode(json.dumps(fields).encode()) == HEADER._replace(form=UNRECORDED_FORM)
 
 
 def test_a_run_with_other_redaction_settings_is_not_resumed() -> None:

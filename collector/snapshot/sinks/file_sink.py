@@ -28,6 +28,7 @@ from anyio import to_thread
 from collector.model.errors import Damaged, NothingCollected, OutputError, UsageError
 from collector.model.ids import IdSet
 from collector.model.outcome import Outcome, OutcomeKind
+from collector.model.record_form import RecordForm
 from collector.snapshot.layout import UNKNOWN_RUN, SnapshotPaths
 from collector.snapshot.manifest import FileEntry
 from collector.snapshot.sinks import resume
@@ -251,6 +252,7 @@ class FileSink:
             recovered.tally,
             tuple(recovered.organizations),
             recovered.answered_id,
+            RecordForm() if unfinished.has_first_form else None,
         )
 
     def _start(self, header: RunHeader) -> None:

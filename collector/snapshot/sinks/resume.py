@@ -12,7 +12,11 @@ import orjson
 from collector.model.errors import Damaged
 from collector.model.ledger import Tally
 from collector.model.record import Json
+from collector.model.record_form import RecordForm
 from collector.snapshot.lines import encode
+
+UNRECORDED_FORM: Final = "unrecorded"
+"""The form in a run header of a version that had one form only, which is `RecordForm()`."""
 
 UNKNOWN_IDS: Final = ""
 """The digest of ids that are known only at the end of their run, because they come with the records."""
@@ -52,6 +56,11 @@ class RunHeader(NamedTuple):
     form: str = ""
     "The settings of the form of records; empty for the defaults."
 
+    @property
+    def has_first_form(self) -> bool:
+        """Does an earlier version's run, which recorded no form, have this header?"""
+        return self.form == UNRECORDED_FORM
+
     def encode(self) -> bytes:
         """As JSON."""
         return encode(self._asdict())
@@ -59,13 +68,18 @@ class RunHeader(NamedTuple):
     def check_resumable(self, unfinished: RunHeader | None, *, fresh: bool) -> RunHeader:
         """Return `unfinished` if this run may resume that one; with `fresh`, only within 24 hours of its start.
 
+        With the default form, a run may also resume one of a version that recorded no form.
+
         Raises `Damaged` with the reason otherwise.
         """
         if unfinished is None:
             raise Damaged("its run header is missing or invalid")
         if self.ids_digest == unfinished.ids_digest == UNKNOWN_IDS:
             raise Damaged("its records come from one reply of the API (--from-list), which cannot be resumed")
-        differences = [text for key, text in _MUST_MATCH.items() if getattr(self, key) != getattr(unfinished, key)]
+        expected = self
+        if unfinished.has_first_form and self.form in {"", RecordForm().as_text()}:
+            expected = self._replace(form=unfinished.form)
+        differences = [text for key, text in _MUST_MATCH.items() if getattr(expected, key) != getattr(unfinished, key)]
         if differences:
             raise Damaged(f"it has {' and '.join(differences)}")
         age = datetime.fromisoformat(self.started_at) - datetime.fromisoformat(unfinished.started_at)
@@ -77,7 +91,8 @@ class RunHeader(NamedTuple):
 class ResumedRun(NamedTuple):
     """A run that an earlier process began: its id, its start and its tally.
 
-    `organizations` are those of its records. `answered_id` is the id of one record.
+    `organizations` are those of its records. `answered_id` is the id of one record. `form` is that of its records, if
+    it is not the one of the resuming run.
     """
 
     run_id: str
@@ -85,6 +100,7 @@ class ResumedRun(NamedTuple):
     tally: Tally
     organizations: tuple[str, ...]
     answered_id: str | None = None
+    form: RecordForm | None = None
 
 
 class RejectedRun(NamedTuple):
@@ -98,7 +114,8 @@ def decode(content: bytes) -> RunHeader | None:
     """Decode a run header, or return None if `content` is invalid."""
     try:
         found: Json = orjson.loads(content)
-        header = RunHeader(**{key: found[key] for key in RunHeader._fields if key in found})
+        stated = {key: found[key] for key in RunHeader._fields if key in found}
+        header = RunHeader(**{"form": UNRECORDED_FORM, **stated})
         has_offset = datetime.fromisoformat(header.started_at).tzinfo is not None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
