@@ -48,6 +48,9 @@ _REDACTION: Final = Group("Redaction", sort_key=8)
 MESSAGES: Final = Group("Messages and settings", sort_key=9)
 
 
+_MAX_BYTES: Final = 2**53 - 1  # a larger integer is not exact in every JSON reader
+
+
 class FailOn(StrEnum):
     """An event that ends a run with exit code 3, although its records are complete."""
 
@@ -277,10 +280,10 @@ class Output:
     def __post_init__(self) -> None:
         _require(is_path(self.path), "output", "path", f"a file name or -; {self.path!r} is not")
         for key in ("part_bytes", "part_records"):
-            _require(getattr(self, key) >= 0, "output", key, "0 or above")
+            _require(0 <= getattr(self, key) <= _MAX_BYTES, "output", key, f"from 0 to {_MAX_BYTES}")
         if problem := part_problem(self.path):
             raise ConfigError(f"[output] path {self.path}: {problem}")
-        _require(self.max_record_bytes >= 0, "output", "max_record_bytes", "0 or above")
+        _require(0 <= self.max_record_bytes <= _MAX_BYTES, "output", "max_record_bytes", f"from 0 to {_MAX_BYTES}")
 
     @property
     def part_limits(self) -> PartLimits:

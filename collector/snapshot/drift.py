@@ -91,7 +91,7 @@ def _compared_types(known: Shape, found: Shape) -> Iterator[tuple[str, TypeShape
 def _new(type_id: str, before: TypeShape, after: TypeShape) -> Iterator[Change]:
     for path, types in sorted(after.fields.items()):
         if path not in before.fields and _was_visible(path, before, after):
-            yield Change(type_id, path, (), _names(types), *_together(types.values()))
+            yield Change(type_id, path, (), _names(types), *together(types.values()))
 
 
 def _was_visible(path: str, before: TypeShape, after: TypeShape) -> bool:
@@ -111,7 +111,7 @@ def _gone(type_id: str, before: TypeShape, after: TypeShape, is_collected: IsCol
         container = _container(path, before.fields)
         if container and not _shows(path, container, after.fields.get(container, {})):
             continue
-        records, ids = _together(types.values())
+        records, ids = together(types.values())
         states = {id_: is_collected(id_) for id_ in ids}
         if True in states.values() and False not in states.values():
             shown = tuple(id_ for id_, state in states.items() if state)
@@ -136,7 +136,7 @@ def _retyped(type_id: str, before: TypeShape, after: TypeShape) -> Iterator[Chan
         earlier = before.fields.get(path, {}).keys() - {NULL}
         others = {name: seen for name, seen in types.items() if name not in earlier and name != NULL}
         if earlier and others:
-            yield Change(type_id, path, tuple(sorted(earlier)), _names(types), *_together(others.values()))
+            yield Change(type_id, path, tuple(sorted(earlier)), _names(types), *together(others.values()))
 
 
 def remember(known: Shape, found: Shape, drift: Drift) -> Shape:
@@ -170,7 +170,7 @@ def _names(types: Mapping[str, Seen]) -> tuple[str, ...]:
     return tuple(sorted(types))
 
 
-def _together(seen: Collection[Seen]) -> Seen:
+def together(seen: Collection[Seen]) -> Seen:
     """The records of several types of one field; a record with several types in an array counts more than once."""
     total = NONE_SEEN
     for each in seen:

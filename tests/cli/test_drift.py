@@ -322,6 +322,14 @@ def renamed(fields: dict[str, Any], old: str, new: str) -> None:
         (lambda shape, _: shape.update(left_out=1), "leaves out another number of records"),
         (lambda _, drift: drift.update(fails=False), "states complete with exit code 3"),
         (lambda _, drift: drift["new"][0].update(after=["number"]), "not the types of this field in shape"),
+        (lambda _, drift: drift["new"][0].update(before=["number"]), "new[0].before: does not fit"),
+        (lambda _, drift: drift["new"][0].update(records=1), "new[0].records: fewer than its ids"),
+        (lambda _, drift: drift["new"][0].update(records=3), "new[0].records: not those of this field"),
+        (lambda _, drift: drift["new"][0].update(ids=[A, C]), "new[0].records: not those of this field"),
+        (lambda _, drift: drift["new"][0].update(ids=[B, B]), "new[0].ids: not 1 to 3 distinct ids"),
+        (lambda _, drift: drift.update(new=drift["new"] * 2), "new: not distinct fields"),
+        (lambda _, drift: drift.update(gone=drift["new"]), "gone[0].before: does not fit"),
+        (lambda _, drift: drift.update(retyped=drift["new"]), "retyped[0].before: does not fit"),
     ],
 )
 async def test_verify_rejects_a_shape_or_drift_that_does_not_fit_the_records(

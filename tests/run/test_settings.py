@@ -458,6 +458,7 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_its_setting(
         (lambda: Output(path=""), r"\[output\] path"),
         (lambda: Output(path="--ids"), r"\[output\] path"),
         (lambda: Output(max_record_bytes=-1), r"\[output\] max_record_bytes"),
+        (lambda: Output(max_record_bytes=2**64), r"\[output\] max_record_bytes"),
         (lambda: Settings(ids=Ids(from_list=True), output=Output(order=Order.INPUT)), r"\[output\] order"),
     ],
 )

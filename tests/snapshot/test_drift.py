@@ -246,8 +246,8 @@ def wrong_drifts() -> Iterator[tuple[dict[str, Any], str]]:
         ("gone", {"path": "configuration.port"}, "gone[0].after: not the types of this field in shape"),
         ("gone", {"type": "mysql"}, "gone[0].after: not the types of this field in shape"),
         ("retyped", {"before": ["string"]}, "retyped[0].before: not JSON types in alphabetical order"),
-        ("retyped", {"ids": []}, "retyped[0].ids: not 1 to 3 ids"),
-        ("retyped", {"ids": ["x"]}, "retyped[0].ids: not 1 to 3 ids"),
+        ("retyped", {"ids": []}, "retyped[0].ids: not 1 to 3 distinct ids in alphabetical order"),
+        ("retyped", {"ids": ["x"]}, "retyped[0].ids: not 1 to 3 distinct ids in alphabetical order"),
         ("retyped", {"records": -1}, "retyped[0].records: not a count"),
     ):
         document = drift_document()
