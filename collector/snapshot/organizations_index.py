@@ -188,8 +188,9 @@ def _without_manifest(results: Sequence[OrganizationResult]) -> list[RequestCoun
 def encode(report: IndexReport, path: Path) -> bytes:
     """Encode the index that is written to `path`: paths in it are relative to its folder, with links resolved."""
     folder = os.path.realpath(path.parent)
-    entries = tuple(_entry_of(each, folder) for each in report.organizations)
-    requests = [report.requests, *sent_for(entries), *_without_manifest(report.organizations)]
+    results = tuple(map(_as_written, report.organizations))
+    entries = tuple(_entry_of(each, folder) for each in results)
+    requests = [report.requests, *sent_for(entries), *_without_manifest(results)]
     index = Index(report.run_id, sum_of_requests(requests), entries)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -206,6 +207,14 @@ def encode(report: IndexReport, path: Path) -> bytes:
         "organizations": [entry.as_json() for entry in entries],
     }
     return json_escaped(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _as_written(result: OrganizationResult) -> OrganizationResult:
+    """The result without a manifest that lists files and could not be written, such as after a bug."""
+    if result.manifest is None or result.manifest_path is not None:
+        return result
+    account = decode_manifest(result.manifest).account
+    return result if account.is_of_stream or not account.paths else result._replace(manifest=None)
 
 
 def _entry_of(result: OrganizationResult, folder: str) -> OrganizationEntry:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 from collector.model.errors import Damaged, InputError
+from collector.model.ledger import RequestCount
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.verify_index import is_index_file, verify_index
 from tests.snapshot.test_manifest import PYTHON_WORDING, mutated_manifests
@@ -323,6 +324,14 @@ async def test_an_organization_that_stopped_before_it_had_a_file_is_noted(tmp_pa
     assert verify_index(index).notes == (
         f"{index}: organization {FIRST} left no files, so only its account was checked",
     )
+
+
+async def test_an_organization_whose_manifest_could_not_be_written_failed(tmp_path: Path) -> None:
+    result = await collect_organization(tmp_path / "c.jsonl", FIRST, ids(3), stops_after=2)
+    index = write_index(tmp_path / INDEX, [result._replace(manifest_path=None, requests=RequestCount(sent=7))])
+    [found] = require_match(index).organizations
+    assert (found.status, found.has_account) == ("failed", False)
+    assert json.loads(index.read_bytes())["requests"]["sent"] == 8  # one is outside the organizations
 
 
 async def test_a_run_that_failed_to_close_its_files_has_another_exit_code_than_its_manifest(tmp_path: Path) -> None:
