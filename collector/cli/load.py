@@ -11,6 +11,7 @@ import anyio
 from cyclopts import App, Group, Parameter
 
 from collector.cli.console import print_message
+from collector.cli.interrupts import noted_signals
 from collector.cli.process_hardening import harden
 from collector.cli.stderr import add_secrets
 from collector.client.auth import key_sources
@@ -56,6 +57,7 @@ Exit codes:
   7    another load or process holds the database
   8    a snapshot does not match its manifest; it is not loaded
   70   a bug in collector
+  129, 130, 141, 143   interrupted by a signal
 After any other code than 0, the same command continues.""",
 )
 
@@ -98,11 +100,13 @@ def load(
     }
     password = anyio.run(_password, destination, {name: value for name, value in sources.items() if value is not None})
     os.umask(0o077)  # also for the file of DuckDB
-    load_snapshots(
-        *(snapshots, destination, Options(mode, contract), state_folder(_ENVIRON)),
-        password=password,
-        report=partial(_report, destination),
-    )
+    with noted_signals() as check:
+        load_snapshots(
+            *(snapshots, destination, Options(mode, contract), state_folder(_ENVIRON)),
+            password=password,
+            report=partial(_report, destination),
+            check=check,
+        )
     return ExitCode.OK
 
 

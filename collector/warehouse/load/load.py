@@ -52,20 +52,27 @@ def load_snapshots(
     *,
     password: Secret | None,
     report: Callable[[NightResult], None],
+    check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Load the snapshots and report each of them. Raises `CollectorError`; then the reported ones are loaded."""
+    """Load the snapshots and report each of them. Raises `CollectorError`; then the reported ones are loaded.
+
+    Calls `check` often; its exception ends the load, and the same call continues it.
+    """
     require_packages(destination.kind)
     nights = ordered(map(_night, paths))
-    with workspace(state, destination) as folder, connected(destination, password, folder) as pipeline:
+    with workspace(state, destination) as folder, connected(destination, password, folder, check) as pipeline:
         pipeline.lock()
-        _Load(pipeline, destination, options).run(nights, report)
+        _Load(pipeline, destination, options, check).run(nights, report)
 
 
 class _Load:
-    def __init__(self, pipeline: Pipeline, destination: Destination, options: Options) -> None:
+    def __init__(
+        self, pipeline: Pipeline, destination: Destination, options: Options, check: Callable[[], None]
+    ) -> None:
         self._pipeline = pipeline
         self._destination = destination
         self._options = options
+        self._check = check
 
     def run(self, nights: Sequence[Night], report: Callable[[NightResult], None]) -> None:
         ledger = read_ledger(self._pipeline)
@@ -74,11 +81,13 @@ class _Load:
         self._pipeline.sync()
         require_same_columns(self._pipeline, _tables_of(pending), self._options.contract, self._destination)
         for night in nights:
+            self._check()
             report(NightResult(night, {}, was_loaded=True) if night not in pending else self._load(night))
 
     def _load(self, night: Night) -> NightResult:
         nuls = NulEscaper()
         rows = self._extract(night, nuls)
+        self._check()
         make_ledger(self._pipeline, self._destination.kind)
         begin_entry(self._pipeline, night, self._options.mode, rows, nuls.values)
         self._pipeline.load()
@@ -103,6 +112,7 @@ class _Load:
 
         def batches() -> Iterator[pa.RecordBatch]:
             for batch in loaded_batches(table, reader, night.organization):
+                self._check()
                 rows[name] += batch.num_rows
                 yield batch if self._destination.stores_nul else nuls.escape(table, batch)
 

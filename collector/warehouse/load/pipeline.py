@@ -1,14 +1,14 @@
 """A pipeline of dlt: the only module that runs it.
 
-dlt reads its configuration from the current folder and its home, keeps state there, logs, and reports its use. A run
-context in the folder of the load confines the files, and the environment turns off the rest.
+dlt reads its configuration from the environment, the current folder and its home, keeps state there, logs, and reports
+its use. A run context of our own in the folder of the load confines all of it.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,13 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NAME: Final = "collector"
-_QUIET: Final = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "CRITICAL",
-    "EXTRACT__NEXT_ITEM_MODE": "fifo",
-    "DATA_WRITER__BUFFER_MAX_ITEMS": "10000",
-    "LOAD__RAISE_ON_MAX_RETRIES": "2",
-}
+_VARIABLES: Final = "DLT_"
+_PROJECT: Final = "DLT_PROJECT_DIR"
 _WORKERS: Final = 2
 _CONTRACT: Final[Any] = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 _FILE_FORMATS: Final[dict[Kind, Any]] = {
@@ -139,37 +134,42 @@ def _as_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 @contextmanager
-def connected(destination: Destination, password: Secret | None, folder: Path) -> Iterator[Pipeline]:
-    """A pipeline with an open connection to the destination, whose files are in `folder`."""
-    with _environment({**_QUIET, "DLT_PROJECT_DIR": str(folder)}):  # before the import, which reads them
+def connected(
+    destination: Destination, password: Secret | None, folder: Path, check: Callable[[], None] = lambda: None
+) -> Iterator[Pipeline]:
+    """A pipeline with an open connection to the destination, whose files are in `folder`.
+
+    Its steps call `check` often; an error that this raises ends the step.
+    """
+    with _environment(str(folder)):  # before the import, which reads it
         import dlt  # noqa: PLC0415  # optional, slow to import
         from dlt.common.configuration.container import Container  # noqa: PLC0415
         from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext  # noqa: PLC0415
-        from dlt.common.runtime.run_context import RunContext  # noqa: PLC0415
 
-        context = RunContext(str(folder))
-        context._global_dir = str(folder)  # dlt has no other way to name it to a root user
-        with Container().injectable_context(PluggableRunContext(context)):
+        from collector.warehouse.load.dlt_context import Checks, ConfinedContext  # noqa: PLC0415  # imports dlt
+
+        with Container().injectable_context(PluggableRunContext(ConfinedContext(str(folder)))):
             pipeline = dlt.pipeline(
                 _NAME,
                 pipelines_dir=str(folder / "pipelines"),
                 destination=dlt_destination(destination, password),
                 dataset_name=destination.dataset,
+                progress=Checks(check),
             )
             with translated(destination), pipeline.destination_client() as client:
                 yield Pipeline(pipeline, client, destination)
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables and the folder of temporary files, and restore them."""
-    before, temporary = dict(os.environ), tempfile.tempdir
-    os.environ.update(variables)
-    tempfile.tempdir = variables["DLT_PROJECT_DIR"]  # dlt leaves the SQL of a merge there
+def _environment(folder: str) -> Iterator[None]:
+    """Hide the environment variables of dlt, name it the folder for all its files, and restore both."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_VARIABLES)}
+    temporary = tempfile.tempdir
+    os.environ[_PROJECT] = folder
+    tempfile.tempdir = folder  # dlt leaves the SQL of a merge there
     try:
         yield
     finally:
         tempfile.tempdir = temporary
-        for name in variables:
-            os.environ.pop(name)
-        os.environ.update({name: before[name] for name in variables if name in before})
+        os.environ.pop(_PROJECT)
+        os.environ.update(hidden)
