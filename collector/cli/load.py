@@ -44,7 +44,7 @@ loaded is skipped. An older run than the newest loaded one is refused.
 Modes: scd2 keeps every version of each row, with the time it was valid; merge
 keeps the last version; append adds the rows of each run; replace keeps only the
 rows of the last run. Only a complete run of --all closes or deletes rows that
-are missing.
+are missing; replace accepts any complete run.
 
 The password comes from one of the options above, from COLLECTOR_LOAD_PASSWORD,
 or for Postgres from PGPASSWORD or ~/.pgpass. It never is in the URL.
@@ -57,7 +57,7 @@ Exit codes:
   7    another load or process holds the database
   8    a snapshot does not match its manifest; it is not loaded
   70   a bug in collector
-  129, 130, 141, 143   interrupted by a signal
+  129, 130, 143   interrupted by a signal
 After any other code than 0, the same command continues.""",
 )
 

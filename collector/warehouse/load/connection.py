@@ -22,6 +22,15 @@ _MAGIC: Final = b"DUCK"
 _MAGIC_AT: Final = 8
 
 
+class _Verbatim(str):
+    """Text whose spaces at the ends are part of it: dlt strips a password."""
+
+    __slots__ = ()
+
+    def strip(self, _characters: str | None = None, /) -> str:
+        return self
+
+
 def dlt_destination(destination: Destination, password: Secret | None) -> Any:
     """The destination for a pipeline of dlt. Does not connect."""
     return _FACTORIES[destination.kind](destination, password)
@@ -54,9 +63,11 @@ def _postgres(destination: Destination, password: Secret | None) -> Any:
 
     from collector.warehouse.load.postgres_copy import CopyingPostgres  # noqa: PLC0415  # imports dlt
 
-    credentials = PostgresCredentials()
+    credentials: Any = PostgresCredentials()
     _fill(credentials, destination, password)
     query = dict(destination.parameters)
+    if timeout := query.get("connect_timeout"):  # dlt would replace it
+        credentials.connect_timeout = timeout
     query["options"] = f"{query.get('options', '')} {_POSTGRES_OPTIONS}".strip()
     query.setdefault("application_name", "collector")
     credentials.query = query
@@ -87,7 +98,7 @@ def _bigquery(destination: Destination, _password: Secret | None) -> Any:
 def _fill(credentials: Any, destination: Destination, password: Secret | None) -> None:
     credentials.username = destination.user
     # dlt requires a password. libpq treats an empty one as missing, and then reads ~/.pgpass.
-    credentials.password = str(password.reveal()) if password else ""
+    credentials.password = _Verbatim(password.reveal()) if password else ""
     credentials.host = destination.host
     credentials.database = destination.database
     if destination.port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -70,7 +71,11 @@ def parse_destination(url: str, dataset: str) -> Destination:
         port = parts.port
     except ValueError:
         raise ConfigError(f"--to: not a valid URL; use for example {_EXAMPLES[kind]}") from None
+    if "\0" in unquote(url):
+        raise ConfigError("--to: the URL has a NUL character; remove it")
     _reject_secrets(parts)
+    if parts.fragment or url.endswith("#"):
+        raise ConfigError("--to: # begins a fragment, which a database does not have; write %23 for the character #")
     return _PARSERS[Kind(kind)](parts, port, dataset)
 
 
@@ -90,6 +95,12 @@ def _duckdb(parts: SplitResult, _port: int | None, dataset: str) -> Destination:
         )
     if path.startswith(":"):
         raise ConfigError(f"--to: {path} would be lost at the end of the load; name a file: {_EXAMPLES['duckdb']}")
+    catalog = os.path.basename(path).partition(".")[0].lower()
+    if catalog in (dataset, f"{dataset}_staging"):
+        raise ConfigError(
+            f"--to: DuckDB cannot tell the file {path} from the schema {catalog} in it; use another file name, or "
+            "another --dataset"
+        )
     return Destination(Kind.DUCKDB, f"duckdb:///{path}", dataset, database=path)
 
 

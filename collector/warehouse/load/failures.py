@@ -39,6 +39,11 @@ _CAUSES: Final = (
         "COLLECTOR_LOAD_PASSWORD or ~/.pgpass",
     ),
     _cause(r"no pg_hba.conf entry", ConfigError, "the server does not admit this user from this host"),
+    _cause(
+        r"invalid (dsn|sslmode|uri|connection option|integer value)",
+        ConfigError,
+        "a parameter of --to is wrong; correct it",
+    ),
     _cause(r'database "[^"]*" does not exist', ConfigError, "the database does not exist; create it"),
     _cause(r'role "[^"]*" does not exist', ConfigError, "the user does not exist; create it"),
     _cause(

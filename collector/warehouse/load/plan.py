@@ -116,6 +116,11 @@ def _require_replaceable(nights: Sequence[Night]) -> None:
                 f"{night.path}: {unfit[0]} are not those of a complete run of --all, so --mode replace would delete "
                 "rows that the run did not collect; use --mode merge, or collect --all again"
             )
+        if unfinished := [entry.table for entry in night.manifest.tables if not _is_whole(entry)]:
+            raise UsageError(
+                f"{night.path}: its run could not collect all rows of {', '.join(unfinished)}, which --mode replace "
+                "would delete; use --mode merge, or collect again"
+            )
 
 
 def _require_newest(night: Night, mode: Mode, ledger: Iterable[Loaded]) -> None:

@@ -23,7 +23,7 @@ from tests.support.nights import write_night
 from tests.support.postgres import Server
 
 Here = Callable[..., Finished]
-PASSWORD = "S3cret-hunter2-0451"
+PASSWORD = " S3cret-hunter2-0451%40@? "
 
 
 @pytest.fixture
@@ -131,6 +131,14 @@ def test_a_destination_that_cannot_be_used_is_named(
     done = call_here("load", night, "--to", url)
     assert (done.code, message in done.err, "Secret-0451" in done.err) == (code, True, False), done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("parameter", ["sslmode=nonsense", "nonsense=1", "connect_timeout=soon"])
+def test_a_parameter_of_the_url_that_is_wrong_is_named(
+    call_here: Here, server: Server, night: str, parameter: str
+) -> None:
+    done = call_here("load", night, "--to", f"postgresql://collector@127.0.0.1:{server.port}/postgres?{parameter}")
+    assert (done.code, "a parameter of --to is wrong" in done.err) == (2, True), done.err
 
 
 def test_a_user_or_database_that_does_not_exist_is_named(call_here: Here, server: Server, night: str) -> None:
