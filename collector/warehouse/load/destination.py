@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 import re
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -95,7 +94,7 @@ def _duckdb(parts: SplitResult, _port: int | None, dataset: str) -> Destination:
         )
     if path.startswith(":"):
         raise ConfigError(f"--to: {path} would be lost at the end of the load; name a file: {_EXAMPLES['duckdb']}")
-    catalog = os.path.basename(path).partition(".")[0].lower()
+    catalog = path.rpartition("/")[2].partition(".")[0].lower()
     if catalog in (dataset, f"{dataset}_staging"):
         raise ConfigError(
             f"--to: DuckDB cannot tell the file {path} from the schema {catalog} in it; use another file name, or "
