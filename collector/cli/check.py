@@ -15,17 +15,19 @@ from collector.cli.check_report import CheckReport
 from collector.cli.collect import signals_to_hear
 from collector.cli.config_sources import TomlSettings, from_environment
 from collector.cli.console import print_message
+from collector.cli.converter import converter_for
 from collector.cli.process_hardening import harden
 from collector.cli.setting_origins import OriginRecorder
 from collector.cli.slips import reject_misplaced
 from collector.cli.stderr import add_secrets
+from collector.model.errors import UsageError
 from collector.model.secret import Environment
 from collector.run.readiness.checks.configuration import check_configuration
+from collector.run.readiness.checks.finding import failure_from
 from collector.run.readiness.host_check import check_host
 from collector.run.readiness.report import Console
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
-from collector.warehouse.exports.file_writers import converter_of
 
 _ENVIRON = Environment(os.environ)
 _TOML = TomlSettings(_ENVIRON)
@@ -81,9 +83,12 @@ def check(
     if log.debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(levelname)s: %(message)s")
     reject_misplaced(ids, settings.ids)
-    converter_of(settings.output.path)  # a library may be missing
     report = CheckReport(is_json=is_json, quiet=log.quiet, verbose=log.verbose)
     report.add(check_configuration(settings, _RECORDER.origins, _TOML.organizations))
+    try:
+        converter_for(settings.output.path)
+    except UsageError as missing:  # a library
+        report.add(failure_from("output format", missing))
     console = Console(report.add, print_message, add_secrets)
     with Watchdog(print_message) as watchdog:
         interruption = anyio.run(

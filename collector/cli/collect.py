@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 
 from collector.cli.config_sources import TomlSettings, from_environment
 from collector.cli.console import print_message, summary
+from collector.cli.converter import converter_for
 from collector.cli.organizations import collect_organizations, plan_and_report
 from collector.cli.plan import as_json, as_text, organizations_as_text
 from collector.cli.process_hardening import harden
@@ -35,7 +36,6 @@ from collector.run.run import Run, header_of
 from collector.run.settings import IDS, MESSAGES, Settings
 from collector.run.watchdog import Watchdog
 from collector.snapshot.sinks.framing import Framing
-from collector.warehouse.exports.file_writers import converter_of
 
 _ENVIRON = Environment(os.environ)
 _TOML = TomlSettings(_ENVIRON)
@@ -202,6 +202,6 @@ def _identity_and_output(
         warn=reporter.warn,
         tables=settings.tables.include,
         framing=framing,
-        converter=converter_of(settings.output.path),
+        converter=converter_for(settings.output.path),
     )
     return identity, output

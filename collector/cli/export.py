@@ -55,7 +55,7 @@ Exit codes:
 
 @app.default
 def export(
-    snapshot: Annotated[Path, Parameter(help="The file that collect -o wrote; .gz and .zst too.")],
+    snapshot: Annotated[Path, Parameter(help="A snapshot in JSON Lines; .gz and .zst too.")],
     /,
     *,
     output: Annotated[

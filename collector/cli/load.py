@@ -44,10 +44,10 @@ loaded is skipped. An older run than the newest loaded one is refused.
 Modes: scd2 keeps every version of each row, with the time it was valid; merge
 keeps the last version; append adds the rows of each run; replace keeps only the
 rows of the last run. Only a complete run of --all closes or deletes rows that
-are missing; replace accepts any complete run.
+are missing; replace refuses any other.
 
 The password comes from one of the options above, from COLLECTOR_LOAD_PASSWORD,
-or for Postgres from PGPASSWORD or ~/.pgpass. It never is in the URL.
+or for Postgres from PGPASSWORD or ~/.pgpass. The URL never contains it.
 
 Exit codes:
   0    every snapshot is loaded
@@ -58,14 +58,14 @@ Exit codes:
   8    a snapshot does not match its manifest; it is not loaded
   70   a bug in collector
   129, 130, 143   interrupted by a signal
-After any other code than 0, the same command continues.""",
+After 6, 7 or a signal, run the same command again.""",
 )
 
 
 @app.default
 def load(
     *snapshots: Annotated[
-        Path, Parameter(help="The files that collect -o wrote; .gz and .zst too.", allow_leading_hyphen=False)
+        Path, Parameter(help="Snapshots in JSON Lines; .gz and .zst too.", allow_leading_hyphen=False)
     ],
     to: Annotated[str, Parameter(metavar="URL", help="The database: duckdb, postgresql, snowflake or bigquery.")] = "",
     dataset: Annotated[str, Parameter(metavar="NAME", help="The schema of the tables in it.")] = "collector",

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from signal import Signals
 
 from collector.cli.console import print_message
+from collector.cli.converter import converter_for
 from collector.cli.organization_progress import ConsoleOrganizationsReporter, organizations_reporter_for
 from collector.model.errors import ExitCode
 from collector.run.ids.id_input import IdInput
@@ -17,7 +18,6 @@ from collector.run.organizations.organizations_run import OrganizationsEnd, Orga
 from collector.run.organizations.selection import Selection
 from collector.run.watchdog import Watchdog
 from collector.snapshot.organizations_index import OrganizationResult
-from collector.warehouse.exports.file_writers import converter_of
 
 
 async def collect_organizations(
@@ -34,7 +34,7 @@ async def collect_organizations(
             environ=environ,
             signals=signals,
             watchdog=watchdog,
-            converter=converter_of(selection.settings.output.path),
+            converter=converter_for(selection.settings.output.path),
         )
         end = await run.execute()
     if not selection.settings.log.quiet and end.exit_code != ExitCode.BROKEN_PIPE:

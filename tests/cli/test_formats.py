@@ -212,21 +212,33 @@ async def test_a_wrong_name_is_2_and_sends_nothing(call: Calling, tmp_path: Path
     assert message in done.err
 
 
+_WITHOUT_PYARROW = (
+    "import sys; sys.modules['pyarrow'] = None; from collector.cli.main import run; sys.exit(run(sys.argv[1:]))"
+)
+
+
 async def test_without_pyarrow_parquet_is_refused_before_the_first_request(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['pyarrow'] = None; from collector.cli.main import run; sys.exit(run(sys.argv[1:]))"
     async with serving(found) as server:
-        for command in ("collect", "check"):
-            arguments = (command, *ids(1), "--base-url", server.url, "-o", str(tmp_path / "c.parquet"))
-            done = await anyio.run_process([sys.executable, "-c", code, *arguments], check=False)
-            assert (done.returncode, server.requests) == (2, 0)
-            assert b"pip install 'polytomic-collector[parquet]'" in done.stderr
+        arguments = ("collect", *ids(1), "--base-url", server.url, "-o", str(tmp_path / "c.parquet"))
+        done = await anyio.run_process([sys.executable, "-c", _WITHOUT_PYARROW, *arguments], check=False)
+    assert (done.returncode, server.requests) == (2, 0)
+    assert b"pip install 'polytomic-collector[parquet]'" in done.stderr
     assert not files_in(tmp_path)
+
+
+async def test_check_reports_a_missing_library_as_a_failure(tmp_path: Path) -> None:
+    async with serving(found) as server:
+        arguments = ("check", *ids(1), "--base-url", server.url, "-o", str(tmp_path / "c.parquet"), "--json")
+        done = await anyio.run_process([sys.executable, "-c", _WITHOUT_PYARROW, *arguments], check=False)
+    [failed] = [each for each in json.loads(done.stdout)["checks"] if each["check"] == "output format"]
+    assert (done.returncode, failed["level"]) == (2, "FAIL")
+    assert "pip install 'polytomic-collector[parquet]'" in failed["advice"]
 
 
 def test_a_plain_collect_imports_no_library_of_the_warehouse(tmp_path: Path) -> None:
     code = (
         "import sys; from collector.cli.main import run; run(sys.argv[1:]); "
-        "print(sorted({'pyarrow', 'duckdb', 'dlt', 'sqlglot'} & sys.modules.keys()))"
+        "print(sorted({'pyarrow', 'duckdb', 'dlt', 'sqlglot', 'collector.warehouse'} & sys.modules.keys()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "collect", *ids(1), "--base-url", "http://127.0.0.1:9", "-o", "c.jsonl", "--plan"],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from collector.model.record import Json, Record
-from collector.snapshot.file_format import FileFormat, format_of
+from collector.snapshot.file_format import FileFormat
 from collector.snapshot.sinks.part_files import write_lines
-from collector.storage.compression import Compression, compression_of, require_available
+from collector.storage.compression import Compression, require_available
 from collector.warehouse.arrow import require_pyarrow
 from collector.warehouse.columns import CONNECTIONS, TABLES, Table
 from collector.warehouse.exports.csv_text import csv_lines
@@ -19,12 +19,6 @@ def require_writable(file_format: FileFormat, compression: Compression) -> None:
     require_available(compression)
     if file_format is FileFormat.PARQUET:
         require_pyarrow("Parquet")
-
-
-def converter_of(name: str) -> Callable[..., None]:
-    """The converter for a snapshot of this name. Raises `UsageError` if this installation cannot write its format."""
-    require_writable(format_of(name) or FileFormat.JSONL, compression_of(name))
-    return convert_records
 
 
 def convert_records(

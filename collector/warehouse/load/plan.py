@@ -110,13 +110,12 @@ def _require_replaceable(nights: Sequence[Night]) -> None:
     if len(nights) > 1:
         raise UsageError("--mode replace keeps the rows of one snapshot; name only the newest one, or use --mode scd2")
     for night in nights:
-        unfit = [table for table in night.tables if not night.may_close(table)]
-        if unfit:
+        if not night.is_complete:
             raise UsageError(
-                f"{night.path}: {unfit[0]} are not those of a complete run of --all, so --mode replace would delete "
-                "rows that the run did not collect; use --mode merge, or collect --all again"
+                f"{night.path}: not a complete run of --all, so --mode replace would delete rows that the run did not "
+                "collect; use --mode merge, or collect --all again"
             )
-        if unfinished := [entry.table for entry in night.manifest.tables if not _is_whole(entry)]:
+        if unfinished := [table for table in night.tables if not night.may_close(table)]:
             raise UsageError(
                 f"{night.path}: its run could not collect all rows of {', '.join(unfinished)}, which --mode replace "
                 "would delete; use --mode merge, or collect again"

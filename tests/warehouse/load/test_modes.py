@@ -52,7 +52,7 @@ def test_replace_refuses_a_run_that_is_not_of_all(call_here: Here, duck: Engine,
     assert call_here("load", nights[0], *duck.target, "--mode", "replace").code == 0
     before = duck.dump()
     done = call_here("load", nights[2], *duck.target, "--mode", "replace")
-    assert (done.code, "connections are not those of a complete run of --all" in done.err) == (2, True)
+    assert (done.code, "not a complete run of --all, so --mode replace would delete" in done.err) == (2, True)
     assert duck.dump() == before
 
 
