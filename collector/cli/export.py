@@ -107,8 +107,8 @@ def _format(output: str, given: FileFormat | None) -> FileFormat:
     told = format_of(output.rstrip("/"))
     if given is None and told is None:
         raise UsageError(
-            f"--output {output}: the name tells no format; add --format parquet, csv or jsonl, or end it in .parquet, "
-            ".csv or .jsonl"
+            f"--output {output}: cannot derive the format from the name; add --format parquet, csv or jsonl, or end "
+            "it in .parquet, .csv or .jsonl"
         )
     if given is not None and told is not None and given is not told:
         raise UsageError(f"--output {output}: the name tells {told}, but --format is {given}; change one of the two")

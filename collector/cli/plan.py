@@ -70,7 +70,7 @@ def _outputs(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.baseline is not None:
         yield "drift", f"compared with {plan.baseline}{'; exit code 3 if a field changed' * plan.fails_on_drift}"
     elif plan.fails_on_drift:
-        yield "drift", "not compared: there is no earlier manifest"
+        yield "drift", "not compared: the earlier manifest is missing; the next run compares"
     if plan.prospect is None:
         yield "output", "a stream, which cannot be resumed"
     else:

@@ -2,7 +2,7 @@
 
 Three rules keep changes of the data from being reported as changes of the form:
 
-- null and an empty array say nothing about a type, and about the fields below them;
+- null and an empty array reveal neither a type nor the fields below them;
 - a connection type is compared only if both runs have records of it;
 - a field is gone only if the run collected a connection that had it, and none that had it failed.
 

@@ -1,4 +1,4 @@
-"""The format of a file of records, which its name tells. Pure."""
+"""The format of a file of records, derived from its name. Pure."""
 
 from __future__ import annotations
 

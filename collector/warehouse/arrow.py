@@ -1,4 +1,4 @@
-"""Record batches of Arrow: rows as typed columns. Values that do not fit are moved to `extra`, see `fitting`.
+"""Record batches of Arrow: rows as typed columns, whose values fit, see `fitting`.
 
 The JSON of a column is compact text, in which integers are exact and a NUL character is escaped. pyarrow is imported by
 the functions, because it is optional.
@@ -14,7 +14,6 @@ from collector.model.errors import UsageError
 from collector.model.record import Json
 from collector.snapshot.lines import encode
 from collector.warehouse.columns import ColumnType, Table
-from collector.warehouse.fitting import Fitter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,14 +51,12 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def batches(table: Table, rows: Iterable[dict[str, Json]], max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
-    """The rows as batches of at most `max_rows`, in order. The rows are changed."""
+    """The rows, which fit their columns, as batches of at most `max_rows`, in order. The rows are changed."""
     schema = arrow_schema(table)
     json_columns = table.names_of(ColumnType.JSON)
-    fit = Fitter(table).fit
     pending: list[dict[str, Json]] = []
     size = 0
     for row in rows:
-        fit(row)
         for name in json_columns:
             if row[name] is not None:
                 row[name] = text = _json_text(row[name])

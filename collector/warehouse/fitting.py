@@ -7,14 +7,15 @@ always fit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from collector.model.record import Json
 from collector.model.timestamps import is_utc
 from collector.warehouse.columns import ColumnType, Table
 
-_MIN: Final = -(2**63)
-_MAX: Final = 2**63 - 1
+MIN_BIGINT: Final = -(2**63)
+MAX_BIGINT: Final = 2**63 - 1
 
 
 class Fitter:
@@ -41,6 +42,14 @@ class Fitter:
         return tuple(misfits)
 
 
+def fitted(table: Table, rows: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """The rows, each fitted in place."""
+    fit_row = Fitter(table).fit
+    for row in rows:
+        fit_row(row)
+        yield row
+
+
 def fit(table: Table, row: dict[str, Json]) -> tuple[str, ...]:
     """Fit one row, as `Fitter.fit` does."""
     return Fitter(table).fit(row)
@@ -51,4 +60,4 @@ def _is_time(value: Json) -> bool:
 
 
 def _is_bigint(value: Json) -> bool:
-    return type(value) is int and _MIN <= value <= _MAX
+    return type(value) is int and MIN_BIGINT <= value <= MAX_BIGINT

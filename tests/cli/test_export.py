@@ -86,8 +86,8 @@ async def test_a_reader_that_has_enough_ends_the_export(start: Starting, large: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "x"], "--output x: the name tells no format; add --format parquet, csv or jsonl"),
-        (["-o", "-"], "--output -: the name tells no format"),
+        (["-o", "x"], "--output x: cannot derive the format from the name; add --format parquet, csv or jsonl"),
+        (["-o", "-"], "--output -: cannot derive the format from the name"),
         (["-o", "x.csv", "--format", "parquet"], "the name tells csv, but --format is parquet"),
         (["-o", "x.parquet.gz"], "--output x.parquet.gz: Parquet is compressed inside; end the name in .parquet"),
         (["-o", "x.gz", "--format", "parquet"], "Parquet is compressed inside; remove the suffix"),

@@ -18,6 +18,7 @@ from collector.redaction.redactor import Redactor
 from collector.warehouse import arrow
 from collector.warehouse.arrow import arrow_schema, batches
 from collector.warehouse.columns import CONNECTIONS, TABLES, ColumnType
+from collector.warehouse.fitting import fitted
 from tests.polytomic.test_normalize import AT, ID, RUN, connections
 
 TABLE = TABLES[CONNECTIONS]
@@ -28,7 +29,7 @@ def record_of(connection: dict[str, Any]) -> dict[str, Json]:
 
 
 def read(connection: dict[str, Any]) -> dict[str, Any]:
-    [batch] = batches(TABLE, [record_of(connection)])
+    [batch] = batches(TABLE, fitted(TABLE, [record_of(connection)]))
     [row] = batch.to_pylist()
     found: dict[str, Any] = row
     return found

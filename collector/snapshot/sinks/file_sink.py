@@ -336,16 +336,18 @@ class FileSink:
 
     def _convert(self, check: Callable[[], None]) -> None:
         output, paths = self._open_output, self._paths
-        if self._converter is None or self._partial is None or self._run_id is None:
-            raise RuntimeError("needs a converter and a run that has begun")
+        if self._partial is None or self._run_id is None:
+            raise RuntimeError("call begin first")
         output.records.require_unchanged()
         records = self.writer.committed.outcomes[OutcomeKind.OK]
         journal = RunJournal(paths.partial, self._partial, self._compression, self._run_id, records)
-        target = (self._files, journal, paths.snapshot, paths.format, self._converter)
+        target = (self._files, journal, paths.snapshot, paths.format)
         if paths.is_partitioned:
-            self._converted = split(*target, limits=self._limits, check=check)
+            self._converted = split(*target, self._converter, limits=self._limits, check=check)
+        elif self._converter is None:
+            raise RuntimeError("needs a converter")
         else:
-            self._converted = [convert(*target, check=check)]
+            self._converted = [convert(*target, self._converter, check=check)]
 
     def file_entries(self, *, finished: bool) -> list[FileEntry]:
         if self._output is None:

@@ -16,7 +16,7 @@ from typing import Final
 from collector.model.record import Json
 from collector.snapshot.lines import encode
 from collector.warehouse.columns import Table
-from collector.warehouse.fitting import fit
+from collector.warehouse.fitting import fitted
 
 _LINE_END: Final = "\r\n"
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n]")
@@ -28,8 +28,7 @@ def csv_lines(table: Table, rows: Iterable[dict[str, Json]]) -> Iterator[bytes]:
     """The header, then the line of each row. The rows are changed."""
     names = [column.name for column in table.columns]
     yield (",".join(names) + _LINE_END).encode()
-    for row in rows:
-        fit(table, row)
+    for row in fitted(table, rows):
         yield (",".join([_field(row[name]) for name in names]) + _LINE_END).encode()
 
 

@@ -86,7 +86,7 @@ def export_file(
     """Replace `target` by the export, atomically. Calls `check` for each row; its exception ends the export.
 
     Raises `Damaged` and `InputError` for the snapshot, `OutputError` and `OutputLocked` for the target, and
-    `UsageError` for a form that cannot be had.
+    `UsageError` for an unusable form.
     """
     files = Files(PosixFileSystem(warn), warn)
     with open_snapshot(snapshot) as reader:
@@ -206,4 +206,5 @@ class _Export:
                 yield each.line + b"\n", each.record
         else:
             for row in self._reader.rows(self._form.table):
+                self._check()
                 yield encode_as(self._reader.manifest.form.configuration_as, row), row

@@ -34,7 +34,7 @@ def _parquet_ids(path: Path) -> Iterator[str]:
             for batch in file.iter_batches(columns=[_ID]):
                 yield from map(str, batch.column(0).to_pylist())
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not readable as Parquet: {error}") from None
+        raise InputError(f"{path}: not readable as Parquet: {error}; collect again") from None
 
 
 def _csv_ids(path: Path) -> Iterator[str]:
@@ -44,6 +44,6 @@ def _csv_ids(path: Path) -> Iterator[str]:
             for row in csv.DictReader(text, strict=True):
                 yield str(row.get(_ID))
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: not readable as CSV: {error}") from None
+        raise InputError(f"{path}: not readable as CSV: {error}; collect again") from None
     finally:
         csv.field_size_limit(limit)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from collector.model.record import Json
 from collector.warehouse.arrow import arrow_schema, batches
 from collector.warehouse.columns import ColumnType, Table
+from collector.warehouse.fitting import fitted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ def write_parquet(
 
     schema = _file_schema(table, facts)
     with pq.ParquetWriter(pa.PythonFile(_Output(write), mode="w"), schema, compression="zstd") as writer:
-        for group in _row_groups(batches(table, rows, BATCH), max_bytes):
+        for group in _row_groups(batches(table, fitted(table, rows), BATCH), max_bytes):
             writer.write_table(_typed(group, schema), row_group_size=ROWS)
             pa.default_memory_pool().release_unused()  # it would keep several times the memory that is in use
 

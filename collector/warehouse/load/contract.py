@@ -61,6 +61,6 @@ def _require_unchanged(found: Difference, destination: Destination) -> None:
     table = f"{destination.url}: table {destination.dataset}.{found.table}"
     remedy = "the table was changed by hand; undo the change, or load all snapshots into another --dataset"
     if found.dropped:
-        raise UsageError(f"{table} has lost the column {', '.join(found.dropped)}; {remedy}")
+        raise UsageError(f"{table} lacks the column {', '.join(found.dropped)}; {remedy}")
     if found.retyped:
         raise UsageError(f"{table} has a column of another type: {', '.join(found.retyped)}; {remedy}")

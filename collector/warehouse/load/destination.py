@@ -109,7 +109,7 @@ def _server(kind: Kind, parts: SplitResult, port: int | None, dataset: str) -> D
     parameters = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if not (database and user and (host or dict(parameters).get("host"))):
         raise ConfigError(f"--to: the user, the host or the database is missing; use {_EXAMPLES[kind]}")
-    if "/" in database:
+    if "/" in parts.path.strip("/"):
         raise ConfigError(
             f"--to: the path names more than a database; use {_EXAMPLES[kind]}; --dataset names the schema"
         )

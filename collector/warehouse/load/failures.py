@@ -38,7 +38,11 @@ _CAUSES: Final = (
         "the server refuses the user or the password; correct --password-file, --password-command, "
         "COLLECTOR_LOAD_PASSWORD or ~/.pgpass",
     ),
-    _cause(r"no pg_hba.conf entry", ConfigError, "the server does not admit this user from this host"),
+    _cause(
+        r"no pg_hba.conf entry",
+        ConfigError,
+        "the server does not admit this user from this host; add a rule to its pg_hba.conf",
+    ),
     _cause(
         r"invalid (dsn|sslmode|uri|connection option|integer value)",
         ConfigError,

@@ -12,7 +12,7 @@ from collector.model.record import Field, Json, Kind
 from collector.snapshot.reader import SnapshotReader
 from collector.warehouse.arrow import arrow_schema, batches
 from collector.warehouse.columns import CONNECTIONS, Column, ColumnType, Table
-from collector.warehouse.fitting import Fitter
+from collector.warehouse.fitting import fitted
 from collector.warehouse.load.row_hash import row_hash
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def _rows(reader: SnapshotReader, table: str) -> Iterator[dict[str, Json]]:
 
 
 def _versioned(table: Table, rows: Iterable[dict[str, Json]], organization: str) -> Iterator[dict[str, Json]]:
-    fit = Fitter(table).fit
-    for row in rows:
-        fit(row)
+    for row in fitted(table, rows):
         row[ROW_HASH] = row_hash(organization, row)
         row[ORGANIZATION] = organization
         yield row

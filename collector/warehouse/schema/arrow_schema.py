@@ -12,7 +12,7 @@ _TYPES: Final = {
     ColumnType.TIMESTAMP: "timestamp[us, tz=UTC]",
     ColumnType.BOOLEAN: "bool",
     ColumnType.BIGINT: "int64",
-    ColumnType.TEXTS: "list<element: string>",
+    ColumnType.TEXTS: "list<element: string not null>",
     ColumnType.JSON: "extension<arrow.json>",
 }
 """The names that Arrow's documentation and its Python package use. The storage of `arrow.json` is a string."""

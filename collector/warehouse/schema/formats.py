@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from collector.model.control_chars import printable
 from collector.model.errors import UsageError
 from collector.model.record import Json
+from collector.snapshot.file_format import FileFormat, format_of
+from collector.snapshot.layout import SnapshotPaths
 from collector.warehouse.columns import CONNECTIONS, TABLES, Table
 from collector.warehouse.schema.airbyte import airbyte_stream
 from collector.warehouse.schema.arrow_schema import arrow_schema
@@ -83,8 +86,8 @@ def _file(warehouse: Warehouse, table: Table, file: str, requested: str) -> str:
 
 def _beside(path: str, name: str) -> str:
     folder, slash, base = path.rpartition("/")
-    stem = base.removesuffix(".gz").removesuffix(".zst").removesuffix(".jsonl")
-    return f"{folder}{slash}{stem}.{name}.jsonl"
+    connections = Path(base if base.strip(".") else CONNECTIONS)  # a path of a folder has no name
+    return f"{folder}{slash}{SnapshotPaths(connections).table(name).name}"
 
 
 def _refuse_file(file: str, form: SchemaFormat) -> None:
@@ -93,6 +96,8 @@ def _refuse_file(file: str, form: SchemaFormat) -> None:
 
 
 def _require_readable(file: str, warehouse: Warehouse) -> None:
+    if file and (format_of(file) or FileFormat.JSONL).is_converted:
+        raise UsageError("--file: the SQL reads JSON Lines; name the file that `collect -o FILE.jsonl` wrote")
     if printable(file) != file:
         raise UsageError("--file: the path contains a control character, which SQL cannot hold safely; rename the file")
     load = LOADS[warehouse]

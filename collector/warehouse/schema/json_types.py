@@ -6,9 +6,8 @@ from typing import Final
 
 from collector.model.record import Json
 from collector.warehouse.columns import Column, ColumnType
+from collector.warehouse.fitting import MAX_BIGINT, MIN_BIGINT
 
-MIN_BIGINT: Final = -(2**63)
-MAX_BIGINT: Final = 2**63 - 1
 _FORMS: Final[dict[ColumnType, dict[str, Json]]] = {
     ColumnType.TEXT: {"type": "string"},
     ColumnType.TIMESTAMP: {"type": "string", "format": "date-time"},

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from collector.model.strict_json import parse
+from collector.model.strict_json import parse_own
 from collector.snapshot.lines import encode
 from collector.warehouse.columns import ColumnType, Table
 from collector.warehouse.fitting import fit
@@ -31,7 +31,7 @@ class StreamLines:
         """The object for a message, without a line feed."""
         if self._fields is None and not (self._suspect and self._suspect.search(line)):
             return line.removesuffix(b"\n")
-        row = parse(line)
+        row = parse_own(line)
         fit(self._table, row)
         kept = {name: value for name, value in row.items() if self._fields is None or name in self._fields}
         return encode(kept).removesuffix(b"\n")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from collector.model.errors import ExitCode
 from collector.model.side_tables import TableStatus
-from collector.model.strict_json import parse
+from collector.model.strict_json import parse_own
 from collector.warehouse.columns import Table
 
 
@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
 def result_of(manifest: bytes) -> Result:
     """The result that the manifest of this process states."""
-    facts = parse(manifest)
+    facts = parse_own(manifest)
     tables = [entry for entry in facts.get("files", ()) if "table" in entry]
     lacking = {each["table"] for each in tables if each["status"] != TableStatus.COMPLETE or each["skipped"]}
     return Result(facts["exit_code"] == ExitCode.OK, facts["exit_code"], facts["finished_at"], frozenset(lacking))

@@ -20,6 +20,7 @@ from collector.warehouse.columns import CONNECTIONS, TABLES, ColumnType, Table
 from collector.warehouse.exports import parquet_file
 from collector.warehouse.exports.parquet_file import write_parquet
 from collector.warehouse.fitting import fit
+from collector.warehouse.schema.arrow_schema import arrow_schema
 from tests.support.snapshots import odd_records, record_of
 
 TABLE = TABLES[CONNECTIONS]
@@ -111,3 +112,10 @@ def test_pyarrow_types_are_those_of_the_table() -> None:
     schema = pq.read_schema(io.BytesIO(write([])))
     assert schema.field("configuration").type == pa.json_()
     assert schema.field("created_at").type == pa.timestamp("us", "UTC")
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_the_columns_are_those_that_the_schema_command_describes(table: Table) -> None:
+    described = [(field["name"], field["type"], field["nullable"]) for field in arrow_schema(table)["fields"]]
+    stored = pq.read_schema(io.BytesIO(write([], table)))
+    assert [(field.name, str(field.type), field.nullable) for field in stored] == described

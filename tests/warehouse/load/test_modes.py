@@ -128,7 +128,7 @@ def forget_column(engine: Engine, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("DROP COLUMN name", "has lost the column name; the table was changed by hand"),
+        ("DROP COLUMN name", "lacks the column name; the table was changed by hand"),
         ("ALTER COLUMN saved TYPE varchar", "has a column of another type: saved (text, not bool)"),
     ],
 )

@@ -61,7 +61,8 @@ def test_only_a_run_that_is_older_than_a_loaded_one_of_its_organization_is_refus
         for day, name in new
         for later, other in loaded_days
     )
-    is_refused = (mode is Mode.REPLACE and len(nights) > 1) or (mode is not Mode.APPEND and is_older)
+    is_unfit = len(nights) > 1 or any(name is None for _, name in days)
+    is_refused = (mode is Mode.REPLACE and is_unfit) or (mode is not Mode.APPEND and is_older)
     if is_refused:
         with pytest.raises(UsageError):
             require_loadable(nights, mode, ledger)
@@ -75,7 +76,7 @@ def test_only_a_run_that_is_older_than_a_loaded_one_of_its_organization_is_refus
 def test_another_mode_and_a_replace_by_a_partial_run_are_refused(template: Night) -> None:
     with pytest.raises(UsageError, match="were loaded with --mode merge, and one table has one mode"):
         require_loadable([night(template, 2)], Mode.SCD2, [loaded(night(template, 1), Mode.MERGE)])
-    with pytest.raises(UsageError, match="its run is partial, so --mode replace would delete rows"):
+    with pytest.raises(UsageError, match="not a complete run of --all, so --mode replace would delete rows"):
         require_loadable([night(template, 2, status="partial")], Mode.REPLACE, [])
 
 

@@ -82,3 +82,17 @@ def test_a_path_cannot_end_its_literal(warehouse: Warehouse) -> None:
     tokens = sqlglot.tokenize(text, read=warehouse.value)
     prefix = "file://" if warehouse is Warehouse.SNOWFLAKE else ""
     assert prefix + file in [token.text for token in tokens if token.token_type is TokenType.STRING]
+
+
+@pytest.mark.parametrize("path", ["c.parquet", "night/c.csv.gz"])
+def test_a_file_that_is_not_json_lines_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="the SQL reads JSON Lines"):
+        schema_text(SchemaFormat.DUCKDB, CONNECTIONS, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "side_table"),
+    [("n/c.jsonl.zst", "n/c.users.jsonl"), ("c.jsonl", "c.users.jsonl"), ("n/", "n/connections.users.jsonl")],
+)
+def test_a_side_table_is_beside_the_connections_under_the_name_of_a_run(path: str, side_table: str) -> None:
+    assert f"read_json('{side_table}'" in schema_text(SchemaFormat.DUCKDB, "all", path)
