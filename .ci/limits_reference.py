@@ -191,6 +191,43 @@ FIXED = {
             "the table is not read further",
         ),
     ],
+    "Drift": [
+        Limit(
+            "values of one record, of which the shape has the type",
+            "collector.model.record_fields:_MAX_VALUES",
+            COUNT,
+            "the object or array is counted as `left_out`",
+        ),
+        Limit(
+            "nesting of these values",
+            "collector.model.record_fields:_MAX_DEPTH",
+            of("levels"),
+            "the value is counted as `left_out`",
+        ),
+        Limit(
+            "length of a path",
+            "collector.model.record_fields:MAX_PATH_LENGTH",
+            CHARACTERS,
+            "the value is counted as `left_out`",
+        ),
+        Limit(
+            "fields of one type", "collector.model.shape:MAX_FIELDS", COUNT, "the first ones of the alphabet are kept"
+        ),
+        Limit("connection types", "collector.model.shape:MAX_TYPES", COUNT, "the first ones of the alphabet are kept"),
+        Limit(
+            "fields of all types",
+            "collector.model.shape:MAX_ALL_FIELDS",
+            COUNT,
+            "the last types of the alphabet are left out",
+        ),
+        Limit("sample ids of a field", "collector.model.shape:MAX_IDS", COUNT, "the first ones are kept"),
+        Limit(
+            "lines of drift on standard error",
+            "collector.run.observers.drift_warnings:MAX_LISTED",
+            COUNT,
+            "further ones are counted only",
+        ),
+    ],
     "Keys": [
         Limit("length of a key", "collector.client.auth.header:MAX_KEY_LENGTH", CHARACTERS, "exit code 2"),
         Limit("time for `key_command`", "collector.client.auth.key_sources:KEY_TIMEOUT", SECONDS, "exit code 2"),
