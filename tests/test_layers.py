@@ -37,6 +37,7 @@ PURE = (
         "snapshot.file_format",
         "snapshot.json_document",
         "snapshot.line_form",
+        "snapshot.line_types",
         "snapshot.lines",
         "snapshot.manifest",
         "snapshot.parts",

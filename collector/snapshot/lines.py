@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import orjson
@@ -13,25 +12,22 @@ from collector.model.ids import is_canonical
 from collector.model.ledger import TallyEntry
 from collector.model.outcome import Outcome, OutcomeKind, Redaction
 from collector.model.record import (
-    JSON_TYPES,
-    RECORD,
     SCHEMA,
     Json,
-    Kind,
     Record,
     count_texts,
-    names_of,
     nul_paths,
     sent_times,
 )
 from collector.model.record_fields import fields_of
 from collector.model.record_form import ConfigurationAs, RecordForm
-from collector.model.side_tables import SIDE_TABLES
+from collector.model.side_tables import SIDE_TABLES, TABLE_SCHEMA
 from collector.model.strict_json import NotJson, parse_own
 from collector.model.timestamps import is_utc
 from collector.redaction.detect.masks import masked_paths as paths_in
 from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.line_form import form_problem
+from collector.snapshot.line_types import RECORDS, has_only_texts, type_problem
 
 _ROW_KEYS: Final = {table.name: tuple(field.name for field in table.fields) for table in SIDE_TABLES.values()}
 _TIMES: Final = sent_times()
@@ -122,15 +118,6 @@ def error_line(outcome: Outcome) -> bytes:
     )
 
 
-_TYPES: Final = {
-    field.name: (
-        JSON_TYPES[field.kind],
-        *((str,) if field.name == _CONFIGURATION else ()),  # its JSON as text
-        *((type(None),) if field.is_nullable else ()),
-    )
-    for field in RECORD
-}
-_LIST_KEYS: Final = names_of(Kind.IDS, Kind.TEXTS)
 _TEXT: Final = (str,)
 _ERROR_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT,
@@ -141,11 +128,9 @@ _ERROR_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "at": _TEXT,
 }
 _FAILURES: Final = frozenset(OutcomeKind) - {OutcomeKind.OK, OutcomeKind.NOT_ATTEMPTED}
-_TEXT_TYPES: Final = frozenset(_TEXT)
 _MASK_START: Final = b"[REDACTED"
 _MASK_TEXT: Final = _MASK_START.decode()
 _CONTAINERS: Final = (dict, list)
-_MAX_CACHED_SHAPES: Final = 1024  # a million records have a handful
 
 
 class InvalidLine(Exception):
@@ -158,18 +143,26 @@ def read_record(line: bytes, form: RecordForm | None = None) -> Record:
     Raises only `InvalidLine`, also for a record that does not have the given `form`.
     """
     record = _parse_object(line)
-    if problem := _shape_error(tuple(record), tuple(map(type, record.values()))):
+    _require_schema(record.get("_schema"), SCHEMA)
+    if problem := type_problem(RECORDS, record):
         raise InvalidLine(problem)
     if form is not None and (problem := form_problem(form, record, _TIMES, len(line))):
         raise InvalidLine(problem)
     _parse_configuration(record)
     if not is_canonical(record["id"]):
         raise InvalidLine("invalid id")
-    if record["_schema"] != SCHEMA:
-        raise InvalidLine(f"the schema is not {SCHEMA}")
     if not is_utc(record["_collected_at"]):
         raise InvalidLine("_collected_at is not a UTC time")
     return record
+
+
+def _require_schema(found: Json, known: int) -> None:
+    """Raise `InvalidLine` for another version of the schema; a value of another type is left to later checks."""
+    if type(found) is not int or found == known:
+        return
+    if found > known:
+        raise InvalidLine(f"its schema is that of a later version of collector; this version reads schema {known}")
+    raise InvalidLine(f"the schema is not {known}")
 
 
 def _parse_object(line: bytes) -> Record:
@@ -194,7 +187,7 @@ def _parse_configuration(record: dict[str, Json]) -> None:
 
 def has_only_text_lists(record: Record) -> bool:
     """Do the record's arrays contain only text?"""
-    return all(_TEXT_TYPES.issuperset(map(type, record[key])) for key in _LIST_KEYS)
+    return has_only_texts(RECORDS, record)
 
 
 def tally_entry_of_line(line: bytes, record: Record) -> TallyEntry:
@@ -253,29 +246,19 @@ def read_error(line: bytes) -> tuple[str, OutcomeKind]:
 
 
 def read_row(line: bytes, table: str, form: RecordForm | None = None) -> dict[str, Json]:
-    """Decode a row of a side table; its configuration, if it has one, is an object in every form.
+    """Decode a row from a line without its line feed; its configuration, if any, is an object in every form.
 
-    Raises `InvalidLine` unless it is an object with the keys of that table, and has the given `form`.
+    Raises `InvalidLine` unless it is an object with the keys and types of that table, and has the given `form`.
     """
-    try:
-        row = parse_own(line)
-    except NotJson as reason:
-        raise InvalidLine(str(reason)) from None
-    if type(row) is not dict or tuple(row) != _ROW_KEYS[table]:
+    row = _parse_object(line)
+    _require_schema(row.get("_schema"), TABLE_SCHEMA)
+    if tuple(row) != _ROW_KEYS[table]:
         raise InvalidLine(f"not a row of {table}")
+    if problem := type_problem(table, row):
+        raise InvalidLine(problem)
+    if not has_only_texts(table, row):
+        raise InvalidLine("an array contains a value that is not text")
     if form is not None and (problem := form_problem(form, row, _ROW_TIMES[table])):
         raise InvalidLine(problem)
     _parse_configuration(row)
     return row
-
-
-@lru_cache(_MAX_CACHED_SHAPES)
-def _shape_error(keys: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
-    """The first problem of a record with these keys and types, or None."""
-    found = dict(zip(keys, kinds, strict=True))
-    for key, allowed in _TYPES.items():
-        if key not in found:
-            return f"missing key {key}"
-        if found[key] not in allowed:
-            return f"{key} is of type {found[key].__name__}"
-    return "an unknown key" if len(found) > len(_TYPES) else None

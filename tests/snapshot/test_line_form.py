@@ -100,11 +100,29 @@ def test_a_record_in_another_form_than_the_stated_one_is_rejected(
 def test_a_row_in_another_form_than_the_stated_one_is_rejected() -> None:
     row = normalized(SIDE_TABLES["models"], {"id": ID, "configuration": {"a": 1}, "created_at": "soon"})
     assert row is not None
-    assert read_row(encode_as(STRING, row.row), "models", RecordForm(configuration_as=STRING)) == row.row
+    assert read_row(encode_as(STRING, row.row)[:-1], "models", RecordForm(configuration_as=STRING)) == row.row
     with pytest.raises(InvalidLine, match="configuration is of type str"):
-        read_row(encode_as(STRING, row.row), "models", RecordForm())
+        read_row(encode_as(STRING, row.row)[:-1], "models", RecordForm())
     with pytest.raises(InvalidLine, match="created_at is not RFC 3339"):
-        read_row(encode_as(OBJECT, row.row), "models", RecordForm(timestamps=Timestamps.STRICT))
+        read_row(encode_as(OBJECT, row.row)[:-1], "models", RecordForm(timestamps=Timestamps.STRICT))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"name": 1}, "name is of type int"),
+        ({"policies": [1]}, "an array contains a value that is not text"),
+        ({"id": None}, "id is of type NoneType"),
+        ({"_schema": 2, "added": 1}, "its schema is that of a later version of collector"),
+        ({"added": 1}, "not a row of models"),
+    ],
+)
+def test_a_row_with_other_types_or_keys_is_rejected(change: dict[str, Any], problem: str) -> None:
+    found = normalized(SIDE_TABLES["models"], {"id": ID})
+    assert found is not None
+    assert read_row(encode(found.row)[:-1], "models") == found.row
+    with pytest.raises(InvalidLine, match=problem):
+        read_row(encode({**found.row, **change})[:-1], "models")
 
 
 def outcome(record: Record) -> Outcome:

@@ -15,7 +15,7 @@ from collector.model.record import FIELDS, Record
 from collector.polytomic.envelope import read_data
 from collector.polytomic.normalize import normalize
 from collector.redaction.redactor import Redactor
-from collector.snapshot import lines
+from collector.snapshot import line_types
 from collector.snapshot.lines import InvalidLine, encode, read_record
 from tests.polytomic.test_normalize import AT, ID, NEVER_NULL, RUN, TYPES, anything, connections, record_of
 from tests.support.scripted_server import connection
@@ -99,6 +99,11 @@ def test_a_renamed_key_is_rejected() -> None:
 @pytest.mark.parametrize("schema", [0, 2, -1, 424242, 2**64 - 1])
 def test_another_schema_is_rejected(schema: int) -> None:
     assert "schema" in reason_of(line_of({**RECORD, "_schema": schema}))
+
+
+def test_the_reason_names_a_later_schema_although_its_keys_are_unknown() -> None:
+    reason = reason_of(line_of({**RECORD, "_schema": 2, "added": 1}))
+    assert reason.startswith("its schema is that of a later version of collector")
 
 
 @pytest.mark.parametrize("value", [True, False, 1.0, "1", None])
@@ -222,8 +227,8 @@ def test_a_collection_time_that_is_not_utc_is_rejected(timestamp: str) -> None:
 
 def test_the_shape_of_many_records_is_checked_once() -> None:
     read_record(LINE)
-    before = lines._shape_error.cache_info()
+    before = line_types._problem.cache_info()
     for _ in range(3):
         read_record(LINE)
-    after = lines._shape_error.cache_info()
+    after = line_types._problem.cache_info()
     assert (after.hits - before.hits, after.misses) == (3, before.misses)
