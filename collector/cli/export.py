@@ -17,6 +17,7 @@ from collector.cli.stdout import writing
 from collector.model.errors import ExitCode, UsageError
 from collector.snapshot.file_format import FileFormat, format_of, format_problem
 from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.parts import PLACEHOLDER, is_partitioned
 from collector.snapshot.sinks.part_files import PART_BYTES, PartLimits
 from collector.snapshot.sinks.target import require_free_target
 from collector.storage.compression import compression_of
@@ -29,7 +30,7 @@ app = App(
     name="export",
     usage="collector export SNAPSHOT -o FILE [OPTIONS]",
     help_prologue="""\
-Write a finished snapshot as one file that warehouses load. Sends no requests.
+Write a finished snapshot as Parquet, CSV or JSON Lines. Sends no requests.
 
 Examples:
   collector export connections.jsonl -o connections.parquet
@@ -79,25 +80,37 @@ def export(
     ] = 0,
 ) -> int:
     """Export one table of a snapshot, and report its size on stderr."""
-    if part_bytes < 0 or part_records < 0:
-        raise UsageError("--part-bytes and --part-records are 0 or above")
+    _require_limits(output, part_bytes=part_bytes, part_records=part_records)
     form = Form(table, _format(output, format), compression_of(output))
     form.require_usable()
     reject_other_file(snapshot)
     if output == _STDOUT:
         return _to_stdout(snapshot, form)
     target = require_free_target(filled(output, snapshot))
-    is_partitioned, limits = SnapshotPaths(target).is_partitioned, PartLimits(part_bytes, part_records)
+    is_parted, limits = SnapshotPaths(target).is_partitioned, PartLimits(part_bytes, part_records)
     with noted_signals() as check:
-        if is_partitioned:
+        if is_parted:
             done = export_parts(snapshot, target, form, print_message, check, limits=limits)
         else:
             done = export_file(snapshot, target, form, print_message, check)
-    where = f" in {done.parts} parts" if is_partitioned else ""
+    where = f" in {done.parts} part{'s' if done.parts != 1 else ''}" if is_parted else ""
     print_message(f"{target}: {done.rows} rows of {table}{where}, {done.bytes} bytes, sha256 {done.sha256}")
     for note in done.verified.notes:
         print_message(note)
     return ExitCode.OK
+
+
+def _require_limits(output: str, *, part_bytes: int, part_records: int) -> None:
+    """Raise `UsageError` for limits of parts that are out of range, or have no effect."""
+    limits = {"--part-bytes": (part_bytes, PART_BYTES), "--part-records": (part_records, 0)}
+    for option, (value, default) in limits.items():
+        if not 0 <= value < 2**53:
+            raise UsageError(f"{option}: not from 0 to {2**53 - 1}; correct it")
+        if value != default and not is_partitioned(output):
+            raise UsageError(
+                f"{option}: the name in --output has no {PLACEHOLDER}; write it in, as in "
+                f"connections-{PLACEHOLDER}.jsonl"
+            )
 
 
 def _format(output: str, given: FileFormat | None) -> FileFormat:

@@ -36,7 +36,7 @@ Exit codes:
 def verify_snapshot(
     snapshot: Annotated[
         Path,
-        Parameter(help="The file that collect -o wrote, or the index of several organizations."),
+        Parameter(help="A snapshot; a folder, manifest or part of a partition; or the index of several organizations."),
     ],
     /,
 ) -> int:

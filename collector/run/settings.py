@@ -250,7 +250,7 @@ class Output:
     """The files for records, errors and the manifest."""
 
     path: Annotated[str, Parameter(name=("--output", "-o"), allow_leading_hyphen=True, metavar="PATH")] = "-"
-    "Snapshot: FILE.jsonl or .csv (also .gz, .zst), or .parquet; - is stdout. Fills in {date} and the like."
+    "Snapshot: .jsonl or .csv (also .gz, .zst), or .parquet; - is stdout. {date}, {run_id}, {part} are filled in."
     errors: Annotated[str | None, Parameter(name="--errors", metavar="PATH")] = None
     "Errors file, if the output is standard output."
     manifest: Annotated[str | None, Parameter(name="--manifest", metavar="PATH")] = None

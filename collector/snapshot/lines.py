@@ -161,7 +161,9 @@ def _require_schema(found: Json, known: int) -> None:
     if type(found) is not int or found == known:
         return
     if found > known:
-        raise InvalidLine(f"its schema is that of a later version of collector; this version reads schema {known}")
+        raise InvalidLine(
+            f"its schema is that of a later version of collector; update collector: this version reads schema {known}"
+        )
     raise InvalidLine(f"the schema is not {known}")
 
 

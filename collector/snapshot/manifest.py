@@ -23,7 +23,7 @@ from collector.redaction.detect.reasons import UNKNOWN
 from collector.snapshot.drift import NOT_COMPARED, DriftReport
 from collector.snapshot.drift_json import decode_drift, drift_as_json
 from collector.snapshot.json_document import JsonNode, parse
-from collector.snapshot.parts import part_name
+from collector.snapshot.parts import is_partitioned, part_name
 from collector.snapshot.shape_json import decode_shape, shape_as_json
 
 FORMAT: Final = "collector.manifest/1"
@@ -269,6 +269,8 @@ def decode(content: bytes) -> Manifest:
     files, tables = listed_files(found["files"])
     if not files:
         found["files"].reject("has no entry for the records")
+    if any(each.part_of and "/" in each.path for each in files):
+        found["files"].reject("has a part in another folder than the manifest")
     records = tuple(each for each in files if each.part_of is not None) or (files[0],)
     tally = _tally(found, ledger["outcomes"])
     return Manifest(
@@ -326,6 +328,8 @@ def _parts(files: Sequence[JsonNode]) -> list[FileEntry]:
     for number, each in enumerate(files):
         if (part_of := each.get("part_of")) is None:
             break
+        if not is_partitioned(part_of.text()):
+            part_of.reject("not the name of an output in parts")
         entry = _file_entry(each)._replace(part_of=part_of.text())
         name = PurePosixPath(entry.path).name  # an index lists it with its folder
         if name != part_name(part_of.text(), number) or entry.part_of != (found or [entry])[0].part_of:

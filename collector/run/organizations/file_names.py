@@ -51,7 +51,7 @@ def require_disjoint(
             if owner != organization.name:
                 raise UsageError(
                     f"organization {organization.name} and {owner} would both write {path}; choose another --output, "
-                    "--manifest or label"
+                    "--manifest or label, or write {{organization_id}} into the name of the folder"
                 )
 
 
@@ -62,4 +62,6 @@ def _files_of(organization: Organization, fill: Callable[[str], str], *, is_stre
     if not is_stream:
         paths = SnapshotPaths(Path(fill(settings.output.path)))
         yield from (paths.snapshot, paths.errors, paths.manifest, paths.lock, *paths.unfinished)
+        if paths.is_partitioned:
+            yield paths.success
         yield from map(paths.table, settings.tables.include)

@@ -259,8 +259,8 @@ class FileSink:
         paths, files = self._paths, self._files
         if older := snapshot_in_other_encoding(files, paths):
             self._warn(
-                f"{older}: this run will replace its manifest, so no command can verify it afterwards; to keep both, "
-                "stop and choose another --output"
+                f"{older}: this run replaces its manifest, so `collector verify` will reject it; to keep both, stop "
+                "this run and choose another --output"
             )
         files.remove(
             *paths.staged, *paths.unfinished, *(other.partial for other in paths.other_encodings)

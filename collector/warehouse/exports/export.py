@@ -5,16 +5,19 @@ The target is replaced only after everything matched. A stream gets its bytes be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from collector.model.errors import OutputLocked, UsageError
+from collector.model.errors import Damaged, OutputLocked, UsageError
+from collector.model.ids import is_canonical
 from collector.model.record import Json
 from collector.snapshot.file_format import FileFormat
-from collector.snapshot.layout import SnapshotPaths
+from collector.snapshot.layout import RUN_ID, SnapshotPaths
 from collector.snapshot.lines import encode_as
 from collector.snapshot.manifest import whole_of
+from collector.snapshot.parts import PLACEHOLDER
 from collector.snapshot.reader import SnapshotReader, StoredRecord, open_snapshot
 from collector.snapshot.sinks.part_files import (
     PartLimits,
@@ -36,6 +39,9 @@ from collector.warehouse.exports.file_writers import require_writable, write_row
 from collector.warehouse.exports.parquet_file import Write
 
 _ORGANIZATION: Final = "{organization_id}"
+_OF_SNAPSHOT: Final = ("{date}", "{run_id}", _ORGANIZATION)
+_PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
+_RUN_ID: Final = re.compile(RUN_ID, re.ASCII)
 
 
 class Form(NamedTuple):
@@ -68,12 +74,17 @@ class Exported(NamedTuple):
 def filled(output: str, snapshot: Path) -> str:
     """The path with `{date}`, `{run_id}` and `{organization_id}` of the snapshot.
 
-    Raises `UsageError` if its organization is not known, and the errors of `open_snapshot`.
+    Raises `UsageError` for another placeholder, or if its organization is not known, and the errors of `open_snapshot`.
     """
-    if not any(each in output for each in ("{date}", "{run_id}", _ORGANIZATION)):
+    for unknown in set(_PLACEHOLDER.findall(output)) - {*_OF_SNAPSHOT, PLACEHOLDER}:
+        known = ", ".join((*_OF_SNAPSHOT, PLACEHOLDER))
+        raise UsageError(f"--output {output}: {unknown} is not a placeholder; use {known}")
+    if not any(each in output for each in _OF_SNAPSHOT):
         return output
     with open_snapshot(snapshot) as reader:
         found = reader.manifest
+    if not (_RUN_ID.fullmatch(found.run_id) and (found.organization_id is None or is_canonical(found.organization_id))):
+        raise Damaged(f"{snapshot}: its manifest has an invalid run or organization; restore it or collect again")
     if _ORGANIZATION in output and found.organization_id is None:
         raise UsageError(f"--output {output}: the records of {snapshot} have no organization; remove {_ORGANIZATION}")
     dated = output.replace("{date}", found.started_at[:10]).replace("{run_id}", found.run_id)

@@ -21,7 +21,7 @@ _EXAMPLES: Final = {
     "bigquery": "bigquery://project",
 }
 _ALIASES: Final = {"postgres": "postgresql"}
-_HARMLESS_PARAMETERS: Final = frozenset(("authenticator", "passfile", "sslkey"))
+_HARMLESS_PARAMETERS: Final = frozenset(("passfile", "sslkey"))
 _SECRET_PARAMETERS: Final = re.compile(r"pass|secret|token|key|credential")
 
 

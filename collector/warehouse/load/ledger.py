@@ -35,6 +35,9 @@ _COLUMNS: Final = {
 }
 
 
+_THIS_NIGHT: Final = "run_id = %s AND organization_id = %s"
+
+
 def make_ledger(pipeline: Pipeline, kind: Kind) -> None:
     """Create the table, and the dataset that holds it, unless they exist."""
     pipeline.make_dataset()
@@ -44,7 +47,7 @@ def make_ledger(pipeline: Pipeline, kind: Kind) -> None:
 
 
 def read_ledger(pipeline: Pipeline) -> list[Loaded]:
-    """Every load, and the time of its run as in a manifest."""
+    """Every load, in order, with the time of its run as in a manifest."""
     if not (pipeline.has_dataset() and pipeline.stored_columns(LEDGER)[LEDGER]):
         return []
     rows = pipeline.query(
@@ -57,7 +60,7 @@ def read_ledger(pipeline: Pipeline) -> list[Loaded]:
 
 
 def begin_entry(pipeline: Pipeline, night: Night, mode: Mode, rows: Mapping[str, int], nul_values: int) -> None:
-    """Add a load that begins, in place of one of the same night that did not end."""
+    """Add a load that begins, in place of an earlier one of the same night."""
     pipeline.query(f"DELETE FROM {pipeline.table(LEDGER)} WHERE {_THIS_NIGHT}", *_identity(night))  # noqa: S608
     manifest = night.manifest
     values = (
@@ -87,9 +90,6 @@ def end_entry(pipeline: Pipeline, night: Night) -> None:
         f"UPDATE {pipeline.table(LEDGER)} SET loaded_at = CURRENT_TIMESTAMP WHERE {_THIS_NIGHT}",  # noqa: S608
         *_identity(night),
     )
-
-
-_THIS_NIGHT: Final = "run_id = %s AND organization_id = %s AND loaded_at IS NULL"
 
 
 def _identity(night: Night) -> tuple[str, str]:

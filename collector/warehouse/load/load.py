@@ -77,7 +77,7 @@ class _Load:
     def run(self, nights: Sequence[Night], report: Callable[[NightResult], None]) -> None:
         ledger = read_ledger(self._pipeline)
         require_loadable(nights, self._options.mode, ledger)
-        pending = [night for night in nights if not is_loaded(night, ledger)]
+        pending = [night for night in nights if not is_loaded(night, self._options.mode, ledger)]
         self._pipeline.sync()
         require_same_columns(self._pipeline, _tables_of(pending), self._options.contract, self._destination)
         for night in nights:

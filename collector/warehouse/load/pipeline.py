@@ -1,7 +1,7 @@
 """A pipeline of dlt: the only module that runs it.
 
 dlt reads its configuration from the environment, the current folder and its home, keeps state there, logs, and reports
-its use. A run context of our own in the folder of the load confines all of it.
+its use. `ConfinedContext` confines all of it to the folder of the load.
 """
 
 from __future__ import annotations

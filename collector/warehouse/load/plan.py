@@ -81,9 +81,10 @@ def ordered(nights: Iterable[Night]) -> list[Night]:
     return sorted(unique.values(), key=lambda night: (night.manifest.started_at, night.manifest.run_id))
 
 
-def is_loaded(night: Night, ledger: Iterable[Loaded]) -> bool:
-    """Did an earlier load of this night end?"""
-    return any(load.has_ended and _is_same(load, night) for load in ledger)
+def is_loaded(night: Night, mode: Mode, ledger: Iterable[Loaded]) -> bool:
+    """Are the rows of this night in the tables? The ledger is in the order of the loads."""
+    ended = [load for load in ledger if load.has_ended]
+    return any(_is_same(load, night) for load in (ended[-1:] if mode is Mode.REPLACE else ended))
 
 
 def _is_same(load: Loaded, night: Night) -> bool:
@@ -102,7 +103,7 @@ def require_loadable(nights: Sequence[Night], mode: Mode, ledger: Sequence[Loade
         _require_replaceable(nights)
     if mode in (Mode.SCD2, Mode.MERGE, Mode.REPLACE):
         for night in nights:
-            if not is_loaded(night, ledger):
+            if not is_loaded(night, mode, ledger):
                 _require_newest(night, mode, ledger)
 
 

@@ -76,7 +76,7 @@ def _selected(entry: Mapping[str, Any], path: str, defaults: set[str]) -> Stream
     schema = entry.get("schema")
     places = (root, entry, schema if isinstance(schema, dict) else {})
     said = [each["selected"] for each in places if each.get("selected") is not None]
-    _require_flags(said, path)
+    _require_flags(said, name, path)
     is_default = isinstance(name, str) and (name in defaults or root.get("selected-by-default"))
     if not (said[0] if said else is_default):
         return None
@@ -84,13 +84,16 @@ def _selected(entry: Mapping[str, Any], path: str, defaults: set[str]) -> Stream
     method = root.get("replication-method", entry.get("replication_method")) or _FULL_TABLE
     if method != _FULL_TABLE:
         raise ConfigError(f"--catalog {path}: the stream {table.name} is always read whole; set {_FULL_TABLE}")
-    _require_flags([each["selected"] for each in metadata.values() if each.get("selected") is not None], path)
+    _require_flags([each["selected"] for each in metadata.values() if each.get("selected") is not None], name, path)
     return Stream(table, _fields_of(table, metadata))
 
 
-def _require_flags(said: Iterable[object], path: str) -> None:
+def _require_flags(said: Iterable[object], stream: object, path: str) -> None:
     if not all(isinstance(each, bool) for each in said):
-        raise ConfigError(f"--catalog {path}: selected is neither true nor false; write a new catalog with --discover")
+        raise ConfigError(
+            f"--catalog {path}: selected in the stream {stream} must be true or false; write a new catalog with "
+            "--discover"
+        )
 
 
 def _metadata_of(entry: Mapping[str, Any], path: str) -> dict[tuple[str, ...], dict[str, Any]]:
