@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import Final
 
@@ -11,7 +11,8 @@ PLACEHOLDER: Final = "{part}"
 SUCCESS: Final = "_SUCCESS"
 """The name of the empty file in the folder of a partition that is finished."""
 
-_NUMBER: Final = r"[0-9]{5,}"
+_DIGITS: Final = 5
+_NUMBER: Final = rf"[0-9]{{{_DIGITS},}}"
 _SEPARATED: Final = re.compile(r"[-_.]*" + re.escape(PLACEHOLDER))
 
 
@@ -27,7 +28,7 @@ def without_part(name: str) -> str:
 
 def part_name(template: str, number: int) -> str:
     """The name of a part, counted from 0."""
-    return template.replace(PLACEHOLDER, f"{number:05}")
+    return template.replace(PLACEHOLDER, f"{number:0{_DIGITS}}")
 
 
 def part_pattern(template: str, ending: str = "") -> re.Pattern[str]:
@@ -39,7 +40,17 @@ def part_pattern(template: str, ending: str = "") -> re.Pattern[str]:
 def templates_of(name: str) -> Iterator[str]:
     """The names of outputs in parts that may have a part of this name."""
     for found in re.finditer(_NUMBER, name):
-        yield f"{name[: found.start()]}{PLACEHOLDER}{name[found.end() :]}"
+        for start in range(found.start(), found.end()):  # digits beside {part} belong to the name
+            for end in range(start + _DIGITS, found.end() + 1):
+                yield f"{name[:start]}{PLACEHOLDER}{name[end:]}"
+
+
+def parts_among(template: str, names: Collection[str]) -> list[str]:
+    """Those of `names` that a run may have left as parts: the numbers are consecutive from 0."""
+    found: list[str] = []
+    while (name := part_name(template, len(found))) in names:
+        found.append(name)
+    return found
 
 
 def part_problem(output: str) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 from collector.snapshot.checked_manifest import CheckedManifest
 from collector.snapshot.errors_file import CheckedErrors
 from collector.snapshot.layout import SnapshotPaths, Stage
+from collector.snapshot.parts import part_pattern
 from collector.snapshot.side_table import note_on_table
 
 
@@ -37,14 +39,35 @@ def verified(checked: CheckedManifest, errors: CheckedErrors) -> Verified:
         sha256=records_file.sha256,
         status=checked.manifest.status,
         errors_file=errors.path,
-        notes=tuple(filter(None, (errors.note, *table_notes, _note_on_success(checked), _note_on_run(checked)))),
+        notes=tuple(filter(None, (errors.note, *table_notes, *_notes_on_partition(checked), _note_on_run(checked)))),
+    )
+
+
+def _notes_on_partition(checked: CheckedManifest) -> tuple[str | None, ...]:
+    return (_note_on_success(checked), _note_on_surplus(checked)) if checked.manifest.is_partitioned else ()
+
+
+def _note_on_surplus(checked: CheckedManifest) -> str | None:
+    """A note on a file that loaders would read as a part, but that the manifest does not list, and the next step."""
+    template = checked.files.records
+    pattern, listed = part_pattern(template.name), {each.path for each in checked.manifest.records_files}
+    try:
+        names = sorted(filter(pattern.fullmatch, os.listdir(template.parent)))
+    except OSError:  # a folder that may be searched, and not read
+        return None
+    surplus = next((name for name in names if name not in listed), None)
+    if surplus is None:
+        return None
+    return (
+        f"{template.with_name(surplus)}: has the name of a part, but the manifest does not list it, so loaders may "
+        "read records that are not of this partition; move it to another folder"
     )
 
 
 def _note_on_success(checked: CheckedManifest) -> str | None:
     """A note on a published partition without the file that loaders wait for, and the next step."""
     success = SnapshotPaths(checked.files.records).success
-    if not checked.manifest.is_partitioned or success.exists():
+    if success.exists():
         return None
     return f"{success}: does not exist, so loaders may take this partition for unfinished; create it as an empty file"
 

@@ -248,7 +248,8 @@ async def test_export_writes_parts_once(call: Calling, tmp_path: Path, ending: s
     manifest = json.loads((tmp_path / "c.manifest.json").read_text())
     folder = tmp_path / f"out/dt={manifest['started_at'][:10]}"
     folder.mkdir(parents=True)
-    (folder / f"connections-00007.{ending}").write_bytes(b"of an attempt that was killed")
+    for number in range(5):
+        (folder / f"connections-{number:05}.{ending}").write_bytes(b"of an attempt that was killed")
     wanted = ("export", "c.jsonl", "-o", f"out/dt={{date}}/connections-{{part}}.{ending}", "--part-records", "25")
     done = await call(*wanted)
     assert done.code == 0, done.err
@@ -261,6 +262,55 @@ async def test_export_writes_parts_once(call: Calling, tmp_path: Path, ending: s
     assert done.code == 2
     assert "never written again" in done.err
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+async def test_no_run_removes_a_file_that_no_run_left_as_a_part(call: Calling, tmp_path: Path) -> None:
+    """The name of a dated snapshot is that of a part with a high number."""
+    async with serving(found) as server:
+        assert (await call(*command(server.url, "out/c-20261127.jsonl"))).code == 0
+        (tmp_path / "out/c-00001.csv").write_text("of a user")
+        sent, before = server.requests, {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+        for foreign, ending in (("c-20261127.jsonl", "jsonl"), ("c-00001.csv", "csv")):
+            for wanted in (command(server.url, ""), ("export", "out/c-20261127.jsonl", "-o", "")):
+                done = await call(*(one or f"out/c-{{part}}.{ending}" for one in wanted))
+                assert done.code == 2, done.err
+                assert f"out/{foreign} has the name of a part, but no run left it as one" in done.err
+        assert server.requests == sent
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+async def test_no_command_writes_a_file_with_the_name_of_a_part_of_a_finished_partition(
+    call: Calling, tmp_path: Path
+) -> None:
+    async with serving(found) as server:
+        assert (await call(*command(server.url, "out/c-{part}.jsonl", "--part-records", "25"))).code == 0
+        before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+        for part in ("out/c-00001.jsonl", "out/c-00003.jsonl"):
+            for wanted in (command(server.url, part), ("export", "out", "-o", part)):
+                done = await call(*wanted)
+                assert done.code == 2, done.err
+                assert "never written again" in done.err
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+async def test_verify_notes_a_file_that_loaders_would_read_as_a_part(call: Calling, tmp_path: Path) -> None:
+    async with serving(found) as server:
+        assert (await call(*command(server.url, "out/c-{part}.jsonl", "--part-records", "25"))).code == 0
+    (tmp_path / "out/c-00003.jsonl").write_bytes((tmp_path / "out/c-00000.jsonl").read_bytes())
+    verified = await call("verify", "out")
+    assert verified.code == 0
+    assert "out/c-00003.jsonl: has the name of a part, but the manifest does not list it" in verified.err
+
+
+async def test_a_part_whose_name_has_digits_beside_its_number_names_its_partition(
+    call: Calling, tmp_path: Path
+) -> None:
+    async with serving(found) as server:
+        for number, name in enumerate(("c-2026{part}.jsonl", "c{part}7.jsonl", "c0{part}0.csv")):
+            folder = tmp_path / str(number)
+            assert (await call(*command(server.url, f"{number}/{name}"))).code == 0
+            verified = await call("verify", str(folder / name.replace("{part}", "00000")))
+            assert (verified.code, "60 records" in verified.err) == (0, True), verified.err
 
 
 async def test_a_damaged_snapshot_leaves_no_part(call: Calling, tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def test_a_crash_neither_loses_a_committed_record_of_a_partition_nor_writes_one_
 
 
 def stale(path: Path) -> dict[Path, bytes]:
-    """Parts of an abandoned attempt: one that is replaced, and two that are removed."""
-    numbers = ("00001", "00009", "00010")
+    """Parts of an abandoned attempt: four that are replaced, and two that are removed."""
+    numbers = (f"{number:05}" for number in range(PARTS + 2))
     return {path.with_name(path.name.replace("{part}", number)): b'{"a":"stale part"}\n' for number in numbers}
 
 

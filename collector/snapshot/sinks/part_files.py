@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from collector.snapshot.manifest import FileEntry
-from collector.snapshot.parts import SUCCESS, part_name, part_pattern
+from collector.snapshot.parts import SUCCESS, part_name, part_pattern, parts_among
 from collector.storage.compression import Compression
 from collector.storage.durable_files import STAGED, Files, staged_path, translated
 from collector.storage.staged_file import StagedFile, staged_file
@@ -151,11 +151,12 @@ def remove_staged(files: Files, template: Path) -> None:
 def remove_surplus(files: Files, template: Path, parts: Iterable[str]) -> None:
     """Remove the parts of an attempt that was abandoned, but not `parts`. Raises `OutputError`.
 
-    Parts of a finished partition stay.
+    Parts of a finished partition stay. The last part is removed first, so that the others stay consecutive.
     """
     if not files.exists(template.with_name(SUCCESS)):
         kept = set(parts)
-        files.remove(*(path for path in _found(files, template) if path.name not in kept))
+        found = parts_among(template.name, set(files.names(template.parent)))
+        files.remove(*(template.with_name(name) for name in reversed(found) if name not in kept))
 
 
 def publish_parts(files: Files, template: Path, parts: Iterable[FileEntry]) -> None:
@@ -192,6 +193,15 @@ def mark_finished(files: Files, template: Path) -> None:
         files.system.fsync_dir(path.parent)
 
 
+def foreign_part(files: Files, template: Path) -> Path | None:
+    """A file with the name of a part that no run left: its number is not consecutive. Raises `OutputError`."""
+    found = _found(files, template)
+    own = parts_among(template.name, {path.name for path in found})
+    return next((path for path in found if path.name not in own), None)
+
+
 def _found(files: Files, template: Path, ending: str = "") -> list[Path]:
+    if not files.exists(template.parent):
+        return []
     pattern = part_pattern(template.name, ending)
     return sorted(template.with_name(name) for name in files.names(template.parent) if pattern.fullmatch(name))

@@ -1,4 +1,4 @@
-"""The rule that a finished partition is never written again."""
+"""The rules that a finished partition is never written again, and that no run removes a file of another origin."""
 
 from __future__ import annotations
 
@@ -8,15 +8,31 @@ from collector.model.errors import UsageError
 from collector.snapshot.json_document import Malformed
 from collector.snapshot.layout import SnapshotPaths
 from collector.snapshot.manifest import decode
+from collector.snapshot.parts import templates_of
+from collector.snapshot.sinks.part_files import foreign_part
 from collector.storage.durable_files import Files
 
 
 def require_unfinished(files: Files, paths: SnapshotPaths) -> None:
     """Raise `UsageError` if this output would change a finished partition.
 
-    The output in parts itself, or one file whose manifest is that of a partition. Raises `OutputError`.
+    The output in parts itself, one file whose manifest is that of a partition, or one with the name of a part. Also
+    raises it if the folder has a file with the name of a part that no run left. Raises `OutputError`.
     """
-    mark = _mark_of_finished(files, paths)
+    _reject_finished(paths, _mark_of_finished(files, paths))
+    if paths.is_partitioned and (foreign := foreign_part(files, paths.snapshot)):
+        raise UsageError(
+            f"--output {paths.snapshot}: {foreign} has the name of a part, but no run left it as one, because the "
+            "numbers before it are missing; move it, or choose another folder or name"
+        )
+
+
+def require_no_part(files: Files, path: Path) -> None:
+    """Raise `UsageError` if a file of this name would be read as a part of a finished partition."""
+    _reject_finished(SnapshotPaths(path), _manifest_of_part(files, path))
+
+
+def _reject_finished(paths: SnapshotPaths, mark: Path | None) -> None:
     if mark is not None:
         raise UsageError(
             f"--output {paths.snapshot}: {mark} exists, so this partition is finished, and a finished partition is "
@@ -28,11 +44,21 @@ def require_unfinished(files: Files, paths: SnapshotPaths) -> None:
 def _mark_of_finished(files: Files, paths: SnapshotPaths) -> Path | None:
     if paths.is_partitioned:
         return next(filter(files.exists, (paths.success, paths.manifest)), None)
-    return paths.manifest if _describes_parts(files, paths.manifest) else None
+    if _described(files, paths.manifest):
+        return paths.manifest
+    return _manifest_of_part(files, paths.snapshot)
 
 
-def _describes_parts(files: Files, manifest: Path) -> bool:
+def _manifest_of_part(files: Files, path: Path) -> Path | None:
+    """The manifest of the partition whose parts have such names."""
+    outputs = [SnapshotPaths(path.with_name(template)) for template in templates_of(path.name)]
+    return next((one.manifest for one in outputs if _described(files, one.manifest) == one.snapshot.name), None)
+
+
+def _described(files: Files, manifest: Path) -> str | None:
+    """The name of the output in parts that the manifest describes."""
     try:
-        return decode(files.read(manifest) or b"").is_partitioned
+        found = decode(files.read(manifest) or b"")
     except Malformed:
-        return False
+        return None
+    return found.records_file.path if found.is_partitioned else None

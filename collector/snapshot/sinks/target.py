@@ -19,7 +19,7 @@ from collector.snapshot.sinks.conversion import Converter
 from collector.snapshot.sinks.file_sink import FileSink
 from collector.snapshot.sinks.framing import Framing
 from collector.snapshot.sinks.part_files import PartLimits
-from collector.snapshot.sinks.partition import require_unfinished
+from collector.snapshot.sinks.partition import require_no_part, require_unfinished
 from collector.snapshot.sinks.resume import Resume
 from collector.snapshot.sinks.sink import Sink
 from collector.snapshot.sinks.stream_sink import StreamSink, open_stream, require_stdout
@@ -136,6 +136,7 @@ def require_free_target(output: str) -> Path:
     _require_usable_name(output, paths)
     if paths.is_partitioned:
         require_unfinished(Files(PosixFileSystem()), paths)
+    require_no_part(Files(PosixFileSystem()), path)
     if paths.format is FileFormat.JSONL:
         _require_no_side_table(output, paths)
     if _describes(paths.manifest, path.name):
