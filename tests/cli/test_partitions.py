@@ -113,7 +113,7 @@ async def test_a_finished_partition_is_refused_before_the_first_request(call: Ca
                 done = await call(*command(server.url, output, *more))
                 assert done.code == 2, done.err
                 assert "never written again" in done.err
-                assert f"remove the folder out/{folder.name}" in done.err
+                assert "choose another --output, such as one with {run_id} in the path" in done.err
         done = await call(*command(server.url, f"out/{folder.name}/connections.jsonl"))
         assert done.code == 2, done.err
         assert server.requests == sent
@@ -347,6 +347,14 @@ async def test_export_refuses_an_unknown_placeholder_and_limits_without_effect(
         assert (await call(*command(server.url, "c.jsonl"))).code == 0
     done = await call("export", "c.jsonl", "-o", output, *options)
     assert (done.code, message in done.err) == (2, True), done.err
+
+
+async def test_a_partition_beside_a_snapshot_of_its_name_is_refused(call: Calling, tmp_path: Path) -> None:
+    async with serving(found) as server:
+        assert (await call(*command(server.url, "c.jsonl"))).code == 0
+        done = await call(*command(server.url, "c-{part}.jsonl"))
+    assert (done.code, "c.manifest.json is that of a snapshot in one file" in done.err) == (2, True), done.err
+    assert (await call("verify", "c.jsonl")).code == 0
 
 
 async def test_export_does_not_build_a_path_of_an_invalid_run_id(call: Calling, tmp_path: Path) -> None:

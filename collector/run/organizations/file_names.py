@@ -51,7 +51,7 @@ def require_disjoint(
             if owner != organization.name:
                 raise UsageError(
                     f"organization {organization.name} and {owner} would both write {path}; choose another --output, "
-                    "--manifest or label, or write {{organization_id}} into the name of the folder"
+                    "--manifest or label"
                 )
 
 

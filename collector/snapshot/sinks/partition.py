@@ -19,6 +19,11 @@ def require_unfinished(files: Files, paths: SnapshotPaths) -> None:
     The output in parts itself, one file whose manifest is that of a partition, or one with the name of a part. Also
     raises it if the folder has a file with the name of a part that no run left. Raises `OutputError`.
     """
+    is_of_one_file = files.exists(paths.manifest) and _described(files, paths.manifest) is None
+    if paths.is_partitioned and is_of_one_file and not files.exists(paths.success):
+        raise UsageError(
+            f"--output {paths.snapshot}: {paths.manifest} is that of a snapshot in one file; choose another --output"
+        )
     _reject_finished(paths, _mark_of_finished(files, paths))
     if paths.is_partitioned and (foreign := foreign_part(files, paths.snapshot)):
         raise UsageError(
@@ -36,8 +41,7 @@ def _reject_finished(paths: SnapshotPaths, mark: Path | None) -> None:
     if mark is not None:
         raise UsageError(
             f"--output {paths.snapshot}: {mark} exists, so this partition is finished, and a finished partition is "
-            "never written again; collect into another one, with {date} or {run_id} in the path, or remove the folder "
-            f"{paths.snapshot.parent}"
+            "never written again; choose another --output, such as one with {run_id} in the path"
         )
 
 

@@ -109,6 +109,12 @@ def test_a_snapshot_may_be_called_like_a_side_table_only_if_no_organization_writ
         check(organization("a", tables=["policies"]), organization("a.policies", tables=["policies"]))
 
 
+def test_two_partitions_need_folders_of_their_own() -> None:
+    check(organization("a", "out/{}/c-{{part}}.jsonl"), organization("b", "out/{}/c-{{part}}.jsonl"))
+    with pytest.raises(UsageError, match="organization b and a would both write out/_SUCCESS"):
+        check(organization("a", "out/{}-{{part}}.jsonl"), organization("b", "out/{}-{{part}}.jsonl"))
+
+
 def test_a_manifest_may_not_be_the_index() -> None:
     with pytest.raises(UsageError) as caught:
         check(organization("a"), organization("organizations"))
