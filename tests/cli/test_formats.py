@@ -176,8 +176,8 @@ async def test_a_snapshot_that_would_lose_its_manifest_is_named_before_the_first
         for name, loser in (("c.jsonl", None), ("c.jsonl", None), ("c.parquet", "c.jsonl"), ("c.parquet", None)):
             done = await call("collect", *ids(2), "--base-url", server.url, "-o", name)
             assert done.code == 0, done.err
-            assert ("this run will replace its manifest" in done.err) == bool(loser)
-            assert not loser or f"{loser}: this run will replace its manifest" in done.err
+            assert ("this run replaces its manifest" in done.err) == bool(loser)
+            assert not loser or f"{loser}: this run replaces its manifest" in done.err
 
 
 async def test_organizations_have_snapshots_of_any_format(call: Calling, tmp_path: Path) -> None:
