@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import KEY, Calling, Finished, Starting
+from tests.conftest import KEY, Calling, Finished, Running, Starting
 from tests.support.scripted_server import by_id, error, found, ids, serving
 from tests.warehouse.exports.test_csv_text import read as read_csv
 from tests.warehouse.exports.test_parquet_file import as_json
@@ -45,8 +45,9 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.is_file()}
 
 
-def wait_for(path: Path) -> None:
-    while not path.exists():
+def wait_for(path: Path, running: Running) -> None:
+    """Wait until the file exists, or the command has ended."""
+    while not path.exists() and running.process.returncode is None:
         time.sleep(0.001)
 
 
@@ -114,7 +115,7 @@ async def test_a_killed_conversion_is_repeated_without_a_request(
         older = (folder / "c.parquet").read_bytes()
         for delay in (0.0, 0.05, 0.15, 0.25, 0.35):
             running = await start(*command)
-            await anyio.to_thread.run_sync(wait_for, folder / "c.parquet.draft")
+            await anyio.to_thread.run_sync(wait_for, folder / "c.parquet.draft", running)
             await anyio.sleep(delay)
             await running.kill()
             is_over = (folder / "c.parquet").read_bytes() != older
@@ -135,10 +136,15 @@ async def test_a_signal_ends_a_conversion_and_the_next_run_repeats_it(
     folder = tmp_path / "out"
     async with serving(found) as server:
         command = ("collect", *WANTED, "--base-url", server.url, "-o", "out/c.parquet", "--rate", "0")
-        running = await start(*command)
-        await anyio.to_thread.run_sync(wait_for, folder / "c.parquet.draft")
-        running.send(signal.SIGTERM)
-        done = await running.finished()
+        for _ in range(20):  # a run may be over before the signal
+            running = await start(*command)
+            await anyio.to_thread.run_sync(wait_for, folder / "c.parquet.draft", running)
+            running.send(signal.SIGTERM)
+            done = await running.finished()
+            if done.code != 0:
+                break
+            for path in folder.iterdir():
+                path.unlink()
         assert done.code == 143, done.err
         assert "rerun" in done.err
         assert "c.parquet.partial" in files_in(folder)
