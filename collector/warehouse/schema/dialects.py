@@ -22,12 +22,8 @@ class Warehouse(StrEnum):
     ATHENA = "athena"
 
 
-_KINDS: Final = (
-    *(ColumnType.TEXT, ColumnType.TIMESTAMP, ColumnType.BOOLEAN, ColumnType.BIGINT, ColumnType.TEXTS),
-    ColumnType.JSON,
-)
 TYPES: Final[Mapping[Warehouse, Mapping[ColumnType, str]]] = {
-    warehouse: dict(zip(_KINDS, names, strict=True))
+    warehouse: dict(zip(ColumnType, names, strict=True))
     for warehouse, names in {
         Warehouse.DUCKDB: ("VARCHAR", "TIMESTAMPTZ", "BOOLEAN", "BIGINT", "VARCHAR[]", "JSON"),
         Warehouse.POSTGRES: ("text", "timestamptz", "boolean", "bigint", "text[]", "jsonb"),

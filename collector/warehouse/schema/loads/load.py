@@ -195,3 +195,18 @@ class TextLoad(Load):
         if misfit.column.type is ColumnType.BIGINT:
             return f"'\"{misfit.column.name}\":' || {misfit.raw} || ','"
         return self.member(misfit.column.name, misfit.raw)
+
+
+class ParsedLoad(TextLoad):
+    """The load of a database that has a type for JSON: `extra` becomes text only where a value does not fit."""
+
+    serialize: ClassVar[str]
+    """The function from JSON to text."""
+    parse: ClassVar[str]
+    """The function from text to JSON."""
+
+    def merged(self, extra: str, misfits: Sequence[Misfit]) -> str:
+        if not misfits:
+            return extra
+        text = self.spliced(f"{self.serialize}({extra})", misfits)
+        return f"CASE WHEN {any_of(misfits)} THEN {self.parse}({text}) ELSE {extra} END"

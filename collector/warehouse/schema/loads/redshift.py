@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import DIALECTS, Warehouse
-from collector.warehouse.schema.loads.load import EXTRA, INTEGER, LINES, UTC, Misfit, TextLoad, any_of, is_configuration
+from collector.warehouse.schema.loads.load import (
+    EXTRA,
+    INTEGER,
+    LINES,
+    UTC,
+    ParsedLoad,
+    is_configuration,
+)
 
 
-class RedshiftLoad(TextLoad):
+class RedshiftLoad(ParsedLoad):
     """COPY of each line into one SUPER, which needs no list of columns, and an INSERT from it."""
 
     dialect = DIALECTS[Warehouse.REDSHIFT]
+    serialize = "JSON_SERIALIZE"
+    parse = "JSON_PARSE"
     place = "s3://BUCKET/PATH/"
     starts = ("s3://",)
     notes = (
@@ -54,13 +63,6 @@ class RedshiftLoad(TextLoad):
     def integer(self, raw: str) -> str:
         """The form excludes decimals."""
         return f"CASE WHEN {raw} ~ '{INTEGER}' THEN TRY_CAST({raw} AS BIGINT) END"
-
-    def merged(self, extra: str, misfits: Sequence[Misfit]) -> str:
-        """Serialize `extra` only where a value does not fit: the text of a SUPER is limited."""
-        if not misfits:
-            return extra
-        text = self.spliced(f"JSON_SERIALIZE({extra})", misfits)
-        return f"CASE WHEN {any_of(misfits)} THEN JSON_PARSE({text}) ELSE {extra} END"
 
     def has_key(self, extra: str, name: str) -> str:
         """Is the key in the text of the object?"""

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from collector.warehouse.columns import Column, ColumnType, Table
 from collector.warehouse.schema.dialects import DIALECTS, Warehouse
-from collector.warehouse.schema.loads.load import EXTRA, INTEGER, LINES, UTC, Misfit, TextLoad, any_of, is_configuration
+from collector.warehouse.schema.loads.load import (
+    EXTRA,
+    INTEGER,
+    LINES,
+    UTC,
+    ParsedLoad,
+    is_configuration,
+)
 
 
-class SnowflakeLoad(TextLoad):
+class SnowflakeLoad(ParsedLoad):
     """A stage, a table of lines with one VARIANT, and an INSERT from it."""
 
     dialect = DIALECTS[Warehouse.SNOWFLAKE]
+    serialize = "TO_JSON"
+    parse = "PARSE_JSON"
     place = "/PATH/"
     starts = ("/",)
     notes = (
@@ -53,13 +62,6 @@ class SnowflakeLoad(TextLoad):
         number = f"TRY_CAST({raw} AS NUMBER(19,0))"
         bounds = "BETWEEN -9223372036854775808 AND 9223372036854775807"
         return f"IFF(REGEXP_LIKE({raw}, '{INTEGER}') AND {number} {bounds}, {number}, NULL)"
-
-    def merged(self, extra: str, misfits: Sequence[Misfit]) -> str:
-        """`extra` becomes text only where a value does not fit."""
-        if not misfits:
-            return extra
-        text = self.spliced(f"TO_JSON({extra})", misfits)
-        return f"CASE WHEN {any_of(misfits)} THEN PARSE_JSON({text}) ELSE {extra} END"
 
     def has_key(self, extra: str, name: str) -> str:
         """Is the key in the text of the object?"""
